@@ -1,0 +1,73 @@
+// Package clock owns time: every wait and every "now" of the pipeline's own
+// pacing goes through a Clock, so that `demo --speed 60` can run a day's
+// quotas in minutes. Kafka, HTTP timeouts, leases and sessions stay on the
+// real clock. Tests need no clock of their own: under testing/synctest the
+// real one is virtual.
+package clock
+
+import (
+	"context"
+	"time"
+)
+
+// Clock tells the time and waits. Its methods may be called from any goroutine.
+type Clock interface {
+	// Now is the clock's time.
+	Now() time.Time
+	// Real is how long d of this clock's time takes on the real one.
+	Real(d time.Duration) time.Duration
+}
+
+// Real is the machine's clock.
+type Real struct{}
+
+// Now is time.Now.
+func (Real) Now() time.Time { return time.Now() }
+
+// Real is d itself.
+func (Real) Real(d time.Duration) time.Duration { return d }
+
+// Scaled runs speed times as fast as the real clock, from the moment it was made.
+type Scaled struct {
+	start time.Time
+	speed float64
+}
+
+// NewScaled starts a clock at the present moment. speed must be positive; 1 is
+// the real clock's pace.
+func NewScaled(speed float64) Scaled {
+	if speed <= 0 {
+		panic("clock: speed must be positive")
+	}
+	return Scaled{start: time.Now(), speed: speed}
+}
+
+// Now is the start plus the real time since, times the speed.
+func (c Scaled) Now() time.Time {
+	return c.start.Add(time.Duration(float64(time.Since(c.start)) * c.speed))
+}
+
+// Real is d divided by the speed.
+func (c Scaled) Real(d time.Duration) time.Duration {
+	return time.Duration(float64(d) / c.speed)
+}
+
+// Sleep waits for d of c's time, or until ctx ends, and then returns its cause.
+func Sleep(ctx context.Context, c Clock, d time.Duration) error {
+	if d <= 0 {
+		return context.Cause(ctx)
+	}
+	timer := time.NewTimer(c.Real(d))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// WithTimeout is context.WithTimeout for d of c's time.
+func WithTimeout(ctx context.Context, c Clock, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, c.Real(d))
+}

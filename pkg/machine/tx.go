@@ -1,0 +1,59 @@
+package machine
+
+import "time"
+
+// Tx collects what a tick decides. A zero Tx with Now set is ready to use.
+type Tx struct {
+	// Now is the tick's time on the pipeline's clock.
+	Now time.Time
+
+	// State holds the entries to write, by key; nil deletes. A key that is
+	// written twice in a tick is written once.
+	State map[string]any
+	// Outputs are the records to write, in order.
+	Outputs []Output
+	// DeadLetters are the input records that no code can process.
+	DeadLetters []DeadLetter
+	// Calls are started after the commit.
+	Calls []Call
+	// Wake is when the unit wants its next tick at the latest; zero for never.
+	Wake time.Time
+}
+
+// DeadLetter is an input record that is set aside, with its bytes and the reason.
+type DeadLetter struct {
+	Record  *Record
+	Reason  string // a stable code, such as "unknown_account"
+	Message string // for the person who reads it: what is wrong and what to do
+}
+
+// Put writes a state entry. value is a pointer to a generated type of package
+// schemas and is encoded at the end of the tick: later changes to it within
+// the tick are included.
+func (tx *Tx) Put(key string, value any) {
+	if tx.State == nil {
+		tx.State = make(map[string]any)
+	}
+	tx.State[key] = value
+}
+
+// Delete removes a state entry.
+func (tx *Tx) Delete(key string) { tx.Put(key, nil) }
+
+// Emit writes a record to an output topic.
+func (tx *Tx) Emit(out Output) { tx.Outputs = append(tx.Outputs, out) }
+
+// Call starts a call after the commit.
+func (tx *Tx) Call(call Call) { tx.Calls = append(tx.Calls, call) }
+
+// Reject sets an input record aside.
+func (tx *Tx) Reject(rec *Record, reason, message string) {
+	tx.DeadLetters = append(tx.DeadLetters, DeadLetter{Record: rec, Reason: reason, Message: message})
+}
+
+// WakeAt asks for a tick at t or earlier; the earliest of a tick's wishes holds.
+func (tx *Tx) WakeAt(t time.Time) {
+	if tx.Wake.IsZero() || t.Before(tx.Wake) {
+		tx.Wake = t
+	}
+}
