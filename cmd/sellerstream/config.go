@@ -1,0 +1,53 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sellerstream/sellerstream/pkg/config"
+)
+
+func newConfigCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Check a configuration file, or print an example",
+	}
+	cmd.AddCommand(
+		&cobra.Command{
+			Use:   "check FILE",
+			Short: "Report every fault of a configuration file, with its line",
+			Args:  cobra.ExactArgs(1),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				cfg, err := loadConfig(args[0])
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: good: %d accounts, %d queues, Kafka at %v\n",
+					args[0], len(cfg.Accounts), len(cfg.Bridge.Queues), cfg.Kafka.Brokers)
+				return err
+			},
+		},
+		&cobra.Command{
+			Use:   "example",
+			Short: "Print a commented file with every key and its default",
+			Args:  cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				_, err := fmt.Fprint(cmd.OutOrStdout(), config.Example)
+				return err
+			},
+		},
+	)
+	return cmd
+}
+
+// loadConfig reads a file; its faults are the user's to mend, not ours.
+func loadConfig(name string) (config.Config, error) {
+	cfg, err := config.Load(name)
+	var faults *config.Faults
+	if errors.As(err, &faults) {
+		err = usageError{fmt.Errorf("%w\n%d to mend; `sellerstream config example` shows every key", err, len(faults.Found))}
+	}
+	return cfg, err
+}

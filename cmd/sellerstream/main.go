@@ -1,0 +1,89 @@
+// Command sellerstream runs Amazon's Selling Partner API for many seller
+// accounts as a Kafka pipeline. One binary holds the pipeline's roles, the
+// simulator and the operator's tools; `sellerstream help` lists them.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is stamped by the build: -ldflags "-X main.version=v1.2.3".
+var version = "dev" //nolint:gochecknoglobals // the linker can only set a package variable
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// Exit codes: 0 done, 1 failed, 2 the command line or the configuration is
+// wrong, 130 interrupted before it was done.
+const (
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+// usageError is a fault of the command line or a file that the user wrote.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// run is main without the process: it owns signals and maps errors to exit codes.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	go func() {
+		// The first signal asks for an orderly stop, the second does not ask.
+		<-ctx.Done()
+		stop()
+	}()
+
+	root := newRootCommand()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var usage usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &usage):
+		fmt.Fprintln(stderr, err)
+		return exitUsage
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		fmt.Fprintln(stderr, "sellerstream: interrupted")
+		return exitInterrupted
+	default:
+		fmt.Fprintln(stderr, "sellerstream:", err)
+		return exitFailed
+	}
+}
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "sellerstream",
+		Short: "Amazon's Selling Partner API for many seller accounts, as a Kafka pipeline",
+		Long: `Sellerstream carries Amazon's notifications from SQS into Kafka, enriches them
+under each account's quota, and sends normalized events to EventBridge.
+
+Start here:
+  sellerstream demo                       see it work, with nothing installed
+  sellerstream config example > my.yaml   then write your accounts into it
+  sellerstream run --config my.yaml       run it against real parts`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w\nSee `%s --help`", err, cmd.CommandPath())}
+	})
+	root.AddCommand(newConfigCommand(), newVersionCommand())
+	return root
+}

@@ -1,0 +1,172 @@
+// Package config owns the configuration file: its form, its defaults, and
+// saying what is wrong with it, every fault at once and each with its line.
+package config
+
+import (
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// Config is the whole file. example.yaml documents each key and its default.
+type Config struct {
+	Prefix       string        `yaml:"prefix"`
+	Log          Log           `yaml:"log"`
+	Kafka        Kafka         `yaml:"kafka"`
+	Registry     Registry      `yaml:"registry"`
+	AWS          AWS           `yaml:"aws"`
+	SPAPI        SPAPI         `yaml:"spapi"`
+	Applications []Application `yaml:"applications"`
+	Accounts     []Account     `yaml:"accounts"`
+	Bridge       Bridge        `yaml:"bridge"`
+	Orders       Orders        `yaml:"orders"`
+	Events       Events        `yaml:"events"`
+	Runtime      Runtime       `yaml:"runtime"`
+}
+
+// Log says how much is logged and in which form.
+type Log struct {
+	Level  string `yaml:"level"`
+	Format string `yaml:"format"`
+}
+
+// Kafka is the cluster and what topics are created with.
+type Kafka struct {
+	Brokers     []string `yaml:"brokers"`
+	Partitions  int      `yaml:"partitions"`
+	Replication int      `yaml:"replication"` // -1 takes the cluster's default
+}
+
+// Registry is the Confluent-compatible schema registry.
+type Registry struct {
+	URL      string `yaml:"url"`
+	Username string `yaml:"username"`
+	Password Secret `yaml:"password"`
+	Register bool   `yaml:"register"`
+}
+
+// AWS is our own AWS account: the queue, the bus, and how to get in. Without
+// a key the SDK's usual chain of credentials is used.
+type AWS struct {
+	Region              string `yaml:"region"`
+	AccessKeyID         string `yaml:"access_key_id"`
+	SecretAccessKey     Secret `yaml:"secret_access_key"`
+	Role                string `yaml:"role"`
+	SQSEndpoint         string `yaml:"sqs_endpoint"`
+	EventBridgeEndpoint string `yaml:"eventbridge_endpoint"`
+	STSEndpoint         string `yaml:"sts_endpoint"`
+}
+
+// SPAPI says where Amazon is and who we are to it.
+type SPAPI struct {
+	LWAEndpoint string                  `yaml:"lwa_endpoint"`
+	Endpoints   map[model.Region]string `yaml:"endpoints"`
+	UserAgent   string                  `yaml:"user_agent"`
+	Timeout     time.Duration           `yaml:"timeout"`
+}
+
+// Application is one SP-API application (LWA client).
+type Application struct {
+	Name         string `yaml:"name"`
+	ClientID     string `yaml:"client_id"`
+	ClientSecret Secret `yaml:"client_secret"`
+}
+
+// Account is one seller in one region.
+type Account struct {
+	ID              string           `yaml:"id"`
+	SellerID        string           `yaml:"seller_id"`
+	AmazonAccountID string           `yaml:"amazon_account_id"`
+	Region          model.Region     `yaml:"region"`
+	Marketplaces    []string         `yaml:"marketplaces"`
+	Application     string           `yaml:"application"`
+	RefreshToken    Secret           `yaml:"refresh_token"`
+	KeepBuyerData   bool             `yaml:"keep_buyer_data"`
+	Quotas          map[string]Quota `yaml:"quotas"`
+}
+
+// Quota overrides Amazon's default for one operation of one account.
+type Quota struct {
+	Rate  float64 `yaml:"rate"` // requests per second
+	Burst int     `yaml:"burst"`
+}
+
+// Bridge is the way from SQS into Kafka.
+type Bridge struct {
+	Queues            []Queue       `yaml:"queues"`
+	MaxPollers        int           `yaml:"max_pollers"`
+	VisibilityTimeout time.Duration `yaml:"visibility_timeout"`
+}
+
+// Queue is one SQS queue that receives SP-API notifications.
+type Queue struct {
+	URL string `yaml:"url"`
+	// Region is the selling region of notifications that name no marketplace.
+	Region model.Region `yaml:"region"`
+}
+
+// Orders is the orders processor.
+type Orders struct {
+	IncludedData []string `yaml:"included_data"`
+}
+
+// Events is the way from Kafka to EventBridge.
+type Events struct {
+	Bus           string `yaml:"bus"`
+	Source        string `yaml:"source"`
+	MaxEntryBytes int    `yaml:"max_entry_bytes"`
+}
+
+// Runtime tunes pkg/stream. All durations are real time.
+type Runtime struct {
+	SessionTimeout    time.Duration `yaml:"session_timeout"`
+	HeartbeatInterval time.Duration `yaml:"heartbeat_interval"`
+	RebalanceTimeout  time.Duration `yaml:"rebalance_timeout"`
+	DrainTimeout      time.Duration `yaml:"drain_timeout"`
+	MaxPending        int           `yaml:"max_pending"`
+}
+
+// Secret says where a secret is to be read. It never holds one that came from
+// an environment variable or a file.
+type Secret struct {
+	Env   string `yaml:"env"`
+	File  string `yaml:"file"`
+	Value string `yaml:"value"`
+
+	path string // where it stands, for a fault found when it is read
+	line int
+}
+
+// Given says whether the file names a source at all.
+func (s Secret) Given() bool { return s.Env != "" || s.File != "" || s.Value != "" }
+
+// Default is the configuration of an empty file.
+func Default() Config {
+	return Config{
+		Prefix:   "sellerstream.",
+		Log:      Log{Level: "info", Format: "text"},
+		Kafka:    Kafka{Partitions: 12, Replication: -1},
+		Registry: Registry{Register: true},
+		SPAPI: SPAPI{
+			LWAEndpoint: "https://api.amazon.com",
+			Endpoints: map[model.Region]string{
+				model.NorthAmerica: model.NorthAmerica.Endpoint(),
+				model.Europe:       model.Europe.Endpoint(),
+				model.FarEast:      model.FarEast.Endpoint(),
+			},
+			Timeout: 30 * time.Second,
+		},
+		Bridge: Bridge{MaxPollers: 32, VisibilityTimeout: 30 * time.Second},
+		Orders: Orders{IncludedData: []string{
+			"FULFILLMENT", "PROCEEDS", "PROMOTION", "CANCELLATION", "PACKAGES",
+		}},
+		Events: Events{Bus: "default", Source: "sellerstream", MaxEntryBytes: 256 << 10},
+		Runtime: Runtime{
+			SessionTimeout:    10 * time.Second,
+			HeartbeatInterval: time.Second,
+			RebalanceTimeout:  30 * time.Second,
+			DrainTimeout:      20 * time.Second,
+			MaxPending:        200_000,
+		},
+	}
+}

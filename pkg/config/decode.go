@@ -1,0 +1,214 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// decoder fills a Config from YAML nodes. The YAML library's own strict
+// decoding stops short of saying where and what to write instead, so the walk
+// is ours; parsing stays the library's.
+type decoder struct {
+	faults *Faults
+	lines  map[string]int // where each key stands, for the rules of validate.go
+	depth  int
+	budget int // nodes that may still be read: aliases can make a small file endless
+}
+
+// maxDepth is more than the file's form has.
+const maxDepth = 12
+
+var (
+	durationType = reflect.TypeFor[time.Duration]()
+	secretType   = reflect.TypeFor[Secret]()
+)
+
+// decode puts node's content into into, which holds the default.
+func (d *decoder) decode(node *yaml.Node, into reflect.Value, path string) {
+	d.budget--
+	if d.depth >= maxDepth || d.budget < 0 {
+		d.faults.add(node.Line, path, "nested too deep or too often: an alias that contains itself?")
+		return
+	}
+	d.depth++
+	defer func() { d.depth-- }()
+	if node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	d.lines[path] = node.Line
+	if node.Kind == yaml.ScalarNode && node.Tag == "!!null" {
+		return // a key with nothing behind it keeps its default
+	}
+	switch {
+	case into.Type() == durationType:
+		d.duration(node, into, path)
+	case into.Type() == secretType:
+		d.secret(node, into, path)
+	case into.Kind() == reflect.Struct:
+		d.mapping(node, into, path)
+	case into.Kind() == reflect.Slice:
+		d.sequence(node, into, path)
+	case into.Kind() == reflect.Map:
+		d.stringMap(node, into, path)
+	default:
+		d.scalar(node, into, path)
+	}
+}
+
+func (d *decoder) mapping(node *yaml.Node, into reflect.Value, path string) {
+	if node.Kind != yaml.MappingNode {
+		d.faults.add(node.Line, path, "%s here: write a block of keys: %s", describe(node), strings.Join(keysOf(into.Type()), ", "))
+		return
+	}
+	seen := map[string]int{}
+	for i := 0; i < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		where := join(path, key.Value)
+		if first, twice := seen[key.Value]; twice {
+			d.faults.add(key.Line, where, "given twice, first on line %d: keep one", first)
+			continue
+		}
+		seen[key.Value] = key.Line
+		field, ok := fieldOf(into, key.Value)
+		if !ok {
+			d.faults.add(key.Line, where, "no such key; the keys here are %s", strings.Join(keysOf(into.Type()), ", "))
+			continue
+		}
+		d.decode(value, field, where)
+	}
+}
+
+func (d *decoder) sequence(node *yaml.Node, into reflect.Value, path string) {
+	if node.Kind != yaml.SequenceNode {
+		d.faults.add(node.Line, path, "%s here: write a list, such as [a, b] or lines that start with \"- \"", describe(node))
+		return
+	}
+	list := reflect.MakeSlice(into.Type(), len(node.Content), len(node.Content))
+	for i, item := range node.Content {
+		d.decode(item, list.Index(i), fmt.Sprintf("%s[%d]", path, i))
+	}
+	into.Set(list)
+}
+
+func (d *decoder) stringMap(node *yaml.Node, into reflect.Value, path string) {
+	if node.Kind != yaml.MappingNode {
+		d.faults.add(node.Line, path, "%s here: write \"name: value\" lines", describe(node))
+		return
+	}
+	// The default's other entries stay: an override of one endpoint keeps the rest.
+	merged := reflect.MakeMap(into.Type())
+	for iter := into.MapRange(); iter.Next(); {
+		merged.SetMapIndex(iter.Key(), iter.Value())
+	}
+	for i := 0; i < len(node.Content); i += 2 {
+		key := reflect.New(into.Type().Key()).Elem()
+		key.SetString(node.Content[i].Value)
+		value := reflect.New(into.Type().Elem()).Elem()
+		d.decode(node.Content[i+1], value, join(path, node.Content[i].Value))
+		merged.SetMapIndex(key, value)
+	}
+	into.Set(merged)
+}
+
+// secret wants a source. A secret written down where its source belongs is
+// refused without being repeated.
+func (d *decoder) secret(node *yaml.Node, into reflect.Value, path string) {
+	if node.Kind != yaml.MappingNode {
+		d.faults.add(node.Line, path, "write where the secret is to be read: {env: NAME} or {file: /path}")
+		return
+	}
+	d.mapping(node, into, path)
+	s := into.Addr().Interface().(*Secret)
+	s.path, s.line = path, node.Line
+}
+
+func (d *decoder) duration(node *yaml.Node, into reflect.Value, path string) {
+	value, err := time.ParseDuration(node.Value)
+	if node.Kind != yaml.ScalarNode || err != nil {
+		d.faults.add(node.Line, path, "%s is not a duration: write a number with a unit, such as 500ms, 30s or 5m", describe(node))
+		return
+	}
+	into.SetInt(int64(value))
+}
+
+func (d *decoder) scalar(node *yaml.Node, into reflect.Value, path string) {
+	if node.Kind != yaml.ScalarNode {
+		d.faults.add(node.Line, path, "%s here: write one value", describe(node))
+		return
+	}
+	var err error
+	want := "text"
+	switch into.Kind() {
+	case reflect.String:
+		into.SetString(node.Value)
+	case reflect.Bool:
+		want = "true or false"
+		var v bool
+		if err = node.Decode(&v); err == nil {
+			into.SetBool(v)
+		}
+	case reflect.Int:
+		want = "a whole number"
+		var v int64
+		if v, err = strconv.ParseInt(node.Value, 10, 0); err == nil {
+			into.SetInt(v)
+		}
+	case reflect.Float64:
+		want = "a number"
+		var v float64
+		if v, err = strconv.ParseFloat(node.Value, 64); err == nil {
+			into.SetFloat(v)
+		}
+	}
+	if err != nil {
+		d.faults.add(node.Line, path, "%s is not %s", describe(node), want)
+	}
+}
+
+// describe names what stands in the file, without the text of anything long:
+// a misplaced secret must not end in an error message.
+func describe(node *yaml.Node) string {
+	switch node.Kind {
+	case yaml.MappingNode:
+		return "a block of keys"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	if len(node.Value) > 24 {
+		return "a text of " + strconv.Itoa(len(node.Value)) + " characters"
+	}
+	return strconv.Quote(node.Value)
+}
+
+func fieldOf(v reflect.Value, key string) (reflect.Value, bool) {
+	for i := range v.NumField() {
+		if name, ok := v.Type().Field(i).Tag.Lookup("yaml"); ok && name == key {
+			return v.Field(i), true
+		}
+	}
+	return reflect.Value{}, false
+}
+
+func keysOf(t reflect.Type) []string {
+	var keys []string
+	for i := range t.NumField() {
+		if name, ok := t.Field(i).Tag.Lookup("yaml"); ok {
+			keys = append(keys, name)
+		}
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}

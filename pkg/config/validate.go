@@ -1,0 +1,309 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// validator holds the rules that a well-formed file can still break.
+type validator struct {
+	cfg    *Config
+	faults *Faults
+	lines  map[string]int
+}
+
+var (
+	// Kafka's legal topic characters (org.apache.kafka.common.internals.Topic).
+	topicText = regexp.MustCompile(`^[a-zA-Z0-9._-]*$`)
+	// Account ids become Kafka keys, state keys and labels.
+	accountID = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
+	// Seller ids as Amazon writes them ("merchant token").
+	sellerID = regexp.MustCompile(`^[A-Z0-9]{10,20}$`)
+)
+
+// includedData are the parts that getOrder and searchOrders of Orders
+// 2026-01-01 can be asked for.
+func includedData() []string {
+	return []string{"BUYER", "RECIPIENT", "PROCEEDS", "EXPENSE", "PROMOTION", "CANCELLATION",
+		"FULFILLMENT", "PACKAGES", "TAX", "PAYMENT", "FULFILLMENT_ORDERS"}
+}
+
+// fault reports path, on its line or on that of the nearest key above it.
+func (v *validator) fault(path, format string, args ...any) {
+	line := 0
+	for at := path; line == 0; {
+		line = v.lines[at]
+		cut := strings.LastIndexAny(at, ".[")
+		if cut < 0 {
+			break
+		}
+		at = at[:cut]
+	}
+	v.faults.add(line, path, format, args...)
+}
+
+func (v *validator) validate() {
+	v.general()
+	v.aws()
+	v.spapi()
+	applications := v.applications()
+	v.accounts(applications)
+	v.bridge()
+	v.roles()
+	v.runtime()
+}
+
+func (v *validator) general() {
+	c := v.cfg
+	if !topicText.MatchString(c.Prefix) || len(c.Prefix) > 100 {
+		v.fault("prefix", "%q cannot begin a topic's name: use at most 100 letters, digits, \".\", \"_\" and \"-\"", c.Prefix)
+	}
+	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	v.oneOf("log.format", c.Log.Format, "text", "json")
+	if len(c.Kafka.Brokers) == 0 {
+		v.fault("kafka.brokers", "missing: name at least one broker, such as [127.0.0.1:9092]")
+	}
+	for i, broker := range c.Kafka.Brokers {
+		if _, _, err := net.SplitHostPort(broker); err != nil {
+			v.fault(fmt.Sprintf("kafka.brokers[%d]", i), "%q is not host:port", broker)
+		}
+	}
+	v.between("kafka.partitions", c.Kafka.Partitions, 1, 1000)
+	if c.Kafka.Replication != -1 {
+		v.between("kafka.replication", c.Kafka.Replication, 1, 10)
+	}
+	if c.Registry.URL == "" {
+		v.fault("registry.url", "missing: write the schema registry's URL, such as http://127.0.0.1:8081")
+	} else {
+		v.url("registry.url", c.Registry.URL)
+	}
+	if (c.Registry.Username == "") == c.Registry.Password.Given() {
+		v.fault("registry.username", "username and password go together: write both or neither")
+	}
+	v.source("registry.password", c.Registry.Password)
+}
+
+func (v *validator) aws() {
+	a := v.cfg.AWS
+	if (a.AccessKeyID == "") == a.SecretAccessKey.Given() {
+		v.fault("aws.access_key_id", "access_key_id and secret_access_key go together: write both, or neither to use the AWS SDK's own chain")
+	}
+	v.source("aws.secret_access_key", a.SecretAccessKey)
+	if a.Region == "" {
+		v.fault("aws.region", "missing: write the AWS region of the queues and the bus, such as eu-west-1")
+	}
+	if a.Role != "" && !strings.HasPrefix(a.Role, "arn:") {
+		v.fault("aws.role", "%q is not an ARN, such as arn:aws:iam::123456789012:role/sellerstream", a.Role)
+	}
+	for path, endpoint := range map[string]string{
+		"aws.sqs_endpoint": a.SQSEndpoint, "aws.eventbridge_endpoint": a.EventBridgeEndpoint, "aws.sts_endpoint": a.STSEndpoint,
+	} {
+		if endpoint != "" {
+			v.url(path, endpoint)
+		}
+	}
+}
+
+func (v *validator) spapi() {
+	s := v.cfg.SPAPI
+	v.url("spapi.lwa_endpoint", s.LWAEndpoint)
+	for region, endpoint := range s.Endpoints {
+		path := "spapi.endpoints." + string(region)
+		if !region.Valid() {
+			v.fault(path, "no such region: the regions are na, eu and fe")
+			continue
+		}
+		v.url(path, endpoint)
+	}
+	// Amazon refuses a User-Agent of more than 500 characters.
+	if len(s.UserAgent) > 400 {
+		v.fault("spapi.user_agent", "%d characters: Amazon takes 500 with what the client adds, write at most 400", len(s.UserAgent))
+	}
+	v.duration("spapi.timeout", s.Timeout, time.Second, 5*time.Minute)
+}
+
+// applications returns the names that accounts may use.
+func (v *validator) applications() []string {
+	var names []string
+	if len(v.cfg.Applications) == 0 {
+		v.fault("applications", "missing: write at least one SP-API application with name, client_id and client_secret")
+	}
+	for i, app := range v.cfg.Applications {
+		path := fmt.Sprintf("applications[%d]", i)
+		switch {
+		case app.Name == "":
+			v.fault(path+".name", "missing: give the application a name")
+		case slices.Contains(names, app.Name):
+			v.fault(path+".name", "%q is given twice: names must differ", app.Name)
+		}
+		names = append(names, app.Name)
+		if app.ClientID == "" {
+			v.fault(path+".client_id", "missing: it is in Seller Central under \"LWA credentials\"")
+		}
+		v.required(path+".client_secret", app.ClientSecret)
+	}
+	return names
+}
+
+func (v *validator) accounts(applications []string) {
+	if len(v.cfg.Accounts) == 0 {
+		v.fault("accounts", "missing: write at least one seller account")
+	}
+	ids := map[string]int{}
+	sellers := map[string]string{}
+	for i := range v.cfg.Accounts {
+		a := &v.cfg.Accounts[i]
+		path := fmt.Sprintf("accounts[%d]", i)
+		if !accountID.MatchString(a.ID) {
+			v.fault(path+".id", "%q cannot name an account: use up to 63 lower-case letters, digits, \".\", \"_\" and \"-\", such as acme-eu", a.ID)
+		}
+		if first, twice := ids[a.ID]; twice {
+			v.fault(path+".id", "%q is also accounts[%d]: each account needs a name of its own", a.ID, first)
+		}
+		ids[a.ID] = i
+		seller := a.SellerID + "/" + string(a.Region)
+		if other, twice := sellers[seller]; twice {
+			v.fault(path+".seller_id", "the same seller and region as account %s: they would spend one quota twice; keep one", other)
+		}
+		sellers[seller] = a.ID
+		v.account(path, a, applications)
+	}
+}
+
+func (v *validator) account(path string, a *Account, applications []string) {
+	if !sellerID.MatchString(a.SellerID) {
+		v.fault(path+".seller_id", "%q is not a seller id: Seller Central shows it as \"Merchant token\", such as A3TH9S8BH6GOGM", a.SellerID)
+	}
+	if !a.Region.Valid() {
+		v.fault(path+".region", "%q is not a region: write na, eu or fe", a.Region)
+	}
+	if len(a.Marketplaces) == 0 {
+		v.fault(path+".marketplaces", "missing: list the marketplace ids, the home marketplace first, such as [A1PA6795UKMFR9]")
+	}
+	for i, id := range a.Marketplaces {
+		if region := model.RegionOf(id); region == "" || region != a.Region && a.Region.Valid() {
+			v.fault(fmt.Sprintf("%s.marketplaces[%d]", path, i), "%q is not a marketplace of region %s", id, a.Region)
+		}
+	}
+	switch {
+	case a.Application == "" && len(applications) == 1:
+		a.Application = applications[0]
+	case !slices.Contains(applications, a.Application):
+		v.fault(path+".application", "%q is not configured under applications; there is %s", a.Application, strings.Join(applications, ", "))
+	}
+	v.required(path+".refresh_token", a.RefreshToken)
+	for operation, quota := range a.Quotas {
+		if quota.Rate <= 0 || quota.Burst < 1 {
+			v.fault(path+".quotas."+operation, "write a rate above 0 (requests per second) and a burst of at least 1")
+		}
+	}
+}
+
+func (v *validator) bridge() {
+	seen := map[string]bool{}
+	for i, queue := range v.cfg.Bridge.Queues {
+		path := fmt.Sprintf("bridge.queues[%d]", i)
+		v.url(path+".url", queue.URL)
+		if seen[queue.URL] {
+			v.fault(path+".url", "the queue is listed twice")
+		}
+		seen[queue.URL] = true
+		if strings.HasSuffix(queue.URL, ".fifo") {
+			v.fault(path+".url", "a FIFO queue: Amazon delivers notifications to standard queues only")
+		}
+		if queue.Region != "" && !queue.Region.Valid() {
+			v.fault(path+".region", "%q is not a region: write na, eu or fe", queue.Region)
+		}
+	}
+	v.between("bridge.max_pollers", v.cfg.Bridge.MaxPollers, 1, 256)
+	v.duration("bridge.visibility_timeout", v.cfg.Bridge.VisibilityTimeout, 10*time.Second, 12*time.Hour)
+}
+
+func (v *validator) roles() {
+	for i, part := range v.cfg.Orders.IncludedData {
+		if !slices.Contains(includedData(), part) {
+			v.fault(fmt.Sprintf("orders.included_data[%d]", i), "%q is not a part that Amazon knows: %s", part, strings.Join(includedData(), ", "))
+		}
+	}
+	if !slices.Contains(v.cfg.Orders.IncludedData, "FULFILLMENT") {
+		v.fault("orders.included_data", "FULFILLMENT is missing: without it Amazon does not send the order's status")
+	}
+	if v.cfg.Events.Bus == "" {
+		v.fault("events.bus", "missing: write the event bus's name or ARN")
+	}
+	if source := v.cfg.Events.Source; source == "" || strings.HasPrefix(source, "aws.") {
+		v.fault("events.source", "%q: EventBridge wants a source, and keeps \"aws.\" for itself", source)
+	}
+	v.between("events.max_entry_bytes", v.cfg.Events.MaxEntryBytes, 1<<10, 1<<20)
+}
+
+func (v *validator) runtime() {
+	r := v.cfg.Runtime
+	v.duration("runtime.session_timeout", r.SessionTimeout, time.Second, 30*time.Minute)
+	v.duration("runtime.heartbeat_interval", r.HeartbeatInterval, 50*time.Millisecond, time.Minute)
+	if r.HeartbeatInterval > r.SessionTimeout/3 {
+		v.fault("runtime.heartbeat_interval", "%s: write at most a third of session_timeout (%s), or a single late heartbeat loses the units", r.HeartbeatInterval, r.SessionTimeout)
+	}
+	v.duration("runtime.rebalance_timeout", r.RebalanceTimeout, time.Second, time.Hour)
+	v.duration("runtime.drain_timeout", r.DrainTimeout, 0, time.Hour)
+	if r.DrainTimeout > r.RebalanceTimeout {
+		v.fault("runtime.drain_timeout", "%s is longer than rebalance_timeout (%s): Kafka would give the units away in the middle of the drain", r.DrainTimeout, r.RebalanceTimeout)
+	}
+	v.between("runtime.max_pending", r.MaxPending, 1000, 10_000_000)
+}
+
+func (v *validator) oneOf(path, value string, allowed ...string) {
+	if !slices.Contains(allowed, value) {
+		v.fault(path, "%q: write one of %s", value, strings.Join(allowed, ", "))
+	}
+}
+
+func (v *validator) between(path string, value, low, high int) {
+	if value < low || value > high {
+		v.fault(path, "%d: write a number from %d to %d", value, low, high)
+	}
+}
+
+func (v *validator) duration(path string, value, low, high time.Duration) {
+	if value < low || value > high {
+		v.fault(path, "%s: write a duration from %s to %s", value, low, high)
+	}
+}
+
+func (v *validator) url(path, text string) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		v.fault(path, "%q is not a URL that starts with https:// or http://", text)
+	} else if u.User != nil {
+		v.fault(path, "credentials do not belong in a URL, where they end in logs")
+	}
+}
+
+// required wants exactly one source of a secret.
+func (v *validator) required(path string, s Secret) {
+	if !s.Given() {
+		v.fault(path, "missing: write {env: NAME} or {file: /path}")
+		return
+	}
+	v.source(path, s)
+}
+
+// source wants at most one source of a secret.
+func (v *validator) source(path string, s Secret) {
+	given := 0
+	for _, from := range []string{s.Env, s.File, s.Value} {
+		if from != "" {
+			given++
+		}
+	}
+	if given > 1 {
+		v.fault(path, "more than one source: keep one of env, file and value")
+	}
+}
