@@ -1,0 +1,52 @@
+package clock
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestScaledClockRunsFaster(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := NewScaled(60)
+		start := c.Now()
+		time.Sleep(time.Second)
+		if got := c.Now().Sub(start); got != time.Minute {
+			t.Errorf("a second is %s on the scaled clock, want 1m", got)
+		}
+		if got := c.Real(2 * time.Minute); got != 2*time.Second {
+			t.Errorf("2m of its time take %s, want 2s", got)
+		}
+	})
+}
+
+func TestSleepTakesTheClocksTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		if err := Sleep(t.Context(), NewScaled(60), time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(begin); took != time.Second {
+			t.Errorf("took %s of real time, want 1s", took)
+		}
+	})
+}
+
+func TestSleepEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		stop := errors.New("stop")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { cancel(stop) })
+		if err := Sleep(ctx, Real{}, time.Hour); !errors.Is(err, stop) {
+			t.Errorf("got %v, want the context's cause", err)
+		}
+		if err := Sleep(ctx, Real{}, 0); !errors.Is(err, stop) {
+			t.Errorf("no wait under an ended context: got %v, want its cause", err)
+		}
+	})
+}
