@@ -160,7 +160,7 @@ func Default() Config {
 		Orders: Orders{IncludedData: []string{
 			"FULFILLMENT", "PROCEEDS", "PROMOTION", "CANCELLATION", "PACKAGES",
 		}},
-		Events: Events{Bus: "default", Source: "sellerstream", MaxEntryBytes: 256 << 10},
+		Events: Events{Bus: "default", Source: "sellerstream", MaxEntryBytes: 1 << 20},
 		Runtime: Runtime{
 			SessionTimeout:    10 * time.Second,
 			HeartbeatInterval: time.Second,
