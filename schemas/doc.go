@@ -1,5 +1,11 @@
-// Package schemas owns what travels on Kafka: the Avro schemas, the Go types
-// generated from them, and the table of topics.
+// Package schemas owns what travels on Kafka: the Avro schemas (avro/*.avsc),
+// the Go types generated from them, the table of topics, and the JSON form of
+// a record that EventBridge and the command line use.
+//
+// To change a record, edit its .avsc file and run `go generate ./schemas`. A
+// change must stay readable in both directions of a rolling upgrade: new
+// fields have defaults, fields are not renamed, and a test holds every schema
+// against the released ones in previous/.
 package schemas
 
 //go:generate go run ./internal/generate -schemas avro -out types_gen.go

@@ -1,5 +1,10 @@
 package schemas
 
+import (
+	"strconv"
+	"time"
+)
+
 // The topics' logical names. On the wire each has the configured prefix.
 const (
 	OrderChanges          = "order-changes"
@@ -18,3 +23,144 @@ const (
 	StateFeeds            = "state.feeds"
 	StateShipments        = "state.shipments"
 )
+
+const (
+	// DefaultPrefix stands before every logical name on the wire.
+	DefaultPrefix = "sellerstream."
+	// DefaultPartitions is the partition count of every topic: they must be
+	// equal, because whoever owns a partition number owns its accounts.
+	DefaultPartitions = 12
+
+	// MaxRecordBytes is max.message.bytes of every topic but dead-letters:
+	// Kafka's own default.
+	MaxRecordBytes = 1048588
+	// MaxDeadLetterBytes is max.message.bytes of dead-letters: a value of
+	// MaxRecordBytes or an SQS message of 1 MiB must fit with its attributes
+	// and the reason around it.
+	MaxDeadLetterBytes = 2 << 20
+)
+
+const (
+	day = 24 * time.Hour
+
+	stateSegmentBytes = 64 << 20
+	stateSegmentTime  = time.Hour
+	// How long a tombstone stays. A restore or a console that reads the topic
+	// from its start must end within it, or it could see a value and miss its
+	// deletion.
+	stateTombstones = 24 * time.Hour
+)
+
+// Topic is one row of the topic table. Every topic is keyed by the account id
+// (plain UTF-8), except state topics, whose keys belong to their processor and
+// whose partition is the unit's.
+type Topic struct {
+	Name      string        // logical name, without the prefix
+	Records   []string      // names of the records that may stand on it
+	Writers   []string      // roles that write it
+	Readers   []string      // roles that read it
+	Retention time.Duration // how long records stay; 0 for a compacted topic
+	MaxBytes  int           // max.message.bytes
+}
+
+// Topics is the table of topics: the one place that says what is on Kafka.
+func Topics() []Topic {
+	return []Topic{
+		logTopic(OrderChanges, "OrderChange", 7*day, roles("bridge"), roles("orders")),
+		logTopic(FeedNotifications, "FeedNotification", 7*day, roles("bridge"), roles("feeds")),
+		logTopic(Orders, "Order", 7*day, roles("orders"), roles("shipments", "events", "downstream")),
+		logTopic(InventoryUpdates, "InventoryUpdate", 7*day, roles("upstream"), roles("inventory")),
+		logTopic(FeedSubmissions, "FeedSubmission", 30*day, roles("inventory"), roles("feeds", "events")),
+		{
+			Name: FeedResults, Records: []string{"FeedResult", "FeedIssues"}, Retention: 30 * day, MaxBytes: MaxRecordBytes,
+			Writers: roles("feeds"), Readers: roles("inventory", "events"),
+		},
+		logTopic(InventoryResults, "InventoryResult", 7*day, roles("inventory"), roles("events", "upstream")),
+		logTopic(Shipments, "Shipment", 30*day, roles("upstream"), roles("shipments")),
+		logTopic(ShipmentConfirmations, "ShipmentConfirmation", 30*day, roles("shipments"), roles("events", "downstream")),
+		logTopic(Alerts, "Alert", 30*day, roles("orders", "inventory", "feeds", "shipments"), roles("events")),
+		{
+			Name: DeadLetters, Records: []string{"DeadLetter"}, Retention: 14 * day, MaxBytes: MaxDeadLetterBytes,
+			Writers: roles("bridge", "orders", "inventory", "feeds", "shipments", "events"), Readers: roles("operator"),
+		},
+		stateTopic(StateOrders, "orders", "OrderState"),
+		stateTopic(StateInventory, "inventory"),
+		stateTopic(StateFeeds, "feeds"),
+		stateTopic(StateShipments, "shipments"),
+	}
+}
+
+// TopicOf finds a topic by its logical name.
+func TopicOf(name string) (Topic, bool) {
+	for _, t := range Topics() {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return Topic{}, false
+}
+
+// Compacted says whether the topic keeps the newest value of each key instead
+// of the records of the last days.
+func (t Topic) Compacted() bool { return t.Retention == 0 }
+
+// Subject is the schema registry's subject for one of the topic's records,
+// under the topic's name on the wire: Confluent's TopicNameStrategy where the
+// topic holds one kind of record, so that any standard tool finds it, and
+// TopicRecordNameStrategy where it holds several.
+func (t Topic) Subject(prefix string, record Record) string {
+	if len(t.Records) == 1 {
+		return prefix + t.Name + "-value"
+	}
+	return prefix + t.Name + "-" + record.FullName()
+}
+
+// Config is the topic's configuration in Kafka for a replication factor; 0 or
+// less means the broker's default, whose min.insync.replicas then holds too.
+//
+// Timestamps are the broker's: retention, replay by time and the age of quota
+// checkpoints then do not hang on the clocks of upstream services.
+func (t Topic) Config(replication int) map[string]string {
+	config := map[string]string{
+		"cleanup.policy":         "delete",
+		"max.message.bytes":      strconv.Itoa(t.MaxBytes),
+		"message.timestamp.type": "LogAppendTime",
+	}
+	if replication > 0 {
+		// One replica may be down without stopping the writers, where there are three.
+		config["min.insync.replicas"] = strconv.Itoa(max(1, min(2, replication-1)))
+	}
+	if !t.Compacted() {
+		config["retention.ms"] = milliseconds(t.Retention)
+		return config
+	}
+	config["cleanup.policy"] = "compact"
+	// The active segment is never compacted, and what is not compacted is read
+	// at every takeover: small segments, cleaned early.
+	config["segment.bytes"] = strconv.Itoa(stateSegmentBytes)
+	config["segment.ms"] = milliseconds(stateSegmentTime)
+	config["min.cleanable.dirty.ratio"] = "0.2"
+	config["delete.retention.ms"] = milliseconds(stateTombstones)
+	return config
+}
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+func roles(names ...string) []string { return names }
+
+// logTopic is a topic of one kind of record, kept for some days.
+func logTopic(name, record string, retention time.Duration, writers, readers []string) Topic {
+	return Topic{
+		Name: name, Records: []string{record}, Retention: retention, MaxBytes: MaxRecordBytes,
+		Writers: writers, Readers: readers,
+	}
+}
+
+// stateTopic is a processor's state: what the runtime keeps there for every
+// processor, and the processor's own records.
+func stateTopic(name, processor string, own ...string) Topic {
+	return Topic{
+		Name: name, Records: append([]string{"Claim", "Position", "QuotaState"}, own...), MaxBytes: MaxRecordBytes,
+		Writers: roles(processor), Readers: roles(processor, "console"),
+	}
+}

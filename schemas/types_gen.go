@@ -4,6 +4,56 @@ package schemas
 
 import "time"
 
+// recordTable has one row for each schema file.
+func recordTable() []Record {
+	return []Record{
+		{Name: "Alert", file: "alert.avsc", New: func() any { return new(Alert) }},
+		{Name: "Claim", file: "claim.avsc", New: func() any { return new(Claim) }},
+		{Name: "DeadLetter", file: "dead_letter.avsc", New: func() any { return new(DeadLetter) }},
+		{Name: "FeedIssues", file: "feed_issues.avsc", New: func() any { return new(FeedIssues) }},
+		{Name: "FeedNotification", file: "feed_notification.avsc", New: func() any { return new(FeedNotification) }},
+		{Name: "FeedResult", file: "feed_result.avsc", New: func() any { return new(FeedResult) }},
+		{Name: "FeedSubmission", file: "feed_submission.avsc", New: func() any { return new(FeedSubmission) }},
+		{Name: "InventoryResult", file: "inventory_result.avsc", New: func() any { return new(InventoryResult) }},
+		{Name: "InventoryUpdate", file: "inventory_update.avsc", New: func() any { return new(InventoryUpdate) }},
+		{Name: "Order", file: "order.avsc", New: func() any { return new(Order) }},
+		{Name: "OrderChange", file: "order_change.avsc", New: func() any { return new(OrderChange) }},
+		{Name: "OrderState", file: "order_state.avsc", New: func() any { return new(OrderState) }},
+		{Name: "Position", file: "position.avsc", New: func() any { return new(Position) }},
+		{Name: "QuotaState", file: "quota_state.avsc", New: func() any { return new(QuotaState) }},
+		{Name: "Shipment", file: "shipment.avsc", New: func() any { return new(Shipment) }},
+		{Name: "ShipmentConfirmation", file: "shipment_confirmation.avsc", New: func() any { return new(ShipmentConfirmation) }},
+	}
+}
+
+// Alert: Something that a person should know. Written by the processors to
+// alerts, keyed by account.
+type Alert struct {
+	// Id of this alert: a hash of account, type, subject and the time since which
+	// it holds. Consumers deduplicate by it.
+	EventID string `avro:"eventId" json:"eventId"`
+	// FeedStuck, ShipmentAtRisk, NotificationsSilent, AccountParked; other values
+	// may come.
+	EventType string `avro:"eventType" json:"eventType"`
+	// Our name of the seller account; also the record's key.
+	Account string `avro:"account" json:"account"`
+	// The role that raised it, such as feeds.
+	Role string `avro:"role" json:"role"`
+	// WARNING or CRITICAL.
+	Severity string `avro:"severity" json:"severity"`
+	// What it is about: a feed id, an order id, a notification type; null for the
+	// account as a whole.
+	Subject string `avro:"subject,omitzero" json:"subject,omitzero"`
+	// What happened and what to do about it.
+	Message string `avro:"message" json:"message"`
+	// Since when it holds.
+	Since time.Time `avro:"since" json:"since"`
+	// When it was raised.
+	Time time.Time `avro:"time" json:"time"`
+	// More facts by name, such as marketplaceId or latestShipDate.
+	Attributes map[string]string `avro:"attributes" json:"attributes"`
+}
+
 // Claim: A unit's owner has taken over. In a state topic under @claim: what
 // precedes it is the complete state.
 type Claim struct {
@@ -44,6 +94,36 @@ type DeadLetter struct {
 	Attributes map[string][]byte `avro:"attributes" json:"attributes"`
 }
 
+// FeedIssue: One issue of a processing report.
+type FeedIssue struct {
+	// The message that it is about; null for the feed as a whole.
+	MessageID *int64 `avro:"messageId,omitzero" json:"messageId,omitzero"`
+	// The SKU as the report names it.
+	SKU string `avro:"sku,omitzero" json:"sku,omitzero"`
+	// Amazon's code.
+	Code string `avro:"code,omitzero" json:"code,omitzero"`
+	// ERROR or WARNING; other values may come.
+	Severity string `avro:"severity" json:"severity"`
+	// Amazon's words.
+	Message string `avro:"message" json:"message"`
+	// The attribute that it is about.
+	AttributeName string `avro:"attributeName,omitzero" json:"attributeName,omitzero"`
+}
+
+// FeedIssues: A part of a feed's processing report: issues of single
+// messages. Written by the feeds processor to feed-results, keyed by account,
+// before the FeedResult of the same feed and in the same transaction.
+type FeedIssues struct {
+	// Our name of the seller account; also the record's key.
+	Account string `avro:"account" json:"account"`
+	// Amazon's feed id, unique only with the seller.
+	FeedID string `avro:"feedId" json:"feedId"`
+	// Number of this part, from 0.
+	Part int32 `avro:"part" json:"part"`
+	// The issues of this part, in the report's order.
+	Issues []FeedIssue `avro:"issues" json:"issues"`
+}
+
 // FeedNotification: Amazon says that a feed's processing has ended. Written
 // by the bridge to feed-notifications, keyed by account.
 type FeedNotification struct {
@@ -69,6 +149,165 @@ type FeedNotification struct {
 	PublishTime time.Time `avro:"publishTime,omitzero" json:"publishTime,omitzero"`
 	// When the notification entered our queue (SQS SentTimestamp).
 	ReceivedTime time.Time `avro:"receivedTime" json:"receivedTime"`
+}
+
+// FeedResult: How a feed ended, or that it is stuck. Written by the feeds
+// processor to feed-results, keyed by account.
+type FeedResult struct {
+	// Id of this result: a hash of account, feed id and event type. Consumers
+	// deduplicate by it.
+	EventID string `avro:"eventId" json:"eventId"`
+	// FeedCompleted, or FeedStuck: the feed is past its objective and still not
+	// finished.
+	EventType string `avro:"eventType" json:"eventType"`
+	// Our name of the seller account; also the record's key.
+	Account string `avro:"account" json:"account"`
+	// Amazon's feed id, unique only with the seller.
+	FeedID string `avro:"feedId" json:"feedId"`
+	// Amazon's feed type, such as JSON_LISTINGS_FEED.
+	FeedType string `avro:"feedType" json:"feedType"`
+	// The marketplace that the feed was submitted for.
+	MarketplaceID string `avro:"marketplaceId,omitzero" json:"marketplaceId,omitzero"`
+	// Status as Amazon writes it: DONE, CANCELLED, FATAL, and for a stuck feed
+	// IN_QUEUE or IN_PROGRESS; other values may come.
+	ProcessingStatus string `avro:"processingStatus" json:"processingStatus"`
+	// What is known of single messages: READ (the report was read), NONE (Amazon
+	// made no report), UNREADABLE (a report that could not be read; why stands in
+	// reportError).
+	Report string `avro:"report" json:"report"`
+	// Why the report could not be read.
+	ReportError string `avro:"reportError,omitzero" json:"reportError,omitzero"`
+	// Amazon's id of the processing report.
+	ResultFeedDocumentID string `avro:"resultFeedDocumentId,omitzero" json:"resultFeedDocumentId,omitzero"`
+	// The report's messagesProcessed.
+	MessagesProcessed *int32 `avro:"messagesProcessed,omitzero" json:"messagesProcessed,omitzero"`
+	// The report's messagesAccepted.
+	MessagesAccepted *int32 `avro:"messagesAccepted,omitzero" json:"messagesAccepted,omitzero"`
+	// The report's messagesInvalid.
+	MessagesInvalid *int32 `avro:"messagesInvalid,omitzero" json:"messagesInvalid,omitzero"`
+	// The report's count of errors.
+	Errors *int32 `avro:"errors,omitzero" json:"errors,omitzero"`
+	// The report's count of warnings.
+	Warnings *int32 `avro:"warnings,omitzero" json:"warnings,omitzero"`
+	// The first 100 issues of the feed as a whole; those of single messages are
+	// in the FeedIssues records before this one.
+	FeedIssues []FeedIssue `avro:"feedIssues" json:"feedIssues"`
+	// How many FeedIssues records belong to this result.
+	IssueParts int32 `avro:"issueParts" json:"issueParts"`
+	// What ended the wait: NOTIFICATION, POLL or, for a stuck feed, OBJECTIVE.
+	DetectedBy string `avro:"detectedBy" json:"detectedBy"`
+	// When the feed was submitted.
+	SubmittedTime time.Time `avro:"submittedTime" json:"submittedTime"`
+	// Amazon's processingStartTime.
+	ProcessingStartTime time.Time `avro:"processingStartTime,omitzero" json:"processingStartTime,omitzero"`
+	// Amazon's processingEndTime.
+	ProcessingEndTime time.Time `avro:"processingEndTime,omitzero" json:"processingEndTime,omitzero"`
+	// When we learned of it.
+	DetectedTime time.Time `avro:"detectedTime" json:"detectedTime"`
+}
+
+// FeedSubmission: A feed that Amazon has accepted for processing. Written by
+// the inventory processor to feed-submissions, keyed by account.
+type FeedSubmission struct {
+	// Id of this submission: a hash of account and feed id. Consumers deduplicate
+	// by it.
+	EventID string `avro:"eventId" json:"eventId"`
+	// Our name of the seller account; also the record's key.
+	Account string `avro:"account" json:"account"`
+	// Amazon's feed id, unique only with the seller.
+	FeedID string `avro:"feedId" json:"feedId"`
+	// Amazon's feed type, such as JSON_LISTINGS_FEED.
+	FeedType string `avro:"feedType" json:"feedType"`
+	// The marketplace that the feed was submitted for.
+	MarketplaceID string `avro:"marketplaceId" json:"marketplaceId"`
+	// Id of the committed intent that the submission carried out.
+	IntentID string `avro:"intentId" json:"intentId"`
+	// Amazon's id of the uploaded document.
+	InputFeedDocumentID string `avro:"inputFeedDocumentId" json:"inputFeedDocumentId"`
+	// Messages in the document.
+	Messages int32 `avro:"messages" json:"messages"`
+	// Size of the document in bytes.
+	Bytes int64 `avro:"bytes" json:"bytes"`
+	// SHA-256 of the document, in hexadecimal.
+	SHA256 string `avro:"sha256" json:"sha256"`
+	// When the update that waited longest for this feed was received.
+	OldestUpdateTime time.Time `avro:"oldestUpdateTime" json:"oldestUpdateTime"`
+	// When Amazon accepted it; for an adopted feed its createdTime.
+	SubmittedTime time.Time `avro:"submittedTime" json:"submittedTime"`
+	// Whether Amazon's answer was lost and the feed was found again by getFeeds.
+	Adopted bool `avro:"adopted" json:"adopted"`
+}
+
+// InventoryResult: The one outcome of one record of inventory-updates.
+// Written by the inventory processor to inventory-results, keyed by account.
+type InventoryResult struct {
+	// Id of this outcome: a hash of account and the update's partition and
+	// offset. Consumers deduplicate by it.
+	EventID string `avro:"eventId" json:"eventId"`
+	// updateId of the update.
+	UpdateID string `avro:"updateId" json:"updateId"`
+	// Partition of the update in inventory-updates.
+	SourcePartition int32 `avro:"sourcePartition" json:"sourcePartition"`
+	// Offset of the update in inventory-updates.
+	SourceOffset int64 `avro:"sourceOffset" json:"sourceOffset"`
+	// Our name of the seller account; also the record's key.
+	Account string `avro:"account" json:"account"`
+	// The seller's SKU.
+	SKU string `avro:"sku" json:"sku"`
+	// The marketplace that the quantity was sent for; null where it was not sent.
+	MarketplaceID string `avro:"marketplaceId,omitzero" json:"marketplaceId,omitzero"`
+	// The quantity that was asked for.
+	Quantity int32 `avro:"quantity" json:"quantity"`
+	// eventTime of the update.
+	EventTime time.Time `avro:"eventTime" json:"eventTime"`
+	// APPLIED (Amazon accepted it), REJECTED (Amazon refused it), SUPERSEDED (a
+	// newer quantity of the SKU took its place), EXCLUDED (the SKU is managed by
+	// another service) or FAILED (it could not be sent).
+	Outcome string `avro:"outcome" json:"outcome"`
+	// How it was sent: FEED or PATCH; null where it was not.
+	Via string `avro:"via,omitzero" json:"via,omitzero"`
+	// Amazon's id of the feed that carried it.
+	FeedID string `avro:"feedId,omitzero" json:"feedId,omitzero"`
+	// For REJECTED Amazon's code, for FAILED ours.
+	Code string `avro:"code,omitzero" json:"code,omitzero"`
+	// For REJECTED Amazon's words, for FAILED ours.
+	Message string `avro:"message,omitzero" json:"message,omitzero"`
+	// For REJECTED the attribute that Amazon refused, where it names one.
+	AttributeName string `avro:"attributeName,omitzero" json:"attributeName,omitzero"`
+	// For SUPERSEDED the updateId of the newer update.
+	SupersededBy string `avro:"supersededBy,omitzero" json:"supersededBy,omitzero"`
+	// When the outcome became known.
+	DecidedTime time.Time `avro:"decidedTime" json:"decidedTime"`
+}
+
+// InventoryUpdate: The quantity of one SKU that is to be offered from now on.
+// Written by upstream services to inventory-updates, keyed by account.
+type InventoryUpdate struct {
+	// The producer's own id of this update; its outcome on inventory-results
+	// names it.
+	UpdateID string `avro:"updateId" json:"updateId"`
+	// Our name of the seller account; also the record's key.
+	Account string `avro:"account" json:"account"`
+	// The seller's SKU, exactly as Amazon lists it.
+	SKU string `avro:"sku" json:"sku"`
+	// Units to offer: absolute, not a difference, and not negative.
+	Quantity int32 `avro:"quantity" json:"quantity"`
+	// When the quantity became true, on the producer's clock. The newest wins for
+	// a SKU; more than 5 minutes ahead is refused.
+	EventTime time.Time `avro:"eventTime" json:"eventTime"`
+	// Amazon's marketplace id, where quantities differ by marketplace; null for
+	// the account's setting.
+	MarketplaceID string `avro:"marketplaceId,omitzero" json:"marketplaceId,omitzero"`
+	// Amazon's product type, such as LUGGAGE; null for the account's default.
+	ProductType string `avro:"productType,omitzero" json:"productType,omitzero"`
+	// Amazon's fulfillment channel; null for the account's default, usually
+	// DEFAULT (by the merchant).
+	FulfillmentChannelCode string `avro:"fulfillmentChannelCode,omitzero" json:"fulfillmentChannelCode,omitzero"`
+	// Whether to send it at once by patchListingsItem instead of waiting for the
+	// next feed.
+	Urgent bool `avro:"urgent" json:"urgent"`
+	// Name of the service that wrote it, to find out whom to ask.
+	Source string `avro:"source,omitzero" json:"source,omitzero"`
 }
 
 // Money: An amount as Amazon writes it.
@@ -336,6 +575,100 @@ type QuotaState struct {
 	Rate float64 `avro:"rate" json:"rate"`
 	// When it was written, on the pipeline's clock.
 	Time time.Time `avro:"time" json:"time"`
+}
+
+// Shipment: One package of an order that has been handed to a carrier, or a
+// correction of it. An order in several packages is several records. Written
+// by upstream services to shipments, keyed by account.
+type Shipment struct {
+	// The producer's own id of this record; its outcome on shipment-confirmations
+	// names it.
+	ShipmentID string `avro:"shipmentId" json:"shipmentId"`
+	// Our name of the seller account; also the record's key.
+	Account string `avro:"account" json:"account"`
+	// Amazon's order id.
+	OrderID string `avro:"orderId" json:"orderId"`
+	// The producer's own id of the package, unique in the order. The same id
+	// again corrects the package; Amazon's packageReferenceId is derived from it.
+	PackageID string `avro:"packageId" json:"packageId"`
+	// Amazon's marketplace id; null to take it from the order.
+	MarketplaceID string `avro:"marketplaceId,omitzero" json:"marketplaceId,omitzero"`
+	// What is in the package: at least one line.
+	Items []ShipmentItem `avro:"items" json:"items"`
+	// Amazon's carrier code, such as DHL, where the producer knows it.
+	CarrierCode string `avro:"carrierCode,omitzero" json:"carrierCode,omitzero"`
+	// The carrier's name as the producer writes it; mapped to Amazon's code where
+	// carrierCode is null.
+	CarrierName string `avro:"carrierName,omitzero" json:"carrierName,omitzero"`
+	// The carrier's service.
+	ShippingMethod string `avro:"shippingMethod,omitzero" json:"shippingMethod,omitzero"`
+	// The carrier's tracking number.
+	TrackingNumber string `avro:"trackingNumber" json:"trackingNumber"`
+	// When the carrier took the package.
+	ShipTime time.Time `avro:"shipTime" json:"shipTime"`
+	// When the producer came to know this, on its clock: a record older than the
+	// newest of its package changes nothing.
+	EventTime time.Time `avro:"eventTime" json:"eventTime"`
+	// Amazon's id of the location that it was shipped from.
+	ShipFromSupplySourceID string `avro:"shipFromSupplySourceId,omitzero" json:"shipFromSupplySourceId,omitzero"`
+	// Name of the service that wrote it, to find out whom to ask.
+	Source string `avro:"source,omitzero" json:"source,omitzero"`
+}
+
+// ShipmentConfirmation: The one outcome of one record of shipments. Written
+// by the shipments processor to shipment-confirmations, keyed by account.
+type ShipmentConfirmation struct {
+	// Id of this outcome: a hash of account and the shipment's partition and
+	// offset. Consumers deduplicate by it.
+	EventID string `avro:"eventId" json:"eventId"`
+	// shipmentId of the shipment.
+	ShipmentID string `avro:"shipmentId" json:"shipmentId"`
+	// Partition of the shipment in shipments.
+	SourcePartition int32 `avro:"sourcePartition" json:"sourcePartition"`
+	// Offset of the shipment in shipments.
+	SourceOffset int64 `avro:"sourceOffset" json:"sourceOffset"`
+	// Our name of the seller account; also the record's key.
+	Account string `avro:"account" json:"account"`
+	// Amazon's order id.
+	OrderID string `avro:"orderId" json:"orderId"`
+	// packageId of the shipment.
+	PackageID string `avro:"packageId" json:"packageId"`
+	// The id of the package that Amazon was given: a string of digits.
+	PackageReferenceID string `avro:"packageReferenceId" json:"packageReferenceId"`
+	// The marketplace that the shipment was confirmed in.
+	MarketplaceID string `avro:"marketplaceId,omitzero" json:"marketplaceId,omitzero"`
+	// CONFIRMED (Amazon accepted it, or had the order as fulfilled already),
+	// REJECTED (Amazon or the check against the order refused it) or SUPERSEDED
+	// (a newer record of the package took its place).
+	Outcome string `avro:"outcome" json:"outcome"`
+	// The carrier code that Amazon was given.
+	CarrierCode string `avro:"carrierCode,omitzero" json:"carrierCode,omitzero"`
+	// The carrier name that Amazon was given where the code is Other.
+	CarrierName string `avro:"carrierName,omitzero" json:"carrierName,omitzero"`
+	// The tracking number.
+	TrackingNumber string `avro:"trackingNumber" json:"trackingNumber"`
+	// When the carrier took the package.
+	ShipTime time.Time `avro:"shipTime" json:"shipTime"`
+	// When the order had to be shipped, where known.
+	LatestShipDate time.Time `avro:"latestShipDate,omitzero" json:"latestShipDate,omitzero"`
+	// For REJECTED: Amazon's code, or ours where the check refused it.
+	Code string `avro:"code,omitzero" json:"code,omitzero"`
+	// For REJECTED: the reason in words.
+	Message string `avro:"message,omitzero" json:"message,omitzero"`
+	// For SUPERSEDED the shipmentId of the newer record.
+	SupersededBy string `avro:"supersededBy,omitzero" json:"supersededBy,omitzero"`
+	// When the outcome became known.
+	DecidedTime time.Time `avro:"decidedTime" json:"decidedTime"`
+}
+
+// ShipmentItem: Units of one order line in a package.
+type ShipmentItem struct {
+	// Amazon's order item id.
+	OrderItemID string `avro:"orderItemId" json:"orderItemId"`
+	// Units in the package, above 0.
+	Quantity int32 `avro:"quantity" json:"quantity"`
+	// Transparency codes of the units, where the product needs them.
+	TransparencyCodes []string `avro:"transparencyCodes" json:"transparencyCodes"`
 }
 
 // TimeWindow: A span of time; either end can be missing.
