@@ -1,0 +1,186 @@
+package quota
+
+import (
+	"math"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+const (
+	// MaxElapsed caps what a new owner takes as time since the checkpoint. The
+	// two clocks that it is the difference of can disagree; the cap bounds by how
+	// many tokens.
+	MaxElapsed = 5 * time.Minute
+
+	// reserveSpan is how much of a bucket's rate a checkpoint reserves ahead.
+	// What is reserved and not spent is lost at a handover, so it is short.
+	reserveSpan = 2 * time.Second
+
+	// lowestShare is the least share of the rate that throttling can halve it to.
+	lowestShare = 1.0 / 16
+	// recovery is the share of the rate that each answer regains.
+	recovery = 1.0 / 20
+)
+
+// Bucket is the token bucket of one (account, operation). It keeps one token
+// of the burst unspent, because calls arrive later than they are sent and so
+// closer together. It starts at the first method that is given a time.
+//
+// Tokens are reserved before they are spent: Take hands out a checkpoint when
+// the block that the last one reserved is used up, and the caller must commit
+// it with the call's intent. Whoever takes over can then at most think that
+// there are too few tokens. It is used by one goroutine.
+type Bucket struct {
+	account   string
+	operation string
+	limit     Limit               // the configured or default plan
+	from      *schemas.QuotaState // where to start from; nil for full or empty
+	full      bool
+
+	tokens    *rate.Limiter // nil before the start; holds Burst-1 at most
+	plan      float64       // rate that Amazon grants, as far as we know
+	reserved  int           // tokens that the last checkpoint covers and Take has not given yet
+	spent     bool          // whether a token was taken since the last throttle
+	throttled bool          // whether the rate is below the plan
+}
+
+// NewFull is the bucket of a pair that nobody can have called before.
+func NewFull(account, operation string, limit Limit) *Bucket {
+	return &Bucket{account: account, operation: operation, limit: limit, full: true}
+}
+
+// NewEmpty is the bucket of a pair whose past is unknown.
+func NewEmpty(account, operation string, limit Limit) *Bucket {
+	return &Bucket{account: account, operation: operation, limit: limit}
+}
+
+// Resume is the bucket that checkpoint describes, at a new owner.
+func Resume(checkpoint *schemas.QuotaState, limit Limit) *Bucket {
+	return &Bucket{account: checkpoint.Account, operation: checkpoint.Operation, limit: limit, from: checkpoint}
+}
+
+// Take spends a token, if there is one. checkpoint, if not nil, must be
+// committed before the call that the token is for starts.
+func (b *Bucket) Take(now time.Time) (checkpoint *schemas.QuotaState, ok bool) {
+	b.start(now)
+	if !b.tokens.AllowN(now, 1) {
+		return nil, false
+	}
+	b.spent = true
+	if b.reserved > 0 {
+		b.reserved--
+		return nil, true
+	}
+	// Only tokens that are there: under load each call has its own checkpoint,
+	// and a handover loses nothing.
+	b.reserved = max(0, min(int(b.rate()*reserveSpan.Seconds())-1, int(b.tokens.TokensAt(now))))
+	return b.Checkpoint(now), true
+}
+
+// Next is when Take will succeed, if nobody takes before.
+func (b *Bucket) Next(now time.Time) time.Time {
+	b.start(now)
+	missing := 1 - b.tokens.TokensAt(now)
+	if missing <= 0 {
+		return now
+	}
+	// A microsecond more than the quotient, so that rounding cannot wake the
+	// caller a moment too early, over and over.
+	return now.Add(time.Duration(missing/b.rate()*float64(time.Second)) + time.Microsecond)
+}
+
+// Learn takes note of an answer that was not throttled: a rate that was halved
+// regains a twentieth of the plan, and granted, if not 0, is the plan (the
+// answer's x-amzn-RateLimit-Limit, in requests per second).
+func (b *Bucket) Learn(granted float64, now time.Time) {
+	b.start(now)
+	was := b.rate()
+	if granted > 0 && !math.IsInf(granted, 0) && !math.IsNaN(granted) {
+		b.plan = granted
+	}
+	next := b.plan
+	if b.throttled {
+		next = min(b.plan, was+b.plan*recovery)
+		b.throttled = next < b.plan
+	}
+	if next != was {
+		b.tokens.SetLimitAt(now, rate.Limit(next))
+	}
+}
+
+// Throttled takes note of a 429: Amazon's bucket is empty, so ours is too, and
+// the rate is halved, once for all calls that were sent before the first 429.
+// The checkpoint should be committed: a new owner must not think otherwise.
+func (b *Bucket) Throttled(now time.Time) *schemas.QuotaState {
+	b.start(now)
+	if b.spent {
+		b.spent, b.throttled = false, true
+		b.tokens.SetLimitAt(now, rate.Limit(max(b.rate()/2, b.plan*lowestShare)))
+	}
+	b.fill(now, 0)
+	b.reserved = 0
+	return b.Checkpoint(now)
+}
+
+// Checkpoint is the bucket's state, less what is reserved.
+func (b *Bucket) Checkpoint(now time.Time) *schemas.QuotaState {
+	b.start(now)
+	return &schemas.QuotaState{
+		Account:   b.account,
+		Operation: b.operation,
+		Tokens:    b.tokens.TokensAt(now) - float64(b.reserved),
+		Rate:      b.rate(),
+		// Rounded up to what Avro can hold, so that nobody reads time that has not passed.
+		Time: now.Add(time.Millisecond - 1).Truncate(time.Millisecond),
+	}
+}
+
+func (b *Bucket) rate() float64 { return float64(b.tokens.Limit()) }
+
+// capacity is the burst without the token that stays unspent.
+func (b *Bucket) capacity() int { return max(1, b.limit.Burst-1) }
+
+func (b *Bucket) start(now time.Time) {
+	if b.tokens != nil {
+		return
+	}
+	b.plan = b.limit.Rate
+	b.tokens = rate.NewLimiter(rate.Limit(b.limit.Rate), b.capacity())
+	switch {
+	case b.full:
+	case b.from == nil:
+		b.fill(now, 0)
+	default:
+		b.resume(now)
+	}
+	b.from = nil
+}
+
+// resume starts from min(burst, tokens + rate × elapsed). What rate Amazon
+// granted is not in the checkpoint: it was at least the rate in use there, and
+// the first answer says it anew.
+func (b *Bucket) resume(now time.Time) {
+	if b.from.Rate > 0 && !math.IsInf(b.from.Rate, 0) && !math.IsNaN(b.from.Rate) {
+		b.plan = max(b.plan, b.from.Rate)
+		b.throttled = b.from.Rate < b.plan
+		b.tokens.SetLimitAt(now, rate.Limit(b.from.Rate))
+	}
+	elapsed := min(max(0, now.Sub(b.from.Time)), MaxElapsed)
+	level := b.from.Tokens + b.rate()*elapsed.Seconds()
+	if math.IsNaN(level) {
+		level = 0
+	}
+	b.fill(now, level)
+}
+
+// fill sets the number of tokens at now. The limiter has no method for it, but
+// one that was emptied long enough ago holds as many.
+func (b *Bucket) fill(now time.Time, level float64) {
+	level = min(max(level, 0), float64(b.capacity()))
+	limit := b.tokens.Limit()
+	b.tokens = rate.NewLimiter(limit, b.capacity())
+	b.tokens.AllowN(now.Add(-time.Duration(level/float64(limit)*float64(time.Second))), b.capacity())
+}

@@ -1,0 +1,161 @@
+package spapi
+
+import (
+	"encoding/json"
+	"math"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// classify turns an answer that is not a success into an error. body may be cut.
+func classify(call call, account string, resp *http.Response, body []byte) *model.Error {
+	e := &model.Error{
+		Operation:  call.operation,
+		Account:    account,
+		Status:     resp.StatusCode,
+		RequestID:  shorten(resp.Header.Get("x-amzn-RequestId"), 100),
+		RateLimit:  rateLimit(resp.Header),
+		RetryAfter: retryAfter(resp.Header),
+	}
+	e.Code, e.Message = errorList(body)
+	e.Class, e.Remedy = classOf(resp.StatusCode, call.writes)
+	return e
+}
+
+// classOf is the one place that says what a status means.
+func classOf(status int, writes bool) (class model.Class, remedy string) {
+	switch {
+	case status == http.StatusTooManyRequests:
+		return model.Throttled, ""
+	case status == http.StatusUnauthorized:
+		return model.Unauthorized, "check the account's refresh token and its application's client id and secret"
+	case status == http.StatusForbidden:
+		return model.Forbidden, "likely causes: the seller withdrew or never gave the authorization, " +
+			"the application lacks the role for this operation, or the account's region is wrong"
+	case status == http.StatusNotFound:
+		return model.NotFound, ""
+	case status == http.StatusConflict:
+		return model.Conflict, ""
+	case status == http.StatusRequestTimeout || status >= 500:
+		// The request may have been carried out before the answer was lost.
+		if writes {
+			return model.Ambiguous, ""
+		}
+		return model.Unavailable, ""
+	case status >= 400:
+		return model.Invalid, ""
+	}
+	// A redirect, or a success that the operation does not have: not Amazon.
+	if writes {
+		return model.Ambiguous, "check the endpoint: this is no answer of the Selling Partner API"
+	}
+	return model.Unavailable, "check the endpoint: this is no answer of the Selling Partner API"
+}
+
+// classifyLWA reads LWA's flat errors (RFC 6749, 5.2).
+func classifyLWA(account, application string, resp *http.Response, body []byte) *model.Error {
+	var flat struct {
+		Code        string `json:"error"`
+		Description string `json:"error_description"`
+	}
+	_ = json.Unmarshal(body, &flat) // without a readable body the status alone decides
+	e := &model.Error{
+		Operation: tokenOperation, Account: account, TokenMissing: true,
+		Status: resp.StatusCode, Code: shorten(flat.Code, 60), Message: shorten(flat.Description, maxMessage),
+		RequestID:  shorten(resp.Header.Get("x-amzn-RequestId"), 100),
+		RetryAfter: retryAfter(resp.Header),
+	}
+	switch {
+	case flat.Code == "temporarily_unavailable" || flat.Code == "server_error" ||
+		resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusRequestTimeout ||
+		resp.StatusCode >= 500 || resp.StatusCode < 400:
+		e.Class = model.Unavailable
+	case flat.Code == "invalid_client" || flat.Code == "unauthorized_client":
+		e.Class = model.Unauthorized
+		e.Remedy = "check the client id and the client secret of application " + application +
+			": the secret may have been rotated"
+	case flat.Code == "invalid_grant":
+		e.Class = model.Unauthorized
+		e.Remedy = "the refresh token is wrong, withdrawn or of another application: authorize application " +
+			application + " again and configure the new token"
+	case flat.Code == "invalid_scope":
+		e.Class = model.Unauthorized
+		e.Remedy = "application " + application + " may not ask for this scope: check its roles"
+	default:
+		e.Class = model.Unauthorized
+		e.Remedy = "check the credentials of application " + application + " and the LWA endpoint"
+	}
+	return e
+}
+
+const maxMessage = 300
+
+// errorList reads Amazon's {"errors":[{code, message, details}]}. Anything else
+// in the body stays there: it could hold a buyer's data.
+func errorList(body []byte) (code, message string) {
+	var list struct {
+		Errors []struct {
+			Code    string `json:"code"`
+			Message string `json:"message"`
+			Details string `json:"details"`
+		} `json:"errors"`
+	}
+	if json.Unmarshal(body, &list) != nil || len(list.Errors) == 0 {
+		return "", ""
+	}
+	first := list.Errors[0]
+	message = first.Message
+	if first.Details != "" {
+		message += " (" + first.Details + ")"
+	}
+	return shorten(first.Code, 60), shorten(message, maxMessage)
+}
+
+// lwaToken matches access and refresh tokens as Amazon writes them.
+var lwaToken = regexp.MustCompile(`Atz[a-zA-Z]\|[^\s"']*`)
+
+// shorten makes text from outside fit for a log line.
+func shorten(text string, limit int) string {
+	if len(text) > 8*limit {
+		text = text[:8*limit]
+	}
+	text = lwaToken.ReplaceAllString(strings.ToValidUTF8(text, "?"), "[secret]")
+	var b strings.Builder
+	for _, r := range text {
+		if b.Len() >= limit {
+			b.WriteString("…")
+			break
+		}
+		if unicode.IsControl(r) {
+			r = ' '
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// rateLimit reads x-amzn-RateLimit-Limit: requests per second of this
+// operation for this seller and application; 0 when missing or absurd.
+func rateLimit(header http.Header) float64 {
+	rate, err := strconv.ParseFloat(header.Get("x-amzn-RateLimit-Limit"), 64)
+	if err != nil || math.IsNaN(rate) || rate <= 0 || rate > 10_000 {
+		return 0
+	}
+	return rate
+}
+
+// retryAfter reads the seconds of Retry-After, which Amazon does not document
+// but a proxy may send; at most an hour.
+func retryAfter(header http.Header) time.Duration {
+	seconds, err := strconv.Atoi(header.Get("Retry-After"))
+	if err != nil || seconds <= 0 {
+		return 0
+	}
+	return time.Duration(min(seconds, 3600)) * time.Second
+}

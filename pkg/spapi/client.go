@@ -1,0 +1,163 @@
+// Package spapi is a client of Amazon's Selling Partner API: access tokens,
+// requests, bounds, and one classification of everything that can go wrong. It
+// knows nothing of Kafka and can be used on its own.
+//
+// A Client holds what is shared (connections, tokens); a Seller makes the calls
+// of one seller account in one region. Neither waits for quota nor repeats a
+// call: when to call, and whether to call again, is the caller's decision
+// (package quota helps with the first, model.Error with the second).
+//
+// A request passes, in this order:
+//
+//	Seller.send   adds the access token, classifies what comes back, bounds
+//	              and decodes the body; here because a refused token is an
+//	              outcome to decide on, not bytes to pass on
+//	userAgent     adds the User-Agent that Amazon requires
+//	Config.Base   the connection: by default an http.Transport with a deadline
+//	              on each of its steps; wrap it to trace, measure or cut
+package spapi
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/secrets"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// Config says where Amazon is and who calls. The zero Config calls Amazon's
+// production hosts.
+type Config struct {
+	// UserAgent names the calling application, such as "Acme/1.0"; it comes
+	// after Sellerstream's own. At most 300 characters.
+	UserAgent string
+	// Endpoints replaces the base URL of a region.
+	Endpoints map[model.Region]string
+	// LWAEndpoint replaces https://api.amazon.com.
+	LWAEndpoint string
+	// Timeout is for one request, in real time. Default 30 s.
+	Timeout time.Duration
+	// Clock is for the tokens' lifetime only. Default the real one.
+	Clock clock.Clock
+	// Base makes the connections. Default NewTransport().
+	Base http.RoundTripper
+}
+
+// Client is shared by all sellers. It may be used from any goroutine.
+type Client struct {
+	http      *http.Client
+	endpoints map[model.Region]*url.URL
+	lwa       *LWA
+}
+
+// New checks cfg and makes a client. It makes no request.
+func New(cfg Config) (*Client, error) {
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 30 * time.Second
+	}
+	if cfg.Base == nil {
+		cfg.Base = NewTransport()
+	}
+	agent, err := agentName(cfg.UserAgent)
+	faults := []error{err}
+	client := &Client{
+		http: &http.Client{
+			Transport: userAgent{next: cfg.Base, name: agent},
+			Timeout:   cfg.Timeout,
+			// A redirect would carry the access token to another host.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		endpoints: make(map[model.Region]*url.URL),
+	}
+	for _, region := range []model.Region{model.NorthAmerica, model.Europe, model.FarEast} {
+		base := cfg.Endpoints[region]
+		if base == "" {
+			base = region.Endpoint()
+		}
+		at, err := baseURL(base)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("SP-API endpoint of region %s: %w", region, err))
+		}
+		client.endpoints[region] = at
+	}
+	client.lwa, err = newLWA(cfg, client.http)
+	faults = append(faults, err)
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return client, nil
+}
+
+// LWA is where the client's access tokens come from.
+func (c *Client) LWA() *LWA { return c.lwa }
+
+// Close ends idle connections. Calls under way may finish.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// SellerConfig is one seller account.
+type SellerConfig struct {
+	Account      string // our name of the account, for errors and as the tokens' key
+	Region       model.Region
+	Application  Application
+	RefreshToken secrets.Source // the seller's authorization of the application
+}
+
+// Seller makes the calls of one seller account. It costs little to make, holds
+// no connection of its own, and may be used from any goroutine.
+type Seller struct {
+	client *Client
+	base   *url.URL
+	grant  sellerGrant
+}
+
+// Seller makes the caller of one account. It makes no request; credentials are
+// tried by the first call.
+func (c *Client) Seller(cfg SellerConfig) (*Seller, error) {
+	switch {
+	case cfg.Account == "":
+		return nil, errors.New("spapi: a seller needs an account name")
+	case !cfg.Region.Valid():
+		return nil, fmt.Errorf("spapi: account %s: region %q is none of na, eu, fe", cfg.Account, cfg.Region)
+	case cfg.Application.ClientID == "" || cfg.Application.ClientSecret == nil || cfg.RefreshToken == nil:
+		return nil, fmt.Errorf("spapi: account %s: needs a client id, a client secret and a refresh token", cfg.Account)
+	}
+	return &Seller{
+		client: c,
+		base:   c.endpoints[cfg.Region],
+		grant:  sellerGrant{account: cfg.Account, application: cfg.Application, refreshToken: cfg.RefreshToken},
+	}, nil
+}
+
+// Account is our name of the account.
+func (s *Seller) Account() string { return s.grant.account }
+
+// NewTransport is the default connection: no step of it can wait for ever.
+func NewTransport() *http.Transport {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dialer.DialContext,
+		ForceAttemptHTTP2:      true,
+		TLSHandshakeTimeout:    10 * time.Second,
+		MaxIdleConns:           256,
+		MaxIdleConnsPerHost:    64,
+		IdleConnTimeout:        90 * time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+}
+
+func baseURL(text string) (*url.URL, error) {
+	at, err := url.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	if (at.Scheme != "https" && at.Scheme != "http") || at.Host == "" || at.RawQuery != "" || at.Fragment != "" || at.User != nil {
+		return nil, fmt.Errorf("%q is not a base URL: write one such as https://sellingpartnerapi-eu.amazon.com", text)
+	}
+	return at, nil
+}

@@ -1,0 +1,86 @@
+package model
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Class is what an error means to the caller.
+type Class string
+
+// The classes.
+const (
+	// Throttled: 429; nothing happened.
+	Throttled Class = "throttled"
+	// Unauthorized: the credentials or the token are refused; nothing happened.
+	Unauthorized Class = "unauthorized"
+	// Forbidden: the credentials are good, but not for this; nothing happened.
+	Forbidden Class = "forbidden"
+	// NotFound: 404.
+	NotFound Class = "not_found"
+	// Invalid: Amazon will never accept this request.
+	Invalid Class = "invalid"
+	// Conflict: 409, the thing exists or is in another state.
+	Conflict Class = "conflict"
+	// Ambiguous: a writing call that may or may not have happened.
+	Ambiguous Class = "ambiguous"
+	// Unavailable: Amazon, or the way to it, is down; a read can be repeated.
+	Unavailable Class = "unavailable"
+)
+
+// Error is a call that failed. It holds neither tokens nor the body of an
+// answer, only Amazon's code and message.
+type Error struct {
+	Class     Class
+	Operation string
+	Account   string // our name of the account; "" for a grantless call
+	Status    int    // HTTP status; 0 when there was no answer
+	Code      string // Amazon's code, such as "InvalidInput", or LWA's, such as "invalid_grant"
+	Message   string // Amazon's message, shortened
+	RequestID string // x-amzn-RequestId, for a case with Amazon's support
+	Remedy    string // what to do about it; "" where waiting is all there is
+	// RetryAfter is how long the other side asked to wait; usually 0.
+	RetryAfter time.Duration
+	// RateLimit is the rate of x-amzn-RateLimit-Limit in requests per second; 0
+	// when there was none (Amazon sends it with 400 and 404 too).
+	RateLimit float64
+	// StaleToken says that the refused access token was not a fresh one and has
+	// been dropped: the next try gets a new one.
+	StaleToken bool
+	// TokenMissing says that the call was never made, for want of an access token.
+	TokenMissing bool
+	Err          error // the cause, where there was no answer
+}
+
+// Error is one line for the person who reads the log.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Operation)
+	if e.Account != "" {
+		b.WriteString(" for account " + e.Account)
+	}
+	fmt.Fprintf(&b, ": %s", e.Class)
+	if e.Status != 0 {
+		fmt.Fprintf(&b, " (%d)", e.Status)
+	}
+	if e.Code != "" {
+		b.WriteString(": " + e.Code)
+	}
+	if e.Message != "" {
+		b.WriteString(": " + e.Message)
+	}
+	if e.Err != nil {
+		b.WriteString(": " + e.Err.Error())
+	}
+	if e.RequestID != "" {
+		b.WriteString(" [request " + e.RequestID + "]")
+	}
+	if e.Remedy != "" {
+		b.WriteString("; " + e.Remedy)
+	}
+	return b.String()
+}
+
+// Unwrap is the cause.
+func (e *Error) Unwrap() error { return e.Err }

@@ -1,0 +1,144 @@
+package model
+
+import "time"
+
+// Values of GetOrderRequest.IncludedData (Orders 2026-01-01). Items always
+// come; the fulfillment status comes only with IncludeFulfillment. BUYER,
+// RECIPIENT, TAX and PAYMENT bring buyer data and need Amazon roles.
+const (
+	IncludeFulfillment  = "FULFILLMENT"
+	IncludeProceeds     = "PROCEEDS"
+	IncludePromotion    = "PROMOTION"
+	IncludeCancellation = "CANCELLATION"
+	IncludePackages     = "PACKAGES"
+)
+
+// StatusCancelled is the fulfillment status of a cancelled order.
+const StatusCancelled = "CANCELLED"
+
+// GetOrderRequest asks for one order.
+type GetOrderRequest struct {
+	OrderID      string
+	IncludedData []string // datasets to include; nil for none but the basic ones
+}
+
+// GetOrderResponse is the answer to a GetOrderRequest.
+type GetOrderResponse struct {
+	Order Order `json:"order"`
+}
+
+// Order is what this project uses of Amazon's Order (Orders 2026-01-01). The
+// buyer and the recipient are not in it: what is never decoded cannot leak.
+// Statuses and programs are open sets; values unknown today may come.
+type Order struct {
+	OrderID         string            `json:"orderId"`
+	CreatedTime     time.Time         `json:"createdTime"`
+	LastUpdatedTime time.Time         `json:"lastUpdatedTime"`
+	Programs        []string          `json:"programs"`
+	SalesChannel    SalesChannel      `json:"salesChannel"`
+	Proceeds        *OrderProceeds    `json:"proceeds"`
+	Fulfillment     *OrderFulfillment `json:"fulfillment"`
+	Items           []OrderItem       `json:"orderItems"`
+	Packages        []OrderPackage    `json:"packages"`
+}
+
+// SalesChannel says where an order was placed.
+type SalesChannel struct {
+	ChannelName     string `json:"channelName"` // AMAZON or NON_AMAZON
+	MarketplaceID   string `json:"marketplaceId"`
+	MarketplaceName string `json:"marketplaceName"`
+}
+
+// OrderProceeds is what the seller receives for an order.
+type OrderProceeds struct {
+	GrandTotal *Money `json:"grandTotal"`
+}
+
+// Money is an amount as Amazon writes it: decimal text, never a float.
+type Money struct {
+	Amount       string `json:"amount"`
+	CurrencyCode string `json:"currencyCode"` // ISO 4217
+}
+
+// OrderFulfillment says how far an order is, and what was promised.
+type OrderFulfillment struct {
+	Status          string         `json:"fulfillmentStatus"`
+	FulfilledBy     string         `json:"fulfilledBy"` // AMAZON or MERCHANT
+	ServiceLevel    string         `json:"fulfillmentServiceLevel"`
+	ShipByWindow    *DateTimeRange `json:"shipByWindow"`
+	DeliverByWindow *DateTimeRange `json:"deliverByWindow"`
+}
+
+// DateTimeRange is a span of time; either end can be missing (zero).
+type DateTimeRange struct {
+	Earliest time.Time `json:"earliestDateTime"`
+	Latest   time.Time `json:"latestDateTime"`
+}
+
+// OrderItem is one line of an order.
+type OrderItem struct {
+	OrderItemID     string            `json:"orderItemId"`
+	QuantityOrdered int32             `json:"quantityOrdered"`
+	Programs        []string          `json:"programs"`
+	Product         ItemProduct       `json:"product"`
+	Proceeds        *ItemProceeds     `json:"proceeds"`
+	Cancellation    *ItemCancellation `json:"cancellation"`
+	Fulfillment     *ItemFulfillment  `json:"fulfillment"`
+}
+
+// ItemProduct is what was ordered.
+type ItemProduct struct {
+	ASIN      string     `json:"asin"`
+	Title     string     `json:"title"`
+	SellerSKU string     `json:"sellerSku"`
+	Price     *ItemPrice `json:"price"`
+}
+
+// ItemPrice is a product's price.
+type ItemPrice struct {
+	UnitPrice *Money `json:"unitPrice"`
+}
+
+// ItemProceeds is what the seller receives for a line.
+type ItemProceeds struct {
+	Total *Money `json:"proceedsTotal"`
+}
+
+// ItemCancellation says who asked to cancel a line.
+type ItemCancellation struct {
+	Request *ItemCancellationRequest `json:"cancellationRequest"`
+}
+
+// ItemCancellationRequest is a wish to cancel a line.
+type ItemCancellationRequest struct {
+	Requester    string `json:"requester"` // such as BUYER
+	CancelReason string `json:"cancelReason"`
+}
+
+// ItemFulfillment counts a line's units.
+type ItemFulfillment struct {
+	QuantityFulfilled   *int32 `json:"quantityFulfilled"`
+	QuantityUnfulfilled *int32 `json:"quantityUnfulfilled"`
+}
+
+// OrderPackage is a package shipped for an order.
+type OrderPackage struct {
+	PackageReferenceID string         `json:"packageReferenceId"`
+	PackageStatus      *PackageStatus `json:"packageStatus"`
+	Carrier            string         `json:"carrier"`
+	ShipTime           time.Time      `json:"shipTime"`
+	ShippingService    string         `json:"shippingService"`
+	TrackingNumber     string         `json:"trackingNumber"`
+	Items              []PackageItem  `json:"packageItems"`
+}
+
+// PackageStatus is how far a package is.
+type PackageStatus struct {
+	Status string `json:"status"`
+}
+
+// PackageItem is units of one line in a package.
+type PackageItem struct {
+	OrderItemID string `json:"orderItemId"`
+	Quantity    int32  `json:"quantity"`
+}

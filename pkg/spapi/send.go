@@ -1,0 +1,107 @@
+package spapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// maxAnswer bounds an answer: an order of a thousand lines is about 2 MiB.
+const maxAnswer = 8 << 20
+
+// Meta is what an answer says besides its body.
+type Meta struct {
+	// RateLimit is the pair's rate in requests per second
+	// (x-amzn-RateLimit-Limit); 0 when Amazon sent none.
+	RateLimit float64
+	RequestID string // x-amzn-RequestId
+}
+
+// call is one request before it has a host and a token.
+type call struct {
+	operation string
+	method    string
+	path      string // escaped
+	query     url.Values
+	writes    bool
+}
+
+// send makes one request, once, and decodes a 200 into answer. Its error is
+// always a *model.Error.
+func (s *Seller) send(ctx context.Context, call call, answer any) (Meta, error) {
+	token, err := s.client.lwa.seller(ctx, s.grant)
+	if err != nil {
+		return Meta{}, s.noToken(call, err)
+	}
+	at := *s.base
+	at.RawQuery = call.query.Encode()
+	req, err := http.NewRequestWithContext(ctx, call.method, at.JoinPath(call.path).String(), nil)
+	if err != nil {
+		return Meta{}, &model.Error{Class: model.Invalid, Operation: call.operation, Account: s.Account(), Err: err}
+	}
+	req.Header.Set("x-amz-access-token", token.Secret().Reveal())
+	req.Header.Set("Accept", "application/json")
+	resp, err := s.client.http.Do(req)
+	if err != nil {
+		return Meta{}, s.lost(call, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	meta := Meta{RateLimit: rateLimit(resp.Header), RequestID: shorten(resp.Header.Get("x-amzn-RequestId"), 100)}
+	switch {
+	case resp.StatusCode != http.StatusOK:
+		refusal := classify(call, s.Account(), resp, body)
+		if refusal.Class == model.Unauthorized || refusal.Class == model.Forbidden {
+			refusal.StaleToken = s.client.lwa.refused(s.grant.key(), token.token)
+		}
+		return meta, refusal
+	case err != nil:
+		return meta, s.lost(call, err)
+	case len(body) > maxAnswer:
+		return meta, s.lost(call, fmt.Errorf("the answer is larger than %d MiB", maxAnswer>>20))
+	}
+	if err := json.Unmarshal(body, answer); err != nil {
+		return meta, s.lost(call, fmt.Errorf("the answer is not what the model says: %s", decodeFault(err)))
+	}
+	return meta, nil
+}
+
+// lost is a request without a whole answer.
+func (s *Seller) lost(call call, err error) *model.Error {
+	class := model.Unavailable
+	if call.writes {
+		class = model.Ambiguous
+	}
+	return &model.Error{Class: class, Operation: call.operation, Account: s.Account(), Err: err}
+}
+
+// noToken names the call that could not be made.
+func (s *Seller) noToken(call call, err error) *model.Error {
+	var refusal *model.Error
+	if !errors.As(err, &refusal) {
+		refusal = &model.Error{Class: model.Unavailable, Err: err}
+	}
+	named := *refusal
+	named.Operation, named.Account, named.TokenMissing = call.operation+" ("+tokenOperation+")", s.Account(), true
+	return &named
+}
+
+// decodeFault says where decoding failed without quoting the value, which
+// could be a buyer's.
+func decodeFault(err error) string {
+	var kind *json.UnmarshalTypeError
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &kind):
+		return fmt.Sprintf("field %s at byte %d has the wrong type", kind.Field, kind.Offset)
+	case errors.As(err, &syntax):
+		return fmt.Sprintf("no valid JSON at byte %d", syntax.Offset)
+	}
+	return "a value is malformed"
+}

@@ -1,0 +1,160 @@
+package orders
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// Event types.
+const (
+	OrderChanged   = "OrderChanged"
+	OrderCancelled = "OrderCancelled"
+)
+
+const (
+	statusUnknown      = "UNKNOWN"
+	responsibilityOurs = "OURS"
+)
+
+// newEvent is Amazon's order in our schema. Lists that Amazon may give in any
+// order are sorted, times are in UTC and milliseconds: two answers that say the
+// same must give the same event id.
+func newEvent(account, origin string, order *model.Order) *schemas.Order {
+	event := &schemas.Order{
+		EventType:       OrderChanged,
+		Account:         account,
+		OrderID:         order.OrderID,
+		MarketplaceID:   order.SalesChannel.MarketplaceID,
+		MarketplaceName: order.SalesChannel.MarketplaceName,
+		SalesChannel:    order.SalesChannel.ChannelName,
+		Status:          statusUnknown,
+		Responsibility:  responsibilityOurs,
+		CreatedTime:     instant(order.CreatedTime),
+		LastUpdatedTime: instant(order.LastUpdatedTime),
+		Programs:        sorted(order.Programs),
+		Items:           items(order.Items),
+		Packages:        packages(order.Packages),
+	}
+	if p := order.Proceeds; p != nil {
+		event.GrandTotal = money(p.GrandTotal)
+	}
+	if f := order.Fulfillment; f != nil {
+		if f.Status != "" {
+			event.Status = f.Status
+		}
+		event.FulfilledBy = f.FulfilledBy
+		event.ServiceLevel = f.ServiceLevel
+		event.ShipBy = window(f.ShipByWindow)
+		event.DeliverBy = window(f.DeliverByWindow)
+	}
+	if event.Status == model.StatusCancelled {
+		event.EventType = OrderCancelled
+	}
+	event.EventID = eventID(event)
+	event.Origin = origin
+	return event
+}
+
+// eventID hashes the event's content, which holds account, type, order id and
+// lastUpdatedTime too. The event must not have its id, origin or replaces set:
+// they say how we came to it, not what it says. A field that is added to the
+// schema later must be omitted from JSON when empty, or all ids change.
+func eventID(event *schemas.Order) string {
+	content, err := json.Marshal(event)
+	if err != nil {
+		panic("orders: an event that cannot be marshalled: " + err.Error()) // plain data: a bug
+	}
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:16])
+}
+
+func items(given []model.OrderItem) []schemas.OrderItem {
+	lines := make([]schemas.OrderItem, 0, len(given))
+	for _, item := range given {
+		line := schemas.OrderItem{
+			OrderItemID:     item.OrderItemID,
+			SellerSKU:       item.Product.SellerSKU,
+			ASIN:            item.Product.ASIN,
+			Title:           item.Product.Title,
+			QuantityOrdered: item.QuantityOrdered,
+			Programs:        sorted(item.Programs),
+		}
+		if p := item.Product.Price; p != nil {
+			line.UnitPrice = money(p.UnitPrice)
+		}
+		if p := item.Proceeds; p != nil {
+			line.Total = money(p.Total)
+		}
+		if c := item.Cancellation; c != nil && c.Request != nil {
+			line.CancelRequestedBy = c.Request.Requester
+			line.CancelReason = c.Request.CancelReason
+		}
+		if f := item.Fulfillment; f != nil {
+			line.QuantityFulfilled = f.QuantityFulfilled
+			line.QuantityUnfulfilled = f.QuantityUnfulfilled
+		}
+		lines = append(lines, line)
+	}
+	slices.SortStableFunc(lines, func(a, b schemas.OrderItem) int { return strings.Compare(a.OrderItemID, b.OrderItemID) })
+	return lines
+}
+
+func packages(given []model.OrderPackage) []schemas.OrderPackage {
+	all := make([]schemas.OrderPackage, 0, len(given))
+	for _, p := range given {
+		one := schemas.OrderPackage{
+			PackageReferenceID: p.PackageReferenceID,
+			Carrier:            p.Carrier,
+			ShippingService:    p.ShippingService,
+			TrackingNumber:     p.TrackingNumber,
+			ShipTime:           instant(p.ShipTime),
+			Items:              make([]schemas.PackageItem, 0, len(p.Items)),
+		}
+		if p.PackageStatus != nil {
+			one.Status = p.PackageStatus.Status
+		}
+		for _, item := range p.Items {
+			one.Items = append(one.Items, schemas.PackageItem{OrderItemID: item.OrderItemID, Quantity: item.Quantity})
+		}
+		slices.SortStableFunc(one.Items, func(a, b schemas.PackageItem) int { return strings.Compare(a.OrderItemID, b.OrderItemID) })
+		all = append(all, one)
+	}
+	slices.SortStableFunc(all, func(a, b schemas.OrderPackage) int {
+		return strings.Compare(a.PackageReferenceID, b.PackageReferenceID)
+	})
+	return all
+}
+
+func money(given *model.Money) *schemas.Money {
+	if given == nil {
+		return nil
+	}
+	return &schemas.Money{Amount: given.Amount, Currency: given.CurrencyCode}
+}
+
+func window(given *model.DateTimeRange) *schemas.TimeWindow {
+	if given == nil {
+		return nil
+	}
+	return &schemas.TimeWindow{Earliest: instant(given.Earliest), Latest: instant(given.Latest)}
+}
+
+func instant(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC().Truncate(time.Millisecond)
+}
+
+func sorted(given []string) []string {
+	list := append(make([]string, 0, len(given)), given...)
+	slices.Sort(list)
+	return list
+}

@@ -1,0 +1,182 @@
+package orders
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/lane"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+const (
+	originNotification = "NOTIFICATION"
+
+	// buyerRequestedChange is the change type whose time Amazon does not move
+	// the order's lastUpdatedTime to.
+	buyerRequestedChange = "BuyerRequestedChange"
+
+	// maxSeen bounds the remembered NotificationIds of an order, and maxSeenID
+	// each of them: Amazon's are UUIDs of 36 characters.
+	maxSeen   = 16
+	maxSeenID = 64
+
+	// maxAhead is how far ahead of our clock a change's time is believed.
+	maxAhead = 5 * time.Minute
+)
+
+// millis is a time in Unix milliseconds; 0 is none. A machine can hold a
+// million orders: a time.Time is three times as large.
+type millis int64
+
+func millisOf(t time.Time) millis {
+	if t.IsZero() {
+		return 0
+	}
+	return millis(t.UnixMilli())
+}
+
+func (m millis) time() time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(m)).UTC()
+}
+
+// second is the time in whole seconds, as Amazon's Orders API gives it.
+func (m millis) second() millis { return m / 1000 }
+
+// latest is the later one; none is earlier than any.
+func latest(a, b millis) millis { return max(a, b) }
+
+// earliest is the earlier one of those that are given.
+func earliest(a, b millis) millis {
+	if a == 0 || (b != 0 && b < a) {
+		return b
+	}
+	return a
+}
+
+// order is schemas.OrderState in a compact form, with its place in the lanes.
+type order struct {
+	lane.Item
+	account string
+
+	pendingSince, notBefore, received millis
+	wanted, emitted, missing, touched millis
+	dirtyReceived                     millis // received time of the changes that made it dirty
+
+	emittedID string
+	origin    string
+	seen      []string
+	attempts  int32
+	stale     int32
+	pending   bool
+	dirty     bool // a change arrived during the call: fetch again
+}
+
+func newOrder(key, account string) *order {
+	// The account's name is a part of the key: sharing it saves an allocation.
+	account = key[len(orderPrefix) : len(orderPrefix)+len(account)]
+	return &order{Item: lane.Item{Key: key}, account: account, origin: originNotification}
+}
+
+func (o *order) id() string { return o.Key[len(orderPrefix)+len(o.account)+1:] }
+
+// note takes a change in and says whether it is news: whether the order must
+// be fetched after this moment because of it.
+func (o *order) note(change *schemas.OrderChange, now time.Time) bool {
+	changed, received := millisOf(change.ChangeTime), millisOf(change.ReceivedTime)
+	timed := changed > 0 && change.ChangeType != buyerRequestedChange && changed <= millisOf(now.Add(maxAhead))
+	switch {
+	case millisOf(now) < o.missing:
+		return false // forged ids must not burn the quota
+	case timed && changed <= latest(o.emitted, o.wanted):
+		return false // what we have, or are about to have, includes it
+	case timed:
+		o.wanted = changed
+	default:
+		id := change.NotificationID[:min(len(change.NotificationID), maxSeenID)]
+		if slices.Contains(o.seen, id) {
+			return false
+		}
+		o.seen = append(o.seen[max(0, len(o.seen)-maxSeen+1):], strings.Clone(id))
+	}
+	switch {
+	case o.InFlight():
+		o.dirty = true
+		o.dirtyReceived = earliest(o.dirtyReceived, received)
+	case o.pending:
+		o.received = earliest(o.received, received)
+	default:
+		o.want(now, received)
+	}
+	return true
+}
+
+// want begins a new fetch.
+func (o *order) want(now time.Time, received millis) {
+	o.pending, o.dirty = true, false
+	o.pendingSince, o.received, o.dirtyReceived = millisOf(now), received, 0
+	o.attempts, o.stale, o.notBefore, o.missing = 0, 0, 0, 0
+}
+
+// fetched ends a fetch, or begins the next one if a change came meanwhile.
+func (o *order) fetched(now time.Time) {
+	if o.dirty {
+		o.want(now, o.dirtyReceived)
+		return
+	}
+	o.pending, o.dirty = false, false
+	o.pendingSince, o.received, o.dirtyReceived = 0, 0, 0
+	o.attempts, o.stale, o.notBefore = 0, 0, 0
+}
+
+// forgetAt is when an idle order may be deleted. One that Amazon does not know
+// is kept only as long as that is believed.
+func (o *order) forgetAt() millis {
+	if o.emitted == 0 && o.missing != 0 {
+		return o.missing
+	}
+	return o.touched + millis(keepIdle.Milliseconds())
+}
+
+func (o *order) state() *schemas.OrderState {
+	return &schemas.OrderState{
+		Account:      o.account,
+		OrderID:      o.id(),
+		Pending:      o.pending,
+		PendingSince: o.pendingSince.time(),
+		WantedTime:   o.wanted.time(),
+		Attempts:     o.attempts,
+		StaleAnswers: o.stale,
+		NotBefore:    o.notBefore.time(),
+		Origin:       o.origin,
+		ReceivedTime: o.received.time(),
+		EmittedTime:  o.emitted.time(),
+		EmittedID:    o.emittedID,
+		Seen:         slices.Clone(o.seen),
+		MissingUntil: o.missing.time(),
+		TouchedTime:  o.touched.time(),
+	}
+}
+
+func restored(key string, state *schemas.OrderState) *order {
+	o := newOrder(key, state.Account)
+	o.pending = state.Pending
+	o.pendingSince = millisOf(state.PendingSince)
+	o.wanted = millisOf(state.WantedTime)
+	o.attempts = state.Attempts
+	o.stale = state.StaleAnswers
+	o.notBefore = millisOf(state.NotBefore)
+	if state.Origin != originNotification { // else the constant, which is shared
+		o.origin = state.Origin
+	}
+	o.received = millisOf(state.ReceivedTime)
+	o.emitted = millisOf(state.EmittedTime)
+	o.emittedID = state.EmittedID
+	o.seen = state.Seen
+	o.missing = millisOf(state.MissingUntil)
+	o.touched = millisOf(state.TouchedTime)
+	return o
+}

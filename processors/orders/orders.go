@@ -1,0 +1,232 @@
+// Package orders turns notifications of order changes into orders. Its Machine
+// remembers which orders are to be fetched, draws getOrder calls from that
+// under each account's quota, and writes an order to the topic "orders" when
+// what Amazon answers is new.
+//
+// The rules that it keeps, which the property test cites:
+//
+//  1. Every call was preceded by the committed wish for it (OrderState.pending).
+//  2. At most one call per order is in flight.
+//  3. Any number of changes that arrive before an order's call starts cost one
+//     call; any number that arrive during it cost one more.
+//  4. What was emitted last is, once nothing is pending, Amazon's newest state.
+//  5. The same state of an order has the same event id, for ever.
+package orders
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/account"
+	"github.com/sellerstream/sellerstream/pkg/lane"
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/quota"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// Processor is the name of the role.
+const Processor = "orders"
+
+// Operations are the operations whose quota the processor owns.
+func Operations() []string { return []string{model.GetOrder} }
+
+// ReceivedAt is the header that every order carries: when the oldest
+// notification that led to it entered our queue, in Unix milliseconds.
+const ReceivedAt = "received-at"
+
+// Prefixes of the state's keys.
+const (
+	orderPrefix = "order/"
+	quotaPrefix = "quota/"
+)
+
+const (
+	// retryBase and retryLimit bound the wait after a failed call.
+	retryBase  = 2 * time.Second
+	retryLimit = 5 * time.Minute
+
+	// staleBase and staleLimit bound the wait after an answer older than the
+	// change that was notified: Amazon's reads lag, usually by seconds.
+	staleBase  = 2 * time.Second
+	staleLimit = 30 * time.Second
+	// maxStale is how many such answers are not believed.
+	maxStale = 3
+
+	// missingBase and missingLimit bound the wait after "no such order", which
+	// is not believed maxStale times either; then it is, for missingFor.
+	missingBase  = 20 * time.Second
+	missingLimit = 2 * time.Minute
+	missingFor   = time.Hour
+
+	// maxRefusals is how many other refusals let an order go, after some 20
+	// minutes: a mistake in our configuration should be mended by then.
+	maxRefusals = 12
+
+	// keepIdle is how long an order without work is remembered. It is as long
+	// as a notification can stay in the input topic.
+	keepIdle = 7 * 24 * time.Hour
+	// sweepBatch bounds the deletions of one tick.
+	sweepBatch = 1000
+
+	restoredEarlier = millis(24 * time.Hour / time.Millisecond)
+)
+
+// Config is what the processor needs besides its input.
+type Config struct {
+	// Accounts is the directory of the moment; it may be replaced while running.
+	Accounts func() *account.Directory
+	// IncludedData is what getOrder asks for; see model.IncludeFulfillment.
+	IncludedData []string
+	// Quota overrides Amazon's default plan for an account. nil overrides none.
+	Quota func(account, operation string) (quota.Limit, bool)
+}
+
+// Machine is the logic of one unit.
+type Machine struct {
+	cfg    Config
+	orders map[string]*order // by state key
+	lanes  *lane.Lanes       // orders to fetch
+	idle   lane.Queue        // the others, by when they are forgotten
+}
+
+// New makes the machine of one unit, without state.
+func New(cfg Config) *Machine {
+	m := &Machine{cfg: cfg, orders: make(map[string]*order)}
+	m.lanes = lane.New(model.GetOrder, m.limit)
+	return m
+}
+
+func (m *Machine) limit(account string) quota.Limit {
+	if m.cfg.Quota != nil {
+		if limit, ok := m.cfg.Quota(account, model.GetOrder); ok {
+			return limit
+		}
+	}
+	limit, _ := quota.Default(model.GetOrder)
+	return limit
+}
+
+// Restore takes an entry of the committed state.
+func (m *Machine) Restore(key string, value any) error {
+	switch state := value.(type) {
+	case *schemas.QuotaState:
+		if state.Operation != model.GetOrder {
+			return fmt.Errorf("orders: state %s is the quota of %s, which is not ours", key, state.Operation)
+		}
+		m.lanes.Restore(state)
+	case *schemas.OrderState:
+		if key != orderKey(state.Account, state.OrderID) {
+			return fmt.Errorf("orders: state %s is about order %s of account %s", key, state.OrderID, state.Account)
+		}
+		o := restored(key, state)
+		m.orders[key] = o
+		m.lanes.Known(o.account)
+		// A day earlier: oldest first, and at once, also where the clock of the
+		// owner before us was ahead of ours.
+		m.settle(o, o.pendingSince-restoredEarlier)
+	default:
+		return fmt.Errorf("orders: state %s has the unknown type %T", key, value)
+	}
+	return nil
+}
+
+// Record takes a notified change.
+func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
+	change, ok := rec.Value.(*schemas.OrderChange)
+	if !ok {
+		tx.Reject(rec, "unexpected_type", fmt.Sprintf("topic %s holds a %T where an OrderChange belongs", rec.Topic, rec.Value))
+		return
+	}
+	if change.Account != rec.Account {
+		tx.Reject(rec, "account_mismatch", fmt.Sprintf(
+			"the record's key names account %q, its value account %q: the producer must key by account", rec.Account, change.Account))
+		return
+	}
+	if _, ok := m.cfg.Accounts().ByID(rec.Account); !ok {
+		tx.Reject(rec, "unknown_account", fmt.Sprintf(
+			"account %q is not configured: configure it, then reprocess this record", rec.Account))
+		return
+	}
+	if !validOrderID(change.OrderID) {
+		tx.Reject(rec, "invalid_order_id", "the order id is not one that Amazon gives, such as 202-1234567-8901234")
+		return
+	}
+	key := orderKey(rec.Account, change.OrderID)
+	o := m.orders[key]
+	if o == nil {
+		o = newOrder(key, rec.Account)
+		m.orders[key] = o
+	}
+	wasPending := o.pending
+	if !o.note(change, tx.Now) {
+		return
+	}
+	m.save(tx, o)
+	if !wasPending {
+		m.settle(o, o.pendingSince)
+	}
+}
+
+// Draw starts the calls that quota allows, and forgets old orders.
+func (m *Machine) Draw(tx *machine.Tx) {
+	m.lanes.Draw(tx.Now, func(item *lane.Item, checkpoint *schemas.QuotaState) {
+		o := m.orders[item.Key]
+		m.putQuota(tx, checkpoint)
+		tx.Call(machine.Call{
+			Account:   o.account,
+			Operation: model.GetOrder,
+			Key:       item.Key,
+			Request:   &model.GetOrderRequest{OrderID: o.id(), IncludedData: m.cfg.IncludedData},
+		})
+	})
+	for range sweepBatch {
+		item := m.idle.Pop(tx.Now)
+		if item == nil {
+			break
+		}
+		delete(m.orders, item.Key)
+		tx.Delete(item.Key)
+	}
+	for _, next := range []time.Time{m.lanes.Wake(), m.idle.Due()} {
+		if !next.IsZero() {
+			tx.WakeAt(next)
+		}
+	}
+}
+
+// Pending is how many orders are to be fetched.
+func (m *Machine) Pending() int { return m.lanes.Pending() }
+
+// settle puts an order that is neither in its lane nor in flight where it
+// belongs: into the lane, in its turn, or among the idle.
+func (m *Machine) settle(o *order, turn millis) {
+	if o.pending {
+		m.idle.Remove(&o.Item)
+		m.lanes.Add(o.account, &o.Item, latest(turn, o.notBefore).time())
+		return
+	}
+	m.idle.Add(&o.Item, o.forgetAt().time())
+}
+
+func (m *Machine) save(tx *machine.Tx, o *order) {
+	o.touched = millisOf(tx.Now)
+	tx.Put(o.Key, o.state())
+}
+
+func (m *Machine) putQuota(tx *machine.Tx, checkpoint *schemas.QuotaState) {
+	if checkpoint != nil {
+		tx.Put(quotaPrefix+checkpoint.Account+"/"+checkpoint.Operation, checkpoint)
+	}
+}
+
+func orderKey(account, orderID string) string { return orderPrefix + account + "/" + orderID }
+
+// validOrderID accepts what Amazon's ids look like, seller-made ones such as
+// S01-1234567-1234567 included, and nothing that could be a path.
+func validOrderID(id string) bool {
+	return len(id) > 0 && len(id) <= 50 && strings.IndexFunc(id, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r != '-'
+	}) < 0
+}
