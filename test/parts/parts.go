@@ -1,0 +1,79 @@
+// Package parts gives integration tests the real parts that they run on: a
+// Kafka broker, a Confluent-compatible schema registry, and a stand-in for AWS
+// that is not our own.
+//
+// The environment variables KAFKA_BROKERS, SCHEMA_REGISTRY_URL and
+// AWS_ENDPOINT_URL choose parts that already run; the script parts in this
+// folder brings some up without containers. Where a variable is missing, a
+// container is started if Docker can be reached. Where neither is to be had
+// the test is skipped, but fails when SELLERSTREAM_INTEGRATION=1 or CI=true
+// say that real parts are what the run is for.
+package parts
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// startTimeout bounds the start of one container, its image's download included.
+const startTimeout = 5 * time.Minute
+
+// Kafka is the bootstrap addresses of an Apache Kafka cluster of version 4.
+func Kafka(t testing.TB) []string {
+	t.Helper()
+	return strings.Split(get(t, "KAFKA_BROKERS", startKafka), ",")
+}
+
+// Registry is the URL of a schema registry with Confluent's API.
+func Registry(t testing.TB) string {
+	t.Helper()
+	return get(t, "SCHEMA_REGISTRY_URL", startRegistry)
+}
+
+// AWS is the URL of an endpoint that answers for SQS, STS, EventBridge and
+// Secrets Manager. It takes any credentials.
+func AWS(t testing.TB) string {
+	t.Helper()
+	return get(t, "AWS_ENDPOINT_URL", startAWS)
+}
+
+// get is the part that the environment names, or one in a container.
+func get(t testing.TB, variable string, start func(context.Context) (string, error)) string {
+	t.Helper()
+	if value := os.Getenv(variable); value != "" {
+		return value
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
+	defer cancel()
+	value, err := start(ctx)
+	if err == nil {
+		return value
+	}
+	absent := fmt.Sprintf("%s is not set and no container could be started; run `make integration`, which brings up real parts, or set it: %v", variable, err)
+	if required(os.Getenv) {
+		t.Fatal(absent)
+	}
+	t.Skip(absent)
+	return ""
+}
+
+// required says whether a missing part is a failure.
+func required(getenv func(string) string) bool {
+	return getenv("SELLERSTREAM_INTEGRATION") == "1" || getenv("CI") == "true"
+}
+
+// freePort is a port that nothing listened on a moment ago.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close() //nolint:errcheck // nothing was written
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, err
+}
