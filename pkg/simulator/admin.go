@@ -1,0 +1,282 @@
+package simulator
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// adminLimit bounds the bodies that the admin endpoint reads.
+const adminLimit = 8 << 20
+
+// Admin is the endpoint through which people and other processes watch and
+// steer the simulator. It is not recorded in the ledger.
+//
+//	GET    /_simulator/ledger         calls as JSON lines; ?part= operation= account= status= after=
+//	GET    /_simulator/counts         calls per operation
+//	GET    /_simulator/events         EventBridge entries received, as JSON lines; ?after=
+//	GET    /_simulator/truth          what was notified, and the final state of each order
+//	GET    /_simulator/queues/{name}  what a queue holds and has done
+//	GET    /_simulator/faults         the fault rules and how often they fired
+//	POST   /_simulator/faults         adds a rule (see faultRequest)
+//	DELETE /_simulator/faults         removes all; DELETE /_simulator/faults/{id} removes one
+//	POST   /_simulator/notifications  {"queue":…,"bodies":[…]} sends raw messages
+//	POST   /_simulator/scenario       starts a scenario in the background (see scenarioRequest)
+func (s *Simulator) Admin() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /_simulator/ledger", s.adminLedger)
+	mux.HandleFunc("GET /_simulator/events", s.adminEvents)
+	mux.HandleFunc("GET /_simulator/counts", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, struct {
+			Counts  []Count `json:"counts"`
+			Dropped int     `json:"dropped"`
+		}{s.Ledger.Counts(), s.Ledger.Dropped()})
+	})
+	mux.HandleFunc("GET /_simulator/truth", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, s.Truth())
+	})
+	mux.HandleFunc("GET /_simulator/queues/{name}", func(w http.ResponseWriter, r *http.Request) {
+		stats, err := s.Queue(r.PathValue("name"))
+		if err != nil {
+			writeError(w, http.StatusNotFound, err)
+			return
+		}
+		writeJSON(w, http.StatusOK, stats)
+	})
+	mux.HandleFunc("GET /_simulator/faults", s.adminListFaults)
+	mux.HandleFunc("POST /_simulator/faults", s.adminAddFault)
+	mux.HandleFunc("DELETE /_simulator/faults", func(w http.ResponseWriter, _ *http.Request) {
+		s.Faults.Clear()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("DELETE /_simulator/faults/{id}", s.adminRemoveFault)
+	mux.HandleFunc("POST /_simulator/notifications", s.adminNotifications)
+	mux.HandleFunc("POST /_simulator/scenario", s.adminScenario)
+	return mux
+}
+
+func (s *Simulator) adminLedger(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	status, err := number(q.Get("status"))
+	after, errAfter := number(q.Get("after"))
+	if err = errors.Join(err, errAfter); err != nil {
+		writeError(w, http.StatusBadRequest, err)
+		return
+	}
+	calls := s.Ledger.Calls(Filter{
+		Part: Part(q.Get("part")), Operation: q.Get("operation"), Account: q.Get("account"),
+		Status: int(status), After: after,
+	})
+	w.Header().Set("X-Simulator-Dropped", strconv.Itoa(s.Ledger.Dropped()))
+	writeLines(w, calls)
+}
+
+func (s *Simulator) adminEvents(w http.ResponseWriter, r *http.Request) {
+	after, err := number(r.URL.Query().Get("after"))
+	if err != nil {
+		writeError(w, http.StatusBadRequest, err)
+		return
+	}
+	events, dropped := s.Events(after)
+	w.Header().Set("X-Simulator-Dropped", strconv.Itoa(dropped))
+	writeLines(w, events)
+}
+
+// faultRequest is a Rule in JSON. Durations are written as Go writes them, such
+// as "250ms"; what is left out matches everything or does nothing.
+type faultRequest struct {
+	Name        string            `json:"name,omitempty"`
+	Part        Part              `json:"part,omitempty"`
+	Operation   string            `json:"operation,omitempty"`
+	Account     string            `json:"account,omitempty"`
+	Skip        int               `json:"skip,omitempty"`
+	Times       int               `json:"times,omitempty"`
+	Probability float64           `json:"probability,omitempty"`
+	From        time.Time         `json:"from,omitzero"`
+	Until       time.Time         `json:"until,omitzero"`
+	Delay       duration          `json:"delay,omitzero"`
+	Drop        bool              `json:"drop,omitempty"`
+	Status      int               `json:"status,omitempty"`
+	Body        string            `json:"body,omitempty"`
+	Header      map[string]string `json:"header,omitempty"`
+	LoseAnswer  bool              `json:"loseAnswer,omitempty"`
+	SlowBody    duration          `json:"slowBody,omitzero"`
+	Entries     []int             `json:"entries,omitempty"`
+	EntryShare  float64           `json:"entryShare,omitempty"`
+	EntryCode   string            `json:"entryCode,omitempty"`
+}
+
+// duration is a time.Duration that JSON writes as text.
+type duration time.Duration
+
+func (d duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+func (d *duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	*d = duration(parsed)
+	return err
+}
+
+func (f *faultRequest) rule() Rule {
+	return Rule{
+		Name: f.Name, Part: f.Part, Operation: f.Operation, Account: f.Account,
+		Skip: f.Skip, Times: f.Times, Probability: f.Probability, From: f.From, Until: f.Until,
+		Action: Action{
+			Delay: time.Duration(f.Delay), Drop: f.Drop, Status: f.Status, Body: f.Body, Header: f.Header,
+			LoseAnswer: f.LoseAnswer, SlowBody: time.Duration(f.SlowBody),
+			Entries: f.Entries, EntryShare: f.EntryShare, EntryCode: f.EntryCode,
+		},
+	}
+}
+
+func faultOf(r *Rule) faultRequest {
+	a := &r.Action
+	return faultRequest{
+		Name: r.Name, Part: r.Part, Operation: r.Operation, Account: r.Account,
+		Skip: r.Skip, Times: r.Times, Probability: r.Probability, From: r.From, Until: r.Until,
+		Delay: duration(a.Delay), Drop: a.Drop, Status: a.Status, Body: a.Body, Header: a.Header,
+		LoseAnswer: a.LoseAnswer, SlowBody: duration(a.SlowBody),
+		Entries: a.Entries, EntryShare: a.EntryShare, EntryCode: a.EntryCode,
+	}
+}
+
+func (s *Simulator) adminAddFault(w http.ResponseWriter, r *http.Request) {
+	var request faultRequest
+	if !readJSON(w, r, &request) {
+		return
+	}
+	id, err := s.Faults.Add(request.rule())
+	if err != nil {
+		writeError(w, http.StatusBadRequest, err)
+		return
+	}
+	writeJSON(w, http.StatusCreated, map[string]int{"id": id})
+}
+
+func (s *Simulator) adminListFaults(w http.ResponseWriter, _ *http.Request) {
+	type listed struct {
+		ID      int          `json:"id"`
+		Matched int          `json:"matched"`
+		Fired   int          `json:"fired"`
+		Rule    faultRequest `json:"rule"`
+	}
+	list := []listed{}
+	for _, r := range s.Faults.List() {
+		list = append(list, listed{r.ID, r.Matched, r.Fired, faultOf(&r.Rule)})
+	}
+	writeJSON(w, http.StatusOK, list)
+}
+
+func (s *Simulator) adminRemoveFault(w http.ResponseWriter, r *http.Request) {
+	id, err := number(r.PathValue("id"))
+	if err != nil || !s.Faults.Remove(int(id)) {
+		writeError(w, http.StatusNotFound, fmt.Errorf("no fault has the id %q", r.PathValue("id")))
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s *Simulator) adminNotifications(w http.ResponseWriter, r *http.Request) {
+	var request struct {
+		Queue  string   `json:"queue"`
+		Bodies []string `json:"bodies"`
+	}
+	if !readJSON(w, r, &request) {
+		return
+	}
+	if request.Queue == "" {
+		request.Queue = s.config.Queues[0]
+	}
+	if err := s.Send(request.Queue, request.Bodies...); err != nil {
+		writeError(w, http.StatusNotFound, err)
+		return
+	}
+	writeJSON(w, http.StatusAccepted, map[string]int{"sent": len(request.Bodies)})
+}
+
+// scenarioRequest is a Scenario in JSON; see there for the fields.
+type scenarioRequest struct {
+	Accounts       []string `json:"accounts"`
+	Orders         int      `json:"orders"`
+	Changes        int      `json:"changes"`
+	Over           duration `json:"over"`
+	Duplicates     float64  `json:"duplicates"`
+	Reordered      float64  `json:"reordered"`
+	BuyerRequests  float64  `json:"buyerRequests"`
+	Forged         int      `json:"forged"`
+	UnknownSellers int      `json:"unknownSellers"`
+	Malformed      int      `json:"malformed"`
+}
+
+func (s *Simulator) adminScenario(w http.ResponseWriter, r *http.Request) {
+	var q scenarioRequest
+	if !readJSON(w, r, &q) {
+		return
+	}
+	scenario := Scenario{
+		Accounts: q.Accounts, Orders: q.Orders, Changes: q.Changes, Over: time.Duration(q.Over),
+		Duplicates: q.Duplicates, Reordered: q.Reordered, BuyerRequests: q.BuyerRequests,
+		Forged: q.Forged, UnknownSellers: q.UnknownSellers, Malformed: q.Malformed,
+	}
+	if err := scenario.check(s.World); err != nil {
+		writeError(w, http.StatusBadRequest, err)
+		return
+	}
+	s.running.Go(func() {
+		if err := s.Run(s.ctx, scenario); err != nil && !errors.Is(err, errClosed) && !errors.Is(err, context.Canceled) {
+			s.logger.Error("scenario failed", "error", err)
+		}
+	})
+	w.WriteHeader(http.StatusAccepted)
+}
+
+// number reads a count out of a query; nothing is 0.
+func number(text string) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a number", text)
+	}
+	return n, nil
+}
+
+// readJSON reads a request's body strictly, or answers 400.
+func readJSON(w http.ResponseWriter, r *http.Request, v any) bool {
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, adminLimit))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(v); err != nil {
+		writeError(w, http.StatusBadRequest, fmt.Errorf("read the request's body: %w", err))
+		return false
+	}
+	return true
+}
+
+func writeError(w http.ResponseWriter, status int, err error) {
+	writeJSON(w, status, map[string]string{"error": err.Error()})
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", jsonType)
+	w.WriteHeader(status)
+	_, _ = w.Write(append(mustJSON(v), '\n')) // the caller may have gone away
+}
+
+// writeLines answers with one JSON value a line.
+func writeLines[T any](w http.ResponseWriter, values []T) {
+	w.Header().Set("Content-Type", "application/jsonl")
+	out := bufio.NewWriter(w)
+	encoder := json.NewEncoder(out)
+	for i := range values {
+		if encoder.Encode(&values[i]) != nil {
+			return // the caller went away
+		}
+	}
+	_ = out.Flush()
+}

@@ -1,0 +1,183 @@
+package simulator
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// Rule scripts a fault: which calls it meets, and what happens to them. Zero
+// fields match every call. The first rule that fires decides.
+type Rule struct {
+	Name        string    // shown in the ledger; default "fault-<id>"
+	Part        Part      // such as SPAPI
+	Operation   string    // such as "getOrder"; LWA's is "token"
+	Account     string    // our name of the seller; the queue's name for SQS
+	Skip        int       // lets the first so many matching calls through
+	Times       int       // fires at most so many times; 0 means no limit
+	Probability float64   // fires with this probability; 0 means always
+	From, Until time.Time // only between these times of the simulator's clock
+	Action      Action
+}
+
+// Action is what a fault does to a call. Its fields combine: a delay, then a
+// drop, a status, or the operation itself with something wrong in its answer.
+type Action struct {
+	Delay      time.Duration     // waits before anything else (real time)
+	Drop       bool              // cuts the connection before the operation runs
+	Status     int               // answers with this status; the operation does not run
+	Body       string            // body for Status; default Amazon's shape for it
+	Header     map[string]string // headers set on the answer
+	LoseAnswer bool              // runs the operation, then cuts the connection
+	SlowBody   time.Duration     // spreads the answer's body over this time (real time)
+
+	// Entries fails these entries of a batch operation (DeleteMessageBatch,
+	// PutEvents and the like), by index; EntryShare fails each entry with that
+	// probability. The others are applied. EntryCode defaults to "InternalFailure".
+	Entries    []int
+	EntryShare float64
+	EntryCode  string
+}
+
+// RuleStatus is a rule and what it has done so far.
+type RuleStatus struct {
+	ID      int
+	Rule    Rule
+	Matched int
+	Fired   int
+}
+
+// Faults holds the scripted rules. It may be used from any goroutine.
+type Faults struct {
+	mu     sync.Mutex
+	random *rand.Rand
+	rules  []*RuleStatus
+	nextID int
+}
+
+// Add puts a rule behind the others and returns its id.
+func (f *Faults) Add(r Rule) (int, error) {
+	if err := r.check(); err != nil {
+		return 0, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.nextID++
+	if r.Name == "" {
+		r.Name = fmt.Sprintf("fault-%d", f.nextID)
+	}
+	f.rules = append(f.rules, &RuleStatus{ID: f.nextID, Rule: r})
+	return f.nextID, nil
+}
+
+func (r *Rule) check() error {
+	a := &r.Action
+	switch {
+	case r.Part != "" && r.Part != LWA && r.Part != SPAPI && r.Part != SQS && r.Part != EventBridge:
+		return fmt.Errorf("part %q is not one of lwa, spapi, sqs, eventbridge", r.Part)
+	case r.Probability < 0 || r.Probability > 1 || a.EntryShare < 0 || a.EntryShare > 1:
+		return errors.New("a probability is between 0 and 1")
+	case a.Status != 0 && (a.Status < 200 || a.Status > 599):
+		return fmt.Errorf("status %d is not between 200 and 599", a.Status)
+	case r.Skip < 0 || r.Times < 0 || a.Delay < 0 || a.SlowBody < 0:
+		return errors.New("skip, times and delays cannot be negative")
+	case !a.Drop && !a.LoseAnswer && a.Status == 0 && a.Delay == 0 && a.SlowBody == 0 &&
+		len(a.Header) == 0 && len(a.Entries) == 0 && a.EntryShare == 0:
+		return errors.New("the rule has no action: set a status, delay, drop, lost answer, slow body, header or entries")
+	}
+	return nil
+}
+
+// Remove takes a rule out and says whether it was there.
+func (f *Faults) Remove(id int) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i, r := range f.rules {
+		if r.ID == id {
+			f.rules = append(f.rules[:i], f.rules[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// Clear takes all rules out.
+func (f *Faults) Clear() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rules = nil
+}
+
+// List shows the rules in their order, spent ones included.
+func (f *Faults) List() []RuleStatus {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	list := make([]RuleStatus, 0, len(f.rules))
+	for _, r := range f.rules {
+		list = append(list, *r)
+	}
+	return list
+}
+
+// meet finds the rule that fires for a call, or nil.
+func (f *Faults) meet(c *Call) *Rule {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.rules {
+		if r.fires(c, f.random) {
+			rule := r.Rule
+			return &rule
+		}
+	}
+	return nil
+}
+
+func (r *RuleStatus) fires(c *Call, random *rand.Rand) bool {
+	rule := &r.Rule
+	matches := (rule.Part == "" || rule.Part == c.Part) &&
+		(rule.Operation == "" || rule.Operation == c.Operation) &&
+		(rule.Account == "" || rule.Account == c.Account) &&
+		(rule.From.IsZero() || !c.Time.Before(rule.From)) &&
+		(rule.Until.IsZero() || c.Time.Before(rule.Until))
+	if !matches {
+		return false
+	}
+	r.Matched++
+	if r.Matched <= rule.Skip || (rule.Times > 0 && r.Fired >= rule.Times) {
+		return false
+	}
+	if rule.Probability > 0 && random.Float64() >= rule.Probability {
+		return false
+	}
+	r.Fired++
+	return true
+}
+
+// failedEntries decides which of n entries of a batch fail; nil when none does.
+func (f *Faults) failedEntries(a *Action, n int) map[int]bool {
+	if a == nil || (len(a.Entries) == 0 && a.EntryShare == 0) {
+		return nil
+	}
+	failed := make(map[int]bool)
+	for _, i := range a.Entries {
+		failed[i] = true
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range n {
+		if a.EntryShare > 0 && f.random.Float64() < a.EntryShare {
+			failed[i] = true
+		}
+	}
+	return failed
+}
+
+// entryCode is the error code of failed entries.
+func (a *Action) entryCode() string {
+	if a.EntryCode != "" {
+		return a.EntryCode
+	}
+	return "InternalFailure"
+}
