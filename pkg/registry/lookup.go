@@ -1,0 +1,213 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/avro"
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+const (
+	// How many foreign schemas, and how many pairs of schema and topic, are
+	// remembered. Ids come from outside: the caches must not grow with them.
+	maxCached = 1000
+	// How long an id that the registry does not know is remembered as such.
+	missingFor = time.Minute
+	// How long one question to the registry may take.
+	fetchTimeout = 10 * time.Second
+	// A larger schema is not parsed.
+	maxSchemaBytes = 1 << 20
+)
+
+// errUnusable is what is remembered of an id whose schema cannot be used.
+type errUnusable struct {
+	reason string
+	until  time.Time
+}
+
+func (e *errUnusable) Error() string { return e.reason }
+
+// reader is how values of one schema id are read from one topic.
+func (c *Codec) reader(ctx context.Context, key readerKey) (reader, error) {
+	if r, ok := c.ownRead[key]; ok {
+		return r, nil
+	}
+	r, ok := c.readers.get(key)
+	if !ok {
+		w, err := c.writer(ctx, key.id)
+		if err != nil {
+			return reader{}, err
+		}
+		r = resolve(w, key)
+		c.readers.put(key, r)
+	}
+	return r, r.err
+}
+
+// resolve finds the topic's record that values of a schema can be read as.
+func resolve(w *writer, key readerKey) reader {
+	topic, ok := schemas.TopicOf(key.topic)
+	if !ok {
+		return reader{err: fmt.Errorf("topic %s is not in the topic table of package schemas", key.topic)}
+	}
+	record, ok := readAs(topic, w.name)
+	if !ok {
+		return reader{err: fmt.Errorf("schema id %d is of a %s, which does not belong on topic %s", key.id, w.name, key.topic)}
+	}
+	ours, err := avro.Parse(record.Schema())
+	if err != nil {
+		return reader{err: fmt.Errorf("schema %s: %w", record.Name, err)}
+	}
+	resolved, err := avro.Resolve(w.schema, ours)
+	if err != nil {
+		return reader{err: fmt.Errorf("schema id %d (%s) cannot be read as %s: %w", key.id, w.name, record.FullName(), err)}
+	}
+	return reader{schema: resolved, new: record.New}
+}
+
+// readAs is the record that a value with the given Avro name is on a topic.
+// Where only one kind of record stands there, Avro's own resolution is left
+// to say whether the names fit.
+func readAs(topic schemas.Topic, fullName string) (schemas.Record, bool) {
+	if len(topic.Records) == 1 {
+		return schemas.Of(topic.Records[0])
+	}
+	record, ok := recordNamed(fullName)
+	if !ok {
+		return schemas.Record{}, false
+	}
+	for _, name := range topic.Records {
+		if name == record.Name {
+			return record, true
+		}
+	}
+	return schemas.Record{}, false
+}
+
+// recordNamed finds our record by its Avro full name.
+func recordNamed(fullName string) (schemas.Record, bool) {
+	name, ok := strings.CutPrefix(fullName, schemas.Namespace+".")
+	if !ok {
+		return schemas.Record{}, false
+	}
+	return schemas.Of(name)
+}
+
+// writer is the schema with the given id, asked for once however many need it.
+func (c *Codec) writer(ctx context.Context, id int) (*writer, error) {
+	if w, ok := c.own[id]; ok {
+		return w, nil
+	}
+	if w, ok := c.writers.get(id); ok {
+		return w, nil
+	}
+	if e, ok := c.unusable.get(id); ok && time.Now().Before(e.until) {
+		return nil, e
+	}
+	fetched := c.fetches.DoChan(strconv.Itoa(id), func() (any, error) {
+		// The question outlives the one who asked first: others may wait for it.
+		fetchCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
+		defer cancel()
+		return c.fetch(fetchCtx, id)
+	})
+	select {
+	case res := <-fetched:
+		if res.Err != nil {
+			return nil, res.Err
+		}
+		return res.Val.(*writer), nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: schema id %d: %w", ErrUnavailable, id, context.Cause(ctx))
+	}
+}
+
+// fetch asks the registry for a schema and remembers the answer.
+func (c *Codec) fetch(ctx context.Context, id int) (*writer, error) {
+	answer, err := c.client.SchemaByID(ctx, id)
+	if err != nil {
+		if !missing(err) {
+			return nil, fmt.Errorf("%w: schema id %d: %w", ErrUnavailable, id, err)
+		}
+		return nil, c.refuse(id, fmt.Sprintf("the schema registry knows no schema with id %d", id))
+	}
+	w, err := parse(answer)
+	if err != nil {
+		return nil, c.refuse(id, fmt.Sprintf("schema id %d cannot be used: %v", id, err))
+	}
+	c.writers.put(id, w)
+	return w, nil
+}
+
+// refuse remembers for a while that an id is of no use.
+func (c *Codec) refuse(id int, reason string) error {
+	e := &errUnusable{reason: reason, until: time.Now().Add(missingFor)}
+	c.unusable.put(id, e)
+	return e
+}
+
+// missing says whether the registry knows that it has no such schema. A 404
+// without the registry's own code is something else's, such as that of a wrong
+// path, and says nothing about the schema.
+func missing(err error) bool {
+	var answer *sr.ResponseError
+	return errors.As(err, &answer) && answer.ErrorCode == sr.ErrSchemaNotFound.Code
+}
+
+// parse reads the registry's answer.
+func parse(answer sr.Schema) (*writer, error) {
+	switch {
+	case answer.Type != sr.TypeAvro:
+		return nil, fmt.Errorf("it is of type %s; only AVRO is read", answer.Type)
+	case len(answer.References) > 0:
+		return nil, errors.New("it refers to other schemas; register it in one piece")
+	case len(answer.Schema) > maxSchemaBytes:
+		return nil, fmt.Errorf("it has %d bytes; the limit is %d", len(answer.Schema), maxSchemaBytes)
+	}
+	schema, err := avro.Parse(answer.Schema)
+	if err != nil {
+		return nil, err
+	}
+	root := schema.Root()
+	name := root.Name
+	if root.Namespace != "" && !strings.Contains(name, ".") {
+		name = root.Namespace + "." + name
+	}
+	return &writer{schema: schema, name: name}, nil
+}
+
+// cache is a map that forgets an arbitrary entry when it is full. Its zero
+// value is ready to use.
+type cache[K comparable, V any] struct {
+	mu      sync.RWMutex
+	entries map[K]V
+}
+
+func (c *cache[K, V]) get(key K) (V, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	v, ok := c.entries[key]
+	return v, ok
+}
+
+func (c *cache[K, V]) put(key K, value V) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.entries == nil {
+		c.entries = make(map[K]V)
+	}
+	if _, ok := c.entries[key]; !ok && len(c.entries) >= maxCached {
+		for old := range c.entries {
+			delete(c.entries, old)
+			break
+		}
+	}
+	c.entries[key] = value
+}
