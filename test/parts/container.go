@@ -111,7 +111,7 @@ func dockerHost(ctx context.Context) (host string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("docker cannot be reached: %w", err)
 	}
-	defer provider.Close() //nolint:errcheck // only idle connections
+	defer provider.Close()
 	if err := provider.Health(ctx); err != nil {
 		return "", fmt.Errorf("docker cannot be reached: %w", err)
 	}

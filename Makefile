@@ -1,0 +1,66 @@
+# `demo`, `build` and `test` need nothing but Go and make; `integration` and
+# `bench` need what test/parts/parts says, `image` needs Docker.
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOVULNCHECK   := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
+GO_BUILD      := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+
+# `test` needs nothing but Go: it leaves the tests on real parts to `integration`.
+WITHOUT_PARTS := env -u KAFKA_BROKERS -u SCHEMA_REGISTRY_URL -u AWS_ENDPOINT_URL SELLERSTREAM_INTEGRATION=0
+# Brings parts up where the environment names none, and uses them.
+PARTS := if [ -z "$$KAFKA_BROKERS" ]; then test/parts/parts up && eval "$$(test/parts/parts env)"; fi
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build test interop integration bench check fmt vet lint vuln generate image parts-up parts-down clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## see the whole pipeline work on this machine (DEMO="--exit --json" for flags)
+	go run ./cmd/sellerstream demo $(DEMO)
+
+build: ## build bin/sellerstream
+	$(GO_BUILD) -o bin/sellerstream ./cmd/sellerstream
+
+test: ## run the tests, with the race detector on
+	$(WITHOUT_PARTS) go test -race ./...
+	@$(MAKE) --no-print-directory interop
+
+interop: ## only the tests of our Avro against a second library (a module of its own, never shipped)
+	cd test/interop && go test -race ./...
+
+integration: ## run the tests that use a real Kafka, schema registry and moto (starts them if KAFKA_BROKERS is unset)
+	@$(PARTS); SELLERSTREAM_INTEGRATION=1 go test -race -count=1 -timeout 30m -p 1 $$(test/parts/users)
+
+bench: ## print the benchmarks' ratios (test/bench/README.md says how to read them)
+	@$(PARTS); for b in test/bench/*/; do echo "== $$b" && go run "./$$b" || exit; done
+
+check: fmt vet lint vuln ## formatting, vet, linters, known vulnerabilities
+
+fmt:
+	@files=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$files" ] || { echo "run gofmt -w on:" && echo "$$files" && exit 1; }
+
+vet:
+	go vet ./...
+
+lint:
+	$(GOLANGCI_LINT) run
+
+vuln:
+	$(GOVULNCHECK) ./...
+
+generate: ## write the generated Go types, tables and JSON Schemas again
+	go generate ./...
+
+image: ## build the container image sellerstream:VERSION
+	docker build -f deploy/Dockerfile --build-arg VERSION=$(VERSION) -t sellerstream:$(VERSION) .
+
+parts-up: ## start a real Kafka, schema registry and moto on loopback, without containers
+	@test/parts/parts up && test/parts/parts env
+
+parts-down: ## stop them and remove what they stored
+	@test/parts/parts down
+
+clean: ## remove what was built here
+	rm -rf bin dist
