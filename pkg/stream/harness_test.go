@@ -1,0 +1,296 @@
+package stream
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/goleak"
+
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	testPartitions = 3
+	testPrefix     = "t."
+	in1, in2       = "in1", "in2"
+	out            = "out"
+	state          = "state.test"
+)
+
+// payload is the value of test records, state entries and outputs.
+type payload struct {
+	Account string
+	N       int
+	Text    string `json:",omitempty"`
+}
+
+// jsonCodec stands in for Avro, which pkg/registry tests.
+type jsonCodec struct {
+	// decode, where set, may refuse a value.
+	decode func(topic string, data []byte) error
+}
+
+type typed struct {
+	Type  string
+	Value json.RawMessage
+}
+
+func (c jsonCodec) AppendEncode(dst []byte, _ string, value any) ([]byte, error) {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return dst, err
+	}
+	data, err := json.Marshal(typed{fmt.Sprintf("%T", value), raw})
+	return append(dst, data...), err
+}
+
+func (c jsonCodec) Decode(_ context.Context, topic string, data []byte) (any, error) {
+	if c.decode != nil {
+		if err := c.decode(topic, data); err != nil {
+			return nil, err
+		}
+	}
+	var t typed
+	if err := json.Unmarshal(data, &t); err != nil {
+		return nil, err
+	}
+	for _, v := range []any{&payload{}, &schemas.Position{}, &schemas.Claim{}, &schemas.DeadLetter{}} {
+		if fmt.Sprintf("%T", v) == t.Type {
+			return v, json.Unmarshal(t.Value, v)
+		}
+	}
+	return nil, fmt.Errorf("unknown type %q", t.Type)
+}
+
+// world is a fake Kafka on a virtual network, inside a synctest bubble.
+type world struct {
+	t       *testing.T
+	net     *kfake.VirtualNetwork
+	cluster *kfake.Cluster
+	client  *kgo.Client // for the test's own records
+	logs    *logBuffer
+}
+
+// inBubble runs test under virtual time, and checks that nothing is left running.
+func inBubble(t *testing.T, test func(t *testing.T, w *world)) {
+	t.Helper()
+	inBubbleWith(t, nil, test)
+}
+
+func inBubbleWith(t *testing.T, opts []kfake.Opt, test func(t *testing.T, w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, net: &kfake.VirtualNetwork{}, logs: &logBuffer{}}
+		var names []string
+		for _, logical := range []string{in1, in2, out, state, schemas.DeadLetters} {
+			names = append(names, testPrefix+logical)
+		}
+		cluster, err := kfake.NewCluster(append([]kfake.Opt{
+			kfake.NumBrokers(1), kfake.Ports(9092), kfake.ListenFn(w.net.Listen), kfake.SeedTopics(testPartitions, names...),
+		}, opts...)...)
+		if err != nil {
+			t.Fatalf("NewCluster: %v", err)
+		}
+		defer cluster.Close()
+		w.cluster = cluster
+		w.client = w.newClient()
+		defer w.client.Close()
+		test(t, w)
+	})
+}
+
+func (w *world) newClient(more ...kgo.Opt) *kgo.Client {
+	w.t.Helper()
+	client, err := kgo.NewClient(append(w.clientOptions(), more...)...)
+	if err != nil {
+		w.t.Fatalf("NewClient: %v", err)
+	}
+	return client
+}
+
+func (w *world) clientOptions() []kgo.Opt {
+	return []kgo.Opt{kgo.SeedBrokers(w.cluster.ListenAddrs()...), kgo.Dialer(w.net.DialContext)}
+}
+
+// produce writes a record of account n to an input.
+func (w *world) produce(topic, account string, n int) {
+	w.t.Helper()
+	value, err := jsonCodec{}.AppendEncode(nil, topic, &payload{Account: account, N: n})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.produceRaw(&kgo.Record{Topic: testPrefix + topic, Key: []byte(account), Value: value})
+}
+
+func (w *world) produceRaw(rec *kgo.Record) {
+	w.t.Helper()
+	if err := w.client.ProduceSync(w.t.Context(), rec).FirstErr(); err != nil {
+		w.t.Fatalf("produce: %v", err)
+	}
+}
+
+// read returns the first n records of a topic that were committed, and fails
+// where there are fewer within a minute of virtual time.
+func (w *world) read(topic string, n int) []*kgo.Record {
+	w.t.Helper()
+	recs := w.readFor(topic, n, time.Minute)
+	if len(recs) < n {
+		w.t.Fatalf("topic %s has %d records, want %d\n%s", topic, len(recs), n, w.logs)
+	}
+	return recs
+}
+
+func (w *world) readFor(topic string, n int, wait time.Duration) []*kgo.Record {
+	w.t.Helper()
+	client := w.newClient(kgo.ConsumeTopics(testPrefix+topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(100*time.Millisecond))
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(w.t.Context(), wait)
+	defer cancel()
+	var recs []*kgo.Record
+	for len(recs) < n && ctx.Err() == nil {
+		client.PollFetches(ctx).EachRecord(func(rec *kgo.Record) { recs = append(recs, rec) })
+	}
+	return recs
+}
+
+// decode reads a record's value as a T.
+func decode[T any](t *testing.T, rec *kgo.Record) T {
+	t.Helper()
+	value, err := jsonCodec{}.Decode(t.Context(), "", rec.Value)
+	if err != nil {
+		t.Fatalf("decode %s/%d/%d: %v", rec.Topic, rec.Partition, rec.Offset, err)
+	}
+	typed, ok := value.(*T)
+	if !ok {
+		t.Fatalf("%s/%d/%d is a %T", rec.Topic, rec.Partition, rec.Offset, value)
+	}
+	return *typed
+}
+
+// options run the test machine on the world.
+func (w *world) options(newMachine func(machine.Unit) machine.Machine) Options {
+	return Options{
+		Processor: "test", Prefix: testPrefix, TransactionalPrefix: "txn",
+		Inputs: []string{in1, in2}, Outputs: []string{out}, State: state,
+		New: newMachine, Codec: jsonCodec{}, Client: w.clientOptions(),
+		SessionTimeout: 6 * time.Second, HeartbeatInterval: 500 * time.Millisecond,
+		Logger: slog.New(slog.NewTextHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+}
+
+// running is a processor that a test has started.
+type running struct {
+	*Processor
+	w        *world
+	stop     context.CancelFunc // a clean stop
+	kill     context.CancelFunc // stops at once
+	finished chan struct{}
+	err      error
+}
+
+func (w *world) run(opts Options) *running {
+	w.t.Helper()
+	p, err := New(opts)
+	if err != nil {
+		w.t.Fatalf("New: %v", err)
+	}
+	r := &running{Processor: p, w: w, finished: make(chan struct{})}
+	var intake, work context.Context
+	intake, r.stop = context.WithCancel(context.Background())
+	work, r.kill = context.WithCancel(context.Background())
+	go func() {
+		defer close(r.finished)
+		r.err = p.Run(intake, work)
+	}()
+	w.t.Cleanup(func() { r.stop(); r.kill(); <-r.finished })
+	return r
+}
+
+// wait returns Run's error.
+func (r *running) wait() error {
+	<-r.finished
+	return r.err
+}
+
+// shutdown stops cleanly.
+func (r *running) shutdown() {
+	r.w.t.Helper()
+	r.stop()
+	if err := r.wait(); err != nil {
+		r.w.t.Fatalf("Run: %v", err)
+	}
+}
+
+// eventually waits in virtual time until ok.
+func (w *world) eventually(what string, ok func() bool) {
+	w.t.Helper()
+	for deadline := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("never: %s\n%s", what, w.logs)
+		}
+	}
+}
+
+// logBuffer keeps what was logged.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func (b *logBuffer) has(text string) bool { return strings.Contains(b.String(), text) }
+
+// counter is a machine that numbers the records of each account, in its
+// state, and emits every one with its number.
+type counter struct {
+	counts map[string]int
+}
+
+func newCounter(machine.Unit) machine.Machine { return &counter{counts: make(map[string]int)} }
+
+func (m *counter) Restore(key string, value any) error {
+	p, ok := value.(*payload)
+	if !ok {
+		return errors.New("not a payload")
+	}
+	m.counts[key] = p.N
+	return nil
+}
+
+func (m *counter) Record(tx *machine.Tx, rec *machine.Record) {
+	m.counts[rec.Account]++
+	n := m.counts[rec.Account]
+	tx.Put(rec.Account, &payload{Account: rec.Account, N: n})
+	tx.Emit(machine.Output{Topic: out, Account: rec.Account, Value: &payload{
+		Account: rec.Account, N: n, Text: fmt.Sprint(rec.Value.(*payload).N),
+	}})
+}
+
+func (m *counter) Result(*machine.Tx, *machine.Result) {}
+func (m *counter) Draw(*machine.Tx)                    {}
+func (m *counter) Pending() int                        { return 0 }

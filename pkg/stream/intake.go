@@ -1,0 +1,263 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/registry"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+const (
+	// markerDelay is how long a position may lag behind the markers of other
+	// producers' transactions, which by themselves are no reason for a commit.
+	markerDelay = time.Minute
+	// decodeTimeout bounds how long a tick asks for schemas. Until then the unit
+	// does nothing else.
+	decodeTimeout = time.Second
+)
+
+// input is a unit's partition of one input topic.
+type input struct {
+	logical string
+	topic   string
+	next    int64 // offset of the next record to apply; -1 for the start of the log
+	epoch   int32 // leader epoch of the last one
+	dirty   bool  // next is not in the state yet
+	queue   []*kgo.Record
+	waiting bool // for the schema of the first in queue
+	paused  bool // the client does not fetch it
+}
+
+// intake is a unit's inputs: what was fetched and not yet applied.
+type intake struct {
+	s       *session
+	inputs  []*input
+	byTopic map[string]*input
+	queued  int
+	full    bool // the machine has too much pending
+	owners  owners
+
+	retry   *time.Timer // tries inputs that wait again
+	attempt int         // how often that was
+	waiting bool        // retry is set
+	lag     *time.Timer // makes lagging positions due
+	lagging bool        // lag is set
+	flush   bool        // lagging positions are due
+}
+
+func newIntake(s *session) *intake {
+	in := &intake{
+		s: s, byTopic: make(map[string]*input),
+		owners: newOwners(s.u.partition, s.u.p.partitions),
+		retry:  stoppedTimer(), lag: stoppedTimer(),
+	}
+	for _, logical := range s.opts.Inputs {
+		i := &input{logical: logical, topic: s.opts.topic(logical), next: -1, epoch: -1}
+		in.inputs = append(in.inputs, i)
+		in.byTopic[i.topic] = i
+	}
+	return in
+}
+
+// restore takes a position from the state. One of a topic that is no longer
+// an input is left alone.
+func (in *intake) restore(position *schemas.Position) {
+	if i := in.byTopic[in.s.opts.topic(position.Topic)]; i != nil {
+		i.next, i.epoch = position.Offset, position.Epoch
+		in.s.u.positions.set(i.topic, i.next)
+	}
+}
+
+// start begins to consume at the positions, or at the start of the log where
+// the state has none.
+func (in *intake) start() {
+	offsets := make(map[string]map[int32]kgo.Offset, len(in.inputs))
+	for _, i := range in.inputs {
+		at := kgo.NewOffset().AtStart()
+		if i.next >= 0 {
+			at = kgo.NewOffset().At(i.next).WithEpoch(i.epoch)
+		}
+		offsets[i.topic] = map[int32]kgo.Offset{in.s.u.partition: at}
+	}
+	in.s.client.AddConsumePartitions(offsets)
+}
+
+// add queues a fetched record.
+func (in *intake) add(rec *kgo.Record) {
+	i := in.byTopic[rec.Topic]
+	if i == nil {
+		return // of the state topic, fetched before it was purged
+	}
+	i.queue = append(i.queue, rec)
+	in.queued++
+}
+
+// ready tells whether a tick would find a record to apply.
+func (in *intake) ready() bool {
+	if in.flush {
+		return true
+	}
+	if in.full {
+		return false
+	}
+	for _, i := range in.inputs {
+		if len(i.queue) > 0 && !i.waiting {
+			return true
+		}
+	}
+	return false
+}
+
+// each calls fn with the records that a tick takes, in order, and moves the
+// positions past them. It tells whether there were any.
+func (in *intake) each(ctx context.Context, limit int, apply func(*machine.Record), reject func(machine.DeadLetter)) (any bool) {
+	if in.full {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, decodeTimeout)
+	defer cancel()
+	for _, i := range in.inputs {
+		taken := 0
+		for len(i.queue) > taken && limit > 0 && !i.waiting {
+			rec := i.queue[taken]
+			if !rec.Attrs.IsControl() {
+				if !in.one(ctx, i, rec, apply, reject) {
+					break
+				}
+				any = true
+				limit--
+			}
+			i.next, i.epoch, i.dirty = rec.Offset+1, rec.LeaderEpoch, true
+			i.queue[taken] = nil
+			taken++
+		}
+		i.queue = i.queue[taken:]
+		in.queued -= taken
+	}
+	return any
+}
+
+// one applies or rejects a record. It tells false when the record's schema is
+// not to be had: the record stays, and its input waits.
+func (in *intake) one(ctx context.Context, i *input, rec *kgo.Record, apply func(*machine.Record), reject func(machine.DeadLetter)) bool {
+	r := &machine.Record{
+		Topic: i.logical, Partition: rec.Partition, Offset: rec.Offset, Time: rec.Timestamp, Raw: rec.Value,
+	}
+	for _, h := range rec.Headers {
+		r.Headers = append(r.Headers, machine.Header{Key: h.Key, Value: h.Value})
+	}
+	var ours bool
+	if r.Account, ours = in.owners.account(rec.Key); !ours {
+		reject(in.wrongKey(r))
+		return true
+	}
+	value, err := in.s.opts.Codec.Decode(ctx, i.logical, rec.Value)
+	switch {
+	case err == nil:
+		r.Value = value
+		apply(r)
+	case errors.Is(err, registry.ErrUnavailable):
+		in.wait(i, rec, err)
+		return false
+	default:
+		reject(machine.DeadLetter{Record: r, Reason: "undecodable", Message: fmt.Sprintf(
+			"the value is not Avro in Confluent's wire format with a schema of topic %s: %v", i.topic, err)})
+	}
+	return true
+}
+
+func (in *intake) wrongKey(r *machine.Record) machine.DeadLetter {
+	if r.Account == "" {
+		return machine.DeadLetter{Record: r, Reason: "no_account", Message: "the record has no key; the key must be the account's name"}
+	}
+	return machine.DeadLetter{Record: r, Reason: "wrong_partition", Message: fmt.Sprintf(
+		"the key %q belongs to partition %d of %d, but the record is in partition %d: the producer must partition by Kafka's default, murmur2 of the key; "+
+			"librdkafka and what is built on it need partitioner=murmur2_random",
+		r.Account, in.owners.partitionOf([]byte(r.Account)), in.s.u.p.partitions, r.Partition)}
+}
+
+// wait pauses an input until its schema may be there.
+func (in *intake) wait(i *input, rec *kgo.Record, err error) {
+	in.s.log.Warn("an input waits for a schema; other inputs go on", "topic", i.topic, "offset", rec.Offset, "error", err)
+	i.waiting = true
+}
+
+// settle pauses and resumes what the tick has changed, and sets the timer.
+func (in *intake) settle(pending int) {
+	switch {
+	case pending > in.s.opts.MaxPending && !in.full:
+		in.full = true
+		in.s.log.Info("intake pauses", "pending", pending)
+	case pending <= in.s.opts.ResumePending && in.full:
+		in.full = false
+		in.s.log.Info("intake resumes", "pending", pending)
+	}
+	waiting, lagging := false, false
+	for _, i := range in.inputs {
+		waiting = waiting || i.waiting
+		lagging = lagging || i.dirty
+		in.fetch(i, !in.full && !i.waiting)
+	}
+	if waiting && !in.waiting {
+		in.retry.Reset(backoff(in.attempt))
+		in.attempt++
+	} else if !waiting {
+		in.attempt = 0
+	}
+	if lagging && !in.lagging {
+		in.lag.Reset(markerDelay)
+	} else if !lagging {
+		in.lag.Stop()
+	}
+	in.waiting, in.lagging = waiting, lagging
+}
+
+// fetch lets the client fetch an input, or not. Pausing drops what the client
+// has buffered; it is fetched again.
+func (in *intake) fetch(i *input, on bool) {
+	if on != i.paused {
+		return
+	}
+	partition := map[string][]int32{i.topic: {in.s.u.partition}}
+	if i.paused = !on; i.paused {
+		in.s.client.PauseFetchPartitions(partition)
+	} else {
+		in.s.client.ResumeFetchPartitions(partition)
+	}
+}
+
+// tryAgain lets inputs that wait for a schema have another try.
+func (in *intake) tryAgain() {
+	in.waiting = false
+	for _, i := range in.inputs {
+		i.waiting = false
+	}
+}
+
+// written notes that the state has the positions.
+func (in *intake) written() {
+	in.flush = false
+	for _, i := range in.inputs {
+		if i.dirty {
+			i.dirty = false
+			in.s.u.positions.set(i.topic, i.next)
+		}
+	}
+}
+
+func (in *intake) stop() {
+	in.retry.Stop()
+	in.lag.Stop()
+}
+
+func stoppedTimer() *time.Timer {
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
+	return timer
+}

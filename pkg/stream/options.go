@@ -1,0 +1,167 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// Codec turns the values of records into bytes and back. topic is the logical
+// name, without the prefix. Its methods are called from many goroutines.
+type Codec interface {
+	// AppendEncode appends value, a pointer to a generated type of package
+	// schemas, to dst.
+	AppendEncode(dst []byte, topic string, value any) ([]byte, error)
+	// Decode returns a pointer to a generated type of package schemas. An error
+	// that matches registry.ErrUnavailable means that the bytes may be good but
+	// their schema cannot be had now: the record's input then waits. Any other
+	// error makes the record a dead letter. ctx ends
+	// after a second, since the unit waits for the call.
+	Decode(ctx context.Context, topic string, data []byte) (any, error)
+}
+
+// Options say what a Processor runs and on what. Fields without a default are required.
+type Options struct {
+	// Processor is the role's name, such as "orders".
+	Processor string
+	// Prefix precedes every logical topic name. Default "sellerstream.".
+	Prefix string
+	// Group is the consumer group. Default Prefix + Processor.
+	Group string
+	// TransactionalPrefix begins the units' transactional ids, which go on
+	// "-<processor>-<partition>". It must be the same for every process of the
+	// group and after every restart, or a stopped owner is not fenced. Default
+	// "sellerstream".
+	TransactionalPrefix string
+
+	// Inputs are the logical names of the topics to consume. The consumer
+	// group's assignment of the first one decides which units run here.
+	Inputs []string
+	// Outputs are the logical names of the topics that the machine may emit to.
+	Outputs []string
+	// State is the logical name of the compacted topic of the units' state.
+	State string
+
+	// New makes a unit's machine.
+	New func(machine.Unit) machine.Machine
+	// Codec encodes and decodes values.
+	Codec Codec
+	// Execute carries out a call and returns when it has ended; it must return
+	// soon after ctx ends. It is called from many goroutines. May be nil where
+	// the machine makes no calls.
+	Execute func(ctx context.Context, call machine.Call) machine.Result
+	// Clock is what Tx.Now and Tx.Wake are measured by. Default clock.Real.
+	Clock clock.Clock
+	// Logger receives what an operator should know. Default slog.Default().
+	Logger *slog.Logger
+
+	// Client are options of every Kafka client: seed brokers, TLS, SASL, dialer.
+	Client []kgo.Opt
+	// SessionTimeout is after how long of silence the group gives the units of a
+	// process away. Default 10 s, Kafka's least is 6 s.
+	SessionTimeout time.Duration
+	// HeartbeatInterval is how often membership is renewed, which is also how
+	// long a handover waits: at most 1 s. Default 500 ms.
+	HeartbeatInterval time.Duration
+	// RebalanceTimeout is how long the group waits for a member that has to hand
+	// units over. Default 60 s.
+	RebalanceTimeout time.Duration
+	// DrainTimeout is how long started calls may go on when a unit is handed
+	// over or the processor stops. Less than RebalanceTimeout. Default 30 s.
+	DrainTimeout time.Duration
+	// TransactionTimeout is when Kafka aborts a transaction whose owner is
+	// silent. Default 30 s.
+	TransactionTimeout time.Duration
+
+	// MaxPending is the machine's Pending above which a unit's intake pauses,
+	// ResumePending the one at which it goes on. Default 100,000 and three
+	// quarters of MaxPending.
+	MaxPending, ResumePending int
+	// MaxTick is how many input records one transaction takes at most. Default 5,000.
+	MaxTick int
+	// MaxCalls is how many calls of a unit run at the same time. Default 128.
+	MaxCalls int
+}
+
+// withDefaults fills what was left out.
+func (o Options) withDefaults() Options {
+	setDefault(&o.Prefix, "sellerstream.")
+	setDefault(&o.Group, o.Prefix+o.Processor)
+	setDefault(&o.TransactionalPrefix, "sellerstream")
+	setDefault(&o.SessionTimeout, 10*time.Second)
+	setDefault(&o.HeartbeatInterval, 500*time.Millisecond)
+	setDefault(&o.RebalanceTimeout, time.Minute)
+	setDefault(&o.DrainTimeout, min(30*time.Second, o.RebalanceTimeout/2))
+	setDefault(&o.TransactionTimeout, 30*time.Second)
+	setDefault(&o.MaxPending, 100_000)
+	setDefault(&o.ResumePending, o.MaxPending*3/4)
+	setDefault(&o.MaxTick, 5_000)
+	setDefault(&o.MaxCalls, 128)
+	if o.Clock == nil {
+		o.Clock = clock.Real{}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// validate reports every fault at once.
+func (o Options) validate() error {
+	var faults []error
+	require := func(ok bool, format string, args ...any) {
+		if !ok {
+			faults = append(faults, fmt.Errorf("stream: "+format, args...))
+		}
+	}
+	require(o.Processor != "", "Processor is empty: name the role")
+	require(len(o.Inputs) > 0, "Inputs is empty: name at least one topic")
+	require(o.State != "", "State is empty: name the state topic")
+	require(o.New != nil, "New is nil: it makes the machines")
+	require(o.Codec != nil, "Codec is nil")
+	require(!slices.Contains(o.Inputs, o.State) && !slices.Contains(o.Outputs, o.State),
+		"State %q is also an input or output: only the runtime may write it", o.State)
+	for i, topic := range o.Inputs {
+		require(!slices.Contains(o.Inputs[:i], topic), "input %q is named twice", topic)
+		require(!slices.Contains(o.Outputs, topic), "%q is an input and an output: the unit would read what it writes", topic)
+	}
+	require(o.HeartbeatInterval > 0 && o.HeartbeatInterval <= time.Second,
+		"HeartbeatInterval is %s: it delays every handover, so at most 1s", o.HeartbeatInterval)
+	require(o.SessionTimeout >= 3*o.HeartbeatInterval,
+		"SessionTimeout %s is less than three heartbeats of %s", o.SessionTimeout, o.HeartbeatInterval)
+	require(o.DrainTimeout > 0 && o.DrainTimeout < o.RebalanceTimeout,
+		"DrainTimeout %s is not below RebalanceTimeout %s: the group would not wait for a drain", o.DrainTimeout, o.RebalanceTimeout)
+	require(o.TransactionTimeout > 0, "TransactionTimeout is negative")
+	require(o.MaxPending > 0, "MaxPending is negative")
+	require(o.ResumePending > 0 && o.ResumePending <= o.MaxPending,
+		"ResumePending %d is not between 1 and MaxPending %d", o.ResumePending, o.MaxPending)
+	require(o.MaxTick > 0, "MaxTick is negative")
+	require(o.MaxCalls > 0, "MaxCalls is negative")
+	return errors.Join(faults...)
+}
+
+// topic is the name on the wire of a logical topic.
+func (o Options) topic(logical string) string { return o.Prefix + logical }
+
+// topics are the logical names of all topics whose partitions a unit touches.
+func (o Options) topics() []string {
+	all := slices.Concat(o.Inputs, o.Outputs, []string{o.State, schemas.DeadLetters})
+	slices.Sort(all)
+	return slices.Compact(all)
+}

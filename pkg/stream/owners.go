@@ -1,0 +1,54 @@
+package stream
+
+import "github.com/twmb/franz-go/pkg/kgo"
+
+// maxOwners bounds the memory of which keys were found to belong here.
+const maxOwners = 100_000
+
+// owners tells which keys belong to a unit's partition, by the partitioner
+// that every producer must use: Kafka's default, murmur2 of the key.
+type owners struct {
+	partition, partitions int32
+	partitioner           kgo.TopicPartitioner
+	known                 map[string]owner
+}
+
+type owner struct {
+	account string
+	ours    bool
+}
+
+func newOwners(partition, partitions int32) owners {
+	return owners{
+		partition: partition, partitions: partitions,
+		partitioner: kgo.StickyKeyPartitioner(nil).ForTopic(""),
+		known:       make(map[string]owner),
+	}
+}
+
+// account is the key as a string, and whether it belongs here. An empty key
+// belongs nowhere.
+func (o *owners) account(key []byte) (string, bool) {
+	if known, ok := o.known[string(key)]; ok {
+		return known.account, known.ours
+	}
+	if len(o.known) >= maxOwners {
+		clear(o.known)
+	}
+	found := owner{account: string(key), ours: len(key) > 0 && o.partitionOf(key) == o.partition}
+	o.known[found.account] = found
+	return found.account, found.ours
+}
+
+// ours tells whether an account belongs here.
+func (o *owners) ours(account string) bool {
+	if known, ok := o.known[account]; ok {
+		return known.ours
+	}
+	_, ours := o.account([]byte(account))
+	return ours
+}
+
+func (o *owners) partitionOf(key []byte) int32 {
+	return int32(o.partitioner.Partition(&kgo.Record{Key: key}, int(o.partitions)))
+}

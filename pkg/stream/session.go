@@ -1,0 +1,223 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// fetchMaxWait bounds how long a fetch waits at the broker. The client has one
+// fetch at a broker at a time, so a resumed input waits for it.
+const fetchMaxWait = 500 * time.Millisecond
+
+// session is a unit between a takeover and the first failure: a client, a
+// machine, and all that dies with them (7). One goroutine runs it.
+type session struct {
+	u       *unit
+	opts    *Options
+	log     *slog.Logger
+	client  *kgo.Client
+	machine machine.Machine
+	calls   *calls
+	intake  *intake
+	polled  chan kgo.Fetches
+
+	// What the next tick takes besides records.
+	results []machine.Result
+	wake    *time.Timer
+	due     bool // the timer has fired, or the first tick is to come
+
+	tick *tick
+}
+
+// newSession makes the unit's client, which does not connect yet.
+func newSession(u *unit) (*session, error) {
+	opts := &u.p.opts
+	deadLetters := opts.topic(schemas.DeadLetters)
+	client, err := kgo.NewClient(u.p.clientOptions(
+		kgo.WithContext(u.work),
+		kgo.TransactionalID(fmt.Sprintf("%s-%s-%d", opts.TransactionalPrefix, opts.Processor, u.partition)),
+		kgo.TransactionTimeout(opts.TransactionTimeout),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		// A tick is flushed at its end, as one request per broker.
+		kgo.ManualFlushing(),
+		kgo.MaxBufferedRecords(2*flushRecords),
+		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 {
+			if topic == deadLetters {
+				return schemas.MaxDeadLetterBytes
+			}
+			return schemas.MaxRecordBytes
+		}),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.FetchMaxWait(fetchMaxWait),
+		// A position past a transaction's marker must be known: retention can
+		// remove the marker, and the position before it is then out of range
+		// although nothing was lost.
+		kgo.KeepControlRecords(),
+		// A position outside the log is an error, never a jump (6).
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+	)...)
+	if err != nil {
+		return nil, fatalf("Kafka client: %w", err)
+	}
+	s := &session{
+		u: u, opts: opts, log: u.log, client: client,
+		machine: opts.New(u.machineUnit()),
+		calls:   newCalls(u.work, opts.Execute, opts.MaxCalls),
+		polled:  make(chan kgo.Fetches),
+		wake:    stoppedTimer(),
+		due:     true,
+	}
+	s.intake = newIntake(s)
+	s.tick = newTick(s)
+	return s, nil
+}
+
+func (s *session) close() {
+	s.wake.Stop()
+	s.intake.stop()
+	s.calls.stop()
+	s.client.Close()
+}
+
+// loop runs ticks until an error, which is errDrained after a handover.
+func (s *session) loop() error {
+	polling, stopPolling := context.WithCancel(s.u.intake)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		s.poll(polling)
+	}()
+	defer func() {
+		stopPolling()
+		<-stopped
+	}()
+	for {
+		if err := s.gather(); err != nil {
+			return err
+		}
+		if s.u.intake.Err() != nil {
+			return s.drain()
+		}
+		if err := s.runTick(); err != nil {
+			return err
+		}
+	}
+}
+
+// poll feeds fetches to the loop. It never waits for anything but the loop.
+func (s *session) poll(ctx context.Context) {
+	for ctx.Err() == nil {
+		fetches := s.client.PollRecords(ctx, s.opts.MaxTick)
+		select {
+		case s.polled <- fetches:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// gather waits until there is something to do, and takes all that is there.
+func (s *session) gather() error {
+	if !s.due && len(s.results) == 0 && !s.intake.ready() {
+		select {
+		case <-s.u.intake.Done():
+			return nil
+		case res := <-s.calls.done:
+			s.ended(res)
+		case <-s.wake.C:
+			s.due = true
+		case <-s.intake.retry.C:
+			s.intake.tryAgain()
+		case <-s.intake.lag.C:
+			s.intake.flush = true
+		case fetches := <-s.polling():
+			if err := s.take(fetches); err != nil {
+				return err
+			}
+		}
+	}
+	for {
+		select {
+		case res := <-s.calls.done:
+			s.ended(res)
+		case <-s.wake.C:
+			s.due = true
+		case fetches := <-s.polling():
+			if err := s.take(fetches); err != nil {
+				return err
+			}
+		default:
+			return nil
+		}
+	}
+}
+
+// polling is where fetches come from, while there is room for them.
+func (s *session) polling() <-chan kgo.Fetches {
+	if s.intake.queued >= s.opts.MaxTick {
+		return nil
+	}
+	return s.polled
+}
+
+func (s *session) ended(res machine.Result) {
+	s.results = append(s.results, res)
+	s.calls.ended()
+}
+
+// take queues fetched records, after it has looked for errors: what comes
+// with an error may be from after a jump.
+func (s *session) take(fetches kgo.Fetches) error {
+	for _, e := range fetches.Errors() {
+		if err := s.fetchError(e); err != nil {
+			return err
+		}
+	}
+	fetches.EachRecord(s.intake.add)
+	return nil
+}
+
+func (s *session) fetchError(e kgo.FetchError) error {
+	var loss *kgo.ErrDataLoss
+	switch {
+	case s.u.work.Err() != nil:
+		return context.Cause(s.u.work)
+	case errors.Is(e.Err, context.Canceled), errors.Is(e.Err, kgo.ErrClientClosed):
+		return nil
+	case errors.Is(e.Err, kerr.OffsetOutOfRange), errors.As(e.Err, &loss):
+		return s.outOfRange(e)
+	default:
+		return fmt.Errorf("fetch topic %s, partition %d: %w", e.Topic, e.Partition, e.Err)
+	}
+}
+
+// outOfRange explains a position that is not in the log (6).
+func (s *session) outOfRange(e kgo.FetchError) error {
+	position := int64(-1)
+	if in := s.intake.byTopic[e.Topic]; in != nil {
+		position = in.next
+	}
+	has := "its range is unknown"
+	admin := kadm.NewClient(s.client)
+	starts, err1 := admin.ListStartOffsets(s.u.work, e.Topic)
+	ends, err2 := admin.ListEndOffsets(s.u.work, e.Topic)
+	if errors.Join(err1, err2) == nil {
+		start, _ := starts.Lookup(e.Topic, e.Partition)
+		end, _ := ends.Lookup(e.Topic, e.Partition)
+		has = fmt.Sprintf("it has offsets %d to %d", start.Offset, end.Offset)
+	}
+	return fatalf("topic %s, partition %d: the position %d is not in the log (%s): %w; "+
+		"records were removed before they were read (retention too short, topic made anew, or data lost): "+
+		"see what is missing, then write a position inside the log into topic %s with all processes of group %s stopped",
+		e.Topic, e.Partition, position, has, e.Err, s.opts.topic(s.opts.State), s.opts.Group)
+}
