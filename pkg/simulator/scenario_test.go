@@ -1,0 +1,157 @@
+package simulator_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/simulator"
+)
+
+// sent is what the tests read of a notification.
+type sent struct {
+	Payload struct {
+		OrderChangeNotification struct {
+			SellerId           string
+			AmazonOrderId      string
+			OrderChangeType    string
+			OrderChangeTrigger struct{ TimeOfOrderChange *time.Time }
+		}
+	}
+	NotificationMetadata struct{ NotificationId string }
+}
+
+// drain takes everything out of the queue in the order of sending. Bodies that
+// are not JSON are counted.
+func (a *amazon) drain() (all []sent, malformed int) {
+	a.t.Helper()
+	c := a.sqsClient()
+	for {
+		messages := a.receive(c, 10, 600, 0)
+		if len(messages) == 0 {
+			return all, malformed
+		}
+		for _, m := range messages {
+			var n sent
+			if json.Unmarshal([]byte(*m.Body), &n) != nil {
+				malformed++
+				continue
+			}
+			all = append(all, n)
+		}
+	}
+}
+
+func TestScenarioTellsTheTruth(t *testing.T) {
+	t.Parallel()
+	a := start(t, nil)
+	err := a.Run(t.Context(), simulator.Scenario{
+		Orders: 100, Changes: 3, Duplicates: 0.3, Reordered: 0.5, BuyerRequests: 0.3,
+		Forged: 5, UnknownSellers: 4, Malformed: 3,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	truth := a.Truth()
+	all, malformed := a.drain()
+	if truth.Notifications != len(all)+malformed || malformed != 3 || truth.Poison != 7 || truth.Forged != 5 {
+		t.Errorf("%d messages, %d malformed, truth %+v", len(all), malformed, truth)
+	}
+	if len(truth.Orders) != 100 || truth.Duplicates == 0 || truth.Reordered == 0 {
+		t.Errorf("%d orders, %d duplicates, %d reordered", len(truth.Orders), truth.Duplicates, truth.Reordered)
+	}
+	ids := make(map[string]int)
+	newest := make(map[string]time.Time)
+	timeless, unknown := 0, 0
+	for _, n := range all {
+		change := n.Payload.OrderChangeNotification
+		ids[n.NotificationMetadata.NotificationId]++
+		if _, real := truth.Orders[change.AmazonOrderId]; !real {
+			unknown++
+			continue
+		}
+		if at := change.OrderChangeTrigger.TimeOfOrderChange; at == nil {
+			timeless++
+		} else if at.After(newest[change.AmazonOrderId]) {
+			newest[change.AmazonOrderId] = *at
+		}
+	}
+	if len(all)-len(ids) != truth.Duplicates {
+		t.Errorf("%d copies, truth says %d", len(all)-len(ids), truth.Duplicates)
+	}
+	for id, n := range ids {
+		if n > 10 {
+			t.Errorf("notification %s was sent %d times", id, n)
+		}
+	}
+	if timeless == 0 || unknown != 9 {
+		t.Errorf("%d without a time, %d of unknown orders", timeless, unknown)
+	}
+	for id, want := range truth.Orders {
+		order, _ := a.World.Order(id)
+		if order.Status() != want.Status || newest[id].After(want.LastUpdatedTime) {
+			t.Errorf("order %s: %s at %s, truth %+v", id, order.Status(), newest[id], want)
+		}
+	}
+}
+
+// The same seed makes the same marketplace, however it is called.
+func TestScenarioIsDeterministic(t *testing.T) {
+	t.Parallel()
+	play := func() map[string]simulator.OrderTruth {
+		a := start(t, func(c *simulator.Config) { c.Seed = 7; c.Clock = newManual() })
+		a.token(sellerToken(1))
+		if err := a.Run(t.Context(), simulator.Scenario{Orders: 20, Changes: 2, Reordered: 0.5, Duplicates: 0.5}); err != nil {
+			t.Fatal(err)
+		}
+		return a.Truth().Orders
+	}
+	first, second := play(), play()
+	for id, want := range first {
+		if second[id] != want {
+			t.Errorf("order %s: %+v, then %+v", id, want, second[id])
+		}
+	}
+}
+
+func TestScenarioSpreadsOverScaledTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, err := simulator.New(simulator.Config{
+			Applications: []simulator.Application{application}, Accounts: simulator.Sellers(2, "shop"),
+			Clock: clock.NewScaled(60),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		started := time.Now()
+		if err := s.Run(t.Context(), simulator.Scenario{Orders: 200, Over: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(started); took < 50*time.Second || took > time.Minute {
+			t.Errorf("an hour at 60 times the speed took %v", took)
+		}
+		if counts, distinct := s.Counts(); distinct != 200 || counts.Notifications != 200 {
+			t.Errorf("%d orders, %+v", distinct, counts)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := s.Run(ctx, simulator.Scenario{Orders: 10, Over: time.Hour}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("ended by its context: %v", err)
+		}
+	})
+}
+
+func TestScenarioIsChecked(t *testing.T) {
+	t.Parallel()
+	a := start(t, nil)
+	for _, sc := range []simulator.Scenario{{Orders: -1}, {Duplicates: 1.5}, {Accounts: []string{"nobody"}}} {
+		if err := a.Run(t.Context(), sc); err == nil {
+			t.Errorf("accepted %+v", sc)
+		}
+	}
+}
