@@ -27,24 +27,26 @@ func (Real) Now() time.Time { return time.Now() }
 // Real is d itself.
 func (Real) Real(d time.Duration) time.Duration { return d }
 
-// Scaled runs speed times as fast as the real clock, from the moment it was made.
+// Scaled agrees with the real clock at its epoch and runs speed times as fast
+// from there.
 type Scaled struct {
-	start time.Time
+	epoch time.Time
 	speed float64
 }
 
-// NewScaled starts a clock at the present moment. speed must be positive; 1 is
-// the real clock's pace.
-func NewScaled(speed float64) Scaled {
+// NewScaled makes a clock. Processes that are given the same epoch and speed
+// agree about the time, also after a restart. speed must be positive; 1 is the
+// real clock's pace.
+func NewScaled(epoch time.Time, speed float64) Scaled {
 	if speed <= 0 {
 		panic("clock: speed must be positive")
 	}
-	return Scaled{start: time.Now(), speed: speed}
+	return Scaled{epoch: epoch, speed: speed}
 }
 
-// Now is the start plus the real time since, times the speed.
+// Now is the epoch plus the real time since, times the speed.
 func (c Scaled) Now() time.Time {
-	return c.start.Add(time.Duration(float64(time.Since(c.start)) * c.speed))
+	return c.epoch.Add(time.Duration(float64(time.Since(c.epoch)) * c.speed))
 }
 
 // Real is d divided by the speed.

@@ -11,7 +11,7 @@ import (
 func TestScaledClockRunsFaster(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := NewScaled(60)
+		c := NewScaled(time.Now(), 60)
 		start := c.Now()
 		time.Sleep(time.Second)
 		if got := c.Now().Sub(start); got != time.Minute {
@@ -23,11 +23,23 @@ func TestScaledClockRunsFaster(t *testing.T) {
 	})
 }
 
+func TestClocksOfOneEpochAgree(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		epoch := time.Now()
+		before := NewScaled(epoch, 60)
+		time.Sleep(time.Minute)
+		if after := NewScaled(epoch, 60); !after.Now().Equal(before.Now()) {
+			t.Errorf("a clock made later says %s, the first %s", after.Now(), before.Now())
+		}
+	})
+}
+
 func TestSleepTakesTheClocksTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		if err := Sleep(t.Context(), NewScaled(60), time.Minute); err != nil {
+		if err := Sleep(t.Context(), NewScaled(time.Now(), 60), time.Minute); err != nil {
 			t.Fatal(err)
 		}
 		if took := time.Since(begin); took != time.Second {

@@ -22,6 +22,7 @@ type Config struct {
 	Orders       Orders        `yaml:"orders"`
 	Events       Events        `yaml:"events"`
 	Runtime      Runtime       `yaml:"runtime"`
+	Clock        Clock         `yaml:"clock"`
 }
 
 // Log says how much is logged and in which form.
@@ -126,19 +127,12 @@ type Runtime struct {
 	MaxPending        int           `yaml:"max_pending"`
 }
 
-// Secret says where a secret is to be read. It never holds one that came from
-// an environment variable or a file.
-type Secret struct {
-	Env   string `yaml:"env"`
-	File  string `yaml:"file"`
-	Value string `yaml:"value"`
-
-	path string // where it stands, for a fault found when it is read
-	line int
+// Clock is the clock of quotas, timers and token lifetimes. Against Amazon it
+// is the real one; a simulator that runs faster prints its own.
+type Clock struct {
+	Speed float64   `yaml:"speed"`
+	Epoch time.Time `yaml:"epoch"`
 }
-
-// Given says whether the file names a source at all.
-func (s Secret) Given() bool { return s.Env != "" || s.File != "" || s.Value != "" }
 
 // Default is the configuration of an empty file.
 func Default() Config {
@@ -168,5 +162,6 @@ func Default() Config {
 			DrainTimeout:      20 * time.Second,
 			MaxPending:        200_000,
 		},
+		Clock: Clock{Speed: 1},
 	}
 }

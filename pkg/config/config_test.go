@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"regexp"
 	"strings"
@@ -142,6 +143,43 @@ func TestOverridingOneEndpointKeepsTheOthers(t *testing.T) {
 	}
 	if cfg.SPAPI.Endpoints["eu"] != "http://127.0.0.1:1" || cfg.SPAPI.Endpoints["na"] != Default().SPAPI.Endpoints["na"] {
 		t.Errorf("got %v", cfg.SPAPI.Endpoints)
+	}
+}
+
+func TestUnreadableSecretsAreAllReported(t *testing.T) {
+	t.Setenv("LWA_CLIENT_SECRET", "here")
+	text := strings.Replace(Example, "{env: ACME_EU_REFRESH_TOKEN}", "{file: /no/such/file}", 1)
+	text += "\nregistry: {url: \"http://127.0.0.1:1\", username: u, password: {env: NO_SUCH_VARIABLE}}\n"
+	text = strings.Replace(text, "registry:\n  url: http://127.0.0.1:8081\n", "", 1)
+	cfg, err := Parse("f", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = cfg.CheckSecrets(t.Context(), "f")
+	if err == nil {
+		t.Fatal("no error")
+	}
+	got := strings.Split(err.Error(), "\n")
+	if len(got) != 2 ||
+		!strings.Contains(got[0], "accounts[0].refresh_token") || !strings.Contains(got[0], "/no/such/file") ||
+		!strings.Contains(got[1], "registry.password") || !strings.Contains(got[1], "NO_SUCH_VARIABLE") {
+		t.Errorf("got\n%s", err)
+	}
+}
+
+func TestPrintingAConfigurationShowsNoSecret(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(Example, "{env: LWA_CLIENT_SECRET}", "{value: canary-7d1f}", 1)
+	cfg, err := Parse("f", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprintf("%v %+v %#v", cfg, cfg, cfg); strings.Contains(got, "canary-7d1f") {
+		t.Error("a printed configuration shows a secret")
+	}
+	secret, err := cfg.Applications[0].ClientSecret.Source().Secret(t.Context())
+	if err != nil || secret.Reveal() != "canary-7d1f" {
+		t.Errorf("got %q, %v", secret.Reveal(), err)
 	}
 }
 

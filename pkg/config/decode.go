@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/sellerstream/sellerstream/pkg/secrets"
 )
 
 // decoder fills a Config from YAML nodes. The YAML library's own strict
@@ -25,8 +27,10 @@ type decoder struct {
 const maxDepth = 12
 
 var (
-	durationType = reflect.TypeFor[time.Duration]()
-	secretType   = reflect.TypeFor[Secret]()
+	timeType       = reflect.TypeFor[time.Time]()
+	durationType   = reflect.TypeFor[time.Duration]()
+	secretType     = reflect.TypeFor[Secret]()
+	secretTextType = reflect.TypeFor[secrets.Secret]()
 )
 
 // decode puts node's content into into, which holds the default.
@@ -46,8 +50,12 @@ func (d *decoder) decode(node *yaml.Node, into reflect.Value, path string) {
 		return // a key with nothing behind it keeps its default
 	}
 	switch {
+	case into.Type() == timeType:
+		d.time(node, into, path)
 	case into.Type() == durationType:
 		d.duration(node, into, path)
+	case into.Type() == secretTextType:
+		into.Set(reflect.ValueOf(secrets.New(node.Value)))
 	case into.Type() == secretType:
 		d.secret(node, into, path)
 	case into.Kind() == reflect.Struct:
@@ -135,6 +143,15 @@ func (d *decoder) duration(node *yaml.Node, into reflect.Value, path string) {
 		return
 	}
 	into.SetInt(int64(value))
+}
+
+func (d *decoder) time(node *yaml.Node, into reflect.Value, path string) {
+	value, err := time.Parse(time.RFC3339Nano, node.Value)
+	if node.Kind != yaml.ScalarNode || err != nil {
+		d.faults.add(node.Line, path, "%s is not a time: write it as 2026-11-23T13:15:18Z", describe(node))
+		return
+	}
+	into.Set(reflect.ValueOf(value))
 }
 
 func (d *decoder) scalar(node *yaml.Node, into reflect.Value, path string) {

@@ -257,6 +257,11 @@ func (v *validator) runtime() {
 		v.fault("runtime.drain_timeout", "%s is longer than rebalance_timeout (%s): Kafka would give the units away in the middle of the drain", r.DrainTimeout, r.RebalanceTimeout)
 	}
 	v.between("runtime.max_pending", r.MaxPending, 1000, 10_000_000)
+	if c := v.cfg.Clock; c.Speed <= 0 || c.Speed > 10_000 {
+		v.fault("clock.speed", "%g: write 1 against Amazon, or the speed that a simulator printed", c.Speed)
+	} else if (c.Speed != 1) == c.Epoch.IsZero() {
+		v.fault("clock.epoch", "speed and epoch go together: write both as a simulator printed them, or neither")
+	}
 }
 
 func (v *validator) oneOf(path, value string, allowed ...string) {
@@ -298,8 +303,8 @@ func (v *validator) required(path string, s Secret) {
 // source wants at most one source of a secret.
 func (v *validator) source(path string, s Secret) {
 	given := 0
-	for _, from := range []string{s.Env, s.File, s.Value} {
-		if from != "" {
+	for _, named := range []bool{s.Env != "", s.File != "", !s.Value.Empty()} {
+		if named {
 			given++
 		}
 	}

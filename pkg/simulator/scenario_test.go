@@ -123,7 +123,7 @@ func TestScenarioSpreadsOverScaledTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, err := simulator.New(simulator.Config{
 			Applications: []simulator.Application{application}, Accounts: simulator.Sellers(2, "shop"),
-			Clock: clock.NewScaled(60),
+			Clock: clock.NewScaled(time.Now(), 60),
 		})
 		if err != nil {
 			t.Fatal(err)
