@@ -1,0 +1,315 @@
+// Package conformance checks what is sent and answered against Amazon's own
+// models: OpenAPI for the SP-API, JSON Schema for notifications and documents.
+// Amazon's files are not copied into the project; Directory says where they are
+// looked for.
+//
+// To cover another API, load its model file beside the others: Transport checks
+// whatever passes through it.
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi2"
+	"github.com/getkin/kin-openapi/openapi2conv"
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// Directory is where Amazon's models are: $SPAPI_MODELS, else
+// ../shared/reference/spapi beside the module's root. Without them the test is
+// skipped, except in CI (CI=true), where it fails: a check that is silently
+// absent is no check.
+func Directory(t testing.TB) string {
+	t.Helper()
+	directory := os.Getenv("SPAPI_MODELS")
+	if directory == "" {
+		directory = filepath.Join(moduleRoot(t), "..", "shared", "reference", "spapi")
+	}
+	if _, err := os.Stat(directory); err != nil {
+		missing := fmt.Sprintf("Amazon's models are not at %s: set SPAPI_MODELS to a folder that holds them (github.com/amzn/selling-partner-api-models)", directory)
+		if os.Getenv("CI") == "true" {
+			t.Fatal(missing)
+		}
+		t.Skip(missing)
+	}
+	return directory
+}
+
+func moduleRoot(t testing.TB) string {
+	t.Helper()
+	directory, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(directory, "go.mod")); err == nil {
+			return directory
+		}
+		parent := filepath.Dir(directory)
+		if parent == directory {
+			t.Fatal("no go.mod above the test")
+		}
+		directory = parent
+	}
+}
+
+// Model is one or more of Amazon's OpenAPI models.
+type Model struct {
+	routers []routers.Router
+}
+
+// LoadModel reads model files, such as "orders_2026-01-01.json". They are made
+// strict: a property that the model does not name is a fault, which is how a
+// misspelt one is found.
+func LoadModel(t testing.TB, names ...string) *Model {
+	t.Helper()
+	directory := Directory(t)
+	m := new(Model)
+	for _, name := range names {
+		router, err := loadModel(t.Context(), filepath.Join(directory, name))
+		if err != nil {
+			t.Fatalf("model %s: %v", name, err)
+		}
+		m.routers = append(m.routers, router)
+	}
+	return m
+}
+
+func loadModel(ctx context.Context, path string) (routers.Router, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var swagger openapi2.T
+	if err := json.Unmarshal(text, &swagger); err != nil {
+		return nil, err
+	}
+	separateByCommas(&swagger)
+	document, err := openapi2conv.ToV3(&swagger)
+	if err != nil {
+		return nil, err
+	}
+	document.Servers = nil // any host will do: the simulator's is on loopback
+	closed := false
+	for _, schema := range document.Components.Schemas {
+		if s := schema.Value; s != nil && len(s.Properties) > 0 && s.AdditionalProperties.Has == nil && s.AdditionalProperties.Schema == nil {
+			s.AdditionalProperties.Has = &closed
+		}
+	}
+	return gorillamux.NewRouter(document)
+}
+
+// separateByCommas says what Swagger 2.0 means where an array names no format,
+// and which the conversion to OpenAPI 3 would take for repeated parameters.
+func separateByCommas(swagger *openapi2.T) {
+	for _, path := range swagger.Paths {
+		for _, operation := range path.Operations() {
+			for _, parameter := range operation.Parameters {
+				if parameter.Type.Is("array") && parameter.CollectionFormat == "" {
+					parameter.CollectionFormat = "csv"
+				}
+			}
+		}
+	}
+}
+
+// route finds the operation of a request.
+func (m *Model) route(r *http.Request) (*routers.Route, map[string]string, error) {
+	var faults []error
+	for _, router := range m.routers {
+		route, parameters, err := router.FindRoute(r)
+		if err == nil {
+			return route, parameters, nil
+		}
+		faults = append(faults, err)
+	}
+	return nil, nil, fmt.Errorf("%s %s is no operation of the model: %w", r.Method, r.URL.Path, errors.Join(faults...))
+}
+
+// Check validates a request and its answer. Bodies are given apart, since they
+// have been read. refusals allows a request that the model forbids, as long as
+// the answer refuses it too.
+func (m *Model) Check(r *http.Request, requestBody []byte, answer *http.Response, answerBody []byte, refusals bool) error {
+	route, parameters, err := m.route(r)
+	if err != nil {
+		return err
+	}
+	options := &openapi3filter.Options{
+		MultiError:                        true,
+		IncludeResponseStatus:             true,
+		RejectWhenRequestBodyNotSpecified: true,
+		SkipSettingDefaults:               true,
+		AuthenticationFunc:                openapi3filter.NoopAuthenticationFunc,
+		SchemaValidationOptions:           []openapi3.SchemaValidationOption{openapi3.EnableFormatValidation()},
+	}
+	options.WithCustomSchemaErrorFunc(func(err *openapi3.SchemaError) string {
+		return "/" + strings.Join(err.JSONPointer(), "/") + ": " + err.Reason
+	})
+	request := r.Clone(r.Context())
+	request.Body = io.NopCloser(bytes.NewReader(requestBody))
+	input := &openapi3filter.RequestValidationInput{Request: request, PathParams: parameters, Route: route, Options: options}
+	refused := refusals && answer.StatusCode >= 400
+	var faults []error
+	if !refused {
+		if err := openapi3filter.ValidateRequest(r.Context(), input); err != nil {
+			faults = append(faults, fmt.Errorf("request: %w", err))
+		}
+		faults = append(faults, unknownParameters(r, route))
+	}
+	output := &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: input, Status: answer.StatusCode, Header: answer.Header, Options: options,
+	}
+	output.SetBodyBytes(answerBody)
+	if err := openapi3filter.ValidateResponse(r.Context(), output); err != nil {
+		faults = append(faults, fmt.Errorf("answer %d: %w", answer.StatusCode, err))
+	}
+	faults = append(faults, checkHeaders(answer))
+	return errors.Join(faults...)
+}
+
+// unknownParameters finds query parameters that the operation does not have,
+// which the library lets through.
+func unknownParameters(r *http.Request, route *routers.Route) error {
+	for name := range r.URL.Query() {
+		if route.Operation.Parameters.GetByInAndName(openapi3.ParameterInQuery, name) == nil &&
+			route.PathItem.Parameters.GetByInAndName(openapi3.ParameterInQuery, name) == nil {
+			return fmt.Errorf("request: %s has no query parameter %q", route.Operation.OperationID, name)
+		}
+	}
+	return nil
+}
+
+// checkHeaders checks what the models say in words only: every answer has a
+// request id, and the rate comes with 20x, 400 and 404 alone.
+func checkHeaders(answer *http.Response) error {
+	if answer.Header.Get("x-amzn-RequestId") == "" {
+		return errors.New("answer: no x-amzn-RequestId")
+	}
+	rate := answer.Header.Get("x-amzn-RateLimit-Limit")
+	if rate == "" {
+		return nil
+	}
+	switch answer.StatusCode {
+	case 200, 201, 202, 204, 400, 404:
+	default:
+		return fmt.Errorf("answer %d: it tells the rate %s", answer.StatusCode, rate)
+	}
+	if _, err := strconv.ParseFloat(rate, 64); err != nil {
+		return fmt.Errorf("answer: the rate is no number: %w", err)
+	}
+	return nil
+}
+
+// Transport checks every request and answer that passes through it against a
+// model, and reports what does not conform.
+type Transport struct {
+	Base     http.RoundTripper
+	Model    *Model
+	Refusals bool // see Model.Check
+	Report   func(error)
+}
+
+// RoundTrip is http.RoundTripper. LWA's endpoint, which has no model, passes.
+func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Path == "/auth/o2/token" {
+		return t.Base.RoundTrip(r)
+	}
+	var sent []byte
+	if r.Body != nil {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		sent = body
+		r = r.Clone(r.Context())
+		r.Body = io.NopCloser(bytes.NewReader(sent))
+	}
+	answer, err := t.Base.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	received, err := io.ReadAll(answer.Body)
+	if err := errors.Join(err, answer.Body.Close()); err != nil {
+		return nil, err
+	}
+	if err := t.Model.Check(r, sent, answer, received, t.Refusals); err != nil {
+		t.Report(fmt.Errorf("%s %s: %w\n%s", r.Method, r.URL, err, received))
+	}
+	answer.Body = io.NopCloser(bytes.NewReader(received))
+	return answer, nil
+}
+
+// Schema is one of Amazon's JSON Schemas.
+type Schema struct{ compiled *jsonschema.Schema }
+
+// LoadSchema compiles a file of the models' schemas folder, such as
+// "OrderChangeNotification.json". Amazon gives every property an $id that is a
+// JSON Pointer, which draft 7 does not allow; they refer to nothing and are
+// left out.
+func LoadSchema(t testing.TB, name string) *Schema {
+	t.Helper()
+	file, err := os.Open(filepath.Join(Directory(t), "schemas", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	document, err := jsonschema.UnmarshalJSON(file)
+	if err != nil {
+		t.Fatalf("schema %s: %v", name, err)
+	}
+	tighten(document)
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource(name, document); err != nil {
+		t.Fatalf("schema %s: %v", name, err)
+	}
+	compiled, err := compiler.Compile(name)
+	if err != nil {
+		t.Fatalf("schema %s: %v", name, err)
+	}
+	return &Schema{compiled}
+}
+
+// tighten takes $id out of every schema, and closes objects that list their
+// properties, so that a misspelt one is found.
+func tighten(node any) {
+	switch node := node.(type) {
+	case map[string]any:
+		delete(node, "$id")
+		if _, listed := node["properties"].(map[string]any); listed {
+			node["additionalProperties"] = false
+		}
+		for key, child := range node {
+			if key != "examples" && key != "enum" && key != "default" {
+				tighten(child)
+			}
+		}
+	case []any:
+		for _, child := range node {
+			tighten(child)
+		}
+	}
+}
+
+// Check validates a JSON document.
+func (s *Schema) Check(document []byte) error {
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
+	if err != nil {
+		return err
+	}
+	return s.compiled.Validate(value)
+}
