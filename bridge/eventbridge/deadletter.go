@@ -1,0 +1,70 @@
+package eventbridge
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// Reasons of dead letters: stable codes.
+const (
+	ReasonUndecodable = "undecodable"     // not a value of the topic's schema
+	ReasonUnmappable  = "unmappable"      // a value that no event can be made of
+	ReasonTooLarge    = "entry_too_large" // over EventBridge's limit of an entry
+	ReasonRefused     = "entry_refused"   // EventBridge will never take it
+)
+
+// deadLetterTimeout bounds the wait for Kafka to take a dead letter; it must
+// leave room in the group's rebalance timeout.
+const deadLetterTimeout = 10 * time.Second
+
+// setAside writes the cursor's first record to dead-letters. When Kafka does
+// not take it, the cursor is postponed and setAside says false: nothing is skipped.
+func (p *Publisher) setAside(ctx context.Context, c *cursor, reason, message string) bool {
+	rec := c.records[0]
+	source := strings.TrimPrefix(c.topic, p.opts.Prefix)
+	id := sha256.Sum256(fmt.Appendf(nil, "events\x00%s\x00%d\x00%d", source, c.number, rec.Offset))
+	letter := &schemas.DeadLetter{
+		ID: hex.EncodeToString(id[:16]), Time: p.opts.Clock.Now().UTC(), Role: "events",
+		Reason: reason, Message: message, Account: string(rec.Key),
+		Source: source, Partition: &rec.Partition, Offset: &rec.Offset, SourceTime: rec.Timestamp.UTC(),
+		Key: rec.Key, Value: rec.Value, Attributes: make(map[string][]byte, len(rec.Headers)),
+	}
+	for _, h := range rec.Headers {
+		letter.Attributes[h.Key] = h.Value
+	}
+	value, err := p.opts.Codec.AppendEncode(nil, schemas.DeadLetters, letter)
+	if err == nil {
+		call, cancel := context.WithTimeout(ctx, deadLetterTimeout)
+		defer cancel()
+		err = p.client.ProduceSync(call, &kgo.Record{Topic: p.opts.Prefix + schemas.DeadLetters, Key: rec.Key, Value: value}).FirstErr()
+	}
+	if err != nil {
+		c.postpone(time.Now())
+		p.opts.Logger.Error("a dead letter cannot be written, and without it its partition does not go on; trying again",
+			"topic", c.topic, "partition", c.number, "offset", rec.Offset, "reason", reason, "error", err)
+		return false
+	}
+	p.stats.deadLetters.Add(1)
+	p.opts.Logger.Warn("set a record aside", "topic", c.topic, "partition", c.number, "offset", rec.Offset,
+		"account", string(rec.Key), "dead_letter", letter.ID, "reason", reason, "message", message)
+	return true
+}
+
+// deadLetterBatch gives dead-letters batches of their own size, since a dead
+// letter holds a whole record of another topic.
+func deadLetterBatch(prefix string) func(topic string) int32 {
+	return func(topic string) int32 {
+		if topic == prefix+schemas.DeadLetters {
+			return schemas.MaxDeadLetterBytes
+		}
+		return schemas.MaxRecordBytes
+	}
+}

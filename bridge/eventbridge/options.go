@@ -1,0 +1,91 @@
+package eventbridge
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sellerstream/sellerstream/pkg/clock"
+)
+
+// API is what the publisher needs of EventBridge; *eventbridge.Client has it.
+type API interface {
+	PutEvents(context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error)
+}
+
+// Codec turns records into values and back; *registry.Codec has it. Topics are
+// logical names. An error of Decode that wraps registry.ErrUnavailable says
+// nothing about the record; any other makes it a dead letter.
+type Codec interface {
+	Decode(ctx context.Context, topic string, data []byte) (any, error)
+	AppendEncode(dst []byte, topic string, value any) ([]byte, error)
+}
+
+// Details says which event a record is: its detail-type and its detail, a JSON
+// document that is the same whenever it is asked for and holds an id. It says
+// false for a record that is no event.
+type Details func(topic string, value any) (detailType string, detail []byte, ok bool, err error)
+
+// Options say what a Publisher reads and where it publishes. Client, Codec,
+// Details, Topics and Kafka must be given.
+type Options struct {
+	Client  API // see NewClient
+	Codec   Codec
+	Details Details
+	Kafka   []kgo.Opt // seed brokers, and TLS, timeouts and the like; not the group
+	Prefix  string    // of every topic's name and of the group's, such as "sellerstream."
+	Topics  []string  // logical names of the topics to publish
+	Bus     string    // name or ARN of the event bus; "default" by default
+	Source  string    // source of the events; "sellerstream" by default
+	Clock   clock.Clock
+	Logger  *slog.Logger
+
+	// MaxEntryBytes bounds an entry and the sum of a request's entries, by
+	// Amazon's way of counting; 1 MiB by default, which is Amazon's limit since
+	// January 2026 (256 KiB before, and still in some partitions).
+	MaxEntryBytes int
+	// CallTimeout bounds one PutEvents request; 10 s by default. It must be
+	// shorter than the group's rebalance timeout, since a request under way
+	// holds a rebalance back.
+	CallTimeout time.Duration
+	// DrainTimeout bounds how long the request under way may take to finish and
+	// commit when Run's context has ended; 20 s by default.
+	DrainTimeout time.Duration
+}
+
+func (o Options) withDefaults() (Options, error) {
+	var faults []error
+	missing := func(absent bool, name string) {
+		if absent {
+			faults = append(faults, errors.New("bridge/eventbridge: Options."+name+" is missing"))
+		}
+	}
+	missing(o.Client == nil, "Client")
+	missing(o.Codec == nil, "Codec")
+	missing(o.Details == nil, "Details")
+	missing(len(o.Topics) == 0, "Topics")
+	missing(len(o.Kafka) == 0, "Kafka")
+	orDefault(&o.Bus, "default")
+	orDefault(&o.Source, "sellerstream")
+	orDefault(&o.MaxEntryBytes, 1<<20)
+	orDefault(&o.CallTimeout, 10*time.Second)
+	orDefault(&o.DrainTimeout, 20*time.Second)
+	if o.Clock == nil {
+		o.Clock = clock.Real{}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o, errors.Join(faults...)
+}
+
+func orDefault[T comparable](v *T, value T) {
+	var zero T
+	if *v == zero {
+		*v = value
+	}
+}

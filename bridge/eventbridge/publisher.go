@@ -1,0 +1,234 @@
+package eventbridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// group is the consumer group's name, after the role; see Options.Prefix.
+const group = "events"
+
+// Publisher publishes the records of the output topics as events.
+type Publisher struct {
+	opts   Options
+	client *kgo.Client
+
+	// mu is held while a request is under way and until its offsets are
+	// committed, and by the group's callbacks.
+	mu      sync.Mutex
+	cursors map[partition]*cursor
+	ring    []*cursor // the same, in the order in which they get their turn
+	stats   counters
+}
+
+// Stats are counts since the Publisher was made.
+type Stats struct {
+	Published   int64 // events that EventBridge accepted
+	Failed      int64 // entries that were refused or whose request failed; they are tried again
+	Resent      int64 // entries sent again although an earlier, unanswered request may have brought them
+	DeadLetters int64 // records set aside
+}
+
+type counters struct{ published, failed, resent, deadLetters atomic.Int64 }
+
+// New checks the options. The Publisher does nothing until Run.
+func New(opts Options) (*Publisher, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return &Publisher{opts: opts, cursors: make(map[partition]*cursor)}, nil
+}
+
+// Stats reads the counters.
+func (p *Publisher) Stats() Stats {
+	return Stats{
+		Published: p.stats.published.Load(), Failed: p.stats.failed.Load(),
+		Resent: p.stats.resent.Load(), DeadLetters: p.stats.deadLetters.Load(),
+	}
+}
+
+// errStopped is why work ends that the drain deadline cuts off.
+var errStopped = errors.New("the publisher has stopped")
+
+// Run publishes until ctx ends, then finishes the request under way, commits
+// it and leaves the group. Errors of Kafka and EventBridge do not end it: they
+// are logged and tried again. It may be called once.
+func (p *Publisher) Run(ctx context.Context) error {
+	client, err := kgo.NewClient(p.groupOptions()...)
+	if err != nil {
+		return fmt.Errorf("bridge/eventbridge: Kafka client: %w", err)
+	}
+	p.client = client
+	defer client.CloseAllowingRebalance()
+
+	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(errStopped)
+	defer context.AfterFunc(ctx, func() {
+		time.AfterFunc(p.opts.DrainTimeout, func() { stop(errStopped) })
+	})()
+	for ctx.Err() == nil {
+		p.poll(ctx)
+		p.step(work)
+		client.AllowRebalance()
+	}
+	return nil
+}
+
+func (p *Publisher) groupOptions() []kgo.Opt {
+	topics := make([]string, len(p.opts.Topics))
+	for i, t := range p.opts.Topics {
+		topics[i] = p.opts.Prefix + t
+	}
+	return append([]kgo.Opt{
+		kgo.ConsumerGroup(p.opts.Prefix + group),
+		kgo.ConsumeTopics(topics...),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		// A new group publishes all there is, and one that fell behind the topic's
+		// retention goes on with what is left.
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.DisableAutoCommit(),
+		kgo.BlockRebalanceOnPoll(),
+		kgo.OnPartitionsAssigned(p.assigned),
+		kgo.OnPartitionsRevoked(p.dropped),
+		kgo.OnPartitionsLost(p.dropped),
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.ProducerLinger(0),
+		kgo.ProducerBatchMaxBytesFn(deadLetterBatch(p.opts.Prefix)),
+	}, p.opts.Kafka...)
+}
+
+func (p *Publisher) assigned(_ context.Context, client *kgo.Client, added map[string][]int32) {
+	// A pause outlives the assignment that it was made in.
+	client.ResumeFetchPartitions(added)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for topic, numbers := range added {
+		for _, n := range numbers {
+			c := &cursor{partition: partition{topic, n}}
+			p.cursors[c.partition] = c
+			p.ring = append(p.ring, c)
+		}
+	}
+}
+
+// dropped gives partitions up. It waits for the request under way, whose
+// offsets are then committed: the new owner goes on behind it. What was polled
+// and not sent is the new owner's.
+func (p *Publisher) dropped(_ context.Context, _ *kgo.Client, gone map[string][]int32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for topic, numbers := range gone {
+		for _, n := range numbers {
+			delete(p.cursors, partition{topic, n})
+		}
+	}
+	kept := p.ring[:0]
+	for _, c := range p.ring {
+		if p.cursors[c.partition] == c {
+			kept = append(kept, c)
+		}
+	}
+	clear(p.ring[len(kept):])
+	p.ring = kept
+}
+
+// pollRecords bounds one poll; pollWait is how long to wait after a failed one.
+const (
+	pollRecords = 500
+	pollWait    = time.Second
+)
+
+// poll takes in new records. It waits for them only while there is nothing to
+// send. When it brings records, rebalances wait until AllowRebalance, so that
+// they cannot be of a partition that is given up meanwhile.
+func (p *Publisher) poll(ctx context.Context) {
+	wait, cancel := p.pollContext(ctx)
+	fetches := p.client.PollRecords(wait, pollRecords)
+	cancel()
+	fetches.EachError(func(topic string, number int32, err error) {
+		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, kgo.ErrClientClosed) {
+			return
+		}
+		p.opts.Logger.Error("cannot read a topic: check that it exists and may be read; trying again", "topic", topic, "partition", number, "error", err)
+	})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fetches.EachPartition(func(fetched kgo.FetchTopicPartition) {
+		c := p.cursors[partition{fetched.Topic, fetched.Partition}]
+		if c == nil || len(fetched.Records) == 0 {
+			return
+		}
+		c.records = append(c.records, fetched.Records...)
+		if len(c.records) >= pauseAt && !c.paused {
+			c.paused = true
+			p.client.PauseFetchPartitions(map[string][]int32{c.topic: {c.number}})
+		}
+	})
+}
+
+// pollContext is nil, which tells kgo not to wait, when there is something to
+// send; else it ends with ctx or when the next try is due.
+func (p *Publisher) pollContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	var next time.Time
+	for _, c := range p.ring {
+		if c.ready(now) {
+			return nil, func() {}
+		}
+		if len(c.records) > 0 && (next.IsZero() || c.notBefore.Before(next)) {
+			next = c.notBefore
+		}
+	}
+	if next.IsZero() {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, next)
+}
+
+// step sends one request and commits what it settled.
+func (p *Publisher) step(ctx context.Context) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	settled, request := p.gather(ctx)
+	if len(request) > 0 {
+		settled = append(settled, p.send(ctx, request)...)
+	}
+	if len(settled) == 0 {
+		return
+	}
+	offsets := make(map[string]map[int32]kgo.EpochOffset)
+	for _, c := range settled {
+		rec := c.records[0]
+		if offsets[c.topic] == nil {
+			offsets[c.topic] = make(map[int32]kgo.EpochOffset)
+		}
+		offsets[c.topic][c.number] = kgo.EpochOffset{Epoch: rec.LeaderEpoch, Offset: rec.Offset + 1}
+		c.settle()
+		if c.paused && len(c.records) <= resumeAt {
+			c.paused = false
+			p.client.ResumeFetchPartitions(map[string][]int32{c.topic: {c.number}})
+		}
+	}
+	p.commit(ctx, offsets)
+}
+
+const maxBackoff = 16 * time.Second
+
+// backoff is a wait that doubles from 125 ms to 16 s, of which a random half
+// is taken off so that many processes do not come back at once.
+func backoff(failures int) time.Duration {
+	d := min(maxBackoff>>7<<min(failures, 7), maxBackoff)
+	return d - rand.N(d/2)
+}

@@ -1,0 +1,112 @@
+package sqs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Bridge moves one queue's notifications into Kafka.
+type Bridge struct {
+	opts   Options
+	flight *flight
+	acked  chan *message // acknowledged by Kafka, to be deleted
+	failed chan *message // not acknowledged, to be produced again
+	stats  counters
+
+	pollers atomic.Int32
+	tasks   sync.WaitGroup // the pollers
+}
+
+// Stats are counts since the Bridge was made, except Pollers and InFlight,
+// which are of the present moment.
+type Stats struct {
+	Received    int64 // messages received
+	Redelivered int64 // of these, those that SQS had given out before
+	Produced    int64 // records acknowledged by Kafka, dead letters included
+	DeadLetters int64 // messages set aside
+	Deleted     int64 // messages deleted from the queue
+	Abandoned   int64 // messages left to come again, because they could not be deleted or set aside
+	Pollers     int   // receives that can be under way at once
+	InFlight    int   // messages received and neither deleted nor abandoned
+}
+
+type counters struct {
+	received, redelivered, produced, deadLetters, deleted, abandoned atomic.Int64
+}
+
+// New checks the options. The Bridge does nothing until Run.
+func New(opts Options) (*Bridge, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	// No send on these channels ever waits: every message in flight fits.
+	room := opts.MaxInFlight + opts.MaxPollers*batchSize
+	return &Bridge{
+		opts:   opts,
+		flight: newFlight(opts.MaxInFlight, opts.MaxInFlightBytes),
+		acked:  make(chan *message, room),
+		failed: make(chan *message, room),
+	}, nil
+}
+
+// Stats reads the counters.
+func (b *Bridge) Stats() Stats {
+	return Stats{
+		Received: b.stats.received.Load(), Redelivered: b.stats.redelivered.Load(),
+		Produced: b.stats.produced.Load(), DeadLetters: b.stats.deadLetters.Load(),
+		Deleted: b.stats.deleted.Load(), Abandoned: b.stats.abandoned.Load(),
+		Pollers: int(b.pollers.Load()), InFlight: b.flight.size(),
+	}
+}
+
+// errStopped is why work ends that waits for nothing more.
+var errStopped = errors.New("the bridge has stopped")
+
+// receiveGrace is how long a receive under way may go on after a stop: the
+// messages of a receive that is cut off stay hidden until their timeout.
+const receiveGrace = 500 * time.Millisecond
+
+// Run moves messages until ctx ends, then finishes those it has received. It
+// returns nil, or an error when DrainTimeout was not enough: the messages that
+// were left are still in the queue. Errors of SQS and Kafka do not end it: they
+// are logged and tried again. Run may be called once.
+func (b *Bridge) Run(ctx context.Context) error {
+	work, stopWork := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stopWork(errStopped)
+	receive, stopReceive := context.WithCancelCause(work)
+	defer stopReceive(errStopped)
+	defer context.AfterFunc(ctx, func() {
+		time.AfterFunc(receiveGrace, func() { stopReceive(errStopped) })
+	})()
+
+	var keepers sync.WaitGroup
+	keepers.Go(func() { b.deleteAcked(work) })
+	keepers.Go(func() { b.produceFailed(work) })
+	keepers.Go(func() { b.keepHidden(work) })
+	b.pollers.Store(1)
+	b.tasks.Go(func() { b.poll(contexts{stop: ctx, receive: receive, work: work}) })
+
+	<-ctx.Done()
+	deadline, cancel := context.WithTimeoutCause(work, b.opts.DrainTimeout, errStopped)
+	defer cancel()
+	polled := make(chan struct{})
+	go func() { b.tasks.Wait(); close(polled) }()
+	select {
+	case <-polled:
+	case <-deadline.Done():
+	}
+	err := b.flight.awaitEmpty(deadline)
+	stopWork(errStopped)
+	<-polled
+	keepers.Wait()
+	if err != nil {
+		return fmt.Errorf("bridge/sqs: %d messages of %s were not written to Kafka and deleted within %s of the stop: they are still in the queue and will come again",
+			b.flight.size(), b.opts.Queue, b.opts.DrainTimeout)
+	}
+	return nil
+}

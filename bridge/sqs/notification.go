@@ -1,0 +1,145 @@
+package sqs
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// notification is what the bridge reads of every notification. Amazon writes
+// order notifications in PascalCase and feed notifications in camelCase, and
+// the decoder minds the case, so both stand here side by side. Shapes: Amazon's
+// OrderChangeNotification.json and FeedProcessingFinishedNotification.json;
+// OrderStatusChangeNotification was withdrawn after 2023 and is in archives only.
+type notification struct {
+	Type      string    `json:"NotificationType"`
+	EventTime timestamp `json:"EventTime"`
+	Payload   struct {
+		OrderChange       *orderChange       `json:"OrderChangeNotification"`
+		OrderStatusChange *orderStatusChange `json:"OrderStatusChangeNotification"`
+	} `json:"Payload"`
+	Metadata struct {
+		NotificationID string    `json:"NotificationId"`
+		PublishTime    timestamp `json:"PublishTime"`
+	} `json:"NotificationMetadata"`
+
+	CamelType      string    `json:"notificationType"`
+	CamelEventTime timestamp `json:"eventTime"`
+	CamelPayload   struct {
+		FeedProcessingFinished *feedProcessingFinished `json:"feedProcessingFinishedNotification"`
+	} `json:"payload"`
+	CamelMetadata struct {
+		NotificationID string    `json:"notificationId"`
+		PublishTime    timestamp `json:"publishTime"`
+	} `json:"notificationMetadata"`
+}
+
+type orderChange struct {
+	SellerID   string `json:"SellerId"`
+	OrderID    string `json:"AmazonOrderId"`
+	ChangeType string `json:"OrderChangeType"`
+	Trigger    struct {
+		Time   timestamp `json:"TimeOfOrderChange"`
+		Reason string    `json:"ChangeReason"`
+	} `json:"OrderChangeTrigger"`
+	Summary orderSummary `json:"Summary"`
+}
+
+type orderSummary struct {
+	MarketplaceID         string      `json:"MarketplaceId"`
+	OrderStatus           string      `json:"OrderStatus"`
+	PurchaseDate          timestamp   `json:"PurchaseDate"`
+	DestinationPostalCode string      `json:"DestinationPostalCode"`
+	FulfillmentType       string      `json:"FulfillmentType"`
+	OrderType             string      `json:"OrderType"`
+	ItemsShipped          *int32      `json:"NumberOfItemsShipped"`
+	ItemsUnshipped        *int32      `json:"NumberOfItemsUnshipped"`
+	EarliestDelivery      timestamp   `json:"EarliestDeliveryDate"`
+	LatestDelivery        timestamp   `json:"LatestDeliveryDate"`
+	EarliestShip          timestamp   `json:"EarliestShipDate"`
+	LatestShip            timestamp   `json:"LatestShipDate"`
+	CancelNotify          timestamp   `json:"CancelNotifyDate"`
+	OrderPrograms         []string    `json:"OrderPrograms"`
+	ShippingPrograms      []string    `json:"ShippingPrograms"`
+	Items                 []orderItem `json:"OrderItems"`
+}
+
+type orderItem struct {
+	OrderItemID            string `json:"OrderItemId"`
+	SellerSKU              string `json:"SellerSKU"`
+	SupplySourceID         string `json:"SupplySourceId"`
+	Status                 string `json:"OrderItemStatus"`
+	Quantity               int32  `json:"Quantity"`
+	QuantityShipped        *int32 `json:"QuantityShipped"`
+	IsBuyerRequestedCancel *bool  `json:"IsBuyerRequestedCancel"`
+}
+
+// orderStatusChange names one item of an order, unlike its successor.
+type orderStatusChange struct {
+	SellerID              string    `json:"SellerId"`
+	MarketplaceID         string    `json:"MarketplaceId"`
+	OrderID               string    `json:"AmazonOrderId"`
+	PurchaseDate          timestamp `json:"PurchaseDate"`
+	OrderStatus           string    `json:"OrderStatus"`
+	DestinationPostalCode string    `json:"DestinationPostalCode"`
+	SupplySourceID        string    `json:"SupplySourceId"`
+	OrderItemID           string    `json:"OrderItemId"`
+	SellerSKU             string    `json:"SellerSKU"`
+	Quantity              int32     `json:"Quantity"`
+	FulfillmentChannel    string    `json:"FulfillmentChannel"`
+}
+
+type feedProcessingFinished struct {
+	SellerID             string `json:"sellerId"`
+	AccountID            string `json:"accountId"`
+	FeedID               string `json:"feedId"`
+	FeedType             string `json:"feedType"`
+	ProcessingStatus     string `json:"processingStatus"`
+	ResultFeedDocumentID string `json:"resultFeedDocumentId"`
+}
+
+// timestamp is a time as Amazon writes it: ISO 8601 text, null or "" for none,
+// or, in ORDER_STATUS_CHANGE, milliseconds since 1970.
+type timestamp struct{ time.Time }
+
+// maxMillis is the year 9999: what Avro and JSON can both say.
+const maxMillis = 253402300799999
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (t *timestamp) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	value, err := dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	t.Time = time.Time{}
+	switch value.Kind() {
+	case 'n':
+		return nil
+	case '"':
+		text, err := jsontext.AppendUnquote(nil, value)
+		if err != nil || len(text) == 0 {
+			return err
+		}
+		return t.parse(string(text))
+	case '0':
+		millis, err := strconv.ParseInt(string(value), 10, 64)
+		if err != nil || millis < 0 || millis > maxMillis {
+			return fmt.Errorf("%.40s is not a time in milliseconds", value)
+		}
+		t.Time = time.UnixMilli(millis).UTC()
+		return nil
+	}
+	return errors.New("a time must be text or a number")
+}
+
+func (t *timestamp) parse(text string) error {
+	parsed, err := time.Parse(time.RFC3339, text)
+	if err != nil || parsed.UnixMilli() < 0 || parsed.UnixMilli() > maxMillis {
+		return fmt.Errorf("%.40q is not an ISO 8601 time", text)
+	}
+	t.Time = parsed.UTC()
+	return nil
+}
