@@ -1,0 +1,70 @@
+package integration
+
+import (
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/sellerstream/sellerstream/pkg/registry"
+	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/test/parts"
+)
+
+// environment is everything around one pipeline. Names in it are the test's
+// own, so that tests may run on the same parts at the same time.
+type environment struct {
+	brokers  []string
+	registry string
+	aws      string // endpoint of SQS and EventBridge
+
+	prefix    string // of topics and groups
+	queue     string // URL, where Amazon's notifications arrive
+	bus       string
+	delivered string // URL of the queue to which the bus delivers
+
+	binary string
+	config string // file
+
+	sqs    *sqs.Client
+	codec  *registry.Codec
+	tap    *tap
+	amazon *simulator.Simulator
+	urls   simulator.URLs
+
+	poisoned int // notifications sent that no code can process
+}
+
+func newEnvironment(t *testing.T) *environment {
+	t.Helper()
+	name := fmt.Sprintf("it-%d", time.Now().UnixNano())
+	e := &environment{
+		brokers: parts.Kafka(t), registry: parts.Registry(t), aws: parts.AWS(t),
+		prefix: name + ".", bus: name,
+		binary: buildBinary(t),
+	}
+	t.Cleanup(func() { removeTopics(t, e.brokers, e.prefix) })
+	e.amazon, e.urls = startAmazon(t)
+	e.tap = startTap(t, e.aws)
+
+	config := credentials()
+	e.sqs = sqs.NewFromConfig(config, func(o *sqs.Options) { o.BaseEndpoint = aws.String(e.aws) })
+	e.queue, _ = makeQueue(t, e.sqs, name+"-notifications")
+	delivered, deliveredARN := makeQueue(t, e.sqs, name+"-delivered")
+	e.delivered = delivered
+	makeBus(t, e.aws, e.bus, deliveredARN)
+
+	codec, err := registry.New(t.Context(), registry.Config{
+		Client: []sr.ClientOpt{sr.URLs(e.registry)}, Prefix: e.prefix, Register: true, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatalf("connect to the schema registry: %v", err)
+	}
+	e.codec = codec
+	e.config = e.writeConfiguration(t)
+	return e
+}

@@ -1,0 +1,222 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"testing"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+const (
+	orderCount = 150
+	// A batch of PutEvents, the most that may be sent again after a crash.
+	batch = 10
+	// patience bounds a test that waits for something that never comes.
+	patience = 3 * time.Minute
+)
+
+// TestFlow takes an order change from SQS to EventBridge, without faults:
+// nothing is lost and nothing is sent twice.
+func TestFlow(t *testing.T) {
+	e := newEnvironment(t)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	p := e.start(t)
+	e.play(ctx, t, orderCount)
+	e.finish(ctx, t, p)
+
+	if again := e.check(ctx, t); len(again) != 0 {
+		t.Errorf("%d events were sent to EventBridge twice without a fault: %v", len(again), again)
+	}
+}
+
+// TestKilledAfterPutEvents kills the process when EventBridge has taken a batch
+// and before the process can know: the one case in which an event is sent twice.
+func TestKilledAfterPutEvents(t *testing.T) {
+	e := newEnvironment(t)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	p := e.start(t)
+	killed := make(chan []string, 1)
+	e.tap.whenApplied(func(total int) {
+		if total >= orderCount/3 && len(killed) == 0 {
+			p.kill()
+			killed <- e.tap.last
+			e.tap.applied = nil
+		}
+	})
+	e.play(ctx, t, orderCount)
+
+	var inFlight []string
+	select {
+	case inFlight = <-killed:
+	case <-ctx.Done():
+		t.Fatal("no batch reached EventBridge")
+	}
+	e.play(ctx, t, orderCount/3) // while nobody is there
+	e.finish(ctx, t, e.start(t))
+
+	again := e.check(ctx, t)
+	if len(again) == 0 || len(again) > len(inFlight) || len(inFlight) > batch {
+		t.Errorf("%d events were sent again, want the %d (at most %d) of the batch in flight", len(again), len(inFlight), batch)
+	}
+	for _, id := range inFlight {
+		delete(again, id)
+	}
+	if len(again) != 0 {
+		t.Errorf("events that were not in flight were sent again: %v", again)
+	}
+}
+
+// TestKilledWhileItAsksAmazon kills the process in the middle of its calls, with
+// work waiting in every topic.
+func TestKilledWhileItAsksAmazon(t *testing.T) {
+	e := newEnvironment(t)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	p := e.start(t)
+	e.play(ctx, t, orderCount)
+	if _, err := e.amazon.Ledger.Await(ctx, simulator.Filter{Part: simulator.SPAPI, Operation: "getOrder"}, orderCount/3); err != nil {
+		t.Fatalf("waiting for calls to Amazon: %v", err)
+	}
+	p.kill()
+	e.finish(ctx, t, e.start(t))
+
+	if again := e.check(ctx, t); len(again) > batch {
+		t.Errorf("%d events were sent again after a crash, want at most one batch of %d", len(again), batch)
+	}
+}
+
+// finish waits until the pipeline has nothing more to do, and stops it.
+func (e *environment) finish(ctx context.Context, t *testing.T, p *process) {
+	t.Helper()
+	ctx, cancel := p.watch(ctx)
+	defer cancel()
+	e.awaitEmpty(ctx, t)
+	e.tap.await(ctx, t, e.awaitFinal(ctx, t))
+	e.awaitDeadLetters(ctx, t)
+	p.stop(t)
+}
+
+// awaitFinal waits until the final state of every order stands on orders, and
+// returns the ids of those states.
+func (e *environment) awaitFinal(ctx context.Context, t *testing.T) []string {
+	t.Helper()
+	truth := e.amazon.Truth()
+	orders := e.read(t, schemas.Orders)
+	final := make(map[string]string)
+	positions := make(map[int32]int64)
+	for len(final) < len(truth.Orders) {
+		for _, value := range orders.next(ctx, t, positions) {
+			order := value.(*schemas.Order)
+			if isFinal(order, truth.Orders[order.OrderID]) {
+				final[order.OrderID] = order.EventID
+			}
+		}
+	}
+	ids := make([]string, 0, len(final))
+	for _, id := range final {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+func isFinal(order *schemas.Order, truth simulator.OrderTruth) bool {
+	return order.LastUpdatedTime.Equal(truth.LastUpdatedTime) && order.Status == string(truth.Status) && order.Account == truth.Account
+}
+
+// awaitDeadLetters waits for one dead letter per message that no code can process.
+func (e *environment) awaitDeadLetters(ctx context.Context, t *testing.T) {
+	t.Helper()
+	dead := e.read(t, schemas.DeadLetters)
+	seen := make(map[string]bool)
+	positions := make(map[int32]int64)
+	for len(seen) < e.poisoned {
+		for _, value := range dead.next(ctx, t, positions) {
+			seen[value.(*schemas.DeadLetter).ID] = true
+		}
+	}
+}
+
+// check compares what stands in Kafka and what reached EventBridge with what
+// really happened. It returns the events that were sent more than once.
+func (e *environment) check(ctx context.Context, t *testing.T) map[string]int {
+	t.Helper()
+	truth := e.amazon.Truth()
+	last := make(map[string]*schemas.Order)
+	byEvent := make(map[string]*schemas.Order)
+	for _, value := range e.readAll(ctx, t, schemas.Orders) {
+		order := value.(*schemas.Order)
+		if byEvent[order.EventID] != nil {
+			t.Errorf("event %s of order %s stands on orders twice", order.EventID, order.OrderID)
+		}
+		if newest := last[order.OrderID]; newest != nil && newest.LastUpdatedTime.After(order.LastUpdatedTime) {
+			t.Errorf("order %s goes back from %v to %v", order.OrderID, newest.LastUpdatedTime, order.LastUpdatedTime)
+		}
+		byEvent[order.EventID], last[order.OrderID] = order, order
+	}
+	for id, want := range truth.Orders {
+		if got := last[id]; got == nil || !isFinal(got, want) {
+			t.Errorf("order %s stands on orders as %+v, want %+v", id, got, want)
+		}
+	}
+	if len(last) != len(truth.Orders) {
+		t.Errorf("%d orders stand on orders, want %d", len(last), len(truth.Orders))
+	}
+	e.checkDeadLetters(ctx, t)
+	if n := e.amazon.Ledger.Throttled(); n != 0 {
+		t.Errorf("Amazon throttled %d calls", n)
+	}
+	return e.checkEvents(ctx, t, byEvent)
+}
+
+// checkEvents compares the events with the records that they were made of.
+func (e *environment) checkEvents(ctx context.Context, t *testing.T, records map[string]*schemas.Order) map[string]int {
+	t.Helper()
+	sent := e.tap.sent()
+	again := make(map[string]int)
+	for id, times := range sent {
+		record := records[id]
+		if record == nil {
+			t.Errorf("event %s was sent and does not stand on orders", id)
+			continue
+		}
+		if times[0].detailType != record.EventType {
+			t.Errorf("event %s has the type %s, want %s", id, times[0].detailType, record.EventType)
+		}
+		for _, other := range times[1:] {
+			again[id]++
+			if !bytes.Equal(times[0].detail, other.detail) || times[0].detailType != other.detailType {
+				t.Errorf("event %s was sent again as %s %s, first as %s %s", id, other.detailType, other.detail, times[0].detailType, times[0].detail)
+			}
+		}
+	}
+	for id, order := range records {
+		if len(sent[id]) == 0 {
+			t.Errorf("event %s of order %s stands on orders and did not reach EventBridge", id, order.OrderID)
+		}
+	}
+	e.checkDelivered(ctx, t, sent)
+	t.Logf("%d orders, %d events, redelivered %d", len(e.amazon.Truth().Orders), len(sent), len(again))
+	return again
+}
+
+// checkDeadLetters wants one for each poisoned message; a message whose
+// deletion a crash prevented may have left the same dead letter again.
+func (e *environment) checkDeadLetters(ctx context.Context, t *testing.T) {
+	t.Helper()
+	seen := make(map[string]string)
+	for _, value := range e.readAll(ctx, t, schemas.DeadLetters) {
+		letter := value.(*schemas.DeadLetter)
+		seen[letter.ID] = letter.Reason
+		if len(letter.Value) == 0 || letter.Message == "" {
+			t.Errorf("dead letter %s (%s) has %d bytes and the message %q: want both", letter.ID, letter.Reason, len(letter.Value), letter.Message)
+		}
+	}
+	if len(seen) != e.poisoned {
+		t.Errorf("%d dead letters, want %d: %v", len(seen), e.poisoned, seen)
+	}
+}
