@@ -94,7 +94,7 @@ func (s *Lanes) Finish(account string, item *Item, res *machine.Result, now time
 	switch outcome := res.Outcome.(type) {
 	case machine.Done, machine.Reject:
 		l.parked = false
-		l.bucket.Learn(res.RateLimit, now)
+		checkpoint = l.bucket.Learn(res.RateLimit, now)
 	case machine.Snooze:
 		l.heldUntil = latest(l.heldUntil, now.Add(outcome.For))
 		if outcome.Throttled {

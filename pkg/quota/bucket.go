@@ -40,11 +40,12 @@ type Bucket struct {
 	from      *schemas.QuotaState // where to start from; nil for full or empty
 	full      bool
 
-	tokens    *rate.Limiter // nil before the start; holds Burst-1 at most
-	plan      float64       // rate that Amazon grants, as far as we know
-	reserved  int           // tokens that the last checkpoint covers and Take has not given yet
-	spent     bool          // whether a token was taken since the last throttle
-	throttled bool          // whether the rate is below the plan
+	tokens    *rate.Limiter       // nil before the start; holds Burst-1 at most
+	plan      float64             // rate that Amazon grants, as far as we know
+	reserved  int                 // tokens that the promise covers and Take has not given yet
+	promise   *schemas.QuotaState // the last checkpoint that was handed out
+	spent     bool                // whether a token was taken since the last throttle
+	throttled bool                // whether the rate is below the plan
 }
 
 // NewFull is the bucket of a pair that nobody can have called before.
@@ -70,14 +71,20 @@ func (b *Bucket) Take(now time.Time) (checkpoint *schemas.QuotaState, ok bool) {
 		return nil, false
 	}
 	b.spent = true
+	left := b.tokens.TokensAt(now)
 	if b.reserved > 0 {
 		b.reserved--
-		return nil, true
+		// When the bucket was full for a while the block has become void: a new
+		// owner would take the time since the checkpoint for tokens.
+		if level(b.promise, b.capacity(), now) <= left {
+			return nil, true
+		}
 	}
 	// Only tokens that are there: under load each call has its own checkpoint,
 	// and a handover loses nothing.
-	b.reserved = max(0, min(int(b.rate()*reserveSpan.Seconds())-1, int(b.tokens.TokensAt(now))))
-	return b.Checkpoint(now), true
+	b.reserved = max(0, min(int(b.rate()*reserveSpan.Seconds())-1, int(left)))
+	b.promise = b.Checkpoint(now)
+	return b.promise, true
 }
 
 // Next is when Take will succeed, if nobody takes before.
@@ -94,8 +101,9 @@ func (b *Bucket) Next(now time.Time) time.Time {
 
 // Learn takes note of an answer that was not throttled: a rate that was halved
 // regains a twentieth of the plan, and granted, if not 0, is the plan (the
-// answer's x-amzn-RateLimit-Limit, in requests per second).
-func (b *Bucket) Learn(granted float64, now time.Time) {
+// answer's x-amzn-RateLimit-Limit, in requests per second). The checkpoint, if
+// not nil, should be committed: a new owner must not reckon with a higher rate.
+func (b *Bucket) Learn(granted float64, now time.Time) *schemas.QuotaState {
 	b.start(now)
 	was := b.rate()
 	if granted > 0 && !math.IsInf(granted, 0) && !math.IsNaN(granted) {
@@ -109,6 +117,11 @@ func (b *Bucket) Learn(granted float64, now time.Time) {
 	if next != was {
 		b.tokens.SetLimitAt(now, rate.Limit(next))
 	}
+	if next >= was {
+		return nil
+	}
+	b.promise = b.Checkpoint(now)
+	return b.promise
 }
 
 // Throttled takes note of a 429: Amazon's bucket is empty, so ours is too, and
@@ -122,7 +135,8 @@ func (b *Bucket) Throttled(now time.Time) *schemas.QuotaState {
 	}
 	b.fill(now, 0)
 	b.reserved = 0
-	return b.Checkpoint(now)
+	b.promise = b.Checkpoint(now)
+	return b.promise
 }
 
 // Checkpoint is the bucket's state, less what is reserved.
@@ -168,12 +182,17 @@ func (b *Bucket) resume(now time.Time) {
 		b.throttled = b.from.Rate < b.plan
 		b.tokens.SetLimitAt(now, rate.Limit(b.from.Rate))
 	}
-	elapsed := min(max(0, now.Sub(b.from.Time)), MaxElapsed)
-	level := b.from.Tokens + b.rate()*elapsed.Seconds()
-	if math.IsNaN(level) {
-		level = 0
+	b.fill(now, level(b.from, b.capacity(), now))
+}
+
+// level is how many tokens a new owner at now takes a checkpoint for.
+func level(from *schemas.QuotaState, capacity int, now time.Time) float64 {
+	elapsed := min(max(0, now.Sub(from.Time)), MaxElapsed)
+	tokens := from.Tokens + max(0, from.Rate)*elapsed.Seconds()
+	if math.IsNaN(tokens) {
+		return 0
 	}
-	b.fill(now, level)
+	return min(tokens, float64(capacity))
 }
 
 // fill sets the number of tokens at now. The limiter has no method for it, but

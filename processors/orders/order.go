@@ -43,8 +43,15 @@ func (m millis) time() time.Time {
 	return time.UnixMilli(int64(m)).UTC()
 }
 
-// second is the time in whole seconds, as Amazon's Orders API gives it.
-func (m millis) second() millis { return m / 1000 }
+// before says whether an order's lastUpdatedTime m is older than a notified
+// time. Amazon notifies milliseconds, but its orders were seen with whole
+// seconds: those are compared as seconds, or each would look too old.
+func (m millis) before(notified millis) bool {
+	if m%1000 == 0 {
+		return m/1000 < notified/1000
+	}
+	return m < notified
+}
 
 // latest is the later one; none is earlier than any.
 func latest(a, b millis) millis { return max(a, b) }

@@ -40,9 +40,7 @@ func (m *Machine) answered(tx *machine.Tx, o *order, response any) {
 	}
 	event := newEvent(o.account, o.origin, &answer.Order)
 	updated := millisOf(event.LastUpdatedTime)
-	// Amazon gives lastUpdatedTime in seconds and the notified time in
-	// milliseconds: compared any finer, every answer would look too old.
-	if !o.dirty && o.stale < maxStale && updated.second() < latest(o.wanted, o.emitted).second() {
+	if !o.dirty && o.stale < maxStale && updated.before(latest(o.wanted, o.emitted)) {
 		o.stale++
 		m.delay(tx, o, lane.Backoff(o.Key, int(o.stale), staleBase, staleLimit))
 		return

@@ -1,0 +1,76 @@
+package quota
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+)
+
+// TestDefaultsAreAmazons compares the table with the text of Amazon's models.
+func TestDefaultsAreAmazons(t *testing.T) {
+	t.Parallel()
+	dir := os.Getenv("SPAPI_MODELS")
+	if dir == "" {
+		dir = "../../../shared/reference/spapi"
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "*.json"))
+	if len(files) == 0 {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("Amazon's models are not in %s: set SPAPI_MODELS", dir)
+		}
+		t.Skipf("Amazon's models are not in %s: set SPAPI_MODELS to compare with them", dir)
+	}
+	compared := 0
+	for _, file := range files {
+		for operation, want := range usagePlans(t, file) {
+			if filepath.Base(file) == "ordersV0.json" && operation != "confirmShipment" {
+				operation = "v0." + operation
+			}
+			got, ok := Default(operation)
+			if !ok {
+				continue // not one that this project calls
+			}
+			compared++
+			if got != want {
+				t.Errorf("%s: %+v, the model says %+v", operation, got, want)
+			}
+		}
+	}
+	if compared < 23 {
+		t.Errorf("only %d operations were found in the models", compared)
+	}
+}
+
+// usagePlans reads the table in each operation's description.
+func usagePlans(t *testing.T, file string) map[string]Limit {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var model struct {
+		Paths map[string]map[string]json.RawMessage
+	}
+	if err := json.Unmarshal(text, &model); err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile(`\|\s*([\d.]+)\s*\|\s*(\d+)\s*\|`)
+	plans := make(map[string]Limit)
+	for _, methods := range model.Paths {
+		for _, raw := range methods {
+			var operation struct{ OperationID, Description string }
+			if json.Unmarshal(raw, &operation) != nil || operation.OperationID == "" {
+				continue // the parameters that the path's methods share
+			}
+			if found := row.FindStringSubmatch(operation.Description); found != nil {
+				rate, _ := strconv.ParseFloat(found[1], 64)
+				burst, _ := strconv.Atoi(found[2])
+				plans[operation.OperationID] = Limit{rate, burst}
+			}
+		}
+	}
+	return plans
+}

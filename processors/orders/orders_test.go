@@ -1,0 +1,318 @@
+package orders
+
+import (
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"testing"
+	"time"
+
+	stdruntime "runtime"
+
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+func TestManyChangesBeforeTheCallCostOneCall(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t)
+	var changes []*schemas.OrderChange
+	for i := range 10 {
+		changes = append(changes, notified(orderID(1), fmt.Sprint(i), testStart.Add(time.Duration(i)*time.Second)))
+	}
+	if calls := r.tick(changes, nil); len(calls) != 1 {
+		t.Fatalf("%d calls: %s", len(calls), callIDs(calls))
+	}
+}
+
+func TestAChangeDuringTheCallIsFetchedOnceMore(t *testing.T) {
+	t.Parallel()
+	r, a := newRuntime(t), newAmazon()
+	v := a.change(orderID(1), r.now)
+	calls := r.tick([]*schemas.OrderChange{notified(orderID(1), "1", v.at)}, nil)
+	r.now = r.now.Add(time.Second)
+	for i := range 5 {
+		if more := r.tick([]*schemas.OrderChange{notified(orderID(1), fmt.Sprint("later", i), r.now.Add(time.Duration(i)))}, nil); len(more) != 0 {
+			t.Fatal("rule 2: a second call in flight")
+		}
+	}
+	again := r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), v))})
+	if len(again) != 1 || len(r.outputs) != 1 {
+		t.Fatalf("%d calls and %d outputs after the answer, want 1 and 1", len(again), len(r.outputs))
+	}
+	v = a.change(orderID(1), r.now)
+	if calls = r.tick(nil, []machine.Result{doneWith(again[0], a.order(orderID(1), v))}); len(calls) != 0 || len(r.outputs) != 2 {
+		t.Fatalf("%d calls and %d outputs at the end, want 0 and 2", len(calls), len(r.outputs))
+	}
+}
+
+func TestWhatIsKnownIsNotFetchedAgain(t *testing.T) {
+	t.Parallel()
+	at := testStart.Add(time.Minute)
+	timed := func(id string, changed time.Time) *schemas.OrderChange { return notified(orderID(1), id, changed) }
+	timeless := func(id string) *schemas.OrderChange {
+		c := notified(orderID(1), id, at)
+		c.ChangeTime = time.Time{}
+		return c
+	}
+	buyer := func(id string) *schemas.OrderChange {
+		c := notified(orderID(1), id, at.Add(-time.Second))
+		c.ChangeType = buyerRequestedChange
+		return c
+	}
+	for _, test := range []struct {
+		name   string
+		change *schemas.OrderChange
+		calls  int
+	}{
+		{"the same notification", timed("1", at), 0},
+		{"an older change", timed("2", at.Add(-time.Millisecond)), 0},
+		{"a newer change", timed("3", at.Add(time.Millisecond)), 1},
+		{"a change without a time", timeless("4"), 1},
+		{"a buyer's request, though older", buyer("5"), 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			r, a := newRuntime(t), newAmazon()
+			r.now = at.Add(time.Second)
+			v := a.change(orderID(1), at)
+			calls := r.tick([]*schemas.OrderChange{timed("1", at)}, nil)
+			r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), v))})
+			r.restart() // what is known must be in the state
+			if calls = r.tick([]*schemas.OrderChange{test.change}, nil); len(calls) != test.calls {
+				t.Fatalf("%d calls, want %d", len(calls), test.calls)
+			}
+			if len(calls) == 1 {
+				r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), v))})
+			}
+			r.restart()
+			if r.order(orderID(1)).Pending {
+				return // the newer change: Amazon has not shown it yet
+			}
+			// At the second time it is known, whichever kind it is.
+			if calls = r.tick([]*schemas.OrderChange{test.change}, nil); len(calls) != 0 {
+				t.Fatal("its repeat was fetched again")
+			}
+		})
+	}
+}
+
+func TestAFarFutureChangeCannotBlockAnOrder(t *testing.T) {
+	t.Parallel()
+	r, a := newRuntime(t), newAmazon()
+	v := a.change(orderID(1), r.now)
+	calls := r.tick([]*schemas.OrderChange{notified(orderID(1), "forged", r.now.AddDate(10, 0, 0))}, nil)
+	r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), v))})
+	r.now = r.now.Add(time.Minute)
+	if calls = r.tick([]*schemas.OrderChange{notified(orderID(1), "real", r.now)}, nil); len(calls) != 1 {
+		t.Fatal("the real change after it was dropped")
+	}
+}
+
+func TestAnAnswerOlderThanTheChangeIsAskedAgainBounded(t *testing.T) {
+	t.Parallel()
+	r, a := newRuntime(t), newAmazon()
+	old := a.change(orderID(1), r.now)
+	r.now = r.now.Add(time.Hour)
+	calls := r.tick([]*schemas.OrderChange{notified(orderID(1), "1", r.now)}, nil)
+	for try := range maxStale {
+		if calls = r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), old))}); len(calls) != 0 || len(r.outputs) != 0 {
+			t.Fatalf("try %d: %d calls at once, %d outputs", try, len(calls), len(r.outputs))
+		}
+		r.restart() // the count must survive
+		calls = r.tick(nil, nil)
+		r.now = r.wake
+		calls = r.tick(nil, nil)
+		if len(calls) != 1 {
+			t.Fatalf("try %d: no call at the time it asked for", try)
+		}
+	}
+	r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), old))})
+	if len(r.outputs) != 1 || r.order(orderID(1)).Pending {
+		t.Fatalf("%d outputs, state %+v: the last answer must be taken", len(r.outputs), r.order(orderID(1)))
+	}
+}
+
+func TestAnOrderThatAmazonDoesNotKnowIsLetGo(t *testing.T) {
+	t.Parallel()
+	r, a := newRuntime(t), newAmazon()
+	change := notified(orderID(1), "1", r.now)
+	calls := r.tick([]*schemas.OrderChange{change}, nil)
+	tries := 0
+	for ; len(calls) > 0; tries++ {
+		calls = r.tick(nil, []machine.Result{{Call: calls[0], Outcome: a.answer(orderID(1), r.now)}})
+		if len(calls) == 0 && r.order(orderID(1)).Pending {
+			r.now = r.wake
+			calls = r.tick(nil, nil)
+		}
+	}
+	if tries != maxStale+1 {
+		t.Fatalf("asked %d times, want %d", tries, maxStale+1)
+	}
+	r.restart()
+	r.now = r.now.Add(missingFor - time.Second)
+	later := notified(orderID(1), "2", r.now)
+	if calls = r.tick([]*schemas.OrderChange{change, later}, nil); len(calls) != 0 || len(r.letters) != 0 {
+		t.Fatal("asked again while it is believed to be missing")
+	}
+	r.now = r.now.Add(2 * time.Second)
+	if r.tick(nil, nil); r.order(orderID(1)) != nil {
+		t.Fatal("its entry outlives the belief")
+	}
+	if calls = r.tick([]*schemas.OrderChange{later}, nil); len(calls) != 1 {
+		t.Fatal("not asked after it")
+	}
+}
+
+func TestRejects(t *testing.T) {
+	t.Parallel()
+	good := notified(orderID(1), "1", testStart)
+	for _, test := range []struct {
+		reason string
+		key    string
+		value  func(c *schemas.OrderChange) any
+	}{
+		{"unexpected_type", testAccount, func(*schemas.OrderChange) any { return &schemas.Claim{} }},
+		{"account_mismatch", "other", func(c *schemas.OrderChange) any { return c }},
+		{"unknown_account", "nobody", func(c *schemas.OrderChange) any { c.Account = "nobody"; return c }},
+		{"invalid_order_id", testAccount, func(c *schemas.OrderChange) any { c.OrderID = "../../feeds"; return c }},
+		{"invalid_order_id", testAccount, func(c *schemas.OrderChange) any { c.OrderID = ""; return c }},
+		{"invalid_order_id", testAccount, func(c *schemas.OrderChange) any { c.OrderID = strings.Repeat("1", 51); return c }},
+	} {
+		t.Run(test.reason, func(t *testing.T) {
+			t.Parallel()
+			m, tx, change := newMachine(t), &machine.Tx{Now: testStart}, *good
+			m.Record(tx, &machine.Record{Account: test.key, Value: test.value(&change)})
+			m.Draw(tx)
+			if len(tx.DeadLetters) != 1 || tx.DeadLetters[0].Reason != test.reason || len(tx.State) != 0 || len(tx.Calls) != 0 {
+				t.Fatalf("%+v", tx)
+			}
+		})
+	}
+}
+
+func TestThrottledAndParkedAccountsWaitAndOthersDoNot(t *testing.T) {
+	t.Parallel()
+	for name, outcome := range map[string]machine.Outcome{
+		"throttled": machine.Snooze{Throttled: true}, "parked": machine.Park{}, "held": machine.Snooze{For: time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRuntime(t)
+			calls := r.tick([]*schemas.OrderChange{notified(orderID(1), "1", r.now)}, nil)
+			theirs := notified(orderID(9), "9", r.now)
+			theirs.Account = "other"
+			changes := []*schemas.OrderChange{notified(orderID(2), "2", r.now), theirs}
+			next := r.tick(changes, []machine.Result{{Call: calls[0], Outcome: outcome}})
+			// The result comes after the records of its tick, the draw after both.
+			if callIDs(next) != orderID(9) {
+				t.Fatalf("called %q", callIDs(next))
+			}
+			if r.order(orderID(1)).Attempts != 0 {
+				t.Fatal("a wait cost an attempt")
+			}
+			r.now = r.wake
+			if next = r.tick(nil, nil); len(next) == 0 || r.now.Equal(testStart) {
+				t.Fatalf("no call at %v, the time it asked for", r.now)
+			}
+		})
+	}
+}
+
+func TestATokenIsReservedBeforeItIsSpent(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t)
+	var changes []*schemas.OrderChange
+	for i := range 100 {
+		changes = append(changes, notified(orderID(i), fmt.Sprint(i), r.now))
+	}
+	calls := r.tick(changes, nil)
+	if len(calls) != 29 { // Amazon's burst of 30 less the one that stays unspent
+		t.Fatalf("%d calls at once", len(calls))
+	}
+	state := r.state["quota/acme-eu/getOrder"].(*schemas.QuotaState)
+	if state.Tokens != 0 || state.Rate != 0.5 {
+		t.Fatalf("committed %+v", state)
+	}
+	r.restart()
+	r.now = r.now.Add(3 * time.Second)
+	if calls = r.tick(nil, nil); len(calls) != 1 {
+		t.Fatalf("%d calls of a new owner after 3 s at 0.5/s, want 1", len(calls))
+	}
+}
+
+func TestIdleOrdersAreForgotten(t *testing.T) {
+	t.Parallel()
+	r, a := newRuntime(t), newAmazon()
+	for i := range 3 {
+		v := a.change(orderID(i), r.now)
+		calls := r.tick([]*schemas.OrderChange{notified(orderID(i), fmt.Sprint(i), v.at)}, nil)
+		r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(i), v))})
+	}
+	r.restart()
+	r.tick(nil, nil)
+	if want := testStart.Add(keepIdle); !r.wake.Equal(want) {
+		t.Fatalf("wants to be woken at %v, not %v", r.wake, want)
+	}
+	r.now = r.wake.Add(-time.Millisecond)
+	if r.tick(nil, nil); r.order(orderID(0)) == nil {
+		t.Fatal("forgotten too early")
+	}
+	r.now = r.now.Add(time.Millisecond)
+	if r.tick(nil, nil); len(r.state) != 1 { // the quota stays
+		t.Fatalf("%d entries left", len(r.state))
+	}
+}
+
+func TestTheOutputCarriesWhenItsNotificationWasReceived(t *testing.T) {
+	t.Parallel()
+	r, a := newRuntime(t), newAmazon()
+	v := a.change(orderID(1), r.now)
+	early, late := notified(orderID(1), "1", v.at), notified(orderID(1), "2", v.at.Add(time.Millisecond))
+	late.ReceivedTime = r.now.Add(-time.Hour) // later in the topic, yet older in the queue
+	calls := r.tick([]*schemas.OrderChange{early, late}, nil)
+	tx := r.decide(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), version{late.ChangeTime, 1}))})
+	headers := tx.Outputs[0].Headers
+	if want := fmt.Sprint(late.ReceivedTime.UnixMilli()); len(headers) != 1 || headers[0].Key != ReceivedAt || string(headers[0].Value) != want {
+		t.Fatalf("headers %v, want %s", headers, want)
+	}
+}
+
+func TestRestoreRefusesWhatItCannotRead(t *testing.T) {
+	t.Parallel()
+	for key, value := range map[string]any{
+		"order/acme-eu/1":         &schemas.OrderState{Account: "acme-eu", OrderID: "2"},
+		"order/acme-eu/2":         &schemas.Order{},
+		"quota/acme-eu/getFeed":   &schemas.QuotaState{Account: "acme-eu", Operation: "getFeed"},
+		"something/else/entirely": nil,
+	} {
+		if err := newMachine(t).Restore(key, value); err == nil {
+			t.Errorf("%s: %T was accepted", key, value)
+		}
+	}
+}
+
+// TestMemoryOfAPendingOrder holds the bound of 500 bytes per pending entry.
+func TestMemoryOfAPendingOrder(t *testing.T) { //nolint:paralleltest // it measures the heap
+	const n = 200_000
+	m, tx := newMachine(t), &machine.Tx{Now: testStart}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	before := heapInUse()
+	for i := range n {
+		change := notified(orderID(i), "n", testStart)
+		m.Record(tx, &machine.Record{Account: testAccount, Value: change})
+		tx.State = nil // the runtime keeps nothing of a committed tick
+	}
+	per := (heapInUse() - before) / n
+	t.Logf("%d bytes per pending order", per)
+	if m.Pending() != n || per > 500 {
+		t.Fatalf("%d pending, %d bytes each", m.Pending(), per)
+	}
+}
+
+func heapInUse() uint64 {
+	stdruntime.GC()
+	var stats stdruntime.MemStats
+	stdruntime.ReadMemStats(&stats)
+	return stats.HeapAlloc
+}
