@@ -44,14 +44,6 @@ func (s *Lanes) Add(account string, item *Item, due time.Time) {
 	s.schedule(l, due)
 }
 
-// Remove takes a queued item out.
-func (s *Lanes) Remove(account string, item *Item) {
-	if item.Queued() {
-		s.of(account).queue.Remove(item)
-		s.pending--
-	}
-}
-
 // Draw hands every item whose call may start now to start, in order, with the
 // checkpoint that must be committed before it, if the bucket gave one.
 func (s *Lanes) Draw(now time.Time, start func(*Item, *schemas.QuotaState)) {
@@ -67,7 +59,8 @@ func (s *Lanes) Draw(now time.Time, start func(*Item, *schemas.QuotaState)) {
 	}
 }
 
-// Wake is when Draw may have something next; zero when time alone changes nothing.
+// Wake is, after a Draw, when the next one may have something; zero when time
+// alone changes nothing.
 func (s *Lanes) Wake() time.Time {
 	if len(s.byWake) == 0 {
 		return time.Time{}
