@@ -128,8 +128,10 @@ func create(ctx context.Context, admin *kadm.Client, opts Options, found kadm.To
 func waitForLeaders(ctx context.Context, admin *kadm.Client, names []string) (kadm.TopicDetails, error) {
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
+	// Metadata is cached for seconds, except where the permissions are asked for too.
+	fresh := kadm.WithAuthorizedOps(ctx)
 	for {
-		found, err := admin.ListTopics(ctx, names...)
+		found, err := admin.ListTopics(fresh, names...)
 		if err == nil {
 			err = ready(found, names)
 		}
