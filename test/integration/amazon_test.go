@@ -15,7 +15,7 @@ import (
 
 // getOrderRate is the quota of getOrder here: Amazon's own (one call in 2 s) is
 // for the demo, whose clock is scaled; `run` is on the real one.
-var getOrderRate = simulator.Rate{PerSecond: 100, Burst: 200} //nolint:gochecknoglobals // a constant
+var getOrderRate = simulator.Rate{PerSecond: 100, Burst: 200}
 
 const (
 	clientID     = "amzn1.application-oa2-client.integration"

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,16 @@ func AWS(t testing.TB) string {
 	return get(t, "AWS_ENDPOINT_URL", startAWS)
 }
 
+// Program is the path of a program that must be installed, such as kcat.
+func Program(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		missing(t, fmt.Sprintf("install %s: %v", name, err))
+	}
+	return path
+}
+
 // get is the part that the environment names, or one in a container.
 func get(t testing.TB, variable string, start func(context.Context) (string, error)) string {
 	t.Helper()
@@ -55,12 +66,17 @@ func get(t testing.TB, variable string, start func(context.Context) (string, err
 	if err == nil {
 		return value
 	}
-	absent := fmt.Sprintf("%s is not set and no container could be started; run `make integration`, which brings up real parts, or set it: %v", variable, err)
-	if required(os.Getenv) {
-		t.Fatal(absent)
-	}
-	t.Skip(absent)
+	missing(t, fmt.Sprintf("%s is not set and no container could be started; run `make integration`, which brings up real parts, or set it: %v", variable, err))
 	return ""
+}
+
+// missing ends a test that cannot have what it needs.
+func missing(t testing.TB, message string) {
+	t.Helper()
+	if required(os.Getenv) {
+		t.Fatal(message)
+	}
+	t.Skip(message)
 }
 
 // required says whether a missing part is a failure.
