@@ -1,0 +1,128 @@
+package simulator_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// fuzzed is a simulator that answers without waiting.
+func fuzzed(f *testing.F) *simulator.Simulator {
+	f.Helper()
+	s, err := simulator.New(simulator.Config{
+		Applications: []simulator.Application{application}, Accounts: simulator.Sellers(1, "shop"),
+		SQSLatency: -1, EventBridgeLatency: -1, PutEventsLimit: 4096, CallsKept: 10, EventsKept: 10,
+		Rates: map[string]simulator.Rate{"getOrder": {PerSecond: 1e9, Burst: 1e9}, "searchOrders": {PerSecond: 1e9, Burst: 1e9}},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { s.Close() })
+	return s
+}
+
+// FuzzAWS throws bytes at every SQS and EventBridge operation.
+func FuzzAWS(f *testing.F) {
+	s := fuzzed(f)
+	queue := `{"QueueUrl":"http://x/000000000000/` + simulator.DefaultQueue + `"`
+	for operation, input := range map[string]string{
+		"AmazonSQS.CreateQueue":                  `{"QueueName":"q","Attributes":{"VisibilityTimeout":"5"}}`,
+		"AmazonSQS.GetQueueAttributes":           queue + `,"AttributeNames":["All"]}`,
+		"AmazonSQS.SendMessage":                  queue + `,"MessageBody":"x","DelaySeconds":1}`,
+		"AmazonSQS.SendMessageBatch":             queue + `,"Entries":[{"Id":"1","MessageBody":"x"}]}`,
+		"AmazonSQS.ReceiveMessage":               queue + `,"MaxNumberOfMessages":10,"MessageSystemAttributeNames":["All"]}`,
+		"AmazonSQS.DeleteMessage":                queue + `,"ReceiptHandle":"a-1-1"}`,
+		"AmazonSQS.ChangeMessageVisibilityBatch": queue + `,"Entries":[{"Id":"1","ReceiptHandle":"a-1-1","VisibilityTimeout":1}]}`,
+		"AWSEvents.PutEvents":                    `{"Entries":[{"Source":"s","DetailType":"d","Detail":"{}","Time":1.5}]}`,
+		"AmazonSQS.Nothing":                      `[]`,
+	} {
+		f.Add(operation, input)
+	}
+	f.Fuzz(func(t *testing.T, target, body string) {
+		if strings.Contains(body, "WaitTimeSeconds") {
+			t.Skip("long polls take their time")
+		}
+		for _, handler := range []http.Handler{s.SQS(), s.EventBridge()} {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body))
+			r.Header.Set("X-Amz-Target", target)
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, r)
+			if w.Code != 200 && w.Code != 400 && w.Code != 413 {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+		}
+	})
+}
+
+// FuzzToken throws forms at LWA.
+func FuzzToken(f *testing.F) {
+	s := fuzzed(f)
+	f.Add(sellerToken(1).Encode())
+	f.Add(grantlessForm().Encode())
+	f.Add("grant_type=%zz")
+	f.Fuzz(func(t *testing.T, form string) {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/auth/o2/token", strings.NewReader(form))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		s.LWA().ServeHTTP(w, r)
+		if w.Code != 200 && w.Code != 400 && w.Code != 401 {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
+}
+
+// FuzzOrders throws queries at the Orders API.
+func FuzzOrders(f *testing.F) {
+	s := fuzzed(f)
+	r := httptest.NewRequestWithContext(f.Context(), http.MethodPost, "/auth/o2/token", strings.NewReader(sellerToken(1).Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w := httptest.NewRecorder()
+	s.LWA().ServeHTTP(w, r)
+	_, rest, _ := strings.Cut(w.Body.String(), `"access_token":"`)
+	token, _, _ := strings.Cut(rest, `"`)
+	change, err := s.World.PlaceOrder(german)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add("/"+change.Order.OrderID, "includedData=BUYER,TAX")
+	f.Add("", "createdAfter=2026-01-01T00:00:00Z&createdBefore=2026-01-02T00:00:00Z&maxResultsPerPage=3&marketplaceIds=A,B")
+	f.Add("", "lastUpdatedAfter=2026-01-01T00:00:00Z&paginationToken=x")
+	endpoint := s.SPAPI(model.Europe)
+	f.Fuzz(func(t *testing.T, path, query string) {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		r.URL = &url.URL{Path: ordersV1 + path, RawQuery: query}
+		r.Header.Set("x-amz-access-token", token)
+		r.Header.Set("User-Agent", "Fuzz/1 (Language=Go)")
+		w := httptest.NewRecorder()
+		endpoint.ServeHTTP(w, r)
+		if w.Code >= 500 || w.Code == http.StatusTooManyRequests {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
+}
+
+// FuzzAdmin throws bodies at the admin endpoint.
+func FuzzAdmin(f *testing.F) {
+	s := fuzzed(f)
+	f.Add("faults", `{"part":"spapi","status":500,"delay":"1ms","times":1}`)
+	f.Add("notifications", `{"bodies":["x"]}`)
+	f.Add("nothing", `{}`)
+	f.Fuzz(func(t *testing.T, path, body string) {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body))
+		r.URL = &url.URL{Path: "/_simulator/" + path}
+		if path == "scenario" {
+			t.Skip("a scenario may be long")
+		}
+		w := httptest.NewRecorder()
+		s.Admin().ServeHTTP(w, r)
+		s.Faults.Clear()
+		if w.Code >= 500 {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
+}
