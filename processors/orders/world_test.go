@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +103,9 @@ func (r *runtime) start(call machine.Call) {
 	state, ok := r.state[call.Key].(*schemas.OrderState)
 	if !ok || !state.Pending {
 		r.t.Fatalf("rule 1: call for %s started without a committed wish: %+v", call.Key, state)
+	}
+	if !slices.Contains(Operations(), call.Operation) {
+		r.t.Fatalf("called %s, which is not the processor's own", call.Operation)
 	}
 	if _, twice := r.running[call.Key]; twice {
 		r.t.Fatalf("rule 2: two calls for %s in flight", call.Key)

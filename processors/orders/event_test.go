@@ -1,0 +1,225 @@
+package orders
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// examples are Amazon's own answers to getOrder, as its model holds them: one
+// example and some of the sandbox. By name, as Amazon sends them.
+func examples(t *testing.T) map[string]json.RawMessage {
+	t.Helper()
+	dir := os.Getenv("SPAPI_MODELS")
+	if dir == "" {
+		dir = "../../../shared/reference/spapi"
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "orders_2026-01-01.json"))
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("Amazon's models are not there: %v; set SPAPI_MODELS", err)
+		}
+		t.Skipf("Amazon's models are not there: %v; set SPAPI_MODELS to test with them", err)
+	}
+	var api struct {
+		Paths map[string]map[string]struct {
+			Responses map[string]struct {
+				Examples map[string]json.RawMessage
+				Sandbox  struct {
+					Static []struct{ Response json.RawMessage }
+				} `json:"x-amzn-api-sandbox"`
+			}
+		}
+	}
+	if err := json.Unmarshal(text, &api); err != nil {
+		t.Fatal(err)
+	}
+	ok := api.Paths["/orders/2026-01-01/orders/{orderId}"]["get"].Responses["200"]
+	found := map[string]json.RawMessage{"example": ok.Examples["application/json"]}
+	for _, test := range ok.Sandbox.Static {
+		var answer model.GetOrderResponse
+		if err := json.Unmarshal(test.Response, &answer); err != nil {
+			t.Fatal(err)
+		}
+		found["sandbox-"+answer.Order.OrderID] = test.Response
+	}
+	return found
+}
+
+// TestGolden compares the events of Amazon's examples with testdata, which
+// UPDATE_GOLDEN=1 writes anew: read the difference before you commit it.
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	for name, answer := range examples(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var response model.GetOrderResponse
+			if err := json.Unmarshal(answer, &response); err != nil {
+				t.Fatal(err)
+			}
+			event := newEvent(testAccount, originNotification, &response.Order)
+			got, err := json.MarshalIndent(event, "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join("testdata", name+".golden.json")
+			if os.Getenv("UPDATE_GOLDEN") != "" {
+				if err := os.WriteFile(file, append(got, '\n'), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, bytes.TrimSpace(want)) {
+				t.Errorf("the event of Amazon's answer changed:\n%s\nwant\n%s", got, want)
+			}
+			noBuyerData(t, answer, got)
+		})
+	}
+}
+
+// noBuyerData looks for each text of the answer's buyer and recipient in the event.
+func noBuyerData(t *testing.T, answer, event []byte) {
+	t.Helper()
+	var private struct {
+		Order struct{ Buyer, Recipient, Payment, Tax any }
+	}
+	if err := json.Unmarshal(answer, &private); err != nil {
+		t.Fatal(err)
+	}
+	var texts []string
+	var collect func(value any)
+	collect = func(value any) {
+		switch v := value.(type) {
+		case map[string]any:
+			for _, inner := range v {
+				collect(inner)
+			}
+		case []any:
+			for _, inner := range v {
+				collect(inner)
+			}
+		case string:
+			if len(v) > 3 {
+				texts = append(texts, v)
+			}
+		}
+	}
+	collect([]any{private.Order.Buyer, private.Order.Recipient, private.Order.Payment, private.Order.Tax})
+	for _, text := range texts {
+		if strings.Contains(string(event), text) {
+			t.Errorf("the event holds %q, which is the buyer's", text)
+		}
+	}
+}
+
+// TestTheSameStateHasTheSameID: the order of lists, the zone of times and how
+// we came to look are not the order's state; everything else is.
+func TestTheSameStateHasTheSameID(t *testing.T) {
+	t.Parallel()
+	at := testStart
+	base := func() model.Order {
+		one := int32(1)
+		return model.Order{
+			OrderID: "1", CreatedTime: at, LastUpdatedTime: at, Programs: []string{"PRIME", "BUSINESS"},
+			Proceeds:    &model.OrderProceeds{GrandTotal: &model.Money{Amount: "1.00", CurrencyCode: "EUR"}},
+			Fulfillment: &model.OrderFulfillment{Status: "SHIPPED", ShipByWindow: &model.DateTimeRange{Earliest: at}},
+			Items: []model.OrderItem{
+				{OrderItemID: "1", QuantityOrdered: 1, Fulfillment: &model.ItemFulfillment{QuantityFulfilled: &one}},
+				{OrderItemID: "2", QuantityOrdered: 2},
+			},
+			Packages: []model.OrderPackage{{PackageReferenceID: "1", Items: []model.PackageItem{{OrderItemID: "1", Quantity: 1}}}, {PackageReferenceID: "2"}},
+		}
+	}
+	id := func(account string, change func(*model.Order)) string {
+		order := base()
+		change(&order)
+		return newEvent(account, originNotification, &order).EventID
+	}
+	want := id("a", func(*model.Order) {})
+	for name, change := range map[string]func(*model.Order){
+		"list order": func(o *model.Order) {
+			o.Programs[0], o.Programs[1] = o.Programs[1], o.Programs[0]
+			o.Items[0], o.Items[1] = o.Items[1], o.Items[0]
+			o.Packages[0], o.Packages[1] = o.Packages[1], o.Packages[0]
+		},
+		"zone":         func(o *model.Order) { o.CreatedTime = at.In(time.FixedZone("", 3600)) },
+		"microseconds": func(o *model.Order) { o.LastUpdatedTime = at.Add(time.Microsecond) },
+	} {
+		if got := id("a", change); got != want {
+			t.Errorf("%s changes the id", name)
+		}
+	}
+	for name, change := range map[string]func(*model.Order){
+		"order":    func(o *model.Order) { o.OrderID = "2" },
+		"time":     func(o *model.Order) { o.LastUpdatedTime = at.Add(time.Millisecond) },
+		"status":   func(o *model.Order) { o.Fulfillment.Status = "CANCELLED" },
+		"money":    func(o *model.Order) { o.Proceeds.GrandTotal.Amount = "1.01" },
+		"quantity": func(o *model.Order) { o.Items[1].QuantityOrdered = 3 },
+		"tracking": func(o *model.Order) { o.Packages[0].TrackingNumber = "X" },
+		"window":   func(o *model.Order) { o.Fulfillment.ShipByWindow.Earliest = at.Add(time.Hour) },
+	} {
+		if got := id("a", change); got == want {
+			t.Errorf("another %s has the same id", name)
+		}
+	}
+	if id("b", func(*model.Order) {}) == want {
+		t.Error("another account has the same id")
+	}
+	order := base()
+	if newEvent("a", "REPLAY", &order).EventID != want {
+		t.Error("the origin changes the id")
+	}
+}
+
+func TestEventType(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[string]string{
+		"CANCELLED": OrderCancelled, "SHIPPED": OrderChanged, "": OrderChanged, "SOMETHING_NEW": OrderChanged,
+	} {
+		event := newEvent("a", originNotification, &model.Order{Fulfillment: &model.OrderFulfillment{Status: status}})
+		if event.EventType != want {
+			t.Errorf("status %q is %s, want %s", status, event.EventType, want)
+		}
+		if status == "" {
+			status = statusUnknown
+		}
+		if event.Status != status {
+			t.Errorf("status %q became %q", status, event.Status)
+		}
+	}
+}
+
+// TestStateSurvivesTheTopic: what is restored from an order's state has the
+// same state.
+func TestStateSurvivesTheTopic(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		moment := rapid.Int64Range(0, 2_000_000_000_000)
+		o := newOrder(orderKey(testAccount, orderID(1)), testAccount)
+		for _, field := range []*millis{&o.pendingSince, &o.notBefore, &o.received, &o.wanted, &o.emitted, &o.missing, &o.touched} {
+			*field = millis(moment.Draw(rt, "moment"))
+		}
+		o.pending = rapid.Bool().Draw(rt, "pending")
+		o.attempts = rapid.Int32Range(0, 100).Draw(rt, "attempts")
+		o.stale = rapid.Int32Range(0, 100).Draw(rt, "stale")
+		o.emittedID = rapid.String().Draw(rt, "id")
+		o.seen = rapid.SliceOfN(rapid.String(), 1, 5).Draw(rt, "seen")
+		o.origin = rapid.SampledFrom([]string{originNotification, "REPLAY"}).Draw(rt, "origin")
+		before, _ := json.Marshal(o.state())
+		after, _ := json.Marshal(restored(o.Key, o.state()).state())
+		if !bytes.Equal(before, after) {
+			rt.Fatalf("%s became %s", before, after)
+		}
+	})
+}
