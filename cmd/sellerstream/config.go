@@ -15,20 +15,7 @@ func newConfigCommand() *cobra.Command {
 		Short: "Check a configuration file, or print an example",
 	}
 	cmd.AddCommand(
-		&cobra.Command{
-			Use:   "check FILE",
-			Short: "Report every fault of a configuration file, with its line",
-			Args:  cobra.ExactArgs(1),
-			RunE: func(cmd *cobra.Command, args []string) error {
-				cfg, err := loadConfig(args[0])
-				if err != nil {
-					return err
-				}
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: good: %d accounts, %d queues, Kafka at %v\n",
-					args[0], len(cfg.Accounts), len(cfg.Bridge.Queues), cfg.Kafka.Brokers)
-				return err
-			},
-		},
+		newConfigCheckCommand(),
 		&cobra.Command{
 			Use:   "example",
 			Short: "Print a commented file with every key and its default",
@@ -39,6 +26,32 @@ func newConfigCommand() *cobra.Command {
 			},
 		},
 	)
+	return cmd
+}
+
+func newConfigCheckCommand() *cobra.Command {
+	withoutSecrets := false
+	cmd := &cobra.Command{
+		Use:   "check FILE",
+		Short: "Report every fault of a configuration file, with its line",
+		Long:  "Check reads a file as run does, and the secrets that it points to, and starts nothing.",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := loadConfig(args[0])
+			if err != nil {
+				return err
+			}
+			if !withoutSecrets {
+				if err := cfg.CheckSecrets(cmd.Context(), args[0]); err != nil {
+					return usageError{err}
+				}
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: good: %d accounts, %d queues, Kafka at %v\n",
+				args[0], len(cfg.Accounts), len(cfg.Bridge.Queues), cfg.Kafka.Brokers)
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&withoutSecrets, "without-secrets", false, "do not read the secrets, which this machine may not have")
 	return cmd
 }
 

@@ -46,6 +46,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}()
 
 	root := newRootCommand()
+	understood := false // whether the command line was: before that, every error is about it
+	root.PersistentPreRun = func(*cobra.Command, []string) { understood = true }
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
@@ -57,6 +59,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return 0
 	case errors.As(err, &usage):
 		fmt.Fprintln(stderr, err)
+		return exitUsage
+	case !understood:
+		fmt.Fprintf(stderr, "%v\nSee `sellerstream --help`\n", err)
 		return exitUsage
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		fmt.Fprintln(stderr, "sellerstream: interrupted")
@@ -84,6 +89,6 @@ Start here:
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w\nSee `%s --help`", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newConfigCommand(), newVersionCommand())
+	root.AddCommand(newDemoCommand(), newRunCommand(), newSimulateCommand(), newConfigCommand(), newVersionCommand())
 	return root
 }

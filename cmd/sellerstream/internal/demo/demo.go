@@ -1,0 +1,151 @@
+// Package demo owns `sellerstream demo`: the whole pipeline with embedded parts
+// and a simulated Amazon in one process, a stretch of business sent through it,
+// and an account of what arrived.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/pipeline"
+	"github.com/sellerstream/sellerstream/pkg/simulator"
+)
+
+// Options size a demo and say where it shows itself.
+type Options struct {
+	Orders   int
+	Accounts int
+	Speed    float64 // of the pipeline's and Amazon's clock
+	Exit     bool    // end when the work is done, rather than stay up
+	JSON     bool    // print the report as JSON
+
+	Out      io.Writer // the report, and what to try next
+	Progress io.Writer // everything else
+	Terminal bool      // whether Progress can be drawn in place
+	Logger   *slog.Logger
+}
+
+const (
+	watchInterval = 200 * time.Millisecond
+	// patience is how long nothing may arrive before the demo gives up. All of
+	// it is real time.
+	patience = 60 * time.Second
+	// settling is how long everything must have been quiet before the end is
+	// believed: a second copy of an event would come in this time.
+	settling = time.Second
+)
+
+// Run plays the demo. Its error says which promise of the pipeline was broken,
+// or why it could not be played.
+func Run(ctx context.Context, opts Options) (err error) {
+	start := time.Now()
+	s, err := open(ctx, opts)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	s.introduce(opts)
+
+	running, stop := context.WithCancelCause(ctx)
+	var parts sync.WaitGroup
+	var drained error
+	parts.Go(func() {
+		drained = pipeline.Run(running, s.settings)
+		stop(fmt.Errorf("the pipeline has stopped: %w", drained))
+	})
+	parts.Go(func() { s.observer.follow(running) })
+	defer func() {
+		stop(errors.New("the demo is over"))
+		parts.Wait()
+		err = errors.Join(err, drained)
+	}()
+
+	report, err := s.play(running, opts, start)
+	if err != nil {
+		return err
+	}
+	if err := show(report, opts); err != nil || opts.Exit {
+		return errors.Join(err, report.Err())
+	}
+	s.invite(opts)
+	<-running.Done()
+	if ctx.Err() == nil {
+		return context.Cause(running)
+	}
+	fmt.Fprintln(opts.Progress, "\nStopping.")
+	return report.Err()
+}
+
+// play sends the business and watches until all of it has arrived.
+func (s *stage) play(ctx context.Context, opts Options, start time.Time) (Report, error) {
+	sent := make(chan error, 1)
+	go func() { sent <- s.sim.Run(ctx, business(opts)) }()
+	shown := progress{out: opts.Progress, terminal: opts.Terminal, start: start}
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
+
+	var last Report
+	moved, allSent := time.Now(), false
+	for {
+		select {
+		case err := <-sent:
+			if err != nil {
+				return Report{}, err
+			}
+			allSent = true
+		case <-ctx.Done():
+			return Report{}, context.Cause(ctx)
+		case <-ticker.C:
+		}
+		report, err := s.observer.report()
+		if err != nil {
+			return Report{}, err
+		}
+		if !same(report, last) {
+			last, moved = report, time.Now()
+		}
+		shown.show(report)
+		idle, err := s.observer.idle()
+		if err != nil {
+			return Report{}, err
+		}
+		quiet := time.Since(moved)
+		if allSent && (idle && report.complete() && quiet > settling || quiet > patience) {
+			report.ElapsedSeconds = time.Since(start).Round(time.Millisecond).Seconds()
+			report.Speed = opts.Speed
+			return report, nil
+		}
+	}
+}
+
+// same says whether nothing moved between two reports.
+func same(a, b Report) bool {
+	calls := func(r Report) (n int) {
+		for _, count := range r.SPAPI.Calls {
+			n += count
+		}
+		return n
+	}
+	return a.Orders == b.Orders && a.DeadLetters == b.DeadLetters && calls(a) == calls(b)
+}
+
+// business is what happens at Amazon: orders that are placed and change over
+// ten minutes of its time, told as disorderly as Amazon tells it.
+func business(opts Options) simulator.Scenario {
+	return simulator.Scenario{
+		Orders: opts.Orders, Changes: 2, Over: 10 * time.Minute,
+		Duplicates: 0.2, Reordered: 0.1, BuyerRequests: 0.05,
+	}
+}
+
+func show(r Report, opts Options) error {
+	if opts.JSON {
+		return r.WriteJSON(opts.Out)
+	}
+	return r.WriteText(opts.Out)
+}

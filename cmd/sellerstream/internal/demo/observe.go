@@ -1,0 +1,175 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/sellerstream/sellerstream/pkg/config"
+	"github.com/sellerstream/sellerstream/pkg/registry"
+	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// state is one state of an order: what the simulator says is final, what the
+// topic holds, and what EventBridge received are compared by it.
+type state struct {
+	status  string
+	updated int64 // lastUpdatedTime in Unix milliseconds, which is what the schemas keep
+}
+
+type stateKey struct {
+	account, order string
+	state
+}
+
+// observer watches the outcome from outside the pipeline: a consumer of its
+// own on the topics, and the simulator's record of what EventBridge received.
+type observer struct {
+	sim    *simulator.Simulator
+	client *kgo.Client
+	codec  *registry.Codec
+	prefix string
+
+	mu          sync.Mutex // guards what follow writes
+	onTopic     map[stateKey]bool
+	deadLetters int
+	failure     error
+
+	onBus    map[stateKey]bool // only report reads and writes these
+	eventIDs map[string]int
+	lastSeen int64
+}
+
+func newObserver(ctx context.Context, cfg config.Config, sim *simulator.Simulator, log *slog.Logger) (*observer, error) {
+	codec, err := registry.New(ctx, registry.Config{
+		Client: []sr.ClientOpt{sr.URLs(cfg.Registry.URL)}, Prefix: cfg.Prefix, Register: true, Logger: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	client, err := kgo.NewClient(
+		kgo.SeedBrokers(cfg.Kafka.Brokers...),
+		kgo.ConsumeTopics(cfg.Prefix+schemas.Orders, cfg.Prefix+schemas.DeadLetters),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.MetadataMinAge(100*time.Millisecond), // the topics may be about to be created
+		kgo.UnknownTopicRetries(-1),
+	)
+	if err != nil {
+		return nil, err
+	}
+	return &observer{
+		sim: sim, client: client, codec: codec, prefix: cfg.Prefix,
+		onTopic: map[stateKey]bool{}, onBus: map[stateKey]bool{}, eventIDs: map[string]int{},
+	}, nil
+}
+
+// follow reads the topics until ctx ends.
+func (o *observer) follow(ctx context.Context) {
+	defer o.client.Close()
+	for {
+		fetches := o.client.PollFetches(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		o.mu.Lock()
+		fetches.EachError(func(topic string, partition int32, err error) {
+			o.failure = errors.Join(o.failure, fmt.Errorf("read %s/%d: %w", topic, partition, err))
+		})
+		fetches.EachRecord(func(rec *kgo.Record) { o.failure = errors.Join(o.failure, o.take(ctx, rec)) })
+		o.mu.Unlock()
+	}
+}
+
+func (o *observer) take(ctx context.Context, rec *kgo.Record) error {
+	if rec.Topic == o.prefix+schemas.DeadLetters {
+		o.deadLetters++
+		return nil
+	}
+	value, err := o.codec.Decode(ctx, schemas.Orders, rec.Value)
+	if err != nil {
+		return fmt.Errorf("read %s/%d offset %d: %w", rec.Topic, rec.Partition, rec.Offset, err)
+	}
+	order, ok := value.(*schemas.Order)
+	if !ok {
+		return fmt.Errorf("%s/%d offset %d holds a %T", rec.Topic, rec.Partition, rec.Offset, value)
+	}
+	o.onTopic[stateKey{order.Account, order.OrderID, state{order.Status, order.LastUpdatedTime.UnixMilli()}}] = true
+	return nil
+}
+
+// takeEvents reads what EventBridge received since the last time.
+func (o *observer) takeEvents() error {
+	events, dropped := o.sim.Events(o.lastSeen)
+	if dropped > 0 {
+		return fmt.Errorf("the simulator no longer keeps %d events: the result cannot be told", dropped)
+	}
+	for _, event := range events {
+		o.lastSeen = event.Sequence
+		var detail struct {
+			ID              string    `json:"id"`
+			Account         string    `json:"account"`
+			OrderID         string    `json:"orderId"`
+			Status          string    `json:"status"`
+			LastUpdatedTime time.Time `json:"lastUpdatedTime"`
+		}
+		if err := json.Unmarshal([]byte(event.Detail), &detail); err != nil || detail.ID == "" {
+			return fmt.Errorf("EventBridge received a detail without an id, or that is not JSON: %.200s (%w)", event.Detail, err)
+		}
+		o.eventIDs[detail.ID]++
+		o.onBus[stateKey{detail.Account, detail.OrderID, state{detail.Status, detail.LastUpdatedTime.UnixMilli()}}] = true
+	}
+	return nil
+}
+
+// report compares what is with what should be.
+func (o *observer) report() (Report, error) {
+	if err := o.takeEvents(); err != nil {
+		return Report{}, err
+	}
+	r := Report{SPAPI: SPAPI{Calls: map[string]int{}, Throttled: o.sim.Ledger.Throttled()}}
+	for _, count := range o.sim.Ledger.Counts() {
+		if count.Part == simulator.SPAPI {
+			r.SPAPI.Calls[count.Operation] = count.Calls
+		}
+	}
+	truth := o.sim.Truth()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	r.DeadLetters = o.deadLetters
+	r.Orders.Notifications, r.Orders.Distinct = truth.Notifications, len(truth.Orders)
+	for id, order := range truth.Orders {
+		final := stateKey{order.Account, id, state{string(order.Status), order.LastUpdatedTime.UnixMilli()}}
+		if o.onTopic[final] {
+			r.Orders.Enriched++
+		}
+		if o.onBus[final] {
+			r.Orders.Published++
+		}
+	}
+	r.Orders.Lost = r.Orders.Distinct - r.Orders.Published
+	for _, times := range o.eventIDs {
+		if times > 1 {
+			r.Orders.PublishedTwice++
+		}
+	}
+	return r, o.failure
+}
+
+// idle says whether the queue is empty: nothing is on its way into the pipeline.
+func (o *observer) idle() (bool, error) {
+	queue, err := o.sim.Queue(simulator.DefaultQueue)
+	if err != nil {
+		return false, err
+	}
+	return queue.Visible == 0 && queue.InFlight == 0 && queue.Delayed == 0, nil
+}

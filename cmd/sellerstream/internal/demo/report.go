@@ -1,0 +1,92 @@
+package demo
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+	"time"
+)
+
+// Report is what the demo found, as `--json` prints it. None of it comes from
+// the pipeline: calls are the simulator's ledger, enriched orders are read
+// from the topics (read_committed), events are what EventBridge received.
+type Report struct {
+	ElapsedSeconds float64 `json:"elapsed_seconds"`
+	Speed          float64 `json:"speed"`
+	Orders         Orders  `json:"orders"`
+	SPAPI          SPAPI   `json:"spapi"`
+	DeadLetters    int     `json:"dead_letters"`
+}
+
+// Orders follows the notified orders from SQS to EventBridge.
+type Orders struct {
+	Notifications  int `json:"notifications"`   // messages that entered the queue, repeats included
+	Distinct       int `json:"distinct"`        // orders that they were about
+	Enriched       int `json:"enriched"`        // of these, whose final state stands on the orders topic
+	Published      int `json:"published"`       // of these, whose final state EventBridge received
+	Lost           int `json:"lost"`            // distinct − published
+	PublishedTwice int `json:"published_twice"` // event ids that EventBridge received more than once
+}
+
+// SPAPI counts the calls that reached the simulated Amazon.
+type SPAPI struct {
+	Calls     map[string]int `json:"calls"` // by operation
+	Throttled int            `json:"throttled"`
+}
+
+// complete says whether every notified order has arrived.
+func (r Report) complete() bool {
+	return r.Orders.Distinct > 0 && r.Orders.Published == r.Orders.Distinct
+}
+
+// Err is nil when the run kept the pipeline's promises, and else names each
+// that it broke.
+func (r Report) Err() error {
+	var broken []string
+	if r.Orders.Lost != 0 {
+		broken = append(broken, fmt.Sprintf("%d of %d orders were lost", r.Orders.Lost, r.Orders.Distinct))
+	}
+	if r.Orders.PublishedTwice != 0 {
+		broken = append(broken, fmt.Sprintf("%d events were published twice", r.Orders.PublishedTwice))
+	}
+	if r.SPAPI.Throttled != 0 {
+		broken = append(broken, fmt.Sprintf("Amazon throttled %d calls", r.SPAPI.Throttled))
+	}
+	if len(broken) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the demo broke its promise: %s", strings.Join(broken, ", "))
+}
+
+// WriteJSON prints the report as one JSON object.
+func (r Report) WriteJSON(w io.Writer) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(r)
+}
+
+// WriteText prints the report for a person.
+func (r Report) WriteText(w io.Writer) error {
+	var calls []string
+	for operation, n := range r.SPAPI.Calls {
+		calls = append(calls, fmt.Sprintf("%s %d", operation, n))
+	}
+	sort.Strings(calls)
+	amazon := time.Duration(r.ElapsedSeconds * r.Speed * float64(time.Second)).Round(time.Minute)
+	_, err := fmt.Fprintf(w, `
+Done in %.1f s (%s on the pipeline's clock, %g times as fast).
+  notifications   %6d   that Amazon sent, repeats included
+  orders          %6d   that they were about
+  enriched        %6d   on the orders topic in their final state
+  published       %6d   on EventBridge in their final state
+  lost            %6d
+  published twice %6d   event ids
+  dead letters    %6d
+  calls to Amazon   %s; throttled %d
+`, r.ElapsedSeconds, amazon, r.Speed,
+		r.Orders.Notifications, r.Orders.Distinct, r.Orders.Enriched, r.Orders.Published,
+		r.Orders.Lost, r.Orders.PublishedTwice, r.DeadLetters, strings.Join(calls, ", "), r.SPAPI.Throttled)
+	return err
+}

@@ -1,0 +1,140 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/pipeline"
+	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/simulated"
+	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/config"
+	"github.com/sellerstream/sellerstream/pkg/embedded"
+	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// stage is everything that the demo runs in this process.
+type stage struct {
+	sim      *simulator.Simulator
+	urls     simulator.URLs
+	broker   string
+	registry string
+	observer *observer
+	settings pipeline.Settings
+	closers  []func() error
+}
+
+// adminPort is where a person finds the simulator's ledger, if it is free.
+const adminPort = "8090"
+
+// open starts the embedded Kafka, the registry and the simulator.
+func open(ctx context.Context, opts Options) (_ *stage, err error) {
+	s := &stage{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	dir, err := os.MkdirTemp("", "sellerstream-demo-")
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, func() error { return os.RemoveAll(dir) })
+	cluster, err := embedded.Start(embedded.Config{
+		Dir: dir, KafkaPort: embedded.DefaultKafkaPort, RegistryPort: embedded.DefaultRegistryPort, Logger: opts.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, cluster.Close)
+	s.broker, s.registry = strings.Join(cluster.Brokers(), ","), cluster.RegistryURL()
+
+	epoch := time.Now()
+	scaled := clock.NewScaled(epoch, opts.Speed)
+	if s.sim, err = simulated.New(opts.Accounts, scaled, opts.Logger); err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, s.sim.Close)
+	if s.urls, err = s.sim.Start(simulator.Addresses{Admin: preferred(adminPort)}); err != nil {
+		return nil, err
+	}
+	cfg, err := s.configure(cluster.Brokers(), opts.Speed, epoch)
+	if err != nil {
+		return nil, err
+	}
+	s.settings = pipeline.Settings{
+		Config: cfg, Roles: pipeline.Roles(), Clock: scaled, Logger: opts.Logger,
+		TransactionalPrefix: cluster.TransactionalPrefix(),
+	}
+	s.observer, err = newObserver(ctx, cfg, s.sim, opts.Logger)
+	return s, err
+}
+
+func (s *stage) close() error {
+	var faults []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		faults = append(faults, s.closers[i]())
+	}
+	return errors.Join(faults...)
+}
+
+// configure takes the same way as a person with `sellerstream simulate`: the
+// printed configuration, read back.
+func (s *stage) configure(brokers []string, speed float64, epoch time.Time) (config.Config, error) {
+	text, err := simulated.Configuration(s.sim, s.urls, simulated.Surroundings{
+		Brokers: brokers, Registry: s.registry, Speed: speed, Epoch: epoch,
+	})
+	if err != nil {
+		return config.Config{}, err
+	}
+	return config.Parse("the demo's configuration", []byte(text))
+}
+
+// preferred is a loopback address with the port if it is free, else with any.
+func preferred(port string) string {
+	at := net.JoinHostPort("127.0.0.1", port)
+	listener, err := net.Listen("tcp", at)
+	if err != nil {
+		return "127.0.0.1:0"
+	}
+	_ = listener.Close()
+	return at
+}
+
+func (s *stage) introduce(opts Options) {
+	fmt.Fprintf(opts.Progress, `Sellerstream demo: %d orders of %d seller accounts, on a clock %g times as fast.
+  Kafka            %s
+  schema registry  %s
+  Amazon simulator %s/_simulator/
+Amazon → SQS → bridge → Kafka → orders (getOrder, paced by quota) → Kafka → events → EventBridge
+
+`, opts.Orders, opts.Accounts, opts.Speed, s.broker, s.registry, s.urls.Admin)
+}
+
+// invite says what a person can do while everything is still up.
+func (s *stage) invite(opts Options) {
+	prefix := s.settings.Config.Prefix
+	fmt.Fprintf(opts.Progress, `
+Everything is still up. Try, in another terminal:
+
+  the topics
+    kcat -b %[1]s -L | grep topic
+  enriched orders as JSON (keys are account names)
+    kcat -C -e -q -b %[1]s -t %[2]s -X isolation.level=read_committed -f '%%R%%s' | sellerstream decode --registry %[4]s
+  what the orders processor remembers, and how much quota it has left
+    kcat -C -e -q -b %[1]s -t %[3]s -f '%%k\n' | sort -u | head
+  every call that Amazon got, and what EventBridge received
+    curl -s %[5]s/_simulator/ledger | head
+    curl -s %[5]s/_simulator/events | head -1
+  more business
+    curl -s -X POST %[5]s/_simulator/scenario -d '{"orders": 100}'
+
+(`+"`go run ./cmd/sellerstream`"+` in place of sellerstream if it is not installed.)
+Ctrl-C ends the demo and removes its data.
+`, s.broker, prefix+schemas.Orders, prefix+schemas.StateOrders, s.registry, s.urls.Admin)
+}

@@ -1,0 +1,177 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sellerstream/sellerstream/bridge/sqs"
+	"github.com/sellerstream/sellerstream/pkg/account"
+	"github.com/sellerstream/sellerstream/pkg/executor"
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/quota"
+	"github.com/sellerstream/sellerstream/pkg/registry"
+	"github.com/sellerstream/sellerstream/pkg/spapi"
+	"github.com/sellerstream/sellerstream/pkg/stream"
+	"github.com/sellerstream/sellerstream/pkg/topics"
+	"github.com/sellerstream/sellerstream/processors/orders"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// pipeline holds what the roles of a process share.
+type pipeline struct {
+	Settings
+	directory *account.Directory
+	codec     *registry.Codec
+	roles     []role
+	closers   []func()
+}
+
+func (p *pipeline) close() {
+	for i := len(p.closers) - 1; i >= 0; i-- {
+		p.closers[i]()
+	}
+}
+
+// build prepares the roles: topics exist and schemas are known when it returns.
+func build(ctx context.Context, s Settings) (*pipeline, error) {
+	p := &pipeline{Settings: s}
+	if err := p.prepare(ctx); err != nil {
+		p.close()
+		return nil, err
+	}
+	for _, name := range s.Roles {
+		var err error
+		switch name {
+		case Bridge:
+			err = p.addBridge(ctx)
+		case Orders:
+			err = p.addOrders()
+		case Events:
+			err = p.addEvents(ctx)
+		default:
+			err = fmt.Errorf("there is no such role; the roles are %v", Roles())
+		}
+		if err != nil {
+			p.close()
+			return nil, fmt.Errorf("role %s: %w", name, err)
+		}
+	}
+	return p, nil
+}
+
+func (p *pipeline) prepare(ctx context.Context) (err error) {
+	if p.directory, err = newDirectory(p.Config.Accounts); err != nil {
+		return err
+	}
+	client, err := kgo.NewClient(kafkaOptions(p.Config)...)
+	if err != nil {
+		return fmt.Errorf("Kafka client: %w", err)
+	}
+	defer client.Close()
+	report, err := topics.Ensure(ctx, kadm.NewClient(client), topics.Options{
+		Prefix: p.Config.Prefix, Partitions: p.Config.Kafka.Partitions, Replication: p.Config.Kafka.Replication,
+	})
+	if err != nil {
+		return fmt.Errorf("topics on %v: %w", p.Config.Kafka.Brokers, err)
+	}
+	report.Log(p.Logger)
+	p.codec, err = openRegistry(ctx, p.Config, p.Logger)
+	return err
+}
+
+func (p *pipeline) addBridge(ctx context.Context) error {
+	if len(p.Config.Bridge.Queues) == 0 {
+		return fmt.Errorf("bridge.queues is empty: list the SQS queues that receive notifications, or leave the role out with --roles")
+	}
+	awsConfig, err := openAWS(ctx, p.Config.AWS)
+	if err != nil {
+		return err
+	}
+	producer, err := kgo.NewClient(append(kafkaOptions(p.Config), sqs.ProducerOptions(p.Config.Prefix)...)...)
+	if err != nil {
+		return fmt.Errorf("Kafka producer: %w", err)
+	}
+	p.closers = append(p.closers, producer.Close)
+	client := sqs.NewClient(awsConfig, p.Config.AWS.SQSEndpoint)
+
+	var bridges []*sqs.Bridge
+	for _, queue := range p.Config.Bridge.Queues {
+		bridge, err := sqs.New(sqs.Options{
+			Queue: queue.URL, Region: queue.Region, Client: client, Producer: producer, Encoder: p.codec,
+			Prefix: p.Config.Prefix, Directory: p.accounts, Clock: p.Clock,
+			Logger:     p.Logger.With("role", Bridge, "queue", queue.URL),
+			MaxPollers: p.Config.Bridge.MaxPollers, VisibilityTimeout: p.Config.Bridge.VisibilityTimeout,
+			DrainTimeout: p.Config.Runtime.DrainTimeout,
+		})
+		if err != nil {
+			return err
+		}
+		bridges = append(bridges, bridge)
+	}
+	p.roles = append(p.roles, role{Bridge, func(ctx context.Context) error {
+		group, ctx := errgroup.WithContext(ctx)
+		for _, bridge := range bridges {
+			group.Go(func() error { return bridge.Run(ctx) })
+		}
+		return group.Wait()
+	}})
+	return nil
+}
+
+func (p *pipeline) accounts() *account.Directory { return p.directory }
+
+func (p *pipeline) addOrders() error {
+	client, sellers, err := newSPAPI(p.Config, p.Clock)
+	if err != nil {
+		return err
+	}
+	p.closers = append(p.closers, client.Close)
+	machineConfig := orders.Config{
+		Accounts: p.accounts, IncludedData: p.Config.Orders.IncludedData, Quota: p.quotaOverride(),
+	}
+	execute := executor.New(func(id string) (*spapi.Seller, error) {
+		if seller, ok := sellers[id]; ok {
+			return seller, nil
+		}
+		return nil, fmt.Errorf("account %s is not configured: add it under accounts", id)
+	}, p.Logger.With("role", Orders))
+	runtime := p.Config.Runtime
+	processor, err := stream.New(stream.Options{
+		Processor: orders.Processor, Prefix: p.Config.Prefix, TransactionalPrefix: p.TransactionalPrefix,
+		Inputs: []string{schemas.OrderChanges}, Outputs: []string{schemas.Orders}, State: schemas.StateOrders,
+		New:   func(machine.Unit) machine.Machine { return orders.New(machineConfig) },
+		Codec: p.codec, Execute: execute.Execute, Clock: p.Clock,
+		Logger: p.Logger.With("role", Orders), Client: kafkaOptions(p.Config),
+		SessionTimeout: runtime.SessionTimeout, HeartbeatInterval: runtime.HeartbeatInterval,
+		RebalanceTimeout: runtime.RebalanceTimeout, DrainTimeout: runtime.DrainTimeout,
+		MaxPending: runtime.MaxPending,
+	})
+	if err != nil {
+		return err
+	}
+	p.roles = append(p.roles, role{Orders, func(ctx context.Context) error {
+		work, cancel := workContext(ctx, runtime.DrainTimeout)
+		defer cancel()
+		return processor.Run(ctx, work)
+	}})
+	return nil
+}
+
+// quotaOverride finds the limits that the configuration gives an account in
+// place of Amazon's defaults.
+func (p *pipeline) quotaOverride() func(account, operation string) (quota.Limit, bool) {
+	limits := map[[2]string]quota.Limit{}
+	for _, a := range p.Config.Accounts {
+		for operation, q := range a.Quotas {
+			limits[[2]string{a.ID, operation}] = quota.Limit{Rate: q.Rate, Burst: q.Burst}
+		}
+	}
+	return func(account, operation string) (quota.Limit, bool) {
+		limit, ok := limits[[2]string{account, operation}]
+		return limit, ok
+	}
+}

@@ -1,0 +1,28 @@
+package pipeline
+
+import (
+	"context"
+
+	"github.com/sellerstream/sellerstream/bridge/eventbridge"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// addEvents adds the way from the output topics to EventBridge.
+func (p *pipeline) addEvents(ctx context.Context) error {
+	awsConfig, err := openAWS(ctx, p.Config.AWS)
+	if err != nil {
+		return err
+	}
+	publisher, err := eventbridge.New(eventbridge.Options{
+		Client: eventbridge.NewClient(awsConfig, p.Config.AWS.EventBridgeEndpoint),
+		Codec:  p.codec, Details: schemas.EventDetail, Kafka: kafkaOptions(p.Config),
+		Prefix: p.Config.Prefix, Topics: []string{schemas.Orders},
+		Bus: p.Config.Events.Bus, Source: p.Config.Events.Source, MaxEntryBytes: p.Config.Events.MaxEntryBytes,
+		Clock: p.Clock, Logger: p.Logger.With("role", Events), DrainTimeout: p.Config.Runtime.DrainTimeout,
+	})
+	if err != nil {
+		return err
+	}
+	p.roles = append(p.roles, role{Events, publisher.Run})
+	return nil
+}

@@ -1,0 +1,119 @@
+// Package pipeline turns a configuration into running roles: the one place
+// where processors, bridges, Kafka, AWS and Amazon's client meet. `run` uses it
+// against real parts and `demo` against embedded ones, so both are the same code.
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/config"
+)
+
+// Role names a part of the pipeline that can run in a process of its own.
+type Role string
+
+// The roles.
+const (
+	Bridge Role = "bridge" // SQS to Kafka
+	Orders Role = "orders" // order-changes to orders
+	Events Role = "events" // output topics to EventBridge
+)
+
+// Roles are all of them, in the order in which records pass.
+func Roles() []Role { return []Role{Bridge, Orders, Events} }
+
+// ParseRoles reads a list such as "bridge,orders"; an empty one means all.
+func ParseRoles(text string) ([]Role, error) {
+	if text == "" {
+		return Roles(), nil
+	}
+	var roles []Role
+	for name := range strings.SplitSeq(text, ",") {
+		role := Role(strings.TrimSpace(name))
+		if !slices.Contains(Roles(), role) {
+			return nil, fmt.Errorf("no role is called %q; the roles are %v", role, Roles())
+		}
+		if !slices.Contains(roles, role) {
+			roles = append(roles, role)
+		}
+	}
+	return roles, nil
+}
+
+// Settings are what a run needs besides the configuration.
+type Settings struct {
+	Config config.Config
+	Roles  []Role
+	Clock  clock.Clock
+	Logger *slog.Logger
+	// TransactionalPrefix begins every transactional id. It stays the same over
+	// restarts, except on an embedded broker; see embedded.Broker.
+	TransactionalPrefix string
+}
+
+// role is one running part. Run returns nil once ctx has ended and the part
+// has drained, within the drain timeout of the configuration.
+type role struct {
+	name Role
+	run  func(ctx context.Context) error
+}
+
+// grace is what a stop may take beyond the drain timeout: commits and leaving
+// the group.
+const grace = 10 * time.Second
+
+// Run runs the roles until ctx ends, then lets them drain. It fails as soon as
+// one of them does, and says which.
+func Run(ctx context.Context, s Settings) error {
+	p, err := build(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	s.Logger.Info("pipeline is up", "roles", s.Roles, "accounts", len(s.Config.Accounts))
+
+	group, groupCtx := errgroup.WithContext(ctx)
+	for _, r := range p.roles {
+		group.Go(func() error {
+			if err := r.run(groupCtx); err != nil {
+				return fmt.Errorf("role %s: %w", r.name, err)
+			}
+			if groupCtx.Err() == nil {
+				return fmt.Errorf("role %s: ended by itself", r.name)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	s.Logger.Info("pipeline has drained")
+	return nil
+}
+
+// workContext outlives ctx by the drain timeout: what is under way when a stop
+// is asked for may finish.
+func workContext(ctx context.Context, drain time.Duration) (context.Context, context.CancelFunc) {
+	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	var timer *time.Timer
+	stop := context.AfterFunc(ctx, func() {
+		timer = time.AfterFunc(drain+grace, func() {
+			cancel(errors.New("stopping took longer than the drain timeout"))
+		})
+	})
+	return work, func() {
+		if !stop() && timer != nil {
+			timer.Stop()
+		}
+		cancel(context.Canceled)
+	}
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sellerstream/sellerstream/pkg/config"
+)
+
+// execute runs the command line as main does.
+func execute(args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	code = run(args, strings.NewReader(""), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func TestExitCodesAndMessages(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	good := filepath.Join(dir, "good.yaml")
+	text := strings.NewReplacer("{env: LWA_CLIENT_SECRET}", "{value: x}", "{env: ACME_EU_REFRESH_TOKEN}", "{value: x}").Replace(config.Example)
+	bad := filepath.Join(dir, "bad.yaml")
+	for name, content := range map[string]string{
+		good: text,
+		bad:  text + "evnets: {bus: x}\nlog: {level: loud}\n",
+	} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct {
+		name string
+		args []string
+		code int
+		says string // on stdout when code is 0, else on stderr
+	}{
+		{"version", []string{"version"}, 0, "sellerstream dev"},
+		{"help", []string{"help"}, 0, "sellerstream demo"},
+		{"the example", []string{"config", "example"}, 0, "accounts:"},
+		{"a good file", []string{"config", "check", good}, 0, "good: 1 accounts, 1 queues"},
+		{"a bad file names the key", []string{"config", "check", bad}, exitUsage, "evnets: no such key"},
+		{"and every other fault", []string{"config", "check", bad}, exitUsage, `log.level: "loud": write one of`},
+		{"run refuses a bad file", []string{"run", "--config", bad}, exitUsage, "2 to mend"},
+		{"no such file", []string{"run", "--config", filepath.Join(dir, "none.yaml")}, exitFailed, "sellerstream config example >"},
+		{"no file named", []string{"run"}, exitUsage, "--config is missing"},
+		{"a role that is none", []string{"run", "--config", good, "--roles", "bridge,feds"}, exitUsage, `no role is called "feds"; the roles are [bridge orders events]`},
+		{"a flag that is none", []string{"demo", "--fast"}, exitUsage, "sellerstream demo --help"},
+		{"a size that makes no sense", []string{"demo", "--orders", "0"}, exitUsage, "at least 1"},
+		{"a command that is none", []string{"dmeo"}, exitUsage, "demo"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			code, stdout, stderr := execute(test.args...)
+			got := stdout
+			if test.code != 0 {
+				got = stderr
+			}
+			if code != test.code || !strings.Contains(got, test.says) {
+				t.Errorf("exit %d, want %d; %q must contain %q", code, test.code, got, test.says)
+			}
+		})
+	}
+}
+
+func TestSecretsThatCannotBeReadAreNamed(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "sellerstream.yaml")
+	if err := os.WriteFile(file, []byte(strings.NewReplacer(
+		"LWA_CLIENT_SECRET", "SELLERSTREAM_TEST_UNSET_A", "ACME_EU_REFRESH_TOKEN", "SELLERSTREAM_TEST_UNSET_B",
+	).Replace(config.Example)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"run", "--config", file}, {"config", "check", file}} {
+		code, _, stderr := execute(args...)
+		if code != exitUsage || !strings.Contains(stderr, "SELLERSTREAM_TEST_UNSET_A") || !strings.Contains(stderr, "SELLERSTREAM_TEST_UNSET_B") {
+			t.Errorf("%v: exit %d: %s", args, code, stderr)
+		}
+	}
+	if code, _, stderr := execute("config", "check", "--without-secrets", file); code != 0 {
+		t.Errorf("--without-secrets: exit %d: %s", code, stderr)
+	}
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/pipeline"
+	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/config"
+)
+
+func newRunCommand() *cobra.Command {
+	var file, roles string
+	cmd := &cobra.Command{
+		Use:   "run --config FILE",
+		Short: "Run the pipeline against real Kafka, AWS and Amazon",
+		Long: `Run starts the pipeline's roles and goes on until it is told to stop (Ctrl-C or
+SIGTERM), then finishes what is under way and hands its accounts over. A second
+signal stops at once; nothing is lost by it.
+
+The roles, all by default:
+  bridge   SQS notifications to Kafka
+  orders   order changes to enriched orders, under each account's quota
+  events   enriched orders to EventBridge
+
+Start as many processes as you like, each with all roles or with some: Kafka
+divides the accounts among them.`,
+		Example: `  sellerstream config example > sellerstream.yaml
+  sellerstream config check sellerstream.yaml
+  sellerstream run --config sellerstream.yaml
+  sellerstream run --config sellerstream.yaml --roles bridge,orders`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			selected, err := pipeline.ParseRoles(roles)
+			if err != nil {
+				return usageError{err}
+			}
+			if file == "" {
+				return usageError{errors.New("--config is missing: `sellerstream config example` prints a file to begin with")}
+			}
+			cfg, err := loadConfig(file)
+			if err != nil {
+				return err
+			}
+			if err := cfg.CheckSecrets(cmd.Context(), file); err != nil {
+				return usageError{err}
+			}
+			return pipeline.Run(cmd.Context(), pipeline.Settings{
+				Config: cfg, Roles: selected, Clock: newClock(cfg.Clock), Logger: newLogger(cmd.ErrOrStderr(), cfg.Log),
+				TransactionalPrefix: cfg.Prefix + "tx",
+			})
+		},
+	}
+	cmd.Flags().StringVar(&file, "config", "", "configuration file (required)")
+	cmd.Flags().StringVar(&roles, "roles", "", "roles to run, such as bridge,orders; all by default")
+	return cmd
+}
+
+func newClock(cfg config.Clock) clock.Clock {
+	if cfg.Speed == 1 {
+		return clock.Real{}
+	}
+	return clock.NewScaled(cfg.Epoch, cfg.Speed)
+}
+
+func newLogger(w io.Writer, cfg config.Log) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.Level)); err != nil {
+		level = slog.LevelInfo // the configuration's check allows no other
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if cfg.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}

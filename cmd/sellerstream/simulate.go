@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/simulated"
+	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+type simulateFlags struct {
+	accounts int
+	speed    float64
+	host     string
+	port     int
+	kafka    []string
+	registry string
+}
+
+func newSimulateCommand() *cobra.Command {
+	var f simulateFlags
+	cmd := &cobra.Command{
+		Use:   "simulate",
+		Short: "Stand in for Amazon: SP-API, LWA, SQS and EventBridge",
+		Long: `Simulate serves Amazon's side on loopback ports until it is stopped, and prints
+a configuration for ` + "`sellerstream run`" + ` that fits it:
+
+  sellerstream simulate > simulated.yaml &
+  sellerstream run --config simulated.yaml
+  curl -X POST 127.0.0.1:8090/_simulator/scenario -d '{"orders": 100}'
+
+Its ledger of every call is at 127.0.0.1:8090/_simulator/ledger, what EventBridge
+received at /_simulator/events; faults are scripted by POST /_simulator/faults.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return simulate(cmd.Context(), cmd, f)
+		},
+	}
+	cmd.Flags().IntVar(&f.accounts, "accounts", 3, "seller accounts to simulate")
+	cmd.Flags().Float64Var(&f.speed, "speed", 1, "how many times as fast as real Amazon's quotas refill and its tokens age")
+	cmd.Flags().StringVar(&f.host, "host", "127.0.0.1", "address to listen on")
+	cmd.Flags().IntVar(&f.port, "port", 8090, "first of seven ports in a row; 0 takes free ones")
+	cmd.Flags().StringSliceVar(&f.kafka, "kafka", []string{"127.0.0.1:9092"}, "brokers to write into the printed configuration")
+	cmd.Flags().StringVar(&f.registry, "registry", "http://127.0.0.1:8081", "schema registry to write into the printed configuration")
+	return cmd
+}
+
+func simulate(ctx context.Context, cmd *cobra.Command, f simulateFlags) error {
+	if f.speed <= 0 || f.accounts < 1 {
+		return usageError{fmt.Errorf("--speed must be above 0 and --accounts at least 1")}
+	}
+	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+	epoch := time.Now().UTC()
+	sim, err := simulated.New(f.accounts, clock.NewScaled(epoch, f.speed), log)
+	if err != nil {
+		return err
+	}
+	urls, err := sim.Start(addresses(f.host, f.port))
+	if err != nil {
+		return err
+	}
+	defer sim.Close() //nolint:errcheck // the process ends here
+	text, err := simulated.Configuration(sim, urls, simulated.Surroundings{
+		Brokers: f.kafka, Registry: f.registry, Speed: f.speed, Epoch: epoch,
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprint(cmd.OutOrStdout(), text); err != nil {
+		return err
+	}
+	log.Info("simulating Amazon until interrupted", "admin", urls.Admin+"/_simulator/", "accounts", f.accounts, "speed", f.speed)
+	<-ctx.Done()
+	return nil
+}
+
+// addresses puts the parts on ports in a row, or on free ones when first is 0.
+func addresses(host string, first int) simulator.Addresses {
+	port := func(n int) string {
+		if first == 0 {
+			return host + ":0"
+		}
+		return fmt.Sprintf("%s:%d", host, first+n)
+	}
+	return simulator.Addresses{
+		Admin: port(0), LWA: port(1), SQS: port(2), EventBridge: port(3),
+		SPAPI: map[model.Region]string{
+			model.NorthAmerica: port(4), model.Europe: port(5), model.FarEast: port(6),
+		},
+	}
+}
