@@ -13,8 +13,8 @@ var avroFiles embed.FS
 
 // Record is one kind of value that stands on a topic.
 type Record struct {
-	Name string     // the Avro name and the Go type's, such as "Order"
-	New  func() any // makes a pointer to an empty value of the Go type
+	Name string       // the Avro name and the Go type's, such as "Order"
+	New  func() Value // makes a pointer to an empty value of the Go type
 
 	file string
 }

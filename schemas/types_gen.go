@@ -2,27 +2,32 @@
 
 package schemas
 
-import "time"
+import (
+	"encoding/binary"
+	"maps"
+	"slices"
+	"time"
+)
 
 // recordTable has one row for each schema file.
 func recordTable() []Record {
 	return []Record{
-		{Name: "Alert", file: "alert.avsc", New: func() any { return new(Alert) }},
-		{Name: "Claim", file: "claim.avsc", New: func() any { return new(Claim) }},
-		{Name: "DeadLetter", file: "dead_letter.avsc", New: func() any { return new(DeadLetter) }},
-		{Name: "FeedIssues", file: "feed_issues.avsc", New: func() any { return new(FeedIssues) }},
-		{Name: "FeedNotification", file: "feed_notification.avsc", New: func() any { return new(FeedNotification) }},
-		{Name: "FeedResult", file: "feed_result.avsc", New: func() any { return new(FeedResult) }},
-		{Name: "FeedSubmission", file: "feed_submission.avsc", New: func() any { return new(FeedSubmission) }},
-		{Name: "InventoryResult", file: "inventory_result.avsc", New: func() any { return new(InventoryResult) }},
-		{Name: "InventoryUpdate", file: "inventory_update.avsc", New: func() any { return new(InventoryUpdate) }},
-		{Name: "Order", file: "order.avsc", New: func() any { return new(Order) }},
-		{Name: "OrderChange", file: "order_change.avsc", New: func() any { return new(OrderChange) }},
-		{Name: "OrderState", file: "order_state.avsc", New: func() any { return new(OrderState) }},
-		{Name: "Position", file: "position.avsc", New: func() any { return new(Position) }},
-		{Name: "QuotaState", file: "quota_state.avsc", New: func() any { return new(QuotaState) }},
-		{Name: "Shipment", file: "shipment.avsc", New: func() any { return new(Shipment) }},
-		{Name: "ShipmentConfirmation", file: "shipment_confirmation.avsc", New: func() any { return new(ShipmentConfirmation) }},
+		{Name: "Alert", file: "alert.avsc", New: func() Value { return new(Alert) }},
+		{Name: "Claim", file: "claim.avsc", New: func() Value { return new(Claim) }},
+		{Name: "DeadLetter", file: "dead_letter.avsc", New: func() Value { return new(DeadLetter) }},
+		{Name: "FeedIssues", file: "feed_issues.avsc", New: func() Value { return new(FeedIssues) }},
+		{Name: "FeedNotification", file: "feed_notification.avsc", New: func() Value { return new(FeedNotification) }},
+		{Name: "FeedResult", file: "feed_result.avsc", New: func() Value { return new(FeedResult) }},
+		{Name: "FeedSubmission", file: "feed_submission.avsc", New: func() Value { return new(FeedSubmission) }},
+		{Name: "InventoryResult", file: "inventory_result.avsc", New: func() Value { return new(InventoryResult) }},
+		{Name: "InventoryUpdate", file: "inventory_update.avsc", New: func() Value { return new(InventoryUpdate) }},
+		{Name: "Order", file: "order.avsc", New: func() Value { return new(Order) }},
+		{Name: "OrderChange", file: "order_change.avsc", New: func() Value { return new(OrderChange) }},
+		{Name: "OrderState", file: "order_state.avsc", New: func() Value { return new(OrderState) }},
+		{Name: "Position", file: "position.avsc", New: func() Value { return new(Position) }},
+		{Name: "QuotaState", file: "quota_state.avsc", New: func() Value { return new(QuotaState) }},
+		{Name: "Shipment", file: "shipment.avsc", New: func() Value { return new(Shipment) }},
+		{Name: "ShipmentConfirmation", file: "shipment_confirmation.avsc", New: func() Value { return new(ShipmentConfirmation) }},
 	}
 }
 
@@ -54,6 +59,42 @@ type Alert struct {
 	Attributes map[string]string `avro:"attributes" json:"attributes"`
 }
 
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *Alert) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.EventID)))
+	dst = append(dst, r.EventID...)
+	dst = binary.AppendVarint(dst, int64(len(r.EventType)))
+	dst = append(dst, r.EventType...)
+	dst = binary.AppendVarint(dst, int64(len(r.Account)))
+	dst = append(dst, r.Account...)
+	dst = binary.AppendVarint(dst, int64(len(r.Role)))
+	dst = append(dst, r.Role...)
+	dst = binary.AppendVarint(dst, int64(len(r.Severity)))
+	dst = append(dst, r.Severity...)
+	if r.Subject == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Subject)))
+		dst = append(dst, r.Subject...)
+	}
+	dst = binary.AppendVarint(dst, int64(len(r.Message)))
+	dst = append(dst, r.Message...)
+	dst = binary.AppendVarint(dst, r.Since.UnixMilli())
+	dst = binary.AppendVarint(dst, r.Time.UnixMilli())
+	if len(r.Attributes) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Attributes)))
+		for _, key := range slices.Sorted(maps.Keys(r.Attributes)) {
+			dst = binary.AppendVarint(dst, int64(len(key)))
+			dst = append(dst, key...)
+			dst = binary.AppendVarint(dst, int64(len(r.Attributes[key])))
+			dst = append(dst, r.Attributes[key]...)
+		}
+	}
+	dst = append(dst, 0)
+	return dst
+}
+
 // Claim: A unit's owner has taken over. In a state topic under @claim: what
 // precedes it is the complete state.
 type Claim struct {
@@ -61,6 +102,14 @@ type Claim struct {
 	Owner string `avro:"owner" json:"owner"`
 	// When, on that instance's clock.
 	Time time.Time `avro:"time" json:"time"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *Claim) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.Owner)))
+	dst = append(dst, r.Owner...)
+	dst = binary.AppendVarint(dst, r.Time.UnixMilli())
+	return dst
 }
 
 // DeadLetter: Something that could not be processed, with its bytes and the
@@ -94,6 +143,71 @@ type DeadLetter struct {
 	Attributes map[string][]byte `avro:"attributes" json:"attributes"`
 }
 
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *DeadLetter) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.ID)))
+	dst = append(dst, r.ID...)
+	dst = binary.AppendVarint(dst, r.Time.UnixMilli())
+	dst = binary.AppendVarint(dst, int64(len(r.Role)))
+	dst = append(dst, r.Role...)
+	dst = binary.AppendVarint(dst, int64(len(r.Reason)))
+	dst = append(dst, r.Reason...)
+	dst = binary.AppendVarint(dst, int64(len(r.Message)))
+	dst = append(dst, r.Message...)
+	if r.Account == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Account)))
+		dst = append(dst, r.Account...)
+	}
+	dst = binary.AppendVarint(dst, int64(len(r.Source)))
+	dst = append(dst, r.Source...)
+	if r.Partition == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.Partition))
+	}
+	if r.Offset == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.Offset))
+	}
+	if r.SourceTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.SourceTime.UnixMilli())
+	}
+	if r.Key == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Key)))
+		dst = append(dst, r.Key...)
+	}
+	if r.Value == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Value)))
+		dst = append(dst, r.Value...)
+	}
+	if len(r.Attributes) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Attributes)))
+		for _, key := range slices.Sorted(maps.Keys(r.Attributes)) {
+			dst = binary.AppendVarint(dst, int64(len(key)))
+			dst = append(dst, key...)
+			dst = binary.AppendVarint(dst, int64(len(r.Attributes[key])))
+			dst = append(dst, r.Attributes[key]...)
+		}
+	}
+	dst = append(dst, 0)
+	return dst
+}
+
 // FeedIssue: One issue of a processing report.
 type FeedIssue struct {
 	// The message that it is about; null for the feed as a whole.
@@ -110,6 +224,42 @@ type FeedIssue struct {
 	AttributeName string `avro:"attributeName,omitzero" json:"attributeName,omitzero"`
 }
 
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *FeedIssue) AppendAvro(dst []byte) []byte {
+	if r.MessageID == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.MessageID))
+	}
+	if r.SKU == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.SKU)))
+		dst = append(dst, r.SKU...)
+	}
+	if r.Code == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Code)))
+		dst = append(dst, r.Code...)
+	}
+	dst = binary.AppendVarint(dst, int64(len(r.Severity)))
+	dst = append(dst, r.Severity...)
+	dst = binary.AppendVarint(dst, int64(len(r.Message)))
+	dst = append(dst, r.Message...)
+	if r.AttributeName == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.AttributeName)))
+		dst = append(dst, r.AttributeName...)
+	}
+	return dst
+}
+
 // FeedIssues: A part of a feed's processing report: issues of single
 // messages. Written by the feeds processor to feed-results, keyed by account,
 // before the FeedResult of the same feed and in the same transaction.
@@ -122,6 +272,23 @@ type FeedIssues struct {
 	Part int32 `avro:"part" json:"part"`
 	// The issues of this part, in the report's order.
 	Issues []FeedIssue `avro:"issues" json:"issues"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *FeedIssues) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.Account)))
+	dst = append(dst, r.Account...)
+	dst = binary.AppendVarint(dst, int64(len(r.FeedID)))
+	dst = append(dst, r.FeedID...)
+	dst = binary.AppendVarint(dst, int64(r.Part))
+	if len(r.Issues) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Issues)))
+		for i := range r.Issues {
+			dst = r.Issues[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	return dst
 }
 
 // FeedNotification: Amazon says that a feed's processing has ended. Written
@@ -149,6 +316,50 @@ type FeedNotification struct {
 	PublishTime time.Time `avro:"publishTime,omitzero" json:"publishTime,omitzero"`
 	// When the notification entered our queue (SQS SentTimestamp).
 	ReceivedTime time.Time `avro:"receivedTime" json:"receivedTime"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *FeedNotification) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.NotificationID)))
+	dst = append(dst, r.NotificationID...)
+	dst = binary.AppendVarint(dst, int64(len(r.Account)))
+	dst = append(dst, r.Account...)
+	if r.SellerID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.SellerID)))
+		dst = append(dst, r.SellerID...)
+	}
+	if r.AmazonAccountID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.AmazonAccountID)))
+		dst = append(dst, r.AmazonAccountID...)
+	}
+	dst = binary.AppendVarint(dst, int64(len(r.FeedID)))
+	dst = append(dst, r.FeedID...)
+	dst = binary.AppendVarint(dst, int64(len(r.FeedType)))
+	dst = append(dst, r.FeedType...)
+	dst = binary.AppendVarint(dst, int64(len(r.ProcessingStatus)))
+	dst = append(dst, r.ProcessingStatus...)
+	if r.ResultFeedDocumentID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.ResultFeedDocumentID)))
+		dst = append(dst, r.ResultFeedDocumentID...)
+	}
+	dst = binary.AppendVarint(dst, r.EventTime.UnixMilli())
+	if r.PublishTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.PublishTime.UnixMilli())
+	}
+	dst = binary.AppendVarint(dst, r.ReceivedTime.UnixMilli())
+	return dst
 }
 
 // FeedResult: How a feed ended, or that it is stuck. Written by the feeds
@@ -206,6 +417,100 @@ type FeedResult struct {
 	DetectedTime time.Time `avro:"detectedTime" json:"detectedTime"`
 }
 
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *FeedResult) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.EventID)))
+	dst = append(dst, r.EventID...)
+	dst = binary.AppendVarint(dst, int64(len(r.EventType)))
+	dst = append(dst, r.EventType...)
+	dst = binary.AppendVarint(dst, int64(len(r.Account)))
+	dst = append(dst, r.Account...)
+	dst = binary.AppendVarint(dst, int64(len(r.FeedID)))
+	dst = append(dst, r.FeedID...)
+	dst = binary.AppendVarint(dst, int64(len(r.FeedType)))
+	dst = append(dst, r.FeedType...)
+	if r.MarketplaceID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
+		dst = append(dst, r.MarketplaceID...)
+	}
+	dst = binary.AppendVarint(dst, int64(len(r.ProcessingStatus)))
+	dst = append(dst, r.ProcessingStatus...)
+	dst = binary.AppendVarint(dst, int64(len(r.Report)))
+	dst = append(dst, r.Report...)
+	if r.ReportError == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.ReportError)))
+		dst = append(dst, r.ReportError...)
+	}
+	if r.ResultFeedDocumentID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.ResultFeedDocumentID)))
+		dst = append(dst, r.ResultFeedDocumentID...)
+	}
+	if r.MessagesProcessed == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.MessagesProcessed))
+	}
+	if r.MessagesAccepted == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.MessagesAccepted))
+	}
+	if r.MessagesInvalid == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.MessagesInvalid))
+	}
+	if r.Errors == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.Errors))
+	}
+	if r.Warnings == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.Warnings))
+	}
+	if len(r.FeedIssues) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.FeedIssues)))
+		for i := range r.FeedIssues {
+			dst = r.FeedIssues[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	dst = binary.AppendVarint(dst, int64(r.IssueParts))
+	dst = binary.AppendVarint(dst, int64(len(r.DetectedBy)))
+	dst = append(dst, r.DetectedBy...)
+	dst = binary.AppendVarint(dst, r.SubmittedTime.UnixMilli())
+	if r.ProcessingStartTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.ProcessingStartTime.UnixMilli())
+	}
+	if r.ProcessingEndTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.ProcessingEndTime.UnixMilli())
+	}
+	dst = binary.AppendVarint(dst, r.DetectedTime.UnixMilli())
+	return dst
+}
+
 // FeedSubmission: A feed that Amazon has accepted for processing. Written by
 // the inventory processor to feed-submissions, keyed by account.
 type FeedSubmission struct {
@@ -236,6 +541,32 @@ type FeedSubmission struct {
 	SubmittedTime time.Time `avro:"submittedTime" json:"submittedTime"`
 	// Whether Amazon's answer was lost and the feed was found again by getFeeds.
 	Adopted bool `avro:"adopted" json:"adopted"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *FeedSubmission) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.EventID)))
+	dst = append(dst, r.EventID...)
+	dst = binary.AppendVarint(dst, int64(len(r.Account)))
+	dst = append(dst, r.Account...)
+	dst = binary.AppendVarint(dst, int64(len(r.FeedID)))
+	dst = append(dst, r.FeedID...)
+	dst = binary.AppendVarint(dst, int64(len(r.FeedType)))
+	dst = append(dst, r.FeedType...)
+	dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
+	dst = append(dst, r.MarketplaceID...)
+	dst = binary.AppendVarint(dst, int64(len(r.IntentID)))
+	dst = append(dst, r.IntentID...)
+	dst = binary.AppendVarint(dst, int64(len(r.InputFeedDocumentID)))
+	dst = append(dst, r.InputFeedDocumentID...)
+	dst = binary.AppendVarint(dst, int64(r.Messages))
+	dst = binary.AppendVarint(dst, int64(r.Bytes))
+	dst = binary.AppendVarint(dst, int64(len(r.SHA256)))
+	dst = append(dst, r.SHA256...)
+	dst = binary.AppendVarint(dst, r.OldestUpdateTime.UnixMilli())
+	dst = binary.AppendVarint(dst, r.SubmittedTime.UnixMilli())
+	dst = appendBool(dst, r.Adopted)
+	return dst
 }
 
 // InventoryResult: The one outcome of one record of inventory-updates.
@@ -280,6 +611,75 @@ type InventoryResult struct {
 	DecidedTime time.Time `avro:"decidedTime" json:"decidedTime"`
 }
 
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *InventoryResult) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.EventID)))
+	dst = append(dst, r.EventID...)
+	dst = binary.AppendVarint(dst, int64(len(r.UpdateID)))
+	dst = append(dst, r.UpdateID...)
+	dst = binary.AppendVarint(dst, int64(r.SourcePartition))
+	dst = binary.AppendVarint(dst, int64(r.SourceOffset))
+	dst = binary.AppendVarint(dst, int64(len(r.Account)))
+	dst = append(dst, r.Account...)
+	dst = binary.AppendVarint(dst, int64(len(r.SKU)))
+	dst = append(dst, r.SKU...)
+	if r.MarketplaceID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
+		dst = append(dst, r.MarketplaceID...)
+	}
+	dst = binary.AppendVarint(dst, int64(r.Quantity))
+	dst = binary.AppendVarint(dst, r.EventTime.UnixMilli())
+	dst = binary.AppendVarint(dst, int64(len(r.Outcome)))
+	dst = append(dst, r.Outcome...)
+	if r.Via == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Via)))
+		dst = append(dst, r.Via...)
+	}
+	if r.FeedID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.FeedID)))
+		dst = append(dst, r.FeedID...)
+	}
+	if r.Code == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Code)))
+		dst = append(dst, r.Code...)
+	}
+	if r.Message == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Message)))
+		dst = append(dst, r.Message...)
+	}
+	if r.AttributeName == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.AttributeName)))
+		dst = append(dst, r.AttributeName...)
+	}
+	if r.SupersededBy == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.SupersededBy)))
+		dst = append(dst, r.SupersededBy...)
+	}
+	dst = binary.AppendVarint(dst, r.DecidedTime.UnixMilli())
+	return dst
+}
+
 // InventoryUpdate: The quantity of one SKU that is to be offered from now on.
 // Written by upstream services to inventory-updates, keyed by account.
 type InventoryUpdate struct {
@@ -310,12 +710,63 @@ type InventoryUpdate struct {
 	Source string `avro:"source,omitzero" json:"source,omitzero"`
 }
 
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *InventoryUpdate) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.UpdateID)))
+	dst = append(dst, r.UpdateID...)
+	dst = binary.AppendVarint(dst, int64(len(r.Account)))
+	dst = append(dst, r.Account...)
+	dst = binary.AppendVarint(dst, int64(len(r.SKU)))
+	dst = append(dst, r.SKU...)
+	dst = binary.AppendVarint(dst, int64(r.Quantity))
+	dst = binary.AppendVarint(dst, r.EventTime.UnixMilli())
+	if r.MarketplaceID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
+		dst = append(dst, r.MarketplaceID...)
+	}
+	if r.ProductType == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.ProductType)))
+		dst = append(dst, r.ProductType...)
+	}
+	if r.FulfillmentChannelCode == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.FulfillmentChannelCode)))
+		dst = append(dst, r.FulfillmentChannelCode...)
+	}
+	dst = appendBool(dst, r.Urgent)
+	if r.Source == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Source)))
+		dst = append(dst, r.Source...)
+	}
+	return dst
+}
+
 // Money: An amount as Amazon writes it.
 type Money struct {
 	// Decimal text, such as "12.90": never a binary floating-point number.
 	Amount string `avro:"amount" json:"amount"`
 	// ISO 4217 code.
 	Currency string `avro:"currency" json:"currency"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *Money) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.Amount)))
+	dst = append(dst, r.Amount...)
+	dst = binary.AppendVarint(dst, int64(len(r.Currency)))
+	dst = append(dst, r.Currency...)
+	return dst
 }
 
 // Order: An order in the state in which Amazon's Orders API last gave it.
@@ -371,6 +822,104 @@ type Order struct {
 	// On a reprocessed record whose content differs: the eventId that it
 	// replaces.
 	Replaces string `avro:"replaces,omitzero" json:"replaces,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *Order) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.EventID)))
+	dst = append(dst, r.EventID...)
+	dst = binary.AppendVarint(dst, int64(len(r.EventType)))
+	dst = append(dst, r.EventType...)
+	dst = binary.AppendVarint(dst, int64(len(r.Account)))
+	dst = append(dst, r.Account...)
+	dst = binary.AppendVarint(dst, int64(len(r.OrderID)))
+	dst = append(dst, r.OrderID...)
+	if r.MarketplaceID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
+		dst = append(dst, r.MarketplaceID...)
+	}
+	if r.MarketplaceName == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.MarketplaceName)))
+		dst = append(dst, r.MarketplaceName...)
+	}
+	dst = binary.AppendVarint(dst, int64(len(r.SalesChannel)))
+	dst = append(dst, r.SalesChannel...)
+	dst = binary.AppendVarint(dst, int64(len(r.Status)))
+	dst = append(dst, r.Status...)
+	dst = binary.AppendVarint(dst, int64(len(r.Responsibility)))
+	dst = append(dst, r.Responsibility...)
+	dst = binary.AppendVarint(dst, r.CreatedTime.UnixMilli())
+	dst = binary.AppendVarint(dst, r.LastUpdatedTime.UnixMilli())
+	if r.FulfilledBy == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.FulfilledBy)))
+		dst = append(dst, r.FulfilledBy...)
+	}
+	if r.ServiceLevel == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.ServiceLevel)))
+		dst = append(dst, r.ServiceLevel...)
+	}
+	if r.ShipBy == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.ShipBy.AppendAvro(dst)
+	}
+	if r.DeliverBy == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.DeliverBy.AppendAvro(dst)
+	}
+	if len(r.Programs) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Programs)))
+		for i := range r.Programs {
+			dst = binary.AppendVarint(dst, int64(len(r.Programs[i])))
+			dst = append(dst, r.Programs[i]...)
+		}
+	}
+	dst = append(dst, 0)
+	if r.GrandTotal == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.GrandTotal.AppendAvro(dst)
+	}
+	if len(r.Items) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Items)))
+		for i := range r.Items {
+			dst = r.Items[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	if len(r.Packages) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Packages)))
+		for i := range r.Packages {
+			dst = r.Packages[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	dst = binary.AppendVarint(dst, int64(len(r.Origin)))
+	dst = append(dst, r.Origin...)
+	if r.Replaces == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Replaces)))
+		dst = append(dst, r.Replaces...)
+	}
+	return dst
 }
 
 // OrderChange: A change of an order, as an SP-API notification told it: a
@@ -436,6 +985,140 @@ type OrderChange struct {
 	Items []OrderChangeItem `avro:"items" json:"items"`
 }
 
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *OrderChange) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.NotificationID)))
+	dst = append(dst, r.NotificationID...)
+	dst = binary.AppendVarint(dst, int64(len(r.NotificationType)))
+	dst = append(dst, r.NotificationType...)
+	dst = binary.AppendVarint(dst, int64(len(r.Account)))
+	dst = append(dst, r.Account...)
+	dst = binary.AppendVarint(dst, int64(len(r.SellerID)))
+	dst = append(dst, r.SellerID...)
+	dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
+	dst = append(dst, r.MarketplaceID...)
+	dst = binary.AppendVarint(dst, int64(len(r.OrderID)))
+	dst = append(dst, r.OrderID...)
+	dst = binary.AppendVarint(dst, int64(len(r.ChangeType)))
+	dst = append(dst, r.ChangeType...)
+	if r.ChangeReason == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.ChangeReason)))
+		dst = append(dst, r.ChangeReason...)
+	}
+	if r.ChangeTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.ChangeTime.UnixMilli())
+	}
+	dst = binary.AppendVarint(dst, r.EventTime.UnixMilli())
+	if r.PublishTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.PublishTime.UnixMilli())
+	}
+	dst = binary.AppendVarint(dst, r.ReceivedTime.UnixMilli())
+	dst = binary.AppendVarint(dst, int64(len(r.OrderStatus)))
+	dst = append(dst, r.OrderStatus...)
+	if r.PurchaseDate.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.PurchaseDate.UnixMilli())
+	}
+	if r.DestinationPostalCode == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.DestinationPostalCode)))
+		dst = append(dst, r.DestinationPostalCode...)
+	}
+	if r.FulfillmentType == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.FulfillmentType)))
+		dst = append(dst, r.FulfillmentType...)
+	}
+	if r.OrderType == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.OrderType)))
+		dst = append(dst, r.OrderType...)
+	}
+	if r.ItemsShipped == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.ItemsShipped))
+	}
+	if r.ItemsUnshipped == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.ItemsUnshipped))
+	}
+	if r.EarliestShipDate.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.EarliestShipDate.UnixMilli())
+	}
+	if r.LatestShipDate.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.LatestShipDate.UnixMilli())
+	}
+	if r.EarliestDeliveryDate.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.EarliestDeliveryDate.UnixMilli())
+	}
+	if r.LatestDeliveryDate.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.LatestDeliveryDate.UnixMilli())
+	}
+	if r.CancelNotifyDate.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.CancelNotifyDate.UnixMilli())
+	}
+	if len(r.OrderPrograms) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.OrderPrograms)))
+		for i := range r.OrderPrograms {
+			dst = binary.AppendVarint(dst, int64(len(r.OrderPrograms[i])))
+			dst = append(dst, r.OrderPrograms[i]...)
+		}
+	}
+	dst = append(dst, 0)
+	if len(r.ShippingPrograms) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.ShippingPrograms)))
+		for i := range r.ShippingPrograms {
+			dst = binary.AppendVarint(dst, int64(len(r.ShippingPrograms[i])))
+			dst = append(dst, r.ShippingPrograms[i]...)
+		}
+	}
+	dst = append(dst, 0)
+	if len(r.Items) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Items)))
+		for i := range r.Items {
+			dst = r.Items[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	return dst
+}
+
 // OrderChangeItem: One item as the notification's summary lists it.
 type OrderChangeItem struct {
 	// Amazon's order item id.
@@ -453,6 +1136,42 @@ type OrderChangeItem struct {
 	QuantityShipped *int32 `avro:"quantityShipped,omitzero" json:"quantityShipped,omitzero"`
 	// Whether the buyer asked to cancel the item.
 	IsBuyerRequestedCancel *bool `avro:"isBuyerRequestedCancel,omitzero" json:"isBuyerRequestedCancel,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *OrderChangeItem) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.OrderItemID)))
+	dst = append(dst, r.OrderItemID...)
+	dst = binary.AppendVarint(dst, int64(len(r.SellerSKU)))
+	dst = append(dst, r.SellerSKU...)
+	if r.SupplySourceID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.SupplySourceID)))
+		dst = append(dst, r.SupplySourceID...)
+	}
+	if r.Status == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Status)))
+		dst = append(dst, r.Status...)
+	}
+	dst = binary.AppendVarint(dst, int64(r.Quantity))
+	if r.QuantityShipped == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.QuantityShipped))
+	}
+	if r.IsBuyerRequestedCancel == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = appendBool(dst, *r.IsBuyerRequestedCancel)
+	}
+	return dst
 }
 
 // OrderItem: One line of an order.
@@ -485,6 +1204,82 @@ type OrderItem struct {
 	ManagedElsewhere bool `avro:"managedElsewhere" json:"managedElsewhere"`
 }
 
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *OrderItem) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.OrderItemID)))
+	dst = append(dst, r.OrderItemID...)
+	if r.SellerSKU == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.SellerSKU)))
+		dst = append(dst, r.SellerSKU...)
+	}
+	if r.ASIN == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.ASIN)))
+		dst = append(dst, r.ASIN...)
+	}
+	if r.Title == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Title)))
+		dst = append(dst, r.Title...)
+	}
+	dst = binary.AppendVarint(dst, int64(r.QuantityOrdered))
+	if r.QuantityFulfilled == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.QuantityFulfilled))
+	}
+	if r.QuantityUnfulfilled == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.QuantityUnfulfilled))
+	}
+	if r.UnitPrice == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.UnitPrice.AppendAvro(dst)
+	}
+	if r.Total == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.Total.AppendAvro(dst)
+	}
+	if r.CancelRequestedBy == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.CancelRequestedBy)))
+		dst = append(dst, r.CancelRequestedBy...)
+	}
+	if r.CancelReason == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.CancelReason)))
+		dst = append(dst, r.CancelReason...)
+	}
+	if len(r.Programs) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Programs)))
+		for i := range r.Programs {
+			dst = binary.AppendVarint(dst, int64(len(r.Programs[i])))
+			dst = append(dst, r.Programs[i]...)
+		}
+	}
+	dst = append(dst, 0)
+	dst = appendBool(dst, r.ManagedElsewhere)
+	return dst
+}
+
 // OrderPackage: A package that was shipped for the order.
 type OrderPackage struct {
 	// The package's id as it was confirmed to Amazon.
@@ -501,6 +1296,54 @@ type OrderPackage struct {
 	ShipTime time.Time `avro:"shipTime,omitzero" json:"shipTime,omitzero"`
 	// What is in it.
 	Items []PackageItem `avro:"items" json:"items"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *OrderPackage) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.PackageReferenceID)))
+	dst = append(dst, r.PackageReferenceID...)
+	if r.Status == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Status)))
+		dst = append(dst, r.Status...)
+	}
+	if r.Carrier == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Carrier)))
+		dst = append(dst, r.Carrier...)
+	}
+	if r.ShippingService == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.ShippingService)))
+		dst = append(dst, r.ShippingService...)
+	}
+	if r.TrackingNumber == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.TrackingNumber)))
+		dst = append(dst, r.TrackingNumber...)
+	}
+	if r.ShipTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.ShipTime.UnixMilli())
+	}
+	if len(r.Items) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Items)))
+		for i := range r.Items {
+			dst = r.Items[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	return dst
 }
 
 // OrderState: What the orders processor knows of one order. In state.orders
@@ -541,12 +1384,86 @@ type OrderState struct {
 	TouchedTime time.Time `avro:"touchedTime" json:"touchedTime"`
 }
 
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *OrderState) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.Account)))
+	dst = append(dst, r.Account...)
+	dst = binary.AppendVarint(dst, int64(len(r.OrderID)))
+	dst = append(dst, r.OrderID...)
+	dst = appendBool(dst, r.Pending)
+	if r.PendingSince.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.PendingSince.UnixMilli())
+	}
+	if r.WantedTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.WantedTime.UnixMilli())
+	}
+	dst = binary.AppendVarint(dst, int64(r.Attempts))
+	dst = binary.AppendVarint(dst, int64(r.StaleAnswers))
+	if r.NotBefore.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.NotBefore.UnixMilli())
+	}
+	dst = binary.AppendVarint(dst, int64(len(r.Origin)))
+	dst = append(dst, r.Origin...)
+	if r.ReceivedTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.ReceivedTime.UnixMilli())
+	}
+	if r.EmittedTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.EmittedTime.UnixMilli())
+	}
+	if r.EmittedID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.EmittedID)))
+		dst = append(dst, r.EmittedID...)
+	}
+	if len(r.Seen) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Seen)))
+		for i := range r.Seen {
+			dst = binary.AppendVarint(dst, int64(len(r.Seen[i])))
+			dst = append(dst, r.Seen[i]...)
+		}
+	}
+	dst = append(dst, 0)
+	if r.MissingUntil.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.MissingUntil.UnixMilli())
+	}
+	dst = binary.AppendVarint(dst, r.TouchedTime.UnixMilli())
+	return dst
+}
+
 // PackageItem: Units of one line in a package.
 type PackageItem struct {
 	// Amazon's order item id.
 	OrderItemID string `avro:"orderItemId" json:"orderItemId"`
 	// Units in the package.
 	Quantity int32 `avro:"quantity" json:"quantity"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *PackageItem) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.OrderItemID)))
+	dst = append(dst, r.OrderItemID...)
+	dst = binary.AppendVarint(dst, int64(r.Quantity))
+	return dst
 }
 
 // Position: How far a unit has read one of its inputs. In a state topic under
@@ -558,6 +1475,15 @@ type Position struct {
 	Offset int64 `avro:"offset" json:"offset"`
 	// Leader epoch of the last record read; -1 where unknown.
 	Epoch int32 `avro:"epoch" json:"epoch"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *Position) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.Topic)))
+	dst = append(dst, r.Topic...)
+	dst = binary.AppendVarint(dst, int64(r.Offset))
+	dst = binary.AppendVarint(dst, int64(r.Epoch))
+	return dst
 }
 
 // QuotaState: Checkpoint of one token bucket. In a state topic under
@@ -575,6 +1501,18 @@ type QuotaState struct {
 	Rate float64 `avro:"rate" json:"rate"`
 	// When it was written, on the pipeline's clock.
 	Time time.Time `avro:"time" json:"time"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *QuotaState) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.Account)))
+	dst = append(dst, r.Account...)
+	dst = binary.AppendVarint(dst, int64(len(r.Operation)))
+	dst = append(dst, r.Operation...)
+	dst = appendDouble(dst, r.Tokens)
+	dst = appendDouble(dst, r.Rate)
+	dst = binary.AppendVarint(dst, r.Time.UnixMilli())
+	return dst
 }
 
 // Shipment: One package of an order that has been handed to a carrier, or a
@@ -613,6 +1551,72 @@ type Shipment struct {
 	ShipFromSupplySourceID string `avro:"shipFromSupplySourceId,omitzero" json:"shipFromSupplySourceId,omitzero"`
 	// Name of the service that wrote it, to find out whom to ask.
 	Source string `avro:"source,omitzero" json:"source,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *Shipment) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.ShipmentID)))
+	dst = append(dst, r.ShipmentID...)
+	dst = binary.AppendVarint(dst, int64(len(r.Account)))
+	dst = append(dst, r.Account...)
+	dst = binary.AppendVarint(dst, int64(len(r.OrderID)))
+	dst = append(dst, r.OrderID...)
+	dst = binary.AppendVarint(dst, int64(len(r.PackageID)))
+	dst = append(dst, r.PackageID...)
+	if r.MarketplaceID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
+		dst = append(dst, r.MarketplaceID...)
+	}
+	if len(r.Items) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Items)))
+		for i := range r.Items {
+			dst = r.Items[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	if r.CarrierCode == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.CarrierCode)))
+		dst = append(dst, r.CarrierCode...)
+	}
+	if r.CarrierName == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.CarrierName)))
+		dst = append(dst, r.CarrierName...)
+	}
+	if r.ShippingMethod == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.ShippingMethod)))
+		dst = append(dst, r.ShippingMethod...)
+	}
+	dst = binary.AppendVarint(dst, int64(len(r.TrackingNumber)))
+	dst = append(dst, r.TrackingNumber...)
+	dst = binary.AppendVarint(dst, r.ShipTime.UnixMilli())
+	dst = binary.AppendVarint(dst, r.EventTime.UnixMilli())
+	if r.ShipFromSupplySourceID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.ShipFromSupplySourceID)))
+		dst = append(dst, r.ShipFromSupplySourceID...)
+	}
+	if r.Source == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Source)))
+		dst = append(dst, r.Source...)
+	}
+	return dst
 }
 
 // ShipmentConfirmation: The one outcome of one record of shipments. Written
@@ -661,6 +1665,79 @@ type ShipmentConfirmation struct {
 	DecidedTime time.Time `avro:"decidedTime" json:"decidedTime"`
 }
 
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *ShipmentConfirmation) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.EventID)))
+	dst = append(dst, r.EventID...)
+	dst = binary.AppendVarint(dst, int64(len(r.ShipmentID)))
+	dst = append(dst, r.ShipmentID...)
+	dst = binary.AppendVarint(dst, int64(r.SourcePartition))
+	dst = binary.AppendVarint(dst, int64(r.SourceOffset))
+	dst = binary.AppendVarint(dst, int64(len(r.Account)))
+	dst = append(dst, r.Account...)
+	dst = binary.AppendVarint(dst, int64(len(r.OrderID)))
+	dst = append(dst, r.OrderID...)
+	dst = binary.AppendVarint(dst, int64(len(r.PackageID)))
+	dst = append(dst, r.PackageID...)
+	dst = binary.AppendVarint(dst, int64(len(r.PackageReferenceID)))
+	dst = append(dst, r.PackageReferenceID...)
+	if r.MarketplaceID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
+		dst = append(dst, r.MarketplaceID...)
+	}
+	dst = binary.AppendVarint(dst, int64(len(r.Outcome)))
+	dst = append(dst, r.Outcome...)
+	if r.CarrierCode == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.CarrierCode)))
+		dst = append(dst, r.CarrierCode...)
+	}
+	if r.CarrierName == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.CarrierName)))
+		dst = append(dst, r.CarrierName...)
+	}
+	dst = binary.AppendVarint(dst, int64(len(r.TrackingNumber)))
+	dst = append(dst, r.TrackingNumber...)
+	dst = binary.AppendVarint(dst, r.ShipTime.UnixMilli())
+	if r.LatestShipDate.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.LatestShipDate.UnixMilli())
+	}
+	if r.Code == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Code)))
+		dst = append(dst, r.Code...)
+	}
+	if r.Message == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Message)))
+		dst = append(dst, r.Message...)
+	}
+	if r.SupersededBy == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.SupersededBy)))
+		dst = append(dst, r.SupersededBy...)
+	}
+	dst = binary.AppendVarint(dst, r.DecidedTime.UnixMilli())
+	return dst
+}
+
 // ShipmentItem: Units of one order line in a package.
 type ShipmentItem struct {
 	// Amazon's order item id.
@@ -671,10 +1748,43 @@ type ShipmentItem struct {
 	TransparencyCodes []string `avro:"transparencyCodes" json:"transparencyCodes"`
 }
 
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *ShipmentItem) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.OrderItemID)))
+	dst = append(dst, r.OrderItemID...)
+	dst = binary.AppendVarint(dst, int64(r.Quantity))
+	if len(r.TransparencyCodes) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.TransparencyCodes)))
+		for i := range r.TransparencyCodes {
+			dst = binary.AppendVarint(dst, int64(len(r.TransparencyCodes[i])))
+			dst = append(dst, r.TransparencyCodes[i]...)
+		}
+	}
+	dst = append(dst, 0)
+	return dst
+}
+
 // TimeWindow: A span of time; either end can be missing.
 type TimeWindow struct {
 	// Start.
 	Earliest time.Time `avro:"earliest,omitzero" json:"earliest,omitzero"`
 	// End.
 	Latest time.Time `avro:"latest,omitzero" json:"latest,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *TimeWindow) AppendAvro(dst []byte) []byte {
+	if r.Earliest.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.Earliest.UnixMilli())
+	}
+	if r.Latest.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.Latest.UnixMilli())
+	}
+	return dst
 }

@@ -54,9 +54,9 @@ type Codec struct {
 
 	// Made by New and then only read: what this version writes, and what it
 	// wrote comes back without asking the registry.
-	encoders map[encoderKey]encoder
-	own      map[int]*writer
-	ownRead  map[readerKey]reader
+	headers map[headerKey][headerBytes]byte
+	own     map[int]*writer
+	ownRead map[readerKey]reader
 
 	fetches  singleflight.Group
 	writers  cache[int, *writer]
@@ -64,14 +64,9 @@ type Codec struct {
 	readers  cache[readerKey, reader]
 }
 
-type encoderKey struct {
+type headerKey struct {
 	topic string
 	typ   reflect.Type // pointer to the generated type
-}
-
-type encoder struct {
-	header [headerBytes]byte
-	schema *avro.Schema
 }
 
 // writer is a schema that some value was written with.
@@ -88,7 +83,7 @@ type readerKey struct {
 // reader decodes values of one writer's schema into our type.
 type reader struct {
 	schema *avro.Schema
-	new    func() any
+	new    func() schemas.Value
 	err    error // why values of that schema cannot stand on that topic
 }
 
@@ -102,12 +97,12 @@ func New(ctx context.Context, cfg Config) (*Codec, error) {
 		return nil, fmt.Errorf("schema registry client: %w", err)
 	}
 	c := &Codec{
-		client:   client,
-		prefix:   cfg.Prefix,
-		log:      cfg.Logger,
-		encoders: make(map[encoderKey]encoder),
-		own:      make(map[int]*writer),
-		ownRead:  make(map[readerKey]reader),
+		client:  client,
+		prefix:  cfg.Prefix,
+		log:     cfg.Logger,
+		headers: make(map[headerKey][headerBytes]byte),
+		own:     make(map[int]*writer),
+		ownRead: make(map[readerKey]reader),
 	}
 	if err := c.learn(ctx, cfg.Register); err != nil {
 		return nil, err
@@ -120,15 +115,14 @@ func New(ctx context.Context, cfg Config) (*Codec, error) {
 // stand on that topic. It allocates nothing where dst has room. On an error
 // dst is returned as it was.
 func (c *Codec) AppendEncode(dst []byte, topic string, value any) ([]byte, error) {
-	enc, ok := c.encoders[encoderKey{topic, reflect.TypeOf(value)}]
+	header, ok := c.headers[headerKey{topic, reflect.TypeOf(value)}]
 	if !ok {
 		return dst, fmt.Errorf("a %T does not belong on topic %s: see the topic table of package schemas", value, topic)
 	}
-	out, err := enc.schema.AppendEncode(append(dst, enc.header[:]...), value)
-	if err != nil {
-		return dst, fmt.Errorf("encode %T for topic %s: %w", value, topic, err)
+	if reflect.ValueOf(value).IsNil() {
+		return dst, fmt.Errorf("encode for topic %s: the %T is nil", topic, value)
 	}
-	return out, nil
+	return value.(schemas.Value).AppendAvro(append(dst, header[:]...)), nil
 }
 
 // Decode reads a value of a topic (its logical name) into a new value of the

@@ -158,7 +158,7 @@ func TestRoundTrip(t *testing.T) {
 func TestEncodeRefusesForeignValues(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	for _, value := range []any{&schemas.Order{}, schemas.OrderChange{}, nil, "text"} {
+	for _, value := range []any{&schemas.Order{}, schemas.OrderChange{}, (*schemas.OrderChange)(nil), nil, "text"} {
 		out, err := f.AppendEncode([]byte("x"), schemas.OrderChanges, value)
 		if err == nil {
 			t.Errorf("%T was encoded for %s", value, schemas.OrderChanges)

@@ -76,9 +76,9 @@ func (c *Codec) learn(ctx context.Context, register bool) error {
 
 // add enters one subject into the tables.
 func (c *Codec) add(s subject, id int, schema *avro.Schema) {
-	enc := encoder{schema: schema}
-	binary.BigEndian.PutUint32(enc.header[1:], uint32(id))
-	c.encoders[encoderKey{s.topic.Name, reflect.TypeOf(s.record.New())}] = enc
+	var header [headerBytes]byte
+	binary.BigEndian.PutUint32(header[1:], uint32(id))
+	c.headers[headerKey{s.topic.Name, reflect.TypeOf(s.record.New())}] = header
 	c.own[id] = &writer{schema: schema, name: s.record.FullName()}
 	c.ownRead[readerKey{id, s.topic.Name}] = reader{schema: schema, new: s.record.New}
 }
