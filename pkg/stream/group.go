@@ -39,11 +39,6 @@ type group struct {
 	latest   map[int32]*unit // the last one of each partition, ended or not
 	joined   bool
 	stopping bool
-
-	// committing is held from choosing the positions to commit until the group
-	// has them, and while units are taken out of units: a commit that comes
-	// after its unit has moved would be accepted, and rewind the new owner's.
-	committing sync.Mutex
 }
 
 // joinGroup joins, and from then on runs units until leave. work ends them at once.
@@ -51,6 +46,8 @@ func joinGroup(work context.Context, p *Processor, fail context.CancelCauseFunc)
 	ctx, cancel := context.WithCancel(context.Background())
 	g := &group{p: p, work: work, fail: fail, close: cancel, units: make(map[int32]*unit), latest: make(map[int32]*unit)}
 	first := p.opts.topic(p.opts.Inputs[0])
+	g.mu.Lock() // callbacks wait until the client is there
+	defer g.mu.Unlock()
 	client, err := kgo.NewClient(p.clientOptions(
 		kgo.WithContext(ctx),
 		kgo.ConsumerGroup(p.opts.Group),
@@ -149,8 +146,6 @@ func (g *group) revoked(partitions []int32) {
 	for _, u := range leaving {
 		<-u.done
 	}
-	g.committing.Lock()
-	defer g.committing.Unlock()
 	g.commit(leaving)
 	g.remove(leaving)
 }
@@ -171,8 +166,6 @@ func (g *group) lost(partitions []int32) {
 		}
 	}
 	g.mu.Unlock()
-	g.committing.Lock()
-	defer g.committing.Unlock()
 	g.remove(gone)
 }
 
@@ -225,57 +218,59 @@ func (g *group) reportErrors(ctx context.Context) {
 
 func (g *group) commitPeriodically(ctx context.Context) {
 	for sleep(ctx, commitInterval) == nil {
-		g.committing.Lock()
 		g.mu.Lock()
 		units := slices.Collect(maps.Values(g.units))
 		g.mu.Unlock()
 		g.commit(units)
-		g.committing.Unlock()
 	}
 }
 
 // commit tells the group the units' positions (2). Errors are not more than
 // noted: the next commit repeats what this one could not say.
+//
+// The request names the generation of before the positions were read, and a
+// partition moves with the next one only. So Kafka refuses a commit that comes
+// too late and would rewind what the new owner has committed. The client's own
+// commit names whatever generation there is when it is sent.
 func (g *group) commit(units []*unit) {
-	offsets := make(map[string]map[int32]kgo.EpochOffset)
-	for _, u := range units {
-		u.positions.each(func(topic string, offset int64) {
-			if offsets[topic] == nil {
-				offsets[topic] = make(map[int32]kgo.EpochOffset)
+	req := kmsg.NewPtrOffsetCommitRequest()
+	req.Group = g.p.opts.Group
+	req.MemberID, req.Generation = g.client.GroupMetadata()
+	for _, logical := range g.p.opts.Inputs {
+		topic := kmsg.NewOffsetCommitRequestTopic()
+		topic.Topic = g.p.opts.topic(logical)
+		topic.TopicID = g.p.topicIDs[topic.Topic]
+		for _, u := range units {
+			if offset, ok := u.positions.untold(topic.Topic); ok {
+				partition := kmsg.NewOffsetCommitRequestTopicPartition()
+				partition.Partition, partition.Offset = u.partition, offset
+				partition.Metadata = kmsg.StringPtr(commitMetadata)
+				topic.Partitions = append(topic.Partitions, partition)
 			}
-			offsets[topic][u.partition] = kgo.EpochOffset{Epoch: -1, Offset: offset}
-		})
+		}
+		if len(topic.Partitions) > 0 {
+			req.Topics = append(req.Topics, topic)
+		}
 	}
-	if len(offsets) == 0 {
+	if len(req.Topics) == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(g.work, commitTimeout)
 	defer cancel()
-	ctx = kgo.PreCommitFnContext(ctx, markCommit)
-	g.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
-		if err = errors.Join(err, commitError(resp)); err != nil {
-			g.p.opts.Logger.Debug("group offsets were not committed; the state's positions are not affected", "error", err)
-			return
-		}
-		for _, u := range units {
-			u.positions.committed(offsets, u.partition)
-		}
-	})
-}
-
-func markCommit(req *kmsg.OffsetCommitRequest) error {
-	for i := range req.Topics {
-		for j := range req.Topics[i].Partitions {
-			req.Topics[i].Partitions[j].Metadata = kmsg.StringPtr(commitMetadata)
-		}
+	resp, err := req.RequestWith(ctx, g.client)
+	if err == nil {
+		err = commitError(resp)
 	}
-	return nil
+	if err != nil {
+		g.p.opts.Logger.Debug("group offsets were not committed; the state's positions are not affected", "error", err)
+		return
+	}
+	for _, u := range units {
+		u.positions.told(req)
+	}
 }
 
 func commitError(resp *kmsg.OffsetCommitResponse) error {
-	if resp == nil {
-		return nil
-	}
 	for _, topic := range resp.Topics {
 		for _, partition := range topic.Partitions {
 			if err := kerr.ErrorForCode(partition.ErrorCode); err != nil {

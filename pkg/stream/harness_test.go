@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
@@ -88,20 +89,15 @@ type world struct {
 // inBubble runs test under virtual time, and checks that nothing is left running.
 func inBubble(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
-	inBubbleWith(t, nil, test)
-}
-
-func inBubbleWith(t *testing.T, opts []kfake.Opt, test func(t *testing.T, w *world)) {
-	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, net: &kfake.VirtualNetwork{}, logs: &logBuffer{}}
 		var names []string
 		for _, logical := range []string{in1, in2, out, state, schemas.DeadLetters} {
 			names = append(names, testPrefix+logical)
 		}
-		cluster, err := kfake.NewCluster(append([]kfake.Opt{
+		cluster, err := kfake.NewCluster(
 			kfake.NumBrokers(1), kfake.Ports(9092), kfake.ListenFn(w.net.Listen), kfake.SeedTopics(testPartitions, names...),
-		}, opts...)...)
+		)
 		if err != nil {
 			t.Fatalf("NewCluster: %v", err)
 		}
@@ -188,7 +184,7 @@ func (w *world) options(newMachine func(machine.Unit) machine.Machine) Options {
 		Inputs: []string{in1, in2}, Outputs: []string{out}, State: state,
 		New: newMachine, Codec: jsonCodec{}, Client: w.clientOptions(),
 		SessionTimeout: 6 * time.Second, HeartbeatInterval: 500 * time.Millisecond,
-		Logger: slog.New(slog.NewTextHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Logger: newLogger(w.logs),
 	}
 }
 
@@ -242,6 +238,22 @@ func (w *world) eventually(what string, ok func() bool) {
 		if time.Now().After(deadline) {
 			w.t.Fatalf("never: %s\n%s", what, w.logs)
 		}
+	}
+}
+
+func newLogger(w *logBuffer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// setTopicConfig sets one configuration of a topic.
+func (w *world) setTopicConfig(topic, name, value string) {
+	w.t.Helper()
+	responses, err := kadm.NewClient(w.client).AlterTopicConfigs(w.t.Context(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: name, Value: &value}}, testPrefix+topic)
+	if err == nil {
+		_, err = responses.On(testPrefix+topic, func(r *kadm.AlterConfigsResponse) error { return r.Err })
+	}
+	if err != nil {
+		w.t.Fatalf("configure %s: %v", topic, err)
 	}
 }
 

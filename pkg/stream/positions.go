@@ -3,19 +3,20 @@ package stream
 import (
 	"sync"
 
-	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // positions are a unit's committed positions by topic, for the group's
 // committer; the unit's own are in its intake.
 type positions struct {
-	mu     sync.Mutex
-	latest map[string]int64 // by topic name on the wire
-	told   map[string]int64 // what the group has
+	partition int32
+	mu        sync.Mutex
+	latest    map[string]int64 // by topic name on the wire
+	group     map[string]int64 // what the group has been told
 }
 
-func newPositions() *positions {
-	return &positions{latest: make(map[string]int64), told: make(map[string]int64)}
+func newPositions(partition int32) *positions {
+	return &positions{partition: partition, latest: make(map[string]int64), group: make(map[string]int64)}
 }
 
 func (p *positions) set(topic string, offset int64) {
@@ -24,24 +25,26 @@ func (p *positions) set(topic string, offset int64) {
 	p.latest[topic] = offset
 }
 
-// each calls fn with those that the group does not have.
-func (p *positions) each(fn func(topic string, offset int64)) {
+// untold is a topic's position where the group does not have it.
+func (p *positions) untold(topic string) (int64, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for topic, offset := range p.latest {
-		if told, ok := p.told[topic]; !ok || told != offset {
-			fn(topic, offset)
-		}
+	offset, ok := p.latest[topic]
+	if told, known := p.group[topic]; known && told == offset {
+		return 0, false
 	}
+	return offset, ok
 }
 
-// committed notes what the group has been told.
-func (p *positions) committed(offsets map[string]map[int32]kgo.EpochOffset, partition int32) {
+// told notes what a commit that the group has taken said.
+func (p *positions) told(req *kmsg.OffsetCommitRequest) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for topic, partitions := range offsets {
-		if at, ok := partitions[partition]; ok {
-			p.told[topic] = at.Offset
+	for _, topic := range req.Topics {
+		for _, partition := range topic.Partitions {
+			if partition.Partition == p.partition {
+				p.group[topic.Topic] = partition.Offset
+			}
 		}
 	}
 }

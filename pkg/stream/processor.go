@@ -17,10 +17,13 @@ import (
 
 // Processor runs the units of one role that the consumer group assigns to this process.
 type Processor struct {
-	opts       Options
-	instance   string // who we are in claims: host and a random part
-	partitions int32  // of every topic; set by Run before a unit starts
-	group      atomic.Pointer[group]
+	opts     Options
+	instance string // who we are in claims: host and a random part
+	group    atomic.Pointer[group]
+
+	// Set by Run before a unit starts.
+	partitions int32 // of every topic
+	topicIDs   map[string]kadm.TopicID
 }
 
 // New checks opts, reporting every fault at once. It does not connect.
@@ -104,6 +107,7 @@ func (p *Processor) checkTopics(ctx context.Context) error {
 
 func (p *Processor) checkPartitions(names []string, details kadm.TopicDetails) error {
 	var faults []error
+	p.topicIDs = make(map[string]kadm.TopicID, len(names))
 	for _, name := range names {
 		detail, ok := details[name]
 		if !ok || detail.Err != nil || len(detail.Partitions) == 0 {
@@ -115,6 +119,7 @@ func (p *Processor) checkPartitions(names []string, details kadm.TopicDetails) e
 			continue
 		}
 		count := int32(len(detail.Partitions))
+		p.topicIDs[name] = detail.ID
 		if p.partitions == 0 {
 			p.partitions = count
 		}

@@ -34,7 +34,7 @@ func newUnit(g *group, partition int32, previous *unit) *unit {
 	u := &unit{
 		g: g, p: g.p, partition: partition, previous: previous,
 		log:       g.p.opts.Logger.With("partition", partition),
-		positions: newPositions(),
+		positions: newPositions(partition),
 		done:      make(chan struct{}),
 	}
 	u.work, u.stopWork = context.WithCancel(g.work)
