@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -95,6 +96,48 @@ func TestScenarioTellsTheTruth(t *testing.T) {
 		order, _ := a.World.Order(id)
 		if order.Status() != want.Status || newest[id].After(want.LastUpdatedTime) {
 			t.Errorf("order %s: %s at %s, truth %+v", id, order.Status(), newest[id], want)
+		}
+	}
+}
+
+// Reordering loses nothing: every order's newest change comes first, and all
+// the older ones come after it.
+func TestScenarioReorders(t *testing.T) {
+	t.Parallel()
+	play := func(reordered float64) map[string][]time.Time {
+		a := start(t, nil)
+		if err := a.Run(t.Context(), simulator.Scenario{Orders: 30, Changes: 3, Reordered: reordered}); err != nil {
+			t.Fatal(err)
+		}
+		all, _ := a.drain()
+		times := make(map[string][]time.Time)
+		for _, n := range all {
+			change := n.Payload.OrderChangeNotification
+			times[change.AmazonOrderId] = append(times[change.AmazonOrderId], *change.OrderChangeTrigger.TimeOfOrderChange)
+		}
+		return times
+	}
+	ordered, reordered := play(0), play(1)
+	if len(ordered) != 30 || len(reordered) != 30 {
+		t.Fatalf("%d and %d orders", len(ordered), len(reordered))
+	}
+	total := func(of map[string][]time.Time) (n int) {
+		for _, times := range of {
+			n += len(times)
+		}
+		return n
+	}
+	if total(ordered) != total(reordered) || total(ordered) <= 30 {
+		t.Errorf("%d notifications in order, %d out of order", total(ordered), total(reordered))
+	}
+	for id, times := range ordered {
+		if !slices.IsSortedFunc(times, time.Time.Compare) {
+			t.Errorf("order %s, in order: %v", id, times)
+		}
+	}
+	for id, times := range reordered {
+		if newest := slices.MaxFunc(times, time.Time.Compare); !times[0].Equal(newest) {
+			t.Errorf("order %s, out of order: %v", id, times)
 		}
 	}
 }
