@@ -1,0 +1,137 @@
+package spapi
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/sellerstream/sellerstream/pkg/secrets"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// Canaries: no error may contain one.
+const (
+	canarySecret  = "canary-client-secret"
+	canaryRefresh = "Atzr|canary-refresh-token"
+	canaryAccess  = "Atza|canary-access-token"
+)
+
+// fake is Amazon and LWA behind one server, each a function to replace.
+type fake struct {
+	*httptest.Server
+	api http.HandlerFunc
+
+	mu     sync.Mutex
+	lwa    http.HandlerFunc
+	tokens int // requests for one
+	forms  []map[string]string
+}
+
+func newFake(t *testing.T) *fake {
+	t.Helper()
+	f := &fake{api: func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"order":{"orderId":"1"}}`) }}
+	f.lwa = f.giveToken
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /auth/o2/token", func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		form := map[string]string{}
+		for key := range r.PostForm {
+			form[key] = r.PostForm.Get(key)
+		}
+		f.mu.Lock()
+		f.tokens++
+		f.forms = append(f.forms, form)
+		answer := f.lwa
+		f.mu.Unlock()
+		answer(w, r)
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { f.api(w, r) })
+	f.Server = httptest.NewServer(mux)
+	t.Cleanup(f.Close)
+	return f
+}
+
+func (f *fake) giveToken(w http.ResponseWriter, _ *http.Request) {
+	fmt.Fprintf(w, `{"access_token":"%s","token_type":"bearer","expires_in":3600}`, canaryAccess)
+}
+
+func (f *fake) answerLWA(h http.HandlerFunc) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lwa = h
+}
+
+func (f *fake) tokenRequests() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.tokens
+}
+
+// seller is a client of the fake; clk may be nil.
+func (f *fake) seller(t *testing.T, clk *testClock) *Seller {
+	t.Helper()
+	client := f.client(t, clk)
+	seller, err := client.Seller(testSeller("acme-eu"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seller
+}
+
+func (f *fake) client(t *testing.T, clk *testClock) *Client {
+	t.Helper()
+	if clk == nil {
+		clk = newTestClock()
+	}
+	client, err := New(Config{
+		UserAgent: "Acme/1.0", LWAEndpoint: f.URL, Clock: clk, Timeout: 20 * time.Second,
+		Endpoints: map[model.Region]string{model.Europe: f.URL},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+func testApplication() Application {
+	return Application{Name: "main", ClientID: "amzn1.app", ClientSecret: secrets.Literal(secrets.New(canarySecret))}
+}
+
+func testSeller(account string) SellerConfig {
+	return SellerConfig{
+		Account: account, Region: model.Europe, Application: testApplication(),
+		RefreshToken: secrets.Literal(secrets.New(canaryRefresh)),
+	}
+}
+
+// testClock stands still until it is moved.
+type testClock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newTestClock() *testClock {
+	return &testClock{now: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)}
+}
+
+func (c *testClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *testClock) Real(d time.Duration) time.Duration { return d }
+
+func (c *testClock) add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
