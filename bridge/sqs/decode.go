@@ -1,7 +1,6 @@
 package sqs
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -87,9 +86,8 @@ func (d *decoder) decode(body string, sent time.Time, accounts *account.Director
 // diagnose finds the reason of a body that did not decode: an unsupported type
 // may well have another shape under a name that ours use.
 func (d *decoder) diagnose(err error) *rejection {
-	var syntax *jsontext.SyntacticError
-	if errors.As(err, &syntax) {
-		return reject(ReasonNotJSON, "the body is not a JSON document: %v", syntax)
+	if !jsontext.Value(d.buf).IsValid() {
+		return reject(ReasonNotJSON, "the body is not one JSON document without repeated names: %v", err)
 	}
 	var kind struct {
 		Type      string `json:"NotificationType"`

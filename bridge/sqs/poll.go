@@ -34,7 +34,7 @@ type contexts struct{ stop, receive, work context.Context }
 func (b *Bridge) poll(ctx contexts) {
 	d := &decoder{region: b.opts.Region, maxBody: b.opts.MaxBodyBytes}
 	short, failures := 0, 0
-	for b.flight.awaitRoom(ctx.stop) == nil {
+	for ctx.stop.Err() == nil && b.flight.awaitRoom(ctx.stop) == nil {
 		messages, err := b.receive(ctx.receive)
 		if err != nil {
 			if ctx.stop.Err() != nil || b.retire() {

@@ -1,0 +1,379 @@
+package sqs_test
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sellerstream/sellerstream/bridge/sqs"
+	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// inTime runs a test in virtual time. The codec is made before: it speaks HTTP.
+func inTime(t *testing.T, test func(t *testing.T, w *world)) {
+	t.Helper()
+	t.Parallel()
+	codec := newCodec(t)
+	synctest.Test(t, func(t *testing.T) { test(t, newWorld(t, codec)) })
+}
+
+// checkEmpty says whether the queue is empty and gave nothing out twice.
+func (w *world) checkEmpty(deleted int) {
+	w.t.Helper()
+	if q := w.queue(); q.Visible+q.InFlight != 0 || q.Deleted != deleted || q.Redelivered != 0 {
+		w.t.Errorf("queue %+v, want all %d deleted and none redelivered", q, deleted)
+	}
+}
+
+func TestMovesEveryMessageOnce(t *testing.T) {
+	inTime(t, func(t *testing.T, w *world) {
+		want := w.send(500)
+		b, stop := w.run(w.options())
+		time.Sleep(5 * time.Second)
+		if got := w.orders(); !slices.Equal(got, want) {
+			t.Errorf("%d records on order-changes, want each of %d once", len(got), len(want))
+		}
+		w.checkEmpty(500)
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		want500 := sqs.Stats{Received: 500, Produced: 500, Deleted: 500}
+		if got := b.Stats(); got.Received != want500.Received || got.Produced != want500.Produced || got.Deleted != want500.Deleted || got.InFlight != 0 {
+			t.Errorf("stats %+v", got)
+		}
+	})
+}
+
+func TestRecord(t *testing.T) {
+	inTime(t, func(t *testing.T, w *world) {
+		w.send(1)
+		sent := time.Now()
+		w.run(w.options())
+		time.Sleep(time.Second)
+		recs := w.kafka.on(prefix + schemas.OrderChanges)
+		if len(recs) != 1 {
+			t.Fatalf("%d records", len(recs))
+		}
+		got := w.values(schemas.OrderChanges)[0].(*schemas.OrderChange)
+		if string(recs[0].Key) != "seller-1-de" || got.Account != "seller-1-de" {
+			t.Errorf("key %q, account %q", recs[0].Key, got.Account)
+		}
+		if !got.ReceivedTime.Equal(sent.Truncate(time.Millisecond)) {
+			t.Errorf("receivedTime %v, want the queue's SentTimestamp %v", got.ReceivedTime, sent)
+		}
+	})
+}
+
+func TestSetsAsideWhatItCannotRead(t *testing.T) {
+	inTime(t, func(t *testing.T, w *world) {
+		seller := w.Accounts()[0]
+		large := `{"NotificationType":"` + strings.Repeat("x", 256<<10) + `"}`
+		bodies := map[string]string{
+			sqs.ReasonBodyTooLarge:    large,
+			sqs.ReasonNotJSON:         "Hello & <bye>",
+			sqs.ReasonUnknownAccount:  strings.ReplaceAll(orderChange(seller, "903-0000000-0000001"), seller.SellerID, "ANOBODY"),
+			sqs.ReasonUnsupportedType: `{"notificationType":"BRANDED_ITEM_CONTENT_CHANGE"}`,
+		}
+		want := map[string]int{}
+		for reason, body := range bodies {
+			w.put(body)
+			want[reason] = 1
+		}
+		orders := w.send(1)
+		w.run(w.options())
+		time.Sleep(time.Second)
+		if got := w.reasons(); !sameCounts(got, want) {
+			t.Errorf("reasons %v, want %v", got, want)
+		}
+		for _, value := range w.values(schemas.DeadLetters) {
+			letter := value.(*schemas.DeadLetter)
+			if string(letter.Value) != bodies[letter.Reason] {
+				t.Errorf("%s: the dead letter does not hold the body's bytes", letter.Reason)
+			}
+			if letter.Role != "bridge" || letter.Message == "" || len(letter.Attributes["message_id"]) == 0 || letter.SourceTime.IsZero() {
+				t.Errorf("%s: incomplete dead letter %+v", letter.Reason, letter)
+			}
+		}
+		if got := w.orders(); !slices.Equal(got, orders) {
+			t.Errorf("orders %v did not pass the dead letters", got)
+		}
+		w.checkEmpty(5)
+	})
+}
+
+func TestDeadLetterIDIsStable(t *testing.T) {
+	inTime(t, func(t *testing.T, w *world) {
+		w.put("not JSON")
+		// Deletions are lost, so that the message comes again.
+		if _, err := w.Faults.Add(simulator.Rule{Operation: "DeleteMessageBatch", Action: simulator.Action{Status: 503}}); err != nil {
+			t.Fatal(err)
+		}
+		opts := w.options()
+		_, stop := w.run(opts)
+		time.Sleep(2 * time.Minute)
+		w.Faults.Clear()
+		time.Sleep(time.Minute)
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		letters := w.values(schemas.DeadLetters)
+		if len(letters) < 2 {
+			t.Fatalf("%d dead letters, want the message to come again", len(letters))
+		}
+		for _, l := range letters {
+			if l.(*schemas.DeadLetter).ID != letters[0].(*schemas.DeadLetter).ID {
+				t.Error("the same message has dead letters with different ids")
+			}
+		}
+	})
+}
+
+func TestKafkaDown(t *testing.T) {
+	inTime(t, func(t *testing.T, w *world) {
+		want := w.send(1000)
+		w.kafka.goDown()
+		opts := w.options()
+		opts.MaxInFlight, opts.MaxPollers = 100, 4
+		b, stop := w.run(opts)
+		time.Sleep(10 * time.Minute) // many visibility timeouts
+		q := w.queue()
+		if q.Deleted != 0 {
+			t.Errorf("%d messages deleted while Kafka was down", q.Deleted)
+		}
+		if q.Redelivered != 0 {
+			t.Errorf("%d messages redelivered: their visibility was not renewed", q.Redelivered)
+		}
+		if n := b.Stats().InFlight; n < 100 || n > 100+4*10 {
+			t.Errorf("%d messages in flight, want the bound of 100 and at most a receive of each poller more", n)
+		}
+		w.kafka.comeUp()
+		time.Sleep(time.Minute)
+		if got := w.orders(); !slices.Equal(got, want) {
+			t.Errorf("%d records after Kafka came back, want %d", len(got), len(want))
+		}
+		w.checkEmpty(1000)
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestBytesInFlightAreBounded(t *testing.T) {
+	inTime(t, func(t *testing.T, w *world) {
+		w.send(1000)
+		w.kafka.goDown()
+		opts := w.options()
+		opts.MaxInFlightBytes, opts.MaxPollers = 10_000, 2
+		b, _ := w.run(opts)
+		time.Sleep(time.Minute)
+		// A body has about 1 KB.
+		if n := b.Stats().InFlight; n == 0 || n > 10+2*10 {
+			t.Errorf("%d messages in flight", n)
+		}
+	})
+}
+
+func TestKafkaRefusesForAWhile(t *testing.T) {
+	inTime(t, func(t *testing.T, w *world) {
+		want := w.send(50)
+		refusals := 0
+		w.kafka.refuse = func(*kgo.Record) error {
+			if refusals++; refusals <= 80 {
+				return errors.New("no leader")
+			}
+			return nil
+		}
+		w.run(w.options())
+		time.Sleep(time.Minute)
+		if got := w.orders(); !slices.Equal(got, want) {
+			t.Errorf("%d records, want %d", len(got), len(want))
+		}
+		w.checkEmpty(50)
+	})
+}
+
+func TestKafkaRefusesForGood(t *testing.T) {
+	inTime(t, func(t *testing.T, w *world) {
+		want := w.send(3)
+		poison := orderChange(w.Accounts()[0], "903-9999999-9999999")
+		w.put(poison)
+		w.kafka.refuse = func(rec *kgo.Record) error {
+			if rec.Topic == prefix+schemas.OrderChanges && bytes.Contains(rec.Value, []byte("903-9999999-9999999")) {
+				return kerr.MessageTooLarge
+			}
+			return nil
+		}
+		w.run(w.options())
+		time.Sleep(10 * time.Second)
+		if got := w.orders(); !slices.Equal(got, want) {
+			t.Errorf("orders %v", got)
+		}
+		letters := w.values(schemas.DeadLetters)
+		if len(letters) != 1 || letters[0].(*schemas.DeadLetter).Reason != sqs.ReasonKafkaRefused || string(letters[0].(*schemas.DeadLetter).Value) != poison {
+			t.Errorf("dead letters %+v", letters)
+		}
+		w.checkEmpty(4)
+	})
+}
+
+func TestNotEvenADeadLetter(t *testing.T) {
+	inTime(t, func(t *testing.T, w *world) {
+		w.put("not JSON")
+		w.kafka.refuse = func(*kgo.Record) error { return kerr.MessageTooLarge }
+		b, stop := w.run(w.options())
+		time.Sleep(10 * time.Second)
+		if q := w.queue(); q.Deleted != 0 {
+			t.Error("a message that stands nowhere else was deleted")
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if s := b.Stats(); s.Abandoned != 1 || s.InFlight != 0 {
+			t.Errorf("stats %+v, want the message abandoned", s)
+		}
+	})
+}
+
+func TestDeletionsFailInPart(t *testing.T) {
+	inTime(t, func(t *testing.T, w *world) {
+		want := w.send(300)
+		if _, err := w.Faults.Add(simulator.Rule{Operation: "DeleteMessageBatch", Times: 60, Action: simulator.Action{EntryShare: 0.5}}); err != nil {
+			t.Fatal(err)
+		}
+		b, _ := w.run(w.options())
+		time.Sleep(time.Minute)
+		if got := w.orders(); !slices.Equal(got, want) {
+			t.Errorf("%d records, want each of %d once", len(got), len(want))
+		}
+		w.checkEmpty(300)
+		if s := b.Stats(); s.Abandoned != 0 {
+			t.Errorf("%d messages abandoned", s.Abandoned)
+		}
+	})
+}
+
+func TestDeletionFullBatches(t *testing.T) {
+	inTime(t, func(t *testing.T, w *world) {
+		w.send(500)
+		w.run(w.options())
+		time.Sleep(10 * time.Second)
+		calls := w.calls("DeleteMessageBatch")
+		if calls < 50 || calls > 55 {
+			t.Errorf("%d calls deleted 500 messages, want nearly all of them with 10", calls)
+		}
+	})
+}
+
+// calls counts the ledger's calls of an SQS operation.
+func (w *world) calls(operation string) int {
+	return len(w.Ledger.Calls(simulator.Filter{Part: simulator.SQS, Operation: operation}))
+}
+
+func TestPollersFollowTheQueue(t *testing.T) {
+	inTime(t, func(t *testing.T, w *world) {
+		opts := w.options()
+		opts.MaxPollers = 8
+		b, _ := w.run(opts)
+		time.Sleep(time.Minute)
+		if n := b.Stats().Pollers; n != 1 {
+			t.Errorf("%d pollers on an empty queue", n)
+		}
+		w.send(5000)
+		time.Sleep(100 * time.Millisecond)
+		if n := b.Stats().Pollers; n != 8 {
+			t.Errorf("%d pollers on a deep queue, want the bound of 8", n)
+		}
+		time.Sleep(2 * time.Minute)
+		if n := b.Stats().Pollers; n != 1 {
+			t.Errorf("%d pollers after the queue was emptied", n)
+		}
+		// An idle queue costs one long poll of 20 s after the other.
+		before := w.calls("ReceiveMessage")
+		time.Sleep(10 * time.Minute)
+		if n := w.calls("ReceiveMessage") - before; n < 25 || n > 35 {
+			t.Errorf("%d receives in 10 idle minutes", n)
+		}
+	})
+}
+
+func TestReceivesFail(t *testing.T) {
+	inTime(t, func(t *testing.T, w *world) {
+		want := w.send(20)
+		if _, err := w.Faults.Add(simulator.Rule{Operation: "ReceiveMessage", Action: simulator.Action{Status: 503}}); err != nil {
+			t.Fatal(err)
+		}
+		w.run(w.options())
+		time.Sleep(10 * time.Minute)
+		if n := w.calls("ReceiveMessage"); n > 300 {
+			t.Errorf("%d receives in 10 minutes of failures: no backoff", n)
+		}
+		w.Faults.Clear()
+		time.Sleep(time.Minute)
+		if got := w.orders(); !slices.Equal(got, want) {
+			t.Errorf("%d records after SQS came back", len(got))
+		}
+	})
+}
+
+func TestStopFinishesWhatWasReceived(t *testing.T) {
+	inTime(t, func(t *testing.T, w *world) {
+		w.send(2000)
+		opts := w.options()
+		opts.MaxPollers = 4
+		_, stop := w.run(opts)
+		time.Sleep(50 * time.Millisecond) // in the midst of it
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		q := w.queue()
+		if q.InFlight != 0 {
+			t.Errorf("%d messages received and left in flight", q.InFlight)
+		}
+		if q.Deleted == 0 || q.Visible == 0 {
+			t.Errorf("queue %+v: the stop was not in the midst", q)
+		}
+		if got := len(w.orders()); got != q.Deleted {
+			t.Errorf("%d records for %d deleted messages", got, q.Deleted)
+		}
+	})
+}
+
+func TestStopWhileKafkaIsDown(t *testing.T) {
+	inTime(t, func(t *testing.T, w *world) {
+		w.send(10)
+		w.kafka.goDown()
+		opts := w.options()
+		opts.DrainTimeout = 5 * time.Second
+		_, stop := w.run(opts)
+		time.Sleep(time.Second)
+		begun := time.Now()
+		err := stop()
+		if err == nil || !contains(err.Error(), "10 messages") {
+			t.Errorf("error %v, want one that says what was left", err)
+		}
+		if d := time.Since(begun); d < 5*time.Second || d > 6*time.Second {
+			t.Errorf("stopped after %v, want the drain timeout", d)
+		}
+		if q := w.queue(); q.Deleted != 0 {
+			t.Errorf("%d messages deleted that Kafka does not have", q.Deleted)
+		}
+	})
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	t.Parallel()
+	_, err := sqs.New(sqs.Options{VisibilityTimeout: time.Second})
+	for _, name := range []string{"Queue", "Client", "Producer", "Encoder", "Directory", "VisibilityTimeout"} {
+		if err == nil || !contains(err.Error(), name) {
+			t.Errorf("the error does not name %s: %v", name, err)
+		}
+	}
+}
