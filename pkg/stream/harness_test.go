@@ -152,7 +152,8 @@ func (w *world) read(topic string, n int) []*kgo.Record {
 
 func (w *world) readFor(topic string, n int, wait time.Duration) []*kgo.Record {
 	w.t.Helper()
-	client := w.newClient(kgo.ConsumeTopics(testPrefix+topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(100*time.Millisecond))
+	client := w.newClient(kgo.ConsumeTopics(testPrefix+topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.FetchMaxWait(100*time.Millisecond), kgo.DisableFetchSessions())
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(w.t.Context(), wait)
 	defer cancel()

@@ -59,6 +59,10 @@ func newSession(u *unit) (*session, error) {
 		}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.FetchMaxWait(fetchMaxWait),
+		// A session saves naming a handful of partitions, takes one of the broker's
+		// thousand slots, and closing it races with a fetch that just begins
+		// (franz-go 1.22.2).
+		kgo.DisableFetchSessions(),
 		// A position past a transaction's marker must be known: retention can
 		// remove the marker, and the position before it is then out of range
 		// although nothing was lost.

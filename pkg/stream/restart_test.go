@@ -1,0 +1,301 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/sellerstream/sellerstream/pkg/machine"
+)
+
+// Kafka commits what remains of a transaction in which a produce has failed,
+// and says that all is well.
+func TestFailedProduceIsNotCommitted(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		code int16
+		stop bool // whether it stops the processor
+	}{
+		{"too large", kerr.MessageTooLarge.Code, true},
+		{"unknown", kerr.UnknownServerError.Code, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T, w *world) {
+				r := w.run(w.options(newCounter))
+				w.eventually("ready", r.Ready)
+				// The output fails, the state and the position do not.
+				failures, id := 0, w.topicID(out)
+				w.cluster.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
+					produce := req.(*kmsg.ProduceRequest)
+					if failures > 0 || !writes(produce, id, testPrefix+out) {
+						w.cluster.KeepControl()
+						return nil, nil, false
+					}
+					failures++
+					return refuse(produce, id, testPrefix+out, test.code), nil, true
+				})
+				w.produce(in1, "a", 1)
+				if test.stop {
+					err := r.wait()
+					if err == nil || !strings.Contains(err.Error(), testPrefix+out) || !strings.Contains(err.Error(), "max.message.bytes") {
+						t.Fatalf("Run: %v, want an error that names the topic and what to do", err)
+					}
+					r = w.run(w.options(newCounter))
+				}
+				checkCounts(t, w.read(out, 1), 1, 1)
+				r.shutdown()
+			})
+		})
+	}
+}
+
+func TestOutputLargerThanTheClientAllowsStops(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		r := w.run(w.options(func(machine.Unit) machine.Machine { return &shouter{counter{counts: make(map[string]int)}} }))
+		w.produce(in1, "a", 1)
+		if err := r.wait(); err == nil || !strings.Contains(err.Error(), testPrefix+out) {
+			t.Fatalf("Run: %v, want an error that names the topic", err)
+		}
+		for _, rec := range w.readFor(state, 100, 5*time.Second) {
+			if strings.HasPrefix(string(rec.Key), positionPrefix) {
+				t.Error("the position was committed without the output")
+			}
+		}
+	})
+}
+
+// shouter emits more than a topic takes.
+type shouter struct{ counter }
+
+func (m *shouter) Record(tx *machine.Tx, rec *machine.Record) {
+	tx.Emit(machine.Output{Topic: out, Account: rec.Account, Value: &payload{Text: strings.Repeat("a", 2<<20)}})
+}
+
+func TestStartRefusesUnfitTopics(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		admin := kadm.NewClient(w.client)
+		if _, err := admin.CreateTopic(t.Context(), testPartitions+1, 1, nil, testPrefix+"wide"); err != nil {
+			t.Fatal(err)
+		}
+		opts := w.options(newCounter)
+		opts.Inputs = []string{in1, "absent", "wide"}
+		err := w.run(opts).wait()
+		if err == nil {
+			t.Fatal("Run accepted the topics")
+		}
+		for _, part := range []string{testPrefix + "absent", testPrefix + "wide", "4 partitions", "has 3"} {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("error %q does not name %q", err, part)
+			}
+		}
+	})
+}
+
+func TestForeignGroupOffsetIsReportedAndIgnored(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		r := w.run(w.options(newCounter))
+		for n := 1; n <= 5; n++ {
+			w.produce(in1, "a", n)
+		}
+		w.read(out, 5)
+		r.shutdown()
+		admin := kadm.NewClient(w.client)
+		group := testPrefix + "test"
+		offsets, err := admin.FetchOffsets(t.Context(), group)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at, ok := offsets.Lookup(testPrefix+in1, partitionOf("a")); !ok || at.At != 5 {
+			t.Errorf("the group's offset is %+v, want 5 for lag tools", at)
+		}
+		r = w.run(w.options(newCounter))
+		w.eventually("ready", r.Ready)
+		r.shutdown()
+		if w.logs.has("set by another tool") {
+			t.Error("our own offset was taken for another tool's")
+		}
+
+		var reset kadm.Offsets
+		reset.Add(kadm.Offset{Topic: testPrefix + in1, Partition: partitionOf("a"), At: 2, LeaderEpoch: -1})
+		if err := admin.CommitAllOffsets(t.Context(), group, reset); err != nil {
+			t.Fatal(err)
+		}
+		r = w.run(w.options(newCounter))
+		w.produce(in1, "a", 6)
+		checkCounts(t, w.read(out, 6), 1, 6)
+		if !w.logs.has("set by another tool") {
+			t.Error("the reset was not reported")
+		}
+		r.shutdown()
+	})
+}
+
+// A commit that was under way when its unit moved must not rewind the group's
+// offset of the new owner.
+func TestLateGroupCommitIsRefused(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		first := w.run(w.options(newCounter))
+		w.eventually("ready", first.Ready)
+		w.produce(in1, "a", 1)
+		w.read(out, 1)
+		time.Sleep(2 * commitInterval)
+		g := first.group.Load()
+		member, generation := g.client.GroupMetadata()
+		second := w.run(w.options(newCounter))
+		w.eventually("the group has moved on", func() bool {
+			_, now := g.client.GroupMetadata()
+			return now > generation && second.Ready()
+		})
+		req := kmsg.NewPtrOffsetCommitRequest()
+		req.Group, req.MemberID, req.Generation = g.p.opts.Group, member, generation
+		topic := kmsg.NewOffsetCommitRequestTopic()
+		topic.Topic, topic.TopicID = testPrefix+in1, w.topicID(in1)
+		partition := kmsg.NewOffsetCommitRequestTopicPartition()
+		partition.Partition = partitionOf("a")
+		topic.Partitions = append(topic.Partitions, partition)
+		req.Topics = append(req.Topics, topic)
+		resp, err := req.RequestWith(t.Context(), g.client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := commitError(resp); err == nil {
+			t.Error("a commit of an earlier generation was accepted")
+		}
+		first.shutdown()
+		second.shutdown()
+	})
+}
+
+func TestUnreadableStateStops(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		partition := partitionOf("a")
+		manual := w.newClient(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		defer manual.Close()
+		rec := &kgo.Record{Topic: testPrefix + state, Partition: partition, Key: []byte("a"), Value: []byte("garbage")}
+		if err := manual.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		err := w.run(w.options(newCounter)).wait()
+		if err == nil || !strings.Contains(err.Error(), testPrefix+state) || !strings.Contains(err.Error(), `key "a"`) {
+			t.Errorf("Run: %v, want an error that names the entry", err)
+		}
+	})
+}
+
+func TestMachineFaultsStop(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		do   func(tx *machine.Tx)
+		says string
+	}{
+		"reserved key": {func(tx *machine.Tx) { tx.Put("@position/in1", &payload{}) }, "runtime's own"},
+		"unknown topic": {func(tx *machine.Tx) {
+			tx.Emit(machine.Output{Topic: "elsewhere", Account: "a", Value: &payload{}})
+		}, `"elsewhere"`},
+		"foreign account": {func(tx *machine.Tx) {
+			for n := 0; ; n++ {
+				if account := fmt.Sprint("account-", n); partitionOf(account) != partitionOf("a") {
+					tx.Emit(machine.Output{Topic: out, Account: account, Value: &payload{}})
+					return
+				}
+			}
+		}, "does not belong"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T, w *world) {
+				r := w.run(w.options(func(machine.Unit) machine.Machine { return &faulty{do: test.do} }))
+				w.produce(in1, "a", 1)
+				if err := r.wait(); err == nil || !strings.Contains(err.Error(), test.says) {
+					t.Errorf("Run: %v, want %q", err, test.says)
+				}
+			})
+		})
+	}
+}
+
+type faulty struct {
+	counter
+	do func(tx *machine.Tx)
+}
+
+func (m *faulty) Record(tx *machine.Tx, _ *machine.Record) { m.do(tx) }
+
+func TestRunWaitsForBrokers(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		g := newGate(w.net.DialContext)
+		g.stop()
+		opts := w.options(newCounter)
+		opts.Client = append(opts.Client, kgo.Dialer(g.Dial), kgo.DialTimeout(time.Second))
+		r := w.run(opts)
+		time.Sleep(30 * time.Second)
+		g.goOn()
+		w.eventually("ready", r.Ready)
+		r.shutdown()
+	})
+}
+
+func TestStopWhileBrokersAreAway(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		opts := w.options(newCounter)
+		opts.Client = []kgo.Opt{kgo.SeedBrokers("localhost:1"), kgo.Dialer(w.net.DialContext)}
+		r := w.run(opts)
+		time.Sleep(5 * time.Second)
+		r.shutdown()
+	})
+}
+
+// topicID is what newer produce requests name a topic by.
+func (w *world) topicID(logical string) [16]byte {
+	w.t.Helper()
+	details, err := kadm.NewClient(w.client).ListTopics(context.Background(), testPrefix+logical)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return details[testPrefix+logical].ID
+}
+
+// writes tells whether a produce request writes to a topic.
+func writes(req *kmsg.ProduceRequest, id [16]byte, name string) bool {
+	for _, topic := range req.Topics {
+		if topic.Topic == name || topic.TopicID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// refuse answers a produce request with code for one topic, and well for others.
+func refuse(req *kmsg.ProduceRequest, id [16]byte, name string, code int16) kmsg.Response {
+	resp := req.ResponseKind().(*kmsg.ProduceResponse)
+	for _, topic := range req.Topics {
+		t := kmsg.NewProduceResponseTopic()
+		t.Topic, t.TopicID = topic.Topic, topic.TopicID
+		for _, partition := range topic.Partitions {
+			p := kmsg.NewProduceResponseTopicPartition()
+			p.Partition = partition.Partition
+			if topic.Topic == name || topic.TopicID == id {
+				p.ErrorCode = code
+			}
+			t.Partitions = append(t.Partitions, p)
+		}
+		resp.Topics = append(resp.Topics, t)
+	}
+	return resp
+}
