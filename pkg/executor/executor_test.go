@@ -1,0 +1,251 @@
+package executor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/sellerstream/sellerstream/pkg/account"
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/secrets"
+	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/spapi"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// bench is an executor against the simulator, with two accounts: "good", and
+// "revoked", whose refresh token Amazon does not take.
+type bench struct {
+	*Executor
+	simulator *simulator.Simulator
+	log       bytes.Buffer
+	order     string // an order of "good"
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	sellers := make([]simulator.Account, 0, 2)
+	for _, name := range []string{"good", "revoked"} {
+		sellers = append(sellers, simulator.Account{
+			Account: account.Account{
+				ID: name, SellerID: "A" + strings.ToUpper(name), Region: model.Europe,
+				Application: "main", Marketplaces: []string{"A1PA6795UKMFR9"},
+			},
+			RefreshToken: "Atzr|canary-" + name,
+		})
+	}
+	sim, err := simulator.New(simulator.Config{
+		Applications: []simulator.Application{{Name: "main", ClientID: "client", ClientSecrets: []string{"canary-secret"}}},
+		Accounts:     sellers,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	urls, err := sim.Start(simulator.Addresses{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := spapi.New(spapi.Config{LWAEndpoint: urls.LWA, Endpoints: urls.SPAPI, Timeout: 2 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		client.Close()
+		if err := sim.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	placed, err := sim.World.PlaceOrder("good")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{simulator: sim, order: placed.Order.OrderID}
+	b.Executor = New(func(name string) (*spapi.Seller, error) {
+		token := "Atzr|canary-" + name
+		switch name {
+		case "revoked":
+			token = "Atzr|canary-another"
+		case "good":
+		default:
+			return nil, fmt.Errorf("account %s is not configured", name)
+		}
+		return client.Seller(spapi.SellerConfig{
+			Account: name, Region: model.Europe, RefreshToken: secrets.Literal(secrets.New(token)),
+			Application: spapi.Application{Name: "main", ClientID: "client", ClientSecret: secrets.Literal(secrets.New("canary-secret"))},
+		})
+	}, slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	return b
+}
+
+func (b *bench) getOrder(ctx context.Context, account, order string) machine.Result {
+	return b.Execute(ctx, machine.Call{
+		Account: account, Operation: model.GetOrder, Key: "k",
+		Request: &model.GetOrderRequest{OrderID: order, IncludedData: []string{model.IncludeFulfillment}},
+	})
+}
+
+func (b *bench) fault(t *testing.T, rule simulator.Rule) {
+	t.Helper()
+	if _, err := b.simulator.Faults.Add(rule); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	res := b.getOrder(t.Context(), "good", b.order)
+	done, ok := res.Outcome.(machine.Done)
+	if !ok {
+		t.Fatalf("%+v", res.Outcome)
+	}
+	if got := done.Response.(*model.GetOrderResponse).Order; got.OrderID != b.order || got.Fulfillment == nil || got.LastUpdatedTime.IsZero() {
+		t.Errorf("%+v", got)
+	}
+	if res.RateLimit != 0.5 || res.Call.Key != "k" {
+		t.Errorf("%+v", res)
+	}
+	calls := b.simulator.Ledger.Calls(simulator.Filter{Part: simulator.SPAPI})
+	if len(calls) != 1 || calls[0].Status != 200 || b.log.Len() != 0 {
+		t.Errorf("ledger %+v, log %s", calls, b.log.String())
+	}
+}
+
+func TestOutcomes(t *testing.T) {
+	t.Parallel()
+	spapiStatus := func(status int) simulator.Rule {
+		return simulator.Rule{Part: simulator.SPAPI, Action: simulator.Action{Status: status}}
+	}
+	for _, test := range []struct {
+		name    string
+		account string
+		rule    *simulator.Rule
+		order   string
+		want    machine.Outcome // its type; For and Throttled are compared too
+		logged  string          // level
+	}{
+		{name: "throttled", rule: ptr(spapiStatus(429)), want: machine.Snooze{Throttled: true}, logged: "WARN"},
+		{name: "unavailable", rule: ptr(spapiStatus(503)), want: machine.Retry{}, logged: "DEBUG"},
+		{name: "forbidden", rule: ptr(spapiStatus(403)), want: machine.Park{}, logged: "ERROR"},
+		{name: "invalid", rule: ptr(spapiStatus(400)), want: machine.Reject{}, logged: "WARN"},
+		{name: "unknown order", order: "999-9999999-9999999", want: machine.Reject{}, logged: "WARN"},
+		{name: "connection cut", rule: &simulator.Rule{Part: simulator.SPAPI, Action: simulator.Action{Drop: true}}, want: machine.Retry{}, logged: "DEBUG"},
+		{name: "answer lost", rule: &simulator.Rule{Part: simulator.SPAPI, Action: simulator.Action{LoseAnswer: true}}, want: machine.Retry{}, logged: "DEBUG"},
+		{name: "refresh token refused", account: "revoked", want: machine.Park{}, logged: "ERROR"},
+		{name: "account not configured", account: "stranger", want: machine.Park{}, logged: "ERROR"},
+		{name: "LWA down", rule: &simulator.Rule{Part: simulator.LWA, Action: simulator.Action{Status: 503}}, want: machine.Snooze{For: tokenPause}, logged: "DEBUG"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			if test.rule != nil {
+				b.fault(t, *test.rule)
+			}
+			if test.account == "" {
+				test.account = "good"
+			}
+			if test.order == "" {
+				test.order = b.order
+			}
+			res := b.getOrder(t.Context(), test.account, test.order)
+			got, err := withoutError(res.Outcome)
+			if !reflect.DeepEqual(got, test.want) {
+				t.Fatalf("%T %+v, want %T", res.Outcome, res.Outcome, test.want)
+			}
+			log := b.log.String()
+			if err == nil || !strings.Contains(log, "level="+test.logged) || !strings.Contains(log, "account="+test.account) {
+				t.Errorf("error %v, log %s", err, log)
+			}
+			if strings.Contains(log, "canary") {
+				t.Errorf("a secret is in the log: %s", log)
+			}
+		})
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func withoutError(outcome machine.Outcome) (machine.Outcome, error) {
+	switch o := outcome.(type) {
+	case machine.Retry:
+		return machine.Retry{}, o.Err
+	case machine.Snooze:
+		return machine.Snooze{For: o.For, Throttled: o.Throttled}, o.Err
+	case machine.Park:
+		return machine.Park{}, o.Err
+	case machine.Reject:
+		return machine.Reject{}, o.Err
+	case machine.Ambiguous:
+		return machine.Ambiguous{}, o.Err
+	}
+	return outcome, nil
+}
+
+func TestARefusedOrderCarriesItsRateAndClass(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	res := b.getOrder(t.Context(), "good", "999-9999999-9999999")
+	var refusal *model.Error
+	if reject, ok := res.Outcome.(machine.Reject); !ok || !errors.As(reject.Err, &refusal) || refusal.Class != model.NotFound || res.RateLimit != 0.5 {
+		t.Fatalf("%+v", res)
+	}
+}
+
+func TestACallWhoseContextHasEndedIsNotMade(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if res := b.getOrder(ctx, "good", b.order); !errors.Is(res.Outcome.(machine.Snooze).Err, context.Canceled) {
+		t.Errorf("%+v", res.Outcome)
+	}
+	if calls := b.simulator.Ledger.Calls(simulator.Filter{}); len(calls) != 0 {
+		t.Errorf("calls were made: %+v", calls)
+	}
+}
+
+func TestARequestThatNobodyKnowsIsRefused(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	res := b.Execute(t.Context(), machine.Call{Account: "good", Operation: "getWeather", Request: "sunny?"})
+	if _, ok := res.Outcome.(machine.Reject); !ok {
+		t.Fatalf("%+v", res.Outcome)
+	}
+}
+
+func TestWritingCallsAreNeverSimplyRetried(t *testing.T) {
+	t.Parallel()
+	read, write := machine.Call{Operation: model.GetOrder}, machine.Call{Operation: model.CreateFeed}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, test := range []struct {
+		name string
+		ctx  context.Context
+		call machine.Call
+		err  error
+		want machine.Outcome
+	}{
+		{"a read in doubt", t.Context(), read, &model.Error{Class: model.Unavailable}, machine.Retry{}},
+		{"a read that we stopped", ended, read, &model.Error{Class: model.Unavailable}, machine.Snooze{}},
+		{"a write in doubt", t.Context(), write, &model.Error{Class: model.Ambiguous}, machine.Ambiguous{}},
+		{"a write that we stopped", ended, write, &model.Error{Class: model.Ambiguous}, machine.Ambiguous{}},
+		{"a write without a class", t.Context(), write, errors.New("?"), machine.Ambiguous{}},
+		{"a write that was never sent", t.Context(), write, &model.Error{Class: model.Unavailable, TokenMissing: true}, machine.Snooze{For: tokenPause}},
+		{"a stale token", t.Context(), write, &model.Error{Class: model.Forbidden, StaleToken: true}, machine.Retry{}},
+		{"a wait that was asked for", t.Context(), write, &model.Error{Class: model.Throttled, RetryAfter: time.Minute}, machine.Snooze{For: time.Minute, Throttled: true}},
+	} {
+		if got, _ := withoutError(outcome(test.ctx, test.call, test.err)); !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%s: %T %+v, want %T", test.name, got, got, test.want)
+		}
+	}
+}
