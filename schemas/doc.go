@@ -9,3 +9,4 @@
 package schemas
 
 //go:generate go run ./internal/generate -schemas avro -out types_gen.go
+//go:generate go run ./internal/describe -out .

@@ -3,6 +3,7 @@ package schemas
 import (
 	"embed"
 	"fmt"
+	"strings"
 )
 
 // Namespace is the Avro namespace of every record.
@@ -21,6 +22,9 @@ type Record struct {
 
 // FullName is the Avro full name, such as "sellerstream.Order".
 func (r Record) FullName() string { return Namespace + "." + r.Name }
+
+// File is the name of the record's files without an ending, such as "order_change".
+func (r Record) File() string { return strings.TrimSuffix(r.file, ".avsc") }
 
 // Schema is the Avro schema as it is committed and registered.
 func (r Record) Schema() string {
