@@ -87,7 +87,10 @@ func TestZombieIsFencedAndWritesNothing(t *testing.T) {
 		for n := 11; n <= 20; n++ {
 			w.produce(in1, "a", n)
 		}
-		heir := w.run(w.options(newCounter))
+		heirLogs := &logBuffer{}
+		opts = w.options(newCounter)
+		opts.Logger = newLogger(heirLogs)
+		heir := w.run(opts)
 		w.read(out, 20)
 		w.eventually("the heir is ready", heir.Ready)
 		g.goOn()
@@ -100,6 +103,9 @@ func TestZombieIsFencedAndWritesNothing(t *testing.T) {
 		checkCounts(t, w.read(out, 30), 1, 30)
 		if extra := w.readFor(out, 31, 5*time.Second); len(extra) != 30 {
 			t.Errorf("%d records, want 30", len(extra))
+		}
+		if heirLogs.has("unit was fenced") {
+			t.Error("the zombie fenced the true owner, although the group had expelled it")
 		}
 		zombie.shutdown()
 		heir.shutdown()

@@ -110,6 +110,9 @@ func (s *session) loop() error {
 		if err := s.gather(); err != nil {
 			return err
 		}
+		if s.u.work.Err() != nil {
+			return context.Cause(s.u.work)
+		}
 		if s.u.intake.Err() != nil {
 			return s.drain()
 		}

@@ -1,0 +1,190 @@
+package stream
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/sellerstream/sellerstream/pkg/machine"
+)
+
+// expel makes the group forget its members at their next heartbeat.
+func (w *world) expel() {
+	w.cluster.ControlKey(int16(kmsg.Heartbeat), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		resp := req.ResponseKind().(*kmsg.HeartbeatResponse)
+		resp.ErrorCode = kerr.UnknownMemberID.Code
+		return resp, nil, true
+	})
+}
+
+func TestLostUnitWritesNothing(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		e := newExecutor()
+		r := w.run(w.withCaller(e, nil))
+		w.produce(in1, "a", 1)
+		w.eventually("the call", func() bool { return e.count() == 1 })
+		w.expel()
+		// The cancelled call's result is dropped, and its intent is found again.
+		w.eventually("the second call", func() bool { return e.count() == 2 })
+		if !w.logs.has("unit dropped") || w.logs.has("unit handed over") {
+			t.Errorf("want the unit dropped, not handed over\n%s", w.logs)
+		}
+		close(e.release)
+		if got := w.readFor(out, 2, 10*time.Second); len(got) != 1 {
+			t.Errorf("%d outputs, want 1", len(got))
+		}
+		r.shutdown()
+	})
+}
+
+func TestUnitWaitsForItsPredecessor(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		e := newExecutor()
+		e.ignore = true
+		r := w.run(w.withCaller(e, nil))
+		w.produce(in1, "a", 1)
+		w.eventually("the call", func() bool { return e.count() == 1 })
+		w.expel()
+		time.Sleep(30 * time.Second)
+		if e.count() != 1 || r.Ready() {
+			t.Errorf("%d calls, ready %t: two units of one partition at the same time", e.count(), r.Ready())
+		}
+		close(e.release)
+		w.eventually("the second call", func() bool { return e.count() == 2 })
+		w.read(out, 1)
+		r.shutdown()
+	})
+}
+
+// The runtime takes over again when something else used its transactional id.
+func TestFencedUnitTakesOverAgain(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		r := w.run(w.options(newCounter))
+		w.produce(in1, "a", 1)
+		w.read(out, 1)
+		other := w.newClient(kgo.TransactionalID(fmt.Sprintf("txn-test-%d", partitionOf("a"))))
+		defer other.Close()
+		if _, _, err := other.ProducerID(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.produce(in1, "a", 2)
+		checkCounts(t, w.read(out, 2), 1, 2)
+		if !w.logs.has("unit was fenced") {
+			t.Error("the unit was not fenced")
+		}
+		w.eventually("ready again", r.Ready)
+		r.shutdown()
+	})
+}
+
+// A commit whose outcome is unknown ends the session; the state tells what
+// became of it.
+func TestUnknownCommitIsNeitherLostNorDoubled(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		r := w.run(w.options(newCounter))
+		w.eventually("ready", r.Ready)
+		w.cluster.ControlKey(int16(kmsg.EndTxn), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			resp := req.ResponseKind().(*kmsg.EndTxnResponse)
+			resp.ErrorCode = kerr.UnknownServerError.Code
+			return resp, nil, true
+		})
+		for n := 1; n <= 3; n++ {
+			w.produce(in1, "a", n)
+		}
+		checkCounts(t, w.read(out, 3), 1, 3)
+		if !w.logs.has("unit failed") {
+			t.Error("the session went on after a commit of unknown outcome")
+		}
+		r.shutdown()
+	})
+}
+
+func TestReadyOnlyAfterTheRestore(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		var hold atomic.Bool
+		hold.Store(true)
+		w.cluster.ControlKey(int16(kmsg.InitProducerID), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			if !hold.Load() {
+				return nil, nil, false
+			}
+			w.cluster.KeepControl()
+			resp := req.ResponseKind().(*kmsg.InitProducerIDResponse)
+			resp.ErrorCode = kerr.CoordinatorLoadInProgress.Code
+			return resp, nil, true
+		})
+		r := w.run(w.options(newCounter))
+		time.Sleep(20 * time.Second)
+		if r.Ready() {
+			t.Error("ready although no unit could take over")
+		}
+		hold.Store(false)
+		w.eventually("ready", r.Ready)
+		r.shutdown()
+		if r.Ready() {
+			t.Error("ready after the shutdown")
+		}
+	})
+}
+
+func TestGrownTopicStops(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		opts := w.options(newCounter)
+		opts.Client = append(opts.Client, kgo.MetadataMaxAge(5*time.Second))
+		r := w.run(opts)
+		w.eventually("ready", r.Ready)
+		if _, err := kadm.NewClient(w.client).CreatePartitions(t.Context(), 1, testPrefix+in1); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.wait(); err == nil || !strings.Contains(err.Error(), "has grown") {
+			t.Errorf("Run: %v, want an error that the topic has grown", err)
+		}
+	})
+}
+
+func TestNewReportsEveryFault(t *testing.T) {
+	t.Parallel()
+	_, err := New(Options{
+		Inputs: []string{"a", "a", "b"}, Outputs: []string{"b"}, State: "a",
+		SessionTimeout: time.Second, HeartbeatInterval: 2 * time.Second,
+		DrainTimeout: time.Hour, TransactionTimeout: -1,
+		MaxPending: 10, ResumePending: 11, MaxTick: -1, MaxCalls: -1,
+	})
+	if err == nil {
+		t.Fatal("New took it")
+	}
+	for _, part := range []string{
+		"Processor", "New is nil", "Codec", `State "a"`, `"a" is named twice`, `"b" is an input and an output`,
+		"HeartbeatInterval", "SessionTimeout", "DrainTimeout", "TransactionTimeout", "ResumePending", "MaxTick", "MaxCalls",
+	} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("the error does not name %q:\n%v", part, err)
+		}
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	p, err := New(Options{
+		Processor: "orders", Inputs: []string{"in"}, State: "state",
+		New: func(machine.Unit) machine.Machine { return nil }, Codec: jsonCodec{},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := p.opts; got.Group != "sellerstream.orders" || got.ResumePending != 75_000 || got.DrainTimeout != 30*time.Second {
+		t.Errorf("defaults: %+v", got)
+	}
+}
