@@ -17,16 +17,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-const (
-	awsRegion = "eu-west-1"
-	awsKey    = "test" // moto takes any
-)
-
+// credentials are any: moto and the simulator take them all.
 func credentials() aws.Config {
 	return aws.Config{
-		Region:      awsRegion,
+		Region:      "eu-west-1",
 		HTTPClient:  http.DefaultClient,
-		Credentials: awscredentials.NewStaticCredentialsProvider(awsKey, awsKey, ""),
+		Credentials: awscredentials.NewStaticCredentialsProvider("test", "test", ""),
 	}
 }
 
@@ -84,7 +80,7 @@ func (e *environment) awaitEmpty(ctx context.Context, t *testing.T) {
 	for {
 		got, err := e.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &e.queue, AttributeNames: names})
 		if err != nil {
-			t.Fatalf("the queue did not become empty: %v", err)
+			t.Fatalf("the queue did not become empty: %v (%v)", err, context.Cause(ctx))
 		}
 		left := 0
 		for _, name := range names {

@@ -13,6 +13,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/registry"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/test/parts"
+	"github.com/sellerstream/sellerstream/test/process"
 )
 
 // environment is everything around one pipeline. Names in it are the test's
@@ -65,6 +66,38 @@ func newEnvironment(t *testing.T) *environment {
 		t.Fatalf("connect to the schema registry: %v", err)
 	}
 	e.codec = codec
-	e.config = e.writeConfiguration(t)
+	e.config, err = process.Config{
+		Prefix: e.prefix, Brokers: e.brokers, Registry: e.registry,
+		SQS: e.aws, Queue: e.queue, EventBridge: e.tap.url, Bus: e.bus,
+		Amazon: e.urls, Accounts: e.amazon.Accounts(), Application: application, GetOrderRate: getOrderRate,
+	}.Write(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
 	return e
+}
+
+func buildBinary(t *testing.T) string {
+	t.Helper()
+	binary, err := process.Build(t.Context(), t.TempDir(), "-race")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return binary
+}
+
+// start runs the pipeline; it is gone at the end of the test.
+func (e *environment) start(t *testing.T) *process.Process {
+	t.Helper()
+	p, err := process.Start(e.binary, e.config, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.Kill()
+		if t.Failed() {
+			t.Logf("the pipeline's log ends with:\n%s", p.Log())
+		}
+	})
+	return p
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/process"
 )
 
 const (
@@ -43,7 +44,7 @@ func TestKilledAfterPutEvents(t *testing.T) {
 	killed := make(chan []string, 1)
 	e.tap.whenApplied(func(total int) {
 		if total >= orderCount/3 && len(killed) == 0 {
-			p.kill()
+			p.Kill()
 			killed <- e.tap.last
 			e.tap.applied = nil
 		}
@@ -82,7 +83,7 @@ func TestKilledWhileItAsksAmazon(t *testing.T) {
 	if _, err := e.amazon.Ledger.Await(ctx, simulator.Filter{Part: simulator.SPAPI, Operation: "getOrder"}, orderCount/3); err != nil {
 		t.Fatalf("waiting for calls to Amazon: %v", err)
 	}
-	p.kill()
+	p.Kill()
 	e.finish(ctx, t, e.start(t))
 
 	if again := e.check(ctx, t); len(again) > batch {
@@ -91,14 +92,16 @@ func TestKilledWhileItAsksAmazon(t *testing.T) {
 }
 
 // finish waits until the pipeline has nothing more to do, and stops it.
-func (e *environment) finish(ctx context.Context, t *testing.T, p *process) {
+func (e *environment) finish(ctx context.Context, t *testing.T, p *process.Process) {
 	t.Helper()
-	ctx, cancel := p.watch(ctx)
+	ctx, cancel := p.Watch(ctx)
 	defer cancel()
 	e.awaitEmpty(ctx, t)
 	e.tap.await(ctx, t, e.awaitFinal(ctx, t))
 	e.awaitDeadLetters(ctx, t)
-	p.stop(t)
+	if err := p.Stop(time.Minute); err != nil {
+		t.Errorf("stop the pipeline: %v", err)
+	}
 }
 
 // awaitFinal waits until the final state of every order stands on orders, and

@@ -134,7 +134,7 @@ func (tp *tap) await(ctx context.Context, t *testing.T, ids []string) {
 		select {
 		case <-grown:
 		case <-ctx.Done():
-			t.Fatalf("%d of %d events did not reach EventBridge", missing, len(ids))
+			t.Fatalf("%d of %d events did not reach EventBridge: %v", missing, len(ids), context.Cause(ctx))
 		}
 	}
 }

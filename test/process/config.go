@@ -1,0 +1,94 @@
+package process
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"text/template"
+
+	"github.com/sellerstream/sellerstream/pkg/simulator"
+)
+
+// Config is what a pipeline is told about its surroundings. Amazon is simulated.
+type Config struct {
+	Prefix   string // of topics and groups
+	Brokers  []string
+	Registry string // URL
+
+	SQS         string // endpoint
+	Queue       string // URL
+	EventBridge string // endpoint
+	Bus         string
+
+	Amazon       simulator.URLs
+	Accounts     []simulator.Account
+	Application  simulator.Application
+	GetOrderRate simulator.Rate
+}
+
+const (
+	awsKey            = "test" // whatever stands in for AWS takes any
+	awsSecretVariable = "SELLERSTREAM_TEST_AWS_SECRET"
+)
+
+// Write writes the configuration file into a folder and returns its path.
+func (c Config) Write(dir string) (string, error) {
+	text, err := template.New("configuration").Parse(configuration)
+	if err != nil {
+		return "", err
+	}
+	var b bytes.Buffer
+	if err := text.Execute(&b, struct {
+		Config
+		Key, SecretVariable string
+	}{c, awsKey, awsSecretVariable}); err != nil {
+		return "", fmt.Errorf("write the configuration: %w", err)
+	}
+	name := filepath.Join(dir, "sellerstream.yaml")
+	return name, os.WriteFile(name, b.Bytes(), 0o600)
+}
+
+const configuration = `
+prefix: {{.Prefix}}
+kafka:
+  brokers: [{{range $i, $b := .Brokers}}{{if $i}}, {{end}}"{{$b}}"{{end}}]
+  partitions: 6
+registry:
+  url: {{.Registry}}
+aws:
+  region: eu-west-1
+  access_key_id: {{.Key}}
+  secret_access_key: {env: {{.SecretVariable}}}
+  sqs_endpoint: {{.SQS}}
+  eventbridge_endpoint: {{.EventBridge}}
+spapi:
+  lwa_endpoint: {{.Amazon.LWA}}
+  endpoints:
+{{- range $region, $url := .Amazon.SPAPI}}
+    {{$region}}: {{$url}}
+{{- end}}
+applications:
+  - name: {{.Application.Name}}
+    client_id: {{.Application.ClientID}}
+    client_secret: {value: {{index .Application.ClientSecrets 0}}}
+accounts:
+{{- range .Accounts}}
+  - id: {{.ID}}
+    seller_id: {{.SellerID}}
+    amazon_account_id: {{.AmazonAccountID}}
+    region: {{.Region}}
+    marketplaces: [{{index .Marketplaces 0}}]
+    refresh_token: {value: {{.RefreshToken}}}
+    quotas:
+      getOrder: {rate: {{$.GetOrderRate.PerSecond}}, burst: {{$.GetOrderRate.Burst}}}
+{{- end}}
+bridge:
+  queues:
+    - url: {{.Queue}}
+  visibility_timeout: 10s # what a killed process had in flight comes back soon
+events:
+  bus: {{.Bus}}
+runtime:
+  session_timeout: 6s
+`
