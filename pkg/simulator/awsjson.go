@@ -22,6 +22,7 @@ type awsService struct {
 	target     string // X-Amz-Target's prefix, such as "AmazonSQS."
 	limit      int64  // of a request's body
 	latency    time.Duration
+	mediaType  string // of its answers
 	resource   func(body []byte) string
 	operations map[string]awsOperation
 }
@@ -38,7 +39,8 @@ func (s *Simulator) serveAWS(service *awsService) http.Handler {
 		if err == nil {
 			call.Account = service.resource(body)
 		}
-		s.serve(w, r, call, service.latency, func(x *exchange) answer {
+		s.serve(w, r, call, service.latency, func(x *exchange) (result answer) {
+			defer func() { result.contentType = service.mediaType }()
 			switch {
 			case r.Method != http.MethodPost || call.Operation == "":
 				return awsError(http.StatusBadRequest, "UnknownOperationException", fmt.Sprintf("the simulator has no operation %q", r.Header.Get("X-Amz-Target")))
@@ -53,13 +55,11 @@ func (s *Simulator) serveAWS(service *awsService) http.Handler {
 // awsError is an error in AWS's JSON protocols. The SDK reads its type from __type.
 func awsError(status int, code, message string) answer {
 	short := code[strings.LastIndexByte(code, '#')+1:]
-	return answer{status: status, contentType: awsJSON, code: short, body: mustJSON(struct {
+	return answer{status: status, contentType: jsonType, code: short, body: mustJSON(struct {
 		Type    string `json:"__type"`
 		Message string `json:"message"`
 	}{code, message})}
 }
-
-const awsJSON = "application/x-amz-json-1.0"
 
 // decodeAWS reads an operation's input, or says what is wrong with it.
 func decodeAWS[T any](body []byte) (*T, *answer) {
@@ -73,5 +73,5 @@ func decodeAWS[T any](body []byte) (*T, *answer) {
 
 // awsResult is an operation's output.
 func awsResult(output any) answer {
-	return answer{status: http.StatusOK, contentType: awsJSON, body: mustJSON(output)}
+	return answer{status: http.StatusOK, body: mustJSON(output)}
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -112,19 +114,20 @@ func (c *Config) complete() error {
 		faults = append(faults, errors.New("no accounts: the simulator needs at least one seller"))
 	}
 	directory := make([]account.Account, 0, len(c.Accounts))
+	places := marketplaces()
 	for i := range c.Accounts {
 		a := &c.Accounts[i]
 		directory = append(directory, a.Account)
 		if a.Queue == "" {
 			a.Queue = c.Queues[0]
 		}
-		faults = append(faults, a.check(applications))
+		faults = append(faults, a.check(applications, places))
 	}
 	_, err := account.NewDirectory(directory)
 	return errors.Join(append(faults, err)...)
 }
 
-func (a *Account) check(applications map[string]bool) error {
+func (a *Account) check(applications map[string]bool, places map[string]marketplace) error {
 	switch {
 	case !a.Region.Valid():
 		return fmt.Errorf("account %s: region %q is not na, eu or fe", a.ID, a.Region)
@@ -136,9 +139,9 @@ func (a *Account) check(applications map[string]bool) error {
 		return fmt.Errorf("account %s: no marketplace", a.ID)
 	}
 	for _, id := range a.Marketplaces {
-		if _, ok := marketplaces[id]; !ok {
+		if _, ok := places[id]; !ok {
 			return fmt.Errorf("account %s: the simulator has no marketplace %q; it has %s",
-				a.ID, id, strings.Join(marketplaceIDs(), ", "))
+				a.ID, id, strings.Join(slices.Sorted(maps.Keys(places)), ", "))
 		}
 	}
 	return nil

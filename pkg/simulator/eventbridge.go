@@ -71,6 +71,7 @@ func (s *Simulator) EventBridge() http.Handler {
 		target:     "AWSEvents.",
 		limit:      int64(2*s.config.PutEventsLimit) + 64<<10, // JSON escapes make a body longer than its entries
 		latency:    s.config.EventBridgeLatency,
+		mediaType:  "application/x-amz-json-1.1",
 		resource:   func([]byte) string { return "" },
 		operations: map[string]awsOperation{"PutEvents": s.putEvents},
 	})

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"crypto/subtle"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -12,11 +13,10 @@ import (
 // tokenLifetime is Amazon's expires_in, on the simulator's clock.
 const tokenLifetime = time.Hour
 
-// scopes are those that grantless operations ask for (Amazon's developer
-// pages, "Grantless operations").
-var scopes = map[string]bool{
-	"sellingpartnerapi::notifications":              true,
-	"sellingpartnerapi::client_credential:rotation": true,
+// grantlessScope says whether grantless operations ask for a scope (Amazon's
+// developer pages, "Grantless operations").
+func grantlessScope(scope string) bool {
+	return scope == "sellingpartnerapi::notifications" || scope == "sellingpartnerapi::client_credential:rotation"
 }
 
 // grant is what an access token allows.
@@ -31,17 +31,17 @@ type grant struct {
 type tokens struct {
 	mu     sync.Mutex
 	grants map[string]grant
+	bound  int // how many there may be before old ones are forgotten
 }
 
-// issue adds a token and forgets those that have been expired for an hour: by
-// then "expired" and "unknown" are the same refusal.
+// issue adds a token. Each time their number has doubled, those that expired
+// more than an hour ago are forgotten: they are refused as unknown from then on.
 func (t *tokens) issue(token string, g grant, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for old, other := range t.grants {
-		if now.Sub(other.expires) > tokenLifetime {
-			delete(t.grants, old)
-		}
+	if len(t.grants) >= t.bound {
+		maps.DeleteFunc(t.grants, func(_ string, old grant) bool { return now.Sub(old.expires) > tokenLifetime })
+		t.bound = max(1000, 2*len(t.grants))
 	}
 	t.grants[token] = g
 }
@@ -174,7 +174,7 @@ func (s *Simulator) clientCredentials(application *Application, form url.Values)
 		return lwaError(http.StatusBadRequest, "invalid_request", "The request has an unexpected parameter : refresh_token")
 	case scope == "":
 		return missingParameter("scope")
-	case !scopes[scope]:
+	case !grantlessScope(scope):
 		return lwaError(http.StatusBadRequest, "invalid_scope", "The request has an invalid parameter : scope")
 	}
 	return s.grantToken(grant{application: application.Name, scope: scope}, "")

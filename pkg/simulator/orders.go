@@ -33,15 +33,18 @@ func (s *Simulator) ordersOperations() []operation {
 }
 
 // dataSets are the values of includedData in Amazon's model.
-var dataSets = map[string]bool{
-	"BUYER": true, "RECIPIENT": true, "PROCEEDS": true, "EXPENSE": true, "PROMOTION": true,
-	"CANCELLATION": true, "FULFILLMENT": true, "PACKAGES": true, "TAX": true, "PAYMENT": true,
-	"FULFILLMENT_ORDERS": true,
+func dataSets() []string {
+	return []string{
+		"BUYER", "RECIPIENT", "PROCEEDS", "EXPENSE", "PROMOTION", "CANCELLATION",
+		"FULFILLMENT", "PACKAGES", "TAX", "PAYMENT", "FULFILLMENT_ORDERS",
+	}
 }
 
-var statuses = map[string]bool{
-	"PENDING_AVAILABILITY": true, "PENDING": true, "UNSHIPPED": true, "PARTIALLY_SHIPPED": true,
-	"SHIPPED": true, "CANCELLED": true, "UNFULFILLABLE": true,
+// statuses are the values of fulfillmentStatuses in Amazon's model.
+func statuses() []string {
+	return []string{
+		"PENDING_AVAILABILITY", "PENDING", "UNSHIPPED", "PARTIALLY_SHIPPED", "SHIPPED", "CANCELLED", "UNFULFILLABLE",
+	}
 }
 
 // orderID is Amazon's 3-7-7 form.
@@ -53,7 +56,7 @@ func (s *Simulator) getOrder(r *spapiRequest) answer {
 	if complaint, bad := unknownParameter(r.query, "includedData"); bad {
 		return invalidInput(complaint)
 	}
-	included, err := valuesOf(r.query, "includedData", dataSets)
+	included, err := valuesOf(r.query, "includedData", dataSets())
 	if err != nil {
 		return invalidInput(err.Error())
 	}
@@ -69,15 +72,15 @@ func (s *Simulator) getOrder(r *spapiRequest) answer {
 	}{order.only(included)})}
 }
 
-// valuesOf reads a comma-separated list of known values.
-func valuesOf(query url.Values, name string, known map[string]bool) (map[string]bool, error) {
+// valuesOf reads a comma-separated list of known values; nil knows all.
+func valuesOf(query url.Values, name string, known []string) (map[string]bool, error) {
 	given := make(map[string]bool)
 	if !query.Has(name) {
 		return given, nil
 	}
 	for value := range strings.SplitSeq(query.Get(name), ",") {
-		if known != nil && !known[value] {
-			return nil, fmt.Errorf("the value %q of %s is not one of %s", value, name, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		if known != nil && !slices.Contains(known, value) {
+			return nil, fmt.Errorf("the value %q of %s is not one of %s", value, name, strings.Join(known, ", "))
 		}
 		given[value] = true
 	}
@@ -190,7 +193,7 @@ func readSearch(r *spapiRequest) (search, error) {
 	if err != nil {
 		return search{}, err
 	}
-	if wanted.statuses, err = valuesOf(r.query, "fulfillmentStatuses", statuses); err != nil {
+	if wanted.statuses, err = valuesOf(r.query, "fulfillmentStatuses", statuses()); err != nil {
 		return search{}, err
 	}
 	if wanted.marketplaces, err = valuesOf(r.query, "marketplaceIds", nil); err != nil {
@@ -199,10 +202,10 @@ func readSearch(r *spapiRequest) (search, error) {
 	if len(wanted.marketplaces) > 50 {
 		return search{}, errors.New("marketplaceIds has more than 50 values")
 	}
-	if wanted.fulfilledBy, err = valuesOf(r.query, "fulfilledBy", map[string]bool{"MERCHANT": true, "AMAZON": true}); err != nil {
+	if wanted.fulfilledBy, err = valuesOf(r.query, "fulfilledBy", []string{"MERCHANT", "AMAZON"}); err != nil {
 		return search{}, err
 	}
-	if wanted.included, err = valuesOf(r.query, "includedData", dataSets); err != nil {
+	if wanted.included, err = valuesOf(r.query, "includedData", dataSets()); err != nil {
 		return search{}, err
 	}
 	if given := r.query.Get("maxResultsPerPage"); given != "" {

@@ -10,8 +10,8 @@ import (
 func (w *World) newOrder(a *Account, now time.Time) Order {
 	now = now.Truncate(time.Millisecond)
 	marketplaceID := a.Marketplaces[w.random.IntN(len(a.Marketplaces))]
-	place := marketplaces[marketplaceID]
-	name := buyerNames[w.random.IntN(len(buyerNames))]
+	place := w.places[marketplaceID]
+	name := w.buyers[w.random.IntN(len(w.buyers))]
 	o := Order{
 		OrderID:         fmt.Sprintf("%03d-%07d-%07d", 100+w.random.IntN(900), w.random.IntN(10_000_000), w.next%10_000_000),
 		OrderAliases:    []orderAlias{{AliasID: fmt.Sprintf("SO-%06d", w.next), AliasType: "SELLER_ORDER_ID"}},
@@ -65,12 +65,15 @@ func (w *World) makeBusiness(o *Order, name string) {
 
 func (w *World) addItems(o *Order, currency string) {
 	amount := func(cents int) money {
+		if currency == "JPY" { // has no smaller unit
+			return money{Amount: fmt.Sprint(cents), CurrencyCode: currency}
+		}
 		return money{Amount: fmt.Sprintf("%d.%02d", cents/100, cents%100), CurrencyCode: currency}
 	}
 	goods, total := 0, 0
-	first := w.random.IntN(len(products))
+	first := w.random.IntN(len(w.products))
 	for i := range 1 + w.random.IntN(3) {
-		p := products[(first+i)%len(products)]
+		p := w.products[(first+i)%len(w.products)]
 		quantity := 1 + w.random.IntN(3)
 		price := p.cents * quantity
 		goods += price
@@ -148,7 +151,7 @@ func (w *World) setStatus(o *Order, status Status, now time.Time) {
 
 // ship sends what is left of the first n items in one package.
 func (w *World) ship(o *Order, n int, now time.Time) {
-	carrier := carriers[w.random.IntN(len(carriers))]
+	carrier := w.carriers[w.random.IntN(len(w.carriers))]
 	parcel := orderPackage{
 		ReferenceID:     fmt.Sprint(len(o.Packages) + 1),
 		CreatedTime:     timestamp(now),

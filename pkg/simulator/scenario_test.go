@@ -17,13 +17,14 @@ import (
 type sent struct {
 	Payload struct {
 		OrderChangeNotification struct {
-			SellerId           string
-			AmazonOrderId      string
+			AmazonOrderID      string `json:"AmazonOrderId"`
 			OrderChangeType    string
 			OrderChangeTrigger struct{ TimeOfOrderChange *time.Time }
 		}
 	}
-	NotificationMetadata struct{ NotificationId string }
+	NotificationMetadata struct {
+		NotificationID string `json:"NotificationId"`
+	}
 }
 
 // drain takes everything out of the queue in the order of sending. Bodies that
@@ -70,15 +71,15 @@ func TestScenarioTellsTheTruth(t *testing.T) {
 	timeless, unknown := 0, 0
 	for _, n := range all {
 		change := n.Payload.OrderChangeNotification
-		ids[n.NotificationMetadata.NotificationId]++
-		if _, real := truth.Orders[change.AmazonOrderId]; !real {
+		ids[n.NotificationMetadata.NotificationID]++
+		if _, placed := truth.Orders[change.AmazonOrderID]; !placed {
 			unknown++
 			continue
 		}
 		if at := change.OrderChangeTrigger.TimeOfOrderChange; at == nil {
 			timeless++
-		} else if at.After(newest[change.AmazonOrderId]) {
-			newest[change.AmazonOrderId] = *at
+		} else if at.After(newest[change.AmazonOrderID]) {
+			newest[change.AmazonOrderID] = *at
 		}
 	}
 	if len(all)-len(ids) != truth.Duplicates {
@@ -113,7 +114,7 @@ func TestScenarioReorders(t *testing.T) {
 		times := make(map[string][]time.Time)
 		for _, n := range all {
 			change := n.Payload.OrderChangeNotification
-			times[change.AmazonOrderId] = append(times[change.AmazonOrderId], *change.OrderChangeTrigger.TimeOfOrderChange)
+			times[change.AmazonOrderID] = append(times[change.AmazonOrderID], *change.OrderChangeTrigger.TimeOfOrderChange)
 		}
 		return times
 	}

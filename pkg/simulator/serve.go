@@ -43,7 +43,7 @@ func (s *Simulator) serve(w http.ResponseWriter, r *http.Request, call *Call, le
 	pause(r.Context(), least-time.Since(arrived))
 
 	call.Status, call.Throttled, call.Detail = result.status, result.throttled, result.code
-	call.Answered = x.action == nil || !(x.action.Drop || x.action.LoseAnswer)
+	call.Answered = x.action == nil || (!x.action.Drop && !x.action.LoseAnswer)
 	call.Duration = time.Since(arrived)
 	s.Ledger.record(*call)
 	if call.Fault != "" {

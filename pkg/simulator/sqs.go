@@ -26,17 +26,33 @@ func sqsError(err error) answer {
 	if !errors.As(err, &known) {
 		known = &queueError{"InvalidParameterValue", err.Error()}
 	}
-	return awsError(http.StatusBadRequest, "com.amazonaws.sqs#"+known.code, known.message)
+	result := awsError(http.StatusBadRequest, "com.amazonaws.sqs#"+known.code, known.message)
+	result.header = map[string]string{"x-amzn-query-error": known.queryCode() + ";Sender"}
+	return result
+}
+
+// queryCode is the error's code in SQS's older protocol. SQS still sends it,
+// and the SDK's ErrorCode prefers it.
+func (e *queueError) queryCode() string {
+	switch e.code {
+	case "QueueDoesNotExist":
+		return "AWS.SimpleQueueService.NonExistentQueue"
+	case "EmptyBatchRequest", "TooManyEntriesInBatchRequest", "BatchEntryIdsNotDistinct", "BatchRequestTooLong",
+		"InvalidBatchEntryId", "MessageNotInflight", "UnsupportedOperation":
+		return "AWS.SimpleQueueService." + e.code
+	}
+	return e.code
 }
 
 // SQS is the SQS endpoint (JSON protocol) for all queues.
 func (s *Simulator) SQS() http.Handler {
 	return s.serveAWS(&awsService{
-		part:     SQS,
-		target:   "AmazonSQS.",
-		limit:    2 * messageLimit,
-		latency:  s.config.SQSLatency,
-		resource: queueNameOf,
+		part:      SQS,
+		target:    "AmazonSQS.",
+		limit:     2 * messageLimit,
+		latency:   s.config.SQSLatency,
+		mediaType: "application/x-amz-json-1.0",
+		resource:  queueNameOf,
 		operations: map[string]awsOperation{
 			"CreateQueue":                  s.createQueue,
 			"GetQueueUrl":                  s.getQueueURL,
@@ -94,7 +110,7 @@ func onQueue[T interface{ queueName() string }](s *Simulator, operate func(*exch
 			return sqsError(err)
 		}
 		if encoded, ok := output.([]byte); ok {
-			return answer{status: http.StatusOK, contentType: awsJSON, body: encoded}
+			return answer{status: http.StatusOK, body: encoded}
 		}
 		return awsResult(output)
 	}

@@ -171,7 +171,7 @@ func TestSQSErrorsAreTyped(t *testing.T) {
 	ctx := t.Context()
 	missing := aws.String(a.urls.QueueURL("missing"))
 	_, err := c.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: missing})
-	if e := new(types.QueueDoesNotExist); !errors.As(err, &e) {
+	if e := new(types.QueueDoesNotExist); !errors.As(err, &e) || e.ErrorCode() != "AWS.SimpleQueueService.NonExistentQueue" {
 		t.Errorf("missing queue: %v", err)
 	}
 	_, err = c.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: aws.String("missing")})

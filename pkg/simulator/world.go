@@ -22,6 +22,11 @@ type World struct {
 	orders   map[string]*history
 	placed   map[string][]*history // account → its orders, oldest first
 	next     int64                 // makes order ids
+
+	places   map[string]marketplace
+	products []product
+	buyers   []string
+	carriers []string
 }
 
 // history is an order and its earlier versions, oldest first. Versions are
@@ -60,6 +65,10 @@ func newWorld(c *Config) *World {
 		accounts: make(map[string]*Account),
 		orders:   make(map[string]*history),
 		placed:   make(map[string][]*history),
+		places:   marketplaces(),
+		products: products(),
+		buyers:   buyerNames(),
+		carriers: carriers(),
 	}
 	for i := range c.Accounts {
 		w.accounts[c.Accounts[i].ID] = &c.Accounts[i]

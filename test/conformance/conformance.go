@@ -9,7 +9,6 @@ package conformance
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -81,7 +80,7 @@ func LoadModel(t testing.TB, names ...string) *Model {
 	directory := Directory(t)
 	m := new(Model)
 	for _, name := range names {
-		router, err := loadModel(t.Context(), filepath.Join(directory, name))
+		router, err := loadModel(filepath.Join(directory, name))
 		if err != nil {
 			t.Fatalf("model %s: %v", name, err)
 		}
@@ -90,7 +89,7 @@ func LoadModel(t testing.TB, names ...string) *Model {
 	return m
 }
 
-func loadModel(ctx context.Context, path string) (routers.Router, error) {
+func loadModel(path string) (routers.Router, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
