@@ -104,16 +104,14 @@ func Run(ctx context.Context, s Settings) error {
 // is asked for may finish.
 func workContext(ctx context.Context, drain time.Duration) (context.Context, context.CancelFunc) {
 	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	var timer *time.Timer
-	stop := context.AfterFunc(ctx, func() {
-		timer = time.AfterFunc(drain+grace, func() {
-			cancel(errors.New("stopping took longer than the drain timeout"))
-		})
+	timer := time.AfterFunc(time.Hour, func() {
+		cancel(errors.New("stopping took longer than the drain timeout"))
 	})
+	timer.Stop() // until a stop is asked for
+	stop := context.AfterFunc(ctx, func() { timer.Reset(drain + grace) })
 	return work, func() {
-		if !stop() && timer != nil {
-			timer.Stop()
-		}
+		stop()
+		timer.Stop()
 		cancel(context.Canceled)
 	}
 }
