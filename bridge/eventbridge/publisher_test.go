@@ -1,0 +1,368 @@
+package eventbridge_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awseventbridge "github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/sellerstream/sellerstream/bridge/eventbridge"
+	"github.com/sellerstream/sellerstream/pkg/registry"
+	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+func TestPublishesEachOnce(t *testing.T) {
+	w := newWorld(t)
+	w.produce(0, 300)
+	p, stop := w.run(w.options())
+	w.awaitEvents(300)
+	stop()
+	// What was committed is not published by the next process.
+	w.run(w.options())
+	w.produce(300, 310)
+	w.awaitEvents(310)
+	w.checkOnce(310)
+	if got := p.Stats(); got.Published != 300 || got.Failed+got.Resent+got.DeadLetters != 0 {
+		t.Errorf("stats %+v", got)
+	}
+}
+
+func TestEvent(t *testing.T) {
+	w := newWorld(t)
+	at := time.UnixMilli(1_800_000_000_123)
+	rec := &kgo.Record{Topic: prefix + schemas.Orders, Key: []byte("account-00"), Value: []byte("one"), Timestamp: at}
+	if err := w.producer.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	w.run(w.options())
+	w.awaitEvents(1)
+	events, _ := w.Events(0)
+	e := events[0]
+	if e.Bus != "default" || e.Source != "sellerstream" || e.DetailType != "OrderChanged" || e.Detail != `{"id":"one"}` || len(e.Resources) != 0 {
+		t.Errorf("event %+v", e)
+	}
+	if time.UnixMilli(int64(e.EntryTime*1000+0.5)) != at {
+		t.Errorf("time %v, want the record's own", e.EntryTime)
+	}
+}
+
+func TestEntriesFailInPart(t *testing.T) {
+	w := newWorld(t)
+	w.fault(simulator.Rule{Operation: "PutEvents", Times: 40, Action: simulator.Action{EntryShare: 0.3, EntryCode: "ThrottlingException"}})
+	w.produce(0, 150)
+	p, _ := w.run(w.options())
+	w.awaitEvents(150)
+	w.checkOnce(150)
+	if p.Stats().Failed == 0 {
+		t.Error("no entry failed: the test shows nothing")
+	}
+}
+
+func TestRequestsFail(t *testing.T) {
+	w := newWorld(t)
+	w.fault(simulator.Rule{Operation: "PutEvents", Skip: 2, Times: 3, Action: simulator.Action{Status: 503}})
+	w.produce(0, 60)
+	w.run(w.options())
+	w.awaitEvents(60)
+	w.checkOnce(60) // a refused request brought nothing
+}
+
+// When an answer is lost, the request is sent again, byte for byte, and
+// nothing else.
+func TestAnswerLost(t *testing.T) {
+	w := newWorld(t)
+	w.fault(simulator.Rule{Operation: "PutEvents", Skip: 3, Times: 1, Action: simulator.Action{LoseAnswer: true}})
+	w.produce(0, 60)
+	p, _ := w.run(w.options())
+	w.awaitEvents(60)
+	repeated := 0
+	for _, n := range w.counts() {
+		repeated += n - 1
+	}
+	unanswered := 0
+	events, _ := w.Events(0)
+	for _, e := range events {
+		if !e.Answered {
+			unanswered++
+		}
+	}
+	if unanswered == 0 || repeated != unanswered || p.Stats().Resent != int64(unanswered) {
+		t.Errorf("%d events repeated and %d counted as resent, want the %d whose answer was lost", repeated, p.Stats().Resent, unanswered)
+	}
+	w.checkOrder()
+}
+
+func TestSetsAsideAndGoesOn(t *testing.T) {
+	w := newWorld(t)
+	for _, value := range []string{"account-00/1", strings.Repeat("x", 2000), "undecodable", "unmappable", "silent", "account-00/2"} {
+		w.produceValue("account-00", value)
+	}
+	opts := w.options()
+	opts.MaxEntryBytes = 1000
+	p, _ := w.run(opts)
+	w.awaitEvents(2)
+	w.checkOnce(2)
+	letters := w.deadLetters(3)
+	want := []string{
+		eventbridge.ReasonTooLarge + " " + strings.Repeat("x", 100),
+		eventbridge.ReasonUndecodable + " undecodable",
+		eventbridge.ReasonUnmappable + " unmappable",
+	}
+	if fmt.Sprint(letters) != fmt.Sprint(want) {
+		t.Errorf("dead letters %q, want %q", letters, want)
+	}
+	if p.Stats().DeadLetters != 3 {
+		t.Errorf("stats %+v", p.Stats())
+	}
+}
+
+// An entry that EventBridge itself finds too large is set aside as well, and
+// one that it calls malformed; the others of the request go out.
+func TestEventBridgeRefuses(t *testing.T) {
+	w := newWorld(t)
+	opts := w.options()
+	opts.Client = &refuses{API: opts.Client}
+	large := strings.Repeat("x", 300<<10)
+	for i, value := range []string{"account-00/1", large, "malformed", "account-01/1"} {
+		w.produceValue(account(i), value)
+	}
+	w.run(opts)
+	w.awaitEvents(2)
+	w.deadLetters(2)
+	w.checkOnce(2)
+}
+
+// refuses stands for a region that takes 256 KiB at most.
+type refuses struct{ eventbridge.API }
+
+func (r *refuses) PutEvents(ctx context.Context, in *awseventbridge.PutEventsInput, opts ...func(*awseventbridge.Options)) (*awseventbridge.PutEventsOutput, error) {
+	total := 0
+	malformed := -1
+	for i, e := range in.Entries {
+		total += len(*e.Detail)
+		if strings.Contains(*e.Detail, "malformed") {
+			malformed = i
+		}
+	}
+	if total > 256<<10 {
+		return nil, &validation{}
+	}
+	if malformed >= 0 {
+		in.Entries[malformed].Detail = aws.String("{")
+	}
+	return r.API.PutEvents(ctx, in, opts...)
+}
+
+// The order of an account is kept while its entries fail, and the other
+// partitions go on.
+func TestFailedEntryHoldsBackItsPartitionOnly(t *testing.T) {
+	w := newWorld(t)
+	opts := w.options()
+	stuck := &failsAccount{API: opts.Client, account: "account-03"}
+	opts.Client = stuck
+	held := 0
+	home := make(map[string]int32)
+	for i := range 90 {
+		home[account(i)] = w.produceValue(account(i), fmt.Sprintf("%s/%06d", account(i), i))
+	}
+	for _, number := range home {
+		if number == home[stuck.account] {
+			held += 10 // at most: a neighbour's records before the first failure go out
+		}
+	}
+	if held == 90 {
+		t.Fatal("all accounts are in one partition")
+	}
+	w.run(opts)
+	w.awaitEvents(90 - held)
+	for detail := range w.counts() {
+		if strings.Contains(detail, stuck.account) {
+			t.Errorf("%s was accepted", detail)
+		}
+	}
+	stuck.healed.Store(true)
+	w.awaitEvents(90)
+	w.checkOnce(90)
+}
+
+// failsAccount fails the entries of one account, as long as it is not healed.
+type failsAccount struct {
+	eventbridge.API
+	account string
+	healed  atomic.Bool
+}
+
+func (f *failsAccount) PutEvents(ctx context.Context, in *awseventbridge.PutEventsInput, opts ...func(*awseventbridge.Options)) (*awseventbridge.PutEventsOutput, error) {
+	var failing []int
+	sent := *in
+	sent.Entries = nil
+	for i, e := range in.Entries {
+		if !f.healed.Load() && strings.Contains(*e.Detail, f.account) {
+			failing = append(failing, i)
+			continue
+		}
+		sent.Entries = append(sent.Entries, e)
+	}
+	return f.merge(ctx, &sent, failing, opts...)
+}
+
+// A process that dies after EventBridge has taken a request and before its
+// commit leaves that one request to be sent again, byte for byte.
+func TestCrashBeforeCommit(t *testing.T) {
+	w := newWorld(t)
+	w.produce(0, 100)
+	crashed := make(chan struct{})
+	var commits atomic.Int32
+	w.cluster.ControlKey(kmsg.OffsetCommit.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		w.cluster.KeepControl()
+		if commits.Add(1) <= 5 {
+			return nil, nil, false
+		}
+		select {
+		case <-crashed:
+			return nil, nil, false
+		default:
+		}
+		answer := req.ResponseKind().(*kmsg.OffsetCommitResponse)
+		for _, topic := range req.(*kmsg.OffsetCommitRequest).Topics {
+			out := kmsg.NewOffsetCommitResponseTopic()
+			out.Topic = topic.Topic
+			for _, p := range topic.Partitions {
+				part := kmsg.NewOffsetCommitResponseTopicPartition()
+				part.Partition, part.ErrorCode = p.Partition, kerr.CoordinatorLoadInProgress.Code
+				out.Partitions = append(out.Partitions, part)
+			}
+			answer.Topics = append(answer.Topics, out)
+		}
+		return answer, nil, true
+	})
+	opts := w.options()
+	opts.DrainTimeout = time.Millisecond
+	p, stop := w.run(opts)
+	w.await("refused commit", func() bool { return commits.Load() > 5 })
+	stop()
+	close(crashed)
+	calls := w.Ledger.Calls(simulator.Filter{Part: simulator.EventBridge})
+	last := calls[len(calls)-1].RequestID
+	inFlight := make(map[string]bool)
+	events, _ := w.Events(0)
+	for _, e := range events {
+		inFlight[e.Detail] = inFlight[e.Detail] || e.RequestID == last
+	}
+	if int64(len(events)) != p.Stats().Published {
+		t.Errorf("%d events received, %d counted", len(events), p.Stats().Published)
+	}
+	w.run(w.options())
+	w.awaitEvents(100)
+	w.await("the repeats", func() bool {
+		events, _ := w.Events(0)
+		return len(events) >= 100
+	})
+	for detail, n := range w.counts() {
+		if want := 1; n != want && !(inFlight[detail] && n == 2) {
+			t.Errorf("%s received %d times; in the request under way: %v", detail, n, inFlight[detail])
+		}
+	}
+	w.checkOrder()
+}
+
+// Members join and leave while events flow, and calls are slow enough to be
+// under way at every rebalance: each event is published once.
+func TestJoinsAndLeaves(t *testing.T) {
+	w := newWorld(t)
+	w.fault(simulator.Rule{Operation: "PutEvents", Probability: 0.2, Action: simulator.Action{Delay: 100 * time.Millisecond}})
+	_, stopFirst := w.run(w.options())
+	n := 0
+	var stops []func()
+	for round := range 6 {
+		for range 40 {
+			w.produce(n, n+1)
+			n++
+		}
+		_, stop := w.run(w.options())
+		stops = append(stops, stop)
+		if round%2 == 1 {
+			stops[0]()
+			stops = stops[1:]
+		}
+	}
+	stopFirst()
+	w.produce(n, n+40)
+	n += 40
+	w.awaitEvents(n)
+	for _, stop := range stops {
+		stop()
+	}
+	w.checkOnce(n)
+}
+
+func TestReadsOnlyWhatIsCommitted(t *testing.T) {
+	w := newWorld(t)
+	tx := w.client(kgo.TransactionalID("tx"))
+	defer tx.Close()
+	for i, end := range []kgo.TransactionEndTry{kgo.TryAbort, kgo.TryCommit} {
+		if err := tx.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		value := fmt.Sprintf("account-00/%d", i)
+		rec := &kgo.Record{Topic: prefix + schemas.Orders, Key: []byte("account-00"), Value: []byte(value)}
+		if err := tx.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		if err := tx.EndTransaction(t.Context(), end); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.run(w.options())
+	w.awaitEvents(1)
+	if got := w.counts(); got[`{"id":"account-00/1"}`] != 1 || len(got) != 1 {
+		t.Errorf("events %v, want the committed one", got)
+	}
+}
+
+func TestRegistryAway(t *testing.T) {
+	w := newWorld(t)
+	opts := w.options()
+	codec := &awayCodec{}
+	codec.away.Store(3)
+	opts.Codec = codec
+	w.produce(0, 9)
+	p, _ := w.run(opts)
+	w.awaitEvents(9)
+	w.checkOnce(9)
+	if codec.away.Load() >= 0 || p.Stats().DeadLetters != 0 {
+		t.Errorf("dead letters %d", p.Stats().DeadLetters)
+	}
+}
+
+// awayCodec cannot decode at first.
+type awayCodec struct {
+	plain
+	away atomic.Int32
+}
+
+func (c *awayCodec) Decode(ctx context.Context, topic string, data []byte) (any, error) {
+	if c.away.Add(-1) >= 0 {
+		return nil, fmt.Errorf("schema 1: %w", registry.ErrUnavailable)
+	}
+	return c.plain.Decode(ctx, topic, data)
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	t.Parallel()
+	_, err := eventbridge.New(eventbridge.Options{})
+	for _, name := range []string{"Client", "Codec", "Details", "Topics", "Kafka"} {
+		if err == nil || !strings.Contains(err.Error(), "Options."+name) {
+			t.Errorf("the error does not name %s: %v", name, err)
+		}
+	}
+}

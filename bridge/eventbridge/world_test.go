@@ -1,0 +1,293 @@
+package eventbridge_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	awseventbridge "github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/smithy-go"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/goleak"
+
+	"github.com/sellerstream/sellerstream/bridge/eventbridge"
+	"github.com/sellerstream/sellerstream/pkg/registry"
+	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	prefix     = "test."
+	partitions = 12
+)
+
+var application = simulator.Application{Name: "shop", ClientID: "amzn1.application-oa2-client.1", ClientSecrets: []string{"secret"}}
+
+// world is a Kafka with the orders topic and a simulated EventBridge, reached
+// by Amazon's own SDK.
+type world struct {
+	*simulator.Simulator
+	t        *testing.T
+	cluster  *kfake.Cluster
+	producer *kgo.Client
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	t.Parallel()
+	s, err := simulator.New(simulator.Config{
+		Applications: []simulator.Application{application}, Accounts: simulator.Sellers(1, "shop"),
+		EventBridgeLatency: time.Millisecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cluster, err := kfake.NewCluster(
+		kfake.NumBrokers(1), kfake.SeedTopics(partitions, prefix+schemas.Orders, prefix+schemas.DeadLetters),
+		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{Simulator: s, t: t, cluster: cluster}
+	w.producer = w.client()
+	t.Cleanup(func() {
+		w.producer.Close()
+		cluster.Close()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+func (w *world) client(opts ...kgo.Opt) *kgo.Client {
+	w.t.Helper()
+	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(w.cluster.ListenAddrs()...)}, opts...)...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return client
+}
+
+// options are a publisher's for the world.
+func (w *world) options() eventbridge.Options {
+	return eventbridge.Options{
+		Client: w.sdk(), Codec: plain{}, Details: details, Prefix: prefix, Topics: []string{schemas.Orders},
+		Kafka: []kgo.Opt{
+			kgo.SeedBrokers(w.cluster.ListenAddrs()...),
+			kgo.HeartbeatInterval(50 * time.Millisecond), kgo.SessionTimeout(6 * time.Second),
+		},
+		Logger: slog.New(slog.DiscardHandler),
+	}
+}
+
+func (w *world) sdk() *awseventbridge.Client {
+	return eventbridge.NewClient(aws.Config{
+		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
+		HTTPClient: inProcess{w.EventBridge()},
+	}, "http://events.test")
+}
+
+// run starts a publisher; the function that it returns stops it.
+func (w *world) run(opts eventbridge.Options) (*eventbridge.Publisher, func()) {
+	w.t.Helper()
+	p, err := eventbridge.New(opts)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }()
+	stop := sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			w.t.Error(err)
+		}
+	})
+	w.t.Cleanup(stop)
+	return p, stop
+}
+
+// account is one of the 9 that the records of these tests have.
+func account(i int) string { return fmt.Sprintf("account-%02d", i%9) }
+
+// produce writes records from to n-1 to orders, each under one of 9 accounts.
+func (w *world) produce(from, n int) {
+	w.t.Helper()
+	for i := from; i < n; i++ {
+		w.produceValue(account(i), fmt.Sprintf("%s/%06d", account(i), i))
+	}
+}
+
+// produceValue says in which partition the record stands.
+func (w *world) produceValue(key, value string) int32 {
+	w.t.Helper()
+	rec := &kgo.Record{Topic: prefix + schemas.Orders, Key: []byte(key), Value: []byte(value)}
+	if err := w.producer.ProduceSync(context.Background(), rec).FirstErr(); err != nil {
+		w.t.Fatal(err)
+	}
+	return rec.Partition
+}
+
+// plain is a codec for values that are their own bytes.
+type plain struct{}
+
+func (plain) Decode(_ context.Context, _ string, data []byte) (any, error) {
+	if string(data) == "undecodable" {
+		return nil, errors.New("not a value")
+	}
+	return string(data), nil
+}
+
+func (plain) AppendEncode(dst []byte, _ string, value any) ([]byte, error) {
+	letter := value.(*schemas.DeadLetter)
+	return fmt.Appendf(dst, "%s %s", letter.Reason, letter.Value[:min(len(letter.Value), 100)]), nil
+}
+
+func details(_ string, value any) (string, []byte, bool, error) {
+	switch text := value.(string); text {
+	case "silent":
+		return "", nil, false, nil
+	case "unmappable":
+		return "", nil, false, errors.New("no such event")
+	default:
+		return "OrderChanged", fmt.Appendf(nil, `{"id":%q}`, text), true, nil
+	}
+}
+
+// await waits until done holds.
+func (w *world) await(what string, done func() bool) {
+	w.t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for !done() {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("no %s within a minute", what)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// awaitEvents waits until n different events were received.
+func (w *world) awaitEvents(n int) {
+	w.t.Helper()
+	w.await(fmt.Sprintf("%d events", n), func() bool { return len(w.counts()) >= n })
+}
+
+// counts says how often each event's detail was received.
+func (w *world) counts() map[string]int {
+	counts := make(map[string]int)
+	events, _ := w.Events(0)
+	for _, e := range events {
+		counts[e.Detail]++
+	}
+	return counts
+}
+
+// checkOnce says whether each of n events was received once, and in the order
+// of its account.
+func (w *world) checkOnce(n int) {
+	w.t.Helper()
+	counts := w.counts()
+	if len(counts) != n {
+		w.t.Errorf("%d different events, want %d", len(counts), n)
+	}
+	for detail, count := range counts {
+		if count != 1 {
+			w.t.Errorf("%s was received %d times", detail, count)
+		}
+	}
+	w.checkOrder()
+}
+
+// checkOrder says whether no event came before an older one of its account.
+func (w *world) checkOrder() {
+	w.t.Helper()
+	last := make(map[string]string)
+	events, _ := w.Events(0)
+	for _, e := range events {
+		key := e.Detail[:len(`{"id":"account-00`)]
+		if e.Detail < last[key] {
+			w.t.Errorf("%s came after %s", e.Detail, last[key])
+		}
+		last[key] = e.Detail
+	}
+}
+
+// deadLetters reads what stands on dead-letters, waiting for n.
+func (w *world) deadLetters(n int) (letters []string) {
+	w.t.Helper()
+	client := w.client(kgo.ConsumeTopics(prefix+schemas.DeadLetters), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for len(letters) < n {
+		fetches := client.PollFetches(ctx)
+		if ctx.Err() != nil {
+			w.t.Fatalf("%d dead letters within a minute, want %d", len(letters), n)
+		}
+		fetches.EachRecord(func(rec *kgo.Record) { letters = append(letters, string(rec.Value)) })
+	}
+	return letters
+}
+
+// inProcess is a network of one server and no wires.
+type inProcess struct{ server http.Handler }
+
+func (n inProcess) Do(r *http.Request) (answer *http.Response, err error) {
+	recorder := httptest.NewRecorder()
+	defer func() {
+		if cut := recover(); cut != nil { // how net/http's servers cut a connection
+			answer, err = nil, io.ErrUnexpectedEOF
+		}
+	}()
+	n.server.ServeHTTP(recorder, r)
+	return recorder.Result(), nil
+}
+
+var _ eventbridge.Codec = (*registry.Codec)(nil)
+
+func (w *world) fault(rule simulator.Rule) {
+	w.t.Helper()
+	rule.Part = simulator.EventBridge
+	if _, err := w.Faults.Add(rule); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// validation is EventBridge's refusal of a whole request.
+type validation struct{}
+
+func (*validation) Error() string                 { return "ValidationException: too large" }
+func (*validation) ErrorCode() string             { return "ValidationException" }
+func (*validation) ErrorMessage() string          { return "too large" }
+func (*validation) ErrorFault() smithy.ErrorFault { return smithy.FaultClient }
+
+// merge sends what does not fail and answers for both.
+func (f *failsAccount) merge(ctx context.Context, sent *awseventbridge.PutEventsInput, failing []int, opts ...func(*awseventbridge.Options)) (*awseventbridge.PutEventsOutput, error) {
+	out := &awseventbridge.PutEventsOutput{}
+	if len(sent.Entries) > 0 {
+		var err error
+		if out, err = f.API.PutEvents(ctx, sent, opts...); err != nil {
+			return nil, err
+		}
+	}
+	for _, i := range failing {
+		failed := types.PutEventsResultEntry{ErrorCode: aws.String("InternalFailure")}
+		out.Entries = slices.Insert(out.Entries, i, failed)
+	}
+	return out, nil
+}
