@@ -29,8 +29,10 @@ func draw(s *Lanes, now time.Time) []string {
 func TestDrawsInOrderOfTimeAndWithinQuota(t *testing.T) {
 	t.Parallel()
 	s := newLanes(quota.Limit{Rate: 1, Burst: 4})
+	items := make([]*Item, 6)
 	for i, after := range []int{3, 0, 2, 1, 0, 60} {
-		s.Add("a", &Item{Key: fmt.Sprint(i)}, start.Add(time.Duration(after)*time.Millisecond))
+		items[i] = &Item{Key: fmt.Sprint(i)}
+		s.Add("a", items[i], start.Add(time.Duration(after)*time.Millisecond))
 	}
 	s.Add("b", &Item{Key: "b"}, start)
 	now := start.Add(10 * time.Millisecond)
@@ -39,6 +41,10 @@ func TestDrawsInOrderOfTimeAndWithinQuota(t *testing.T) {
 	}
 	if s.Pending() != 7 {
 		t.Fatalf("%d pending: what is in flight counts", s.Pending())
+	}
+	s.Finish("a", items[1], &machine.Result{Outcome: machine.Done{}}, now)
+	if got := draw(s, now); len(got) != 0 {
+		t.Fatalf("drew %v without a token", got)
 	}
 	if wake := s.Wake(); wake.Sub(now) > time.Second+time.Millisecond || wake.Sub(now) < time.Second {
 		t.Fatalf("wants to wake after %v, want the next token's second", wake.Sub(now))

@@ -83,6 +83,7 @@ func (s *Lanes) Finish(account string, item *Item, res *machine.Result, now time
 	s.pending--
 	l := s.of(account)
 	l.inFlight--
+	l.bucket.Answered(now)
 	var checkpoint *schemas.QuotaState
 	switch outcome := res.Outcome.(type) {
 	case machine.Done, machine.Reject:

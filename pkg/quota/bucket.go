@@ -25,9 +25,15 @@ const (
 	recovery = 1.0 / 20
 )
 
-// Bucket is the token bucket of one (account, operation). It keeps one token
-// of the burst unspent, because calls arrive later than they are sent and so
-// closer together. It starts at the first method that is given a time.
+// Bucket is the token bucket of one (account, operation). It starts at the
+// first method that is given a time.
+//
+// Calls arrive at Amazon later than they are sent, and that costs tokens only
+// where Amazon's bucket is full meanwhile: what would flow in is lost there,
+// and must not flow in here. Two things see to that: one token of the burst
+// stays unspent, and a bucket that was full gains nothing until the first
+// answer, which can be seconds later when a connection or an access token has
+// to be made first.
 //
 // Tokens are reserved before they are spent: Take hands out a checkpoint when
 // the block that the last one reserved is used up, and the caller must commit
@@ -46,6 +52,7 @@ type Bucket struct {
 	promise   *schemas.QuotaState // the last checkpoint that was handed out
 	spent     bool                // whether a token was taken since the last throttle
 	throttled bool                // whether the rate is below the plan
+	stopped   time.Time           // when it was full and tokens were taken; zero once there was an answer
 }
 
 // NewFull is the bucket of a pair that nobody can have called before.
@@ -67,11 +74,15 @@ func Resume(checkpoint *schemas.QuotaState, limit Limit) *Bucket {
 // committed before the call that the token is for starts.
 func (b *Bucket) Take(now time.Time) (checkpoint *schemas.QuotaState, ok bool) {
 	b.start(now)
-	if !b.tokens.AllowN(now, 1) {
+	full := b.left(now) > float64(b.capacity()-1)
+	if !b.tokens.AllowN(b.flow(now), 1) {
 		return nil, false
 	}
 	b.spent = true
-	left := b.tokens.TokensAt(now)
+	if full {
+		b.stopped = now
+	}
+	left := b.left(now)
 	if b.reserved > 0 {
 		b.reserved--
 		// When the bucket was full for a while the block has become void: a new
@@ -87,10 +98,10 @@ func (b *Bucket) Take(now time.Time) (checkpoint *schemas.QuotaState, ok bool) {
 	return b.promise, true
 }
 
-// Next is when Take will succeed, if nobody takes before.
+// Next is when Take will succeed, if nobody takes before and answers come in time.
 func (b *Bucket) Next(now time.Time) time.Time {
 	b.start(now)
-	missing := 1 - b.tokens.TokensAt(now)
+	missing := 1 - b.left(now)
 	if missing <= 0 {
 		return now
 	}
@@ -105,6 +116,7 @@ func (b *Bucket) Next(now time.Time) time.Time {
 // not nil, should be committed: a new owner must not reckon with a higher rate.
 func (b *Bucket) Learn(granted float64, now time.Time) *schemas.QuotaState {
 	b.start(now)
+	b.Answered(now)
 	was := b.rate()
 	if granted > 0 && !math.IsInf(granted, 0) && !math.IsNaN(granted) {
 		b.plan = granted
@@ -124,11 +136,22 @@ func (b *Bucket) Learn(granted float64, now time.Time) *schemas.QuotaState {
 	return b.promise
 }
 
+// Answered takes note that a call has ended, however it did: tokens flow again.
+func (b *Bucket) Answered(now time.Time) {
+	if b.stopped.IsZero() {
+		return
+	}
+	left := b.left(now)
+	b.stopped = time.Time{}
+	b.fill(now, left)
+}
+
 // Throttled takes note of a 429: Amazon's bucket is empty, so ours is too, and
 // the rate is halved, once for all calls that were sent before the first 429.
 // The checkpoint should be committed: a new owner must not think otherwise.
 func (b *Bucket) Throttled(now time.Time) *schemas.QuotaState {
 	b.start(now)
+	b.Answered(now)
 	if b.spent {
 		b.spent, b.throttled = false, true
 		b.tokens.SetLimitAt(now, rate.Limit(max(b.rate()/2, b.plan*lowestShare)))
@@ -145,11 +168,22 @@ func (b *Bucket) Checkpoint(now time.Time) *schemas.QuotaState {
 	return &schemas.QuotaState{
 		Account:   b.account,
 		Operation: b.operation,
-		Tokens:    b.tokens.TokensAt(now) - float64(b.reserved),
+		Tokens:    b.left(now) - float64(b.reserved),
 		Rate:      b.rate(),
 		// Rounded up to what Avro can hold, so that nobody reads time that has not passed.
 		Time: now.Add(time.Millisecond - 1).Truncate(time.Millisecond),
 	}
+}
+
+// left is how many tokens there are.
+func (b *Bucket) left(now time.Time) float64 { return b.tokens.TokensAt(b.flow(now)) }
+
+// flow is until when tokens have flowed in.
+func (b *Bucket) flow(now time.Time) time.Time {
+	if !b.stopped.IsZero() {
+		return b.stopped
+	}
+	return now
 }
 
 func (b *Bucket) rate() float64 { return float64(b.tokens.Limit()) }

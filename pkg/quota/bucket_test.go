@@ -28,6 +28,7 @@ func takeAll(b *Bucket, now time.Time) (taken int) {
 		if _, ok := b.Take(now); !ok {
 			return taken
 		}
+		b.Answered(now)
 		taken++
 	}
 }
@@ -136,6 +137,26 @@ func TestTheHeaderIsFollowed(t *testing.T) {
 	}
 }
 
+func TestAFullBucketGainsNothingBeforeTheFirstAnswer(t *testing.T) {
+	t.Parallel()
+	b := NewFull("a", model.GetOrder, Limit{Rate: 0.5, Burst: 30})
+	for range 29 {
+		b.Take(start)
+	}
+	// Amazon's bucket is full as long as the first call is on its way.
+	late := start.Add(10 * time.Second)
+	if _, ok := b.Take(late); ok {
+		t.Fatal("a token without an answer")
+	}
+	if next := b.Next(late); !next.After(late) {
+		t.Fatal("Next is now, where Take fails")
+	}
+	b.Answered(late)
+	if got := takeAll(b, late.Add(3900*time.Millisecond)); got != 1 {
+		t.Fatalf("%d tokens in the 3.9 s after it, want 1", got)
+	}
+}
+
 func TestFastOperationsReserveABlock(t *testing.T) {
 	t.Parallel()
 	b := NewFull("a", model.ConfirmShipment, limitOf(t, model.ConfirmShipment)) // 2/s: blocks of 4
@@ -180,6 +201,7 @@ func TestACheckpointNeverPromisesTooMuch(t *testing.T) {
 				if c, ok := b.Take(now); ok && c != nil {
 					last = c
 				}
+				b.Answered(now)
 			}
 		}
 		// The rate may have recovered since; the promise is about tokens.
@@ -210,6 +232,7 @@ func TestNextIsWhenTakeSucceeds(t *testing.T) {
 			if _, ok := b.Take(next); !ok {
 				t.Fatalf("no token at Next, %v", next)
 			}
+			b.Answered(next)
 			now = next
 		}
 	})

@@ -2,7 +2,7 @@ package quota
 
 import (
 	"math/rand/v2"
-	"sort"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,36 +12,38 @@ import (
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-const (
-	day = 24 * time.Hour
-	// slowest is the longest way of a call to Amazon. A call that comes this
-	// late lets the next ones catch up with it.
-	slowest = 450 * time.Millisecond
-)
+const day = 24 * time.Hour
 
-// TestADayAtTheLimit has a bucket that is always wanted for 24 hours of
-// virtual time, and Amazon's own bucket at the other end of a line that delays
-// each call by another amount. Amazon must never have to refuse, and the calls
-// must use what the usage plan allows: burst + rate × time.
+// scenario is a day in a bucket's life.
+type scenario struct {
+	handoff time.Duration // how often the owner changes; 0 for never
+	work    time.Duration // how long of each ten minutes there is work
+	share   float64       // of what the plan allows that must be used
+}
+
+// TestADayAtTheLimit has a bucket that is wanted for 24 hours of virtual time,
+// and Amazon's own bucket at the other end of a line that delays each call by
+// another amount. Amazon must never have to refuse, and where there is always
+// work the calls must use what the usage plan allows: burst + rate × time.
 func TestADayAtTheLimit(t *testing.T) {
 	t.Parallel()
 	for _, operation := range []string{model.CreateFeed, model.GetOrder, model.ConfirmShipment} {
-		for _, test := range []struct {
-			name    string
-			handoff time.Duration // how often the owner changes; 0 for never
-			share   float64       // of what is allowed
-		}{
-			{"one owner", 0, 0.99},
-			{"a handoff every 5 minutes", 5 * time.Minute, 0.98},
+		for name, s := range map[string]scenario{
+			"one owner":                 {0, 10 * time.Minute, 0.99},
+			"a handoff every 5 minutes": {5 * time.Minute, 10 * time.Minute, 0.98},
+			"bursts":                    {0, 2 * time.Minute, 0},
+			"bursts and handoffs":       {7 * time.Minute, 2 * time.Minute, 0},
 		} {
-			t.Run(operation+"/"+test.name, func(t *testing.T) {
+			t.Run(operation+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				limit := limitOf(t, operation)
-				sent, refused := saturate(operation, limit, test.handoff)
+				sent, refused := simulate(limit, s, NewFull("a", operation, limit), func(committed *schemas.QuotaState) *Bucket {
+					return Resume(committed, limit)
+				})
 				share := float64(sent) / (float64(limit.Burst) + limit.Rate*day.Seconds())
 				t.Logf("%d calls, %.2f %% of what the plan allows, %d refused", sent, 100*share, refused)
-				if refused > 0 || share < test.share {
-					t.Fatalf("%d refused, %.2f %% used; want 0 and at least %.0f %%", refused, 100*share, 100*test.share)
+				if refused > 0 || share < s.share {
+					t.Fatalf("%d refused, %.2f %% used; want 0 and at least %.0f %%", refused, 100*share, 100*s.share)
 				}
 			})
 		}
@@ -53,11 +55,12 @@ func TestADayAtTheLimit(t *testing.T) {
 func TestWithoutCheckpointsItWouldFail(t *testing.T) {
 	t.Parallel()
 	limit := limitOf(t, model.CreateFeed)
+	s := scenario{handoff: 5 * time.Minute, work: 10 * time.Minute}
 	for name, fresh := range map[string]func() *Bucket{
 		"full":  func() *Bucket { return NewFull("a", model.CreateFeed, limit) },
 		"empty": func() *Bucket { return NewEmpty("a", model.CreateFeed, limit) },
 	} {
-		sent, refused := simulate(limit, 5*time.Minute, fresh(), func(*schemas.QuotaState) *Bucket { return fresh() })
+		sent, refused := simulate(limit, s, fresh(), func(*schemas.QuotaState) *Bucket { return fresh() })
 		share := float64(sent) / (float64(limit.Burst) + limit.Rate*day.Seconds())
 		t.Logf("%s start: %.1f %%, %d refused", name, 100*share, refused)
 		if refused == 0 && share >= 0.98 {
@@ -66,40 +69,64 @@ func TestWithoutCheckpointsItWouldFail(t *testing.T) {
 	}
 }
 
-func saturate(operation string, limit Limit, handoff time.Duration) (sent, refused int) {
-	return simulate(limit, handoff, NewFull("a", operation, limit), func(committed *schemas.QuotaState) *Bucket {
-		return Resume(committed, limit)
-	})
+// line is the way to Amazon.
+type line struct {
+	random *rand.Rand
+	ready  time.Time   // when the owner has a connection and an access token
+	under  []time.Time // arrivals of the calls under way, in order
+}
+
+// connect is what a new owner's first calls wait for.
+const connect = 3 * time.Second
+
+func (l *line) send(now time.Time) {
+	if l.ready.Before(now) {
+		l.ready = now
+	}
+	at := l.ready.Add(time.Duration(l.random.Int64N(int64(450 * time.Millisecond))))
+	i, _ := slices.BinarySearchFunc(l.under, at, time.Time.Compare)
+	l.under = slices.Insert(l.under, i, at)
 }
 
 // simulate returns how many calls were sent in a day and how many of them
 // Amazon's bucket refused.
-func simulate(limit Limit, handoff time.Duration, b *Bucket, takeover func(*schemas.QuotaState) *Bucket) (sent, refused int) {
-	random := rand.New(rand.NewPCG(1, 2))
-	var committed *schemas.QuotaState
-	var arrivals []time.Time
-	next := start.Add(handoff)
-	for now := start; now.Before(start.Add(day)); {
-		for checkpoint, ok := b.Take(now); ok; checkpoint, ok = b.Take(now) {
-			if checkpoint != nil {
-				committed = checkpoint
-			}
-			arrivals = append(arrivals, now.Add(time.Duration(random.Int64N(int64(slowest)))))
-		}
-		now = b.Next(now)
-		if handoff > 0 && !now.Before(next) {
-			// The takeover itself costs time: a session timeout or a drain is longer.
-			now = next.Add(time.Second)
-			b = takeover(committed)
-			next = next.Add(handoff)
-		}
-	}
-	sort.Slice(arrivals, func(i, j int) bool { return arrivals[i].Before(arrivals[j]) })
+func simulate(limit Limit, s scenario, b *Bucket, takeover func(*schemas.QuotaState) *Bucket) (sent, refused int) {
 	amazon := rate.NewLimiter(rate.Limit(limit.Rate), limit.Burst)
-	for _, at := range arrivals {
-		if !amazon.AllowN(at, 1) {
-			refused++
+	l := line{random: rand.New(rand.NewPCG(1, 2)), ready: start.Add(connect)}
+	var committed *schemas.QuotaState
+	moves := start.Add(s.handoff)
+	for now := start; now.Before(start.Add(day)); {
+		for len(l.under) > 0 && !l.under[0].After(now) {
+			if !amazon.AllowN(l.under[0], 1) {
+				refused++
+			}
+			b.Learn(0, now)
+			l.under = l.under[1:]
 		}
+		if s.handoff > 0 && !now.Before(moves) {
+			b = takeover(committed)
+			moves = moves.Add(s.handoff)
+			l.ready = now.Add(connect)
+		}
+		round := now.Sub(start) % (10 * time.Minute)
+		wake := now.Add(10*time.Minute - round)
+		if round < s.work {
+			for checkpoint, ok := b.Take(now); ok; checkpoint, ok = b.Take(now) {
+				if checkpoint != nil {
+					committed = checkpoint
+				}
+				l.send(now)
+				sent++
+			}
+			wake = b.Next(now)
+		}
+		if len(l.under) > 0 && l.under[0].Before(wake) {
+			wake = l.under[0]
+		}
+		if s.handoff > 0 && moves.Before(wake) {
+			wake = moves
+		}
+		now = wake
 	}
-	return len(arrivals), refused
+	return sent, refused
 }

@@ -50,7 +50,6 @@ type flight struct {
 	call    machine.Call
 	arrives time.Time
 	ends    time.Time
-	denied  bool
 	arrived bool
 	outcome machine.Outcome
 }
