@@ -39,6 +39,9 @@ type Config struct {
 	Client []sr.ClientOpt
 	// Prefix stands before every topic's name, as in schemas.DefaultPrefix.
 	Prefix string
+	// Topics limits the codec to some topics, by their logical names; all of
+	// the table where it is empty.
+	Topics []string
 	// Register says whether New registers schemas that the registry does not
 	// have. If not, they must be there already.
 	Register bool
@@ -72,7 +75,8 @@ type headerKey struct {
 // writer is a schema that some value was written with.
 type writer struct {
 	schema *avro.Schema
-	name   string // Avro full name
+	name   string         // Avro full name
+	ours   schemas.Record // the record of this version that the schema is of; zero where it differs
 }
 
 type readerKey struct {
@@ -104,10 +108,20 @@ func New(ctx context.Context, cfg Config) (*Codec, error) {
 		own:     make(map[int]*writer),
 		ownRead: make(map[readerKey]reader),
 	}
-	if err := c.learn(ctx, cfg.Register); err != nil {
+	if err := c.learn(ctx, cfg); err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// NewDecoder makes a codec that only decodes, and asks the registry for every
+// schema it meets. It does not talk to the registry before that.
+func NewDecoder(client ...sr.ClientOpt) (*Codec, error) {
+	cl, err := sr.NewClient(client...)
+	if err != nil {
+		return nil, fmt.Errorf("schema registry client: %w", err)
+	}
+	return &Codec{client: cl}, nil
 }
 
 // AppendEncode appends the wire form of value to dst. topic is the logical
@@ -170,15 +184,17 @@ func (c *Codec) DecodeJSON(ctx context.Context, data []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var value any
-	into := any(&value)
-	if record, ok := recordNamed(w.name); ok && c.own[id] != nil {
-		into = record.New()
+	if w.ours.New != nil {
+		value := w.ours.New()
+		if decode(w.schema, id, body, value) == nil {
+			return schemas.AppendJSON(nil, value)
+		}
 	}
-	if err := decode(w.schema, id, body, into); err != nil {
+	var value any
+	if err := decode(w.schema, id, body, &value); err != nil {
 		return nil, err
 	}
-	return schemas.AppendJSON(nil, into)
+	return schemas.AppendJSON(nil, value)
 }
 
 // split takes a value's header off.

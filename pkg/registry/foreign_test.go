@@ -220,6 +220,27 @@ func TestDecodeJSON(t *testing.T) {
 	}
 }
 
+// A decoder without a table of its own reads our values as well as a codec does.
+func TestDecoder(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	data := mustEncode(t, f, schemas.Orders, sampleOrder())
+	want, err := f.DecodeJSON(t.Context(), data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder, err := registry.NewDecoder(config(t, f.url, false).Client...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := decoder.DecodeJSON(t.Context(), data); err != nil || string(got) != string(want) {
+		t.Errorf("got %s, %v\nwant %s", got, err, want)
+	}
+	if _, err := decoder.AppendEncode(nil, schemas.Orders, sampleOrder()); err == nil {
+		t.Error("a decoder encoded")
+	}
+}
+
 // A few bytes that claim much must not make the decoder reserve it.
 func TestHostileCounts(t *testing.T) {
 	t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,10 +32,13 @@ type subject struct {
 	record schemas.Record
 }
 
-// subjects lists what this version writes.
-func (c *Codec) subjects() []subject {
+// subjects lists what this version writes to the named topics, or to all.
+func (c *Codec) subjects(topics []string) []subject {
 	var all []subject
 	for _, t := range schemas.Topics() {
+		if len(topics) > 0 && !slices.Contains(topics, t.Name) {
+			continue
+		}
 		for _, name := range t.Records {
 			if r, ok := schemas.Of(name); ok {
 				all = append(all, subject{t.Subject(c.prefix, r), t, r})
@@ -45,14 +49,14 @@ func (c *Codec) subjects() []subject {
 }
 
 // learn fills the codec's tables of what this version writes.
-func (c *Codec) learn(ctx context.Context, register bool) error {
-	subjects := c.subjects()
+func (c *Codec) learn(ctx context.Context, cfg Config) error {
+	subjects := c.subjects(cfg.Topics)
 	ids := make([]int, len(subjects))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for i, s := range subjects {
 		group.Go(func() (err error) {
-			ids[i], err = c.learnID(groupCtx, s, register)
+			ids[i], err = c.learnID(groupCtx, s, cfg.Register)
 			return err
 		})
 	}
@@ -79,7 +83,7 @@ func (c *Codec) add(s subject, id int, schema *avro.Schema) {
 	var header [headerBytes]byte
 	binary.BigEndian.PutUint32(header[1:], uint32(id))
 	c.headers[headerKey{s.topic.Name, reflect.TypeOf(s.record.New())}] = header
-	c.own[id] = &writer{schema: schema, name: s.record.FullName()}
+	c.own[id] = &writer{schema: schema, name: s.record.FullName(), ours: s.record}
 	c.ownRead[readerKey{id, s.topic.Name}] = reader{schema: schema, new: s.record.New}
 }
 

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -180,7 +181,14 @@ func parse(answer sr.Schema) (*writer, error) {
 	if root.Namespace != "" && !strings.Contains(name, ".") {
 		name = root.Namespace + "." + name
 	}
-	return &writer{schema: schema, name: name}, nil
+	w := &writer{schema: schema, name: name}
+	if record, ok := recordNamed(name); ok {
+		ours, err := avro.Parse(record.Schema())
+		if err == nil && bytes.Equal(ours.Canonical(), schema.Canonical()) {
+			w.ours = record
+		}
+	}
+	return w, nil
 }
 
 // cache is a map that forgets an arbitrary entry when it is full. Its zero
