@@ -120,6 +120,7 @@ func TestExactlyOnceUnderRandomFaults(t *testing.T) {
 		seed := rapid.Uint64().Draw(rt, "seed")
 		steps := rapid.IntRange(3, 8).Draw(rt, "steps")
 		inBubble(t, func(t *testing.T, w *world) {
+			t.Logf("seed %d, %d steps", seed, steps)
 			randomFaults(t, w, rand.New(rand.NewPCG(seed, 0)), steps)
 		})
 	})

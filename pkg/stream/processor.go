@@ -15,6 +15,10 @@ import (
 	"github.com/twmb/franz-go/plugin/kslog"
 )
 
+// topicPatience is for topics that were made just now: brokers hear of them one
+// by one.
+const topicPatience = 3 * time.Second
+
 // Processor runs the units of one role that the consumer group assigns to this process.
 type Processor struct {
 	opts     Options
@@ -82,7 +86,7 @@ func (p *Processor) Run(intake, work context.Context) error {
 
 // checkTopics finds the number of partitions, which must be the same for all
 // topics: a unit is one partition number across them. It waits for brokers
-// that cannot be reached.
+// that cannot be reached, and a moment for topics that are missing.
 func (p *Processor) checkTopics(ctx context.Context) error {
 	client, err := kgo.NewClient(p.clientOptions(kgo.RequestRetries(2), kgo.WithContext(ctx))...)
 	if err != nil {
@@ -93,12 +97,15 @@ func (p *Processor) checkTopics(ctx context.Context) error {
 	for _, logical := range p.opts.topics() {
 		names = append(names, p.opts.topic(logical))
 	}
+	began := time.Now()
 	for attempt := 0; ; attempt++ {
 		details, err := kadm.NewClient(client).ListTopics(ctx, names...)
 		if err == nil {
-			return p.checkPartitions(names, details)
+			if err = p.checkPartitions(names, details); err == nil || time.Since(began) > topicPatience {
+				return err
+			}
 		}
-		p.opts.Logger.Warn("Kafka cannot be reached; trying again", "error", err)
+		p.opts.Logger.Warn("the topics cannot be used yet; looking again", "error", err)
 		if err := sleep(ctx, backoff(attempt)); err != nil {
 			return err
 		}
@@ -107,7 +114,7 @@ func (p *Processor) checkTopics(ctx context.Context) error {
 
 func (p *Processor) checkPartitions(names []string, details kadm.TopicDetails) error {
 	var faults []error
-	p.topicIDs = make(map[string]kadm.TopicID, len(names))
+	p.partitions, p.topicIDs = 0, make(map[string]kadm.TopicID, len(names))
 	for _, name := range names {
 		detail, ok := details[name]
 		if !ok || detail.Err != nil || len(detail.Partitions) == 0 {

@@ -72,7 +72,7 @@ func (u *unit) ended(err error) error {
 	case errors.Is(err, errDrained):
 		u.log.Info("unit handed over")
 	case u.work.Err() != nil:
-		u.log.Info("unit dropped")
+		u.log.Info("unit dropped", "error", err)
 		return context.Cause(u.work)
 	case errors.As(err, &fatal):
 		u.log.Error("unit cannot go on; the processor stops", "error", err)

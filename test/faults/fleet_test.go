@@ -1,0 +1,152 @@
+package faults
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// fleet is the running workers, the oldest first.
+type fleet struct {
+	t       *testing.T
+	set     settings
+	workers []*worker
+	gone    []*worker
+	zombies int // suspended workers that were refused when they went on
+}
+
+// worker is a process.
+type worker struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	logs *lockedBuffer
+	done chan error
+}
+
+func (f *fleet) start() {
+	f.t.Helper()
+	text, err := json.Marshal(f.set)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	w := &worker{t: f.t, cmd: exec.Command(os.Args[0]), logs: &lockedBuffer{}, done: make(chan error, 1)}
+	w.cmd.Env = append(os.Environ(), workerVariable+"="+string(text))
+	w.cmd.Stderr, w.cmd.Stdout = w.logs, w.logs
+	if err := w.cmd.Start(); err != nil {
+		f.t.Fatal(err)
+	}
+	go func() { w.done <- w.cmd.Wait() }()
+	f.workers = append(f.workers, w)
+}
+
+func (f *fleet) remove(i int) *worker {
+	w := f.workers[i]
+	f.workers = append(f.workers[:i], f.workers[i+1:]...)
+	f.gone = append(f.gone, w)
+	return w
+}
+
+// kill is kill -9.
+func (f *fleet) kill(i int) {
+	w := f.remove(i)
+	w.signal(syscall.SIGKILL)
+	<-w.done
+}
+
+// stop lets a worker leave in order.
+func (f *fleet) stop(i int) {
+	w := f.remove(i)
+	w.signal(syscall.SIGTERM)
+	select {
+	case err := <-w.done:
+		if err != nil {
+			f.t.Errorf("a worker that was asked to stop ended with %v\n%s", err, w.logs)
+		}
+	case <-time.After(time.Minute):
+		w.signal(syscall.SIGKILL)
+		<-w.done
+		f.t.Errorf("a worker did not stop within a minute\n%s", w.logs)
+	}
+}
+
+func (f *fleet) stopAll() {
+	for len(f.workers) > 0 {
+		f.stop(0)
+	}
+}
+
+func (f *fleet) killAll() {
+	for len(f.workers) > 0 {
+		f.kill(0)
+	}
+}
+
+func (f *fleet) suspend(i int) *worker {
+	w := f.workers[i]
+	w.signal(syscall.SIGSTOP)
+	return w
+}
+
+func (w *worker) resume() { w.signal(syscall.SIGCONT) }
+
+// awaitZombie waits until a resumed worker has noticed, and counts those whose
+// transaction Kafka refused.
+func (f *fleet) awaitZombie(workers ...*worker) {
+	for deadline := time.Now().Add(4 * f.set.Session); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		noticed := 0
+		for _, w := range workers {
+			if w.logs.count("has expelled this process") > 0 {
+				noticed++
+			}
+		}
+		if noticed == len(workers) {
+			break
+		}
+	}
+	for _, w := range workers {
+		if w.logs.count("PRODUCER_FENCED")+w.logs.count("INVALID_PRODUCER_EPOCH") > 0 {
+			f.zombies++
+		}
+	}
+}
+
+// logged counts the log lines of all workers, past and present, that have text.
+func (f *fleet) logged(text string) int {
+	n := 0
+	for _, w := range append(f.gone, f.workers...) {
+		n += w.logs.count(text)
+	}
+	return n
+}
+
+func (w *worker) signal(s syscall.Signal) {
+	if err := w.cmd.Process.Signal(s); err != nil {
+		w.t.Errorf("%v to a worker: %v; it had logged\n%s", s, err, w.logs)
+	}
+}
+
+// lockedBuffer keeps what a worker logged.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func (b *lockedBuffer) count(text string) int { return strings.Count(b.String(), text) }
