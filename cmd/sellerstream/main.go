@@ -89,6 +89,7 @@ Start here:
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w\nSee `%s --help`", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newDemoCommand(), newRunCommand(), newSimulateCommand(), newConfigCommand(), newVersionCommand())
+	root.AddCommand(newDemoCommand(), newRunCommand(), newSimulateCommand(), newConfigCommand(),
+		newDecodeCommand(), newEncodeCommand(), newVersionCommand())
 	return root
 }
