@@ -146,11 +146,14 @@ func window(given *model.DateTimeRange) *schemas.TimeWindow {
 	return &schemas.TimeWindow{Earliest: instant(given.Earliest), Latest: instant(given.Latest)}
 }
 
+// instant is t in UTC and milliseconds. A time that is not in the years 1 to
+// 9999 there, for which JSON has no form, is none.
 func instant(t time.Time) time.Time {
-	if t.IsZero() {
+	t = t.UTC().Truncate(time.Millisecond)
+	if t.Year() < 1 || t.Year() > 9999 {
 		return time.Time{}
 	}
-	return t.UTC().Truncate(time.Millisecond)
+	return t
 }
 
 func sorted(given []string) []string {

@@ -223,3 +223,24 @@ func TestStateSurvivesTheTopic(t *testing.T) {
 		}
 	})
 }
+
+// FuzzEvent: whatever Amazon answers, there is an event with a stable id, or
+// the answer does not decode.
+func FuzzEvent(f *testing.F) {
+	f.Add([]byte(`{"order":{"orderId":"1","lastUpdatedTime":"2024-12-25T16:30:00Z","packages":[{"packageItems":[{}]}]}}`))
+	f.Add([]byte(`{"order":{"lastUpdatedTime":"9999-12-31T23:59:59-01:00","createdTime":"0000-01-01T00:00:00+01:00"}}`))
+	f.Add([]byte(`{"order":{"fulfillment":{"shipByWindow":null},"orderItems":[{"product":{"price":{}},"cancellation":{}}]}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var answer model.GetOrderResponse
+		if json.Unmarshal(body, &answer) != nil {
+			return
+		}
+		event := newEvent(testAccount, originNotification, &answer.Order)
+		if again := newEvent(testAccount, "REPLAY", &answer.Order); event.EventID != again.EventID || len(event.EventID) != 32 {
+			t.Fatalf("ids %q and %q", event.EventID, again.EventID)
+		}
+		if _, err := json.Marshal(event); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
