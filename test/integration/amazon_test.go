@@ -57,7 +57,6 @@ func (e *environment) play(ctx context.Context, t *testing.T, orders int) {
 			Forged: 2, UnknownSellers: poison / 2, Malformed: poison / 2,
 		})
 	}()
-	from := sqs.NewFromConfig(credentials(), func(o *sqs.Options) { o.BaseEndpoint = aws.String(e.urls.SQS) })
 	for over := false; !over; {
 		select {
 		case err := <-played:
@@ -67,15 +66,16 @@ func (e *environment) play(ctx context.Context, t *testing.T, orders int) {
 			over = true // what follows takes the last of it over
 		default:
 		}
-		for e.carry(ctx, t, from) > 0 {
+		for e.carry(ctx, t) > 0 {
 		}
 	}
 	e.poisoned += poison
 }
 
 // carry takes some messages over, and says how many. It waits a second for the first.
-func (e *environment) carry(ctx context.Context, t *testing.T, from *sqs.Client) int {
+func (e *environment) carry(ctx context.Context, t *testing.T) int {
 	t.Helper()
+	from := sqs.NewFromConfig(credentials(), func(o *sqs.Options) { o.BaseEndpoint = aws.String(e.urls.SQS) })
 	source := e.urls.QueueURL(simulator.DefaultQueue)
 	got, err := from.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &source, MaxNumberOfMessages: 10, WaitTimeSeconds: 1})
 	if err != nil {

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -77,15 +78,6 @@ func newEnvironment(t *testing.T) *environment {
 	return e
 }
 
-func buildBinary(t *testing.T) string {
-	t.Helper()
-	binary, err := process.Build(t.Context(), t.TempDir(), "-race")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return binary
-}
-
 // start runs the pipeline; it is gone at the end of the test.
 func (e *environment) start(t *testing.T) *process.Process {
 	t.Helper()
@@ -99,5 +91,24 @@ func (e *environment) start(t *testing.T) *process.Process {
 			t.Logf("the pipeline's log ends with:\n%s", p.Log())
 		}
 	})
+	return p
+}
+
+// begin starts a pipeline and waits until it has taken its first order all the
+// way, so that what comes next finds it at work.
+func (e *environment) begin(ctx context.Context, t *testing.T) *process.Process {
+	t.Helper()
+	p := e.start(t)
+	ctx, cancel := p.Watch(ctx)
+	defer cancel()
+	change, err := e.amazon.World.PlaceOrder(e.amazon.Accounts()[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.amazon.Notify(change)
+	if e.carry(ctx, t) == 0 {
+		t.Fatal("the simulator has not sent the notification of the first order")
+	}
+	e.tap.await(ctx, t, "the first event", func(events map[string][]event) bool { return len(events) > 0 })
 	return p
 }

@@ -3,6 +3,7 @@ package integration
 import (
 	"bytes"
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -25,7 +26,7 @@ func TestFlow(t *testing.T) {
 	e := newEnvironment(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	p := e.start(t)
+	p := e.begin(ctx, t)
 	e.play(ctx, t, orderCount)
 	e.finish(ctx, t, p)
 
@@ -40,7 +41,7 @@ func TestKilledAfterPutEvents(t *testing.T) {
 	e := newEnvironment(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	p := e.start(t)
+	p := e.begin(ctx, t)
 	killed := make(chan []string, 1)
 	e.tap.whenApplied(func(total int) {
 		if total >= orderCount/3 && len(killed) == 0 {
@@ -78,7 +79,7 @@ func TestKilledWhileItAsksAmazon(t *testing.T) {
 	e := newEnvironment(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	p := e.start(t)
+	p := e.begin(ctx, t)
 	e.play(ctx, t, orderCount)
 	if _, err := e.amazon.Ledger.Await(ctx, simulator.Filter{Part: simulator.SPAPI, Operation: "getOrder"}, orderCount/3); err != nil {
 		t.Fatalf("waiting for calls to Amazon: %v", err)
@@ -97,7 +98,10 @@ func (e *environment) finish(ctx context.Context, t *testing.T, p *process.Proce
 	ctx, cancel := p.Watch(ctx)
 	defer cancel()
 	e.awaitEmpty(ctx, t)
-	e.tap.await(ctx, t, e.awaitFinal(ctx, t))
+	final := e.awaitFinal(ctx, t)
+	e.tap.await(ctx, t, "the final state of every order", func(events map[string][]event) bool {
+		return !slices.ContainsFunc(final, func(id string) bool { return len(events[id]) == 0 })
+	})
 	e.awaitDeadLetters(ctx, t)
 	if err := p.Stop(time.Minute); err != nil {
 		t.Errorf("stop the pipeline: %v", err)

@@ -115,26 +115,20 @@ func (tp *tap) whenApplied(f func(total int)) {
 	tp.applied = f
 }
 
-// await waits until every id has arrived.
-func (tp *tap) await(ctx context.Context, t *testing.T, ids []string) {
+// await waits until the events are what the caller waits for.
+func (tp *tap) await(ctx context.Context, t *testing.T, what string, done func(events map[string][]event) bool) {
 	t.Helper()
 	for {
 		tp.mu.Lock()
-		missing := 0
-		for _, id := range ids {
-			if len(tp.events[id]) == 0 {
-				missing++
-			}
-		}
-		grown := tp.grown
+		enough, grown := done(tp.events), tp.grown
 		tp.mu.Unlock()
-		if missing == 0 {
+		if enough {
 			return
 		}
 		select {
 		case <-grown:
 		case <-ctx.Done():
-			t.Fatalf("%d of %d events did not reach EventBridge: %v", missing, len(ids), context.Cause(ctx))
+			t.Fatalf("%s did not reach EventBridge: %v", what, context.Cause(ctx))
 		}
 	}
 }
