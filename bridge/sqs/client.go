@@ -1,14 +1,15 @@
 package sqs
 
 import (
+	"net/http"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"net/http"
 )
 
-// NewClient makes the SDK's client as the bridge is best served by it. An
-// empty endpoint is Amazon's own.
+// NewClient makes the SDK's client as the bridge is best served by it, for any
+// number of queues. An empty endpoint is Amazon's own.
 func NewClient(cfg aws.Config, endpoint string) *sqs.Client {
 	return sqs.NewFromConfig(cfg, func(o *sqs.Options) {
 		if endpoint != "" {
@@ -18,10 +19,13 @@ func NewClient(cfg aws.Config, endpoint string) *sqs.Client {
 			// The SDK keeps 10 connections to a host; with 32 pollers and as many
 			// deletions the rest would be dialled anew for every call.
 			t.MaxIdleConnsPerHost = 128
-			t.MaxIdleConns = 128
+			t.MaxIdleConns = 256
+			// Ten messages come in one or two reads instead of one for every 4 KiB.
+			t.ReadBufferSize = 32 << 10
+			t.WriteBufferSize = 8 << 10
 		})
-		// A message has passed TLS and TCP checksums and is a hint that is never
-		// trusted; hashing every body with MD5 again costs more than decoding it.
+		// TLS has already seen to it that a body arrives unchanged, and what it
+		// says is never trusted: its MD5 would cost a third of its decoding.
 		o.DisableMessageChecksumValidation = true
 	})
 }

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/pprof"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/sellerstream/sellerstream/bridge/sqs"
+	"github.com/sellerstream/sellerstream/pkg/account"
+	"github.com/sellerstream/sellerstream/pkg/registry"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// runChild is a measured process: it says when it is ready, runs its side
+// between the words that it is given, and says how much CPU time that took.
+func runChild(ctx context.Context, config string) (err error) {
+	var t task
+	if err := json.Unmarshal([]byte(config), &t); err != nil {
+		return err
+	}
+	producer, err := kgo.NewClient(append(sqs.ProducerOptions(t.Prefix), kgo.SeedBrokers(t.Brokers...))...)
+	if err != nil {
+		return err
+	}
+	defer producer.Close()
+	work, err := prepare(ctx, t, producer)
+	if err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	words := bufio.NewScanner(os.Stdin)
+	if _, err := lines(words); err != nil {
+		return err
+	}
+	if t.Profile != "" {
+		file, err := os.Create(t.Profile)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, file.Close()) }()
+		if err := pprof.StartCPUProfile(file); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
+	before := cpuTime()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- work(ctx) }()
+	if _, err := lines(words); err != nil {
+		return err
+	}
+	fmt.Println(int64(cpuTime() - before))
+	cancel()
+	return <-done
+}
+
+// cpuTime is what this process has used so far.
+func cpuTime() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		panic(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// prepare makes a side ready to start at once.
+func prepare(ctx context.Context, t task, producer *kgo.Client) (func(context.Context) error, error) {
+	cfg := aws.Config{Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")}
+	// Both sides know the topic's partitions before they start.
+	if err := producer.Ping(ctx); err != nil {
+		return nil, err
+	}
+	if t.Name == "bare" {
+		client := awssqs.NewFromConfig(cfg, func(o *awssqs.Options) { o.BaseEndpoint = aws.String(t.SQS) })
+		if t.Tuned {
+			client = sqs.NewClient(cfg, t.SQS)
+		}
+		return func(ctx context.Context) error { return bareLoop(ctx, client, producer, t) }, nil
+	}
+	codec, err := registry.New(ctx, registry.Config{
+		Client: []sr.ClientOpt{sr.URLs(t.Registry)}, Prefix: t.Prefix, Register: true, Logger: slog.Default(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	accounts, err := account.NewDirectory(t.Accounts)
+	if err != nil {
+		return nil, err
+	}
+	bridge, err := sqs.New(sqs.Options{
+		Queue: t.Queue, Client: sqs.NewClient(cfg, t.SQS), Producer: producer, Encoder: codec, Prefix: t.Prefix,
+		Directory: func() *account.Directory { return accounts },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return bridge.Run, nil
+}
+
+// bareLoop is the baseline: the SDK as it comes, receiving, producing and deleting.
+func bareLoop(ctx context.Context, client *awssqs.Client, producer *kgo.Client, t task) error {
+	var pollers sync.WaitGroup
+	faults := make(chan error, t.Pollers)
+	for range t.Pollers {
+		pollers.Go(func() {
+			for ctx.Err() == nil {
+				if err := moveTen(ctx, client, producer, t); err != nil && ctx.Err() == nil {
+					faults <- err
+					return
+				}
+			}
+		})
+	}
+	pollers.Wait()
+	close(faults)
+	return <-faults
+}
+
+func moveTen(ctx context.Context, client *awssqs.Client, producer *kgo.Client, t task) error {
+	out, err := client.ReceiveMessage(ctx, &awssqs.ReceiveMessageInput{
+		QueueUrl: &t.Queue, MaxNumberOfMessages: 10, WaitTimeSeconds: 20,
+	})
+	if err != nil || len(out.Messages) == 0 {
+		return err
+	}
+	records := make([]*kgo.Record, len(out.Messages))
+	entries := make([]types.DeleteMessageBatchRequestEntry, len(out.Messages))
+	for i, m := range out.Messages {
+		records[i] = &kgo.Record{Topic: t.Prefix + schemas.OrderChanges, Value: []byte(*m.Body)}
+		entries[i] = types.DeleteMessageBatchRequestEntry{Id: m.MessageId, ReceiptHandle: m.ReceiptHandle}
+	}
+	if err := producer.ProduceSync(ctx, records...).FirstErr(); err != nil {
+		return err
+	}
+	deleted, err := client.DeleteMessageBatch(ctx, &awssqs.DeleteMessageBatchInput{QueueUrl: &t.Queue, Entries: entries})
+	if err == nil && len(deleted.Failed) > 0 {
+		err = fmt.Errorf("%d deletions failed", len(deleted.Failed))
+	}
+	return err
+}

@@ -1,0 +1,142 @@
+// Bench measures the bridge from SQS into Kafka against a bare loop of the AWS
+// SDK that receives, produces and deletes without looking at what it moves.
+//
+// The queue (answering in 5 ms), Kafka and the schema registry run in this
+// process; each measured side runs in a process of its own, of which rate and
+// CPU time are read. The sides take turns in random order, and a run counts
+// only if the queue is empty, each message stands in Kafka once, and nothing
+// was redelivered.
+package main
+
+import (
+	"bufio"
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// options are the flags.
+type options struct {
+	messages int
+	rounds   int
+	pollers  []int
+	tuned    bool
+	profile  string
+}
+
+func run(ctx context.Context, args []string) error {
+	var o options
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.IntVar(&o.messages, "messages", 20_000, "messages in the queue of each run")
+	flags.IntVar(&o.rounds, "rounds", 5, "rounds; each runs every side once")
+	flags.BoolVar(&o.tuned, "tuned", false, "give the bare loop the bridge's tuned SDK client in place of the SDK's own")
+	flags.StringVar(&o.profile, "profile", "", "file for a CPU profile of the bridge's last run")
+	child := flags.String("child", "", "internal: run one side, configured by this JSON")
+	pollers := flags.String("pollers", "16,32,64", "goroutines of the bare loop to choose the best of")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *child != "" {
+		return runChild(ctx, *child)
+	}
+	for text := range strings.SplitSeq(*pollers, ",") {
+		var n int
+		if _, err := fmt.Sscan(text, &n); err != nil || n < 1 {
+			return fmt.Errorf("-pollers: %q is not a number", text)
+		}
+		o.pollers = append(o.pollers, n)
+	}
+	return compare(ctx, o)
+}
+
+// compare finds the bare loop's best number of goroutines, and then lets it and
+// the bridge run in turns.
+func compare(ctx context.Context, o options) error {
+	p, err := startParts(ctx, o.messages, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	fmt.Printf("%d messages of %d bytes, SQS answering in 5 ms\n\n", o.messages, len(p.bodies[0]))
+	best, err := bestPollers(ctx, p, o)
+	if err != nil {
+		return err
+	}
+	bare, bridge := side{Name: "bare", Pollers: best, Tuned: o.tuned}, side{Name: "bridge", Profile: o.profile}
+	results := map[string][]result{}
+	for round := range o.rounds {
+		order := []side{bare, bridge}
+		rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+		for _, s := range order {
+			r, err := p.repeat(ctx, s)
+			if err != nil {
+				return fmt.Errorf("round %d, %s: %w", round+1, s.Name, err)
+			}
+			results[s.Name] = append(results[s.Name], r)
+		}
+	}
+	printTable(best, results)
+	return nil
+}
+
+func bestPollers(ctx context.Context, p *parts, o options) (best int, err error) {
+	var fastest float64
+	for _, n := range o.pollers {
+		r, err := p.repeat(ctx, side{Name: "bare", Pollers: n, Tuned: o.tuned})
+		if err != nil {
+			return 0, fmt.Errorf("bare loop of %d: %w", n, err)
+		}
+		fmt.Printf("bare loop of %2d goroutines: %6.0f messages/s\n", n, r.Rate)
+		if r.Rate > fastest {
+			fastest, best = r.Rate, n
+		}
+	}
+	return best, nil
+}
+
+func printTable(best int, results map[string][]result) {
+	bare, bridge := results["bare"], results["bridge"]
+	fmt.Printf("\n%-6s %32s %32s %18s\n", "", fmt.Sprintf("bare loop of %d", best), "bridge", "ratio")
+	fmt.Printf("%-6s %16s %15s %16s %15s %9s %8s\n", "round", "messages/s", "CPU ms/1000", "messages/s", "CPU ms/1000", "rate", "CPU")
+	var rates, cpus []float64
+	for i := range bare {
+		rate, cpu := bridge[i].Rate/bare[i].Rate, bridge[i].CPU/bare[i].CPU
+		rates, cpus = append(rates, rate), append(cpus, cpu)
+		fmt.Printf("%-6d %16.0f %15.1f %16.0f %15.1f %9.2f %8.2f\n", i+1, bare[i].Rate, bare[i].CPU, bridge[i].Rate, bridge[i].CPU, rate, cpu)
+	}
+	fmt.Printf("%-71s %9.2f %8.2f\n", "median", median(rates), median(cpus))
+	fmt.Printf("%-71s %9s %8s\n", "target", ">= 0.95", "<= 1.15")
+}
+
+func median(values []float64) float64 {
+	slices.Sort(values)
+	n := len(values)
+	if n%2 == 1 {
+		return values[n/2]
+	}
+	return (values[n/2-1] + values[n/2]) / 2
+}
+
+// lines reads a child's words.
+func lines(scanner *bufio.Scanner) (string, error) {
+	if !scanner.Scan() {
+		return "", fmt.Errorf("the measured process ended early: %w", scanner.Err())
+	}
+	return scanner.Text(), nil
+}

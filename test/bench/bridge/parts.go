@@ -1,0 +1,297 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/sellerstream/sellerstream/pkg/account"
+	"github.com/sellerstream/sellerstream/pkg/embedded"
+	"github.com/sellerstream/sellerstream/pkg/registry"
+	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/topics"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// parts are what the measured sides work on.
+type parts struct {
+	dir      string
+	cluster  *embedded.Cluster
+	amazon   *simulator.Simulator
+	urls     simulator.URLs
+	accounts []account.Account
+	bodies   []string
+	log      *slog.Logger
+	runs     int
+}
+
+// side is one thing to measure.
+type side struct {
+	Name    string
+	Pollers int    // of the bare loop
+	Tuned   bool   // whether the bare loop has the bridge's own client
+	Profile string // file for a CPU profile
+}
+
+// task is what a measured process is told.
+type task struct {
+	side
+	Queue    string
+	SQS      string
+	Brokers  []string
+	Registry string
+	Prefix   string
+	Accounts []account.Account
+}
+
+// result is one run of one side.
+type result struct {
+	Rate float64 // messages per second
+	CPU  float64 // milliseconds of CPU per 1,000 messages
+}
+
+func startParts(ctx context.Context, messages int, log *slog.Logger) (p *parts, err error) {
+	p = &parts{log: log}
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+	if p.dir, err = os.MkdirTemp("", "bench-bridge-"); err != nil {
+		return nil, err
+	}
+	if p.cluster, err = embedded.Start(embedded.Config{Dir: p.dir, Logger: log}); err != nil {
+		return nil, err
+	}
+	sellers := simulator.Sellers(24, "bench")
+	p.amazon, err = simulator.New(simulator.Config{
+		Applications: []simulator.Application{{Name: "bench", ClientID: "bench", ClientSecrets: []string{"secret"}}},
+		Accounts:     sellers, SQSLatency: 5 * time.Millisecond, Logger: log,
+		CallsKept: 1000,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if p.urls, err = p.amazon.Start(simulator.Addresses{}); err != nil {
+		return nil, err
+	}
+	for _, s := range sellers {
+		p.accounts = append(p.accounts, s.Account)
+	}
+	p.bodies = notifications(messages, p.accounts)
+	return p, nil
+}
+
+func (p *parts) close() {
+	var faults []error
+	if p.amazon != nil {
+		faults = append(faults, p.amazon.Close())
+	}
+	if p.cluster != nil {
+		faults = append(faults, p.cluster.Close())
+	}
+	faults = append(faults, os.RemoveAll(p.dir))
+	if err := errors.Join(faults...); err != nil {
+		p.log.Error("closing", "error", err)
+	}
+}
+
+// errDoesNotCount is a run in which something was lost, doubled or redelivered.
+var errDoesNotCount = errors.New("the run does not count")
+
+// repeat measures a side, and again when a run does not count, which it says.
+func (p *parts) repeat(ctx context.Context, s side) (result, error) {
+	const tries = 3
+	for try := 1; ; try++ {
+		r, err := p.measure(ctx, s)
+		if !errors.Is(err, errDoesNotCount) || try == tries {
+			return r, err
+		}
+		fmt.Printf("%s: %v\n", s.Name, err)
+		if err := p.awaitEmptyQueue(); err != nil {
+			return result{}, err
+		}
+	}
+}
+
+// awaitEmptyQueue waits until what a run left in the queue is gone.
+func (p *parts) awaitEmptyQueue() error {
+	for range 600 {
+		q, err := p.amazon.Queue(simulator.DefaultQueue)
+		if err != nil || q.Visible+q.InFlight == 0 {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return errors.New("the queue is not empty a minute after a run that does not count")
+}
+
+// measure runs a side once over a full queue.
+func (p *parts) measure(ctx context.Context, s side) (result, error) {
+	p.runs++
+	t := task{
+		side: s, Queue: p.urls.QueueURL(simulator.DefaultQueue), SQS: p.urls.SQS,
+		Brokers: p.cluster.Brokers(), Registry: p.cluster.RegistryURL(),
+		Prefix: fmt.Sprintf("run%d.", p.runs), Accounts: p.accounts,
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(t.Brokers...))
+	if err != nil {
+		return result{}, err
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	if _, err := topics.Ensure(ctx, admin, topics.Options{Prefix: t.Prefix, Partitions: 12, Replication: 1}); err != nil {
+		return result{}, err
+	}
+	before, err := p.amazon.Queue(simulator.DefaultQueue)
+	if err != nil {
+		return result{}, err
+	}
+	if err := p.amazon.Send(simulator.DefaultQueue, p.bodies...); err != nil {
+		return result{}, err
+	}
+	r, err := p.drive(ctx, t, before.Deleted+len(p.bodies))
+	if err != nil {
+		return result{}, err
+	}
+	after, err := p.amazon.Queue(simulator.DefaultQueue)
+	if err != nil {
+		return result{}, err
+	}
+	if after.Visible+after.InFlight != 0 || after.Redelivered != before.Redelivered {
+		return result{}, fmt.Errorf("%w: queue %+v", errDoesNotCount, after)
+	}
+	if err := p.checkTopic(ctx, t); err != nil {
+		return result{}, fmt.Errorf("%w: %w", errDoesNotCount, err)
+	}
+	_, err = admin.DeleteTopics(ctx, t.Prefix+schemas.OrderChanges)
+	return r, err
+}
+
+// drive starts a measured process, and times it from its start signal until the
+// queue has deleted everything.
+func (p *parts) drive(ctx context.Context, t task, deleted int) (result, error) {
+	config, err := json.Marshal(t)
+	if err != nil {
+		return result{}, err
+	}
+	executable, err := os.Executable()
+	if err != nil {
+		return result{}, err
+	}
+	cmd := exec.CommandContext(ctx, executable, "-child", string(config))
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return result{}, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return result{}, err
+	}
+	if err := cmd.Start(); err != nil {
+		return result{}, err
+	}
+	words := bufio.NewScanner(out)
+	if _, err := lines(words); err != nil { // ready
+		return result{}, errors.Join(err, cmd.Wait())
+	}
+	begun := time.Now()
+	if _, err := in.Write([]byte("start\n")); err != nil {
+		return result{}, err
+	}
+	for {
+		q, err := p.amazon.Queue(simulator.DefaultQueue)
+		if err != nil {
+			return result{}, err
+		}
+		if q.Deleted >= deleted {
+			break
+		}
+		if time.Since(begun) > 2*time.Minute {
+			return result{}, errors.Join(fmt.Errorf("not done after 2 minutes: queue %+v", q), cmd.Process.Kill(), cmd.Wait())
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	took := time.Since(begun)
+	if _, err := in.Write([]byte("stop\n")); err != nil {
+		return result{}, err
+	}
+	word, err := lines(words)
+	if err := errors.Join(err, cmd.Wait()); err != nil {
+		return result{}, err
+	}
+	var cpu time.Duration
+	if _, err := fmt.Sscan(word, (*int64)(&cpu)); err != nil {
+		return result{}, err
+	}
+	n := float64(len(p.bodies))
+	return result{Rate: n / took.Seconds(), CPU: float64(cpu.Microseconds()) / n}, nil
+}
+
+// checkTopic says whether each message stands on order-changes once.
+func (p *parts) checkTopic(ctx context.Context, t task) error {
+	codec, err := registry.New(ctx, registry.Config{
+		Client: []sr.ClientOpt{sr.URLs(t.Registry)}, Prefix: t.Prefix, Register: true, Logger: p.log,
+	})
+	if err != nil {
+		return err
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(t.Brokers...), kgo.ConsumeTopics(t.Prefix+schemas.OrderChanges),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	seen, records := make(map[string]bool), 0
+	for len(seen) < len(p.bodies) {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err0(); err != nil {
+			return fmt.Errorf("%d of %d messages are in Kafka: %w", len(seen), len(p.bodies), err)
+		}
+		for _, rec := range fetches.Records() {
+			id, err := orderID(ctx, codec, t.Name, rec.Value)
+			if err != nil {
+				return err
+			}
+			seen[id] = true
+			records++
+		}
+	}
+	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, t.Prefix+schemas.OrderChanges)
+	if err != nil {
+		return err
+	}
+	var total int64
+	ends.Each(func(o kadm.ListedOffset) { total += o.Offset })
+	if int(total) != len(p.bodies) {
+		return fmt.Errorf("%d records in Kafka for %d messages", total, len(p.bodies))
+	}
+	return nil
+}
+
+func orderID(ctx context.Context, codec *registry.Codec, name string, value []byte) (string, error) {
+	if name == "bare" {
+		_, rest, _ := strings.Cut(string(value), `"AmazonOrderId":"`)
+		id, _, _ := strings.Cut(rest, `"`)
+		return id, nil
+	}
+	change, err := codec.Decode(ctx, schemas.OrderChanges, value)
+	if err != nil {
+		return "", err
+	}
+	return change.(*schemas.OrderChange).OrderID, nil
+}
