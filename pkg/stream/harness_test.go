@@ -30,6 +30,11 @@ const (
 	in1, in2       = "in1", "in2"
 	out            = "out"
 	state          = "state.test"
+
+	// patience is virtual. The fake broker can leave a member waiting for the
+	// answer to its SyncGroup when the leader has died meanwhile, until the
+	// request's timeout of more than a minute; Kafka does not.
+	patience = 5 * time.Minute
 )
 
 // payload is the value of test records, state entries and outputs.
@@ -140,10 +145,10 @@ func (w *world) produceRaw(rec *kgo.Record) {
 }
 
 // read returns the first n records of a topic that were committed, and fails
-// where there are fewer within a minute of virtual time.
+// where there are fewer within a patience of virtual time.
 func (w *world) read(topic string, n int) []*kgo.Record {
 	w.t.Helper()
-	recs := w.readFor(topic, n, time.Minute)
+	recs := w.readFor(topic, n, patience)
 	if len(recs) < n {
 		w.t.Fatalf("topic %s has %d records, want %d\n%s", topic, len(recs), n, w.logs)
 	}
@@ -235,7 +240,7 @@ func (r *running) shutdown() {
 // eventually waits in virtual time until ok.
 func (w *world) eventually(what string, ok func() bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			w.t.Fatalf("never: %s\n%s", what, w.logs)
 		}

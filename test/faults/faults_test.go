@@ -19,7 +19,7 @@ import (
 
 const (
 	partitions = 12
-	accounts   = 120
+	accounts   = 125
 )
 
 // TestFaultsOnRealKafka is the full size: FAULTS_RECORDS changes it.
