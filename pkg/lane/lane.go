@@ -50,7 +50,11 @@ func (l *lane) next(now time.Time) time.Time {
 	if l.queue.Len() == 0 || l.parked && l.inFlight > 0 {
 		return time.Time{}
 	}
-	return latest(l.queue.Due(), l.heldUntil, l.bucket.Next(now))
+	token := l.bucket.Next(now)
+	if token.IsZero() {
+		return token
+	}
+	return latest(l.queue.Due(), l.heldUntil, token)
 }
 
 // open makes the bucket, once: from its checkpoint; full for an account

@@ -83,12 +83,13 @@ func (s *Lanes) Finish(account string, item *Item, res *machine.Result, now time
 	s.pending--
 	l := s.of(account)
 	l.inFlight--
-	l.bucket.Answered(now)
-	var checkpoint *schemas.QuotaState
+	checkpoint := l.bucket.Answered(now)
 	switch outcome := res.Outcome.(type) {
 	case machine.Done, machine.Reject:
 		l.parked = false
-		checkpoint = l.bucket.Learn(res.RateLimit, now)
+		if learned := l.bucket.Learn(res.RateLimit, now); learned != nil {
+			checkpoint = learned
+		}
 	case machine.Snooze:
 		l.heldUntil = latest(l.heldUntil, now.Add(outcome.For))
 		if outcome.Throttled {

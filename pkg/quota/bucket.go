@@ -30,10 +30,9 @@ const (
 //
 // Calls arrive at Amazon later than they are sent, and that costs tokens only
 // where Amazon's bucket is full meanwhile: what would flow in is lost there,
-// and must not flow in here. Two things see to that: one token of the burst
-// stays unspent, and a bucket that was full gains nothing until the first
-// answer, which can be seconds later when a connection or an access token has
-// to be made first.
+// and must not flow in here. A call that is under way may not have arrived, so
+// the bucket holds at most the burst less the calls under way; of the rest one
+// token stays unspent, for calls that an earlier owner left under way.
 //
 // Tokens are reserved before they are spent: Take hands out a checkpoint when
 // the block that the last one reserved is used up, and the caller must commit
@@ -46,13 +45,13 @@ type Bucket struct {
 	from      *schemas.QuotaState // where to start from; nil for full or empty
 	full      bool
 
-	tokens    *rate.Limiter       // nil before the start; holds Burst-1 at most
+	tokens    *rate.Limiter       // nil before the start; holds room() at most
+	underWay  int                 // calls whose token was taken and whose answer has not come
 	plan      float64             // rate that Amazon grants, as far as we know
 	reserved  int                 // tokens that the promise covers and Take has not given yet
 	promise   *schemas.QuotaState // the last checkpoint that was handed out
 	spent     bool                // whether a token was taken since the last throttle
 	throttled bool                // whether the rate is below the plan
-	stopped   time.Time           // when it was full and tokens were taken; zero once there was an answer
 }
 
 // NewFull is the bucket of a pair that nobody can have called before.
@@ -74,14 +73,12 @@ func Resume(checkpoint *schemas.QuotaState, limit Limit) *Bucket {
 // committed before the call that the token is for starts.
 func (b *Bucket) Take(now time.Time) (checkpoint *schemas.QuotaState, ok bool) {
 	b.start(now)
-	full := b.left(now) > float64(b.capacity()-1)
-	if !b.tokens.AllowN(b.flow(now), 1) {
+	if !b.tokens.AllowN(now, 1) {
 		return nil, false
 	}
 	b.spent = true
-	if full {
-		b.stopped = now
-	}
+	b.underWay++
+	b.tokens.SetBurstAt(now, b.room())
 	left := b.left(now)
 	if b.reserved > 0 {
 		b.reserved--
@@ -98,9 +95,13 @@ func (b *Bucket) Take(now time.Time) (checkpoint *schemas.QuotaState, ok bool) {
 	return b.promise, true
 }
 
-// Next is when Take will succeed, if nobody takes before and answers come in time.
+// Next is when Take will succeed, if nobody takes before. It is zero when that
+// depends on an answer.
 func (b *Bucket) Next(now time.Time) time.Time {
 	b.start(now)
+	if b.room() == 0 {
+		return time.Time{}
+	}
 	missing := 1 - b.left(now)
 	if missing <= 0 {
 		return now
@@ -116,7 +117,6 @@ func (b *Bucket) Next(now time.Time) time.Time {
 // not nil, should be committed: a new owner must not reckon with a higher rate.
 func (b *Bucket) Learn(granted float64, now time.Time) *schemas.QuotaState {
 	b.start(now)
-	b.Answered(now)
 	was := b.rate()
 	if granted > 0 && !math.IsInf(granted, 0) && !math.IsNaN(granted) {
 		b.plan = granted
@@ -136,14 +136,24 @@ func (b *Bucket) Learn(granted float64, now time.Time) *schemas.QuotaState {
 	return b.promise
 }
 
-// Answered takes note that a call has ended, however it did: tokens flow again.
-func (b *Bucket) Answered(now time.Time) {
-	if b.stopped.IsZero() {
-		return
+// Answered takes note that the call of one token has ended, however it did. It
+// comes before Learn or Throttled. The checkpoint, if not nil, should be
+// committed: no tokens flowed in for the calls under way, and a new owner would
+// take the time since the last checkpoint for tokens.
+func (b *Bucket) Answered(now time.Time) *schemas.QuotaState {
+	b.start(now)
+	if b.underWay == 0 { // an answer to an earlier owner's call is none of ours
+		return nil
 	}
+	b.underWay--
+	b.tokens.SetBurstAt(now, b.room())
 	left := b.left(now)
-	b.stopped = time.Time{}
-	b.fill(now, left)
+	if b.promise == nil || level(b.promise, b.capacity(), now) <= left {
+		return nil
+	}
+	b.reserved = min(b.reserved, int(left))
+	b.promise = b.Checkpoint(now)
+	return b.promise
 }
 
 // Throttled takes note of a 429: Amazon's bucket is empty, so ours is too, and
@@ -151,7 +161,6 @@ func (b *Bucket) Answered(now time.Time) {
 // The checkpoint should be committed: a new owner must not think otherwise.
 func (b *Bucket) Throttled(now time.Time) *schemas.QuotaState {
 	b.start(now)
-	b.Answered(now)
 	if b.spent {
 		b.spent, b.throttled = false, true
 		b.tokens.SetLimitAt(now, rate.Limit(max(b.rate()/2, b.plan*lowestShare)))
@@ -176,20 +185,15 @@ func (b *Bucket) Checkpoint(now time.Time) *schemas.QuotaState {
 }
 
 // left is how many tokens there are.
-func (b *Bucket) left(now time.Time) float64 { return b.tokens.TokensAt(b.flow(now)) }
-
-// flow is until when tokens have flowed in.
-func (b *Bucket) flow(now time.Time) time.Time {
-	if !b.stopped.IsZero() {
-		return b.stopped
-	}
-	return now
-}
+func (b *Bucket) left(now time.Time) float64 { return b.tokens.TokensAt(now) }
 
 func (b *Bucket) rate() float64 { return float64(b.tokens.Limit()) }
 
 // capacity is the burst without the token that stays unspent.
 func (b *Bucket) capacity() int { return max(1, b.limit.Burst-1) }
+
+// room is how many tokens the bucket can hold now.
+func (b *Bucket) room() int { return max(0, b.capacity()-b.underWay) }
 
 func (b *Bucket) start(now time.Time) {
 	if b.tokens != nil {
@@ -232,8 +236,9 @@ func level(from *schemas.QuotaState, capacity int, now time.Time) float64 {
 // fill sets the number of tokens at now. The limiter has no method for it, but
 // one that was emptied long enough ago holds as many.
 func (b *Bucket) fill(now time.Time, level float64) {
-	level = min(max(level, 0), float64(b.capacity()))
+	room := b.room()
+	level = min(max(level, 0), float64(room))
 	limit := b.tokens.Limit()
-	b.tokens = rate.NewLimiter(limit, b.capacity())
-	b.tokens.AllowN(now.Add(-time.Duration(level/float64(limit)*float64(time.Second))), b.capacity())
+	b.tokens = rate.NewLimiter(limit, room)
+	b.tokens.AllowN(now.Add(-time.Duration(level/float64(limit)*float64(time.Second))), room)
 }

@@ -12,12 +12,16 @@ import (
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-const day = 24 * time.Hour
+const (
+	day   = 24 * time.Hour
+	usual = 450 * time.Millisecond
+)
 
 // scenario is a day in a bucket's life.
 type scenario struct {
 	handoff time.Duration // how often the owner changes; 0 for never
 	work    time.Duration // how long of each ten minutes there is work
+	delay   time.Duration // by how much more one call is delayed than another, at most
 	share   float64       // of what the plan allows that must be used
 }
 
@@ -29,10 +33,11 @@ func TestADayAtTheLimit(t *testing.T) {
 	t.Parallel()
 	for _, operation := range []string{model.CreateFeed, model.GetOrder, model.ConfirmShipment} {
 		for name, s := range map[string]scenario{
-			"one owner":                 {0, 10 * time.Minute, 0.99},
-			"a handoff every 5 minutes": {5 * time.Minute, 10 * time.Minute, 0.98},
-			"bursts":                    {0, 2 * time.Minute, 0},
-			"bursts and handoffs":       {7 * time.Minute, 2 * time.Minute, 0},
+			"one owner":                 {0, 10 * time.Minute, usual, 0.99},
+			"a handoff every 5 minutes": {5 * time.Minute, 10 * time.Minute, usual, 0.98},
+			"bursts":                    {0, 2 * time.Minute, usual, 0},
+			"bursts and handoffs":       {7 * time.Minute, 2 * time.Minute, usual, 0},
+			"bursts on a slow line":     {0, 2 * time.Minute, 40 * time.Second, 0},
 		} {
 			t.Run(operation+"/"+name, func(t *testing.T) {
 				t.Parallel()
@@ -55,7 +60,7 @@ func TestADayAtTheLimit(t *testing.T) {
 func TestWithoutCheckpointsItWouldFail(t *testing.T) {
 	t.Parallel()
 	limit := limitOf(t, model.CreateFeed)
-	s := scenario{handoff: 5 * time.Minute, work: 10 * time.Minute}
+	s := scenario{handoff: 5 * time.Minute, work: 10 * time.Minute, delay: usual}
 	for name, fresh := range map[string]func() *Bucket{
 		"full":  func() *Bucket { return NewFull("a", model.CreateFeed, limit) },
 		"empty": func() *Bucket { return NewEmpty("a", model.CreateFeed, limit) },
@@ -72,6 +77,7 @@ func TestWithoutCheckpointsItWouldFail(t *testing.T) {
 // line is the way to Amazon.
 type line struct {
 	random *rand.Rand
+	delay  time.Duration
 	ready  time.Time   // when the owner has a connection and an access token
 	under  []time.Time // arrivals of the calls under way, in order
 }
@@ -83,7 +89,7 @@ func (l *line) send(now time.Time) {
 	if l.ready.Before(now) {
 		l.ready = now
 	}
-	at := l.ready.Add(time.Duration(l.random.Int64N(int64(450 * time.Millisecond))))
+	at := l.ready.Add(time.Duration(l.random.Int64N(int64(l.delay))))
 	i, _ := slices.BinarySearchFunc(l.under, at, time.Time.Compare)
 	l.under = slices.Insert(l.under, i, at)
 }
@@ -92,7 +98,7 @@ func (l *line) send(now time.Time) {
 // Amazon's bucket refused.
 func simulate(limit Limit, s scenario, b *Bucket, takeover func(*schemas.QuotaState) *Bucket) (sent, refused int) {
 	amazon := rate.NewLimiter(rate.Limit(limit.Rate), limit.Burst)
-	l := line{random: rand.New(rand.NewPCG(1, 2)), ready: start.Add(connect)}
+	l := line{random: rand.New(rand.NewPCG(1, 2)), delay: s.delay, ready: start.Add(connect)}
 	var committed *schemas.QuotaState
 	moves := start.Add(s.handoff)
 	for now := start; now.Before(start.Add(day)); {
@@ -100,6 +106,7 @@ func simulate(limit Limit, s scenario, b *Bucket, takeover func(*schemas.QuotaSt
 			if !amazon.AllowN(l.under[0], 1) {
 				refused++
 			}
+			b.Answered(now)
 			b.Learn(0, now)
 			l.under = l.under[1:]
 		}
@@ -118,7 +125,9 @@ func simulate(limit Limit, s scenario, b *Bucket, takeover func(*schemas.QuotaSt
 				l.send(now)
 				sent++
 			}
-			wake = b.Next(now)
+			if next := b.Next(now); !next.IsZero() {
+				wake = next
+			}
 		}
 		if len(l.under) > 0 && l.under[0].Before(wake) {
 			wake = l.under[0]

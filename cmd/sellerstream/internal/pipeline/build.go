@@ -12,7 +12,6 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/account"
 	"github.com/sellerstream/sellerstream/pkg/executor"
 	"github.com/sellerstream/sellerstream/pkg/machine"
-	"github.com/sellerstream/sellerstream/pkg/quota"
 	"github.com/sellerstream/sellerstream/pkg/registry"
 	"github.com/sellerstream/sellerstream/pkg/spapi"
 	"github.com/sellerstream/sellerstream/pkg/stream"
@@ -131,7 +130,7 @@ func (p *pipeline) addOrders() error {
 	}
 	p.closers = append(p.closers, client.Close)
 	machineConfig := orders.Config{
-		Accounts: p.accounts, IncludedData: p.Config.Orders.IncludedData, Quota: p.quotaOverride(),
+		Accounts: p.accounts, IncludedData: p.Config.Orders.IncludedData, Quota: newLimits(p.Config.Accounts).of,
 	}
 	execute := executor.New(func(id string) (*spapi.Seller, error) {
 		if seller, ok := sellers[id]; ok {
@@ -159,19 +158,4 @@ func (p *pipeline) addOrders() error {
 		return processor.Run(ctx, work)
 	}})
 	return nil
-}
-
-// quotaOverride finds the limits that the configuration gives an account in
-// place of Amazon's defaults.
-func (p *pipeline) quotaOverride() func(account, operation string) (quota.Limit, bool) {
-	limits := map[[2]string]quota.Limit{}
-	for _, a := range p.Config.Accounts {
-		for operation, q := range a.Quotas {
-			limits[[2]string{a.ID, operation}] = quota.Limit{Rate: q.Rate, Burst: q.Burst}
-		}
-	}
-	return func(account, operation string) (quota.Limit, bool) {
-		limit, ok := limits[[2]string{account, operation}]
-		return limit, ok
-	}
 }
