@@ -15,8 +15,8 @@ func (p *pipeline) addEvents(ctx context.Context) error {
 	}
 	publisher, err := eventbridge.New(eventbridge.Options{
 		Client: eventbridge.NewClient(awsConfig, p.Config.AWS.EventBridgeEndpoint),
-		Codec:  p.codec, Details: schemas.EventDetail, Kafka: kafkaOptions(p.Config),
-		Prefix: p.Config.Prefix, Topics: []string{schemas.Orders},
+		Codec:  p.codec, Details: details, Kafka: kafkaOptions(p.Config),
+		Prefix: p.Config.Prefix, Topics: schemas.EventTopics(),
 		Bus: p.Config.Events.Bus, Source: p.Config.Events.Source, MaxEntryBytes: p.Config.Events.MaxEntryBytes,
 		Clock: p.Clock, Logger: p.Logger.With("role", Events), DrainTimeout: p.Config.Runtime.DrainTimeout,
 	})
@@ -25,4 +25,10 @@ func (p *pipeline) addEvents(ctx context.Context) error {
 	}
 	p.roles = append(p.roles, role{Events, publisher.Run})
 	return nil
+}
+
+// details makes an event of every record on the topics that hold events.
+func details(_ string, value any) (detailType string, detail []byte, ok bool, err error) {
+	detail, detailType, err = schemas.AppendDetail(nil, value)
+	return detailType, detail, err == nil, err
 }
