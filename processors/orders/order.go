@@ -80,6 +80,10 @@ type order struct {
 	stale     int32
 	pending   bool
 	dirty     bool // a change arrived during the call: fetch again
+
+	// Whether a change without a time asked for this fetch, and for the one after
+	// it. Not in the state: it only guards against reads that lag.
+	untimed, dirtyUntimed bool
 }
 
 func newOrder(key, account string) *order {
@@ -112,31 +116,44 @@ func (o *order) note(change *schemas.OrderChange, now time.Time) bool {
 	switch {
 	case o.InFlight():
 		o.dirty = true
+		o.dirtyUntimed = o.dirtyUntimed || !timed
 		o.dirtyReceived = earliest(o.dirtyReceived, received)
 	case o.pending:
+		o.untimed = o.untimed || !timed
 		o.received = earliest(o.received, received)
 	default:
-		o.want(now, received)
+		o.want(now, received, !timed)
 	}
 	return true
 }
 
 // want begins a new fetch.
-func (o *order) want(now time.Time, received millis) {
-	o.pending, o.dirty = true, false
-	o.pendingSince, o.received, o.dirtyReceived = millisOf(now), received, 0
-	o.attempts, o.stale, o.notBefore, o.missing = 0, 0, 0, 0
+func (o *order) want(now time.Time, received millis, untimed bool) {
+	o.reset()
+	o.pending, o.untimed = true, untimed
+	o.pendingSince, o.received, o.missing = millisOf(now), received, 0
 }
 
 // fetched ends a fetch, or begins the next one if a change came meanwhile.
 func (o *order) fetched(now time.Time) {
-	if o.dirty {
-		o.want(now, o.dirtyReceived)
-		return
+	dirty, received, untimed := o.dirty, o.dirtyReceived, o.dirtyUntimed
+	o.reset()
+	if dirty {
+		o.want(now, received, untimed)
 	}
-	o.pending, o.dirty = false, false
-	o.pendingSince, o.received, o.dirtyReceived = 0, 0, 0
-	o.attempts, o.stale, o.notBefore = 0, 0, 0
+}
+
+// reset forgets all that is about one fetch.
+func (o *order) reset() {
+	o.pending, o.dirty, o.untimed, o.dirtyUntimed = false, false, false, false
+	o.pendingSince, o.received, o.dirtyReceived, o.notBefore = 0, 0, 0, 0
+	o.attempts, o.stale = 0, 0
+}
+
+// lags says whether an answer seems to be from before the notified change:
+// older than its time or, where it has none, nothing but what we have.
+func (o *order) lags(updated millis, eventID string) bool {
+	return updated.before(latest(o.wanted, o.emitted)) || o.untimed && eventID == o.emittedID
 }
 
 // forgetAt is when an idle order may be deleted. One that Amazon does not know

@@ -28,7 +28,8 @@ func (m *Machine) Result(tx *machine.Tx, res *machine.Result) {
 	case machine.Snooze, machine.Park:
 		// The lane waits, not the order.
 	}
-	m.settle(o, o.pendingSince)
+	// Not later than now: the clock that pendingSince was read from may be another's.
+	m.settle(o, min(o.pendingSince, millisOf(tx.Now)))
 }
 
 // answered takes what Amazon says of an order.
@@ -40,7 +41,7 @@ func (m *Machine) answered(tx *machine.Tx, o *order, response any) {
 	}
 	event := newEvent(o.account, o.origin, &answer.Order)
 	updated := millisOf(event.LastUpdatedTime)
-	if !o.dirty && o.stale < maxStale && updated.before(latest(o.wanted, o.emitted)) {
+	if !o.dirty && o.stale < maxStale && o.lags(updated, event.EventID) {
 		o.stale++
 		m.delay(tx, o, lane.Backoff(o.Key, int(o.stale), staleBase, staleLimit))
 		return
@@ -72,8 +73,7 @@ func (m *Machine) refused(tx *machine.Tx, o *order, err error) {
 		m.retry(tx, o)
 		return
 	}
-	o.dirty = false
-	o.fetched(tx.Now)
+	o.reset()
 	o.missing = millisOf(tx.Now.Add(missingFor))
 	m.save(tx, o)
 }
