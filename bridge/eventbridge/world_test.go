@@ -33,6 +33,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const (
 	prefix     = "test."
 	partitions = 12
+
+	// patience is how long a test waits for what must come. The fake broker can
+	// leave a member that waits for its SyncGroup without an answer until the
+	// request's timeout of more than a minute; Kafka does not.
+	patience = 3 * time.Minute
 )
 
 var application = simulator.Application{Name: "shop", ClientID: "amzn1.application-oa2-client.1", ClientSecrets: []string{"secret"}}
@@ -172,10 +177,10 @@ func details(_ string, value any) (string, []byte, bool, error) {
 // await waits until done holds.
 func (w *world) await(what string, done func() bool) {
 	w.t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(patience)
 	for !done() {
 		if time.Now().After(deadline) {
-			w.t.Fatalf("no %s within a minute", what)
+			w.t.Fatalf("no %s within %v", what, patience)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
@@ -232,12 +237,12 @@ func (w *world) deadLetters(n int) (letters []string) {
 	w.t.Helper()
 	client := w.client(kgo.ConsumeTopics(prefix+schemas.DeadLetters), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for len(letters) < n {
 		fetches := client.PollFetches(ctx)
 		if ctx.Err() != nil {
-			w.t.Fatalf("%d dead letters within a minute, want %d", len(letters), n)
+			w.t.Fatalf("%d dead letters within %v, want %d", len(letters), patience, n)
 		}
 		fetches.EachRecord(func(rec *kgo.Record) { letters = append(letters, string(rec.Value)) })
 	}
