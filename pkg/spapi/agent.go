@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"runtime/debug"
 	"strings"
 )
 
@@ -16,12 +17,34 @@ func agentName(added string) (string, error) {
 	if strings.ContainsFunc(added, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return "", fmt.Errorf("user agent: only printable ASCII characters are allowed in %q", added)
 	}
-	name := fmt.Sprintf("Sellerstream/1.0 (Language=Go/%s; Platform=%s/%s)",
-		strings.TrimPrefix(runtime.Version(), "go"), runtime.GOOS, runtime.GOARCH)
+	name := fmt.Sprintf("Sellerstream/%s (Language=Go/%s; Platform=%s/%s)",
+		moduleVersion(), strings.TrimPrefix(runtime.Version(), "go"), runtime.GOOS, runtime.GOARCH)
 	if added != "" {
 		name += " " + added
 	}
 	return name, nil
+}
+
+// modulePath is where this package comes from.
+const modulePath = "github.com/sellerstream/sellerstream"
+
+// moduleVersion is the version that was built in: of the program, or of this
+// module where another program uses it; "devel" for a working copy.
+func moduleVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "devel"
+	}
+	version := info.Main.Version
+	for _, dependency := range info.Deps {
+		if dependency.Path == modulePath {
+			version = dependency.Version
+		}
+	}
+	if version == "" || version == "(devel)" || len(version) > 100 {
+		return "devel"
+	}
+	return version
 }
 
 type userAgent struct {
