@@ -5,7 +5,9 @@
 // To change a record, edit its .avsc file and run `go generate ./schemas`. A
 // change must stay readable in both directions of a rolling upgrade: new
 // fields have defaults, fields are not renamed, and a test holds every schema
-// against the released ones in previous/.
+// against the released ones in previous/. At a release previous/ becomes a copy
+// of avro/ and testdata/golden/. A new record also needs a golden one:
+// testdata/golden/<file>.json by hand, its .bin by UPDATE_GOLDEN=1.
 package schemas
 
 //go:generate go run ./internal/generate -schemas avro -out types_gen.go

@@ -10,7 +10,7 @@ import (
 
 // registryPassword is the environment variable that goes with --registry-user:
 // what stands on a command line is seen by every user of the machine.
-const registryPassword = "SELLERSTREAM_REGISTRY_PASSWORD"
+const registryPassword = "SELLERSTREAM_REGISTRY_PASSWORD" //nolint:gosec // the name, not the password
 
 // registryFlags say where the schema registry is.
 type registryFlags struct {

@@ -19,11 +19,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
+// The ports that people and tools expect.
 const (
-	// DefaultKafkaPort and DefaultRegistryPort are what people and tools expect.
 	DefaultKafkaPort    = 9092
 	DefaultRegistryPort = 8081
+)
 
+const (
 	// How many ports above a taken one are tried.
 	portsTried = 100
 	// How often old segments are compacted and expired. kfake's own ticker is

@@ -3,6 +3,7 @@ package embedded_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
 	"go.uber.org/goleak"
@@ -219,5 +221,30 @@ func TestCompaction(t *testing.T) {
 	}
 	if seen > 2 {
 		t.Errorf("%d of %d values of one key are still there", seen, writes)
+	}
+}
+
+// The largest message that SQS has fits into dead-letters, and nowhere else.
+func TestLargeRecords(t *testing.T) {
+	t.Parallel()
+	cluster := start(t, t.TempDir())
+	producer := client(t, cluster, kgo.ProducerBatchMaxBytes(schemas.MaxDeadLetterBytes), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	if _, err := topics.Ensure(t.Context(), kadm.NewClient(producer), topics.Options{Partitions: 1}); err != nil {
+		t.Fatal(err)
+	}
+	letter := &schemas.DeadLetter{
+		Reason: "not_json", Message: strings.Repeat("m", 4096), Value: make([]byte, 1<<20),
+		Attributes: map[string][]byte{"MessageId": make([]byte, 256<<10)},
+	}
+	value, err := codec(t, cluster).AppendEncode(nil, schemas.DeadLetters, letter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := producer.ProduceSync(t.Context(), &kgo.Record{Topic: schemas.DeadLetters, Value: value}).FirstErr(); err != nil {
+		t.Errorf("dead-letters: %v", err)
+	}
+	err = producer.ProduceSync(t.Context(), &kgo.Record{Topic: schemas.Orders, Value: value}).FirstErr()
+	if !errors.Is(err, kerr.MessageTooLarge) {
+		t.Errorf("orders: %v", err)
 	}
 }

@@ -20,25 +20,29 @@ type dirLock struct{ file *os.File }
 
 func lockDir(dir string) (*dirLock, error) {
 	path := filepath.Join(dir, "lock")
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644) //nolint:gosec // the operator names the directory
 	if err != nil {
 		return nil, fmt.Errorf("lock the data directory: %w", err)
 	}
 	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		defer file.Close()
-		if !errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("lock the data directory: %s: %w", path, err)
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			err = fmt.Errorf("it is in use by %s: stop that, or choose another directory", owner(file))
 		}
-		owner := "another process"
-		if pid, err := io.ReadAll(io.LimitReader(file, 20)); err == nil && len(pid) > 0 {
-			owner = "process " + strings.TrimSpace(string(pid))
-		}
-		return nil, fmt.Errorf("data directory %s is in use by %s: stop it, or choose another directory", dir, owner)
+		return nil, errors.Join(fmt.Errorf("lock the data directory %s: %w", dir, err), file.Close())
 	}
 	if err := writePID(file); err != nil {
 		return nil, errors.Join(fmt.Errorf("lock the data directory: %w", err), file.Close())
 	}
 	return &dirLock{file}, nil
+}
+
+// owner names the process that wrote the lock file.
+func owner(file *os.File) string {
+	pid, err := io.ReadAll(io.LimitReader(file, 20))
+	if err != nil || len(pid) == 0 {
+		return "another process"
+	}
+	return "process " + strings.TrimSpace(string(pid))
 }
 
 func writePID(file *os.File) error {

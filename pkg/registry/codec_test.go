@@ -32,7 +32,8 @@ type fixture struct {
 	*registry.Codec
 	registry *srfake.Registry
 	requests atomic.Int64
-	down     atomic.Int64 // status to answer with; 0 is up
+	asked    chan struct{} // closed at the first request
+	down     atomic.Int64  // status to answer with; 0 is up
 	url      string
 }
 
@@ -44,9 +45,11 @@ func newFixture(t testing.TB) *fixture {
 }
 
 func startRegistry(t testing.TB) *fixture {
-	f := &fixture{registry: srfake.NewRegistry()}
+	f := &fixture{registry: srfake.NewRegistry(), asked: make(chan struct{})}
 	f.registry.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
-		f.requests.Add(1)
+		if f.requests.Add(1) == 1 {
+			close(f.asked)
+		}
 		if status := f.down.Load(); status != 0 {
 			http.Error(w, "down", int(status))
 			return true
@@ -167,9 +170,7 @@ func TestNewWaits(t *testing.T) {
 		_, err := registry.New(t.Context(), config(t, f.url, true))
 		made <- err
 	}()
-	for f.requests.Load() == 0 {
-		time.Sleep(time.Millisecond) // until the first question is asked
-	}
+	<-f.asked
 	f.down.Store(0)
 	if err := <-made; err != nil {
 		t.Fatal(err)
@@ -183,9 +184,7 @@ func TestNewGivesUp(t *testing.T) {
 	stop := errors.New("stop")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	go func() {
-		for f.requests.Load() == 0 {
-			time.Sleep(time.Millisecond)
-		}
+		<-f.asked
 		cancel(stop)
 	}()
 	if _, err := registry.New(ctx, config(t, f.url, true)); !errors.Is(err, registry.ErrUnavailable) {

@@ -317,9 +317,9 @@ func FuzzWriterSchema(f *testing.F) {
 			return
 		}
 		_, _ = resolved.Decode(data, record.New())
-		var any any
-		if _, err := writer.Decode(data, &any); err == nil {
-			_, _ = schemas.AppendJSON(nil, any)
+		var value any
+		if _, err := writer.Decode(data, &value); err == nil {
+			_, _ = schemas.AppendJSON(nil, value)
 		}
 	})
 }

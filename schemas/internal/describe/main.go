@@ -7,7 +7,7 @@ package main
 
 import (
 	"flag"
-	"log"
+	"fmt"
 	"os"
 	"path/filepath"
 )
@@ -15,15 +15,23 @@ import (
 func main() {
 	out := flag.String("out", ".", "folder to write to")
 	flag.Parse()
+	if err := write(*out); err != nil {
+		fmt.Fprintln(os.Stderr, "describe:", err)
+		os.Exit(1)
+	}
+}
+
+func write(out string) error {
 	files, err := describe()
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(*out, name), text, 0o644); err != nil {
-			log.Fatal(err)
+		if err := os.WriteFile(filepath.Join(out, name), text, 0o644); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 // describe returns the generated files by their name.

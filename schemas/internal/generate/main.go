@@ -10,7 +10,6 @@ import (
 	"flag"
 	"fmt"
 	"go/format"
-	"log"
 	"os"
 	"path/filepath"
 	"sort"
@@ -22,11 +21,12 @@ func main() {
 	out := flag.String("out", "types_gen.go", "Go file to write")
 	flag.Parse()
 	code, err := generate(*dir)
-	if err != nil {
-		log.Fatal(err)
+	if err == nil {
+		err = os.WriteFile(*out, code, 0o644)
 	}
-	if err := os.WriteFile(*out, code, 0o644); err != nil {
-		log.Fatal(err)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "generate:", err)
+		os.Exit(1)
 	}
 }
 
