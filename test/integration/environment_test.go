@@ -69,7 +69,9 @@ func newEnvironment(t *testing.T) *environment {
 	e.codec = codec
 	e.config, err = process.Config{
 		Prefix: e.prefix, Brokers: e.brokers, Registry: e.registry,
-		SQS: e.aws, Queue: e.queue, EventBridge: e.tap.url, Bus: e.bus,
+		// moto scans the whole queue for each request, one at a time, and many
+		// pollers would keep it from answering PutEvents in time.
+		SQS: e.aws, Queue: e.queue, MaxPollers: 2, EventBridge: e.tap.url, Bus: e.bus,
 		Amazon: e.urls, Accounts: e.amazon.Accounts(), Application: application, GetOrderRate: getOrderRate,
 	}.Write(t.TempDir())
 	if err != nil {

@@ -19,12 +19,12 @@ import (
 type tap struct {
 	url string
 
-	mu      sync.Mutex
-	events  map[string][]event // by id, every time it was sent
-	last    []string           // ids of the newest batch
-	grown   chan struct{}      // closed at the next batch
-	applied func(total int)    // called after a batch was applied and before its answer; nil for none
-	total   int
+	mu         sync.Mutex
+	events     map[string][]event // by id, every time it was sent
+	unanswered map[string]bool    // ids of batches whose sender was gone before it could be answered
+	grown      chan struct{}      // closed at the next batch
+	applied    func(batch []string, total int)
+	total      int
 }
 
 // event is an entry of PutEvents.
@@ -41,7 +41,7 @@ func startTap(t *testing.T, endpoint string) *tap {
 		t.Fatal(err)
 	}
 	transport := &http.Transport{}
-	tp := &tap{events: make(map[string][]event), grown: make(chan struct{})}
+	tp := &tap{events: make(map[string][]event), unanswered: make(map[string]bool), grown: make(chan struct{})}
 	proxy := &httputil.ReverseProxy{
 		Transport: transport,
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
@@ -60,7 +60,7 @@ func startTap(t *testing.T, endpoint string) *tap {
 		answer := httptest.NewRecorder()
 		proxy.ServeHTTP(answer, r.WithContext(context.WithoutCancel(r.Context())))
 		if r.Header.Get("X-Amz-Target") == "AWSEvents.PutEvents" && answer.Code == http.StatusOK {
-			tp.record(t, body, arrived)
+			tp.record(r.Context(), t, body, arrived)
 		}
 		for name, values := range answer.Header() {
 			w.Header()[name] = values
@@ -77,19 +77,19 @@ func startTap(t *testing.T, endpoint string) *tap {
 }
 
 // record writes a batch down. moto applies every entry of a batch that it takes.
-func (tp *tap) record(t *testing.T, body []byte, arrived time.Time) {
+func (tp *tap) record(sender context.Context, t *testing.T, body []byte, arrived time.Time) {
 	t.Helper()
-	var batch struct {
+	var sent struct {
 		Entries []struct{ DetailType, Detail string }
 	}
-	if err := json.Unmarshal(body, &batch); err != nil {
+	if err := json.Unmarshal(body, &sent); err != nil {
 		t.Errorf("PutEvents with %s: %v", body, err)
 		return
 	}
 	tp.mu.Lock()
 	defer tp.mu.Unlock()
-	tp.last = nil
-	for _, entry := range batch.Entries {
+	var batch []string
+	for _, entry := range sent.Entries {
 		var d struct {
 			ID string `json:"id"`
 		}
@@ -97,22 +97,32 @@ func (tp *tap) record(t *testing.T, body []byte, arrived time.Time) {
 			t.Errorf("detail %s has no id: %v", entry.Detail, err)
 		}
 		tp.events[d.ID] = append(tp.events[d.ID], event{entry.DetailType, []byte(entry.Detail), arrived})
-		tp.last = append(tp.last, d.ID)
-		tp.total++
+		batch = append(batch, d.ID)
 	}
+	tp.total += len(batch)
 	close(tp.grown)
 	tp.grown = make(chan struct{})
+	if sender.Err() != nil {
+		for _, id := range batch {
+			tp.unanswered[id] = true
+		}
+	}
 	if tp.applied != nil {
-		tp.applied(tp.total)
+		tp.applied(batch, tp.total)
 	}
 }
 
-// whenApplied has f called after every batch, before its answer, with the
-// number of entries so far. f must not block on the pipeline's next call.
-func (tp *tap) whenApplied(f func(total int)) {
+// whenApplied has f called, until it says that it is done, after a batch was
+// applied and before its answer: with the batch's ids and the number of entries
+// so far. f must not wait for another batch.
+func (tp *tap) whenApplied(f func(batch []string, total int) (done bool)) {
 	tp.mu.Lock()
 	defer tp.mu.Unlock()
-	tp.applied = f
+	tp.applied = func(batch []string, total int) {
+		if f(batch, total) {
+			tp.applied = nil
+		}
+	}
 }
 
 // await waits until the events are what the caller waits for.
@@ -133,13 +143,10 @@ func (tp *tap) await(ctx context.Context, t *testing.T, what string, done func(e
 	}
 }
 
-// sent is everything that was sent, by id.
-func (tp *tap) sent() map[string][]event {
+// seen is what was sent, by id, and the ids whose sender may not know that they
+// were taken. It is for after the pipeline's end.
+func (tp *tap) seen() (sent map[string][]event, unanswered map[string]bool) {
 	tp.mu.Lock()
 	defer tp.mu.Unlock()
-	sent := make(map[string][]event, len(tp.events))
-	for id, times := range tp.events {
-		sent[id] = append([]event(nil), times...)
-	}
-	return sent
+	return tp.events, tp.unanswered
 }

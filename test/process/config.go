@@ -18,6 +18,7 @@ type Config struct {
 
 	SQS         string // endpoint
 	Queue       string // URL
+	MaxPollers  int    // 0 leaves the default
 	EventBridge string // endpoint
 	Bus         string
 
@@ -87,6 +88,9 @@ bridge:
   queues:
     - url: {{.Queue}}
   visibility_timeout: 10s # what a killed process had in flight comes back soon
+{{- if .MaxPollers}}
+  max_pollers: {{.MaxPollers}}
+{{- end}}
 events:
   bus: {{.Bus}}
 runtime:
