@@ -8,8 +8,11 @@ import (
 	"math/big"
 	"reflect"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/twmb/avro"
 )
 
 // timeLayout is RFC 3339 with exactly three decimals, as in "2026-11-23T13:29:04.120Z".
@@ -28,36 +31,55 @@ func AppendJSON(dst []byte, value any) ([]byte, error) {
 }
 
 func appendValue(dst []byte, v reflect.Value) ([]byte, error) {
-	if !v.IsValid() {
-		return append(dst, "null"...), nil
-	}
-	switch known := v.Interface().(type) {
-	case time.Time:
-		dst = append(dst, '"')
-		dst = known.UTC().AppendFormat(dst, timeLayout)
-		return append(dst, '"'), nil
-	case *big.Rat: // a foreign schema's decimal
-		digits, _ := known.FloatPrec()
-		return appendScalar(dst, known.FloatString(digits))
-	case fmt.Stringer: // a foreign schema's span of time
-		return appendScalar(dst, known.String())
-	}
 	switch v.Kind() {
-	case reflect.Pointer, reflect.Interface:
+	case reflect.Invalid:
+		return append(dst, "null"...), nil
+	case reflect.String:
+		return appendString(dst, v.String())
+	case reflect.Int32:
+		return strconv.AppendInt(dst, v.Int(), 10), nil
+	case reflect.Bool:
+		return strconv.AppendBool(dst, v.Bool()), nil
+	case reflect.Interface:
 		return appendValue(dst, v.Elem())
-	case reflect.Struct:
-		return appendStruct(dst, v)
 	case reflect.Map:
 		return appendMap(dst, v)
 	case reflect.Slice:
-		if v.Type().Elem().Kind() == reflect.Uint8 {
-			dst = append(dst, '"')
-			dst = base64.StdEncoding.AppendEncode(dst, v.Bytes())
-			return append(dst, '"'), nil
-		}
-		return appendArray(dst, v)
+		return appendSlice(dst, v)
+	case reflect.Struct, reflect.Pointer:
+		return appendStructOrPointer(dst, v)
+	}
+	if span, ok := v.Interface().(time.Duration); ok { // a foreign schema's time of day
+		return appendString(dst, span.String())
 	}
 	return appendScalar(dst, v.Interface())
+}
+
+func appendStructOrPointer(dst []byte, v reflect.Value) ([]byte, error) {
+	switch v.Type() {
+	case reflect.TypeFor[time.Time]():
+		dst = append(dst, '"')
+		dst = timeIn(v).UTC().AppendFormat(dst, timeLayout)
+		return append(dst, '"'), nil
+	case reflect.TypeFor[*big.Rat](): // a foreign schema's decimal
+		number := v.Interface().(*big.Rat)
+		digits, _ := number.FloatPrec()
+		return appendString(dst, number.FloatString(digits))
+	case reflect.TypeFor[avro.Duration](): // a foreign schema's span of time
+		return appendString(dst, v.Interface().(avro.Duration).String())
+	}
+	if v.Kind() == reflect.Pointer {
+		return appendValue(dst, v.Elem())
+	}
+	return appendStruct(dst, v)
+}
+
+// timeIn is the time in v, without a copy on the heap where that can be.
+func timeIn(v reflect.Value) time.Time {
+	if v.CanAddr() {
+		return *v.Addr().Interface().(*time.Time)
+	}
+	return v.Interface().(time.Time)
 }
 
 func appendStruct(dst []byte, v reflect.Value) ([]byte, error) {
@@ -83,8 +105,8 @@ func appendStruct(dst []byte, v reflect.Value) ([]byte, error) {
 
 // isZero is encoding/json's omitzero: a time is zero in any zone.
 func isZero(v reflect.Value) bool {
-	if t, ok := v.Interface().(time.Time); ok {
-		return t.IsZero()
+	if v.Type() == reflect.TypeFor[time.Time]() {
+		return timeIn(v).IsZero()
 	}
 	return v.IsZero()
 }
@@ -98,7 +120,7 @@ func appendMap(dst []byte, v reflect.Value) ([]byte, error) {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		if dst, err = appendScalar(dst, key.String()); err != nil {
+		if dst, err = appendString(dst, key.String()); err != nil {
 			return dst, err
 		}
 		dst = append(dst, ':')
@@ -109,7 +131,12 @@ func appendMap(dst []byte, v reflect.Value) ([]byte, error) {
 	return append(dst, '}'), nil
 }
 
-func appendArray(dst []byte, v reflect.Value) ([]byte, error) {
+func appendSlice(dst []byte, v reflect.Value) ([]byte, error) {
+	if v.Type().Elem().Kind() == reflect.Uint8 {
+		dst = append(dst, '"')
+		dst = base64.StdEncoding.AppendEncode(dst, v.Bytes())
+		return append(dst, '"'), nil
+	}
 	var err error
 	dst = append(dst, '[')
 	for i := range v.Len() {
@@ -121,6 +148,17 @@ func appendArray(dst []byte, v reflect.Value) ([]byte, error) {
 		}
 	}
 	return append(dst, ']'), nil
+}
+
+// appendString writes text as it is where nothing in it needs escaping, as is
+// nearly always so.
+func appendString(dst []byte, s string) ([]byte, error) {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' || s[i] == '"' || s[i] == '\\' {
+			return appendScalar(dst, s)
+		}
+	}
+	return append(append(append(dst, '"'), s...), '"'), nil
 }
 
 // appendScalar leaves text as it is: "<" stays "<", which encoding/json would

@@ -262,3 +262,17 @@ func TestMinInSync(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkAppendJSON(b *testing.B) {
+	order := &schemas.Order{
+		EventID: strings.Repeat("ab", 32), OrderID: "202-1234567-8901234", CreatedTime: time.UnixMilli(1),
+		Items: make([]schemas.OrderItem, 3),
+	}
+	dst := make([]byte, 0, 4096)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := schemas.AppendJSON(dst, order); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
