@@ -50,7 +50,7 @@ func TestEvent(t *testing.T) {
 	if e.Bus != "default" || e.Source != "sellerstream" || e.DetailType != "OrderChanged" || e.Detail != `{"id":"one"}` || len(e.Resources) != 0 {
 		t.Errorf("event %+v", e)
 	}
-	if time.UnixMilli(int64(e.EntryTime*1000+0.5)) != at {
+	if !time.UnixMilli(int64(e.EntryTime*1000 + 0.5)).Equal(at) {
 		t.Errorf("time %v, want the record's own", e.EntryTime)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,18 +25,21 @@ type Bridge struct {
 // Stats are counts since the Bridge was made, except Pollers and InFlight,
 // which are of the present moment.
 type Stats struct {
-	Received    int64 // messages received
-	Redelivered int64 // of these, those that SQS had given out before
-	Produced    int64 // records acknowledged by Kafka, dead letters included
-	DeadLetters int64 // messages set aside
-	Deleted     int64 // messages deleted from the queue
-	Abandoned   int64 // messages left to come again, because they could not be deleted or set aside
-	Pollers     int   // receives that can be under way at once
-	InFlight    int   // messages received and neither deleted nor abandoned
+	Received    int64            // messages received
+	Redelivered int64            // of these, those that SQS had given out before
+	Produced    int64            // records acknowledged by Kafka, dead letters included
+	DeadLetters map[string]int64 // messages set aside, by reason
+	Deleted     int64            // messages deleted from the queue
+	Abandoned   int64            // messages left to come again, because they could not be deleted or set aside
+	Pollers     int              // receives that can be under way at once
+	InFlight    int              // messages received and neither deleted nor abandoned
 }
 
 type counters struct {
-	received, redelivered, produced, deadLetters, deleted, abandoned atomic.Int64
+	received, redelivered, produced, deleted, abandoned atomic.Int64
+
+	mu          sync.Mutex
+	deadLetters map[string]int64
 }
 
 // New checks the options. The Bridge does nothing until Run.
@@ -58,10 +62,26 @@ func New(opts Options) (*Bridge, error) {
 func (b *Bridge) Stats() Stats {
 	return Stats{
 		Received: b.stats.received.Load(), Redelivered: b.stats.redelivered.Load(),
-		Produced: b.stats.produced.Load(), DeadLetters: b.stats.deadLetters.Load(),
+		Produced: b.stats.produced.Load(), DeadLetters: b.stats.setAside(),
 		Deleted: b.stats.deleted.Load(), Abandoned: b.stats.abandoned.Load(),
 		Pollers: int(b.pollers.Load()), InFlight: b.flight.size(),
 	}
+}
+
+// setAside is a copy of the counts by reason.
+func (c *counters) setAside() map[string]int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.deadLetters)
+}
+
+func (c *counters) countDeadLetter(reason string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.deadLetters == nil {
+		c.deadLetters = make(map[string]int64)
+	}
+	c.deadLetters[reason]++
 }
 
 // errStopped is why work ends that waits for nothing more.

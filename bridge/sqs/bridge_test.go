@@ -3,6 +3,7 @@ package sqs_test
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -45,8 +46,7 @@ func TestMovesEveryMessageOnce(t *testing.T) {
 		if err := stop(); err != nil {
 			t.Error(err)
 		}
-		want500 := sqs.Stats{Received: 500, Produced: 500, Deleted: 500}
-		if got := b.Stats(); got.Received != want500.Received || got.Produced != want500.Produced || got.Deleted != want500.Deleted || got.InFlight != 0 {
+		if got := b.Stats(); got.Received != 500 || got.Produced != 500 || got.Deleted != 500 || got.InFlight != 0 {
 			t.Errorf("stats %+v", got)
 		}
 	})
@@ -82,16 +82,16 @@ func TestSetsAsideWhatItCannotRead(t *testing.T) {
 			sqs.ReasonUnknownAccount:  strings.ReplaceAll(orderChange(seller, "903-0000000-0000001"), seller.SellerID, "ANOBODY"),
 			sqs.ReasonUnsupportedType: `{"notificationType":"BRANDED_ITEM_CONTENT_CHANGE"}`,
 		}
-		want := map[string]int{}
+		want := map[string]int64{}
 		for reason, body := range bodies {
 			w.put(body)
 			want[reason] = 1
 		}
 		orders := w.send(1)
-		w.run(w.options())
+		b, _ := w.run(w.options())
 		time.Sleep(time.Second)
-		if got := w.reasons(); !sameCounts(got, want) {
-			t.Errorf("reasons %v, want %v", got, want)
+		if got, counted := w.reasons(), b.Stats().DeadLetters; !maps.Equal(got, want) || !maps.Equal(counted, want) {
+			t.Errorf("reasons %v, counted %v, want %v", got, counted, want)
 		}
 		for _, value := range w.values(schemas.DeadLetters) {
 			letter := value.(*schemas.DeadLetter)
@@ -322,6 +322,26 @@ func TestReceivesFail(t *testing.T) {
 	})
 }
 
+// Connections that die without a word hold nobody up for long.
+func TestCallsHang(t *testing.T) {
+	inTime(t, func(t *testing.T, w *world) {
+		for _, operation := range []string{"ReceiveMessage", "DeleteMessageBatch"} {
+			if _, err := w.Faults.Add(simulator.Rule{Operation: operation, Times: 2, Action: simulator.Action{Delay: 24 * time.Hour}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := w.send(100)
+		w.run(w.options())
+		time.Sleep(3 * time.Minute)
+		if got := w.orders(); !slices.Equal(got, want) {
+			t.Errorf("%d records, want %d", len(got), len(want))
+		}
+		if q := w.queue(); q.Deleted != 100 {
+			t.Errorf("queue %+v, want all deleted", q)
+		}
+	})
+}
+
 func TestStopFinishesWhatWasReceived(t *testing.T) {
 	inTime(t, func(t *testing.T, w *world) {
 		w.send(2000)
@@ -355,7 +375,7 @@ func TestStopWhileKafkaIsDown(t *testing.T) {
 		time.Sleep(time.Second)
 		begun := time.Now()
 		err := stop()
-		if err == nil || !contains(err.Error(), "10 messages") {
+		if err == nil || !strings.Contains(err.Error(), "10 messages") {
 			t.Errorf("error %v, want one that says what was left", err)
 		}
 		if d := time.Since(begun); d < 5*time.Second || d > 6*time.Second {
@@ -371,7 +391,7 @@ func TestOptionsAreChecked(t *testing.T) {
 	t.Parallel()
 	_, err := sqs.New(sqs.Options{VisibilityTimeout: time.Second})
 	for _, name := range []string{"Queue", "Client", "Producer", "Encoder", "Directory", "VisibilityTimeout"} {
-		if err == nil || !contains(err.Error(), name) {
+		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("the error does not name %s: %v", name, err)
 		}
 	}

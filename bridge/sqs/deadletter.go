@@ -28,7 +28,7 @@ func (b *Bridge) setAside(m *message, why *rejection) bool {
 		b.abandon(m)
 		return false
 	}
-	b.stats.deadLetters.Add(1)
+	b.stats.countDeadLetter(why.reason)
 	b.opts.Logger.Warn("set a message aside", "queue", b.opts.Queue, "message_id", m.id,
 		"dead_letter", letter.ID, "reason", why.reason, "message", why.message)
 	m.record = &kgo.Record{Topic: b.opts.Prefix + schemas.DeadLetters, Value: value}

@@ -83,7 +83,9 @@ func (b *Bridge) deleteOnce(ctx context.Context, group []*message) ([]*message, 
 	for i, m := range group {
 		entries[i] = types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: &m.receipt}
 	}
-	out, err := b.opts.Client.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: aws.String(b.opts.Queue), Entries: entries})
+	call, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	out, err := b.opts.Client.DeleteMessageBatch(call, &sqs.DeleteMessageBatchInput{QueueUrl: aws.String(b.opts.Queue), Entries: entries})
 	if err != nil {
 		return group, err
 	}

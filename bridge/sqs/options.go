@@ -76,10 +76,12 @@ type Options struct {
 	DrainTimeout time.Duration
 }
 
-// Facts of the SQS API (API reference: ReceiveMessage, DeleteMessageBatch).
+// The first two are facts of the SQS API (its reference: ReceiveMessage,
+// DeleteMessageBatch).
 const (
 	batchSize   = 10               // messages in one receive and entries in one batch call
 	longPoll    = 20 * time.Second // the longest wait of a receive
+	callTimeout = 10 * time.Second // of a call besides its long poll, so that a dead connection holds nobody up
 	maxAttempts = 8                // tries of one deletion before the message is left to come again
 )
 

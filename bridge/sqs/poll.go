@@ -103,6 +103,8 @@ func backoff(failures int, limit time.Duration) time.Duration {
 }
 
 func (b *Bridge) receive(ctx context.Context) ([]types.Message, error) {
+	ctx, cancel := context.WithTimeout(ctx, longPoll+callTimeout)
+	defer cancel()
 	out, err := b.opts.Client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 		QueueUrl:            aws.String(b.opts.Queue),
 		MaxNumberOfMessages: batchSize,

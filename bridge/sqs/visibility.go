@@ -42,7 +42,9 @@ func (b *Bridge) renew(ctx context.Context, group []*message) {
 			VisibilityTimeout: int32(b.opts.VisibilityTimeout / time.Second),
 		}
 	}
-	out, err := b.opts.Client.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{
+	call, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	out, err := b.opts.Client.ChangeMessageVisibilityBatch(call, &sqs.ChangeMessageVisibilityBatchInput{
 		QueueUrl: aws.String(b.opts.Queue), Entries: entries,
 	})
 	if err != nil {

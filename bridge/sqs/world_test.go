@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 
@@ -266,14 +264,10 @@ func (k *kafka) on(topic string) []*kgo.Record {
 }
 
 // reasons counts the dead letters by reason.
-func (w *world) reasons() map[string]int {
-	counts := make(map[string]int)
+func (w *world) reasons() map[string]int64 {
+	counts := make(map[string]int64)
 	for _, value := range w.values(schemas.DeadLetters) {
 		counts[value.(*schemas.DeadLetter).Reason]++
 	}
 	return counts
 }
-
-func sameCounts(a, b map[string]int) bool { return maps.Equal(a, b) }
-
-func contains(text, part string) bool { return strings.Contains(text, part) }
