@@ -26,7 +26,7 @@ type decoder struct {
 // maxDepth is more than the file's form has.
 const maxDepth = 12
 
-var (
+var ( //nolint:gochecknoglobals // what never changes
 	timeType       = reflect.TypeFor[time.Time]()
 	durationType   = reflect.TypeFor[time.Duration]()
 	secretType     = reflect.TypeFor[Secret]()

@@ -29,7 +29,7 @@ func Load(name string) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("configuration: %w; write one with `sellerstream config example > %s`", err, name)
 	}
-	defer file.Close()
+	defer file.Close() //nolint:errcheck // only read
 	text, err := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
 	if err != nil {
 		return Config{}, fmt.Errorf("configuration %s: %w", name, err)

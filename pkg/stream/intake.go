@@ -116,7 +116,7 @@ func (in *intake) ready() bool {
 
 // each calls fn with the records that a tick takes, in order, and moves the
 // positions past them. It tells whether there were any.
-func (in *intake) each(ctx context.Context, limit int, apply func(*machine.Record), reject func(machine.DeadLetter)) (any bool) {
+func (in *intake) each(ctx context.Context, limit int, apply func(*machine.Record), reject func(machine.DeadLetter)) (some bool) {
 	if in.full {
 		return false
 	}
@@ -130,7 +130,7 @@ func (in *intake) each(ctx context.Context, limit int, apply func(*machine.Recor
 				if !in.one(ctx, i, rec, apply, reject) {
 					break
 				}
-				any = true
+				some = true
 				limit--
 			}
 			i.next, i.epoch, i.dirty = rec.Offset+1, rec.LeaderEpoch, true
@@ -140,7 +140,7 @@ func (in *intake) each(ctx context.Context, limit int, apply func(*machine.Recor
 		i.queue = i.queue[taken:]
 		in.queued -= taken
 	}
-	return any
+	return some
 }
 
 // one applies or rejects a record. It tells false when the record's schema is

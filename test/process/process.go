@@ -40,7 +40,7 @@ func Start(binary, config, dir string) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(binary, "run", "--config", config) //nolint:noctx // its life is Stop's and Kill's to end
+	cmd := exec.Command(binary, "run", "--config", config)
 	cmd.Env = append(os.Environ(), awsSecretVariable+"="+awsKey)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
