@@ -139,7 +139,7 @@ func TestRegistryJournal(t *testing.T) {
 		t.Errorf("%d lines for 3 registrations:\n%s", lines, journal)
 	}
 	// A kill in the middle of a write leaves half a line.
-	if err := os.WriteFile(dir+"/registry.jsonl", append(journal, `{"subj`...), 0o644); err != nil {
+	if err := os.WriteFile(dir+"/registry.jsonl", append(journal, strings.Repeat(`{"subj`, 1000)...), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	cluster = start(t, dir)
@@ -153,6 +153,10 @@ func TestRegistryJournal(t *testing.T) {
 	if next := register(cluster, "d", `"int"`); next <= ids[1] {
 		t.Errorf("a new schema took the old id %d", next)
 	}
+	if err := cluster.Close(); err != nil {
+		t.Fatal(err)
+	}
+	start(t, dir) // what was written after the half line is whole
 }
 
 func TestLock(t *testing.T) {
