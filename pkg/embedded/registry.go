@@ -75,7 +75,8 @@ func serveRegistry(listener net.Listener, journal string, log *slog.Logger) (*re
 	return s, nil
 }
 
-// open replays the journal. A last line that was cut short by a kill is cut off.
+// open replays the journal. The next line is written over a last one that a
+// kill cut short.
 func (s *registryServer) open(path string) error {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644) //nolint:gosec // the operator names the directory
 	if err != nil {
@@ -83,9 +84,6 @@ func (s *registryServer) open(path string) error {
 	}
 	s.journal = file
 	end, err := s.replay(file)
-	if err == nil {
-		err = file.Truncate(end)
-	}
 	if err == nil {
 		_, err = file.Seek(end, io.SeekStart)
 	}
