@@ -21,10 +21,6 @@ const (
 	ReasonRefused     = "entry_refused"   // EventBridge will never take it
 )
 
-// deadLetterTimeout bounds the wait for Kafka to take a dead letter; it must
-// leave room in the group's rebalance timeout.
-const deadLetterTimeout = 10 * time.Second
-
 // setAside writes the cursor's first record to dead-letters. When Kafka does
 // not take it, the cursor is postponed and setAside says false: nothing is skipped.
 func (p *Publisher) setAside(ctx context.Context, c *cursor, reason, message string) bool {
@@ -42,7 +38,7 @@ func (p *Publisher) setAside(ctx context.Context, c *cursor, reason, message str
 	}
 	value, err := p.opts.Codec.AppendEncode(nil, schemas.DeadLetters, letter)
 	if err == nil {
-		call, cancel := context.WithTimeout(ctx, deadLetterTimeout)
+		call, cancel := context.WithTimeout(ctx, prepareTimeout)
 		defer cancel()
 		err = p.client.ProduceSync(call, &kgo.Record{Topic: p.opts.Prefix + schemas.DeadLetters, Key: rec.Key, Value: value}).FirstErr()
 	}

@@ -48,9 +48,10 @@ type Options struct {
 	// Amazon's way of counting; 1 MiB by default, which is Amazon's limit since
 	// January 2026 (256 KiB before, and still in some partitions).
 	MaxEntryBytes int
-	// CallTimeout bounds one PutEvents request; 10 s by default. It must be
-	// shorter than the group's rebalance timeout, since a request under way
-	// holds a rebalance back.
+	// CallTimeout bounds one PutEvents request; 10 s by default. A request under
+	// way holds a rebalance back, and so do its making and the writing of a dead
+	// letter, for up to 5 s each: together they must be shorter than the group's
+	// rebalance timeout (kgo's default is 60 s).
 	CallTimeout time.Duration
 	// DrainTimeout bounds how long the request under way may take to finish and
 	// commit when Run's context has ended; 20 s by default.

@@ -18,6 +18,9 @@ import (
 const (
 	// maxEntries is PutEvents' limit of entries in a request.
 	maxEntries = 10
+	// prepareTimeout bounds all that the making of one request may wait for: the
+	// registry and the writing of dead letters. Rebalances wait for it as well.
+	prepareTimeout = 5 * time.Second
 	// smallestLimit is the entry size that every region takes: Amazon's limit
 	// until January 2026.
 	smallestLimit = 256 << 10
@@ -27,6 +30,8 @@ const (
 // whose turn it is. Records that need no request (no events, or dead letters
 // that Kafka has taken) come back as settled.
 func (p *Publisher) gather(ctx context.Context) (settled, request []*cursor) {
+	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
+	defer cancel()
 	now := time.Now()
 	size := 0
 	for i, c := range p.ring {

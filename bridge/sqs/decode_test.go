@@ -150,11 +150,11 @@ func TestDecodeKeepsNothing(t *testing.T) {
 func TestDecodeRejects(t *testing.T) {
 	t.Parallel()
 	order, feed := body(t, "order_change.json"), body(t, "feed_processing_finished.json")
-	swap := func(text, old, new string) string {
+	swap := func(text, old, with string) string {
 		if !strings.Contains(text, old) {
 			t.Fatalf("the example has no %s", old)
 		}
-		return strings.Replace(text, old, new, 1)
+		return strings.Replace(text, old, with, 1)
 	}
 	for name, c := range map[string]struct{ text, reason, says string }{
 		"empty":                    {"", ReasonNotJSON, ""},

@@ -68,7 +68,7 @@ func run(ctx context.Context, args []string) error {
 // compare finds the bare loop's best number of goroutines, and then lets it and
 // the bridge run in turns.
 func compare(ctx context.Context, o options) error {
-	p, err := startParts(ctx, o.messages, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))
+	p, err := startParts(o.messages, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))
 	if err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ type result struct {
 	CPU  float64 // milliseconds of CPU per 1,000 messages
 }
 
-func startParts(ctx context.Context, messages int, log *slog.Logger) (p *parts, err error) {
+func startParts(messages int, log *slog.Logger) (p *parts, err error) {
 	p = &parts{log: log}
 	defer func() {
 		if err != nil {

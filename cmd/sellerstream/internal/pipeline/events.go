@@ -3,6 +3,8 @@ package pipeline
 import (
 	"context"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/sellerstream/sellerstream/bridge/eventbridge"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -13,12 +15,17 @@ func (p *pipeline) addEvents(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	runtime := p.Config.Runtime
+	kafka := append(kafkaOptions(p.Config),
+		kgo.SessionTimeout(runtime.SessionTimeout),
+		kgo.HeartbeatInterval(runtime.HeartbeatInterval),
+		kgo.RebalanceTimeout(runtime.RebalanceTimeout))
 	publisher, err := eventbridge.New(eventbridge.Options{
 		Client: eventbridge.NewClient(awsConfig, p.Config.AWS.EventBridgeEndpoint),
-		Codec:  p.codec, Details: details, Kafka: kafkaOptions(p.Config),
+		Codec:  p.codec, Details: details, Kafka: kafka,
 		Prefix: p.Config.Prefix, Topics: schemas.EventTopics(),
 		Bus: p.Config.Events.Bus, Source: p.Config.Events.Source, MaxEntryBytes: p.Config.Events.MaxEntryBytes,
-		Clock: p.Clock, Logger: p.Logger.With("role", Events), DrainTimeout: p.Config.Runtime.DrainTimeout,
+		Clock: p.Clock, Logger: p.Logger.With("role", Events), DrainTimeout: runtime.DrainTimeout,
 	})
 	if err != nil {
 		return err
