@@ -26,11 +26,12 @@ type decoder struct {
 // maxDepth is more than the file's form has.
 const maxDepth = 12
 
-var ( //nolint:gochecknoglobals // what never changes
-	timeType       = reflect.TypeFor[time.Time]()
-	durationType   = reflect.TypeFor[time.Duration]()
-	secretType     = reflect.TypeFor[Secret]()
-	secretTextType = reflect.TypeFor[secrets.Secret]()
+// The types that are not decoded by their kind. They never change.
+var (
+	timeType       = reflect.TypeFor[time.Time]()      //nolint:gochecknoglobals // a constant, if Go had such
+	durationType   = reflect.TypeFor[time.Duration]()  //nolint:gochecknoglobals // a constant, if Go had such
+	secretType     = reflect.TypeFor[Secret]()         //nolint:gochecknoglobals // a constant, if Go had such
+	secretTextType = reflect.TypeFor[secrets.Secret]() //nolint:gochecknoglobals // a constant, if Go had such
 )
 
 // decode puts node's content into into, which holds the default.

@@ -25,7 +25,7 @@ const maxFileBytes = 64 << 20
 // Load reads and checks a file. Its error is a *Faults when the file can be
 // read but is wrong.
 func Load(name string) (Config, error) {
-	file, err := os.Open(name)
+	file, err := os.Open(name) //nolint:gosec // the operator names the file
 	if err != nil {
 		return Config{}, fmt.Errorf("configuration: %w; write one with `sellerstream config example > %s`", err, name)
 	}

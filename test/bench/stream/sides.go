@@ -252,7 +252,6 @@ func newProcessor(j job, newMachine func(machine.Unit) machine.Machine) (*stream
 
 // keeper holds what was restored.
 type keeper struct {
-	first   func()
 	entries map[string]*item
 }
 
