@@ -10,7 +10,7 @@ import (
 // Marks of how many polled records of a partition wait here. Above the higher
 // one the partition is paused, so that the others' records can be polled.
 const (
-	pauseAt  = 200
+	pauseAt  = 100
 	resumeAt = 20
 )
 

@@ -142,11 +142,8 @@ func (p *Publisher) dropped(_ context.Context, _ *kgo.Client, gone map[string][]
 	p.ring = kept
 }
 
-// pollRecords bounds one poll; pollWait is how long to wait after a failed one.
-const (
-	pollRecords = 500
-	pollWait    = time.Second
-)
+// pollRecords bounds one poll.
+const pollRecords = 100
 
 // poll takes in new records. It waits for them only while there is nothing to
 // send. When it brings records, rebalances wait until AllowRebalance, so that

@@ -305,6 +305,45 @@ func TestJoinsAndLeaves(t *testing.T) {
 	w.checkOnce(n)
 }
 
+// Whatever fails, and whoever joins and leaves meanwhile: each event arrives,
+// in the order of its account, and comes again only where an answer was lost.
+func TestAnyFault(t *testing.T) {
+	w := newWorld(t)
+	for _, action := range []simulator.Action{
+		{EntryShare: 0.5}, {LoseAnswer: true}, {Status: 500}, {Status: 400}, {Drop: true}, {Delay: 50 * time.Millisecond},
+	} {
+		w.fault(simulator.Rule{Operation: "PutEvents", Probability: 0.05, Action: action})
+	}
+	events := 0
+	for range 6 {
+		w.produce(events, events+70)
+		events += 70
+		_, stop := w.run(w.options())
+		w.awaitEvents(events - 50)
+		w.run(w.options())
+		stop()
+	}
+	w.awaitEvents(events)
+	answered, first := make(map[string]int), make(map[string]string)
+	got, _ := w.Events(0)
+	for _, e := range got {
+		if e.Answered {
+			answered[e.Detail]++
+		}
+		key := e.Detail[:len(`{"id":"account-00`)]
+		if e.Detail > first[key] {
+			first[key] = e.Detail
+		} else if w.counts()[e.Detail] == 1 {
+			t.Errorf("%s came after %s", e.Detail, first[key])
+		}
+	}
+	for detail, n := range answered {
+		if n > 1 {
+			t.Errorf("%s was accepted %d times with an answer", detail, n)
+		}
+	}
+}
+
 func TestReadsOnlyWhatIsCommitted(t *testing.T) {
 	w := newWorld(t)
 	tx := w.client(kgo.TransactionalID("tx"))
