@@ -201,15 +201,44 @@ func TestStateSurvivesCompactionAndTombstones(t *testing.T) {
 		}
 		w.read(out, 50)
 		r.shutdown()
+		restart := func(n int) {
+			r := w.run(w.withCaller(e, nil))
+			w.eventually("ready", r.Ready)
+			w.produce(in1, "a", n)
+			w.read(out, n)
+			if e.count() != n {
+				t.Errorf("%d calls, want %d: deleted entries came back", e.count(), n)
+			}
+			r.shutdown()
+		}
+		restart(51)
 		w.setTopicConfig(state, "cleanup.policy", "compact")
 		w.cluster.Compact()
-		r = w.run(w.withCaller(e, nil))
-		w.eventually("ready", r.Ready)
-		w.produce(in1, "a", 51)
-		w.read(out, 51)
-		if e.count() != 51 {
-			t.Errorf("%d calls, want 51: entries whose tombstone was compacted came back", e.count())
+		restart(52)
+	})
+}
+
+func TestRestoreReadsTheWholeState(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		opts := w.options(newCounter)
+		opts.MaxTick = 1
+		// A fetch brings one batch, so that the restore needs many. (With
+		// FetchMaxBytes(1) the fake broker would forget to say which were aborted.)
+		opts.Client = append(opts.Client, kgo.FetchMaxPartitionBytes(1))
+		for n := 1; n <= 30; n++ {
+			for account := range 3 {
+				w.produce(in1, fmt.Sprintf("account-%d", account), n)
+			}
 		}
-		r.shutdown()
+		for n := 30; n <= 90; n += 30 {
+			r := w.run(opts)
+			w.read(out, n)
+			r.kill()
+			if err := r.wait(); err != nil {
+				t.Fatalf("Run: %v", err)
+			}
+		}
+		checkCounts(t, w.read(out, 90), 3, 30)
 	})
 }

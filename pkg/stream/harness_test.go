@@ -224,8 +224,14 @@ func (w *world) run(opts Options) *running {
 
 // wait returns Run's error.
 func (r *running) wait() error {
-	<-r.finished
-	return r.err
+	r.w.t.Helper()
+	select {
+	case <-r.finished:
+		return r.err
+	case <-time.After(patience):
+		r.w.t.Fatalf("Run does not end\n%s", r.w.logs)
+		return nil
+	}
 }
 
 // shutdown stops cleanly.

@@ -87,6 +87,41 @@ func TestFencedUnitTakesOverAgain(t *testing.T) {
 	})
 }
 
+// A unit that was fenced must not fence the new owner in turn: it waits until
+// the group confirms that the unit is still its own.
+func TestFencedUnitWaitsForTheGroup(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		r := w.run(w.options(newCounter))
+		w.eventually("ready", r.Ready)
+		var silent atomic.Bool
+		silent.Store(true)
+		w.cluster.ControlKey(int16(kmsg.Heartbeat), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			if !silent.Load() {
+				return nil, nil, false
+			}
+			w.cluster.KeepControl()
+			resp := req.ResponseKind().(*kmsg.HeartbeatResponse)
+			resp.ErrorCode = kerr.CoordinatorLoadInProgress.Code
+			return resp, nil, true
+		})
+		heir := w.newClient(kgo.TransactionalID(fmt.Sprintf("txn-test-%d", partitionOf("a"))))
+		defer heir.Close()
+		if _, _, err := heir.ProducerID(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.produce(in1, "a", 1)
+		w.eventually("the unit was fenced", func() bool { return w.logs.has("unit was fenced") })
+		time.Sleep(3 * time.Second) // less than the session
+		if got := w.restores(); got != testPartitions {
+			t.Errorf("%d takeovers, want %d: the unit took over while the group was silent", got, testPartitions)
+		}
+		silent.Store(false)
+		checkCounts(t, w.read(out, 1), 1, 1)
+		r.shutdown()
+	})
+}
+
 // A commit whose outcome is unknown ends the session; the state tells what
 // became of it.
 func TestUnknownCommitIsNeitherLostNorDoubled(t *testing.T) {

@@ -120,8 +120,18 @@ func TestForeignGroupOffsetIsReportedAndIgnored(t *testing.T) {
 		if at, ok := offsets.Lookup(testPrefix+in1, partitionOf("a")); !ok || at.At != 5 {
 			t.Errorf("the group's offset is %+v, want 5 for lag tools", at)
 		}
+		// After a crash the group's offset is behind the state's position.
 		r = w.run(w.options(newCounter))
 		w.eventually("ready", r.Ready)
+		time.Sleep(time.Duration(1.5 * float64(commitInterval)))
+		w.produce(in1, "a", 6)
+		w.read(out, 6)
+		r.kill()
+		if err := r.wait(); err != nil {
+			t.Fatal(err)
+		}
+		r = w.run(w.options(newCounter))
+		w.eventually("ready", func() bool { return r.Ready() && w.restores() == 9 })
 		r.shutdown()
 		if w.logs.has("set by another tool") {
 			t.Error("our own offset was taken for another tool's")
@@ -133,8 +143,8 @@ func TestForeignGroupOffsetIsReportedAndIgnored(t *testing.T) {
 			t.Fatal(err)
 		}
 		r = w.run(w.options(newCounter))
-		w.produce(in1, "a", 6)
-		checkCounts(t, w.read(out, 6), 1, 6)
+		w.produce(in1, "a", 7)
+		checkCounts(t, w.read(out, 7), 1, 7)
 		if !w.logs.has("set by another tool") {
 			t.Error("the reset was not reported")
 		}
@@ -260,6 +270,9 @@ func TestStopWhileBrokersAreAway(t *testing.T) {
 		r.shutdown()
 	})
 }
+
+// restores is how many takeovers were logged.
+func (w *world) restores() int { return strings.Count(w.logs.String(), "unit restored") }
 
 // topicID is what newer produce requests name a topic by.
 func (w *world) topicID(logical string) [16]byte {
