@@ -184,7 +184,7 @@ func (g *group) remove(units []*unit) {
 // own. A process that was stopped past its session would else take units away
 // from their new owner again and again.
 func (g *group) confirm(ctx context.Context) error {
-	for {
+	for attempt := 0; ; attempt++ {
 		member, generation := g.client.GroupMetadata()
 		req := kmsg.NewPtrHeartbeatRequest()
 		req.Group, req.MemberID, req.Generation = g.p.opts.Group, member, generation
@@ -197,7 +197,7 @@ func (g *group) confirm(ctx context.Context) error {
 			return nil
 		}
 		g.p.opts.Logger.Info("waiting for the group to confirm this process", "error", err)
-		if err := sleep(ctx, g.p.opts.HeartbeatInterval); err != nil {
+		if err := sleep(ctx, backoff(attempt)); err != nil {
 			return err
 		}
 	}

@@ -216,6 +216,7 @@ func TestMachineFaultsStop(t *testing.T) {
 		"unknown topic": {func(tx *machine.Tx) {
 			tx.Emit(machine.Output{Topic: "elsewhere", Account: "a", Value: &payload{}})
 		}, `"elsewhere"`},
+		"call that nothing executes": {func(tx *machine.Tx) { tx.Call(machine.Call{Operation: "getOrder"}) }, "getOrder"},
 		"foreign account": {func(tx *machine.Tx) {
 			for n := 0; ; n++ {
 				if account := fmt.Sprint("account-", n); partitionOf(account) != partitionOf("a") {

@@ -21,6 +21,9 @@ const (
 	positionPrefix = "@position/"
 )
 
+// foreignTimeout bounds what a takeover waits for only to warn somebody.
+const foreignTimeout = time.Second
+
 // takeOver fences the unit's earlier owner, claims the state, restores it and
 // begins to consume where it says.
 func (s *session) takeOver(ctx context.Context) error {
@@ -166,6 +169,8 @@ func (s *session) unreadable(key string, err error) error {
 // noteForeignOffsets says when somebody has set the group's offsets: they do
 // not move a unit (2). Ours carry a mark.
 func (s *session) noteForeignOffsets(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, foreignTimeout)
+	defer cancel()
 	offsets, err := kadm.NewClient(s.client).FetchOffsets(ctx, s.opts.Group)
 	if err != nil {
 		s.log.Debug("the group's offsets are not known", "error", err)

@@ -35,6 +35,8 @@ type tick struct {
 	tx      machine.Tx
 	buf     []byte // encoded values, one behind the other
 	records []kgo.Record
+
+	committed bool // whether one has
 }
 
 func newTick(s *session) *tick { return &tick{s: s} }
@@ -60,6 +62,9 @@ func (s *session) round(draw bool) error {
 			func(dead machine.DeadLetter) { tx.DeadLetters = append(tx.DeadLetters, dead) })
 		write = write || taken
 		s.machine.Draw(tx)
+	}
+	if len(tx.Calls) > 0 && s.opts.Execute == nil {
+		return fatalf("the machine made a call of %s, but the processor has nothing to execute calls with", tx.Calls[0].Operation)
 	}
 	committed, err := s.tick.commit(write)
 	if err != nil {
@@ -140,6 +145,7 @@ func (t *tick) commit(positions bool) (time.Time, error) {
 	if err := client.EndTransaction(ctx, kgo.TryCommit); err != nil {
 		return time.Time{}, fmt.Errorf("commit: %w", err)
 	}
+	t.committed = true
 	t.s.intake.written()
 	return before, nil
 }

@@ -51,9 +51,9 @@ func (u *unit) run() {
 		u.previous = nil
 	}
 	for attempt := 0; u.intake.Err() == nil; attempt++ {
-		began, err := u.session()
+		progress, err := u.session()
 		u.restored.Store(false)
-		if began {
+		if progress {
 			attempt = 0
 		}
 		if err = u.ended(err); err != nil {
@@ -88,8 +88,8 @@ func (u *unit) ended(err error) error {
 }
 
 // session takes the unit over and runs it until something fails or the unit
-// is handed over. It tells whether the takeover was complete.
-func (u *unit) session() (began bool, err error) {
+// is handed over. It tells whether a tick has committed something.
+func (u *unit) session() (progress bool, err error) {
 	if err := u.g.confirm(u.intake); err != nil {
 		return false, err
 	}
@@ -102,7 +102,8 @@ func (u *unit) session() (began bool, err error) {
 		return false, fmt.Errorf("take over: %w", err)
 	}
 	u.restored.Store(true)
-	return true, s.loop()
+	err = s.loop()
+	return s.tick.committed, err
 }
 
 func (u *unit) machineUnit() machine.Unit {
