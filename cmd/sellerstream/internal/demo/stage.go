@@ -60,8 +60,11 @@ func open(ctx context.Context, opts Options) (_ *stage, err error) {
 		return nil, err
 	}
 	s.closers = append(s.closers, s.sim.Close)
-	if s.urls, err = s.sim.Start(simulator.Addresses{Admin: preferred(adminPort)}); err != nil {
-		return nil, err
+	if s.urls, err = s.sim.Start(simulator.Addresses{Admin: net.JoinHostPort("127.0.0.1", adminPort)}); err != nil {
+		// The port is taken, perhaps by another demo.
+		if s.urls, err = s.sim.Start(simulator.Addresses{}); err != nil {
+			return nil, err
+		}
 	}
 	cfg, err := s.configure(cluster.Brokers(), opts.Speed, epoch)
 	if err != nil {
@@ -93,17 +96,6 @@ func (s *stage) configure(brokers []string, speed float64, epoch time.Time) (con
 		return config.Config{}, err
 	}
 	return config.Parse("the demo's configuration", []byte(text))
-}
-
-// preferred is a loopback address with the port if it is free, else with any.
-func preferred(port string) string {
-	at := net.JoinHostPort("127.0.0.1", port)
-	listener, err := net.Listen("tcp", at)
-	if err != nil {
-		return "127.0.0.1:0"
-	}
-	_ = listener.Close()
-	return at
 }
 
 func (s *stage) introduce(opts Options) {
