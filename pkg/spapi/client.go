@@ -3,13 +3,14 @@
 // knows nothing of Kafka and can be used on its own.
 //
 // A Client holds what is shared (connections, tokens); a Seller makes the calls
-// of one seller account in one region. Neither waits for quota nor repeats a
-// call: when to call, and whether to call again, is the caller's decision
-// (package quota helps with the first, model.Error with the second).
+// of one seller account in one region, a Grantless those of an application
+// alone. None of them waits for quota nor repeats a call: when to call, and
+// whether to call again, is the caller's decision (package quota helps with the
+// first, model.Error with the second).
 //
 // A request passes, in this order:
 //
-//	Seller.send   adds the access token, classifies what comes back, bounds
+//	caller.send   adds the access token, classifies what comes back, bounds
 //	              and decodes the body; here because a refused token is an
 //	              outcome to decide on, not bytes to pass on
 //	userAgent     adds the User-Agent that Amazon requires
@@ -18,6 +19,7 @@
 package spapi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -109,11 +111,7 @@ type SellerConfig struct {
 
 // Seller makes the calls of one seller account. It costs little to make, holds
 // no connection of its own, and may be used from any goroutine.
-type Seller struct {
-	client *Client
-	base   *url.URL
-	grant  sellerGrant
-}
+type Seller struct{ caller }
 
 // Seller makes the caller of one account. It makes no request; credentials are
 // tried by the first call.
@@ -126,15 +124,41 @@ func (c *Client) Seller(cfg SellerConfig) (*Seller, error) {
 	case cfg.Application.ClientID == "" || cfg.Application.ClientSecret == nil || cfg.RefreshToken == nil:
 		return nil, fmt.Errorf("spapi: account %s: needs a client id, a client secret and a refresh token", cfg.Account)
 	}
-	return &Seller{
-		client: c,
-		base:   c.endpoints[cfg.Region],
-		grant:  sellerGrant{account: cfg.Account, application: cfg.Application, refreshToken: cfg.RefreshToken},
-	}, nil
+	grant := sellerGrant{account: cfg.Account, application: cfg.Application, refreshToken: cfg.RefreshToken}
+	return &Seller{caller{
+		client: c, base: c.endpoints[cfg.Region], account: cfg.Account, key: grant.key(),
+		token: func(ctx context.Context) (token, error) {
+			t, err := c.lwa.seller(ctx, grant)
+			return t.token, err
+		},
+	}}, nil
 }
 
 // Account is our name of the account.
-func (s *Seller) Account() string { return s.grant.account }
+func (s *Seller) Account() string { return s.account }
+
+// Grantless makes the calls of an application that act for no seller, in one
+// region. Seller and Grantless have no operation in common, so that no call can
+// be made with the wrong grant. It may be used from any goroutine.
+type Grantless struct{ caller }
+
+// Grantless makes the caller of an application in a region. It makes no
+// request; credentials are tried by the first call.
+func (c *Client) Grantless(app Application, region model.Region) (*Grantless, error) {
+	switch {
+	case !region.Valid():
+		return nil, fmt.Errorf("spapi: application %s: region %q is none of na, eu, fe", app.Name, region)
+	case app.ClientID == "" || app.ClientSecret == nil:
+		return nil, fmt.Errorf("spapi: application %s: needs a client id and a client secret", app.Name)
+	}
+	return &Grantless{caller{
+		client: c, base: c.endpoints[region], key: tokenKey{client: app.ClientID, scope: string(ScopeNotifications)},
+		token: func(ctx context.Context) (token, error) {
+			t, err := c.lwa.GrantlessToken(ctx, app, ScopeNotifications)
+			return t.token, err
+		},
+	}}, nil
+}
 
 // NewTransport is the default connection: no step of it can wait for ever.
 func NewTransport() *http.Transport {

@@ -1,6 +1,7 @@
 package spapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,66 +30,96 @@ type call struct {
 	method    string
 	path      string // escaped
 	query     url.Values
+	body      any // sent as JSON; nil for none
 	writes    bool
+}
+
+// caller is who makes a call: a seller, or an application alone.
+type caller struct {
+	client  *Client
+	base    *url.URL
+	account string // "" for an application alone
+	key     tokenKey
+	token   func(context.Context) (token, error)
 }
 
 // send makes one request, once, and decodes a 200 into answer. Its error is
 // always a *model.Error.
-func (s *Seller) send(ctx context.Context, call call, answer any) (Meta, error) {
-	token, err := s.client.lwa.seller(ctx, s.grant)
+func (c *caller) send(ctx context.Context, call call, answer any) (Meta, error) {
+	token, err := c.token(ctx)
 	if err != nil {
-		return Meta{}, s.noToken(call, err)
+		return Meta{}, c.noToken(call, err)
 	}
-	at := *s.base
-	at.RawQuery = call.query.Encode()
-	req, err := http.NewRequestWithContext(ctx, call.method, at.JoinPath(call.path).String(), nil)
+	req, err := c.request(ctx, call)
 	if err != nil {
-		return Meta{}, &model.Error{Class: model.Invalid, Operation: call.operation, Account: s.Account(), Err: err}
+		return Meta{}, &model.Error{Class: model.Invalid, Operation: call.operation, Account: c.account, Err: err}
 	}
 	req.Header.Set("x-amz-access-token", token.Secret().Reveal())
-	req.Header.Set("Accept", "application/json")
-	resp, err := s.client.http.Do(req)
+	resp, err := c.client.http.Do(req)
 	if err != nil {
-		return Meta{}, s.lost(call, err)
+		return Meta{}, c.lost(call, err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	meta := Meta{RateLimit: rateLimit(resp.Header), RequestID: shorten(resp.Header.Get("x-amzn-RequestId"), 100)}
 	switch {
 	case resp.StatusCode != http.StatusOK:
-		refusal := classify(call, s.Account(), resp, body)
+		refusal := classify(call, c.account, resp, body)
 		if refusal.Class == model.Unauthorized || refusal.Class == model.Forbidden {
-			refusal.StaleToken = s.client.lwa.refused(s.grant.key(), token.token)
+			refusal.StaleToken = c.client.lwa.refused(c.key, token)
 		}
 		return meta, refusal
 	case err != nil:
-		return meta, s.lost(call, err)
+		return meta, c.lost(call, err)
 	case len(body) > maxAnswer:
-		return meta, s.lost(call, fmt.Errorf("the answer is larger than %d MiB", maxAnswer>>20))
+		return meta, c.lost(call, fmt.Errorf("the answer is larger than %d MiB", maxAnswer>>20))
 	}
 	if err := json.Unmarshal(body, answer); err != nil {
-		return meta, s.lost(call, fmt.Errorf("the answer is not what the model says: %s", decodeFault(err)))
+		return meta, c.lost(call, fmt.Errorf("the answer is not what the model says: %s", decodeFault(err)))
 	}
 	return meta, nil
 }
 
+// request is the call as HTTP, without its access token.
+func (c *caller) request(ctx context.Context, call call) (*http.Request, error) {
+	var body io.Reader
+	if call.body != nil {
+		text, err := json.Marshal(call.body)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(text)
+	}
+	at := *c.base
+	at.RawQuery = call.query.Encode()
+	req, err := http.NewRequestWithContext(ctx, call.method, at.JoinPath(call.path).String(), body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+	if call.body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return req, nil
+}
+
 // lost is a request without a whole answer.
-func (s *Seller) lost(call call, err error) *model.Error {
+func (c *caller) lost(call call, err error) *model.Error {
 	class := model.Unavailable
 	if call.writes {
 		class = model.Ambiguous
 	}
-	return &model.Error{Class: class, Operation: call.operation, Account: s.Account(), Err: err}
+	return &model.Error{Class: class, Operation: call.operation, Account: c.account, Err: err}
 }
 
 // noToken names the call that could not be made.
-func (s *Seller) noToken(call call, err error) *model.Error {
+func (c *caller) noToken(call call, err error) *model.Error {
 	var refusal *model.Error
 	if !errors.As(err, &refusal) {
 		refusal = &model.Error{Class: model.Unavailable, Err: err}
 	}
 	named := *refusal
-	named.Operation, named.Account, named.TokenMissing = call.operation+" ("+tokenOperation+")", s.Account(), true
+	named.Operation, named.Account, named.TokenMissing = call.operation+" ("+tokenOperation+")", c.account, true
 	return &named
 }
 

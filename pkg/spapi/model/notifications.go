@@ -1,0 +1,97 @@
+package model
+
+// The notification types that the pipeline lives on.
+const (
+	OrderChangeNotification            = "ORDER_CHANGE"
+	FeedProcessingFinishedNotification = "FEED_PROCESSING_FINISHED"
+)
+
+// Destination is where an application's notifications go.
+type Destination struct {
+	ID       string              `json:"destinationId"`
+	Name     string              `json:"name"`
+	Resource DestinationResource `json:"resource"`
+}
+
+// QueueARN is the ARN of the destination's SQS queue; "" where it is none.
+func (d Destination) QueueARN() string {
+	if d.Resource.SQS == nil {
+		return ""
+	}
+	return d.Resource.SQS.ARN
+}
+
+// DestinationResource is one of the two.
+type DestinationResource struct {
+	SQS         *SQSResource         `json:"sqs,omitempty"`
+	EventBridge *EventBridgeResource `json:"eventBridge,omitempty"`
+}
+
+// SQSResource is an SQS queue.
+type SQSResource struct {
+	ARN string `json:"arn"` // at most 1000 characters
+}
+
+// EventBridgeResource is a partner event source on Amazon EventBridge. It
+// cannot be made here, since ORDER_CHANGE is delivered by SQS only.
+type EventBridgeResource struct {
+	Name      string `json:"name"`
+	Region    string `json:"region"`
+	AccountID string `json:"accountId"`
+}
+
+// CreateDestinationRequest is createDestination's body.
+type CreateDestinationRequest struct {
+	Name     string                           `json:"name"` // at most 256 characters
+	Resource DestinationResourceSpecification `json:"resourceSpecification"`
+}
+
+// DestinationResourceSpecification says which queue.
+type DestinationResourceSpecification struct {
+	SQS *SQSResource `json:"sqs,omitempty"`
+}
+
+// Subscription is a seller's notifications of one type going to a destination.
+// Amazon does not say in it of which type: that is known from the question.
+type Subscription struct {
+	ID                  string               `json:"subscriptionId"`
+	PayloadVersion      string               `json:"payloadVersion"`
+	DestinationID       string               `json:"destinationId"`
+	ProcessingDirective *ProcessingDirective `json:"processingDirective,omitempty"`
+}
+
+// CreateSubscriptionRequest is createSubscription's body.
+type CreateSubscriptionRequest struct {
+	PayloadVersion      string               `json:"payloadVersion"`
+	DestinationID       string               `json:"destinationId"`
+	ProcessingDirective *ProcessingDirective `json:"processingDirective,omitempty"`
+}
+
+// ProcessingDirective narrows which notifications are sent. ORDER_CHANGE
+// requires one, with an EventFilter of its own type.
+type ProcessingDirective struct {
+	EventFilter *EventFilter `json:"eventFilter,omitempty"`
+	// FilterExpression is in CEL, and excludes EventFilter.
+	FilterExpression string `json:"filterExpression,omitempty"`
+}
+
+// EventFilter lets all notifications of its type through, unless it names
+// marketplaces or types of order changes.
+type EventFilter struct {
+	Type             string   `json:"eventFilterType"` // such as "ORDER_CHANGE"
+	MarketplaceIDs   []string `json:"marketplaceIds,omitempty"`
+	OrderChangeTypes []string `json:"orderChangeTypes,omitempty"`
+}
+
+// GetSubscriptionsRequest asks for a seller's subscriptions of one type.
+type GetSubscriptionsRequest struct {
+	NotificationType string
+	PayloadVersion   string // "" for all versions
+	NextToken        string // of the page before; "" for the first page
+}
+
+// SubscriptionPage is getSubscriptions' payload.
+type SubscriptionPage struct {
+	Subscriptions []Subscription `json:"subscriptions"`
+	NextToken     string         `json:"nextToken"` // "" on the last page
+}
