@@ -154,7 +154,7 @@ func TestShutdownLetsACallFinish(t *testing.T) {
 		w.produce(in1, "a", 2)
 		w.readFor(state, 1000, 5*time.Second) // the second call is queued behind the first
 		r.stop()
-		time.Sleep(10 * time.Second)
+		time.Sleep(20 * time.Second) // several sessions
 		select {
 		case <-r.finished:
 			t.Fatal("Run ended while a call was running")
@@ -162,6 +162,9 @@ func TestShutdownLetsACallFinish(t *testing.T) {
 		}
 		if r.Ready() {
 			t.Error("ready while stopping")
+		}
+		if w.logs.has("expelled") {
+			t.Error("the group expelled the process while it drained")
 		}
 		close(e.release)
 		if err := r.wait(); err != nil {
@@ -233,7 +236,7 @@ func TestHandoverCommitsTheResultOfARunningCall(t *testing.T) {
 		}
 		w.eventually("the calls", func() bool { return e.count() == 6 })
 		second := w.run(w.withCaller(e, nil))
-		time.Sleep(5 * time.Second)
+		time.Sleep(20 * time.Second) // several sessions: the first must be heard of while it drains
 		if w.logs.has("unit handed over") {
 			t.Error("a unit was handed over while its calls were running")
 		}
@@ -245,6 +248,9 @@ func TestHandoverCommitsTheResultOfARunningCall(t *testing.T) {
 		}
 		if !w.logs.has("unit handed over") {
 			t.Error("no unit was handed over")
+		}
+		if w.logs.has("expelled") {
+			t.Error("the group expelled a process while it drained")
 		}
 		first.shutdown()
 		second.shutdown()

@@ -39,32 +39,63 @@ func (g *gate) goOn() {
 	close(g.open)
 }
 
-func (g *gate) pass() {
+// pass waits until the gate is open, or cancel.
+func (g *gate) pass(cancel <-chan struct{}) {
 	g.mu.Lock()
 	open := g.open
 	g.mu.Unlock()
-	<-open
+	select {
+	case <-open:
+	case <-cancel:
+	}
 }
 
 func (g *gate) Dial(ctx context.Context, network, host string) (net.Conn, error) {
-	g.pass()
+	g.pass(ctx.Done())
 	conn, err := g.dial(ctx, network, host)
 	if err != nil {
 		return nil, err
 	}
-	return gatedConn{conn, g}, nil
+	return &gatedConn{Conn: conn, g: g, closed: make(chan struct{})}, nil
 }
 
 type gatedConn struct {
 	net.Conn
-	g *gate
+	g      *gate
+	once   sync.Once
+	closed chan struct{}
 }
 
-func (c gatedConn) Write(p []byte) (int, error) { c.g.pass(); return c.Conn.Write(p) }
-func (c gatedConn) Read(p []byte) (int, error) {
+func (c *gatedConn) Write(p []byte) (int, error) {
+	c.g.pass(c.closed)
+	return c.Conn.Write(p)
+}
+
+func (c *gatedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	c.g.pass()
+	c.g.pass(c.closed)
 	return n, err
+}
+
+func (c *gatedConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}
+
+// SetDeadline in the past is how the client interrupts what it has given up.
+func (c *gatedConn) SetDeadline(at time.Time) error { return c.interrupt(at, c.Conn.SetDeadline) }
+func (c *gatedConn) SetReadDeadline(at time.Time) error {
+	return c.interrupt(at, c.Conn.SetReadDeadline)
+}
+func (c *gatedConn) SetWriteDeadline(at time.Time) error {
+	return c.interrupt(at, c.Conn.SetWriteDeadline)
+}
+
+func (c *gatedConn) interrupt(at time.Time, set func(time.Time) error) error {
+	if !at.IsZero() && !at.After(time.Now()) {
+		c.once.Do(func() { close(c.closed) })
+	}
+	return set(at)
 }
 
 func TestZombieIsFencedAndWritesNothing(t *testing.T) {

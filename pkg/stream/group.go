@@ -17,7 +17,8 @@ import (
 const (
 	// commitInterval is how often positions go to the group, where lag tools see them.
 	commitInterval = time.Second
-	// commitTimeout bounds such a commit: nothing depends on it.
+	// commitTimeout bounds such a commit, on which nothing depends, and what a
+	// unit may need for its last transaction after its calls have ended.
 	commitTimeout = 5 * time.Second
 	// commitMetadata marks group offsets as ours. Kafka's own tools leave the
 	// metadata empty, so that an offset that somebody has reset can be told.
@@ -143,6 +144,14 @@ func (g *group) revoked(partitions []int32) {
 	for _, u := range leaving {
 		u.stopIntake(errDrained)
 	}
+	// Brokers that do not answer a last commit must not hold the group, or the
+	// process, for ever.
+	drop := time.AfterFunc(g.p.opts.DrainTimeout+commitTimeout, func() {
+		for _, u := range leaving {
+			u.stopWork()
+		}
+	})
+	defer drop.Stop()
 	for _, u := range leaving {
 		<-u.done
 	}

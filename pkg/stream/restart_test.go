@@ -272,6 +272,34 @@ func TestStopWhileBrokersAreAway(t *testing.T) {
 	})
 }
 
+func TestStopWhileBrokersHang(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		g := newGate(w.net.DialContext)
+		opts := w.options(newCounter)
+		opts.Client = append(opts.Client, kgo.Dialer(g.Dial))
+		opts.DrainTimeout = 10 * time.Second
+		r := w.run(opts)
+		w.eventually("ready", r.Ready)
+		// A transaction is under way when the brokers fall silent.
+		w.cluster.ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
+			g.stop()
+			return nil, nil, false
+		})
+		w.produce(in1, "a", 1)
+		time.Sleep(time.Second)
+		began := time.Now()
+		r.shutdown()
+		if took := time.Since(began); took > opts.DrainTimeout+3*commitTimeout {
+			t.Errorf("stopped after %s, want about the drain's deadline of %s", took, opts.DrainTimeout)
+		}
+		g.goOn()
+		r = w.run(w.options(newCounter))
+		checkCounts(t, w.read(out, 1), 1, 1)
+		r.shutdown()
+	})
+}
+
 // restores is how many takeovers were logged.
 func (w *world) restores() int { return strings.Count(w.logs.String(), "unit restored") }
 
