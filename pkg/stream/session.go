@@ -19,6 +19,10 @@ import (
 // fetch at a broker at a time, so a resumed input waits for it.
 const fetchMaxWait = 500 * time.Millisecond
 
+// fetchMaxBytes is how much a fetch brings of a partition: about a full tick of
+// records of 1 KB. Small ticks are what makes transactions dear.
+const fetchMaxBytes = 4 << 20
+
 // session is a unit between a takeover and the first failure: a client, a
 // machine, and all that dies with them (7). One goroutine runs it.
 type session struct {
@@ -59,6 +63,7 @@ func newSession(u *unit) (*session, error) {
 		}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.FetchMaxWait(fetchMaxWait),
+		kgo.FetchMaxPartitionBytes(fetchMaxBytes),
 		// A session saves naming a handful of partitions, takes one of the broker's
 		// thousand slots, and closing it races with a fetch that just begins
 		// (franz-go 1.22.2).

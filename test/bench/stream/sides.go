@@ -193,7 +193,8 @@ func (c *copier) Record(tx *machine.Tx, rec *machine.Record) {
 	it := rec.Value.(*item)
 	tx.Emit(machine.Output{Topic: c.j.output(), Account: rec.Account, Value: it})
 	if c.stateful {
-		tx.Put(entryKey(it.Account, it.Number%keyed), it)
+		entry := &item{Account: it.Account, Number: it.Number, Body: it.Body[:stateSize]}
+		tx.Put(entryKey(it.Account, it.Number%keyed), entry)
 	}
 }
 
