@@ -26,6 +26,8 @@ const adminLimit = 8 << 20
 //	POST   /_simulator/faults         adds a rule (see faultRequest)
 //	DELETE /_simulator/faults         removes all; DELETE /_simulator/faults/{id} removes one
 //	POST   /_simulator/notifications  {"queue":…,"bodies":[…]} sends raw messages
+//	GET    /_simulator/subscriptions  every subscription
+//	DELETE /_simulator/subscriptions  drops them silently; ?account= type=
 //	POST   /_simulator/scenario       starts a scenario in the background (see scenarioRequest)
 func (s *Simulator) Admin() http.Handler {
 	mux := http.NewServeMux()
@@ -56,6 +58,13 @@ func (s *Simulator) Admin() http.Handler {
 	})
 	mux.HandleFunc("DELETE /_simulator/faults/{id}", s.adminRemoveFault)
 	mux.HandleFunc("POST /_simulator/notifications", s.adminNotifications)
+	mux.HandleFunc("GET /_simulator/subscriptions", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, s.Subscriptions())
+	})
+	mux.HandleFunc("DELETE /_simulator/subscriptions", func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		writeJSON(w, http.StatusOK, map[string]int{"dropped": s.DropSubscriptions(q.Get("account"), q.Get("type"))})
+	})
 	mux.HandleFunc("POST /_simulator/scenario", s.adminScenario)
 	return mux
 }

@@ -27,6 +27,9 @@ type Config struct {
 	// ReadLag is how late a changed order shows in getOrder and searchOrders,
 	// in Clock's time. Default 0.
 	ReadLag time.Duration
+	// SubscribedOnly sends a seller's notifications where its subscriptions say,
+	// as Amazon does. Otherwise they go to the account's queue, subscribed or not.
+	SubscribedOnly bool
 
 	// SQSLatency and EventBridgeLatency are the least real time until these
 	// answer. Default 5 ms: below 2 ms the AWS SDK for Go was seen to drop good
@@ -65,7 +68,7 @@ type Application struct {
 type Account struct {
 	account.Account
 	RefreshToken string // LWA refresh token
-	Queue        string // SQS queue for its notifications; default the first one
+	Queue        string // SQS queue for its notifications; default the first one; see Config.SubscribedOnly
 }
 
 // Sellers makes n accounts of one application, in Europe and North America in

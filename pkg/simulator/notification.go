@@ -1,6 +1,9 @@
 package simulator
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // The ORDER_CHANGE notification, in Amazon's PascalCase (its schema is
 // OrderChangeNotification.json). Buyer data, such as the postal code, is there
@@ -159,8 +162,19 @@ func (s *Simulator) Notify(c Change) {
 	s.deliver(c, s.Notification(c))
 }
 
-// deliver puts a notification into the seller's queue.
+// deliver puts a notification into the queues that it belongs to. What goes
+// nowhere was not notified.
 func (s *Simulator) deliver(c Change, body []byte) {
+	names := []string{c.Account.Queue}
+	if s.config.SubscribedOnly {
+		names = s.subscriptions.queuesOf(c)
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return s.queues.get(name) == nil })
+	if len(names) == 0 {
+		return
+	}
 	s.truth.notified(c.Account, c.Order.OrderID, time.Time(c.Order.LastUpdatedTime))
-	s.queues.get(c.Account.Queue).send(string(body), 0)
+	for _, name := range names {
+		s.queues.get(name).send(string(body), 0)
+	}
 }

@@ -36,6 +36,8 @@ type Simulator struct {
 	truth   truthLog
 	pages   pages
 
+	subscriptions subscriptions
+
 	idMu     sync.Mutex
 	idSource *rand.ChaCha8
 

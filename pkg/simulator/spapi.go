@@ -35,15 +35,17 @@ type operation struct {
 // spapiRequest is an authorized request that is within its quota.
 type spapiRequest struct {
 	*http.Request
-	account *Account // nil for a grantless operation
-	query   url.Values
-	call    *Call
-	now     time.Time
+	account     *Account // nil for a grantless operation
+	application string   // name of the one that calls
+	region      model.Region
+	query       url.Values
+	call        *Call
+	now         time.Time
 }
 
 // operations lists every operation of every API. Each API's file has its own list.
 func (s *Simulator) operations() []operation {
-	return s.ordersOperations()
+	return slices.Concat(s.ordersOperations(), s.notificationsOperations())
 }
 
 // SPAPI is the Selling Partner API's endpoint of one region.
@@ -87,7 +89,10 @@ func (s *Simulator) serveOperation(w http.ResponseWriter, r *http.Request, regio
 		if malformed != nil {
 			return limited(invalidInput("The query string is malformed: "+malformed.Error()), perSecond)
 		}
-		return limited(op.serve(&spapiRequest{Request: r, account: held.account, query: query, call: x.call, now: x.call.Time}), perSecond)
+		return limited(op.serve(&spapiRequest{
+			Request: r, account: held.account, application: held.application, region: region,
+			query: query, call: x.call, now: x.call.Time,
+		}), perSecond)
 	})
 }
 

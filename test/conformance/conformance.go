@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -106,11 +107,28 @@ func loadModel(path string) (routers.Router, error) {
 	document.Servers = nil // any host will do: the simulator's is on loopback
 	closed := false
 	for _, schema := range document.Components.Schemas {
+		join(schema.Value)
+	}
+	for _, schema := range document.Components.Schemas {
 		if s := schema.Value; s != nil && len(s.Properties) > 0 && s.AdditionalProperties.Has == nil && s.AdditionalProperties.Schema == nil {
 			s.AdditionalProperties.Has = &closed
 		}
 	}
 	return gorillamux.NewRouter(document)
+}
+
+// join makes one object of a schema that is all of several objects. Closed one
+// by one, each would refuse the properties of the others.
+func join(s *openapi3.Schema) {
+	if s == nil || len(s.AllOf) == 0 {
+		return
+	}
+	joined := openapi3.Schemas{}
+	for _, part := range s.AllOf {
+		maps.Copy(joined, part.Value.Properties)
+		s.Required = append(s.Required, part.Value.Required...)
+	}
+	s.AllOf, s.Properties = nil, joined
 }
 
 // separateByCommas says what Swagger 2.0 means where an array names no format,

@@ -1,0 +1,226 @@
+package simulator_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+const (
+	destinationsV1  = "/notifications/v1/destinations"
+	subscriptionsV1 = "/notifications/v1/subscriptions"
+	ourQueue        = "arn:aws:sqs:us-east-1:000000000000:" + simulator.DefaultQueue
+	allOrderChanges = `,"processingDirective":{"eventFilter":{"eventFilterType":"ORDER_CHANGE"}}}`
+)
+
+// call calls the SP-API in Europe.
+func (a *amazon) call(method, token, path, body string) reply {
+	a.t.Helper()
+	r := a.request(method, a.urls.SPAPI[model.Europe]+path, body)
+	r.Header.Set("x-amz-access-token", token)
+	r.Header.Set("User-Agent", "Tests/1 (Language=Go)")
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	return a.do(r)
+}
+
+// id takes an id out of a payload.
+func id(t *testing.T, got reply, name string) string {
+	t.Helper()
+	var body struct{ Payload map[string]any }
+	if err := json.Unmarshal([]byte(got.body), &body); err != nil || got.status != http.StatusOK {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	return fmt.Sprint(body.Payload[name])
+}
+
+func destinationBody(arn string) string {
+	return fmt.Sprintf(`{"name":"ours","resourceSpecification":{"sqs":{"arn":%q}}}`, arn)
+}
+
+func TestDestinationsAndSubscriptionsAreNotIdempotent(t *testing.T) {
+	t.Parallel()
+	a := start(t, nil)
+	seller, app := a.token(sellerToken(1)), a.token(grantlessForm())
+	made := id(t, a.call(http.MethodPost, app, destinationsV1, destinationBody(ourQueue)), "destinationId")
+	again := a.call(http.MethodPost, app, destinationsV1, destinationBody(ourQueue))
+	if again.status != http.StatusConflict || !strings.Contains(again.body, `"code":"Conflict"`) || again.header.Get("x-amzn-RateLimit-Limit") != "" {
+		t.Errorf("the same destination: %d %s %v", again.status, again.body, again.header)
+	}
+	body := `{"payloadVersion":"1.0","destinationId":"` + made + `"` + allOrderChanges
+	sub := id(t, a.call(http.MethodPost, seller, subscriptionsV1+"/ORDER_CHANGE", body), "subscriptionId")
+	again = a.call(http.MethodPost, seller, subscriptionsV1+"/ORDER_CHANGE", body)
+	if again.status != http.StatusConflict || !strings.Contains(again.body, `"code":"StateConflict"`) {
+		t.Errorf("the same subscription: %d %s", again.status, again.body)
+	}
+	if got := a.call(http.MethodDelete, app, destinationsV1+"/"+made, ""); got.status != http.StatusConflict {
+		t.Errorf("a destination in use: %d %s", got.status, got.body)
+	}
+	for _, path := range []string{subscriptionsV1 + "/ORDER_CHANGE/" + sub, destinationsV1 + "/" + made} {
+		if got := a.call(http.MethodGet, app, path, ""); got.status != http.StatusOK {
+			t.Errorf("get %s: %d %s", path, got.status, got.body)
+		}
+		if got := a.call(http.MethodDelete, app, path, ""); got.status != http.StatusOK {
+			t.Errorf("delete %s: %d %s", path, got.status, got.body)
+		}
+		if got := a.call(http.MethodGet, app, path, ""); got.status != http.StatusNotFound {
+			t.Errorf("after it: %d %s", got.status, got.body)
+		}
+	}
+	if got := a.call(http.MethodGet, seller, subscriptionsV1+"/ORDER_CHANGE", ""); got.status != http.StatusNotFound {
+		t.Errorf("no subscription: %d %s", got.status, got.body)
+	}
+}
+
+func TestNotificationsRefusals(t *testing.T) {
+	t.Parallel()
+	a := start(t, func(c *simulator.Config) {
+		c.Rates = map[string]simulator.Rate{"createSubscription": {PerSecond: 1, Burst: 100}, "createDestination": {PerSecond: 1, Burst: 100}}
+	})
+	seller, app := a.token(sellerToken(1)), a.token(grantlessForm())
+	made := id(t, a.call(http.MethodPost, app, destinationsV1, destinationBody(ourQueue)), "destinationId")
+	to := `{"payloadVersion":"1.0","destinationId":"` + made + `"`
+	for _, test := range []struct {
+		name, token, path, body string
+		status                  int
+		says                    string
+	}{
+		{"a seller's token", seller, destinationsV1, destinationBody(ourQueue + "2"), 403, "Unauthorized"},
+		{"a grantless token", app, subscriptionsV1 + "/ORDER_CHANGE", to + allOrderChanges, 403, "Unauthorized"},
+		{"no queue", app, destinationsV1, `{"name":"x","resourceSpecification":{}}`, 400, "sqs"},
+		{"no ARN", app, destinationsV1, destinationBody("https://sqs"), 400, "arn"},
+		{"a FIFO queue", app, destinationsV1, destinationBody(ourQueue + ".fifo"), 400, "FIFO"},
+		{"no name", app, destinationsV1, strings.Replace(destinationBody(ourQueue), "ours", "", 1), 400, "name"},
+		{"an unknown field", app, destinationsV1, `{"title":"x"}`, 400, "title"},
+		{"a field of the wrong type", app, destinationsV1, `{"name":1}`, 400, "name"},
+		{"too large", app, destinationsV1, `{"name":"` + strings.Repeat("x", 70_000) + `"}`, 413, "size"},
+		{"no directive", seller, subscriptionsV1 + "/ORDER_CHANGE", to + `}`, 400, "eventFilter"},
+		{"no filter", seller, subscriptionsV1 + "/ORDER_CHANGE", to + `,"processingDirective":{}}`, 400, "eventFilter"},
+		{"another type's filter", seller, subscriptionsV1 + "/ORDER_CHANGE", strings.Replace(to+allOrderChanges, `"eventFilterType":"ORDER_CHANGE"`, `"eventFilterType":"ANY_OFFER_CHANGED"`, 1), 400, "eventFilterType"},
+		{"an unknown marketplace", seller, subscriptionsV1 + "/ORDER_CHANGE", to + `,"processingDirective":{"eventFilter":{"eventFilterType":"ORDER_CHANGE","marketplaceIds":["X"]}}}`, 400, "marketplaceId"},
+		{"a directive where there is none", seller, subscriptionsV1 + "/FEED_PROCESSING_FINISHED", to + allOrderChanges, 400, "processingDirective"},
+		{"another version", seller, subscriptionsV1 + "/FEED_PROCESSING_FINISHED", `{"payloadVersion":"2.0","destinationId":"` + made + `"}`, 400, "payloadVersion"},
+		{"an unknown destination", seller, subscriptionsV1 + "/FEED_PROCESSING_FINISHED", `{"payloadVersion":"1.0","destinationId":"x"}`, 400, "destinationId"},
+		{"an unknown type", seller, subscriptionsV1 + "/ORDER_STATUS_CHANGE", to + `}`, 400, "notificationType"},
+	} {
+		if got := a.call(http.MethodPost, test.token, test.path, test.body); got.status != test.status || !strings.Contains(got.body, test.says) {
+			t.Errorf("%s: %d %s", test.name, got.status, got.body)
+		}
+	}
+	r := a.request(http.MethodPost, a.urls.SPAPI[model.Europe]+destinationsV1, destinationBody(ourQueue))
+	r.Header.Set("x-amz-access-token", app)
+	r.Header.Set("User-Agent", "Tests/1")
+	if got := a.do(r); got.status != http.StatusUnsupportedMediaType {
+		t.Errorf("no Content-Type: %d %s", got.status, got.body)
+	}
+	if got := a.get(model.Europe, seller, subscriptionsV1+"?notificationTypes=ORDER_CHANGE,FEED_PROCESSING_FINISHED"); got.status != http.StatusBadRequest {
+		t.Errorf("two types at once: %d %s", got.status, got.body)
+	}
+}
+
+func TestGetSubscriptionsPages(t *testing.T) {
+	t.Parallel()
+	a := start(t, nil)
+	for range 31 {
+		if _, err := a.Subscribe(german, "ORDER_CHANGE", ourQueue); err != nil {
+			t.Fatal(err)
+		}
+	}
+	token := a.token(sellerToken(1))
+	first := a.get(model.Europe, token, subscriptionsV1+"?notificationTypes=ORDER_CHANGE&payloadVersion=1.0")
+	next := a.get(model.Europe, token, subscriptionsV1+"?notificationTypes=ORDER_CHANGE&nextToken="+id(t, first, "nextToken"))
+	if strings.Count(first.body, "subscriptionId") != 30 || strings.Count(next.body, "subscriptionId") != 1 || strings.Contains(next.body, "nextToken") {
+		t.Errorf("%s\n%s", first.body, next.body)
+	}
+}
+
+func TestSubscribedOnly(t *testing.T) {
+	t.Parallel()
+	a := start(t, func(c *simulator.Config) {
+		c.SubscribedOnly = true
+		c.Queues = []string{simulator.DefaultQueue, "other"}
+	})
+	notify := func() {
+		t.Helper()
+		change, err := a.World.PlaceOrder(german)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Notify(change)
+	}
+	visible := func(queue string) int {
+		t.Helper()
+		stats, err := a.Queue(queue)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stats.Visible
+	}
+	notify()
+	if counts, _ := a.Counts(); visible(simulator.DefaultQueue) != 0 || counts.Notifications != 0 {
+		t.Error("a seller who did not subscribe was notified")
+	}
+	if _, err := a.Subscribe(german, "ORDER_CHANGE", "arn:aws:sqs:eu-west-1:1:other"); err != nil {
+		t.Fatal(err)
+	}
+	notify()
+	if visible("other") != 1 || visible(simulator.DefaultQueue) != 0 {
+		t.Errorf("%d in the subscription's queue, %d in the other", visible("other"), visible(simulator.DefaultQueue))
+	}
+	if n := a.DropSubscriptions(american, ""); n != 0 {
+		t.Errorf("%d subscriptions of another seller were dropped", n)
+	}
+	if n := a.DropSubscriptions(german, "ORDER_CHANGE"); n != 1 || len(a.Subscriptions()) != 0 {
+		t.Errorf("%d dropped, %v left", n, a.Subscriptions())
+	}
+	notify()
+	if visible("other") != 1 {
+		t.Error("a dropped subscription still delivers")
+	}
+}
+
+func TestSubscriptionFilter(t *testing.T) {
+	t.Parallel()
+	a := start(t, func(c *simulator.Config) { c.SubscribedOnly = true })
+	made := id(t, a.call(http.MethodPost, a.token(grantlessForm()), destinationsV1, destinationBody(ourQueue)), "destinationId")
+	id(t, a.call(http.MethodPost, a.token(sellerToken(1)), subscriptionsV1+"/ORDER_CHANGE",
+		`{"payloadVersion":"1.0","destinationId":"`+made+`","processingDirective":{"eventFilter":{"eventFilterType":"ORDER_CHANGE","orderChangeTypes":["BuyerRequestedChange"]}}}`), "subscriptionId")
+	order := a.order(german)
+	for i, change := range []func(string) (simulator.Change, error){a.World.Change, a.World.RequestCancel} {
+		happened, err := change(order)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Notify(happened)
+		if stats, err := a.Queue(simulator.DefaultQueue); err != nil || stats.Visible != i {
+			t.Errorf("after %s: %d messages, %v", happened.Type, stats.Visible, err)
+		}
+	}
+}
+
+func TestAdminSubscriptions(t *testing.T) {
+	t.Parallel()
+	a := start(t, nil)
+	if _, err := a.Subscribe(german, "ORDER_CHANGE", ourQueue); err != nil {
+		t.Fatal(err)
+	}
+	got := a.do(a.request(http.MethodGet, a.urls.Admin+"/_simulator/subscriptions", ""))
+	if !strings.Contains(got.body, ourQueue) || !strings.Contains(got.body, german) {
+		t.Errorf("%s", got.body)
+	}
+	got = a.do(a.request(http.MethodDelete, a.urls.Admin+"/_simulator/subscriptions?account="+german, ""))
+	if got.body != "{\"dropped\":1}\n" || len(a.Subscriptions()) != 0 {
+		t.Errorf("%s", got.body)
+	}
+	for _, bad := range [][2]string{{"nobody", ourQueue}, {german, "queue"}} {
+		if _, err := a.Subscribe(bad[0], "ORDER_CHANGE", bad[1]); err == nil {
+			t.Errorf("%v was accepted", bad)
+		}
+	}
+}

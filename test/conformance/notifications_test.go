@@ -1,0 +1,159 @@
+package conformance_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/sellerstream/sellerstream/pkg/secrets"
+	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/spapi"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/test/conformance"
+)
+
+const notificationsModel = "notifications.json"
+
+// notifier is our client of the Notifications API behind Amazon's model.
+type notifier struct {
+	*amazon
+	seller    *spapi.Seller
+	grantless *spapi.Grantless
+}
+
+func startNotifier(t *testing.T) *notifier {
+	t.Helper()
+	a := start(t, simulator.Config{})
+	a.checked.Model = conformance.LoadModel(t, notificationsModel)
+	a.checked.Refusals = false // nothing that the model forbids may pass, refused or not
+	client, err := spapi.New(spapi.Config{
+		UserAgent: "Conformance/1", Endpoints: a.urls.SPAPI, LWAEndpoint: a.urls.LWA, Base: a.checked,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	application := spapi.Application{Name: "shop", ClientID: "client", ClientSecret: secrets.Literal(secrets.New("secret"))}
+	n := &notifier{amazon: a}
+	n.seller, err = client.Seller(spapi.SellerConfig{
+		Account: german, Region: model.Europe, Application: application,
+		RefreshToken: secrets.Literal(secrets.New(a.Accounts()[0].RefreshToken)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n.grantless, err = client.Grantless(application, model.Europe); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func wantClass(t *testing.T, what string, err error, class model.Class) {
+	t.Helper()
+	var refusal *model.Error
+	if !errors.As(err, &refusal) || refusal.Class != class {
+		t.Errorf("%s: %v, want %s", what, err, class)
+	}
+}
+
+// TestNotificationsClientConforms takes a destination and two subscriptions
+// through their lives.
+func TestNotificationsClientConforms(t *testing.T) {
+	t.Parallel()
+	n, ctx := startNotifier(t), t.Context()
+	request := model.CreateDestinationRequest{
+		Name: "sellerstream", Resource: model.DestinationResourceSpecification{SQS: &model.SQSResource{ARN: "arn:aws:sqs:eu-west-1:1:q"}},
+	}
+	made, _, err := n.grantless.CreateDestination(ctx, request)
+	if err != nil || made.QueueARN() != request.Resource.SQS.ARN {
+		t.Fatalf("%+v, %v", made, err)
+	}
+	_, _, err = n.grantless.CreateDestination(ctx, request)
+	wantClass(t, "the same destination", err, model.Conflict)
+	if all, _, err := n.grantless.GetDestinations(ctx); err != nil || len(all) != 1 || all[0].ID != made.ID {
+		t.Errorf("%+v, %v", all, err)
+	}
+	for kind, directive := range map[string]*model.ProcessingDirective{
+		model.OrderChangeNotification:            {EventFilter: &model.EventFilter{Type: model.OrderChangeNotification, MarketplaceIDs: []string{"A1PA6795UKMFR9"}}},
+		model.FeedProcessingFinishedNotification: nil,
+	} {
+		sub, _, err := n.seller.CreateSubscription(ctx, kind, model.CreateSubscriptionRequest{
+			PayloadVersion: "1.0", DestinationID: made.ID, ProcessingDirective: directive,
+		})
+		if err != nil || sub.DestinationID != made.ID {
+			t.Fatalf("%s: %+v, %v", kind, sub, err)
+		}
+		_, _, err = n.seller.CreateSubscription(ctx, kind, model.CreateSubscriptionRequest{
+			PayloadVersion: "1.0", DestinationID: made.ID, ProcessingDirective: directive,
+		})
+		wantClass(t, "the same subscription", err, model.Conflict)
+		if got, _, err := n.seller.GetSubscription(ctx, kind, "1.0"); err != nil || got.ID != sub.ID {
+			t.Errorf("%s: %+v, %v", kind, got, err)
+		}
+		page, _, err := n.seller.GetSubscriptions(ctx, model.GetSubscriptionsRequest{NotificationType: kind, PayloadVersion: "1.0"})
+		if err != nil || len(page.Subscriptions) != 1 || page.NextToken != "" {
+			t.Errorf("%s: %+v, %v", kind, page, err)
+		}
+		if got, _, err := n.grantless.GetSubscriptionByID(ctx, kind, sub.ID); err != nil || got.ID != sub.ID {
+			t.Errorf("%s: %+v, %v", kind, got, err)
+		}
+		if _, err := n.grantless.DeleteSubscriptionByID(ctx, kind, sub.ID); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+		_, err = n.grantless.DeleteSubscriptionByID(ctx, kind, sub.ID)
+		wantClass(t, "a deleted subscription", err, model.NotFound)
+	}
+	if got, _, err := n.grantless.GetDestination(ctx, made.ID); err != nil || got.Name != "sellerstream" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := n.grantless.DeleteDestination(ctx, made.ID); err != nil {
+		t.Error(err)
+	}
+	_, _, err = n.grantless.GetDestination(ctx, made.ID)
+	wantClass(t, "a deleted destination", err, model.NotFound)
+}
+
+// TestNotificationsRefusalsConform has the simulator refuse in every way.
+func TestNotificationsRefusalsConform(t *testing.T) {
+	t.Parallel()
+	n, ctx := startNotifier(t), t.Context()
+	n.checked.Refusals = true
+	_, _, err := n.seller.CreateSubscription(ctx, model.OrderChangeNotification, model.CreateSubscriptionRequest{PayloadVersion: "1.0", DestinationID: "x"})
+	wantClass(t, "no directive", err, model.Invalid)
+	_, _, err = n.seller.GetSubscription(ctx, model.FeedProcessingFinishedNotification, "")
+	wantClass(t, "no subscription", err, model.NotFound)
+	_, _, err = n.grantless.CreateDestination(ctx, model.CreateDestinationRequest{
+		Name: strings.Repeat("x", 70_000), Resource: model.DestinationResourceSpecification{SQS: &model.SQSResource{ARN: "arn:aws:sqs:eu-west-1:1:q"}},
+	})
+	wantClass(t, "too large", err, model.Invalid)
+	for status, class := range map[int]model.Class{400: model.Invalid, 403: model.Forbidden, 429: model.Throttled, 500: model.Ambiguous, 503: model.Ambiguous} {
+		if _, err := n.Faults.Add(simulator.Rule{Part: simulator.SPAPI, Times: 1, Action: simulator.Action{Status: status}}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := n.grantless.DeleteDestination(ctx, "x")
+		wantClass(t, http.StatusText(status), err, class)
+	}
+}
+
+// A misspelt property inside an allOf is found too.
+func TestFiltersAreClosed(t *testing.T) {
+	t.Parallel()
+	n := startNotifier(t)
+	for filter, faults := range map[string]int{`{"eventFilterType":"ORDER_CHANGE"}`: 0, `{"eventFilterType":"ORDER_CHANGE","marketplaces":[]}`: 1, `{}`: 1} {
+		reported := 0
+		transport := &conformance.Transport{
+			Base: answered{http.StatusOK, http.Header{"X-Amzn-Requestid": {"1"}, "Content-Type": {"application/json"}},
+				`{"payload":{"subscriptionId":"s","payloadVersion":"1.0","destinationId":"d","processingDirective":{"eventFilter":` + filter + `}}}`},
+			Model: n.checked.Model, Report: func(error) { reported++ },
+		}
+		answer, err := transport.RoundTrip(n.request(http.MethodGet, "http://localhost/notifications/v1/subscriptions/ORDER_CHANGE", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if reported != faults {
+			t.Errorf("%s: %d faults reported", filter, reported)
+		}
+	}
+}
