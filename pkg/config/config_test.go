@@ -106,6 +106,7 @@ runtime: {heartbeat_interval: 9s}
 		`f:20: accounts[1].region: given twice, first on line 19`,
 		`f:21: accounts[1].marketplaces: missing`,
 		`f:22: accounts[1].refresh_token: more than one source`,
+		`f:23: runtime.heartbeat_interval: 9s: write a duration from 50ms to 1s`,
 		`f:23: runtime.heartbeat_interval: 9s: write at most a third`,
 	}
 	_, err := Parse("f", []byte(text))

@@ -247,14 +247,15 @@ func (v *validator) roles() {
 func (v *validator) runtime() {
 	r := v.cfg.Runtime
 	v.duration("runtime.session_timeout", r.SessionTimeout, time.Second, 30*time.Minute)
-	v.duration("runtime.heartbeat_interval", r.HeartbeatInterval, 50*time.Millisecond, time.Minute)
+	// Each handover waits for a heartbeat.
+	v.duration("runtime.heartbeat_interval", r.HeartbeatInterval, 50*time.Millisecond, time.Second)
 	if r.HeartbeatInterval > r.SessionTimeout/3 {
 		v.fault("runtime.heartbeat_interval", "%s: write at most a third of session_timeout (%s), or a single late heartbeat loses the units", r.HeartbeatInterval, r.SessionTimeout)
 	}
 	v.duration("runtime.rebalance_timeout", r.RebalanceTimeout, time.Second, time.Hour)
-	v.duration("runtime.drain_timeout", r.DrainTimeout, 0, time.Hour)
-	if r.DrainTimeout > r.RebalanceTimeout {
-		v.fault("runtime.drain_timeout", "%s is longer than rebalance_timeout (%s): Kafka would give the units away in the middle of the drain", r.DrainTimeout, r.RebalanceTimeout)
+	v.duration("runtime.drain_timeout", r.DrainTimeout, time.Second, time.Hour)
+	if r.DrainTimeout >= r.RebalanceTimeout {
+		v.fault("runtime.drain_timeout", "%s is not shorter than rebalance_timeout (%s): Kafka would give the units away in the middle of the drain", r.DrainTimeout, r.RebalanceTimeout)
 	}
 	v.between("runtime.max_pending", r.MaxPending, 1000, 10_000_000)
 	if c := v.cfg.Clock; c.Speed <= 0 || c.Speed > 10_000 {
