@@ -144,7 +144,7 @@ func rate(o options, result outcome) string {
 
 func median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
-	return sorted[len(sorted)/2]
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
 // measureRestore fills a state topic and restores it.
