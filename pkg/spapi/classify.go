@@ -23,7 +23,7 @@ func classify(call call, account string, resp *http.Response, body []byte) *mode
 		RateLimit:  rateLimit(resp.Header),
 		RetryAfter: retryAfter(resp.Header),
 	}
-	e.Code, e.Message = errorList(body)
+	e.Code, e.Message = errorList(body, sentSecrets(resp.Request))
 	e.Class, e.Remedy = classOf(resp.StatusCode, call.writes)
 	return e
 }
@@ -59,7 +59,8 @@ func classOf(status int, writes bool) (class model.Class, remedy string) {
 }
 
 // classifyLWA reads LWA's flat errors (RFC 6749, 5.2).
-func classifyLWA(account, application string, resp *http.Response, body []byte) *model.Error {
+// hidden are the secrets of the request: an endpoint that is not LWA may repeat them.
+func classifyLWA(account, application string, resp *http.Response, body []byte, hidden *strings.Replacer) *model.Error {
 	var flat struct {
 		Code        string `json:"error"`
 		Description string `json:"error_description"`
@@ -67,7 +68,7 @@ func classifyLWA(account, application string, resp *http.Response, body []byte) 
 	_ = json.Unmarshal(body, &flat) // without a readable body the status alone decides
 	e := &model.Error{
 		Operation: tokenOperation, Account: account, TokenMissing: true,
-		Status: resp.StatusCode, Code: shorten(flat.Code, 60), Message: shorten(flat.Description, maxMessage),
+		Status: resp.StatusCode, Code: shorten(hidden.Replace(flat.Code), 60), Message: shorten(hidden.Replace(flat.Description), maxMessage),
 		RequestID:  shorten(resp.Header.Get("x-amzn-RequestId"), 100),
 		RetryAfter: retryAfter(resp.Header),
 	}
@@ -76,11 +77,11 @@ func classifyLWA(account, application string, resp *http.Response, body []byte) 
 		resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusRequestTimeout ||
 		resp.StatusCode >= 500 || resp.StatusCode < 400:
 		e.Class = model.Unavailable
-	case flat.Code == "invalid_client" || flat.Code == "unauthorized_client":
+	case flat.Code == invalidClient || flat.Code == "unauthorized_client":
 		e.Class = model.Unauthorized
 		e.Remedy = "check the client id and the client secret of application " + application +
-			": the secret may have been rotated"
-	case flat.Code == "invalid_grant":
+			": if the secret was rotated, configure the new one"
+	case flat.Code == invalidGrant:
 		e.Class = model.Unauthorized
 		e.Remedy = "the refresh token is wrong, withdrawn or of another application: authorize application " +
 			application + " again and configure the new token"
@@ -98,7 +99,7 @@ const maxMessage = 300
 
 // errorList reads Amazon's {"errors":[{code, message, details}]}. Anything else
 // in the body stays there: it could hold a buyer's data.
-func errorList(body []byte) (code, message string) {
+func errorList(body []byte, hidden *strings.Replacer) (code, message string) {
 	var list struct {
 		Errors []struct {
 			Code    string `json:"code"`
@@ -114,7 +115,27 @@ func errorList(body []byte) (code, message string) {
 	if first.Details != "" {
 		message += " (" + first.Details + ")"
 	}
-	return shorten(first.Code, 60), shorten(message, maxMessage)
+	return shorten(hidden.Replace(first.Code), 60), shorten(hidden.Replace(message), maxMessage)
+}
+
+// sentSecrets hides what a request carried: for a signature that it finds wrong
+// AWS repeats the request's headers in its message, tokens included.
+func sentSecrets(sent *http.Request) *strings.Replacer {
+	if sent == nil { // Config.Base did not say what it sent
+		return hide()
+	}
+	return hide(sent.Header.Get("x-amz-access-token"), sent.Header.Get("X-Amz-Security-Token"))
+}
+
+// hide takes secrets out of a text from outside.
+func hide(secrets ...string) *strings.Replacer {
+	var pairs []string
+	for _, secret := range secrets {
+		if secret != "" {
+			pairs = append(pairs, secret, "[secret]")
+		}
+	}
+	return strings.NewReplacer(pairs...)
 }
 
 // lwaToken matches access and refresh tokens as Amazon writes them.

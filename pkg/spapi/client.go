@@ -14,6 +14,8 @@
 //	              and decodes the body; here because a refused token is an
 //	              outcome to decide on, not bytes to pass on
 //	userAgent     adds the User-Agent that Amazon requires
+//	signature     for a seller with AWS credentials: signs the request (SigV4);
+//	              last, so that what is signed is what is sent
 //	Config.Base   the connection: by default an http.Transport with a deadline
 //	              on each of its steps; wrap it to trace, measure or cut
 package spapi
@@ -26,6 +28,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/sellerstream/sellerstream/pkg/clock"
 	"github.com/sellerstream/sellerstream/pkg/secrets"
@@ -44,7 +48,8 @@ type Config struct {
 	LWAEndpoint string
 	// Timeout is for one request, in real time. Default 30 s.
 	Timeout time.Duration
-	// Clock is for the tokens' lifetime only. Default the real one.
+	// Clock is for the tokens' lifetime and the date of signatures. Default the
+	// real one.
 	Clock clock.Clock
 	// Base makes the connections. Default NewTransport().
 	Base http.RoundTripper
@@ -53,6 +58,9 @@ type Config struct {
 // Client is shared by all sellers. It may be used from any goroutine.
 type Client struct {
 	http      *http.Client
+	base      http.RoundTripper
+	agent     string
+	clock     clock.Clock
 	endpoints map[model.Region]*url.URL
 	lwa       *LWA
 }
@@ -65,9 +73,13 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Base == nil {
 		cfg.Base = NewTransport()
 	}
+	if cfg.Clock == nil {
+		cfg.Clock = clock.Real{}
+	}
 	agent, err := agentName(cfg.UserAgent)
 	faults := []error{err}
 	client := &Client{
+		base: cfg.Base, agent: agent, clock: cfg.Clock,
 		http: &http.Client{
 			Transport: userAgent{next: cfg.Base, name: agent},
 			Timeout:   cfg.Timeout,
@@ -107,6 +119,9 @@ type SellerConfig struct {
 	Region       model.Region
 	Application  Application
 	RefreshToken secrets.Source // the seller's authorization of the application
+	// Credentials sign the requests, such as those of AssumeRole. Amazon has not
+	// required signatures since October 2023; nil leaves them out.
+	Credentials aws.CredentialsProvider
 }
 
 // Seller makes the calls of one seller account. It costs little to make, holds
@@ -126,12 +141,23 @@ func (c *Client) Seller(cfg SellerConfig) (*Seller, error) {
 	}
 	grant := sellerGrant{account: cfg.Account, application: cfg.Application, refreshToken: cfg.RefreshToken}
 	return &Seller{caller{
-		client: c, base: c.endpoints[cfg.Region], account: cfg.Account, key: grant.key(),
+		client: c, http: c.signing(cfg.Credentials, cfg.Region), base: c.endpoints[cfg.Region], account: cfg.Account, key: grant.key(),
 		token: func(ctx context.Context) (token, error) {
 			t, err := c.lwa.seller(ctx, grant)
 			return t.token, err
 		},
 	}}, nil
+}
+
+// signing is the client's own chain or, with credentials, one that signs on
+// the same connections.
+func (c *Client) signing(credentials aws.CredentialsProvider, region model.Region) *http.Client {
+	if credentials == nil {
+		return c.http
+	}
+	signing := *c.http
+	signing.Transport = userAgent{next: newSignature(c.base, credentials, region.AWSRegion(), c.clock), name: c.agent}
+	return &signing
 }
 
 // Account is our name of the account.
@@ -152,7 +178,7 @@ func (c *Client) Grantless(app Application, region model.Region) (*Grantless, er
 		return nil, fmt.Errorf("spapi: application %s: needs a client id and a client secret", app.Name)
 	}
 	return &Grantless{caller{
-		client: c, base: c.endpoints[region], key: tokenKey{client: app.ClientID, scope: string(ScopeNotifications)},
+		client: c, http: c.http, base: c.endpoints[region], key: tokenKey{client: app.ClientID, scope: string(ScopeNotifications)},
 		token: func(ctx context.Context) (token, error) {
 			t, err := c.lwa.GrantlessToken(ctx, app, ScopeNotifications)
 			return t.token, err

@@ -2,13 +2,9 @@ package spapi
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,7 +12,6 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/clock"
 	"github.com/sellerstream/sellerstream/pkg/secrets"
-	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 const (
@@ -29,19 +24,16 @@ const (
 	// freshFor is how young a token must be for its refusal to mean that the
 	// authorization is at fault, and not the token.
 	freshFor = time.Minute
-
-	maxTokenAnswer = 64 << 10
-	maxExpiry      = 24 * time.Hour
 )
-
-// tokenOperation is the name of the token request in errors.
-const tokenOperation = "LWA token"
 
 // Application is an SP-API application as Login with Amazon knows it.
 type Application struct {
 	Name         string // our name of it, for errors
 	ClientID     string
 	ClientSecret secrets.Source
+	// NextClientSecret may be nil. While a secret is being rotated both are
+	// tried: the one that worked last, then the other if LWA does not know it.
+	NextClientSecret secrets.Source
 }
 
 // Scope is what a grantless token is good for.
@@ -81,6 +73,7 @@ type LWA struct {
 
 	mu     sync.Mutex
 	tokens map[tokenKey]token
+	onNext map[string]bool // client ids whose next secret worked last
 }
 
 // tokenKey is (client, grant, scope): owner is the account for a refresh
@@ -94,9 +87,6 @@ func newLWA(cfg Config, client *http.Client) (*LWA, error) {
 	if cfg.LWAEndpoint == "" {
 		cfg.LWAEndpoint = "https://api.amazon.com"
 	}
-	if cfg.Clock == nil {
-		cfg.Clock = clock.Real{}
-	}
 	at, err := baseURL(cfg.LWAEndpoint)
 	if err != nil {
 		return nil, fmt.Errorf("LWA endpoint: %w", err)
@@ -107,6 +97,7 @@ func newLWA(cfg Config, client *http.Client) (*LWA, error) {
 		timeout:  cfg.Timeout,
 		clock:    cfg.Clock,
 		tokens:   make(map[tokenKey]token),
+		onNext:   make(map[string]bool),
 	}, nil
 }
 
@@ -129,14 +120,7 @@ func (l *LWA) SellerToken(ctx context.Context, cfg SellerConfig) (SellerToken, e
 
 func (l *LWA) seller(ctx context.Context, grant sellerGrant) (SellerToken, error) {
 	t, err := l.get(ctx, grant.key(), func(ctx context.Context) (token, error) {
-		refresh, err := grant.refreshToken.Secret(ctx)
-		if err != nil {
-			return token{}, missingSecret(grant.account, "refresh token", err)
-		}
-		return l.request(ctx, grant.account, grant.application, url.Values{
-			"grant_type":    {"refresh_token"},
-			"refresh_token": {refresh.Reveal()},
-		})
+		return l.sellerToken(ctx, grant)
 	})
 	return SellerToken{t}, err
 }
@@ -146,7 +130,7 @@ func (l *LWA) seller(ctx context.Context, grant sellerGrant) (SellerToken, error
 func (l *LWA) GrantlessToken(ctx context.Context, app Application, scope Scope) (GrantlessToken, error) {
 	key := tokenKey{client: app.ClientID, scope: string(scope)}
 	t, err := l.get(ctx, key, func(ctx context.Context) (token, error) {
-		return l.request(ctx, "", app, url.Values{
+		return l.applicationToken(ctx, "", app, url.Values{
 			"grant_type": {"client_credentials"},
 			"scope":      {string(scope)},
 		})
@@ -194,8 +178,8 @@ func (l *LWA) renew(ctx context.Context, key tokenKey, fetch func(context.Contex
 		if now = l.clock.Now(); !now.Before(cached.expires) {
 			return token{}, err
 		}
-		cached.renewAt = now.Add(renewPause)
-		fresh = cached // good for minutes yet, and the next try is soon
+		cached.renewAt = earlier(now.Add(renewPause), cached.expires)
+		fresh = cached // good for a while yet, and the next try is soon
 	}
 	l.mu.Lock()
 	l.tokens[key] = fresh
@@ -217,62 +201,9 @@ func (l *LWA) refused(key tokenKey, t token) bool {
 	return true
 }
 
-func (l *LWA) request(ctx context.Context, account string, app Application, form url.Values) (token, error) {
-	secret, err := app.ClientSecret.Secret(ctx)
-	if err != nil {
-		return token{}, missingSecret(account, "client secret of application "+app.Name, err)
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
 	}
-	form.Set("client_id", app.ClientID)
-	form.Set("client_secret", secret.Reveal())
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.endpoint, strings.NewReader(form.Encode()))
-	if err != nil {
-		return token{}, err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Accept", "application/json")
-	asked := l.clock.Now() // before the request, so that its duration does not lengthen the token's life
-	resp, err := l.http.Do(req)
-	if err != nil {
-		return token{}, lwaUnavailable(account, err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxTokenAnswer))
-	if err != nil {
-		return token{}, lwaUnavailable(account, err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return token{}, classifyLWA(account, app.Name, resp, body)
-	}
-	return readToken(account, asked, body)
-}
-
-func readToken(account string, asked time.Time, body []byte) (token, error) {
-	var answer struct {
-		AccessToken string `json:"access_token"`
-		ExpiresIn   int64  `json:"expires_in"` // seconds
-	}
-	// The decoder's own errors may quote the body, and with it the token.
-	if json.Unmarshal(body, &answer) != nil || answer.AccessToken == "" || answer.ExpiresIn <= 0 {
-		return token{}, lwaUnavailable(account, errors.New("the answer holds no access token: is the LWA endpoint right?"))
-	}
-	life := min(time.Duration(min(answer.ExpiresIn, int64(maxExpiry/time.Second)))*time.Second, maxExpiry)
-	return token{
-		secret:  secrets.New(answer.AccessToken),
-		issued:  asked,
-		renewAt: asked.Add(life - min(refreshMargin, life/10)),
-		expires: asked.Add(life),
-	}, nil
-}
-
-func missingSecret(account, what string, err error) error {
-	return &model.Error{
-		Class: model.Unauthorized, Operation: tokenOperation, Account: account, TokenMissing: true,
-		Message: what + " cannot be read", Err: err, Remedy: "make it readable to this process",
-	}
-}
-
-func lwaUnavailable(account string, err error) error {
-	return &model.Error{
-		Class: model.Unavailable, Operation: tokenOperation, Account: account, TokenMissing: true, Err: err,
-	}
+	return a
 }

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/secrets"
@@ -18,32 +20,36 @@ import (
 
 func TestAThousandCallersMakeOneTokenRequest(t *testing.T) {
 	t.Parallel()
-	f, clk := newFake(t), newTestClock()
-	lwa := f.client(t, clk).LWA()
-	if _, err := lwa.SellerToken(t.Context(), testSeller("a")); err != nil {
-		t.Fatal(err)
-	}
-	clk.add(2 * time.Hour) // expired
-	release := make(chan struct{})
-	f.answerLWA(func(w http.ResponseWriter, r *http.Request) { <-release; f.giveToken(w, r) })
-
-	var callers, begun sync.WaitGroup
-	var failed atomic.Int32
-	begun.Add(1000)
-	for range 1000 {
-		callers.Go(func() {
-			begun.Done()
-			if _, err := lwa.SellerToken(t.Context(), testSeller("a")); err != nil {
-				failed.Add(1)
-			}
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		lwa, requests := virtualLWA(t, func(*http.Request, url.Values) (int, string) {
+			<-release
+			return 200, goodToken
 		})
-	}
-	begun.Wait() // those that are not in the flight yet will join it or find its token
-	close(release)
-	callers.Wait()
-	if n := f.tokenRequests(); n != 2 || failed.Load() != 0 {
-		t.Fatalf("%d token requests in all, want 2; %d callers failed", n, failed.Load())
-	}
+		get := func() error {
+			_, err := lwa.SellerToken(t.Context(), testSeller("a"))
+			return err
+		}
+		for round := range 2 { // without a token, and with an expired one
+			release = make(chan struct{})
+			var callers sync.WaitGroup
+			var failed atomic.Int32
+			for range 1000 {
+				callers.Go(func() {
+					if get() != nil {
+						failed.Add(1)
+					}
+				})
+			}
+			synctest.Wait() // all of them wait for LWA
+			close(release)
+			callers.Wait()
+			if n := requests(); n != round+1 || failed.Load() != 0 {
+				t.Fatalf("%d token requests in all, want %d; %d callers failed", n, round+1, failed.Load())
+			}
+			time.Sleep(2 * time.Hour)
+		}
+	})
 }
 
 func TestATokenIsKeptUntilShortlyBeforeItsEnd(t *testing.T) {
@@ -84,13 +90,31 @@ func TestAFailingLWADoesNotCostATokenThatIsStillGood(t *testing.T) {
 			t.Fatalf("a token that lives for 4 minutes is not used: %v", err)
 		}
 	}
-	if got := f.tokenRequests(); got != 2 {
-		t.Fatalf("%d token requests, want 2: the failing one is not to be repeated by each caller", got)
+	if got := f.tokenRequests(); got != 3 {
+		t.Fatalf("%d token requests, want 3: the failing one and its repetition are not to be repeated by each caller", got)
 	}
 	clk.add(time.Hour)
 	var refusal *model.Error
 	if err := get(); !errors.As(err, &refusal) || refusal.Class != model.Unavailable || !refusal.TokenMissing {
 		t.Fatalf("after the token's end: %v", err)
+	}
+}
+
+func TestATokenIsNotUsedPastItsEnd(t *testing.T) {
+	t.Parallel()
+	f, clk := newFake(t), newTestClock()
+	lwa := f.client(t, clk).LWA()
+	if _, err := lwa.SellerToken(t.Context(), testSeller("a")); err != nil {
+		t.Fatal(err)
+	}
+	f.answerLWA(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	clk.add(time.Hour - time.Second)
+	if _, err := lwa.SellerToken(t.Context(), testSeller("a")); err != nil {
+		t.Fatalf("a second before its end: %v", err)
+	}
+	clk.add(2 * time.Second)
+	if _, err := lwa.SellerToken(t.Context(), testSeller("a")); err == nil {
+		t.Fatal("an expired token was given, because the next try was not due")
 	}
 }
 
@@ -168,6 +192,7 @@ func TestLWAErrors(t *testing.T) {
 		{200, `{"token_type":"bearer"}`, model.Unavailable, "no access token"},
 		{200, `not JSON, but ` + canaryAccess, model.Unavailable, "no access token"},
 		{302, ``, model.Unavailable, "302"},
+		{400, `{"error":"invalid_request","error_description":"client_secret ` + canarySecret + ` is unknown"}`, model.Unauthorized, "client_secret [secret] is unknown"},
 		{400, `{"error":"invalid_grant","error_description":"bad ` + canaryRefresh + ` given"}`, model.Unauthorized, "[secret]"},
 	} {
 		t.Run(fmt.Sprintf("%d %s", test.status, test.body), func(t *testing.T) {

@@ -37,6 +37,7 @@ type call struct {
 // caller is who makes a call: a seller, or an application alone.
 type caller struct {
 	client  *Client
+	http    *http.Client
 	base    *url.URL
 	account string // "" for an application alone
 	key     tokenKey
@@ -48,15 +49,19 @@ type caller struct {
 func (c *caller) send(ctx context.Context, call call, answer any) (Meta, error) {
 	token, err := c.token(ctx)
 	if err != nil {
-		return Meta{}, c.noToken(call, err)
+		return Meta{}, c.notSent(call, err)
 	}
 	req, err := c.request(ctx, call)
 	if err != nil {
 		return Meta{}, &model.Error{Class: model.Invalid, Operation: call.operation, Account: c.account, Err: err}
 	}
 	req.Header.Set("x-amz-access-token", token.Secret().Reveal())
-	resp, err := c.client.http.Do(req)
-	if err != nil {
+	resp, err := c.http.Do(req)
+	var unsigned *model.Error
+	switch {
+	case errors.As(err, &unsigned):
+		return Meta{}, c.notSent(call, unsigned)
+	case err != nil:
 		return Meta{}, c.lost(call, err)
 	}
 	defer resp.Body.Close()
@@ -112,14 +117,14 @@ func (c *caller) lost(call call, err error) *model.Error {
 	return &model.Error{Class: class, Operation: call.operation, Account: c.account, Err: err}
 }
 
-// noToken names the call that could not be made.
-func (c *caller) noToken(call call, err error) *model.Error {
+// notSent names the call that could not be made, and what was missing for it.
+func (c *caller) notSent(call call, err error) *model.Error {
 	var refusal *model.Error
 	if !errors.As(err, &refusal) {
-		refusal = &model.Error{Class: model.Unavailable, Err: err}
+		refusal = &model.Error{Class: model.Unavailable, Operation: tokenOperation, Err: err}
 	}
 	named := *refusal
-	named.Operation, named.Account, named.TokenMissing = call.operation+" ("+tokenOperation+")", c.account, true
+	named.Operation, named.Account, named.TokenMissing = call.operation+" ("+refusal.Operation+")", c.account, true
 	return &named
 }
 

@@ -48,7 +48,8 @@ type Error struct {
 	// StaleToken says that the refused access token was not a fresh one and has
 	// been dropped: the next try gets a new one.
 	StaleToken bool
-	// TokenMissing says that the call was never made, for want of an access token.
+	// TokenMissing says that the call was never made, for want of an access
+	// token or, for an account with a role, of AWS credentials.
 	TokenMissing bool
 	Err          error // the cause, where there was no answer
 }

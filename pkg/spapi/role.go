@@ -1,0 +1,95 @@
+package spapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/smithy-go"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+const (
+	// roleSession is how long credentials are asked for. It is the least that
+	// any role's maximum can be set to, and the most for a role that is assumed
+	// by a role (AWS STS, AssumeRole, DurationSeconds).
+	roleSession = time.Hour
+	// roleTimeout is for one AssumeRole, the SDK's own retries included.
+	roleTimeout = 20 * time.Second
+	// assumeRole is the operation's name in errors.
+	assumeRole = "AWS AssumeRole"
+)
+
+// AssumeRole is the credentials of the role with the ARN role, for the
+// SellerConfig of every account that has it. They are renewed five minutes
+// before they end, with one request under way however many calls wait for it;
+// while STS fails, those that are still good serve on. Amazon has not required
+// a role since October 2023. All times are real.
+func AssumeRole(client stscreds.AssumeRoleAPIClient, role string) aws.CredentialsProvider {
+	return aws.NewCredentialsCache(&assumedRole{
+		role: role,
+		provider: stscreds.NewAssumeRoleProvider(client, role, func(o *stscreds.AssumeRoleOptions) {
+			o.RoleSessionName = "sellerstream"
+			o.Duration = roleSession
+		}),
+	})
+}
+
+// assumedRole decides for its cache when credentials end. The cache calls it
+// one at a time.
+type assumedRole struct {
+	role     string
+	provider aws.CredentialsProvider
+	ends     time.Time // of the credentials that it gave last
+}
+
+// Retrieve gets new credentials, and says that they end before they do.
+func (r *assumedRole) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	ctx, cancel := context.WithTimeout(ctx, roleTimeout)
+	defer cancel()
+	fresh, err := r.provider.Retrieve(ctx)
+	if err != nil {
+		return aws.Credentials{}, classifyRole(r.role, err)
+	}
+	r.ends = fresh.Expires
+	fresh.Expires = r.ends.Add(-min(refreshMargin, time.Until(r.ends)/10))
+	return fresh, nil
+}
+
+// HandleFailToRefresh goes on with the old credentials as long as they are good.
+func (r *assumedRole) HandleFailToRefresh(_ context.Context, old aws.Credentials, err error) (aws.Credentials, error) {
+	now := time.Now()
+	if !old.HasKeys() || !now.Before(r.ends) {
+		return aws.Credentials{}, err
+	}
+	old.Expires = earlier(now.Add(renewPause), r.ends)
+	return old, nil
+}
+
+// classifyRole tells a no from STS, which somebody must mend, from what may
+// pass. STS answers a throttled call with the status of a refused one.
+func classifyRole(role string, err error) error {
+	e := &model.Error{Class: model.Unavailable, Operation: assumeRole, TokenMissing: true, Err: err}
+	var answer *awshttp.ResponseError
+	if !errors.As(err, &answer) {
+		return e
+	}
+	e.Status = answer.HTTPStatusCode()
+	var code smithy.APIError
+	if errors.As(err, &code) {
+		e.Err, e.Code, e.Message = nil, shorten(code.ErrorCode(), 60), shorten(code.ErrorMessage(), maxMessage)
+	}
+	busy := retry.IsErrorThrottles(retry.DefaultThrottles).IsErrorThrottle(err) == aws.TrueTernary
+	if e.Status/100 == 4 && e.Status != http.StatusTooManyRequests && !busy {
+		e.Class = model.Unauthorized
+		e.Remedy = "check the ARN " + role + " and that the role's trust policy names our AWS credentials, " +
+			"or remove the role: Amazon has not required one since October 2023"
+	}
+	return e
+}
