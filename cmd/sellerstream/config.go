@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/pipeline"
 	"github.com/sellerstream/sellerstream/pkg/config"
 )
 
@@ -42,7 +43,7 @@ func newConfigCheckCommand() *cobra.Command {
 				return err
 			}
 			if !withoutSecrets {
-				if err := cfg.CheckSecrets(cmd.Context(), args[0]); err != nil {
+				if err := cfg.CheckSecrets(cmd.Context(), args[0], pipeline.OpenSecrets(cfg.AWS)); err != nil {
 					return usageError{err}
 				}
 			}

@@ -45,11 +45,12 @@ divides the accounts among them.`,
 			if err != nil {
 				return err
 			}
-			if err := cfg.CheckSecrets(cmd.Context(), file); err != nil {
+			store := pipeline.OpenSecrets(cfg.AWS)
+			if err := cfg.CheckSecrets(cmd.Context(), file, store); err != nil {
 				return usageError{err}
 			}
 			return pipeline.Run(cmd.Context(), pipeline.Settings{
-				Config: cfg, Roles: selected, Clock: newClock(cfg.Clock), Logger: newLogger(cmd.ErrOrStderr(), cfg.Log),
+				Config: cfg, Secrets: store, Roles: selected, Clock: newClock(cfg.Clock), Logger: newLogger(cmd.ErrOrStderr(), cfg.Log),
 				TransactionalPrefix: cfg.Prefix + "tx",
 			})
 		},

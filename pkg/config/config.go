@@ -46,8 +46,8 @@ type Registry struct {
 	Register bool   `yaml:"register"`
 }
 
-// AWS is our own AWS account: the queue, the bus, and how to get in. Without
-// a key the SDK's usual chain of credentials is used.
+// AWS is our own AWS account: the queue, the bus, the secrets, and how to get
+// in. Without a key the SDK's usual chain of credentials is used.
 type AWS struct {
 	Region              string `yaml:"region"`
 	AccessKeyID         string `yaml:"access_key_id"`
@@ -56,6 +56,10 @@ type AWS struct {
 	SQSEndpoint         string `yaml:"sqs_endpoint"`
 	EventBridgeEndpoint string `yaml:"eventbridge_endpoint"`
 	STSEndpoint         string `yaml:"sts_endpoint"`
+	// SecretsManagerEndpoint is where secrets of source aws are read, and
+	// SecretsTTL how long they are kept.
+	SecretsManagerEndpoint string        `yaml:"secretsmanager_endpoint"`
+	SecretsTTL             time.Duration `yaml:"secrets_ttl"`
 }
 
 // SPAPI says where Amazon is and who we are to it.
@@ -71,6 +75,8 @@ type Application struct {
 	Name         string `yaml:"name"`
 	ClientID     string `yaml:"client_id"`
 	ClientSecret Secret `yaml:"client_secret"`
+	// NextClientSecret is tried too while the secret is being rotated.
+	NextClientSecret Secret `yaml:"next_client_secret"`
 }
 
 // Account is one seller in one region.
@@ -82,6 +88,7 @@ type Account struct {
 	Marketplaces    []string         `yaml:"marketplaces"`
 	Application     string           `yaml:"application"`
 	RefreshToken    Secret           `yaml:"refresh_token"`
+	Role            string           `yaml:"role"` // ARN whose credentials sign requests; "" leaves them unsigned
 	KeepBuyerData   bool             `yaml:"keep_buyer_data"`
 	Quotas          map[string]Quota `yaml:"quotas"`
 }
@@ -141,6 +148,7 @@ func Default() Config {
 		Log:      Log{Level: "info", Format: "text"},
 		Kafka:    Kafka{Partitions: 12, Replication: -1},
 		Registry: Registry{Register: true},
+		AWS:      AWS{SecretsTTL: 5 * time.Minute},
 		SPAPI: SPAPI{
 			LWAEndpoint: "https://api.amazon.com",
 			Endpoints: map[model.Region]string{

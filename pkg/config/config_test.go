@@ -1,12 +1,16 @@
 package config
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"reflect"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/secrets"
 )
 
 func TestExampleIsAFileThatWorks(t *testing.T) {
@@ -39,8 +43,9 @@ func TestExampleDocumentsEveryDefault(t *testing.T) {
 	}
 	want := Default()
 	cfg.Kafka.Brokers, cfg.Bridge.Queues = nil, nil // keys that a user must write
-	got := []any{cfg.Prefix, cfg.Log, cfg.Kafka, cfg.SPAPI, cfg.Bridge, cfg.Orders, cfg.Events, cfg.Runtime}
-	defaults := []any{want.Prefix, want.Log, want.Kafka, want.SPAPI, want.Bridge, want.Orders, want.Events, want.Runtime}
+	cfg.AWS.Region, cfg.AWS.AccessKeyID, cfg.AWS.SecretAccessKey = "", "", Secret{}
+	got := []any{cfg.Prefix, cfg.Log, cfg.Kafka, cfg.AWS, cfg.SPAPI, cfg.Bridge, cfg.Orders, cfg.Events, cfg.Runtime}
+	defaults := []any{want.Prefix, want.Log, want.Kafka, want.AWS, want.SPAPI, want.Bridge, want.Orders, want.Events, want.Runtime}
 	for i := range got {
 		if !reflect.DeepEqual(got[i], defaults[i]) {
 			t.Errorf("the example says %+v, the default is %+v", got[i], defaults[i])
@@ -72,18 +77,19 @@ func TestEveryFaultAtOnceWithItsLine(t *testing.T) {
   brokers: localhost:9092
   partitions: many
 registry: {url: "http://user:pw@127.0.0.1:8081"}
-aws: {region: eu-west-1}
+aws: {region: eu-west-1, role: sellerstream, access_key_id: x, secret_access_key: {aws: key}, secrets_ttl: 1s}
 bridge:
   visibility_timeout: 30
   queue: []
 applications:
-  - {name: main, client_id: x, client_secret: amzn1.oa2-cs.v1.do-not-repeat-me}
+  - {name: main, client_id: x, client_secret: amzn1.oa2-cs.v1.do-not-repeat-me, next_client_secret: {env: A, aws: B}}
 accounts:
   - id: Acme EU
     seller_id: A3TH9S8BH6GOGM
     region: europe
     marketplaces: [ATVPDKIKX0DER]
-    refresh_token: {env: TOKEN}
+    refresh_token: {env: TOKEN, key: token}
+    role: arn:aws:iam::123456789012:user/seller
   - id: acme-us
     seller_id: A3TH9S8BH6GOGM
     region: na
@@ -97,17 +103,23 @@ runtime: {heartbeat_interval: 9s}
 		`f:2: kafka.brokers: missing`,
 		`f:3: kafka.partitions: "many" is not a whole number`,
 		`f:4: registry.url: credentials do not belong in a URL`,
+		`f:5: aws.secret_access_key: AWS Secrets Manager cannot be read without this key`,
+		`f:5: aws.role: "sellerstream" is not the ARN of a role`,
+		`f:5: aws.secrets_ttl: 1s: write a duration from 10s to 24h`,
 		`f:7: bridge.visibility_timeout: "30" is not a duration`,
 		`f:8: bridge.queue: no such key; the keys here are max_pollers, queues, visibility_timeout`,
 		`f:10: applications[0].client_secret: write where the secret is to be read`,
 		`f:10: applications[0].client_secret: missing`,
+		`f:10: applications[0].next_client_secret: more than one source`,
 		`f:12: accounts[0].id: "Acme EU" cannot name an account`,
 		`f:14: accounts[0].region: "europe" is not a region: write na, eu or fe`,
-		`f:20: accounts[1].region: given twice, first on line 19`,
-		`f:21: accounts[1].marketplaces: missing`,
-		`f:22: accounts[1].refresh_token: more than one source`,
-		`f:23: runtime.heartbeat_interval: 9s: write a duration from 50ms to 1s`,
-		`f:23: runtime.heartbeat_interval: 9s: write at most a third`,
+		`f:16: accounts[0].refresh_token.key: a key belongs to a secret in AWS Secrets Manager`,
+		`f:17: accounts[0].role: "arn:aws:iam::123456789012:user/seller" is not the ARN of a role`,
+		`f:21: accounts[1].region: given twice, first on line 20`,
+		`f:22: accounts[1].marketplaces: missing`,
+		`f:23: accounts[1].refresh_token: more than one source`,
+		`f:24: runtime.heartbeat_interval: 9s: write a duration from 50ms to 1s`,
+		`f:24: runtime.heartbeat_interval: 9s: write at most a third`,
 	}
 	_, err := Parse("f", []byte(text))
 	var faults *Faults
@@ -156,7 +168,7 @@ func TestUnreadableSecretsAreAllReported(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = cfg.CheckSecrets(t.Context(), "f")
+	err = cfg.CheckSecrets(t.Context(), "f", nil)
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -165,6 +177,34 @@ func TestUnreadableSecretsAreAllReported(t *testing.T) {
 		!strings.Contains(got[0], "accounts[0].refresh_token") || !strings.Contains(got[0], "/no/such/file") ||
 		!strings.Contains(got[1], "registry.password") || !strings.Contains(got[1], "NO_SUCH_VARIABLE") {
 		t.Errorf("got\n%s", err)
+	}
+}
+
+func TestSecretsOfAWS(t *testing.T) {
+	t.Setenv("LWA_CLIENT_SECRET", "here")
+	text := strings.NewReplacer(
+		"{env: ACME_EU_REFRESH_TOKEN}", "{aws: prod/tokens, key: acme-eu}",
+		"    # next_client_secret: {aws: sellerstream/lwa, key: next}", "    next_client_secret: {aws: prod/missing}",
+	).Replace(Example)
+	cfg, err := Parse("f", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := secrets.NewStore(func(_ context.Context, name string) (secrets.Secret, error) {
+		if name != "prod/tokens" {
+			return secrets.Secret{}, fmt.Errorf("secret %s is not there", name)
+		}
+		return secrets.New(`{"acme-eu":"a token"}`), nil
+	}, time.Minute)
+	if got, err := cfg.Accounts[0].RefreshToken.Source(store).Secret(t.Context()); err != nil || got.Reveal() != "a token" {
+		t.Errorf("got %q, %v", got.Reveal(), err)
+	}
+	err = cfg.CheckSecrets(t.Context(), "f", store)
+	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "applications[0].next_client_secret: secret prod/missing is not there") {
+		t.Errorf("got %v", err)
+	}
+	if source := (Secret{}).Source(store); source != nil {
+		t.Errorf("a secret that is not given has the source %v", source)
 	}
 }
 
@@ -178,7 +218,7 @@ func TestPrintingAConfigurationShowsNoSecret(t *testing.T) {
 	if got := fmt.Sprintf("%v %+v %#v", cfg, cfg, cfg); strings.Contains(got, "canary-7d1f") {
 		t.Error("a printed configuration shows a secret")
 	}
-	secret, err := cfg.Applications[0].ClientSecret.Source().Secret(t.Context())
+	secret, err := cfg.Applications[0].ClientSecret.Source(nil).Secret(t.Context())
 	if err != nil || secret.Reveal() != "canary-7d1f" {
 		t.Errorf("got %q, %v", secret.Reveal(), err)
 	}

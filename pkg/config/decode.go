@@ -129,7 +129,7 @@ func (d *decoder) stringMap(node *yaml.Node, into reflect.Value, path string) {
 // refused without being repeated.
 func (d *decoder) secret(node *yaml.Node, into reflect.Value, path string) {
 	if node.Kind != yaml.MappingNode {
-		d.faults.add(node.Line, path, "write where the secret is to be read: {env: NAME} or {file: /path}")
+		d.faults.add(node.Line, path, "write where the secret is to be read: {env: NAME}, {file: /path} or {aws: NAME}")
 		return
 	}
 	d.mapping(node, into, path)

@@ -2,15 +2,21 @@ package config
 
 import (
 	"context"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/sellerstream/sellerstream/pkg/secrets"
 )
 
 // Secret says where a secret is to be read: an environment variable, a file,
-// or, for a simulator's made-up ones, the configuration itself.
+// AWS Secrets Manager or, for a simulator's made-up ones, the configuration
+// itself.
 type Secret struct {
 	Env   string         `yaml:"env"`
 	File  string         `yaml:"file"`
+	AWS   string         `yaml:"aws"` // name or ARN in AWS Secrets Manager
+	Key   string         `yaml:"key"` // member of the JSON object that stands there; "" takes the whole text
 	Value secrets.Secret `yaml:"value"`
 
 	path string // where it stands, for a fault found when it is read
@@ -18,38 +24,64 @@ type Secret struct {
 }
 
 // Given says whether the file names a source at all.
-func (s Secret) Given() bool { return s.Env != "" || s.File != "" || !s.Value.Empty() }
+func (s Secret) Given() bool { return s.sources() > 0 }
 
-// Source is where the secret is read from, at each use anew.
-func (s Secret) Source() secrets.Source {
+func (s Secret) sources() (given int) {
+	for _, named := range []bool{s.Env != "", s.File != "", s.AWS != "", !s.Value.Empty()} {
+		if named {
+			given++
+		}
+	}
+	return given
+}
+
+// Source is where the secret is read from, at each use: anew, or from store
+// what it keeps of AWS Secrets Manager. It is nil for a secret that is not given.
+func (s Secret) Source(store *secrets.Store) secrets.Source {
 	switch {
 	case s.Env != "":
 		return secrets.Env(s.Env)
 	case s.File != "":
 		return secrets.File(s.File)
+	case s.AWS != "":
+		return store.Source(s.AWS, s.Key)
+	case !s.Value.Empty():
+		return secrets.Literal(s.Value)
 	}
-	return secrets.Literal(s.Value)
+	return nil
 }
+
+// readers is how many secrets are read at a time.
+const readers = 16
 
 // CheckSecrets reads every secret once and reports all that cannot be read.
 // name is the file's, for the messages.
-func (c *Config) CheckSecrets(ctx context.Context, name string) error {
-	faults := &Faults{File: name}
-	check := func(s Secret) {
-		if !s.Given() {
-			return
-		}
-		if _, err := s.Source().Secret(ctx); err != nil {
-			faults.add(s.line, s.path, "%v", err)
-		}
-	}
-	check(c.Registry.Password)
-	check(c.AWS.SecretAccessKey)
+func (c *Config) CheckSecrets(ctx context.Context, name string, store *secrets.Store) error {
+	all := []Secret{c.Registry.Password, c.AWS.SecretAccessKey}
 	for _, app := range c.Applications {
-		check(app.ClientSecret)
+		all = append(all, app.ClientSecret, app.NextClientSecret)
 	}
 	for _, account := range c.Accounts {
-		check(account.RefreshToken)
+		all = append(all, account.RefreshToken)
+	}
+	all = slices.DeleteFunc(all, func(s Secret) bool { return !s.Given() })
+	errs := make([]error, len(all))
+	var group errgroup.Group
+	group.SetLimit(readers)
+	for i, s := range all {
+		group.Go(func() error {
+			_, errs[i] = s.Source(store).Secret(ctx)
+			return nil // every fault is wanted, not the first
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	faults := &Faults{File: name}
+	for i, err := range errs {
+		if err != nil {
+			faults.add(all[i].line, all[i].path, "%v", err)
+		}
 	}
 	return faults.orNil()
 }

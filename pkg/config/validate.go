@@ -26,6 +26,8 @@ var (
 	accountID = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
 	// Seller ids as Amazon writes them ("merchant token").
 	sellerID = regexp.MustCompile(`^[A-Z0-9]{10,20}$`)
+	// ARNs of IAM roles, in any of AWS's partitions.
+	roleText = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\x21-\x7e]+$`)
 )
 
 // includedData are the parts that getOrder and searchOrders of Orders
@@ -96,19 +98,22 @@ func (v *validator) aws() {
 		v.fault("aws.access_key_id", "access_key_id and secret_access_key go together: write both, or neither to use the AWS SDK's own chain")
 	}
 	v.source("aws.secret_access_key", a.SecretAccessKey)
+	if a.SecretAccessKey.AWS != "" {
+		v.fault("aws.secret_access_key", "AWS Secrets Manager cannot be read without this key: write {env: NAME} or {file: /path}")
+	}
 	if a.Region == "" {
 		v.fault("aws.region", "missing: write the AWS region of the queues and the bus, such as eu-west-1")
 	}
-	if a.Role != "" && !strings.HasPrefix(a.Role, "arn:") {
-		v.fault("aws.role", "%q is not an ARN, such as arn:aws:iam::123456789012:role/sellerstream", a.Role)
-	}
+	v.roleARN("aws.role", a.Role)
 	for path, endpoint := range map[string]string{
 		"aws.sqs_endpoint": a.SQSEndpoint, "aws.eventbridge_endpoint": a.EventBridgeEndpoint, "aws.sts_endpoint": a.STSEndpoint,
+		"aws.secretsmanager_endpoint": a.SecretsManagerEndpoint,
 	} {
 		if endpoint != "" {
 			v.url(path, endpoint)
 		}
 	}
+	v.duration("aws.secrets_ttl", a.SecretsTTL, 10*time.Second, 24*time.Hour)
 }
 
 func (v *validator) spapi() {
@@ -148,6 +153,7 @@ func (v *validator) applications() []string {
 			v.fault(path+".client_id", "missing: it is in Seller Central under \"LWA credentials\"")
 		}
 		v.required(path+".client_secret", app.ClientSecret)
+		v.source(path+".next_client_secret", app.NextClientSecret)
 	}
 	return names
 }
@@ -199,6 +205,7 @@ func (v *validator) account(path string, a *Account, applications []string) {
 		v.fault(path+".application", "%q is not configured under applications; there is %s", a.Application, strings.Join(applications, ", "))
 	}
 	v.required(path+".refresh_token", a.RefreshToken)
+	v.roleARN(path+".role", a.Role)
 	for operation, quota := range a.Quotas {
 		if quota.Rate <= 0 || quota.Burst < 1 {
 			v.fault(path+".quotas."+operation, "write a rate above 0 (requests per second) and a burst of at least 1")
@@ -295,7 +302,7 @@ func (v *validator) url(path, text string) {
 // required wants exactly one source of a secret.
 func (v *validator) required(path string, s Secret) {
 	if !s.Given() {
-		v.fault(path, "missing: write {env: NAME} or {file: /path}")
+		v.fault(path, "missing: write {env: NAME}, {file: /path} or {aws: NAME}")
 		return
 	}
 	v.source(path, s)
@@ -303,13 +310,17 @@ func (v *validator) required(path string, s Secret) {
 
 // source wants at most one source of a secret.
 func (v *validator) source(path string, s Secret) {
-	given := 0
-	for _, named := range []bool{s.Env != "", s.File != "", !s.Value.Empty()} {
-		if named {
-			given++
-		}
+	if s.sources() > 1 {
+		v.fault(path, "more than one source: keep one of env, file, aws and value")
 	}
-	if given > 1 {
-		v.fault(path, "more than one source: keep one of env, file and value")
+	if s.Key != "" && s.AWS == "" {
+		v.fault(path+".key", "a key belongs to a secret in AWS Secrets Manager: write {aws: NAME, key: %s}", s.Key)
+	}
+}
+
+// roleARN wants the ARN of a role, or nothing.
+func (v *validator) roleARN(path, role string) {
+	if role != "" && !roleText.MatchString(role) {
+		v.fault(path, "%q is not the ARN of a role, such as arn:aws:iam::123456789012:role/sellerstream", role)
 	}
 }

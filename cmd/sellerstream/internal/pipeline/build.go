@@ -48,7 +48,7 @@ func build(ctx context.Context, s Settings) (*pipeline, error) {
 		case Bridge:
 			err = p.addBridge(ctx)
 		case Orders:
-			err = p.addOrders()
+			err = p.addOrders(ctx)
 		case Events:
 			err = p.addEvents(ctx)
 		default:
@@ -78,7 +78,7 @@ func (p *pipeline) prepare(ctx context.Context) (err error) {
 		return fmt.Errorf("topics on %v: %w", p.Config.Kafka.Brokers, err)
 	}
 	report.Log(p.Logger)
-	p.codec, err = openRegistry(ctx, p.Config, p.Logger)
+	p.codec, err = openRegistry(ctx, p.Config, p.Secrets, p.Logger)
 	return err
 }
 
@@ -123,8 +123,8 @@ func (p *pipeline) addBridge(ctx context.Context) error {
 
 func (p *pipeline) accounts() *account.Directory { return p.directory }
 
-func (p *pipeline) addOrders() error {
-	client, sellers, err := newSPAPI(p.Config, p.Clock)
+func (p *pipeline) addOrders(ctx context.Context) error {
+	client, sellers, err := newSPAPI(ctx, p.Settings)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/clock"
 	"github.com/sellerstream/sellerstream/pkg/config"
+	"github.com/sellerstream/sellerstream/pkg/secrets"
 )
 
 // Role names a part of the pipeline that can run in a process of its own.
@@ -51,10 +52,11 @@ func ParseRoles(text string) ([]Role, error) {
 
 // Settings are what a run needs besides the configuration.
 type Settings struct {
-	Config config.Config
-	Roles  []Role
-	Clock  clock.Clock
-	Logger *slog.Logger
+	Config  config.Config
+	Secrets *secrets.Store // from OpenSecrets; may be nil for a configuration that names none of source aws
+	Roles   []Role
+	Clock   clock.Clock
+	Logger  *slog.Logger
 	// TransactionalPrefix begins every transactional id. It stays the same over
 	// restarts, except on an embedded broker; see embedded.Broker.
 	TransactionalPrefix string

@@ -36,7 +36,7 @@ func TestTheConfigurationFitsTheSimulator(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cfg.CheckSecrets(t.Context(), "printed"); err != nil {
+	if err := cfg.CheckSecrets(t.Context(), "printed", nil); err != nil {
 		t.Error(err)
 	}
 	if len(cfg.Accounts) != 5 || len(cfg.Kafka.Brokers) != 2 {

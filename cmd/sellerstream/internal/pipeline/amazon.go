@@ -1,0 +1,67 @@
+package pipeline
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/sellerstream/sellerstream/pkg/config"
+	"github.com/sellerstream/sellerstream/pkg/spapi"
+)
+
+// newSPAPI makes Amazon's client and the caller of each account.
+func newSPAPI(ctx context.Context, s Settings) (*spapi.Client, map[string]*spapi.Seller, error) {
+	cfg := s.Config
+	client, err := spapi.New(spapi.Config{
+		UserAgent: cfg.SPAPI.UserAgent, Endpoints: cfg.SPAPI.Endpoints,
+		LWAEndpoint: cfg.SPAPI.LWAEndpoint, Timeout: cfg.SPAPI.Timeout, Clock: s.Clock,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	applications := make(map[string]spapi.Application, len(cfg.Applications))
+	for _, app := range cfg.Applications {
+		applications[app.Name] = spapi.Application{
+			Name: app.Name, ClientID: app.ClientID,
+			ClientSecret: app.ClientSecret.Source(s.Secrets), NextClientSecret: app.NextClientSecret.Source(s.Secrets),
+		}
+	}
+	roles, err := newRoles(ctx, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	sellers := make(map[string]*spapi.Seller, len(cfg.Accounts))
+	for _, a := range cfg.Accounts {
+		seller, err := client.Seller(spapi.SellerConfig{
+			Account: a.ID, Region: a.Region, Application: applications[a.Application],
+			RefreshToken: a.RefreshToken.Source(s.Secrets), Credentials: roles[a.Role],
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		sellers[a.ID] = seller
+	}
+	return client, sellers, nil
+}
+
+// newRoles is the credentials of each role that accounts have; those with the
+// same role share them. None is assumed before the first call.
+func newRoles(ctx context.Context, cfg config.Config) (map[string]aws.CredentialsProvider, error) {
+	roles := map[string]aws.CredentialsProvider{}
+	var client *sts.Client
+	for _, a := range cfg.Accounts {
+		if a.Role == "" || roles[a.Role] != nil {
+			continue
+		}
+		if client == nil {
+			loaded, err := openAWS(ctx, cfg.AWS)
+			if err != nil {
+				return nil, err
+			}
+			client = newSTS(loaded, cfg.AWS)
+		}
+		roles[a.Role] = spapi.AssumeRole(client, a.Role)
+	}
+	return roles, nil
+}
