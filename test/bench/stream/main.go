@@ -45,7 +45,7 @@ func run(ctx context.Context, args []string) error {
 	flags.IntVar(&o.entries, "entries", 1_000_000, "entries of the restored state")
 	flags.IntVar(&o.rounds, "rounds", 3, "rounds; each runs every side once")
 	flags.StringVar(&o.only, "only", "", "real, embedded or restore; default all")
-	flags.StringVar(&o.profile, "profile", "", "file for a CPU profile of the stateless side's last run")
+	flags.StringVar(&o.profile, "profile", "", "file for a CPU profile of the last stateless run or restore")
 	child := flags.String("child", "", "internal: run one side, configured by this JSON")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -149,7 +149,7 @@ func median(values []float64) float64 {
 
 // measureRestore fills a state topic and restores it.
 func measureRestore(ctx context.Context, o options, brokers []string) error {
-	j := job{Side: "restore", Run: "restore", Brokers: brokers, Prefix: fmt.Sprintf("bench-%d.", time.Now().UnixNano()), Records: o.entries, Compact: true}
+	j := job{Side: "restore", Run: "restore", Brokers: brokers, Prefix: fmt.Sprintf("bench-%d.", time.Now().UnixNano()), Records: o.entries, Compact: true, Profile: o.profile}
 	topics := []string{j.topic(input), j.topic(j.output()), j.topic(j.state()), j.topic(deadLetters)}
 	defer removeTopics(brokers, topics...)
 	if err := makeTopics(ctx, brokers, topics...); err != nil {
@@ -166,8 +166,8 @@ func measureRestore(ctx context.Context, o options, brokers []string) error {
 		if result.Records != o.entries {
 			return fmt.Errorf("restore: %d entries came back of %d", result.Records, o.entries)
 		}
-		fmt.Printf("restore of %d entries: %.1f s after the assignment (want at most 6), which came after %.1f s; %d bytes of memory an entry (want at most 500), %d of them its body\n",
-			result.Records, result.Seconds, result.Starting, result.Bytes/uint64(result.Records), stateSize)
+		fmt.Printf("restore of %d entries: %.1f s after the assignment (want at most 6) and %.1f s of CPU; %d bytes of memory an entry (want at most 500), %d of them its body\n",
+			result.Records, result.Seconds, result.CPU, result.Bytes/uint64(result.Records), stateSize)
 	}
 	return nil
 }

@@ -41,11 +41,10 @@ func (j job) state() string               { return state + "-" + j.Run }
 
 // outcome is what a side measured.
 type outcome struct {
-	Seconds  float64 // from the first record to the last commit
-	CPU      float64 // seconds of the process meanwhile
-	Records  int
-	Bytes    uint64  // restore: heap that the entries take
-	Starting float64 // restore: seconds before the first takeover
+	Seconds float64 // from the first record, or takeover, to the last commit or restore
+	CPU     float64 // seconds of the process meanwhile
+	Records int
+	Bytes   uint64 // restore: heap that the entries take
 }
 
 // measure takes time and CPU from the first record on.
@@ -273,7 +272,6 @@ func restore(ctx context.Context, j job) (outcome, error) {
 	var once sync.Once
 	var mu sync.Mutex
 	var machines []*keeper
-	began := time.Now()
 	var first time.Time
 	processor, err := newProcessor(j, func(machine.Unit) machine.Machine {
 		mu.Lock()
@@ -297,7 +295,8 @@ func restore(ctx context.Context, j job) (outcome, error) {
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
-	result := outcome{Seconds: time.Since(first).Seconds(), Starting: first.Sub(began).Seconds(), Bytes: heap() - before}
+	result := outcome{Seconds: time.Since(first).Seconds(), CPU: cpuSeconds()}
+	result.Bytes = heap() - before
 	for _, k := range machines {
 		result.Records += len(k.entries)
 	}
