@@ -1,0 +1,239 @@
+package subscriptions
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/spapi"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// payloadVersion is the newest of both types.
+const payloadVersion = "1.0"
+
+// Keeper keeps the subscriptions of its targets. Its methods may be called at
+// once, in one process or in several.
+type Keeper struct {
+	opts  Options
+	pacer pacer
+}
+
+// New checks the options. It makes no call.
+func New(opts Options) (*Keeper, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return &Keeper{opts: opts, pacer: pacer{clock: opts.Clock, quota: opts.Quota, buckets: map[pair]*paced{}}}, nil
+}
+
+// action is what a pass may do besides looking.
+type action struct {
+	create             bool
+	remove             bool // duplicate and foreign subscriptions
+	removeDestinations bool // duplicate and foreign destinations
+}
+
+// List looks, and changes nothing.
+func (k *Keeper) List(ctx context.Context) Report { return k.pass(ctx, k.opts.Targets, action{}) }
+
+// Ensure creates what is missing.
+func (k *Keeper) Ensure(ctx context.Context) Report {
+	return k.pass(ctx, k.opts.Targets, action{create: true})
+}
+
+// Prune removes duplicate and foreign subscriptions of the types that are kept,
+// creates ours in their place where there was none and, if destinations is set,
+// removes duplicate and foreign destinations, which may serve other types.
+func (k *Keeper) Prune(ctx context.Context, destinations bool) Report {
+	return k.pass(ctx, k.opts.Targets, action{remove: true, removeDestinations: destinations})
+}
+
+// keep looks after the targets until ctx ends.
+func (k *Keeper) keep(ctx context.Context) {
+	for ctx.Err() == nil {
+		next := k.opts.Clock.Now().Add(k.opts.Every)
+		left := k.opts.Targets
+		for len(left) > 0 {
+			report := k.pass(ctx, left, action{create: true})
+			if ctx.Err() != nil {
+				return // what was cut off has not failed
+			}
+			report.log(ctx, k.opts.Logger)
+			left = failed(left, report)
+			if !k.opts.Clock.Now().Add(k.opts.Retry).Before(next) || clock.Sleep(ctx, k.opts.Clock, k.opts.Retry) != nil {
+				break
+			}
+		}
+		_ = clock.Sleep(ctx, k.opts.Clock, next.Sub(k.opts.Clock.Now())) // the loop sees that ctx has ended
+	}
+}
+
+// pass goes through targets once. Its report is in their order.
+func (k *Keeper) pass(ctx context.Context, targets []Target, act action) Report {
+	report := Report{Destinations: []Destination{}, Subscriptions: []Subscription{}}
+	var mu sync.Mutex
+	found := map[string][]Subscription{}
+	var accounts errgroup.Group
+	accounts.SetLimit(k.opts.Parallel)
+	for _, t := range targets {
+		destinations, ours, err := k.destination(ctx, t, act)
+		report.Destinations = append(report.Destinations, destinations...)
+		if err != nil {
+			continue // without a destination nothing can be said about a subscription
+		}
+		for _, a := range t.Accounts {
+			accounts.Go(func() error {
+				rows := k.account(ctx, t, a, ours, act)
+				mu.Lock()
+				defer mu.Unlock()
+				found[a.ID] = rows
+				return nil
+			})
+		}
+	}
+	_ = accounts.Wait() // an account's failure is in its rows
+	for _, t := range targets {
+		for _, a := range t.Accounts {
+			report.Subscriptions = append(report.Subscriptions, found[a.ID]...)
+		}
+	}
+	if act.removeDestinations {
+		k.removeDestinations(ctx, targets, report)
+	}
+	return report
+}
+
+// destination looks for the target's destinations. ours are the ids of those
+// that lead to our queue, the one to use first.
+func (k *Keeper) destination(ctx context.Context, t Target, act action) (rows []Destination, ours []string, err error) {
+	row := func(d model.Destination, s State, err error) Destination {
+		r := Destination{Application: t.Application, Region: t.Region, Resource: d.QueueARN(), ID: d.ID, State: s}
+		if d.Resource.EventBridge != nil {
+			r.Resource = d.Resource.EventBridge.Name
+		}
+		if err != nil {
+			r.Error = err.Error()
+		}
+		return r
+	}
+	wanted := model.Destination{Resource: model.DestinationResource{SQS: &model.SQSResource{ARN: t.QueueARN}}}
+	all, err := k.lookForDestinations(ctx, t)
+	created := ""
+	if err == nil && act.create && !slices.ContainsFunc(all, t.owns) {
+		all, created, err = k.createDestination(ctx, t, all)
+	}
+	if err != nil {
+		return []Destination{row(wanted, Failed, err)}, nil, err
+	}
+	for _, d := range all {
+		state := Foreign
+		if t.owns(d) {
+			ours = append(ours, d.ID)
+			switch {
+			case len(ours) > 1:
+				state = Duplicate
+			case d.ID == created:
+				state = Created
+			default:
+				state = Good
+			}
+		}
+		rows = append(rows, row(d, state, nil))
+	}
+	if len(ours) == 0 {
+		rows = append(rows, row(wanted, Missing, nil))
+	}
+	return rows, ours, nil
+}
+
+func (t Target) owns(d model.Destination) bool { return d.QueueARN() == t.QueueARN }
+
+// owner is whose bucket the application's calls take their tokens from. Amazon
+// does not say whether an application has one in each region, so it is one.
+func (t Target) owner() string { return "application " + t.Application }
+
+func (k *Keeper) lookForDestinations(ctx context.Context, t Target) (all []model.Destination, err error) {
+	err = k.pacer.call(ctx, t.owner(), model.GetDestinations, func() (meta spapi.Meta, err error) {
+		all, meta, err = t.Caller.GetDestinations(ctx)
+		return meta, err
+	})
+	return all, err
+}
+
+// createDestination creates ours, unless it turns out that another has. It
+// returns all destinations and the new one's id.
+func (k *Keeper) createDestination(ctx context.Context, t Target, all []model.Destination) ([]model.Destination, string, error) {
+	var made model.Destination
+	err := k.pacer.call(ctx, t.owner(), model.CreateDestination, func() (meta spapi.Meta, err error) {
+		made, meta, err = t.Caller.CreateDestination(ctx, model.CreateDestinationRequest{
+			Name: t.name(), Resource: model.DestinationResourceSpecification{SQS: &model.SQSResource{ARN: t.QueueARN}},
+		})
+		return meta, err
+	})
+	switch {
+	case err == nil:
+		// Amazon's answer need not repeat the resource.
+		made.Resource.SQS = &model.SQSResource{ARN: t.QueueARN}
+		return append(all, made), made.ID, nil
+	case !lookAgain(err):
+		return nil, "", err
+	}
+	all, again := k.lookForDestinations(ctx, t)
+	if again != nil {
+		return nil, "", errors.Join(err, again)
+	}
+	if !slices.ContainsFunc(all, t.owns) {
+		return nil, "", err
+	}
+	return all, "", nil
+}
+
+// removeDestinations removes what the report shows as duplicate or foreign,
+// except where a good subscription leads. The destinations of a target without
+// one of its own stay, as its subscriptions do.
+func (k *Keeper) removeDestinations(ctx context.Context, targets []Target, report Report) {
+	used := map[string]bool{}
+	for _, s := range report.Subscriptions {
+		used[s.DestinationID] = used[s.DestinationID] || s.State == Good || s.State == Narrowed || s.State == Created
+	}
+	for _, t := range targets {
+		mine := func(d Destination) bool { return d.Application == t.Application && d.Region == t.Region }
+		if !slices.ContainsFunc(report.Destinations, func(d Destination) bool { return mine(d) && d.State == Good }) {
+			continue
+		}
+		for i := range report.Destinations {
+			d := &report.Destinations[i]
+			if !mine(*d) || used[d.ID] || d.State != Duplicate && d.State != Foreign {
+				continue
+			}
+			err := k.pacer.call(ctx, t.owner(), model.DeleteDestination, func() (spapi.Meta, error) {
+				return t.Caller.DeleteDestination(ctx, d.ID)
+			})
+			if err != nil && !gone(err) {
+				d.Error = err.Error()
+				continue
+			}
+			d.State = Removed
+		}
+	}
+}
+
+// lookAgain says whether a creation that failed may have been carried out, by
+// this call or by somebody else's.
+func lookAgain(err error) bool {
+	var refusal *model.Error
+	return errors.As(err, &refusal) && (refusal.Class == model.Conflict || refusal.Class == model.Ambiguous)
+}
+
+// name is the destination's, which is for people; at most 256 characters.
+func (t Target) name() string {
+	name := "sellerstream-" + t.QueueARN[strings.LastIndexByte(t.QueueARN, ':')+1:]
+	return name[:min(len(name), 256)]
+}

@@ -1,0 +1,95 @@
+package subscriptions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/quota"
+	"github.com/sellerstream/sellerstream/pkg/spapi"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// Application makes the calls of an application in one region; *spapi.Grantless has it.
+type Application interface {
+	GetDestinations(context.Context) ([]model.Destination, spapi.Meta, error)
+	CreateDestination(context.Context, model.CreateDestinationRequest) (model.Destination, spapi.Meta, error)
+	DeleteDestination(ctx context.Context, id string) (spapi.Meta, error)
+	DeleteSubscriptionByID(ctx context.Context, notificationType, id string) (spapi.Meta, error)
+}
+
+// Seller makes the calls of one account; *spapi.Seller has it.
+type Seller interface {
+	GetSubscriptions(context.Context, model.GetSubscriptionsRequest) (model.SubscriptionPage, spapi.Meta, error)
+	CreateSubscription(ctx context.Context, notificationType string, req model.CreateSubscriptionRequest) (model.Subscription, spapi.Meta, error)
+}
+
+// Target is an application in one region, and where its notifications belong.
+type Target struct {
+	Application string // our name of it
+	Region      model.Region
+	QueueARN    string
+	Caller      Application
+	Accounts    []Account
+}
+
+// Account is one of a target's sellers.
+type Account struct {
+	ID     string // our name of it
+	Caller Seller
+}
+
+// Options say what is kept. Targets must be given, and Kafka for Run.
+type Options struct {
+	Targets []Target
+	// Quota replaces Amazon's default usage plan of an account's operation; may be nil.
+	Quota  func(account, operation string) (quota.Limit, bool)
+	Clock  clock.Clock  // of quotas and waits; the real one by default
+	Logger *slog.Logger // slog.Default() by default
+
+	Kafka  []kgo.Opt // seed brokers, TLS, timeouts and the like; not the group
+	Prefix string    // of the topic's and the group's name, such as "sellerstream."
+
+	// Every is the time from one look at everything to the next; 55 minutes by
+	// default, so that what Amazon drops is back within the hour.
+	Every time.Duration
+	// Retry is how long after a failure what failed is tried again; 5 minutes by default.
+	Retry time.Duration
+	// Parallel bounds how many accounts are visited at once; 64 by default.
+	// Most of the time they wait for quota.
+	Parallel int
+}
+
+func (o Options) withDefaults() (Options, error) {
+	var faults []error
+	if len(o.Targets) == 0 {
+		faults = append(faults, errors.New("bridge/subscriptions: Options.Targets is missing"))
+	}
+	for _, t := range o.Targets {
+		if !strings.HasPrefix(t.QueueARN, "arn:") || t.Caller == nil {
+			faults = append(faults, fmt.Errorf("bridge/subscriptions: application %s in region %s needs a queue's ARN and a caller", t.Application, t.Region))
+		}
+	}
+	if o.Clock == nil {
+		o.Clock = clock.Real{}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	orDefault(&o.Every, 55*time.Minute)
+	orDefault(&o.Retry, 5*time.Minute)
+	orDefault(&o.Parallel, 64)
+	return o, errors.Join(faults...)
+}
+
+func orDefault[T int | time.Duration](v *T, value T) {
+	if *v <= 0 {
+		*v = value
+	}
+}

@@ -1,0 +1,117 @@
+package subscriptions
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/quota"
+	"github.com/sellerstream/sellerstream/pkg/spapi"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+const (
+	// tries bounds the attempts at one call within a pass; what still fails is
+	// tried again after Options.Retry.
+	tries = 4
+	// firstPause grows fourfold with each attempt at a call that Amazon, or the
+	// way to it, did not answer.
+	firstPause = 2 * time.Second
+)
+
+// pacer holds a bucket for each (account or application, operation). Only the
+// rate is used, never the burst: there is no hurry, and so an operator's command
+// beside the keeper, or the next keeper, finds tokens left at Amazon.
+type pacer struct {
+	clock clock.Clock
+	quota func(account, operation string) (quota.Limit, bool)
+
+	mu      sync.Mutex
+	buckets map[pair]*paced
+}
+
+type pair struct{ owner, operation string }
+
+// paced is a bucket whose calls are made one after the other.
+type paced struct {
+	mu     sync.Mutex
+	bucket *quota.Bucket
+}
+
+func (p *pacer) of(owner, operation string) *paced {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := pair{owner, operation}
+	b := p.buckets[key]
+	if b == nil {
+		limit, ok := quota.Limit{}, false
+		if p.quota != nil {
+			limit, ok = p.quota(owner, operation)
+		}
+		if !ok {
+			limit, _ = quota.Default(operation)
+		}
+		limit.Burst = 1
+		b = &paced{bucket: quota.NewFull(owner, operation, limit)}
+		p.buckets[key] = b
+	}
+	return b
+}
+
+// call makes a call when there is a token for it, and again, with a token of
+// its own, when it was throttled or a read went unanswered. A writing call that
+// may have been carried out is not made again: whoever asked has to look.
+func (p *pacer) call(ctx context.Context, owner, operation string, do func() (spapi.Meta, error)) error {
+	b := p.of(owner, operation)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	pause := firstPause
+	for attempt := 1; ; attempt++ {
+		if err := b.wait(ctx, p.clock); err != nil {
+			return err
+		}
+		meta, err := do()
+		var refusal *model.Error
+		errors.As(err, &refusal)
+		b.learn(meta, refusal, p.clock.Now())
+		switch {
+		case refusal == nil || attempt == tries:
+			return err
+		case refusal.Class == model.Throttled || refusal.StaleToken:
+		case refusal.Class == model.Unavailable:
+			if err := clock.Sleep(ctx, p.clock, max(refusal.RetryAfter, pause/2+rand.N(pause))); err != nil {
+				return err
+			}
+			pause *= 4
+		default:
+			return err
+		}
+	}
+}
+
+func (b *paced) wait(ctx context.Context, c clock.Clock) error {
+	for {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		now := c.Now()
+		if _, ok := b.bucket.Take(now); ok {
+			return nil
+		}
+		if err := clock.Sleep(ctx, c, b.bucket.Next(now).Sub(now)); err != nil {
+			return err
+		}
+	}
+}
+
+func (b *paced) learn(meta spapi.Meta, refusal *model.Error, now time.Time) {
+	b.bucket.Answered(now)
+	if refusal != nil && refusal.Class == model.Throttled {
+		b.bucket.Throttled(now)
+		return
+	}
+	b.bucket.Learn(meta.RateLimit, now)
+}

@@ -1,0 +1,129 @@
+package subscriptions
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// State is what was found or done.
+type State string
+
+// The states.
+const (
+	Good      State = "good"      // as it must be
+	Created   State = "created"   // was missing, and is there now
+	Missing   State = "missing"   // is not there
+	Narrowed  State = "narrowed"  // goes to our queue, but a filter leaves notifications out
+	Duplicate State = "duplicate" // one more than is needed
+	Foreign   State = "foreign"   // has to do with another queue than ours
+	Removed   State = "removed"   // was a duplicate or foreign, and is gone
+	Failed    State = "failed"    // see Error
+)
+
+// Report is everything that was looked at.
+type Report struct {
+	Destinations  []Destination  `json:"destinations"`
+	Subscriptions []Subscription `json:"subscriptions"`
+}
+
+// Destination is one of an application's destinations, or the lack of one.
+type Destination struct {
+	Application string       `json:"application"`
+	Region      model.Region `json:"region"`
+	Resource    string       `json:"resource"` // the queue's ARN, or the name of an EventBridge source
+	ID          string       `json:"id,omitempty"`
+	State       State        `json:"state"`
+	Error       string       `json:"error,omitempty"`
+}
+
+// Subscription is one of an account's subscriptions, or the lack of one.
+type Subscription struct {
+	Account          string `json:"account"`
+	NotificationType string `json:"notificationType"`
+	ID               string `json:"id,omitempty"`
+	DestinationID    string `json:"destinationId,omitempty"`
+	State            State  `json:"state"`
+	Error            string `json:"error,omitempty"`
+}
+
+// Complete says whether every account that was looked at gets all its notifications.
+func (r Report) Complete() bool {
+	for _, d := range r.Destinations {
+		if d.State == Failed || d.State == Missing {
+			return false
+		}
+	}
+	for _, s := range r.Subscriptions {
+		if s.State == Failed || s.State == Missing || s.State == Narrowed {
+			return false
+		}
+	}
+	return true
+}
+
+// log says what a person should know of.
+func (r Report) log(ctx context.Context, log *slog.Logger) {
+	for _, d := range r.Destinations {
+		d.State.log(ctx, log.With("destination", d.ID, "resource", d.Resource, "application", d.Application, "region", d.Region), d.Error)
+	}
+	for _, s := range r.Subscriptions {
+		d := log.With("account", s.Account, "notification_type", s.NotificationType, "subscription", s.ID, "destination", s.DestinationID)
+		s.State.log(ctx, d, s.Error)
+	}
+}
+
+func (s State) log(ctx context.Context, log *slog.Logger, fault string) {
+	const prune = "`sellerstream subscriptions prune` removes it"
+	switch s {
+	case Created:
+		log.InfoContext(ctx, "created what was missing at Amazon")
+	case Missing, Failed:
+		log.ErrorContext(ctx, "cannot be sure of notifications", "error", fault)
+	case Narrowed:
+		log.WarnContext(ctx, "a filter leaves notifications out", "remedy", "delete the subscription at Amazon: it is then made anew without a filter")
+	case Duplicate:
+		log.WarnContext(ctx, "there is one more than is needed", "remedy", prune)
+	case Foreign:
+		log.WarnContext(ctx, "does not go to the configured queue", "remedy", prune+", if nobody else needs it")
+	case Good, Removed:
+	}
+}
+
+// failed is what of the targets must be tried again.
+func failed(targets []Target, r Report) []Target {
+	type pair struct {
+		application string
+		region      model.Region
+	}
+	whole := map[pair]bool{}
+	for _, d := range r.Destinations {
+		if d.State == Failed {
+			whole[pair{d.Application, d.Region}] = true
+		}
+	}
+	single := map[string]bool{}
+	for _, s := range r.Subscriptions {
+		if s.State == Failed {
+			single[s.Account] = true
+		}
+	}
+	var again []Target
+	for _, t := range targets {
+		if !whole[pair{t.Application, t.Region}] {
+			all := t.Accounts
+			t.Accounts = nil
+			for _, a := range all {
+				if single[a.ID] {
+					t.Accounts = append(t.Accounts, a)
+				}
+			}
+			if len(t.Accounts) == 0 {
+				continue
+			}
+		}
+		again = append(again, t)
+	}
+	return again
+}
