@@ -89,7 +89,7 @@ Start here:
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w\nSee `%s --help`", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newDemoCommand(), newRunCommand(), newSimulateCommand(), newConfigCommand(),
+	root.AddCommand(newDemoCommand(), newRunCommand(), newSimulateCommand(), newConfigCommand(), newSubscriptionsCommand(),
 		newDecodeCommand(), newEncodeCommand(), newVersionCommand())
 	return root
 }

@@ -46,7 +46,7 @@ func TestExitCodesAndMessages(t *testing.T) {
 		{"run refuses a bad file", []string{"run", "--config", bad}, exitUsage, "2 to mend"},
 		{"no such file", []string{"run", "--config", filepath.Join(dir, "none.yaml")}, exitFailed, "sellerstream config example >"},
 		{"no file named", []string{"run"}, exitUsage, "--config is missing"},
-		{"a role that is none", []string{"run", "--config", good, "--roles", "bridge,feds"}, exitUsage, `no role is called "feds"; the roles are [bridge orders events]`},
+		{"a role that is none", []string{"run", "--config", good, "--roles", "bridge,feds"}, exitUsage, `no role is called "feds"; the roles are [bridge orders events subscriptions]`},
 		{"a flag that is none", []string{"demo", "--fast"}, exitUsage, "sellerstream demo --help"},
 		{"a size that makes no sense", []string{"demo", "--orders", "0"}, exitUsage, "at least 1"},
 		{"a command that is none", []string{"dmeo"}, exitUsage, "demo"},

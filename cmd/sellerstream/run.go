@@ -22,9 +22,11 @@ SIGTERM), then finishes what is under way and hands its accounts over. A second
 signal stops at once; nothing is lost by it.
 
 The roles, all by default:
-  bridge   SQS notifications to Kafka
-  orders   order changes to enriched orders, under each account's quota
-  events   enriched orders to EventBridge
+  bridge          SQS notifications to Kafka
+  orders          order changes to enriched orders, under each account's quota
+  events          enriched orders to EventBridge
+  subscriptions   accounts' subscriptions at Amazon (by default only if a queue
+                  under bridge.queues has an arn)
 
 Start as many processes as you like, each with all roles or with some: Kafka
 divides the accounts among them.`,
@@ -38,26 +40,36 @@ divides the accounts among them.`,
 			if err != nil {
 				return usageError{err}
 			}
-			if file == "" {
-				return usageError{errors.New("--config is missing: `sellerstream config example` prints a file to begin with")}
-			}
-			cfg, err := loadConfig(file)
+			settings, err := loadSettings(cmd, file)
 			if err != nil {
 				return err
 			}
-			store := pipeline.OpenSecrets(cfg.AWS)
-			if err := cfg.CheckSecrets(cmd.Context(), file, store); err != nil {
-				return usageError{err}
-			}
-			return pipeline.Run(cmd.Context(), pipeline.Settings{
-				Config: cfg, Secrets: store, Roles: selected, Clock: newClock(cfg.Clock), Logger: newLogger(cmd.ErrOrStderr(), cfg.Log),
-				TransactionalPrefix: cfg.Prefix + "tx",
-			})
+			settings.Roles = selected
+			return pipeline.Run(cmd.Context(), settings)
 		},
 	}
 	cmd.Flags().StringVar(&file, "config", "", "configuration file (required)")
 	cmd.Flags().StringVar(&roles, "roles", "", "roles to run, such as bridge,orders; all by default")
 	return cmd
+}
+
+// loadSettings reads the file of --config and the secrets that it points to.
+func loadSettings(cmd *cobra.Command, file string) (pipeline.Settings, error) {
+	if file == "" {
+		return pipeline.Settings{}, usageError{errors.New("--config is missing: `sellerstream config example` prints a file to begin with")}
+	}
+	cfg, err := loadConfig(file)
+	if err != nil {
+		return pipeline.Settings{}, err
+	}
+	store := pipeline.OpenSecrets(cfg.AWS)
+	if err := cfg.CheckSecrets(cmd.Context(), file, store); err != nil {
+		return pipeline.Settings{}, usageError{err}
+	}
+	return pipeline.Settings{
+		Config: cfg, Secrets: store, Clock: newClock(cfg.Clock), Logger: newLogger(cmd.ErrOrStderr(), cfg.Log),
+		TransactionalPrefix: cfg.Prefix + "tx",
+	}, nil
 }
 
 func newClock(cfg config.Clock) clock.Clock {

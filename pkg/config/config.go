@@ -109,8 +109,25 @@ type Bridge struct {
 // Queue is one SQS queue that receives SP-API notifications.
 type Queue struct {
 	URL string `yaml:"url"`
-	// Region is the selling region of notifications that name no marketplace.
+	// Region is the selling region of notifications that name no marketplace, and
+	// of the accounts that are subscribed; empty means all.
 	Region model.Region `yaml:"region"`
+	// ARN makes accounts be subscribed to the queue; empty leaves it to others.
+	ARN string `yaml:"arn"`
+	// Application is the one whose accounts are subscribed; empty means all.
+	Application string `yaml:"application"`
+}
+
+// QueuesFor are the queues to which the accounts of an application and region
+// are subscribed. A checked configuration has at most one.
+func (b Bridge) QueuesFor(application string, region model.Region) []Queue {
+	var queues []Queue
+	for _, q := range b.Queues {
+		if q.ARN != "" && (q.Region == "" || q.Region == region) && (q.Application == "" || q.Application == application) {
+			queues = append(queues, q)
+		}
+	}
+	return queues
 }
 
 // Orders is the orders processor.

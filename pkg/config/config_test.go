@@ -234,3 +234,39 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestQueuesThatAccountsAreSubscribedTo(t *testing.T) {
+	t.Parallel()
+	const queue = "https://sqs.eu-west-1.amazonaws.com/123456789012/"
+	with := func(queues string) (Config, error) {
+		before, after, _ := strings.Cut(Example, "  queues:\n")
+		_, after, _ = strings.Cut(after, "  # max_pollers")
+		return Parse("f", []byte(before+"  queues:\n"+queues+"  # max_pollers"+after))
+	}
+	before, _, _ := strings.Cut(Example, "  queues:\n")
+	line := strings.Count(before, "\n") + 2
+	lines := strings.NewReplacer("FIRST", fmt.Sprintf("f:%d", line), "SECOND", fmt.Sprintf("f:%d", line+1))
+	const arn = "arn:aws:sqs:eu-west-1:123456789012:"
+	for name, test := range map[string]struct{ queues, says string }{
+		"one":                {"    - {url: " + queue + "a, arn: " + arn + "a}\n", ""},
+		"one of two":         {"    - {url: " + queue + "a, arn: " + arn + "a}\n    - {url: " + queue + "b}\n", ""},
+		"one a region":       {"    - {url: " + queue + "a, arn: " + arn + "a, region: eu}\n    - {url: " + queue + "b, arn: " + arn + "b, region: na}\n", ""},
+		"two":                {"    - {url: " + queue + "a, arn: " + arn + "a}\n    - {url: " + queue + "b, arn: " + arn + "b, region: eu}\n", "SECOND: bridge.queues[1].arn: account acme-eu would be subscribed to 2 queues"},
+		"no ARN":             {"    - {url: " + queue + "a, arn: a}\n", `FIRST: bridge.queues[0].arn: "a" is not the ARN`},
+		"another queue":      {"    - {url: " + queue + "a, arn: " + arn + "ba}\n", "FIRST: bridge.queues[0].arn: it names another queue"},
+		"no application":     {"    - {url: " + queue + "a, arn: " + arn + "a, application: other}\n", `FIRST: bridge.queues[0].application: "other" is not configured`},
+		"a FIFO queue's ARN": {"    - {url: " + queue + "a, arn: " + arn + "a.fifo}\n", "standard queue"},
+	} {
+		cfg, err := with(test.queues)
+		switch {
+		case test.says == "" && err != nil:
+			t.Errorf("%s: %v", name, err)
+		case test.says == "":
+			if q := cfg.Bridge.QueuesFor("main", "eu"); len(q) != 1 || q[0].ARN != arn+"a" {
+				t.Errorf("%s: %+v", name, q)
+			}
+		case err == nil || !strings.Contains(err.Error(), lines.Replace(test.says)):
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

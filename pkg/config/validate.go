@@ -24,6 +24,8 @@ var (
 	topicText = regexp.MustCompile(`^[a-zA-Z0-9._-]*$`)
 	// Account ids become Kafka keys, state keys and labels.
 	accountID = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
+	// An SQS queue's ARN as Amazon's model wants it; FIFO queues have a dot.
+	queueARN = regexp.MustCompile(`^arn:aws:sqs:[a-z0-9-]+:[0-9]+:[A-Za-z0-9_-]{1,80}$`)
 	// Seller ids as Amazon writes them ("merchant token").
 	sellerID = regexp.MustCompile(`^[A-Z0-9]{10,20}$`)
 	// ARNs of IAM roles, in any of AWS's partitions.
@@ -57,7 +59,8 @@ func (v *validator) validate() {
 	v.spapi()
 	applications := v.applications()
 	v.accounts(applications)
-	v.bridge()
+	v.bridge(applications)
+	v.subscriptions()
 	v.roles()
 	v.runtime()
 }
@@ -213,7 +216,7 @@ func (v *validator) account(path string, a *Account, applications []string) {
 	}
 }
 
-func (v *validator) bridge() {
+func (v *validator) bridge(applications []string) {
 	seen := map[string]bool{}
 	for i, queue := range v.cfg.Bridge.Queues {
 		path := fmt.Sprintf("bridge.queues[%d]", i)
@@ -228,9 +231,37 @@ func (v *validator) bridge() {
 		if queue.Region != "" && !queue.Region.Valid() {
 			v.fault(path+".region", "%q is not a region: write na, eu or fe", queue.Region)
 		}
+		v.queueARN(path, queue, applications)
 	}
 	v.between("bridge.max_pollers", v.cfg.Bridge.MaxPollers, 1, 256)
 	v.duration("bridge.visibility_timeout", v.cfg.Bridge.VisibilityTimeout, 10*time.Second, 12*time.Hour)
+}
+
+func (v *validator) queueARN(path string, queue Queue, applications []string) {
+	if queue.Application != "" && !slices.Contains(applications, queue.Application) {
+		v.fault(path+".application", "%q is not configured under applications; there is %s", queue.Application, strings.Join(applications, ", "))
+	}
+	name := queue.URL[strings.LastIndexByte(queue.URL, '/')+1:]
+	switch {
+	case queue.ARN == "":
+	case !queueARN.MatchString(queue.ARN):
+		v.fault(path+".arn", "%q is not the ARN of a standard queue, such as arn:aws:sqs:eu-west-1:123456789012:sp-api-notifications", queue.ARN)
+	case !strings.HasSuffix(queue.ARN, ":"+name):
+		v.fault(path+".arn", "it names another queue than the url does (%s): the bridge would not read what is subscribed", name)
+	}
+}
+
+// subscriptions wants one queue for each application and region.
+func (v *validator) subscriptions() {
+	for i, queue := range v.cfg.Bridge.Queues {
+		for _, a := range v.cfg.Accounts {
+			queues := v.cfg.Bridge.QueuesFor(a.Application, a.Region)
+			if len(queues) > 1 && slices.Contains(queues[1:], queue) {
+				v.fault(fmt.Sprintf("bridge.queues[%d].arn", i), "account %s would be subscribed to %d queues: give each of them a region or an application", a.ID, len(queues))
+				break
+			}
+		}
+	}
 }
 
 func (v *validator) roles() {

@@ -161,6 +161,9 @@ func queueURL(r *http.Request, name string) string {
 	return "http://" + r.Host + "/" + awsAccount + "/" + name
 }
 
+// QueueARN is the ARN of one of the simulator's queues.
+func QueueARN(name string) string { return "arn:aws:sqs:us-east-1:" + awsAccount + ":" + name }
+
 type attributesInput struct {
 	queueReference
 	AttributeNames []string
@@ -168,7 +171,7 @@ type attributesInput struct {
 
 func getQueueAttributes(_ *exchange, _ *http.Request, q *queue, input *attributesInput) (any, error) {
 	stats := q.snapshot()
-	arn := "arn:aws:sqs:us-east-1:" + awsAccount + ":" + q.name
+	arn := QueueARN(q.name)
 	q.mu.Lock()
 	visibility := q.visibility
 	q.mu.Unlock()

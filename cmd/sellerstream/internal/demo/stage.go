@@ -71,7 +71,7 @@ func open(ctx context.Context, opts Options) (_ *stage, err error) {
 		return nil, err
 	}
 	s.settings = pipeline.Settings{
-		Config: cfg, Roles: pipeline.Roles(), Clock: scaled, Logger: opts.Logger,
+		Config: cfg, Roles: []pipeline.Role{pipeline.Bridge, pipeline.Orders, pipeline.Events}, Clock: scaled, Logger: opts.Logger,
 		TransactionalPrefix: cluster.TransactionalPrefix(),
 	}
 	s.observer, err = newObserver(ctx, cfg, s.sim, opts.Logger)

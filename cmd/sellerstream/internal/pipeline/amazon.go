@@ -10,15 +10,36 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/spapi"
 )
 
-// newSPAPI makes Amazon's client and the caller of each account.
-func newSPAPI(ctx context.Context, s Settings) (*spapi.Client, map[string]*spapi.Seller, error) {
+// amazon is Amazon's client, and who calls by it.
+type amazon struct {
+	*spapi.Client
+	applications map[string]spapi.Application
+	sellers      map[string]*spapi.Seller // by our name of the account
+}
+
+// openAmazon is the same for all roles, so that they share connections and
+// access tokens. It makes no request.
+func (p *pipeline) openAmazon(ctx context.Context) (*amazon, error) {
+	if p.amazon != nil {
+		return p.amazon, nil
+	}
+	opened, err := newAmazon(ctx, p.Settings)
+	if err != nil {
+		return nil, err
+	}
+	p.amazon = opened
+	p.closers = append(p.closers, opened.Close)
+	return opened, nil
+}
+
+func newAmazon(ctx context.Context, s Settings) (*amazon, error) {
 	cfg := s.Config
 	client, err := spapi.New(spapi.Config{
 		UserAgent: cfg.SPAPI.UserAgent, Endpoints: cfg.SPAPI.Endpoints,
 		LWAEndpoint: cfg.SPAPI.LWAEndpoint, Timeout: cfg.SPAPI.Timeout, Clock: s.Clock,
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	applications := make(map[string]spapi.Application, len(cfg.Applications))
 	for _, app := range cfg.Applications {
@@ -29,7 +50,7 @@ func newSPAPI(ctx context.Context, s Settings) (*spapi.Client, map[string]*spapi
 	}
 	roles, err := newRoles(ctx, cfg)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	sellers := make(map[string]*spapi.Seller, len(cfg.Accounts))
 	for _, a := range cfg.Accounts {
@@ -38,11 +59,11 @@ func newSPAPI(ctx context.Context, s Settings) (*spapi.Client, map[string]*spapi
 			RefreshToken: a.RefreshToken.Source(s.Secrets), Credentials: roles[a.Role],
 		})
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		sellers[a.ID] = seller
 	}
-	return client, sellers, nil
+	return &amazon{client, applications, sellers}, nil
 }
 
 // newRoles is the credentials of each role that accounts have; those with the

@@ -25,6 +25,7 @@ type pipeline struct {
 	Settings
 	directory *account.Directory
 	codec     *registry.Codec
+	amazon    *amazon // see openAmazon
 	roles     []role
 	closers   []func()
 }
@@ -51,6 +52,8 @@ func build(ctx context.Context, s Settings) (*pipeline, error) {
 			err = p.addOrders(ctx)
 		case Events:
 			err = p.addEvents(ctx)
+		case Subscriptions:
+			err = p.addSubscriptions(ctx)
 		default:
 			err = fmt.Errorf("there is no such role; the roles are %v", Roles())
 		}
@@ -124,16 +127,15 @@ func (p *pipeline) addBridge(ctx context.Context) error {
 func (p *pipeline) accounts() *account.Directory { return p.directory }
 
 func (p *pipeline) addOrders(ctx context.Context) error {
-	client, sellers, err := newSPAPI(ctx, p.Settings)
+	amazon, err := p.openAmazon(ctx)
 	if err != nil {
 		return err
 	}
-	p.closers = append(p.closers, client.Close)
 	machineConfig := orders.Config{
 		Accounts: p.accounts, IncludedData: p.Config.Orders.IncludedData, Quota: newLimits(p.Config.Accounts).of,
 	}
 	execute := executor.New(func(id string) (*spapi.Seller, error) {
-		if seller, ok := sellers[id]; ok {
+		if seller, ok := amazon.sellers[id]; ok {
 			return seller, nil
 		}
 		return nil, fmt.Errorf("account %s is not configured: add it under accounts", id)

@@ -3,8 +3,6 @@ package pipeline
 import (
 	"context"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/sellerstream/sellerstream/bridge/eventbridge"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -15,17 +13,12 @@ func (p *pipeline) addEvents(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	runtime := p.Config.Runtime
-	kafka := append(kafkaOptions(p.Config),
-		kgo.SessionTimeout(runtime.SessionTimeout),
-		kgo.HeartbeatInterval(runtime.HeartbeatInterval),
-		kgo.RebalanceTimeout(runtime.RebalanceTimeout))
 	publisher, err := eventbridge.New(eventbridge.Options{
 		Client: eventbridge.NewClient(awsConfig, p.Config.AWS.EventBridgeEndpoint),
-		Codec:  p.codec, Details: details, Kafka: kafka,
+		Codec:  p.codec, Details: details, Kafka: groupOptions(p.Config),
 		Prefix: p.Config.Prefix, Topics: schemas.EventTopics(),
 		Bus: p.Config.Events.Bus, Source: p.Config.Events.Source, MaxEntryBytes: p.Config.Events.MaxEntryBytes,
-		Clock: p.Clock, Logger: p.Logger.With("role", Events), DrainTimeout: runtime.DrainTimeout,
+		Clock: p.Clock, Logger: p.Logger.With("role", Events), DrainTimeout: p.Config.Runtime.DrainTimeout,
 	})
 	if err != nil {
 		return err

@@ -22,6 +22,14 @@ func kafkaOptions(cfg config.Config) []kgo.Opt {
 	}
 }
 
+// groupOptions are what the clients of plain consumer groups are made with.
+func groupOptions(cfg config.Config) []kgo.Opt {
+	return append(kafkaOptions(cfg),
+		kgo.SessionTimeout(cfg.Runtime.SessionTimeout),
+		kgo.HeartbeatInterval(cfg.Runtime.HeartbeatInterval),
+		kgo.RebalanceTimeout(cfg.Runtime.RebalanceTimeout))
+}
+
 // openRegistry connects to the schema registry and learns, or registers, the schemas.
 func openRegistry(ctx context.Context, cfg config.Config, store *secrets.Store, log *slog.Logger) (*registry.Codec, error) {
 	client := []sr.ClientOpt{sr.URLs(cfg.Registry.URL)}

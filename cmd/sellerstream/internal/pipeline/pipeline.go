@@ -27,15 +27,27 @@ const (
 	Bridge Role = "bridge" // SQS to Kafka
 	Orders Role = "orders" // order-changes to orders
 	Events Role = "events" // output topics to EventBridge
+
+	Subscriptions Role = "subscriptions" // sees that Amazon sends notifications to SQS
 )
 
-// Roles are all of them, in the order in which records pass.
-func Roles() []Role { return []Role{Bridge, Orders, Events} }
+// Roles are all of them: first those that records pass, in their order.
+func Roles() []Role { return []Role{Bridge, Orders, Events, Subscriptions} }
 
-// ParseRoles reads a list such as "bridge,orders"; an empty one means all.
+// DefaultRoles are all that the configuration has work for: accounts are
+// subscribed only where a queue has an ARN.
+func DefaultRoles(cfg config.Config) []Role {
+	if subscribes(cfg) {
+		return Roles()
+	}
+	return []Role{Bridge, Orders, Events}
+}
+
+// ParseRoles reads a list such as "bridge,orders"; an empty one means the
+// default, for which it returns none.
 func ParseRoles(text string) ([]Role, error) {
 	if text == "" {
-		return Roles(), nil
+		return nil, nil
 	}
 	var roles []Role
 	for name := range strings.SplitSeq(text, ",") {
@@ -54,7 +66,7 @@ func ParseRoles(text string) ([]Role, error) {
 type Settings struct {
 	Config  config.Config
 	Secrets *secrets.Store // from OpenSecrets; may be nil for a configuration that names none of source aws
-	Roles   []Role
+	Roles   []Role         // none means DefaultRoles
 	Clock   clock.Clock
 	Logger  *slog.Logger
 	// TransactionalPrefix begins every transactional id. It stays the same over
@@ -76,6 +88,9 @@ const grace = 10 * time.Second
 // Run runs the roles until ctx ends, then lets them drain. It fails as soon as
 // one of them does, and says which.
 func Run(ctx context.Context, s Settings) error {
+	if len(s.Roles) == 0 {
+		s.Roles = DefaultRoles(s.Config)
+	}
 	p, err := build(ctx, s)
 	if err != nil {
 		return err

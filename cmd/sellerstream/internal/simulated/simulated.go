@@ -48,7 +48,8 @@ type Surroundings struct {
 func Configuration(sim *simulator.Simulator, urls simulator.URLs, around Surroundings) (string, error) {
 	var b strings.Builder
 	err := configuration.Execute(&b, map[string]any{
-		"Around": around, "Epoch": around.Epoch.Format(time.RFC3339Nano), "URLs": urls, "Queue": urls.QueueURL(simulator.DefaultQueue), "Bus": eventBus,
+		"Around": around, "Epoch": around.Epoch.Format(time.RFC3339Nano), "URLs": urls, "Bus": eventBus,
+		"Queue": urls.QueueURL(simulator.DefaultQueue), "QueueARN": simulator.QueueARN(simulator.DefaultQueue),
 		"Accounts": sim.Accounts(), "Application": application, "ClientID": clientID, "ClientSecret": clientSecret,
 	})
 	if err != nil {
@@ -91,6 +92,7 @@ accounts:
 bridge:
   queues:
     - url: {{.Queue}}
+      arn: {{.QueueARN}}
 events:
   bus: {{.Bus}}
 {{- if ne .Around.Speed 1.0}}

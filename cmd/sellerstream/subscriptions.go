@@ -1,0 +1,163 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sellerstream/sellerstream/bridge/subscriptions"
+	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/pipeline"
+)
+
+type subscriptionsFlags struct {
+	config       string
+	json         bool
+	yes          bool
+	destinations bool
+}
+
+func newSubscriptionsCommand() *cobra.Command {
+	var f subscriptionsFlags
+	cmd := &cobra.Command{
+		Use:   "subscriptions",
+		Short: "Show or mend the accounts' subscriptions at Amazon",
+		Long: `Subscriptions asks Amazon whether every account's notifications (ORDER_CHANGE and
+FEED_PROCESSING_FINISHED) go to the queue that has an arn under bridge.queues.
+The role of the same name in ` + "`sellerstream run`" + ` does so every hour, and creates
+what is missing; these commands may be used beside it: they spend at most one
+token of each quota at once.
+
+What is shown:
+  good        as it must be
+  created     was missing, and is there now
+  missing     is not there
+  narrowed    goes to our queue, but a filter leaves notifications out
+  duplicate   one more than is needed
+  foreign     has to do with another queue than ours
+  removed     was duplicate or foreign, and is gone
+  failed      could not be found out, or created
+
+The exit status is 1 if an account does not get all its notifications.`,
+	}
+	cmd.PersistentFlags().StringVar(&f.config, "config", "", "configuration file (required)")
+	cmd.PersistentFlags().BoolVar(&f.json, "json", false, "print one JSON object")
+	prune := f.command("prune", "Remove duplicate and foreign subscriptions, when told with --yes", f.prune)
+	prune.Long = `Prune removes subscriptions to ORDER_CHANGE and FEED_PROCESSING_FINISHED that are
+duplicates or go to other queues than ours, and makes ours in their place. Other
+types of notifications stay. Nothing is removed where our own destination is
+missing: check the queue's arn then, and run ensure first.
+
+Without --yes it only shows what it would remove. Subscriptions that go to other
+queues may serve other systems of yours.`
+	prune.Flags().BoolVar(&f.yes, "yes", false, "do remove")
+	prune.Flags().BoolVar(&f.destinations, "destinations", false, "remove duplicate and foreign destinations too, which may serve other types of notifications")
+	cmd.AddCommand(
+		f.command("list", "Show what there is, and what is missing", f.list),
+		f.command("ensure", "Create what is missing", f.ensure),
+		prune,
+	)
+	return cmd
+}
+
+// command opens the keeper, lets do use it and shows its report.
+func (f *subscriptionsFlags) command(name, short string, do func(context.Context, *subscriptions.Keeper) (subscriptions.Report, error)) *cobra.Command {
+	return &cobra.Command{
+		Use:   name + " --config FILE",
+		Short: short,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			settings, err := loadSettings(cmd, f.config)
+			if err != nil {
+				return err
+			}
+			keeper, stop, err := pipeline.OpenSubscriptions(cmd.Context(), settings)
+			if err != nil {
+				return usageError{err}
+			}
+			defer stop()
+			report, err := do(cmd.Context(), keeper)
+			if cmd.Context().Err() != nil {
+				return context.Cause(cmd.Context())
+			}
+			show := showReport
+			if f.json {
+				show = writeReport
+			}
+			return errors.Join(show(cmd.OutOrStdout(), report), err)
+		},
+	}
+}
+
+func (f *subscriptionsFlags) list(ctx context.Context, k *subscriptions.Keeper) (subscriptions.Report, error) {
+	return judged(k.List(ctx))
+}
+
+func (f *subscriptionsFlags) ensure(ctx context.Context, k *subscriptions.Keeper) (subscriptions.Report, error) {
+	return judged(k.Ensure(ctx))
+}
+
+func (f *subscriptionsFlags) prune(ctx context.Context, k *subscriptions.Keeper) (subscriptions.Report, error) {
+	if f.yes {
+		return judged(k.Prune(ctx, f.destinations))
+	}
+	report := k.List(ctx)
+	n := 0
+	for _, s := range report.Subscriptions {
+		if s.State == subscriptions.Duplicate || s.State == subscriptions.Foreign {
+			n++
+		}
+	}
+	for _, d := range report.Destinations {
+		if f.destinations && (d.State == subscriptions.Duplicate || d.State == subscriptions.Foreign) {
+			n++
+		}
+	}
+	if n == 0 {
+		return judged(report)
+	}
+	return report, fmt.Errorf("nothing was removed: %d duplicate or foreign; say --yes to remove them", n)
+}
+
+func judged(r subscriptions.Report) (subscriptions.Report, error) {
+	if r.Complete() {
+		return r, nil
+	}
+	return r, errors.New("not every account gets all its notifications")
+}
+
+func writeReport(w io.Writer, r subscriptions.Report) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(r)
+}
+
+func showReport(w io.Writer, r subscriptions.Report) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	faults := ""
+	row := func(state subscriptions.State, fault string, columns ...string) {
+		for _, c := range columns {
+			fmt.Fprintf(table, "%s\t", cmp.Or(c, "-"))
+		}
+		fmt.Fprintln(table, state)
+		if fault != "" {
+			faults += fmt.Sprintf("\n%s %s: %s\n", columns[0], columns[1], fault)
+		}
+	}
+	row("STATE", "", "APPLICATION", "REGION", "DESTINATION", "RESOURCE")
+	for _, d := range r.Destinations {
+		row(d.State, d.Error, d.Application, string(d.Region), d.ID, d.Resource)
+	}
+	fmt.Fprintln(table)
+	row("STATE", "", "ACCOUNT", "NOTIFICATION", "SUBSCRIPTION", "DESTINATION")
+	for _, s := range r.Subscriptions {
+		row(s.State, s.Error, s.Account, s.NotificationType, s.ID, s.DestinationID)
+	}
+	fmt.Fprint(table, faults)
+	return table.Flush()
+}
