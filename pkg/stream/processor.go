@@ -105,7 +105,7 @@ func (p *Processor) checkTopics(ctx context.Context) error {
 				return err
 			}
 		}
-		p.opts.Logger.Warn("the topics cannot be used yet; looking again", "error", err)
+		p.opts.Logger.Debug("the topics cannot be used yet; looking again", "error", err)
 		if err := sleep(ctx, backoff(attempt)); err != nil {
 			return err
 		}
