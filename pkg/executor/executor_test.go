@@ -23,8 +23,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// bench is an executor against the simulator, with two accounts: "good", and
-// "revoked", whose refresh token Amazon does not take.
+// bench is an executor against the simulator, with three accounts: "good",
+// "revoked", whose refresh token Amazon does not take, and "rotated", whose
+// application's client secret it does not take any more.
 type bench struct {
 	*Executor
 	simulator *simulator.Simulator
@@ -34,8 +35,8 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	sellers := make([]simulator.Account, 0, 2)
-	for _, name := range []string{"good", "revoked"} {
+	sellers := make([]simulator.Account, 0, 3)
+	for _, name := range []string{"good", "revoked", "rotated"} {
 		sellers = append(sellers, simulator.Account{
 			Account: account.Account{
 				ID: name, SellerID: "A" + strings.ToUpper(name), Region: model.Europe,
@@ -71,17 +72,19 @@ func newBench(t *testing.T) *bench {
 	}
 	b := &bench{simulator: sim, order: placed.Order.OrderID}
 	b.Executor = New(func(name string) (*spapi.Seller, error) {
-		token := "Atzr|canary-" + name
+		token, secret := "Atzr|canary-"+name, "canary-secret"
 		switch name {
 		case "revoked":
 			token = "Atzr|canary-another"
+		case "rotated":
+			secret = "canary-old-secret"
 		case "good":
 		default:
 			return nil, fmt.Errorf("account %s is not configured", name)
 		}
 		return client.Seller(spapi.SellerConfig{
 			Account: name, Region: model.Europe, RefreshToken: secrets.Literal(secrets.New(token)),
-			Application: spapi.Application{Name: "main", ClientID: "client", ClientSecret: secrets.Literal(secrets.New("canary-secret"))},
+			Application: spapi.Application{Name: "main", ClientID: "client", ClientSecret: secrets.Literal(secrets.New(secret))},
 		})
 	}, slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	return b
@@ -142,6 +145,7 @@ func TestOutcomes(t *testing.T) {
 		{name: "connection cut", rule: &simulator.Rule{Part: simulator.SPAPI, Action: simulator.Action{Drop: true}}, want: machine.Retry{}, logged: "DEBUG"},
 		{name: "answer lost", rule: &simulator.Rule{Part: simulator.SPAPI, Action: simulator.Action{LoseAnswer: true}}, want: machine.Retry{}, logged: "DEBUG"},
 		{name: "refresh token refused", account: "revoked", want: machine.Park{}, logged: "ERROR"},
+		{name: "client secret refused", account: "rotated", want: machine.Park{}, logged: "ERROR"},
 		{name: "account not configured", account: "stranger", want: machine.Park{}, logged: "ERROR"},
 		{name: "LWA down", rule: &simulator.Rule{Part: simulator.LWA, Action: simulator.Action{Status: 503}}, want: machine.Snooze{For: tokenPause}, logged: "DEBUG"},
 	} {
