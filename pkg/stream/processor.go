@@ -40,7 +40,7 @@ func New(opts Options) (*Processor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stream: the host's name, which claims carry: %w", err)
 	}
-	opts.Logger = opts.Logger.With("processor", opts.Processor)
+	opts.Logger = opts.Logger.With("role", opts.Processor)
 	return &Processor{opts: opts, instance: host + "-" + strings.ToLower(rand.Text()[:8])}, nil
 }
 

@@ -105,7 +105,7 @@ func (p *pipeline) addBridge(ctx context.Context) error {
 		bridge, err := sqs.New(sqs.Options{
 			Queue: queue.URL, Region: queue.Region, Client: client, Producer: producer, Encoder: p.codec,
 			Prefix: p.Config.Prefix, Directory: p.accounts, Clock: p.Clock,
-			Logger:     p.Logger.With("role", Bridge, "queue", queue.URL),
+			Logger:     p.Logger.With("role", Bridge),
 			MaxPollers: p.Config.Bridge.MaxPollers, VisibilityTimeout: p.Config.Bridge.VisibilityTimeout,
 			DrainTimeout: p.Config.Runtime.DrainTimeout,
 		})
@@ -146,7 +146,7 @@ func (p *pipeline) addOrders(ctx context.Context) error {
 		Inputs: []string{schemas.OrderChanges}, Outputs: []string{schemas.Orders}, State: schemas.StateOrders,
 		New:   func(machine.Unit) machine.Machine { return orders.New(machineConfig) },
 		Codec: p.codec, Execute: execute.Execute, Clock: p.Clock,
-		Logger: p.Logger.With("role", Orders), Client: kafkaOptions(p.Config),
+		Logger: p.Logger, Client: kafkaOptions(p.Config),
 		SessionTimeout: runtime.SessionTimeout, HeartbeatInterval: runtime.HeartbeatInterval,
 		RebalanceTimeout: runtime.RebalanceTimeout, DrainTimeout: runtime.DrainTimeout,
 		MaxPending: runtime.MaxPending,
