@@ -239,6 +239,8 @@ type Transport struct {
 	Model    *Model
 	Refusals bool // see Model.Check
 	Report   func(error)
+	// Answered, if not nil, is told the operationId of each call and its status.
+	Answered func(operation string, status int)
 }
 
 // RoundTrip is http.RoundTripper. LWA's endpoint, which has no model, passes.
@@ -266,6 +268,9 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if err := t.Model.Check(r, sent, answer, received, t.Refusals); err != nil {
 		t.Report(fmt.Errorf("%s %s: %w\n%s", r.Method, r.URL, err, received))
+	}
+	if route, _, err := t.Model.route(r); err == nil && t.Answered != nil {
+		t.Answered(route.Operation.OperationID, answer.StatusCode)
 	}
 	answer.Body = io.NopCloser(bytes.NewReader(received))
 	return answer, nil

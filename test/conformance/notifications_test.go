@@ -6,48 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sellerstream/sellerstream/pkg/secrets"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
-	"github.com/sellerstream/sellerstream/pkg/spapi"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/test/conformance"
 )
 
 const notificationsModel = "notifications.json"
-
-// notifier is our client of the Notifications API behind Amazon's model.
-type notifier struct {
-	*amazon
-	seller    *spapi.Seller
-	grantless *spapi.Grantless
-}
-
-func startNotifier(t *testing.T) *notifier {
-	t.Helper()
-	a := start(t, simulator.Config{})
-	a.checked.Model = conformance.LoadModel(t, notificationsModel)
-	a.checked.Refusals = false // nothing that the model forbids may pass, refused or not
-	client, err := spapi.New(spapi.Config{
-		UserAgent: "Conformance/1", Endpoints: a.urls.SPAPI, LWAEndpoint: a.urls.LWA, Base: a.checked,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	application := spapi.Application{Name: "shop", ClientID: "client", ClientSecret: secrets.Literal(secrets.New("secret"))}
-	n := &notifier{amazon: a}
-	n.seller, err = client.Seller(spapi.SellerConfig{
-		Account: german, Region: model.Europe, Application: application,
-		RefreshToken: secrets.Literal(secrets.New(a.Accounts()[0].RefreshToken)),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n.grantless, err = client.Grantless(application, model.Europe); err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
 
 func wantClass(t *testing.T, what string, err error, class model.Class) {
 	t.Helper()
@@ -57,11 +21,10 @@ func wantClass(t *testing.T, what string, err error, class model.Class) {
 	}
 }
 
-// TestNotificationsClientConforms takes a destination and two subscriptions
-// through their lives.
-func TestNotificationsClientConforms(t *testing.T) {
-	t.Parallel()
-	n, ctx := startNotifier(t), t.Context()
+// liveAndDie takes a destination and two subscriptions through their lives.
+func liveAndDie(t *testing.T, n *simulated) {
+	t.Helper()
+	ctx := t.Context()
 	request := model.CreateDestinationRequest{
 		Name: "sellerstream", Resource: model.DestinationResourceSpecification{SQS: &model.SQSResource{ARN: "arn:aws:sqs:eu-west-1:1:q"}},
 	}
@@ -117,7 +80,7 @@ func TestNotificationsClientConforms(t *testing.T) {
 // TestNotificationsRefusalsConform has the simulator refuse in every way.
 func TestNotificationsRefusalsConform(t *testing.T) {
 	t.Parallel()
-	n, ctx := startNotifier(t), t.Context()
+	n, ctx := startClient(t, simulator.Config{}), t.Context()
 	n.checked.Refusals = true
 	_, _, err := n.seller.CreateSubscription(ctx, model.OrderChangeNotification, model.CreateSubscriptionRequest{PayloadVersion: "1.0", DestinationID: "x"})
 	wantClass(t, "no directive", err, model.Invalid)
@@ -139,7 +102,7 @@ func TestNotificationsRefusalsConform(t *testing.T) {
 // A misspelt property inside an allOf is found too.
 func TestFiltersAreClosed(t *testing.T) {
 	t.Parallel()
-	n := startNotifier(t)
+	n := startClient(t, simulator.Config{})
 	for filter, faults := range map[string]int{`{"eventFilterType":"ORDER_CHANGE"}`: 0, `{"eventFilterType":"ORDER_CHANGE","marketplaces":[]}`: 1, `{}`: 1} {
 		reported := 0
 		transport := &conformance.Transport{

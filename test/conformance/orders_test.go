@@ -12,9 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/sellerstream/sellerstream/pkg/secrets"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
-	"github.com/sellerstream/sellerstream/pkg/spapi"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/test/conformance"
 )
@@ -198,39 +196,6 @@ func TestRefusalsConform(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.get(token, missing, http.StatusTooManyRequests)
-}
-
-// TestClientConforms sends what pkg/spapi sends past Amazon's model. Nothing
-// that the model forbids may pass, refused or not.
-func TestClientConforms(t *testing.T) {
-	t.Parallel()
-	a := start(t, simulator.Config{})
-	a.checked.Refusals = false
-	client, err := spapi.New(spapi.Config{
-		UserAgent: "Conformance/1", Endpoints: a.urls.SPAPI, LWAEndpoint: a.urls.LWA, Base: a.checked,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	seller, err := client.Seller(spapi.SellerConfig{
-		Account: german, Region: model.Europe,
-		Application:  spapi.Application{Name: "shop", ClientID: "client", ClientSecret: secrets.Literal(secrets.New("secret"))},
-		RefreshToken: secrets.Literal(secrets.New(a.Accounts()[0].RefreshToken)),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	change, err := a.World.PlaceOrder(german)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, included := range [][]string{nil, {"FULFILLMENT"}, strings.Split(allData, ",")} {
-		answer, _, err := seller.GetOrder(t.Context(), model.GetOrderRequest{OrderID: change.Order.OrderID, IncludedData: included})
-		if err != nil || answer.Order.OrderID != change.Order.OrderID {
-			t.Errorf("%v: %+v, %v", included, answer, err)
-		}
-	}
 }
 
 // TestNotificationsConform checks every notification of a disorderly scenario.

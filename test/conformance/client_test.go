@@ -1,0 +1,125 @@
+package conformance_test
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/sellerstream/sellerstream/pkg/secrets"
+	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/spapi"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/test/conformance"
+)
+
+// clientModels are the models of all operations that pkg/spapi has.
+var clientModels = []string{ordersModel, notificationsModel}
+
+// client is pkg/spapi's client behind Amazon's models.
+type client struct {
+	seller    *spapi.Seller
+	grantless *spapi.Grantless
+}
+
+// newClient calls the SP-API and LWA at these addresses over base.
+func newClient(t *testing.T, sp map[model.Region]string, lwa, refreshToken string, base http.RoundTripper) client {
+	t.Helper()
+	shared, err := spapi.New(spapi.Config{UserAgent: "Conformance/1", Endpoints: sp, LWAEndpoint: lwa, Base: base})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(shared.Close)
+	application := spapi.Application{Name: "shop", ClientID: "client", ClientSecret: secrets.Literal(secrets.New("secret"))}
+	var c client
+	if c.seller, err = shared.Seller(spapi.SellerConfig{
+		Account: german, Region: model.Europe, Application: application, RefreshToken: secrets.Literal(secrets.New(refreshToken)),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if c.grantless, err = shared.Grantless(application, model.Europe); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// simulated is the client that calls a simulator.
+type simulated struct {
+	*amazon
+	client
+}
+
+// startClient starts a simulator and a client of it. Nothing that the models
+// forbid may pass between them, refused or not.
+func startClient(t *testing.T, config simulator.Config) *simulated {
+	t.Helper()
+	a := start(t, config)
+	a.checked.Model = conformance.LoadModel(t, clientModels...)
+	a.checked.Refusals = false
+	return &simulated{a, newClient(t, a.urls.SPAPI, a.urls.LWA, a.Accounts()[0].RefreshToken, a.checked)}
+}
+
+// operations are the names of the client's operations: what the callers that a
+// Client makes can do. LWA, which is no part of the SP-API, has no model.
+func operations() []string {
+	call := reflect.TypeFor[context.Context]()
+	var names []string
+	for maker := range reflect.TypeFor[*spapi.Client]().Methods() {
+		for caller := range maker.Type.Outs() {
+			if caller == reflect.TypeFor[*spapi.LWA]() || caller.Kind() != reflect.Pointer {
+				continue
+			}
+			for method := range caller.Methods() {
+				if slices.Contains(slices.Collect(method.Type.Ins()), call) {
+					names = append(names, method.Name)
+				}
+			}
+		}
+	}
+	return names
+}
+
+// TestClientConforms makes every call that the client can make, against the
+// simulator. An operation that the client gains has to come here.
+func TestClientConforms(t *testing.T) {
+	t.Parallel()
+	s := startClient(t, simulator.Config{})
+	var mu sync.Mutex
+	succeeded := make(map[string]bool)
+	s.checked.Answered = func(operation string, status int) {
+		mu.Lock()
+		defer mu.Unlock()
+		succeeded[strings.ToLower(operation)] = succeeded[strings.ToLower(operation)] || status < 300
+	}
+	readOrder(t, s)
+	liveAndDie(t, s)
+	mu.Lock()
+	defer mu.Unlock()
+	names := operations()
+	if len(names) < 10 {
+		t.Errorf("the client's operations are only %v", names)
+	}
+	for _, name := range names {
+		if !succeeded[strings.ToLower(name)] {
+			t.Errorf("the client's %s was not called with success: call it here, and add its model to clientModels", name)
+		}
+	}
+}
+
+// readOrder asks for an order without, with one, and with all included data.
+func readOrder(t *testing.T, s *simulated) {
+	t.Helper()
+	change, err := s.World.PlaceOrder(german)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, included := range [][]string{nil, {model.IncludeFulfillment}, strings.Split(allData, ",")} {
+		answer, _, err := s.seller.GetOrder(t.Context(), model.GetOrderRequest{OrderID: change.Order.OrderID, IncludedData: included})
+		if err != nil || answer.Order.OrderID != change.Order.OrderID {
+			t.Errorf("%v: %+v, %v", included, answer, err)
+		}
+	}
+}

@@ -1,0 +1,254 @@
+package conformance_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/test/conformance"
+)
+
+const queueARN = "arn:aws:sqs:us-east-2:444455556666:queue1"
+
+// enveloped is an answer as it was on the wire.
+type enveloped struct {
+	Payload any `json:"payload"`
+}
+
+// calls makes each of the client's operations with the parameters of a case,
+// and gives what the client made of the answer.
+func calls() map[string]func(context.Context, client, map[string]string) (any, error) {
+	return map[string]func(context.Context, client, map[string]string) (any, error){
+		model.GetOrder: func(ctx context.Context, c client, with map[string]string) (any, error) {
+			request := model.GetOrderRequest{OrderID: with["orderId"]}
+			if with["includedData"] != "" {
+				request.IncludedData = strings.Split(with["includedData"], ",")
+			}
+			answer, _, err := c.seller.GetOrder(ctx, request)
+			return answer, err
+		},
+		model.GetSubscriptions: func(ctx context.Context, c client, with map[string]string) (any, error) {
+			page, _, err := c.seller.GetSubscriptions(ctx, model.GetSubscriptionsRequest{NotificationType: with["notificationTypes"]})
+			return enveloped{page}, err
+		},
+		model.GetSubscription: func(ctx context.Context, c client, _ map[string]string) (any, error) {
+			sub, _, err := c.seller.GetSubscription(ctx, model.OrderChangeNotification, "1.0")
+			return enveloped{sub}, err
+		},
+		model.CreateSubscription: func(ctx context.Context, c client, _ map[string]string) (any, error) {
+			sub, _, err := c.seller.CreateSubscription(ctx, model.OrderChangeNotification, model.CreateSubscriptionRequest{
+				PayloadVersion: "1.0", DestinationID: "TEST_CASE_200_DESTINATION_ID",
+				ProcessingDirective: &model.ProcessingDirective{EventFilter: &model.EventFilter{Type: model.OrderChangeNotification}},
+			})
+			return enveloped{sub}, err
+		},
+		model.GetSubscriptionByID: func(ctx context.Context, c client, _ map[string]string) (any, error) {
+			sub, _, err := c.grantless.GetSubscriptionByID(ctx, model.OrderChangeNotification, "s")
+			return enveloped{sub}, err
+		},
+		model.DeleteSubscriptionByID: func(ctx context.Context, c client, _ map[string]string) (any, error) {
+			_, err := c.grantless.DeleteSubscriptionByID(ctx, model.OrderChangeNotification, "s")
+			return nil, err
+		},
+		model.GetDestinations: func(ctx context.Context, c client, _ map[string]string) (any, error) {
+			all, _, err := c.grantless.GetDestinations(ctx)
+			return enveloped{all}, err
+		},
+		model.GetDestination: func(ctx context.Context, c client, _ map[string]string) (any, error) {
+			destination, _, err := c.grantless.GetDestination(ctx, "d")
+			return enveloped{destination}, err
+		},
+		model.CreateDestination: func(ctx context.Context, c client, _ map[string]string) (any, error) {
+			destination, _, err := c.grantless.CreateDestination(ctx, model.CreateDestinationRequest{
+				Name: "SQSDestination", Resource: model.DestinationResourceSpecification{SQS: &model.SQSResource{ARN: queueARN}},
+			})
+			return enveloped{destination}, err
+		},
+		model.DeleteDestination: func(ctx context.Context, c client, _ map[string]string) (any, error) {
+			_, err := c.grantless.DeleteDestination(ctx, "d")
+			return nil, err
+		},
+	}
+}
+
+// classes are what the client has to make of the statuses that the models
+// document for every operation. What a writing call cannot know is ambiguous.
+func classes(operation string) map[int]model.Class {
+	down := model.Unavailable
+	if model.Writes(operation) {
+		down = model.Ambiguous
+	}
+	return map[int]model.Class{
+		http.StatusBadRequest: model.Invalid, http.StatusForbidden: model.Forbidden, http.StatusNotFound: model.NotFound,
+		http.StatusRequestEntityTooLarge: model.Invalid, http.StatusUnsupportedMediaType: model.Invalid,
+		http.StatusTooManyRequests: model.Throttled, http.StatusInternalServerError: down, http.StatusServiceUnavailable: down,
+	}
+}
+
+// TestSandboxCases has the client read the answer of every case of Amazon's
+// sandbox for its operations.
+func TestSandboxCases(t *testing.T) {
+	t.Parallel()
+	m := conformance.LoadModel(t, clientModels...)
+	mine := make(map[string]bool)
+	for _, name := range operations() {
+		mine[strings.ToLower(name)] = true
+	}
+	read := make(map[string]int)
+	for _, file := range clientModels {
+		for _, c := range conformance.LoadCases(t, file) {
+			if !mine[strings.ToLower(c.Operation)] {
+				continue
+			}
+			call := calls()[c.Operation]
+			if call == nil {
+				t.Errorf("%s has sandbox cases: add how the client makes it to calls", c.Operation)
+				continue
+			}
+			if c.Status == http.StatusOK {
+				read[strings.ToLower(c.Operation)]++
+			}
+			t.Run(fmt.Sprintf("%s/%d", c.Operation, c.Status), func(t *testing.T) {
+				t.Parallel()
+				report := func(err error) { t.Error(err) }
+				server := httptest.NewServer(c.Sandbox(report))
+				t.Cleanup(server.Close)
+				checked := &conformance.Transport{Base: server.Client().Transport, Model: m, Report: report}
+				at := map[model.Region]string{model.Europe: server.URL}
+				got, err := call(t.Context(), newClient(t, at, server.URL, "Atzr|sandbox", checked), c.Parameters)
+				checkCase(t, c, got, err)
+			})
+		}
+	}
+	for name := range mine {
+		if read[name] == 0 {
+			t.Errorf("no sandbox case answers %s", name)
+		}
+	}
+}
+
+// checkCase compares what the client says with what the sandbox answered.
+func checkCase(t *testing.T, c conformance.Case, got any, err error) {
+	t.Helper()
+	if c.Status != http.StatusOK {
+		var refusal *model.Error
+		if !errors.As(err, &refusal) || refusal.Class != classes(c.Operation)[c.Status] || refusal.Status != c.Status ||
+			refusal.Operation != c.Operation || refusal.RequestID != "sandbox" || !strings.Contains(string(c.Answer), `"`+refusal.Code+`"`) {
+			t.Errorf("%v, which does not say %d: %s", err, c.Status, c.Answer)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatalf("%v\n%s", err, c.Answer)
+	}
+	if got == nil { // the operation answers with nothing but its status
+		return
+	}
+	text, err := json.Marshal(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var understood, answered any
+	if err := errors.Join(json.Unmarshal(text, &understood), json.Unmarshal(c.Answer, &answered)); err != nil {
+		t.Fatal(err)
+	}
+	for _, fault := range differences("", understood, answered) {
+		t.Error(fault)
+	}
+}
+
+// differences are where the client understood something else than was answered.
+// What it does not decode at all, it may leave out.
+func differences(at string, understood, answered any) []string {
+	switch answer := answered.(type) {
+	case map[string]any:
+		object, ok := understood.(map[string]any)
+		if !ok {
+			break
+		}
+		var faults []string
+		for name, value := range object {
+			if answer[name] != nil {
+				faults = append(faults, differences(at+"/"+name, value, answer[name])...)
+			} else if !isZero(value) {
+				faults = append(faults, fmt.Sprintf("%s/%s: understood %v, nothing was answered", at, name, value))
+			}
+		}
+		return faults
+	case []any:
+		list, ok := understood.([]any)
+		if !ok || len(list) != len(answer) {
+			break
+		}
+		var faults []string
+		for i, value := range list {
+			faults = append(faults, differences(fmt.Sprintf("%s/%d", at, i), value, answer[i])...)
+		}
+		return faults
+	default:
+		if reflect.DeepEqual(understood, answered) || sameTime(understood, answered) {
+			return nil
+		}
+	}
+	return []string{fmt.Sprintf("%s: understood %v, answered %v", at, understood, answered)}
+}
+
+func sameTime(a, b any) bool {
+	first, err := time.Parse(time.RFC3339, fmt.Sprint(a))
+	if err != nil {
+		return false
+	}
+	second, err := time.Parse(time.RFC3339, fmt.Sprint(b))
+	return err == nil && first.Equal(second)
+}
+
+// isZero says whether a value is what the client has where nothing was answered.
+func isZero(value any) bool {
+	switch v := value.(type) {
+	case nil:
+		return true
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		for _, inner := range v {
+			if !isZero(inner) {
+				return false
+			}
+		}
+		return true
+	}
+	return reflect.ValueOf(value).IsZero() || sameTime(value, time.Time{}.Format(time.RFC3339))
+}
+
+// TestRefusalsOfEveryOperation has the simulator refuse each operation with each
+// status that its model documents.
+func TestRefusalsOfEveryOperation(t *testing.T) {
+	t.Parallel()
+	s := startClient(t, simulator.Config{})
+	with := map[string]string{"orderId": "111-1111111-1111111", "notificationTypes": model.OrderChangeNotification}
+	for operation, call := range calls() {
+		expected := classes(operation)
+		if model.Writes(operation) {
+			expected[http.StatusConflict] = model.Conflict
+		}
+		for status, class := range expected {
+			if _, err := s.Faults.Add(simulator.Rule{Part: simulator.SPAPI, Times: 1, Action: simulator.Action{Status: status}}); err != nil {
+				t.Fatal(err)
+			}
+			_, err := call(t.Context(), s.client, with)
+			var refusal *model.Error
+			if !errors.As(err, &refusal) || refusal.Class != class || refusal.Status != status || refusal.Operation != operation {
+				t.Errorf("%s answered %d: %v, want %s", operation, status, err, class)
+			}
+		}
+	}
+}
