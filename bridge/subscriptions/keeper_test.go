@@ -138,6 +138,8 @@ func TestFailuresAreKeptApartAndTriedAgain(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		var keeping sync.WaitGroup
 		keeping.Go(func() { k.keep(ctx) })
+		end := func() { stop(); keeping.Wait() }
+		defer end() // in virtual time, what is left running runs for ever
 
 		time.Sleep(settle)
 		if n := len(w.Subscriptions()); n != 4 {
@@ -151,8 +153,7 @@ func TestFailuresAreKeptApartAndTriedAgain(t *testing.T) {
 		if _, after := w.applied("getDestinations"); after != before+1 {
 			t.Errorf("%d looks at destinations for one account's second try", after-before)
 		}
-		stop()
-		keeping.Wait()
+		end()
 		if !strings.Contains(text.String(), "account="+german) || !strings.Contains(text.String(), "likely causes") || strings.Contains(text.String(), "level=ERROR msg=\"cannot be sure of notifications\" account="+american) {
 			t.Errorf("log:\n%s", text)
 		}
@@ -165,6 +166,8 @@ func TestWhatAmazonDropsIsBackWithinTheHour(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		var keeping sync.WaitGroup
 		keeping.Go(func() { k.keep(ctx) })
+		end := func() { stop(); keeping.Wait() }
+		defer end() // in virtual time, what is left running runs for ever
 		time.Sleep(settle)
 		for i := range 5 { // at any time of the hour
 			time.Sleep(time.Duration(i) * 13 * time.Minute)
@@ -179,8 +182,6 @@ func TestWhatAmazonDropsIsBackWithinTheHour(t *testing.T) {
 		if n := w.Ledger.Throttled(); n != 0 {
 			t.Errorf("%d calls were throttled", n)
 		}
-		stop()
-		keeping.Wait()
 	})
 }
 

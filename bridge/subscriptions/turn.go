@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -21,6 +22,9 @@ const (
 	// fill, so that no topic exists for this alone.
 	turnTopic     = schemas.OrderChanges
 	turnPartition = 0
+	// leaveTimeout bounds how long leaving the group may take: a broker that does
+	// not answer must not hold the process.
+	leaveTimeout = 5 * time.Second
 )
 
 // Run keeps the subscriptions whenever it is this process's turn, until ctx
@@ -35,7 +39,10 @@ func (k *Keeper) Run(ctx context.Context) error {
 			turn.end()
 		}
 	}
+	alive, kill := context.WithCancel(context.WithoutCancel(ctx))
+	defer kill()
 	client, err := kgo.NewClient(append([]kgo.Opt{
+		kgo.WithContext(alive),
 		kgo.ConsumerGroup(k.opts.Prefix + group),
 		kgo.ConsumeTopics(topic),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
@@ -54,8 +61,11 @@ func (k *Keeper) Run(ctx context.Context) error {
 		return fmt.Errorf("bridge/subscriptions: Kafka client: %w", err)
 	}
 	client.PauseFetchTopics(topic)
-	defer client.Close()
-	defer turn.end()
+	defer func() {
+		turn.end()
+		defer time.AfterFunc(leaveTimeout, kill).Stop()
+		client.Close()
+	}()
 	for ctx.Err() == nil {
 		client.PollFetches(ctx).EachError(func(topic string, number int32, err error) {
 			if errors.Is(err, context.Canceled) || errors.Is(err, kgo.ErrClientClosed) {
