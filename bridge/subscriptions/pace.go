@@ -37,7 +37,7 @@ type pair struct{ owner, operation string }
 
 // paced is a bucket whose calls are made one after the other.
 type paced struct {
-	mu     sync.Mutex
+	turn   chan struct{} // full while a call is waited for or made
 	bucket *quota.Bucket
 }
 
@@ -55,7 +55,7 @@ func (p *pacer) of(owner, operation string) *paced {
 			limit, _ = quota.Default(operation)
 		}
 		limit.Burst = 1
-		b = &paced{bucket: quota.NewFull(owner, operation, limit)}
+		b = &paced{turn: make(chan struct{}, 1), bucket: quota.NewFull(owner, operation, limit)}
 		p.buckets[key] = b
 	}
 	return b
@@ -66,8 +66,12 @@ func (p *pacer) of(owner, operation string) *paced {
 // may have been carried out is not made again: whoever asked has to look.
 func (p *pacer) call(ctx context.Context, owner, operation string, do func() (spapi.Meta, error)) error {
 	b := p.of(owner, operation)
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	select {
+	case b.turn <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-b.turn }()
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
 		if err := b.wait(ctx, p.clock); err != nil {
