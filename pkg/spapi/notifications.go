@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
@@ -23,6 +24,13 @@ type payload[T any] struct {
 
 // GetSubscriptions lists the seller's subscriptions of one type, up to a page.
 func (s *Seller) GetSubscriptions(ctx context.Context, req model.GetSubscriptionsRequest) (model.SubscriptionPage, Meta, error) {
+	// The parameter is a list that must hold one type: a comma would make it two.
+	if req.NotificationType == "" || strings.Contains(req.NotificationType, ",") {
+		return model.SubscriptionPage{}, Meta{}, &model.Error{
+			Class: model.Invalid, Operation: model.GetSubscriptions, Account: s.Account(),
+			Message: "subscriptions are listed by one notification type",
+		}
+	}
 	query := url.Values{"notificationTypes": {req.NotificationType}}
 	if req.PayloadVersion != "" {
 		query.Set("payloadVersion", req.PayloadVersion)

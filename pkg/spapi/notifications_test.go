@@ -165,6 +165,20 @@ func TestAnswersWithoutAnIDAreNoAnswers(t *testing.T) {
 	}
 }
 
+func TestSubscriptionsAreListedByOneType(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	f.api = func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s was sent", r.URL) }
+	seller := f.seller(t, nil)
+	for _, kind := range []string{"", "ORDER_CHANGE,FEED_PROCESSING_FINISHED"} {
+		_, _, err := seller.GetSubscriptions(t.Context(), model.GetSubscriptionsRequest{NotificationType: kind})
+		var refusal *model.Error
+		if !errors.As(err, &refusal) || refusal.Class != model.Invalid {
+			t.Errorf("type %q: %v", kind, err)
+		}
+	}
+}
+
 func TestGrantlessChecksItsConfiguration(t *testing.T) {
 	t.Parallel()
 	client := newFake(t).client(t, nil)
