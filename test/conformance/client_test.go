@@ -2,12 +2,15 @@ package conformance_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"github.com/sellerstream/sellerstream/pkg/secrets"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
@@ -121,5 +124,61 @@ func readOrder(t *testing.T, s *simulated) {
 		if err != nil || answer.Order.OrderID != change.Order.OrderID {
 			t.Errorf("%v: %+v, %v", included, answer, err)
 		}
+	}
+}
+
+// TestAnyRequestConforms makes calls with whatever a caller may put into them.
+// What the model leaves open may be anything; what it lists is drawn from there.
+func TestAnyRequestConforms(t *testing.T) {
+	t.Parallel()
+	rates := make(map[string]simulator.Rate)
+	for operation := range calls() {
+		rates[operation] = simulator.Rate{PerSecond: 1e6, Burst: 1_000_000}
+	}
+	s := startClient(t, simulator.Config{Rates: rates})
+	rapid.Check(t, func(r *rapid.T) {
+		s.checked.Report = func(err error) { r.Error(err) }
+		ctx, text := t.Context(), rapid.String()
+		// The simulator's ServeMux takes a segment that is an escaped slash for the path's end.
+		segment := text.Filter(func(s string) bool { return s != "/" })
+		kind, id := segment.Draw(r, "type"), segment.Draw(r, "id")
+		version := text.Draw(r, "version")
+		directive := rapid.Ptr(rapid.Custom(func(r *rapid.T) model.ProcessingDirective {
+			return model.ProcessingDirective{FilterExpression: text.Draw(r, "expression"), EventFilter: rapid.Ptr(rapid.Custom(eventFilter), true).Draw(r, "filter")}
+		}), true).Draw(r, "directive")
+		_, _, getOrder := s.seller.GetOrder(ctx, model.GetOrderRequest{
+			OrderID: id, IncludedData: rapid.SliceOfDistinct(rapid.SampledFrom(strings.Split(allData, ",")), rapid.ID).Draw(r, "data"),
+		})
+		_, _, getSubscriptions := s.seller.GetSubscriptions(ctx, model.GetSubscriptionsRequest{
+			NotificationType: kind, PayloadVersion: version, NextToken: text.Draw(r, "token"),
+		})
+		_, _, getSubscription := s.seller.GetSubscription(ctx, kind, version)
+		_, _, createSubscription := s.seller.CreateSubscription(ctx, kind, model.CreateSubscriptionRequest{
+			PayloadVersion: version, DestinationID: id, ProcessingDirective: directive,
+		})
+		_, _, getSubscriptionByID := s.grantless.GetSubscriptionByID(ctx, kind, id)
+		_, deleteSubscriptionByID := s.grantless.DeleteSubscriptionByID(ctx, kind, id)
+		_, _, getDestination := s.grantless.GetDestination(ctx, id)
+		_, _, createDestination := s.grantless.CreateDestination(ctx, model.CreateDestinationRequest{
+			Name: text.Draw(r, "name"), Resource: model.DestinationResourceSpecification{SQS: &model.SQSResource{ARN: queueARN + id}},
+		})
+		_, deleteDestination := s.grantless.DeleteDestination(ctx, id)
+		for _, err := range []error{
+			getOrder, getSubscriptions, getSubscription, createSubscription, getSubscriptionByID,
+			deleteSubscriptionByID, getDestination, createDestination, deleteDestination,
+		} {
+			var refusal *model.Error
+			if err != nil && (!errors.As(err, &refusal) || refusal.Class != model.Invalid && refusal.Class != model.NotFound && refusal.Class != model.Conflict) {
+				r.Errorf("%T: %v", err, err)
+			}
+		}
+	})
+}
+
+func eventFilter(r *rapid.T) model.EventFilter {
+	return model.EventFilter{
+		Type:             rapid.SampledFrom([]string{model.OrderChangeNotification, "ANY_OFFER_CHANGED"}).Draw(r, "filter type"),
+		MarketplaceIDs:   rapid.SliceOf(rapid.String()).Draw(r, "marketplaces"),
+		OrderChangeTypes: rapid.SliceOf(rapid.SampledFrom([]string{"OrderStatusChange", "BuyerRequestedChange"})).Draw(r, "changes"),
 	}
 }

@@ -70,7 +70,8 @@ func moduleRoot(t testing.TB) string {
 
 // Model is one or more of Amazon's OpenAPI models.
 type Model struct {
-	routers []routers.Router
+	documents []*openapi3.T
+	routers   []routers.Router
 }
 
 // LoadModel reads model files, such as "orders_2026-01-01.json". They are made
@@ -81,16 +82,21 @@ func LoadModel(t testing.TB, names ...string) *Model {
 	directory := Directory(t)
 	m := new(Model)
 	for _, name := range names {
-		router, err := loadModel(filepath.Join(directory, name))
+		document, err := loadModel(filepath.Join(directory, name))
 		if err != nil {
 			t.Fatalf("model %s: %v", name, err)
 		}
+		router, err := gorillamux.NewRouter(document)
+		if err != nil {
+			t.Fatalf("model %s: %v", name, err)
+		}
+		m.documents = append(m.documents, document)
 		m.routers = append(m.routers, router)
 	}
 	return m
 }
 
-func loadModel(path string) (routers.Router, error) {
+func loadModel(path string) (*openapi3.T, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -114,7 +120,7 @@ func loadModel(path string) (routers.Router, error) {
 			s.AdditionalProperties.Has = &closed
 		}
 	}
-	return gorillamux.NewRouter(document)
+	return document, nil
 }
 
 // join makes one object of a schema that is all of several objects. Closed one

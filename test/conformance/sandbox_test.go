@@ -20,8 +20,8 @@ import (
 const queueARN = "arn:aws:sqs:us-east-2:444455556666:queue1"
 
 // enveloped is an answer as it was on the wire.
-type enveloped struct {
-	Payload any `json:"payload"`
+type enveloped[T any] struct {
+	Payload T `json:"payload"`
 }
 
 // calls makes each of the client's operations with the parameters of a case,
@@ -38,22 +38,22 @@ func calls() map[string]func(context.Context, client, map[string]string) (any, e
 		},
 		model.GetSubscriptions: func(ctx context.Context, c client, with map[string]string) (any, error) {
 			page, _, err := c.seller.GetSubscriptions(ctx, model.GetSubscriptionsRequest{NotificationType: with["notificationTypes"]})
-			return enveloped{page}, err
+			return enveloped[model.SubscriptionPage]{page}, err
 		},
 		model.GetSubscription: func(ctx context.Context, c client, _ map[string]string) (any, error) {
 			sub, _, err := c.seller.GetSubscription(ctx, model.OrderChangeNotification, "1.0")
-			return enveloped{sub}, err
+			return enveloped[model.Subscription]{sub}, err
 		},
 		model.CreateSubscription: func(ctx context.Context, c client, _ map[string]string) (any, error) {
 			sub, _, err := c.seller.CreateSubscription(ctx, model.OrderChangeNotification, model.CreateSubscriptionRequest{
 				PayloadVersion: "1.0", DestinationID: "TEST_CASE_200_DESTINATION_ID",
 				ProcessingDirective: &model.ProcessingDirective{EventFilter: &model.EventFilter{Type: model.OrderChangeNotification}},
 			})
-			return enveloped{sub}, err
+			return enveloped[model.Subscription]{sub}, err
 		},
 		model.GetSubscriptionByID: func(ctx context.Context, c client, _ map[string]string) (any, error) {
 			sub, _, err := c.grantless.GetSubscriptionByID(ctx, model.OrderChangeNotification, "s")
-			return enveloped{sub}, err
+			return enveloped[model.Subscription]{sub}, err
 		},
 		model.DeleteSubscriptionByID: func(ctx context.Context, c client, _ map[string]string) (any, error) {
 			_, err := c.grantless.DeleteSubscriptionByID(ctx, model.OrderChangeNotification, "s")
@@ -61,17 +61,17 @@ func calls() map[string]func(context.Context, client, map[string]string) (any, e
 		},
 		model.GetDestinations: func(ctx context.Context, c client, _ map[string]string) (any, error) {
 			all, _, err := c.grantless.GetDestinations(ctx)
-			return enveloped{all}, err
+			return enveloped[[]model.Destination]{all}, err
 		},
 		model.GetDestination: func(ctx context.Context, c client, _ map[string]string) (any, error) {
 			destination, _, err := c.grantless.GetDestination(ctx, "d")
-			return enveloped{destination}, err
+			return enveloped[model.Destination]{destination}, err
 		},
 		model.CreateDestination: func(ctx context.Context, c client, _ map[string]string) (any, error) {
 			destination, _, err := c.grantless.CreateDestination(ctx, model.CreateDestinationRequest{
 				Name: "SQSDestination", Resource: model.DestinationResourceSpecification{SQS: &model.SQSResource{ARN: queueARN}},
 			})
-			return enveloped{destination}, err
+			return enveloped[model.Destination]{destination}, err
 		},
 		model.DeleteDestination: func(ctx context.Context, c client, _ map[string]string) (any, error) {
 			_, err := c.grantless.DeleteDestination(ctx, "d")
@@ -125,7 +125,7 @@ func TestSandboxCases(t *testing.T) {
 				checked := &conformance.Transport{Base: server.Client().Transport, Model: m, Report: report}
 				at := map[model.Region]string{model.Europe: server.URL}
 				got, err := call(t.Context(), newClient(t, at, server.URL, "Atzr|sandbox", checked), c.Parameters)
-				checkCase(t, c, got, err)
+				checkCase(t, m, c, got, err)
 			})
 		}
 	}
@@ -137,7 +137,7 @@ func TestSandboxCases(t *testing.T) {
 }
 
 // checkCase compares what the client says with what the sandbox answered.
-func checkCase(t *testing.T, c conformance.Case, got any, err error) {
+func checkCase(t *testing.T, m *conformance.Model, c conformance.Case, got any, err error) {
 	t.Helper()
 	if c.Status != http.StatusOK {
 		var refusal *model.Error
@@ -152,6 +152,9 @@ func checkCase(t *testing.T, c conformance.Case, got any, err error) {
 	}
 	if got == nil { // the operation answers with nothing but its status
 		return
+	}
+	if err := m.CheckFields(c.Operation, reflect.TypeOf(got)); err != nil {
+		t.Error(err)
 	}
 	text, err := json.Marshal(got)
 	if err != nil {

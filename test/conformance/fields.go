@@ -1,0 +1,72 @@
+package conformance
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// CheckFields finds the fields of a Go type that are not in an operation's 200,
+// or are of another type there. A misspelt field decodes into nothing, without
+// an error, wherever the examples happen not to have it.
+func (m *Model) CheckFields(operation string, answer reflect.Type) error {
+	for _, document := range m.documents {
+		for _, item := range document.Paths.Map() {
+			for _, candidate := range item.Operations() {
+				if candidate.OperationID == operation {
+					content := candidate.Responses.Status(http.StatusOK).Value.Content.Get("application/json")
+					return checkFields(operation, answer, content.Schema.Value)
+				}
+			}
+		}
+	}
+	return fmt.Errorf("%s is no operation of the model", operation)
+}
+
+func checkFields(at string, field reflect.Type, schema *openapi3.Schema) error {
+	switch field.Kind() {
+	case reflect.Pointer:
+		return checkFields(at, field.Elem(), schema)
+	case reflect.Slice:
+		if schema.Items == nil {
+			return fmt.Errorf("%s: a list, which the model says is %v", at, schema.Type)
+		}
+		return checkFields(at+"[]", field.Elem(), schema.Items.Value)
+	case reflect.Struct:
+		if field != reflect.TypeFor[time.Time]() {
+			return checkStruct(at, field, schema)
+		}
+		if schema.Format != "date-time" {
+			return fmt.Errorf("%s: a time, which the model says is %v %s", at, schema.Type, schema.Format)
+		}
+		return nil
+	}
+	types := map[reflect.Kind]string{
+		reflect.String: openapi3.TypeString, reflect.Bool: openapi3.TypeBoolean,
+		reflect.Int: openapi3.TypeInteger, reflect.Int32: openapi3.TypeInteger, reflect.Int64: openapi3.TypeInteger,
+		reflect.Float64: openapi3.TypeNumber,
+	}
+	if !schema.Type.Is(types[field.Kind()]) {
+		return fmt.Errorf("%s: %s, which the model says is %v", at, field, schema.Type)
+	}
+	return nil
+}
+
+func checkStruct(at string, object reflect.Type, schema *openapi3.Schema) error {
+	var faults []error
+	for field := range object.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		property := schema.Properties[name]
+		if property == nil {
+			faults = append(faults, fmt.Errorf("%s: the model has no %q", at, name))
+			continue
+		}
+		faults = append(faults, checkFields(at+"."+name, field.Type, property.Value))
+	}
+	return errors.Join(faults...)
+}
