@@ -131,11 +131,7 @@ func readOrder(t *testing.T, s *simulated) {
 // What the model leaves open may be anything; what it lists is drawn from there.
 func TestAnyRequestConforms(t *testing.T) {
 	t.Parallel()
-	rates := make(map[string]simulator.Rate)
-	for operation := range calls() {
-		rates[operation] = simulator.Rate{PerSecond: 1e6, Burst: 1_000_000}
-	}
-	s := startClient(t, simulator.Config{Rates: rates})
+	s := startClient(t, simulator.Config{Rates: unlimited()})
 	rapid.Check(t, func(r *rapid.T) {
 		s.checked.Report = func(err error) { r.Error(err) }
 		ctx, text := t.Context(), rapid.String()

@@ -77,6 +77,34 @@ func liveAndDie(t *testing.T, n *simulated) {
 	wantClass(t, "a deleted destination", err, model.NotFound)
 }
 
+// TestSubscriptionPagesConform reads more subscriptions than fit on a page.
+func TestSubscriptionPagesConform(t *testing.T) {
+	t.Parallel()
+	n := startClient(t, simulator.Config{})
+	const count = 31
+	for range count {
+		if _, err := n.Subscribe(german, model.FeedProcessingFinishedNotification, queueARN); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ids, pages := make(map[string]bool), 0
+	request := model.GetSubscriptionsRequest{NotificationType: model.FeedProcessingFinishedNotification}
+	for pages == 0 || request.NextToken != "" {
+		page, _, err := n.seller.GetSubscriptions(t.Context(), request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, sub := range page.Subscriptions {
+			ids[sub.ID] = true
+		}
+		pages++
+		request.NextToken = page.NextToken
+	}
+	if len(ids) != count || pages != 2 {
+		t.Errorf("%d of %d subscriptions on %d pages", len(ids), count, pages)
+	}
+}
+
 // TestNotificationsRefusalsConform has the simulator refuse in every way.
 func TestNotificationsRefusalsConform(t *testing.T) {
 	t.Parallel()

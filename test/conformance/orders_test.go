@@ -27,9 +27,12 @@ const (
 )
 
 // unlimited keeps quotas out of the way where they are not what is tested.
-var unlimited = map[string]simulator.Rate{
-	"getOrder":     {PerSecond: 1e6, Burst: 1_000_000},
-	"searchOrders": {PerSecond: 1e6, Burst: 1_000_000},
+func unlimited() map[string]simulator.Rate {
+	rates := map[string]simulator.Rate{model.SearchOrders: {PerSecond: 1e6, Burst: 1_000_000}}
+	for operation := range calls() {
+		rates[operation] = rates[model.SearchOrders]
+	}
+	return rates
 }
 
 // stepping is a clock that stands still: searchOrders shows nothing that is
@@ -133,7 +136,7 @@ func (a *amazon) get(token, path string, status int) string {
 func TestOrdersConform(t *testing.T) {
 	t.Parallel()
 	clock := &stepping{time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)}
-	a := start(t, simulator.Config{Clock: clock, Rates: unlimited})
+	a := start(t, simulator.Config{Clock: clock, Rates: unlimited()})
 	token := a.token()
 	seen := make(map[simulator.Status]bool)
 	for i := range 60 {
