@@ -14,6 +14,7 @@ import (
 
 func newRunCommand() *cobra.Command {
 	var file, roles string
+	noRegister := false
 	cmd := &cobra.Command{
 		Use:   "run --config FILE",
 		Short: "Run the pipeline against real Kafka, AWS and Amazon",
@@ -45,10 +46,14 @@ divides the accounts among them.`,
 				return err
 			}
 			settings.Roles = selected
+			if noRegister {
+				settings.Config.Registry.Register = false
+			}
 			return pipeline.Run(cmd.Context(), settings)
 		},
 	}
 	cmd.Flags().StringVar(&file, "config", "", "configuration file (required)")
+	cmd.Flags().BoolVar(&noRegister, "no-register", false, "look schemas up and register none, as registry.register: false does")
 	cmd.Flags().StringVar(&roles, "roles", "", "roles to run, such as bridge,orders; all by default")
 	return cmd
 }

@@ -55,6 +55,13 @@ func (c *Codec) learn(ctx context.Context, cfg Config) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for i, s := range subjects {
+		if i == 0 { // alone, so that one voice says that the registry is awaited
+			var err error
+			if ids[0], err = c.learnID(ctx, s, cfg.Register); err != nil {
+				return err
+			}
+			continue
+		}
 		group.Go(func() (err error) {
 			ids[i], err = c.learnID(groupCtx, s, cfg.Register)
 			return err
@@ -99,7 +106,7 @@ func (c *Codec) learnID(ctx context.Context, s subject, register bool) (int, err
 			return 0, refusal(s.name, register, err)
 		}
 		if ctx.Err() == nil {
-			c.log.Warn("waiting for the schema registry", "subject", s.name, "error", err, "retry_in", wait)
+			c.log.Warn("waiting for the schema registry; if it is up, check its URL", "subject", s.name, "error", err, "retry_in", wait)
 		}
 		timer := time.NewTimer(wait)
 		select {

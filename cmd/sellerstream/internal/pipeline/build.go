@@ -74,6 +74,9 @@ func (p *pipeline) prepare(ctx context.Context) (err error) {
 		return fmt.Errorf("Kafka client: %w", err)
 	}
 	defer client.Close()
+	if err := awaitKafka(ctx, client, p.Config.Kafka.Brokers, p.Logger); err != nil {
+		return err
+	}
 	report, err := topics.Ensure(ctx, kadm.NewClient(client), topics.Options{
 		Prefix: p.Config.Prefix, Partitions: p.Config.Kafka.Partitions, Replication: p.Config.Kafka.Replication,
 	})

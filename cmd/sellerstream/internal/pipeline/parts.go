@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/sellerstream/sellerstream/pkg/account"
+	"github.com/sellerstream/sellerstream/pkg/clock"
 	"github.com/sellerstream/sellerstream/pkg/config"
 	"github.com/sellerstream/sellerstream/pkg/registry"
 	"github.com/sellerstream/sellerstream/pkg/secrets"
@@ -28,6 +30,23 @@ func groupOptions(cfg config.Config) []kgo.Opt {
 		kgo.SessionTimeout(cfg.Runtime.SessionTimeout),
 		kgo.HeartbeatInterval(cfg.Runtime.HeartbeatInterval),
 		kgo.RebalanceTimeout(cfg.Runtime.RebalanceTimeout))
+}
+
+// awaitKafka waits until a broker answers: machines and compose files start
+// their parts in any order.
+func awaitKafka(ctx context.Context, client *kgo.Client, brokers []string, log *slog.Logger) error {
+	for wait := 500 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
+		err := client.Ping(ctx)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() == nil {
+			log.Warn("waiting for Kafka; if it is up, check kafka.brokers", "brokers", brokers, "error", err, "retry_in", wait)
+		}
+		if clock.Sleep(ctx, clock.Real{}, wait) != nil {
+			return fmt.Errorf("Kafka at %v was not reached: %w (%w)", brokers, err, context.Cause(ctx))
+		}
+	}
 }
 
 // openRegistry connects to the schema registry and learns, or registers, the schemas.
