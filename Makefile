@@ -1,4 +1,5 @@
-# `demo`, `build` and `test` need nothing but Go and make; `integration` and
+# `demo`, `build` and `test` need nothing but Go and make (`test` also a C compiler,
+# for the race detector); `integration` and
 # `bench` need what test/parts/parts says, `image` needs Docker.
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
