@@ -29,6 +29,7 @@ type cursor struct {
 	attempts  int       // tries of the first record that failed
 	notBefore time.Time // of its next try
 	doubtful  bool      // whether an earlier try may have reached Amazon
+	alone     bool      // whether it goes in a request of its own, since one with others was invalid
 }
 
 // entry is a record as an event.
@@ -46,7 +47,7 @@ func (c *cursor) ready(now time.Time) bool {
 func (c *cursor) settle() {
 	c.records[0] = nil
 	c.records = c.records[1:]
-	c.entry, c.attempts, c.notBefore, c.doubtful = nil, 0, time.Time{}, false
+	c.entry, c.attempts, c.notBefore, c.doubtful, c.alone = nil, 0, time.Time{}, false, false
 }
 
 // postpone puts the first record's next try off, longer after every failure.

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	awseventbridge "github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -123,43 +122,6 @@ func TestSetsAsideAndGoesOn(t *testing.T) {
 	if p.Stats().DeadLetters != 3 {
 		t.Errorf("stats %+v", p.Stats())
 	}
-}
-
-// An entry that EventBridge itself finds too large is set aside as well, and
-// one that it calls malformed; the others of the request go out.
-func TestEventBridgeRefuses(t *testing.T) {
-	w := newWorld(t)
-	opts := w.options()
-	opts.Client = &refuses{API: opts.Client}
-	large := strings.Repeat("x", 300<<10)
-	for i, value := range []string{"account-00/1", large, "malformed", "account-01/1"} {
-		w.produceValue(account(i), value)
-	}
-	w.run(opts)
-	w.awaitEvents(2)
-	w.deadLetters(2)
-	w.checkOnce(2)
-}
-
-// refuses stands for a region that takes 256 KiB at most.
-type refuses struct{ eventbridge.API }
-
-func (r *refuses) PutEvents(ctx context.Context, in *awseventbridge.PutEventsInput, opts ...func(*awseventbridge.Options)) (*awseventbridge.PutEventsOutput, error) {
-	total := 0
-	malformed := -1
-	for i, e := range in.Entries {
-		total += len(*e.Detail)
-		if strings.Contains(*e.Detail, "malformed") {
-			malformed = i
-		}
-	}
-	if total > 256<<10 {
-		return nil, &validation{}
-	}
-	if malformed >= 0 {
-		in.Entries[malformed].Detail = aws.String("{")
-	}
-	return r.API.PutEvents(ctx, in, opts...)
 }
 
 // The order of an account is kept while its entries fail, and the other

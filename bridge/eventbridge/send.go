@@ -21,9 +21,6 @@ const (
 	// prepareTimeout bounds all that the making of one request may wait for: the
 	// registry and the writing of dead letters. Rebalances wait for it as well.
 	prepareTimeout = 5 * time.Second
-	// smallestLimit is the entry size that every region takes: Amazon's limit
-	// until January 2026.
-	smallestLimit = 256 << 10
 )
 
 // gather makes the next request: the first records of up to 10 partitions
@@ -44,15 +41,24 @@ func (p *Publisher) gather(ctx context.Context) (settled, request []*cursor) {
 			}
 			continue
 		}
-		if size+c.entry.size > p.opts.MaxEntryBytes || len(request) == maxEntries {
-			// The others had their turn: this one is the first next time.
-			p.ring = append(append(make([]*cursor, 0, len(p.ring)), p.ring[i:]...), p.ring[:i]...)
+		if full := size+c.entry.size > p.opts.MaxEntryBytes || len(request) == maxEntries; full || c.alone && len(request) > 0 {
+			p.turn(i)
 			return settled, request
 		}
 		request = append(request, c)
 		size += c.entry.size
+		if c.alone {
+			p.turn(i + 1)
+			return settled, request
+		}
 	}
 	return settled, request
+}
+
+// turn makes the i-th cursor the first of the next request: those before it
+// had their turn.
+func (p *Publisher) turn(i int) {
+	p.ring = append(append(make([]*cursor, 0, len(p.ring)), p.ring[i:]...), p.ring[:i]...)
 }
 
 // prepare makes the entry of the cursor's first record. It says false when
@@ -112,57 +118,115 @@ func (p *Publisher) send(ctx context.Context, request []*cursor) (settled []*cur
 	if err != nil {
 		return p.requestFailed(ctx, request, err)
 	}
+	return p.answered(ctx, request, out.Entries)
+}
+
+// answered gives back the cursors of a request that Amazon says are done. Of
+// the entries that it refused with one code, one line is logged.
+func (p *Publisher) answered(ctx context.Context, request []*cursor, results []types.PutEventsResultEntry) (settled []*cursor) {
 	now := time.Now()
+	refused := make(map[string][]*cursor)
+	messages := make(map[string]string) // of the first of each code
 	for i, c := range request {
-		switch code := aws.ToString(out.Entries[i].ErrorCode); code {
+		code, message := aws.ToString(results[i].ErrorCode), aws.ToString(results[i].ErrorMessage)
+		switch code {
 		case "":
 			settled = append(settled, c)
 			p.stats.published.Add(1)
 			continue
 		case "MalformedDetail":
 			// Amazon's verdict on the content: another try cannot help.
-			if p.setAside(ctx, c, ReasonRefused, fmt.Sprintf("EventBridge refused the event: %s: %s", code, aws.ToString(out.Entries[i].ErrorMessage))) {
+			if p.setAside(ctx, c, ReasonRefused, fmt.Sprintf("EventBridge refused the event: %s: %s", code, message)) {
 				settled = append(settled, c)
 			}
 		default:
 			c.doubtful = false // refused, so certainly not taken
 			c.postpone(now)
-			p.opts.Logger.Warn("EventBridge refused an event; trying again", "topic", c.topic, "partition", c.number,
-				"offset", c.records[0].Offset, "code", code, "message", aws.ToString(out.Entries[i].ErrorMessage), "again_in", c.notBefore.Sub(now))
+			if refused[code] == nil {
+				messages[code] = message
+			}
+			refused[code] = append(refused[code], c)
 		}
 		p.stats.failed.Add(1)
+	}
+	for code, cursors := range refused {
+		p.opts.Logger.Warn("EventBridge refused events: "+remedy(code)+"; trying again", "bus", p.opts.Bus, "code", code, "message", messages[code],
+			"events", len(cursors), "topic", cursors[0].topic, "partition", cursors[0].number, "offset", cursors[0].records[0].Offset)
 	}
 	return settled
 }
 
-// requestFailed postpones a whole request. Where no answer came, Amazon may
-// have taken its events.
+// remedy says what to do about entries refused with the code, in the terms of
+// the configuration. The codes are those of PutEventsResultEntry.
+func remedy(code string) string {
+	switch code {
+	case "ResourceNotFoundException", "InvalidAccountIdException", "InvalidArgument":
+		return "check events.bus, which must name an event bus that exists"
+	case "AccessDeniedException", "NotAuthorizedForSource", "NotAuthorizedForSourceException", "NotAuthorizedForDetailTypeException":
+		return "check events.bus and its policy, and that the credentials may put events on it"
+	default:
+		return "Amazon's service limits or its own failure"
+	}
+}
+
+// requestFailed decides on a request that failed as a whole.
 func (p *Publisher) requestFailed(ctx context.Context, request []*cursor, err error) (settled []*cursor) {
+	p.stats.failed.Add(int64(len(request)))
+	switch {
+	case !invalid(err):
+		p.postponeAll(request, err)
+		return nil
+	case len(request) > 1:
+		// Which of the entries is at fault, or whether they are only too much
+		// together, shows when each goes alone.
+		for _, c := range request {
+			c.alone = true
+		}
+		p.opts.Logger.Warn("EventBridge refused a whole request as invalid; sending its events one by one",
+			"bus", p.opts.Bus, "events", len(request), "error", err)
+		return nil
+	}
+	c := request[0]
+	if p.setAside(ctx, c, ReasonRefused, fmt.Sprintf("EventBridge refused the event, of %d bytes by Amazon's way of counting, sent alone: %v", c.entry.size, err)) {
+		return request
+	}
+	return nil
+}
+
+// invalid says whether Amazon will never take the request as it is because of
+// its events. A bus or a source that is not valid is the configuration's fault
+// and no reason to set events aside.
+func invalid(err error) bool {
+	var answer smithy.APIError
+	if !errors.As(err, &answer) {
+		return false
+	}
+	switch answer.ErrorCode() {
+	case "ValidationException":
+		return !strings.Contains(answer.ErrorMessage(), ".member.eventBusName'") && !strings.Contains(answer.ErrorMessage(), ".member.source'")
+	case "RequestEntityTooLarge":
+		return true
+	}
+	return false
+}
+
+// postponeAll postpones a whole request. Where no answer came, Amazon may have
+// taken its events.
+func (p *Publisher) postponeAll(request []*cursor, err error) {
 	now := time.Now()
 	var answer smithy.APIError
-	answered := errors.As(err, &answer)
-	invalid := answered && (answer.ErrorCode() == "ValidationException" || answer.ErrorCode() == "RequestEntityTooLarge")
+	doubtful := !errors.As(err, &answer) || answer.ErrorFault() != smithy.FaultClient
 	var next time.Time // the same for all, so that they stay one request
 	for _, c := range request {
-		c.doubtful = c.doubtful || !answered || answer.ErrorFault() != smithy.FaultClient
-		if invalid && c.entry.size > smallestLimit {
-			if p.setAside(ctx, c, ReasonTooLarge, fmt.Sprintf("EventBridge refused the event of %d bytes: %v: lower the configured entry size to what the region takes", c.entry.size, err)) {
-				settled = append(settled, c)
-			}
-			continue
-		}
+		c.doubtful = c.doubtful || doubtful
 		c.postpone(now)
 		if c.notBefore.After(next) {
 			next = c.notBefore
 		}
 	}
 	for _, c := range request {
-		if c.attempts > 0 {
-			c.notBefore = next
-		}
+		c.notBefore = next
 	}
-	p.stats.failed.Add(int64(len(request)))
-	p.opts.Logger.Error("PutEvents failed: check the bus, its policy and the credentials; trying again",
-		"bus", p.opts.Bus, "entries", len(request), "again_in", max(0, next.Sub(now)), "error", err)
-	return settled
+	p.opts.Logger.Error("PutEvents failed: check events.bus, its policy and the credentials; trying again",
+		"bus", p.opts.Bus, "entries", len(request), "again_in", next.Sub(now), "error", err)
 }

@@ -274,12 +274,9 @@ func (w *world) fault(rule simulator.Rule) {
 }
 
 // validation is EventBridge's refusal of a whole request.
-type validation struct{}
-
-func (*validation) Error() string                 { return "ValidationException: too large" }
-func (*validation) ErrorCode() string             { return "ValidationException" }
-func (*validation) ErrorMessage() string          { return "too large" }
-func (*validation) ErrorFault() smithy.ErrorFault { return smithy.FaultClient }
+func validation(message string) error {
+	return &smithy.GenericAPIError{Code: "ValidationException", Message: message, Fault: smithy.FaultClient}
+}
 
 // merge sends what does not fail and answers for both.
 func (f *failsAccount) merge(ctx context.Context, sent *awseventbridge.PutEventsInput, failing []int, opts ...func(*awseventbridge.Options)) (*awseventbridge.PutEventsOutput, error) {
