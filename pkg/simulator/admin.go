@@ -17,6 +17,7 @@ const adminLimit = 8 << 20
 // Admin is the endpoint through which people and other processes watch and
 // steer the simulator. It is not recorded in the ledger.
 //
+//	GET    /_simulator/               a guide to all of these; see Guide
 //	GET    /_simulator/ledger         calls as JSON lines; ?part= operation= account= status= after=
 //	GET    /_simulator/counts         calls per operation
 //	GET    /_simulator/events         EventBridge entries received, as JSON lines; ?after=
@@ -31,6 +32,7 @@ const adminLimit = 8 << 20
 //	POST   /_simulator/scenario       starts a scenario in the background (see scenarioRequest)
 func (s *Simulator) Admin() http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /_simulator/{$}", adminIndex)
 	mux.HandleFunc("GET /_simulator/ledger", s.adminLedger)
 	mux.HandleFunc("GET /_simulator/events", s.adminEvents)
 	mux.HandleFunc("GET /_simulator/counts", func(w http.ResponseWriter, _ *http.Request) {
@@ -261,7 +263,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any) bool {
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, adminLimit))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(v); err != nil {
-		writeError(w, http.StatusBadRequest, fmt.Errorf("read the request's body: %w", err))
+		writeError(w, http.StatusBadRequest, fmt.Errorf("read the request's body: %w; its fields are %s; GET /_simulator/ explains them", err, fieldsOf(v)))
 		return false
 	}
 	return true

@@ -3,6 +3,7 @@ package simulator_test
 import (
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -103,6 +104,43 @@ func TestAdminShowsWhatHappened(t *testing.T) {
 	}
 	if got := a.admin(http.MethodGet, "counts", ""); !strings.Contains(got.body, `"operation":"PutEvents","calls":1`) {
 		t.Errorf("counts: %s", got.body)
+	}
+}
+
+// TestAdminGuide holds the guide to what the endpoint takes: each of its
+// examples works, and it explains each field that a request may have.
+func TestAdminGuide(t *testing.T) {
+	t.Parallel()
+	a := start(t, nil)
+	guide := a.admin(http.MethodGet, "", "")
+	if guide.status != http.StatusOK || !strings.Contains(guide.body, simulator.Guide(a.urls.Admin)) {
+		t.Fatalf("%d %s", guide.status, guide.body)
+	}
+	examples := regexp.MustCompile(`(?m)^  curl (?:-s|-X (POST|DELETE)) '?(http://[^ '\n]+)'?(?: -d '(.*)')?`).FindAllStringSubmatch(guide.body, -1)
+	if curls := strings.Count(guide.body, "curl "); len(examples) != curls {
+		t.Errorf("%d examples are understood of %d", len(examples), curls)
+	}
+	for _, e := range examples {
+		method := e[1]
+		if method == "" {
+			method = http.MethodGet
+		}
+		if got := a.do(a.request(method, e[2], e[3])); got.status >= 300 {
+			t.Errorf("%s: %d %s", e[0], got.status, got.body)
+		}
+	}
+	for _, path := range []string{"faults", "scenario", "notifications"} {
+		got := a.admin(http.MethodPost, path, `{"latency": 1}`)
+		_, list, found := strings.Cut(got.body, "its fields are ")
+		list, _, _ = strings.Cut(list, ";")
+		if got.status != http.StatusBadRequest || !found || !strings.Contains(got.body, "latency") {
+			t.Errorf("%s: %d %s", path, got.status, got.body)
+		}
+		for field := range strings.SplitSeq(list, ", ") {
+			if !regexp.MustCompile(`\b` + field + `\b`).MatchString(guide.body) {
+				t.Errorf("the guide does not explain %q of %s", field, path)
+			}
+		}
 	}
 }
 

@@ -8,6 +8,10 @@ import (
 	"time"
 )
 
+// AWSRegion is the AWS region of the queues. Signatures are not looked at, so
+// clients may name any.
+const AWSRegion = "eu-west-1"
+
 // awsAccount is the AWS account that owns the queues and buses.
 const awsAccount = "000000000000"
 

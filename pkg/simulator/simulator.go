@@ -136,7 +136,8 @@ type URLs struct {
 // QueueURL is the SQS URL of a queue behind an SQS endpoint.
 func (u URLs) QueueURL(name string) string { return u.SQS + "/" + awsAccount + "/" + name }
 
-// Start listens and serves until Close. After an error nothing is left running.
+// Start listens and serves until Close. After an error nothing listens, and
+// Start may be called again.
 func (s *Simulator) Start(at Addresses) (URLs, error) {
 	urls := URLs{SPAPI: make(map[model.Region]string)}
 	var faults []error
@@ -146,7 +147,7 @@ func (s *Simulator) Start(at Addresses) (URLs, error) {
 		return url
 	}
 	for _, a := range s.config.Accounts {
-		if urls.SPAPI[a.Region] == "" {
+		if _, tried := urls.SPAPI[a.Region]; !tried {
 			urls.SPAPI[a.Region] = listen(at.SPAPI[a.Region], s.SPAPI(a.Region))
 		}
 	}
@@ -155,7 +156,7 @@ func (s *Simulator) Start(at Addresses) (URLs, error) {
 	urls.EventBridge = listen(at.EventBridge, s.EventBridge())
 	urls.Admin = listen(at.Admin, s.Admin())
 	if err := errors.Join(faults...); err != nil {
-		return URLs{}, errors.Join(err, s.Close())
+		return URLs{}, errors.Join(err, s.closeServers())
 	}
 	return urls, nil
 }
@@ -189,10 +190,16 @@ var errClosed = errors.New("the simulator is closed")
 // Close cuts every connection, ends what runs, and waits for it.
 func (s *Simulator) Close() error {
 	s.stop(errClosed)
+	err := s.closeServers()
+	s.running.Wait()
+	return err
+}
+
+func (s *Simulator) closeServers() error {
 	var faults []error
 	for _, server := range s.servers {
 		faults = append(faults, server.Close())
 	}
-	s.running.Wait()
+	s.servers = nil
 	return errors.Join(faults...)
 }

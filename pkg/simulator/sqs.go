@@ -162,7 +162,7 @@ func queueURL(r *http.Request, name string) string {
 }
 
 // QueueARN is the ARN of one of the simulator's queues.
-func QueueARN(name string) string { return "arn:aws:sqs:us-east-1:" + awsAccount + ":" + name }
+func QueueARN(name string) string { return "arn:aws:sqs:" + AWSRegion + ":" + awsAccount + ":" + name }
 
 type attributesInput struct {
 	queueReference

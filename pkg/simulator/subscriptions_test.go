@@ -14,7 +14,7 @@ import (
 const (
 	destinationsV1  = "/notifications/v1/destinations"
 	subscriptionsV1 = "/notifications/v1/subscriptions"
-	ourQueue        = "arn:aws:sqs:us-east-1:000000000000:" + simulator.DefaultQueue
+	ourQueue        = "arn:aws:sqs:" + simulator.AWSRegion + ":000000000000:" + simulator.DefaultQueue
 	allOrderChanges = `,"processingDirective":{"eventFilter":{"eventFilterType":"ORDER_CHANGE"}}}`
 )
 

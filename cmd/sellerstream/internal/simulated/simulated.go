@@ -48,7 +48,7 @@ type Surroundings struct {
 func Configuration(sim *simulator.Simulator, urls simulator.URLs, around Surroundings) (string, error) {
 	var b strings.Builder
 	err := configuration.Execute(&b, map[string]any{
-		"Around": around, "Epoch": around.Epoch.Format(time.RFC3339Nano), "URLs": urls, "Bus": eventBus,
+		"Around": around, "Epoch": around.Epoch.Format(time.RFC3339Nano), "URLs": urls, "Bus": eventBus, "AWSRegion": simulator.AWSRegion,
 		"Queue": urls.QueueURL(simulator.DefaultQueue), "QueueARN": simulator.QueueARN(simulator.DefaultQueue),
 		"Accounts": sim.Accounts(), "Application": application, "ClientID": clientID, "ClientSecret": clientSecret,
 	})
@@ -65,7 +65,7 @@ kafka:
 registry:
   url: {{.Around.Registry}}
 aws:
-  region: eu-west-1
+  region: {{.AWSRegion}}
   access_key_id: simulated
   secret_access_key: {value: simulated}
   sqs_endpoint: {{.URLs.SQS}}

@@ -2,6 +2,7 @@ package simulated
 
 import (
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,6 +45,9 @@ func TestTheConfigurationFitsTheSimulator(t *testing.T) {
 	}
 	if cfg.Clock.Speed != 60 || cfg.Clock.Epoch.IsZero() {
 		t.Errorf("got the clock %+v", cfg.Clock)
+	}
+	if q := cfg.Bridge.Queues; len(q) != 1 || !strings.Contains(q[0].ARN, ":"+cfg.AWS.Region+":") {
+		t.Errorf("the queues %+v are not in region %s", q, cfg.AWS.Region)
 	}
 	regions := map[string]bool{}
 	for _, a := range cfg.Accounts {
