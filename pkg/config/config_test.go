@@ -100,7 +100,6 @@ runtime: {heartbeat_interval: 9s}
 `
 	want := []string{
 		`f:2: kafka.brokers: "localhost:9092" here: write a list`,
-		`f:2: kafka.brokers: missing`,
 		`f:3: kafka.partitions: "many" is not a whole number`,
 		`f:4: registry.url: credentials do not belong in a URL`,
 		`f:5: aws.secret_access_key: AWS Secrets Manager cannot be read without this key`,
@@ -109,7 +108,6 @@ runtime: {heartbeat_interval: 9s}
 		`f:7: bridge.visibility_timeout: "30" is not a duration`,
 		`f:8: bridge.queue: no such key; the keys here are max_pollers, queues, visibility_timeout`,
 		`f:10: applications[0].client_secret: write where the secret is to be read`,
-		`f:10: applications[0].client_secret: missing`,
 		`f:10: applications[0].next_client_secret: more than one source`,
 		`f:12: accounts[0].id: "Acme EU" cannot name an account`,
 		`f:14: accounts[0].region: "europe" is not a region: write na, eu or fe`,
@@ -137,6 +135,41 @@ runtime: {heartbeat_interval: 9s}
 	}
 	if strings.Contains(err.Error(), "do-not-repeat-me") || strings.Contains(err.Error(), "user:pw") {
 		t.Error("a secret is in the message")
+	}
+}
+
+// TestOneFaultIsReportedOnce spoils the example in one place at a time.
+func TestOneFaultIsReportedOnce(t *testing.T) {
+	t.Parallel()
+	const brokers, refresh = "  brokers: [127.0.0.1:9092]", "    refresh_token: {env: ACME_EU_REFRESH_TOKEN}"
+	const again = "  - {name: main, client_id: y, client_secret: {env: LWA_CLIENT_SECRET}}\naccounts:\n"
+	for name, test := range map[string]struct{ old, spoilt, says string }{
+		"a list that is text":       {brokers, "  brokers: 127.0.0.1:9092", "kafka.brokers: "},
+		"a secret that is text":     {refresh, "    refresh_token: Atzr|x", "accounts[0].refresh_token: write where"},
+		"a source misspelt":         {refresh, "    refresh_token: {envv: A}", "accounts[0].refresh_token.envv: no such key"},
+		"half of a pair":            {"\nregistry:\n", "\nregistry:\n  username: u\n  password: x\n", "registry.password: write where"},
+		"a block that is text":      {Example, Example + "orders: x\n", "orders: "},
+		"accounts that are text":    {Example, Example[:strings.Index(Example, "accounts:\n")] + "accounts: x\nbridge: {queues: []}\nevents: {bus: b}\n", "accounts: "},
+		"an account that is text":   {"accounts:\n", "accounts:\n  - x\n  - x\n", "accounts[0]: "},
+		"no applications":           {Example, regexp.MustCompile(`(?s)\napplications:\n.*?\n\n`).ReplaceAllString(Example, "\napplications: []\n\n"), "applications: missing"},
+		"an application without id": {"  - name: main\n", "  - name:\n", "applications[0].name: missing"},
+		"an application twice":      {"accounts:\n", again, `applications[1].name: "main" is given twice`},
+		"a file that is a list":     {Example, "- a\n- b\n", "a list here: write a block of keys"},
+		"an operation misspelt":     {refresh, refresh + "\n    quotas: {getOrders: {rate: 1, burst: 1}}", "accounts[0].quotas.getOrders: no such operation: the operations are getOrder, "},
+	} {
+		_, err := Parse("f", []byte(strings.Replace(Example, test.old, test.spoilt, 1)))
+		var faults *Faults
+		if !errors.As(err, &faults) || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%s: got %v", name, err)
+			continue
+		}
+		want := 1
+		if name == "an account that is text" {
+			want = 2 // there are two
+		}
+		if len(faults.Found) != want {
+			t.Errorf("%s: %d faults:\n%v", name, len(faults.Found), err)
+		}
 	}
 }
 

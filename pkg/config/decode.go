@@ -18,7 +18,8 @@ import (
 // is ours; parsing stays the library's.
 type decoder struct {
 	faults *Faults
-	lines  map[string]int // where each key stands, for the rules of validate.go
+	lines  map[string]int  // where each key stands, for the rules of validate.go
+	broken map[string]bool // paths whose content could not be read, so that no rule applies
 	depth  int
 	budget int // nodes that may still be read: aliases can make a small file endless
 }
@@ -34,11 +35,17 @@ var (
 	secretTextType = reflect.TypeFor[secrets.Secret]() //nolint:gochecknoglobals // a constant, if Go had such
 )
 
+// unreadable reports that node's content is not of path's form.
+func (d *decoder) unreadable(node *yaml.Node, path, format string, args ...any) {
+	d.broken[path] = true
+	d.faults.add(node.Line, path, format, args...)
+}
+
 // decode puts node's content into into, which holds the default.
 func (d *decoder) decode(node *yaml.Node, into reflect.Value, path string) {
 	d.budget--
 	if d.depth >= maxDepth || d.budget < 0 {
-		d.faults.add(node.Line, path, "nested too deep or too often: an alias that contains itself?")
+		d.unreadable(node, path, "nested too deep or too often: an alias that contains itself?")
 		return
 	}
 	d.depth++
@@ -72,7 +79,7 @@ func (d *decoder) decode(node *yaml.Node, into reflect.Value, path string) {
 
 func (d *decoder) mapping(node *yaml.Node, into reflect.Value, path string) {
 	if node.Kind != yaml.MappingNode {
-		d.faults.add(node.Line, path, "%s here: write a block of keys: %s", describe(node), strings.Join(keysOf(into.Type()), ", "))
+		d.unreadable(node, path, "%s here: write a block of keys: %s", describe(node), strings.Join(keysOf(into.Type()), ", "))
 		return
 	}
 	seen := map[string]int{}
@@ -95,7 +102,7 @@ func (d *decoder) mapping(node *yaml.Node, into reflect.Value, path string) {
 
 func (d *decoder) sequence(node *yaml.Node, into reflect.Value, path string) {
 	if node.Kind != yaml.SequenceNode {
-		d.faults.add(node.Line, path, "%s here: write a list, such as [a, b] or lines that start with \"- \"", describe(node))
+		d.unreadable(node, path, "%s here: write a list, such as [a, b] or lines that start with \"- \"", describe(node))
 		return
 	}
 	list := reflect.MakeSlice(into.Type(), len(node.Content), len(node.Content))
@@ -107,7 +114,7 @@ func (d *decoder) sequence(node *yaml.Node, into reflect.Value, path string) {
 
 func (d *decoder) stringMap(node *yaml.Node, into reflect.Value, path string) {
 	if node.Kind != yaml.MappingNode {
-		d.faults.add(node.Line, path, "%s here: write \"name: value\" lines", describe(node))
+		d.unreadable(node, path, "%s here: write \"name: value\" lines", describe(node))
 		return
 	}
 	// The default's other entries stay: an override of one endpoint keeps the rest.
@@ -129,10 +136,12 @@ func (d *decoder) stringMap(node *yaml.Node, into reflect.Value, path string) {
 // refused without being repeated.
 func (d *decoder) secret(node *yaml.Node, into reflect.Value, path string) {
 	if node.Kind != yaml.MappingNode {
-		d.faults.add(node.Line, path, "write where the secret is to be read: {env: NAME}, {file: /path} or {aws: NAME}")
+		d.unreadable(node, path, "write where the secret is to be read: {env: NAME}, {file: /path} or {aws: NAME}")
 		return
 	}
+	before := len(d.faults.Found)
 	d.mapping(node, into, path)
+	d.broken[path] = len(d.faults.Found) > before // a misspelt source is no missing one
 	s := into.Addr().Interface().(*Secret)
 	s.path, s.line = path, node.Line
 }
@@ -140,7 +149,7 @@ func (d *decoder) secret(node *yaml.Node, into reflect.Value, path string) {
 func (d *decoder) duration(node *yaml.Node, into reflect.Value, path string) {
 	value, err := time.ParseDuration(node.Value)
 	if node.Kind != yaml.ScalarNode || err != nil {
-		d.faults.add(node.Line, path, "%s is not a duration: write a number with a unit, such as 500ms, 30s or 5m", describe(node))
+		d.unreadable(node, path, "%s is not a duration: write a number with a unit, such as 500ms, 30s or 5m", describe(node))
 		return
 	}
 	into.SetInt(int64(value))
@@ -149,7 +158,7 @@ func (d *decoder) duration(node *yaml.Node, into reflect.Value, path string) {
 func (d *decoder) time(node *yaml.Node, into reflect.Value, path string) {
 	value, err := time.Parse(time.RFC3339Nano, node.Value)
 	if node.Kind != yaml.ScalarNode || err != nil {
-		d.faults.add(node.Line, path, "%s is not a time: write it as 2026-11-23T13:15:18Z", describe(node))
+		d.unreadable(node, path, "%s is not a time: write it as 2026-11-23T13:15:18Z", describe(node))
 		return
 	}
 	into.Set(reflect.ValueOf(value))
@@ -157,7 +166,7 @@ func (d *decoder) time(node *yaml.Node, into reflect.Value, path string) {
 
 func (d *decoder) scalar(node *yaml.Node, into reflect.Value, path string) {
 	if node.Kind != yaml.ScalarNode {
-		d.faults.add(node.Line, path, "%s here: write one value", describe(node))
+		d.unreadable(node, path, "%s here: write one value", describe(node))
 		return
 	}
 	var err error
@@ -185,7 +194,7 @@ func (d *decoder) scalar(node *yaml.Node, into reflect.Value, path string) {
 		}
 	}
 	if err != nil {
-		d.faults.add(node.Line, path, "%s is not %s", describe(node), want)
+		d.unreadable(node, path, "%s is not %s", describe(node), want)
 	}
 }
 

@@ -45,7 +45,7 @@ func Parse(name string, text []byte) (Config, error) {
 	faults := &Faults{File: name}
 	cfg := Default()
 	// Without aliases a node takes at least a byte.
-	d := &decoder{faults: faults, lines: map[string]int{}, budget: 4*len(text) + 1000}
+	d := &decoder{faults: faults, lines: map[string]int{}, broken: map[string]bool{}, budget: 4*len(text) + 1000}
 
 	var doc yaml.Node
 	reader := yaml.NewDecoder(bytes.NewReader(text))
@@ -61,7 +61,7 @@ func Parse(name string, text []byte) (Config, error) {
 	if err := reader.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		faults.add(0, "", "more than one YAML document: keep one and remove the \"---\" line")
 	}
-	v := validator{cfg: &cfg, faults: faults, lines: d.lines}
+	v := validator{cfg: &cfg, faults: faults, lines: d.lines, broken: d.broken}
 	v.validate()
 	return cfg, faults.orNil()
 }

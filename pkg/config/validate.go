@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -17,6 +18,7 @@ type validator struct {
 	cfg    *Config
 	faults *Faults
 	lines  map[string]int
+	broken map[string]bool // paths that have their fault already
 }
 
 var (
@@ -39,18 +41,33 @@ func includedData() []string {
 		"FULFILLMENT", "PACKAGES", "TAX", "PAYMENT", "FULFILLMENT_ORDERS"}
 }
 
-// fault reports path, on its line or on that of the nearest key above it.
+// fault reports path, on its line or on that of the nearest key above it. It
+// says nothing where the file could not be read as what path should be: what
+// stands there is a default then, not what was meant.
 func (v *validator) fault(path, format string, args ...any) {
+	if v.unreadable(path) {
+		return
+	}
 	line := 0
-	for at := path; line == 0; {
+	for at := path; line == 0 && at != ""; at = above(at) {
 		line = v.lines[at]
-		cut := strings.LastIndexAny(at, ".[")
-		if cut < 0 {
-			break
-		}
-		at = at[:cut]
 	}
 	v.faults.add(line, path, format, args...)
+}
+
+// unreadable says whether path, or anything that it is part of, could not be read.
+func (v *validator) unreadable(path string) bool {
+	for at := path; at != ""; at = above(at) {
+		if v.broken[at] {
+			return true
+		}
+	}
+	return v.broken[""]
+}
+
+// above is the path of what path is part of; "" is the file.
+func above(path string) string {
+	return path[:max(0, strings.LastIndexAny(path, ".["))]
 }
 
 func (v *validator) validate() {
@@ -89,7 +106,7 @@ func (v *validator) general() {
 	} else {
 		v.url("registry.url", c.Registry.URL)
 	}
-	if (c.Registry.Username == "") == c.Registry.Password.Given() {
+	if (c.Registry.Username == "") == c.Registry.Password.Given() && !v.unreadable("registry.password") {
 		v.fault("registry.username", "username and password go together: write both or neither")
 	}
 	v.source("registry.password", c.Registry.Password)
@@ -97,7 +114,7 @@ func (v *validator) general() {
 
 func (v *validator) aws() {
 	a := v.cfg.AWS
-	if (a.AccessKeyID == "") == a.SecretAccessKey.Given() {
+	if (a.AccessKeyID == "") == a.SecretAccessKey.Given() && !v.unreadable("aws.secret_access_key") {
 		v.fault("aws.access_key_id", "access_key_id and secret_access_key go together: write both, or neither to use the AWS SDK's own chain")
 	}
 	v.source("aws.secret_access_key", a.SecretAccessKey)
@@ -150,8 +167,9 @@ func (v *validator) applications() []string {
 			v.fault(path+".name", "missing: give the application a name")
 		case slices.Contains(names, app.Name):
 			v.fault(path+".name", "%q is given twice: names must differ", app.Name)
+		default:
+			names = append(names, app.Name)
 		}
-		names = append(names, app.Name)
 		if app.ClientID == "" {
 			v.fault(path+".client_id", "missing: it is in Seller Central under \"LWA credentials\"")
 		}
@@ -170,15 +188,16 @@ func (v *validator) accounts(applications []string) {
 	for i := range v.cfg.Accounts {
 		a := &v.cfg.Accounts[i]
 		path := fmt.Sprintf("accounts[%d]", i)
-		if !accountID.MatchString(a.ID) {
+		first, twice := ids[a.ID]
+		switch {
+		case !accountID.MatchString(a.ID):
 			v.fault(path+".id", "%q cannot name an account: use up to 63 lower-case letters, digits, \".\", \"_\" and \"-\", such as acme-eu", a.ID)
-		}
-		if first, twice := ids[a.ID]; twice {
+		case twice:
 			v.fault(path+".id", "%q is also accounts[%d]: each account needs a name of its own", a.ID, first)
 		}
 		ids[a.ID] = i
 		seller := a.SellerID + "/" + string(a.Region)
-		if other, twice := sellers[seller]; twice {
+		if other, twice := sellers[seller]; twice && a.SellerID != "" {
 			v.fault(path+".seller_id", "the same seller and region as account %s: they would spend one quota twice; keep one", other)
 		}
 		sellers[seller] = a.ID
@@ -204,13 +223,16 @@ func (v *validator) account(path string, a *Account, applications []string) {
 	switch {
 	case a.Application == "" && len(applications) == 1:
 		a.Application = applications[0]
+	case len(applications) == 0: // which is a fault of its own
 	case !slices.Contains(applications, a.Application):
 		v.fault(path+".application", "%q is not configured under applications; there is %s", a.Application, strings.Join(applications, ", "))
 	}
 	v.required(path+".refresh_token", a.RefreshToken)
 	v.roleARN(path+".role", a.Role)
-	for operation, quota := range a.Quotas {
-		if quota.Rate <= 0 || quota.Burst < 1 {
+	for operation, plan := range a.Quotas {
+		if _, known := quota.Default(operation); !known {
+			v.fault(path+".quotas."+operation, "no such operation: the operations are %s", strings.Join(quota.Operations(), ", "))
+		} else if plan.Rate <= 0 || plan.Burst < 1 {
 			v.fault(path+".quotas."+operation, "write a rate above 0 (requests per second) and a burst of at least 1")
 		}
 	}
@@ -238,7 +260,7 @@ func (v *validator) bridge(applications []string) {
 }
 
 func (v *validator) queueARN(path string, queue Queue, applications []string) {
-	if queue.Application != "" && !slices.Contains(applications, queue.Application) {
+	if queue.Application != "" && len(applications) > 0 && !slices.Contains(applications, queue.Application) {
 		v.fault(path+".application", "%q is not configured under applications; there is %s", queue.Application, strings.Join(applications, ", "))
 	}
 	name := queue.URL[strings.LastIndexByte(queue.URL, '/')+1:]

@@ -11,6 +11,19 @@ type Limit struct {
 	Burst int
 }
 
+// Operations are those that Default has a usage plan of.
+func Operations() []string {
+	return []string{
+		model.GetOrder, model.SearchOrders, model.GetOrderV0, model.GetOrderItemsV0,
+		model.CreateRestrictedDataToken, model.ConfirmShipment,
+		model.CreateFeedDocument, model.CreateFeed, model.GetFeed, model.GetFeeds, model.CancelFeed, model.GetFeedDocument,
+		model.PatchListingsItem, model.GetListingsItem,
+		model.CreateDestination, model.GetDestination, model.GetDestinations, model.DeleteDestination,
+		model.CreateSubscription, model.GetSubscription, model.GetSubscriptions,
+		model.GetSubscriptionByID, model.DeleteSubscriptionByID,
+	}
+}
+
 // Default is Amazon's default usage plan of an operation, as its models state
 // it (amzn/selling-partner-api-models, 2026-08-05). Amazon's numbers are kept
 // as they are: 0.0083 a second is one in 120.48 seconds, not one in 120. An

@@ -5,9 +5,32 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"testing"
 )
+
+// TestOperationsAreThoseWithADefault reads the names out of package model, so
+// that a new operation is not forgotten.
+func TestOperationsAreThoseWithADefault(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("../spapi/model/operation.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, name := range regexp.MustCompile(`= "([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
+		if _, ok := Default(name[1]); ok {
+			want = append(want, name[1])
+		}
+	}
+	got := Operations()
+	slices.Sort(got)
+	slices.Sort(want)
+	if len(want) == 0 || !slices.Equal(got, want) {
+		t.Errorf("listed are\n  %v\nDefault knows\n  %v", got, want)
+	}
+}
 
 // TestDefaultsAreAmazons compares the table with the text of Amazon's models.
 func TestDefaultsAreAmazons(t *testing.T) {
