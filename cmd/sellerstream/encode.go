@@ -36,7 +36,7 @@ what kcat -P takes: for each record its key (the account), a colon, the value
 and a delimiter.
 
   sellerstream encode --topic inventory-updates < updates.jsonl |
-    kcat -b 127.0.0.1:9092 -P -t sellerstream.inventory-updates -K : -D '` + kcat.DefaultDelimiter + `' -X partitioner=murmur2
+    kcat -b 127.0.0.1:9092 -P -t sellerstream.inventory-updates -K : -D '` + kcat.DefaultDelimiter + `' -X partitioner=murmur2_random
 
 Fields with a default may be missing; see schemas/README.md. The partitioner
 matters: librdkafka's own default puts an account on another partition than its
@@ -44,7 +44,7 @@ owner's. With --raw it writes one bare value, which kcat takes as a file (not
 through a pipe, where kcat would send nothing):
 
   sellerstream encode --topic shipments --raw < shipment.json > value
-  kcat -b 127.0.0.1:9092 -P -t sellerstream.shipments -k acme-eu -X partitioner=murmur2 value`,
+  kcat -b 127.0.0.1:9092 -P -t sellerstream.shipments -k acme-eu -X partitioner=murmur2_random value`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return encode(cmd, f) },
 	}

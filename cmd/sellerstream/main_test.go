@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -15,6 +17,22 @@ func execute(args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
 	code = run(args, strings.NewReader(""), &out, &errs)
 	return code, out.String(), errs.String()
+}
+
+// taken is a port that something else listens on.
+func taken(t *testing.T) string {
+	t.Helper()
+	// Six more ports must exist above it.
+	for {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { listener.Close() }) //nolint:errcheck,gosec // only held
+		if port := listener.Addr().(*net.TCPAddr).Port; port <= lastPort {
+			return strconv.Itoa(port)
+		}
+	}
 }
 
 func TestExitCodesAndMessages(t *testing.T) {
@@ -47,6 +65,10 @@ func TestExitCodesAndMessages(t *testing.T) {
 		{"no such file", []string{"run", "--config", filepath.Join(dir, "none.yaml")}, exitFailed, "sellerstream config example >"},
 		{"no file named", []string{"run"}, exitUsage, "--config is missing"},
 		{"a role that is none", []string{"run", "--config", good, "--roles", "bridge,feds"}, exitUsage, `no role is called "feds"; the roles are [bridge orders events subscriptions]`},
+		{"simulate explains faults", []string{"simulate", "--help"}, 0, "loseAnswer"},
+		{"a port that is none", []string{"simulate", "--port", "65530"}, exitUsage, "1 to 65529, or 0 for free ones"},
+		{"a port that is taken", []string{"simulate", "--port", taken(t)}, exitFailed, "choose another with --port, or 0 for free ones"},
+		{"how to partition", []string{"encode", "--help"}, 0, "partitioner=murmur2_random"},
 		{"a flag that is none", []string{"demo", "--fast"}, exitUsage, "sellerstream demo --help"},
 		{"a size that makes no sense", []string{"demo", "--orders", "0"}, exitUsage, "at least 1"},
 		{"a command that is none", []string{"dmeo"}, exitUsage, "demo"},

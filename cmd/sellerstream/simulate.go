@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,6 +25,9 @@ type simulateFlags struct {
 	registry string
 }
 
+// lastPort is the highest from which seven ports in a row exist.
+const lastPort = 65535 - 6
+
 func newSimulateCommand() *cobra.Command {
 	var f simulateFlags
 	cmd := &cobra.Command{
@@ -35,8 +40,7 @@ a configuration for ` + "`sellerstream run`" + ` that fits it:
   sellerstream run --config simulated.yaml
   curl -X POST 127.0.0.1:8090/_simulator/scenario -d '{"orders": 100}'
 
-Its ledger of every call is at 127.0.0.1:8090/_simulator/ledger, what EventBridge
-received at /_simulator/events; faults are scripted by POST /_simulator/faults.`,
+` + simulator.Guide("127.0.0.1:8090"),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return simulate(cmd.Context(), cmd, f)
@@ -55,6 +59,9 @@ func simulate(ctx context.Context, cmd *cobra.Command, f simulateFlags) error {
 	if f.speed <= 0 || f.accounts < 1 {
 		return usageError{fmt.Errorf("--speed must be above 0 and --accounts at least 1")}
 	}
+	if f.port < 0 || f.port > lastPort {
+		return usageError{fmt.Errorf("--port %d: write the first of seven ports in a row, 1 to %d, or 0 for free ones", f.port, lastPort)}
+	}
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 	epoch := time.Now().UTC()
 	sim, err := simulated.New(f.accounts, clock.NewScaled(epoch, f.speed), log)
@@ -62,6 +69,9 @@ func simulate(ctx context.Context, cmd *cobra.Command, f simulateFlags) error {
 		return err
 	}
 	urls, err := sim.Start(addresses(f.host, f.port))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w\nchoose another with --port, or 0 for free ones", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -6,11 +6,16 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/simulated"
+	"github.com/sellerstream/sellerstream/pkg/clock"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -74,6 +79,53 @@ func (w *watcher) Write(p []byte) (int, error) {
 		w.found()
 	}
 	return n, err
+}
+
+func TestSimulatorMovesFromATakenPortOnly(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close() //nolint:errcheck // only held
+	var logged bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&logged, nil))
+	sim, err := simulated.New(1, clock.Real{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sim.Close() //nolint:errcheck // the test is over
+	if _, err := serve(sim, "127.0.0.1:no-port", log); err == nil || logged.Len() > 0 {
+		t.Errorf("an address that is none: %v, logged %q", err, logged.String())
+	}
+	urls, err := serve(sim, taken.Addr().String(), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(logged.String(), taken.Addr().String()+" is taken") || !strings.Contains(logged.String(), strings.TrimPrefix(urls.Admin, "http://")) {
+		t.Errorf("logged %q", logged.String())
+	}
+	// The first start that failed must not have stopped what the second serves.
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, urls.Admin+"/_simulator/scenario", strings.NewReader(`{"orders": 3}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Do(request)
+	if err != nil || answer.StatusCode != http.StatusAccepted {
+		t.Fatalf("%+v, %v", answer, err)
+	}
+	answer.Body.Close() //nolint:errcheck,gosec // empty
+	for {
+		if _, orders := sim.Counts(); orders == 3 {
+			return
+		}
+		select {
+		case <-t.Context().Done():
+			t.Fatal("the scenario did not run")
+		case <-time.After(time.Millisecond):
+		}
+	}
 }
 
 func TestReportSaysWhichPromiseWasBroken(t *testing.T) {

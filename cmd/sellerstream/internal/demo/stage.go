@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/pipeline"
@@ -60,11 +62,8 @@ func open(ctx context.Context, opts Options) (_ *stage, err error) {
 		return nil, err
 	}
 	s.closers = append(s.closers, s.sim.Close)
-	if s.urls, err = s.sim.Start(simulator.Addresses{Admin: net.JoinHostPort("127.0.0.1", adminPort)}); err != nil {
-		// The port is taken, perhaps by another demo.
-		if s.urls, err = s.sim.Start(simulator.Addresses{}); err != nil {
-			return nil, err
-		}
+	if s.urls, err = serve(s.sim, net.JoinHostPort("127.0.0.1", adminPort), opts.Logger); err != nil {
+		return nil, err
 	}
 	cfg, err := s.configure(cluster.Brokers(), opts.Speed, epoch)
 	if err != nil {
@@ -76,6 +75,19 @@ func open(ctx context.Context, opts Options) (_ *stage, err error) {
 	}
 	s.observer, err = newObserver(ctx, cfg, s.sim, opts.Logger)
 	return s, err
+}
+
+// serve starts the simulator, elsewhere if the wished address is taken, perhaps
+// by another demo.
+func serve(sim *simulator.Simulator, admin string, log *slog.Logger) (simulator.URLs, error) {
+	urls, err := sim.Start(simulator.Addresses{Admin: admin})
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return urls, err
+	}
+	if urls, err = sim.Start(simulator.Addresses{}); err == nil {
+		log.Warn(fmt.Sprintf("%s is taken; the Amazon simulator listens on %s", admin, strings.TrimPrefix(urls.Admin, "http://")))
+	}
+	return urls, err
 }
 
 func (s *stage) close() error {
