@@ -79,7 +79,7 @@ func TestThroughKcat(t *testing.T) {
 	if err := kcat.Encode(strings.NewReader(strings.Join(lines, "\n")), &values, codec, encoding); err != nil {
 		t.Fatal(err)
 	}
-	run(values.Bytes(), "-P", "-t", schemas.InventoryUpdates, "-K", kcat.KeyDelimiter, "-D", kcat.DefaultDelimiter, "-X", "partitioner=murmur2")
+	run(values.Bytes(), "-P", "-t", schemas.InventoryUpdates, "-K", kcat.KeyDelimiter, "-D", kcat.DefaultDelimiter, "-X", "partitioner=murmur2_random")
 
 	for _, placed := range strings.Fields(string(run(nil, "-C", "-q", "-e", "-t", schemas.InventoryUpdates, "-f", "%k=%p "))) {
 		account, partition, _ := strings.Cut(placed, "=")
