@@ -17,6 +17,7 @@ type Bridge struct {
 	acked  chan *message // acknowledged by Kafka, to be deleted
 	failed chan *message // not acknowledged, to be produced again
 	stats  counters
+	asides asides
 
 	pollers atomic.Int32
 	tasks   sync.WaitGroup // the pollers
@@ -108,6 +109,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 	keepers.Go(func() { b.deleteAcked(work) })
 	keepers.Go(func() { b.produceFailed(work) })
 	keepers.Go(func() { b.keepHidden(work) })
+	keepers.Go(func() { b.logAsides(work) })
 	b.pollers.Store(1)
 	b.tasks.Go(func() { b.poll(contexts{stop: ctx, receive: receive, work: work}) })
 

@@ -1,8 +1,11 @@
 package sqs
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -29,8 +32,69 @@ func (b *Bridge) setAside(m *message, why *rejection) bool {
 		return false
 	}
 	b.stats.countDeadLetter(why.reason)
-	b.opts.Logger.Warn("set a message aside", "queue", b.opts.Queue, "message_id", m.id,
-		"dead_letter", letter.ID, "reason", why.reason, "message", why.message)
+	if b.asides.first(why.reason) {
+		b.opts.Logger.Warn("set a message aside", "queue", b.opts.Queue, "message_id", m.id,
+			"dead_letter", letter.ID, "reason", why.reason, "message", why.message)
+	}
 	m.record = &kgo.Record{Topic: b.opts.Prefix + schemas.DeadLetters, Value: value}
 	return true
+}
+
+// asidesEvery is how often the messages set aside for one reason are summed up
+// in the log: a queue full of them must not fill it.
+const asidesEvery = time.Minute
+
+// asides counts the messages set aside that the log does not show yet.
+type asides struct {
+	mu     sync.Mutex
+	unsaid map[string]int // by reason; a reason stands here, if with 0, once its first was logged
+}
+
+// first counts a message and says whether it is the first of its reason, to be
+// logged in full.
+func (a *asides) first(reason string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, known := a.unsaid[reason]; known {
+		a.unsaid[reason]++
+		return false
+	}
+	if a.unsaid == nil {
+		a.unsaid = make(map[string]int)
+	}
+	a.unsaid[reason] = 0
+	return true
+}
+
+// take gives the counts that are not 0 and starts them anew. Of a reason whose
+// count is 0 the next message is a first one again.
+func (a *asides) take() map[string]int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	taken := make(map[string]int)
+	for reason, n := range a.unsaid {
+		if n == 0 {
+			delete(a.unsaid, reason)
+			continue
+		}
+		taken[reason] = n
+		a.unsaid[reason] = 0
+	}
+	return taken
+}
+
+// logAsides sums up what was set aside every minute and when ctx ends.
+func (b *Bridge) logAsides(ctx context.Context) {
+	ticker := time.NewTicker(asidesEvery)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-ticker.C:
+		}
+		for reason, n := range b.asides.take() {
+			b.opts.Logger.Warn("set more messages aside: read them on the topic "+b.opts.Prefix+schemas.DeadLetters,
+				"queue", b.opts.Queue, "reason", reason, "messages", n)
+		}
+	}
 }

@@ -87,17 +87,17 @@ func (d *decoder) decode(body string, sent time.Time, accounts *account.Director
 // may well have another shape under a name that ours use.
 func (d *decoder) diagnose(err error) *rejection {
 	if !jsontext.Value(d.buf).IsValid() {
-		return reject(ReasonNotJSON, "the body is not one JSON document without repeated names: %v", err)
+		return reject(ReasonNotJSON, "the body is not one JSON document without repeated names: %s", inJSONTerms(err))
 	}
 	var kind struct {
 		Type      string `json:"NotificationType"`
 		CamelType string `json:"notificationType"`
 	}
 	if json.Unmarshal(d.buf, &kind) != nil {
-		return reject(ReasonNotNotification, "the body is not a notification of the Selling Partner API: %v", err)
+		return reject(ReasonNotNotification, "the body is not a notification of the Selling Partner API: %s", inJSONTerms(err))
 	}
 	if kind.Type == orderChangeType || kind.Type == orderStatusChangeType || kind.CamelType == feedFinishedType {
-		return reject(ReasonInvalidField, "a field is not as Amazon documents it: %v", err)
+		return reject(ReasonInvalidField, "a field is not as Amazon documents it: %s", inJSONTerms(err))
 	}
 	return classify(kind.Type, kind.CamelType)
 }

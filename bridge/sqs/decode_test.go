@@ -163,10 +163,10 @@ func TestDecodeRejects(t *testing.T) {
 		"two documents":            {"{}{}", ReasonNotJSON, ""},
 		"the same name twice":      {`{"NotificationType":"A","NotificationType":"B"}`, ReasonNotJSON, "duplicate"},
 		"nested without end":       {strings.Repeat("[", 200_000), ReasonNotJSON, ""},
-		"array":                    {"[]", ReasonNotNotification, ""},
+		"array":                    {"[]", ReasonNotNotification, "the document must be an object, not an array"},
 		"null":                     {"null", ReasonNotNotification, ""},
 		"other JSON":               {`{"hello":"world"}`, ReasonNotNotification, ""},
-		"type of a wrong type":     {`{"NotificationType":5}`, ReasonNotNotification, ""},
+		"type of a wrong type":     {`{"NotificationType":5}`, ReasonNotNotification, "/NotificationType must be a string, not this number"},
 		"too large":                {strings.Repeat(" ", 256<<10) + order, ReasonBodyTooLarge, "262144"},
 		"unsupported":              {swap(order, `"ORDER_CHANGE"`, `"ANY_OFFER_CHANGED"`), ReasonUnsupportedType, "ANY_OFFER_CHANGED"},
 		"unsupported, other shape": {`{"NotificationType":"ANY_OFFER_CHANGED","Payload":[1]}`, ReasonUnsupportedType, "ANY_OFFER_CHANGED"},
@@ -180,12 +180,12 @@ func TestDecodeRejects(t *testing.T) {
 		"no feed":                  {swap(feed, `"feedId"`, `"id"`), ReasonMissingField, "feedId"},
 		"order id that is a path":  {swap(order, "903-8868176-2219830", "../../secrets"), ReasonInvalidField, "AmazonOrderId"},
 		"long order id":            {swap(order, "903-8868176-2219830", strings.Repeat("9", 129)), ReasonInvalidField, "AmazonOrderId"},
-		"quantity as text":         {swap(order, `"Quantity": 10`, `"Quantity": "10"`), ReasonInvalidField, "Quantity"},
+		"quantity as text":         {swap(order, `"Quantity": 10`, `"Quantity": "10"`), ReasonInvalidField, "/OrderItems/0/Quantity must be a whole number of 32 bits, not a string"},
 		"quantity over int32":      {swap(order, `"Quantity": 10`, `"Quantity": 10000000000`), ReasonInvalidField, "Quantity"},
 		"half a unit":              {swap(order, `"Quantity": 10`, `"Quantity": 0.5`), ReasonInvalidField, "Quantity"},
-		"no time":                  {swap(order, "2020-01-11T00:09:53.109Z", "yesterday"), ReasonInvalidField, "EventTime"},
+		"no time":                  {swap(order, "2020-01-11T00:09:53.109Z", "yesterday"), ReasonInvalidField, `/EventTime: "yesterday" is not an ISO 8601 time`},
 		"time before 1970":         {swap(order, "2020-01-11T00:09:53.109Z", "1900-01-01T00:00:00Z"), ReasonInvalidField, "EventTime"},
-		"time as an object":        {swap(order, `"2020-01-11T00:09:53.109Z"`, `{}`), ReasonInvalidField, "EventTime"},
+		"time as an object":        {swap(order, `"2020-01-11T00:09:53.109Z"`, `{}`), ReasonInvalidField, "/EventTime: a time must be text or a number"},
 		"unknown seller":           {swap(order, "A3TH9S8BH6GOGM", "ANOBODY"), ReasonUnknownAccount, "ANOBODY"},
 		"seller of another region": {swap(order, `"ATVPDKIKX0DER"`, `"A1VC38T7YXB528"`), ReasonUnknownAccount, "A1VC38T7YXB528"},
 		"unknown feed account": {
@@ -199,6 +199,8 @@ func TestDecodeRejects(t *testing.T) {
 			t.Errorf("%s: accepted as %+v", name, got.value)
 		case wrong.reason != c.reason || !strings.Contains(wrong.message, c.says):
 			t.Errorf("%s: %s: %s; want %s with %q", name, wrong.reason, wrong.message, c.reason, c.says)
+		case strings.Contains(wrong.message, "Go ") || strings.Contains(wrong.message, "sqs.") || strings.Contains(wrong.message, "json: ") || strings.Contains(wrong.message, "jsontext"):
+			t.Errorf("%s: the message speaks of our code: %s", name, wrong.message)
 		case len(wrong.message) > 1000:
 			t.Errorf("%s: the message has %d bytes", name, len(wrong.message))
 		}

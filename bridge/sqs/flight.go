@@ -134,7 +134,7 @@ func (f *flight) due(now time.Time, age time.Duration) []*message {
 }
 
 // unrenew makes messages due again, whose visibility could not be given.
-func (f *flight) unrenew(messages []*message) {
+func (f *flight) unrenew(messages ...*message) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, m := range messages {
