@@ -106,7 +106,7 @@ func (e *Executor) report(ctx context.Context, res *machine.Result) {
 	case machine.Park:
 		level, text, err = slog.LevelError, "account parked: its calls wait until this is mended", o.Err
 	case machine.Reject:
-		level, text, err = slog.LevelWarn, "call refused", o.Err
+		text, err = "call refused", o.Err // whether that is final is the machine's to say
 	case machine.Ambiguous:
 		level, text, err = slog.LevelWarn, "call may or may not have happened", o.Err
 	case machine.Retry:
@@ -117,5 +117,5 @@ func (e *Executor) report(ctx context.Context, res *machine.Result) {
 			level = slog.LevelWarn
 		}
 	}
-	e.log.Log(ctx, level, text, "account", res.Call.Account, "operation", res.Call.Operation, "error", err)
+	e.log.Log(ctx, level, text, "account", res.Call.Account, "operation", res.Call.Operation, "key", res.Call.Key, "error", err)
 }

@@ -140,8 +140,8 @@ func TestOutcomes(t *testing.T) {
 		{name: "throttled", rule: ptr(spapiStatus(429)), want: machine.Snooze{Throttled: true}, logged: "WARN"},
 		{name: "unavailable", rule: ptr(spapiStatus(503)), want: machine.Retry{}, logged: "DEBUG"},
 		{name: "forbidden", rule: ptr(spapiStatus(403)), want: machine.Park{}, logged: "ERROR"},
-		{name: "invalid", rule: ptr(spapiStatus(400)), want: machine.Reject{}, logged: "WARN"},
-		{name: "unknown order", order: "999-9999999-9999999", want: machine.Reject{}, logged: "WARN"},
+		{name: "invalid", rule: ptr(spapiStatus(400)), want: machine.Reject{}, logged: "DEBUG"},
+		{name: "unknown order", order: "999-9999999-9999999", want: machine.Reject{}, logged: "DEBUG"},
 		{name: "connection cut", rule: &simulator.Rule{Part: simulator.SPAPI, Action: simulator.Action{Drop: true}}, want: machine.Retry{}, logged: "DEBUG"},
 		{name: "answer lost", rule: &simulator.Rule{Part: simulator.SPAPI, Action: simulator.Action{LoseAnswer: true}}, want: machine.Retry{}, logged: "DEBUG"},
 		{name: "refresh token refused", account: "revoked", want: machine.Park{}, logged: "ERROR"},
@@ -167,7 +167,7 @@ func TestOutcomes(t *testing.T) {
 				t.Fatalf("%T %+v, want %T", res.Outcome, res.Outcome, test.want)
 			}
 			log := b.log.String()
-			if err == nil || !strings.Contains(log, "level="+test.logged) || !strings.Contains(log, "account="+test.account) {
+			if err == nil || !strings.Contains(log, "level="+test.logged) || !strings.Contains(log, "account="+test.account) || !strings.Contains(log, "key=k ") {
 				t.Errorf("error %v, log %s", err, log)
 			}
 			if strings.Contains(log, "canary") {

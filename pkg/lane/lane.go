@@ -22,6 +22,7 @@ type lane struct {
 	inFlight  int
 	heldUntil time.Time // no draw before
 	parked    bool      // one call at a time, until one succeeds
+	probeAt   time.Time // no draw before while parked
 
 	wake  time.Time // when the lane wants to be looked at; its place in Lanes' heap
 	place int       // 1 + index in that heap; 0 when not in it
@@ -29,7 +30,7 @@ type lane struct {
 
 // draw takes out the next item that may be called now.
 func (l *lane) draw(now time.Time) (*Item, *schemas.QuotaState) {
-	if l.heldUntil.After(now) || l.parked && l.inFlight > 0 {
+	if l.heldUntil.After(now) || l.parked && (l.inFlight > 0 || l.probeAt.After(now)) {
 		return nil, nil
 	}
 	if due := l.queue.Due(); due.IsZero() || due.After(now) {
@@ -53,6 +54,9 @@ func (l *lane) next(now time.Time) time.Time {
 	token := l.bucket.Next(now)
 	if token.IsZero() {
 		return token
+	}
+	if l.parked {
+		token = latest(token, l.probeAt)
 	}
 	return latest(l.queue.Due(), l.heldUntil, token)
 }

@@ -118,6 +118,26 @@ func TestWhatAResultDoesToItsLane(t *testing.T) {
 	}
 }
 
+func TestAnAnswerToAnotherCallEndsThePark(t *testing.T) {
+	t.Parallel()
+	s := newLanes(quota.Limit{Rate: 1, Burst: 10})
+	refused, answered, waiting := &Item{Key: "0"}, &Item{Key: "1"}, &Item{Key: "2"}
+	s.Add("a", refused, start)
+	s.Add("a", answered, start)
+	if got := draw(s, start); len(got) != 2 {
+		t.Fatalf("drew %v", got)
+	}
+	s.Add("a", waiting, start)
+	s.Finish("a", refused, &machine.Result{Outcome: machine.Park{}}, start)
+	if got := draw(s, start.Add(time.Second)); len(got) != 0 {
+		t.Fatalf("drew %v from a parked lane", got)
+	}
+	s.Finish("a", answered, &machine.Result{Outcome: machine.Done{}}, start.Add(time.Second))
+	if got := draw(s, start.Add(time.Second)); !slices.Equal(got, []string{"2"}) {
+		t.Fatalf("drew %v after an answer", got)
+	}
+}
+
 func TestAParkedLaneProbesWithOneCall(t *testing.T) {
 	t.Parallel()
 	s := newLanes(quota.Limit{Rate: 1, Burst: 10})

@@ -97,7 +97,7 @@ func (s *Lanes) Finish(account string, item *Item, res *machine.Result, now time
 		}
 	case machine.Park:
 		l.parked = true
-		l.heldUntil = latest(l.heldUntil, now.Add(ProbeAfter))
+		l.probeAt = now.Add(ProbeAfter)
 	}
 	if l.queue.Len() > 0 {
 		s.schedule(l, now)

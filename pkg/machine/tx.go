@@ -12,7 +12,7 @@ type Tx struct {
 	State map[string]any
 	// Outputs are the records to write, in order.
 	Outputs []Output
-	// DeadLetters are the input records that no code can process.
+	// DeadLetters are the input records and the pieces of work that are given up.
 	DeadLetters []DeadLetter
 	// Calls are started after the commit.
 	Calls []Call
@@ -20,11 +20,14 @@ type Tx struct {
 	Wake time.Time
 }
 
-// DeadLetter is an input record that is set aside, with its bytes and the reason.
+// DeadLetter is what is set aside, with the reason: an input record with its
+// bytes, or a piece of work, which Account and Key name.
 type DeadLetter struct {
-	Record  *Record
-	Reason  string // a stable code, such as "unknown_account"
-	Message string // for the person who reads it: what is wrong and what to do
+	Record  *Record // nil for a piece of work
+	Account string  // of a piece of work: our name of the seller account
+	Key     string  // of a piece of work: its state key
+	Reason  string  // a stable code, such as "unknown_account"
+	Message string  // for the person who reads it: what is wrong and what to do
 }
 
 // Put writes a state entry. value is a pointer to a generated type of package
@@ -49,6 +52,12 @@ func (tx *Tx) Call(call Call) { tx.Calls = append(tx.Calls, call) }
 // Reject sets an input record aside.
 func (tx *Tx) Reject(rec *Record, reason, message string) {
 	tx.DeadLetters = append(tx.DeadLetters, DeadLetter{Record: rec, Reason: reason, Message: message})
+}
+
+// SetAside says that the work of account under a state key is given up. It
+// leaves the state as it is: what becomes of the entry is Put as ever.
+func (tx *Tx) SetAside(account, key, reason, message string) {
+	tx.DeadLetters = append(tx.DeadLetters, DeadLetter{Account: account, Key: key, Reason: reason, Message: message})
 }
 
 // WakeAt asks for a tick at t or earlier; the earliest of a tick's wishes holds.

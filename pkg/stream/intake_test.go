@@ -94,7 +94,7 @@ func newOwnersHave(partition int32, key string) bool {
 func TestDeadLetterIDDependsOnlyOnWhereTheRecordStood(t *testing.T) {
 	t.Parallel()
 	letter := func(topic string, partition int32, offset int64, reason string) string {
-		return newDeadLetter("r", topic, time.Now(), &machine.DeadLetter{
+		return recordLetter("r", topic, time.Now(), &machine.DeadLetter{
 			Record: &machine.Record{Partition: partition, Offset: offset}, Reason: reason,
 		}).ID
 	}
@@ -121,6 +121,36 @@ func TestMachineRejectIsADeadLetter(t *testing.T) {
 		}
 		r.shutdown()
 	})
+}
+
+func TestWorkThatIsSetAsideIsADeadLetter(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		r := w.run(w.options(func(machine.Unit) machine.Machine { return &quitter{} }))
+		w.produce(in1, "a", 7)
+		w.produce(in1, "a", 8)
+		ids := make(map[string]bool)
+		for _, rec := range w.read(schemas.DeadLetters, 2) {
+			letter := decode[schemas.DeadLetter](t, rec)
+			if string(rec.Key) != "a" || letter.Account != "a" || letter.Reason != "order_refused" || letter.Message != "mend it" || letter.Role != "test" {
+				t.Errorf("key %q, letter %+v", rec.Key, letter)
+			}
+			if letter.Source != testPrefix+state || !strings.HasPrefix(string(letter.Key), "work/") || letter.Value != nil || letter.Partition != nil || letter.Offset != nil {
+				t.Errorf("letter %+v", letter)
+			}
+			ids[letter.ID] = true
+		}
+		if len(ids) != 2 {
+			t.Errorf("%d different ids, want 2", len(ids))
+		}
+		r.shutdown()
+	})
+}
+
+type quitter struct{ counter }
+
+func (*quitter) Record(tx *machine.Tx, rec *machine.Record) {
+	tx.SetAside(rec.Account, fmt.Sprint("work/", rec.Offset), "order_refused", "mend it")
 }
 
 type refuser struct{ counter }

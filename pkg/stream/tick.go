@@ -261,8 +261,17 @@ func (t *tick) output(out *machine.Output) error {
 }
 
 func (t *tick) deadLetter(dead *machine.DeadLetter) error {
-	letter := newDeadLetter(t.s.opts.Processor, t.s.opts.topic(dead.Record.Topic), t.tx.Now, dead)
-	return t.add(schemas.DeadLetters, []byte(dead.Record.Account), letter)
+	opts := t.s.opts
+	if dead.Record != nil {
+		letter := recordLetter(opts.Processor, opts.topic(dead.Record.Topic), t.tx.Now, dead)
+		return t.add(schemas.DeadLetters, []byte(dead.Record.Account), letter)
+	}
+	if !t.s.intake.owners.ours(dead.Account) {
+		return fatalf("the machine set aside %q of account %q, but the account does not belong to partition %d",
+			dead.Key, dead.Account, t.s.u.partition)
+	}
+	letter := workLetter(opts.Processor, opts.topic(opts.State), t.tx.Now, dead)
+	return t.add(schemas.DeadLetters, []byte(dead.Account), letter)
 }
 
 // add encodes a record; a nil value is a tombstone.

@@ -84,6 +84,9 @@ type order struct {
 	// Whether a change without a time asked for this fetch, and for the one after
 	// it. Not in the state: it only guards against reads that lag.
 	untimed, dirtyUntimed bool
+
+	// When Amazon last forbade this order. Not in the state: see Machine.answers.
+	forbidden millis
 }
 
 func newOrder(key, account string) *order {
@@ -99,18 +102,19 @@ func (o *order) id() string { return o.Key[len(orderPrefix)+len(o.account)+1:] }
 func (o *order) note(change *schemas.OrderChange, now time.Time) bool {
 	changed, received := millisOf(change.ChangeTime), millisOf(change.ReceivedTime)
 	timed := changed > 0 && change.ChangeType != buyerRequestedChange && changed <= millisOf(now.Add(maxAhead))
+	id := change.NotificationID[:min(len(change.NotificationID), maxSeenID)]
+	seen, known := slices.Contains(o.seen, id), latest(o.emitted, o.wanted)
 	switch {
 	case millisOf(now) < o.missing:
 		return false // forged ids must not burn the quota
-	case timed && changed <= latest(o.emitted, o.wanted):
+	case timed && changed < known:
 		return false // what we have, or are about to have, includes it
+	case seen && (!timed || changed == known):
+		return false // a repeat; two changes can have the same time
 	case timed:
 		o.wanted = changed
-	default:
-		id := change.NotificationID[:min(len(change.NotificationID), maxSeenID)]
-		if slices.Contains(o.seen, id) {
-			return false
-		}
+	}
+	if !seen {
 		o.seen = append(o.seen[max(0, len(o.seen)-maxSeen+1):], strings.Clone(id))
 	}
 	switch {
@@ -119,6 +123,9 @@ func (o *order) note(change *schemas.OrderChange, now time.Time) bool {
 		o.dirtyUntimed = o.dirtyUntimed || !timed
 		o.dirtyReceived = earliest(o.dirtyReceived, received)
 	case o.pending:
+		if o.stale > maxStale { // the long wait was for an earlier change
+			o.stale, o.notBefore = 0, 0
+		}
 		o.untimed = o.untimed || !timed
 		o.received = earliest(o.received, received)
 	default:
@@ -147,14 +154,26 @@ func (o *order) fetched(now time.Time) {
 func (o *order) reset() {
 	o.pending, o.dirty, o.untimed, o.dirtyUntimed = false, false, false, false
 	o.pendingSince, o.received, o.dirtyReceived, o.notBefore = 0, 0, 0, 0
-	o.attempts, o.stale = 0, 0
+	o.attempts, o.stale, o.forbidden = 0, 0, 0
+}
+
+// unsatisfied ends a fetch that did not give what was notified: a repeat of
+// the notification is news again.
+func (o *order) unsatisfied(now time.Time) {
+	if !o.dirty {
+		o.wanted, o.seen = o.emitted, nil
+	}
+	o.fetched(now)
 }
 
 // lags says whether an answer seems to be from before the notified change:
 // older than its time or, where it has none, nothing but what we have.
 func (o *order) lags(updated millis, eventID string) bool {
-	return updated.before(latest(o.wanted, o.emitted)) || o.untimed && eventID == o.emittedID
+	return o.behind(updated) || o.untimed && eventID == o.emittedID
 }
+
+// behind says whether an answer is older than what was notified or emitted.
+func (o *order) behind(updated millis) bool { return updated.before(latest(o.wanted, o.emitted)) }
 
 // forgetAt is when an idle order may be deleted. One that Amazon does not know
 // is kept only as long as that is believed.

@@ -60,9 +60,17 @@ const (
 	missingLimit = 2 * time.Minute
 	missingFor   = time.Hour
 
+	// maxLate is how many more answers are asked for, lateWait apart, when
+	// reads lag longer than that: a queue of Amazon's can stand for minutes.
+	maxLate  = 6
+	lateWait = 5 * time.Minute
+
 	// maxRefusals is how many other refusals let an order go, after some 20
 	// minutes: a mistake in our configuration should be mended by then.
 	maxRefusals = 12
+
+	// reasonRefused is the dead letter's reason for an order that is let go.
+	reasonRefused = "order_refused"
 
 	// keepIdle is how long an order without work is remembered. It is as long
 	// as a notification can stay in the input topic.
@@ -89,11 +97,15 @@ type Machine struct {
 	orders map[string]*order // by state key
 	lanes  *lane.Lanes       // orders to fetch
 	idle   lane.Queue        // the others, by when they are forgotten
+
+	// answers is when Amazon last gave an order of an account. Not in the state:
+	// it tells an order that is forbidden from an account that is.
+	answers map[string]millis
 }
 
 // New makes the machine of one unit, without state.
 func New(cfg Config) *Machine {
-	m := &Machine{cfg: cfg, orders: make(map[string]*order)}
+	m := &Machine{cfg: cfg, orders: make(map[string]*order), answers: make(map[string]millis)}
 	m.lanes = lane.New(model.GetOrder, m.limit)
 	return m
 }
@@ -159,13 +171,16 @@ func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 		o = newOrder(key, rec.Account)
 		m.orders[key] = o
 	}
-	wasPending := o.pending
+	wasPending, notBefore := o.pending, o.notBefore
 	if !o.note(change, tx.Now) {
 		return
 	}
 	m.save(tx, o)
-	if !wasPending {
+	switch {
+	case !wasPending:
 		m.settle(o, o.pendingSince)
+	case o.notBefore != notBefore: // it need not wait any longer
+		m.lanes.Add(o.account, &o.Item, o.pendingSince.time())
 	}
 }
 

@@ -66,6 +66,7 @@ func TestWhatIsKnownIsNotFetchedAgain(t *testing.T) {
 		calls  int
 	}{
 		{"the same notification", timed("1", at), 0},
+		{"another of the same time", timed("1b", at), 1},
 		{"an older change", timed("2", at.Add(-time.Millisecond)), 0},
 		{"a newer change", timed("3", at.Add(time.Millisecond)), 1},
 		{"a change without a time", timeless("4"), 1},
@@ -125,8 +126,79 @@ func TestAnAnswerOlderThanTheChangeIsAskedAgainBounded(t *testing.T) {
 		}
 	}
 	r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), old))})
-	if len(r.outputs) != 1 || r.order(orderID(1)).Pending {
-		t.Fatalf("%d outputs, state %+v: the last answer must be taken", len(r.outputs), r.order(orderID(1)))
+	if len(r.outputs) != 1 || !r.order(orderID(1)).Pending {
+		t.Fatalf("%d outputs, state %+v: the last answer must be taken, and a newer one awaited", len(r.outputs), r.order(orderID(1)))
+	}
+}
+
+// lateRuntime has emitted what was true before the change that was notified at
+// the returned time, and waits for Amazon to show the change.
+func lateRuntime(t *testing.T) (*runtime, *amazon, version, time.Time) {
+	t.Helper()
+	r, a := newRuntime(t), newAmazon()
+	old := a.change(orderID(1), r.now)
+	r.now = r.now.Add(time.Hour)
+	at := r.now
+	calls := r.tick([]*schemas.OrderChange{notified(orderID(1), "1", at)}, nil)
+	for try := range maxStale + 1 {
+		if try > 0 {
+			r.now = r.wake
+			calls = r.tick(nil, nil)
+		}
+		if len(calls) != 1 {
+			t.Fatalf("try %d: %d calls", try, len(calls))
+		}
+		r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), old))})
+	}
+	if len(r.outputs) != 1 || r.wake.Sub(r.now) != lateWait {
+		t.Fatalf("%d outputs, next try in %v", len(r.outputs), r.wake.Sub(r.now))
+	}
+	return r, a, old, at
+}
+
+func TestAChangeThatAmazonShowsLateIsStillEmitted(t *testing.T) {
+	t.Parallel()
+	r, a, _, at := lateRuntime(t)
+	r.restart()
+	r.tick(nil, nil)
+	r.now = r.wake
+	calls := r.tick(nil, nil)
+	r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), a.change(orderID(1), at)))})
+	if len(r.outputs) != 2 || r.order(orderID(1)).Pending {
+		t.Fatalf("%d outputs, %+v", len(r.outputs), r.order(orderID(1)))
+	}
+}
+
+func TestAChangeThatAmazonNeverShowsIsLetGoAndItsRepeatFetched(t *testing.T) {
+	t.Parallel()
+	r, a, old, at := lateRuntime(t)
+	tries := 0
+	for ; r.order(orderID(1)).Pending && tries < 100; tries++ {
+		r.now = r.wake
+		calls := r.tick(nil, nil)
+		r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), old))})
+	}
+	if tries != maxLate || len(r.outputs) != 1 {
+		t.Fatalf("%d more tries, want %d; %d outputs", tries, maxLate, len(r.outputs))
+	}
+	r.restart()
+	r.now = r.now.Add(time.Minute)
+	if calls := r.tick([]*schemas.OrderChange{notified(orderID(1), "1", at)}, nil); len(calls) != 1 {
+		t.Fatal("a repeat of the notification was dropped")
+	}
+}
+
+func TestALaterChangeEndsTheLongWait(t *testing.T) {
+	t.Parallel()
+	r, a, _, _ := lateRuntime(t)
+	r.now = r.now.Add(3 * time.Second)
+	v := a.change(orderID(1), r.now)
+	calls := r.tick([]*schemas.OrderChange{notified(orderID(1), "2", v.at)}, nil)
+	if len(calls) != 1 {
+		t.Fatalf("%d calls, next tick in %v", len(calls), r.wake.Sub(r.now))
+	}
+	if r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), v))}); len(r.outputs) != 2 || r.order(orderID(1)).Pending {
+		t.Fatalf("%d outputs, %+v", len(r.outputs), r.order(orderID(1)))
 	}
 }
 
@@ -354,7 +426,7 @@ func TestMemoryOfAPendingOrder(t *testing.T) { //nolint:paralleltest // it measu
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	before := heapInUse()
 	for i := range n {
-		change := notified(orderID(i), "n", testStart)
+		change := notified(orderID(i), "d8a3f0a6-8b1f-4c7e-9b55-0f3a2c1d4e5f", testStart)
 		m.Record(tx, &machine.Record{Account: testAccount, Value: change})
 		tx.State = nil // the runtime keeps nothing of a committed tick
 	}

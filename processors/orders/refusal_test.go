@@ -2,9 +2,11 @@ package orders
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/lane"
 	"github.com/sellerstream/sellerstream/pkg/machine"
 	"github.com/sellerstream/sellerstream/pkg/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
@@ -39,8 +41,136 @@ func TestAnOrderThatAmazonRefusesIsLetGoAtLast(t *testing.T) {
 	if calls != maxRefusals+1 || took < 10*time.Minute {
 		t.Fatalf("let go after %d calls in %v", calls, took)
 	}
-	if state := r.order(orderID(1)); state.Pending || state.MissingUntil.IsZero() {
+	if state := r.order(orderID(1)); state.Pending || !state.MissingUntil.IsZero() {
 		t.Fatalf("%+v", state)
+	}
+	if len(r.letters) != 1 {
+		t.Fatalf("%d dead letters, want one", len(r.letters))
+	}
+	letter := r.letters[0]
+	if letter.Account != testAccount || letter.Key != orderKey(testAccount, orderID(1)) || letter.Reason != reasonRefused {
+		t.Fatalf("%+v", letter)
+	}
+	for _, says := range []string{testAccount, orderID(1), "(400)", "13 tries"} {
+		if !strings.Contains(letter.Message, says) {
+			t.Errorf("%q does not say %q", letter.Message, says)
+		}
+	}
+	r.restart()
+	r.now = r.now.Add(time.Minute)
+	repeat := notified(orderID(1), "1", testStart)
+	if calls := r.tick([]*schemas.OrderChange{repeat}, nil); len(calls) != 1 {
+		t.Fatal("its next notification was dropped, though it may be mended by now")
+	}
+}
+
+func TestAnOrderThatIsGoneIsSetAside(t *testing.T) {
+	t.Parallel()
+	r, a := newRuntime(t), newAmazon()
+	v := a.change(orderID(1), r.now)
+	calls := r.tick([]*schemas.OrderChange{notified(orderID(1), "0", r.now)}, nil)
+	r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), v))})
+	r.now = r.now.Add(time.Minute)
+	tries, _ := again(t, r, machine.Reject{Err: &model.Error{Class: model.NotFound, Status: 404}}, 100)
+	if state := r.order(orderID(1)); tries != maxRefusals+1 || len(r.letters) != 1 || !state.MissingUntil.IsZero() {
+		t.Fatalf("%d tries, %d dead letters, %+v", tries, len(r.letters), state)
+	}
+}
+
+// answerAll follows the machine's wishes for d, answers every call, and counts
+// those that were forbidden.
+func answerAll(r *runtime, calls []machine.Call, d time.Duration, answer func(machine.Call) machine.Outcome) (forbidden int) {
+	for end := r.now.Add(d); ; {
+		var results []machine.Result
+		for _, call := range calls {
+			outcome := answer(call)
+			if _, parks := outcome.(machine.Park); parks {
+				forbidden++
+			}
+			results = append(results, machine.Result{Call: call, Outcome: outcome})
+		}
+		if len(results) == 0 {
+			if r.wake.IsZero() || r.wake.After(end) {
+				r.now = end
+				return forbidden
+			}
+			r.now = r.wake
+		}
+		calls = r.tick(nil, results)
+	}
+}
+
+var errForbidden = &model.Error{Class: model.Forbidden, Operation: model.GetOrder, Status: 403}
+
+func TestAForbiddenOrderDoesNotStopItsAccount(t *testing.T) {
+	t.Parallel()
+	r, a := newRuntime(t), newAmazon()
+	bad := orderKey(testAccount, orderID(1))
+	answer := func(call machine.Call) machine.Outcome {
+		if call.Key == bad {
+			return machine.Park{Err: errForbidden}
+		}
+		id := call.Request.(*model.GetOrderRequest).OrderID
+		return a.answer(id, r.now)
+	}
+	a.change(orderID(1), r.now)
+	calls := r.tick([]*schemas.OrderChange{notified(orderID(1), "1", r.now)}, nil)
+	answerAll(r, calls, time.Minute, answer)
+	// A later order gets the probe.
+	a.change(orderID(2), r.now)
+	calls = r.tick([]*schemas.OrderChange{notified(orderID(2), "2", r.now)}, nil)
+	answerAll(r, calls, lane.ProbeAfter, answer)
+	if len(r.outputs) != 1 {
+		t.Fatalf("%d orders emitted after the probe, want the other one", len(r.outputs))
+	}
+	// From now on the account is known to be well.
+	for i := 3; len(r.letters) == 0; i++ {
+		if i > 100 {
+			t.Fatalf("the forbidden order is never set aside: %+v", r.order(orderID(1)))
+		}
+		a.change(orderID(i), r.now)
+		calls = r.tick([]*schemas.OrderChange{notified(orderID(i), fmt.Sprint(i), r.now)}, nil)
+		before := len(r.outputs)
+		answerAll(r, calls, retryLimit+lane.ProbeAfter, answer)
+		if len(r.outputs) != before+1 {
+			t.Fatalf("order %d was not fetched", i)
+		}
+	}
+	if letter := r.letters[0]; letter.Key != bad || letter.Reason != reasonRefused || !strings.Contains(letter.Message, "(403)") {
+		t.Fatalf("%+v", letter)
+	}
+	if r.order(orderID(1)).Pending {
+		t.Fatal("it is still pending")
+	}
+}
+
+func TestWrongCredentialsLoseNothing(t *testing.T) {
+	t.Parallel()
+	r, a := newRuntime(t), newAmazon()
+	asked := map[string]int{}
+	refuse := func(call machine.Call) machine.Outcome {
+		asked[call.Key]++
+		return machine.Park{Err: errForbidden}
+	}
+	var changes []*schemas.OrderChange
+	for i := range 40 {
+		changes = append(changes, notified(orderID(i), fmt.Sprint(i), a.change(orderID(i), r.now).at))
+	}
+	calls := r.tick(changes, nil)
+	forbidden := answerAll(r, calls, 40*lane.ProbeAfter, refuse)
+	if forbidden < 60 || len(r.letters) != 0 || r.machine.Pending() != len(changes) {
+		t.Fatalf("%d refusals, %d dead letters, %d pending", forbidden, len(r.letters), r.machine.Pending())
+	}
+	for key, n := range asked {
+		if n > 4 {
+			t.Errorf("%s was the probe %d times: the probe does not rotate", key, n)
+		}
+	}
+	answerAll(r, nil, 2*lane.ProbeAfter, func(call machine.Call) machine.Outcome {
+		return a.answer(call.Request.(*model.GetOrderRequest).OrderID, r.now)
+	})
+	if len(r.outputs) != len(changes) || r.machine.Pending() != 0 {
+		t.Fatalf("mended: %d emitted, %d pending", len(r.outputs), r.machine.Pending())
 	}
 }
 

@@ -2,6 +2,7 @@ package orders
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -17,15 +18,24 @@ func (m *Machine) Result(tx *machine.Tx, res *machine.Result) {
 	if o == nil || !o.InFlight() {
 		return // a call of the machine before this one; its order is pending and will be fetched
 	}
-	m.putQuota(tx, m.lanes.Finish(o.account, &o.Item, res, tx.Now))
+	ended := *res
+	park, parks := res.Outcome.(machine.Park)
+	own := parks && o.forbidden != 0 && m.answers[o.account] > o.forbidden
+	if own { // the account is well: it need not wait for this order
+		ended.Outcome = machine.Retry{Err: park.Err}
+	}
+	m.putQuota(tx, m.lanes.Finish(o.account, &o.Item, &ended, tx.Now))
 	switch outcome := res.Outcome.(type) {
 	case machine.Done:
+		m.answers[o.account] = millisOf(tx.Now)
 		m.answered(tx, o, outcome.Response)
 	case machine.Reject:
 		m.refused(tx, o, outcome.Err)
 	case machine.Retry, machine.Ambiguous: // a read can simply be repeated
 		m.retry(tx, o)
-	case machine.Snooze, machine.Park:
+	case machine.Park:
+		m.forbidden(tx, o, outcome.Err, own)
+	case machine.Snooze:
 		// The lane waits, not the order.
 	}
 	// Not later than now: the clock that pendingSince was read from may be another's.
@@ -54,28 +64,60 @@ func (m *Machine) answered(tx *machine.Tx, o *order, response any) {
 		tx.Emit(out)
 		o.emitted, o.emittedID = updated, event.EventID
 	}
-	o.fetched(tx.Now)
+	switch {
+	case o.dirty || !o.behind(updated):
+		o.fetched(tx.Now)
+	case o.stale < maxStale+maxLate:
+		o.stale++
+		m.delay(tx, o, lateWait)
+		return
+	default:
+		o.unsatisfied(tx.Now)
+	}
 	m.save(tx, o)
 }
 
-// refused takes a definite no. An order that Amazon does not show may be too
-// new, so that is asked again a few times; any other refusal, more often. Then
-// the order is let go, and its notifications are dropped for a while.
+// refused takes a definite no. An order that Amazon has never shown may be too
+// new, so that is asked again a few times, and then its notifications are
+// dropped for a while. Any other refusal is asked again more often, and then
+// set aside for a person to look at.
 func (m *Machine) refused(tx *machine.Tx, o *order, err error) {
 	var refusal *model.Error
-	if errors.As(err, &refusal) && refusal.Class == model.NotFound {
+	if o.emitted == 0 && errors.As(err, &refusal) && refusal.Class == model.NotFound {
 		if o.stale < maxStale {
 			o.stale++
 			m.delay(tx, o, lane.Backoff(o.Key, int(o.stale), missingBase, missingLimit))
 			return
 		}
-	} else if o.attempts < maxRefusals {
+		o.reset()
+		o.missing = millisOf(tx.Now.Add(missingFor))
+		m.save(tx, o)
+		return
+	}
+	if o.attempts < maxRefusals {
 		m.retry(tx, o)
 		return
 	}
-	o.reset()
-	o.missing = millisOf(tx.Now.Add(missingFor))
+	tx.SetAside(o.account, o.Key, reasonRefused, fmt.Sprintf(
+		"order %s of account %s was not fetched after %d tries; Amazon's last answer: %v. "+
+			"Mend what it names; the next notification of the order fetches it again",
+		o.id(), o.account, o.attempts+1, err))
+	o.unsatisfied(tx.Now)
 	m.save(tx, o)
+}
+
+// forbidden takes refused access. Unless the account's other orders have been
+// answered since it was last refused to this one, which is then own to the
+// order, it is the account that is refused, and no number of tries lets its
+// orders go. The order goes behind all that arrive before the account's next
+// probe, which is then another's.
+func (m *Machine) forbidden(tx *machine.Tx, o *order, err error, own bool) {
+	o.forbidden = millisOf(tx.Now)
+	if own {
+		m.refused(tx, o, err)
+		return
+	}
+	m.delay(tx, o, lane.ProbeAfter+lane.Backoff(o.Key, 1, retryBase, retryLimit))
 }
 
 // retry keeps the order pending for another try, which costs an attempt.
