@@ -1375,8 +1375,8 @@ type OrderState struct {
 	EmittedTime time.Time `avro:"emittedTime,omitzero" json:"emittedTime,omitzero"`
 	// eventId of the state last emitted.
 	EmittedID string `avro:"emittedId,omitzero" json:"emittedId,omitzero"`
-	// NotificationIds of recent changes without a usable time, to drop their
-	// repeats.
+	// NotificationIds of recent changes, to drop repeats of those whose time does
+	// not tell.
 	Seen []string `avro:"seen" json:"seen"`
 	// Until when Amazon's answer "no such order" is believed.
 	MissingUntil time.Time `avro:"missingUntil,omitzero" json:"missingUntil,omitzero"`
