@@ -28,7 +28,7 @@ func taken(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { listener.Close() }) //nolint:errcheck,gosec // only held
+		t.Cleanup(func() { listener.Close() })
 		if port := listener.Addr().(*net.TCPAddr).Port; port <= lastPort {
 			return strconv.Itoa(port)
 		}

@@ -22,7 +22,7 @@ func (m *Machine) Result(tx *machine.Tx, res *machine.Result) {
 	park, parks := res.Outcome.(machine.Park)
 	own := parks && o.forbidden != 0 && m.answers[o.account] > o.forbidden
 	if own { // the account is well: it need not wait for this order
-		ended.Outcome = machine.Retry{Err: park.Err}
+		ended.Outcome = machine.Retry(park)
 	}
 	m.putQuota(tx, m.lanes.Finish(o.account, &o.Item, &ended, tx.Now))
 	switch outcome := res.Outcome.(type) {

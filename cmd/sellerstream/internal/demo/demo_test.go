@@ -87,14 +87,14 @@ func TestSimulatorMovesFromATakenPortOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close() //nolint:errcheck // only held
+	defer taken.Close()
 	var logged bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&logged, nil))
 	sim, err := simulated.New(1, clock.Real{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer sim.Close() //nolint:errcheck // the test is over
+	defer sim.Close()
 	if _, err := serve(sim, "127.0.0.1:no-port", log); err == nil || logged.Len() > 0 {
 		t.Errorf("an address that is none: %v, logged %q", err, logged.String())
 	}
@@ -115,7 +115,7 @@ func TestSimulatorMovesFromATakenPortOnly(t *testing.T) {
 	if err != nil || answer.StatusCode != http.StatusAccepted {
 		t.Fatalf("%+v, %v", answer, err)
 	}
-	answer.Body.Close() //nolint:errcheck,gosec // empty
+	answer.Body.Close()
 	for {
 		if _, orders := sim.Counts(); orders == 3 {
 			return
