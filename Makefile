@@ -19,7 +19,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## see the whole pipeline work on this machine (DEMO="--exit --json" for flags)
-	go run ./cmd/sellerstream demo $(DEMO)
+	@go run ./cmd/sellerstream demo $(DEMO)
 
 build: ## build bin/sellerstream
 	$(GO_BUILD) -o bin/sellerstream ./cmd/sellerstream
