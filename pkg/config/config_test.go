@@ -59,7 +59,7 @@ func checkEveryKeyIsShown(t *testing.T, of reflect.Type, text string) {
 	for of.Kind() == reflect.Slice || of.Kind() == reflect.Map {
 		of = of.Elem()
 	}
-	if of.Kind() != reflect.Struct || of == secretType {
+	if of.Kind() != reflect.Struct || of == reflect.TypeFor[Secret]() {
 		return
 	}
 	for i := range of.NumField() {

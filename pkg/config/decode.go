@@ -27,14 +27,6 @@ type decoder struct {
 // maxDepth is more than the file's form has.
 const maxDepth = 12
 
-// The types that are not decoded by their kind. They never change.
-var (
-	timeType       = reflect.TypeFor[time.Time]()      //nolint:gochecknoglobals // a constant, if Go had such
-	durationType   = reflect.TypeFor[time.Duration]()  //nolint:gochecknoglobals // a constant, if Go had such
-	secretType     = reflect.TypeFor[Secret]()         //nolint:gochecknoglobals // a constant, if Go had such
-	secretTextType = reflect.TypeFor[secrets.Secret]() //nolint:gochecknoglobals // a constant, if Go had such
-)
-
 // unreadable reports that node's content is not of path's form.
 func (d *decoder) unreadable(node *yaml.Node, path, format string, args ...any) {
 	d.broken[path] = true
@@ -57,20 +49,27 @@ func (d *decoder) decode(node *yaml.Node, into reflect.Value, path string) {
 	if node.Kind == yaml.ScalarNode && node.Tag == "!!null" {
 		return // a key with nothing behind it keeps its default
 	}
-	switch {
-	case into.Type() == timeType:
+	switch target := into.Addr().Interface().(type) {
+	case *time.Time:
 		d.time(node, into, path)
-	case into.Type() == durationType:
+	case *time.Duration:
 		d.duration(node, into, path)
-	case into.Type() == secretTextType:
-		into.Set(reflect.ValueOf(secrets.New(node.Value)))
-	case into.Type() == secretType:
+	case *secrets.Secret:
+		*target = secrets.New(node.Value)
+	case *Secret:
 		d.secret(node, into, path)
-	case into.Kind() == reflect.Struct:
+	default:
+		d.byKind(node, into, path)
+	}
+}
+
+func (d *decoder) byKind(node *yaml.Node, into reflect.Value, path string) {
+	switch into.Kind() {
+	case reflect.Struct:
 		d.mapping(node, into, path)
-	case into.Kind() == reflect.Slice:
+	case reflect.Slice:
 		d.sequence(node, into, path)
-	case into.Kind() == reflect.Map:
+	case reflect.Map:
 		d.stringMap(node, into, path)
 	default:
 		d.scalar(node, into, path)

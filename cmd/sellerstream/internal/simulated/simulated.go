@@ -47,7 +47,7 @@ type Surroundings struct {
 // secrets in it are the simulator's own, so they may stand there.
 func Configuration(sim *simulator.Simulator, urls simulator.URLs, around Surroundings) (string, error) {
 	var b strings.Builder
-	err := configuration.Execute(&b, map[string]any{
+	err := template.Must(template.New("configuration").Parse(configuration)).Execute(&b, map[string]any{
 		"Around": around, "Epoch": around.Epoch.Format(time.RFC3339Nano), "URLs": urls, "Bus": eventBus, "AWSRegion": simulator.AWSRegion,
 		"Queue": urls.QueueURL(simulator.DefaultQueue), "QueueARN": simulator.QueueARN(simulator.DefaultQueue),
 		"Accounts": sim.Accounts(), "Application": application, "ClientID": clientID, "ClientSecret": clientSecret,
@@ -58,8 +58,7 @@ func Configuration(sim *simulator.Simulator, urls simulator.URLs, around Surroun
 	return b.String(), nil
 }
 
-var configuration = template.Must(template.New("configuration").Parse( //nolint:gochecknoglobals // parsed once, never changed
-	`# For sellerstream run, against the simulator that printed it.
+const configuration = `# For sellerstream run, against the simulator that printed it.
 kafka:
   brokers: [{{range $i, $b := .Around.Brokers}}{{if $i}}, {{end}}"{{$b}}"{{end}}]
 registry:
@@ -100,4 +99,4 @@ clock:
   speed: {{.Around.Speed}}
   epoch: {{.Epoch}}
 {{- end}}
-`))
+`
