@@ -1,0 +1,57 @@
+package model
+
+// Values of ListingsItemSubmission.Status.
+const (
+	SubmissionAccepted = "ACCEPTED" // being applied
+	SubmissionInvalid  = "INVALID"  // refused, although the HTTP status is 200
+)
+
+// PatchQuantityRequest sets the quantity of one SKU at once (patchListingsItem
+// with one merge of fulfillment_availability). Quantities are absolute, so that
+// a repeat is harmless.
+type PatchQuantityRequest struct {
+	SellerID               string
+	MarketplaceID          string
+	SKU                    string
+	ProductType            string
+	FulfillmentChannelCode string
+	Quantity               int
+	IssueLocale            string // "" for Amazon's default
+}
+
+// ListingsItemSubmission is patchListingsItem's answer. A status of INVALID is a
+// rejection inside a 200; its reasons are in Issues.
+type ListingsItemSubmission struct {
+	SKU          string         `json:"sku"`
+	Status       string         `json:"status"`
+	SubmissionID string         `json:"submissionId"`
+	Issues       []ListingIssue `json:"issues"`
+}
+
+// ListingIssue is one issue of a listing.
+type ListingIssue struct {
+	Code           string   `json:"code"`
+	Message        string   `json:"message"`
+	Severity       string   `json:"severity"` // ERROR, WARNING or INFO
+	AttributeNames []string `json:"attributeNames"`
+}
+
+// GetListingsItemRequest reads the fulfillment availability and the issues of one SKU.
+type GetListingsItemRequest struct {
+	SellerID      string
+	MarketplaceID string
+	SKU           string
+}
+
+// ListingsItem is what this project uses of a listing.
+type ListingsItem struct {
+	SKU                     string                    `json:"sku"`
+	Issues                  []ListingIssue            `json:"issues"`
+	FulfillmentAvailability []FulfillmentAvailability `json:"fulfillmentAvailability"`
+}
+
+// FulfillmentAvailability is the quantity that is offered through one channel.
+type FulfillmentAvailability struct {
+	FulfillmentChannelCode string `json:"fulfillmentChannelCode"`
+	Quantity               *int   `json:"quantity"` // nil where Amazon gives none
+}
