@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -64,6 +65,14 @@ func newAmazon(ctx context.Context, s Settings) (*amazon, error) {
 		sellers[a.ID] = seller
 	}
 	return &amazon{client, applications, sellers}, nil
+}
+
+// seller is the caller of an account by our name of it.
+func (a *amazon) seller(id string) (*spapi.Seller, error) {
+	if seller, ok := a.sellers[id]; ok {
+		return seller, nil
+	}
+	return nil, fmt.Errorf("account %s is not configured: add it under accounts", id)
 }
 
 // newRoles is the credentials of each role that accounts have; those with the

@@ -13,7 +13,6 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/executor"
 	"github.com/sellerstream/sellerstream/pkg/machine"
 	"github.com/sellerstream/sellerstream/pkg/registry"
-	"github.com/sellerstream/sellerstream/pkg/spapi"
 	"github.com/sellerstream/sellerstream/pkg/stream"
 	"github.com/sellerstream/sellerstream/pkg/topics"
 	"github.com/sellerstream/sellerstream/processors/orders"
@@ -130,24 +129,35 @@ func (p *pipeline) addBridge(ctx context.Context) error {
 func (p *pipeline) accounts() *account.Directory { return p.directory }
 
 func (p *pipeline) addOrders(ctx context.Context) error {
+	machineConfig := orders.Config{
+		Accounts: p.accounts, IncludedData: p.Config.Orders.IncludedData, Quota: newLimits(p.Config.Accounts).of,
+	}
+	return p.addProcessor(ctx, processor{
+		name: orders.Processor, inputs: []string{schemas.OrderChanges}, outputs: []string{schemas.Orders}, state: schemas.StateOrders,
+		machine: func(machine.Unit) machine.Machine { return orders.New(machineConfig) },
+	})
+}
+
+// processor is what is particular to one: its topics and its logic.
+type processor struct {
+	name    string
+	inputs  []string
+	outputs []string
+	state   string
+	machine func(machine.Unit) machine.Machine
+}
+
+// addProcessor adds a role that runs machines and makes their calls.
+func (p *pipeline) addProcessor(ctx context.Context, what processor) error {
 	amazon, err := p.openAmazon(ctx)
 	if err != nil {
 		return err
 	}
-	machineConfig := orders.Config{
-		Accounts: p.accounts, IncludedData: p.Config.Orders.IncludedData, Quota: newLimits(p.Config.Accounts).of,
-	}
-	execute := executor.New(func(id string) (*spapi.Seller, error) {
-		if seller, ok := amazon.sellers[id]; ok {
-			return seller, nil
-		}
-		return nil, fmt.Errorf("account %s is not configured: add it under accounts", id)
-	}, p.Logger.With("role", Orders))
+	execute := executor.New(amazon.seller, p.Logger.With("role", what.name))
 	runtime := p.Config.Runtime
 	processor, err := stream.New(stream.Options{
-		Processor: orders.Processor, Prefix: p.Config.Prefix, TransactionalPrefix: p.TransactionalPrefix,
-		Inputs: []string{schemas.OrderChanges}, Outputs: []string{schemas.Orders}, State: schemas.StateOrders,
-		New:   func(machine.Unit) machine.Machine { return orders.New(machineConfig) },
+		Processor: what.name, Prefix: p.Config.Prefix, TransactionalPrefix: p.TransactionalPrefix,
+		Inputs: what.inputs, Outputs: what.outputs, State: what.state, New: what.machine,
 		Codec: p.codec, Execute: execute.Execute, Clock: p.Clock,
 		Logger: p.Logger, Client: kafkaOptions(p.Config),
 		SessionTimeout: runtime.SessionTimeout, HeartbeatInterval: runtime.HeartbeatInterval,
@@ -157,7 +167,7 @@ func (p *pipeline) addOrders(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.roles = append(p.roles, role{Orders, func(ctx context.Context) error {
+	p.roles = append(p.roles, role{Role(what.name), func(ctx context.Context) error {
 		work, cancel := workContext(ctx, runtime.DrainTimeout)
 		defer cancel()
 		return processor.Run(ctx, work)
