@@ -39,7 +39,7 @@ func New(sellers Sellers, log *slog.Logger) *Executor {
 func (e *Executor) Execute(ctx context.Context, call machine.Call) machine.Result {
 	res := machine.Result{Call: call}
 	if err := context.Cause(ctx); err != nil {
-		res.Outcome = machine.Snooze{Err: fmt.Errorf("%s for account %s was not started: %w", call.Operation, call.Account, err)}
+		res.Outcome = machine.Snooze{Unspent: true, Err: fmt.Errorf("%s for account %s was not started: %w", call.Operation, call.Account, err)}
 		return res
 	}
 	seller, err := e.sellers(call.Account)
@@ -89,7 +89,7 @@ func outcome(ctx context.Context, call machine.Call, err error) machine.Outcome 
 	}
 	switch {
 	case refusal.TokenMissing: // nothing was sent
-		return machine.Snooze{For: max(tokenPause, refusal.RetryAfter), Err: err}
+		return machine.Snooze{For: max(tokenPause, refusal.RetryAfter), Unspent: true, Err: err}
 	case model.Writes(call.Operation):
 		return machine.Ambiguous{Err: err}
 	case ctx.Err() != nil: // we stopped it: no fault of Amazon's

@@ -1,6 +1,6 @@
 // Package lane owns the order in which pending work is drawn: a lane for each
 // (account, operation) holds the keys that want a call, the times before which
-// they may not have it, and the quota bucket that says when one may go. It is
+// they may not have it, and the quota buckets that say when one may go. It is
 // pure, so that a processor's machine can be built on it; what must survive is
 // the machine's state, from which the lanes are filled again.
 package lane
@@ -19,6 +19,7 @@ type Item struct {
 	due      time.Time
 	place    int32 // 1 + index in the heap; 0 when not queued
 	inFlight bool
+	low      bool // queued, if at all, behind the other work of its account
 }
 
 // Queued says whether the item waits in a queue.

@@ -3,6 +3,7 @@ package lane
 import (
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/machine"
 	"github.com/sellerstream/sellerstream/pkg/quota"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -11,12 +12,17 @@ import (
 // whether somebody has mended the account.
 const ProbeAfter = 15 * time.Minute
 
+// KeyPrefix begins the state keys of the buckets' checkpoints:
+// quota/<account>/<operation>.
+const KeyPrefix = "quota/"
+
 // lane is the pending work of one account for one operation.
 type lane struct {
 	account string
 	queue   Queue
-	bucket  *quota.Bucket // nil until the first draw
-	from    *schemas.QuotaState
+	low     Queue           // drawn from only when nothing in queue is due
+	buckets []*quota.Bucket // one for each of Lanes.operations; none until they are needed
+	from    []*schemas.QuotaState
 	known   bool // whether the account has a past, so that its burst may be spent
 
 	inFlight  int
@@ -28,53 +34,137 @@ type lane struct {
 	place int       // 1 + index in that heap; 0 when not in it
 }
 
-// draw takes out the next item that may be called now.
-func (l *lane) draw(now time.Time) (*Item, *schemas.QuotaState) {
-	if l.heldUntil.After(now) || l.parked && (l.inFlight > 0 || l.probeAt.After(now)) {
-		return nil, nil
+// queueOf is where an item of that priority belongs.
+func (l *lane) queueOf(low bool) *Queue {
+	if low {
+		return &l.low
 	}
-	if due := l.queue.Due(); due.IsZero() || due.After(now) {
-		return nil, nil
+	return &l.queue
+}
+
+// draw takes out the next item that may be called now, with a token of every
+// bucket, or returns nil.
+func (l *lane) draw(tx *machine.Tx) *Item {
+	if next := l.next(tx.Now); next.IsZero() || next.After(tx.Now) {
+		return nil
 	}
-	checkpoint, ok := l.bucket.Take(now)
-	if !ok {
-		return nil, nil
+	for _, bucket := range l.buckets {
+		checkpoint, _ := bucket.Take(tx.Now) // there is a token in each, as next said
+		put(tx, checkpoint)
 	}
-	item := l.queue.Pop(now)
+	item := l.queue.Pop(tx.Now)
+	if item == nil {
+		item = l.low.Pop(tx.Now)
+	}
 	item.inFlight = true
 	l.inFlight++
-	return item, checkpoint
+	return item
 }
 
 // next is when draw may have something, or zero when only an event changes that.
 func (l *lane) next(now time.Time) time.Time {
-	if l.queue.Len() == 0 || l.parked && l.inFlight > 0 {
+	due, free := l.due(), l.free(now)
+	if due.IsZero() || free.IsZero() {
 		return time.Time{}
 	}
-	token := l.bucket.Next(now)
-	if token.IsZero() {
-		return token
-	}
-	if l.parked {
-		token = latest(token, l.probeAt)
-	}
-	return latest(l.queue.Due(), l.heldUntil, token)
+	return latest(due, free)
 }
 
-// open makes the bucket, once: from its checkpoint; full for an account
+// due is when the first item is due; zero when there is none.
+func (l *lane) due() time.Time {
+	due, low := l.queue.Due(), l.low.Due()
+	if due.IsZero() || !low.IsZero() && low.Before(due) {
+		return low
+	}
+	return due
+}
+
+// free is when a call may start, now or later: the lane is not held and each
+// bucket has a token. It is zero when that depends on an answer.
+func (l *lane) free(now time.Time) time.Time {
+	free := latest(now, l.heldUntil)
+	if l.parked {
+		if l.inFlight > 0 {
+			return time.Time{}
+		}
+		free = latest(free, l.probeAt)
+	}
+	for _, bucket := range l.buckets {
+		token := bucket.Next(now)
+		if token.IsZero() {
+			return token
+		}
+		free = latest(free, token)
+	}
+	return free
+}
+
+// open makes the buckets, once: from their checkpoints; full for an account
 // without a past; else empty.
-func (l *lane) open(operation string, limit func(account string) quota.Limit) {
-	switch {
-	case l.bucket != nil:
+func (l *lane) open(operations []string, limit func(account, operation string) quota.Limit) {
+	if l.buckets != nil {
 		return
-	case l.from != nil:
-		l.bucket = quota.Resume(l.from, limit(l.account))
-	case l.known:
-		l.bucket = quota.NewEmpty(l.account, operation, limit(l.account))
-	default:
-		l.bucket = quota.NewFull(l.account, operation, limit(l.account))
+	}
+	for i, operation := range operations {
+		plan := limit(l.account, operation)
+		switch {
+		case l.from != nil && l.from[i] != nil:
+			l.buckets = append(l.buckets, quota.Resume(l.from[i], plan))
+		case l.known:
+			l.buckets = append(l.buckets, quota.NewEmpty(l.account, operation, plan))
+		default:
+			l.buckets = append(l.buckets, quota.NewFull(l.account, operation, plan))
+		}
 	}
 	l.from = nil
+}
+
+// finish ends a call of the lane, which ended so.
+func (l *lane) finish(tx *machine.Tx, res *machine.Result) {
+	l.inFlight--
+	switch outcome := res.Outcome.(type) {
+	case machine.Done, machine.Reject:
+		l.parked = false
+	case machine.Snooze:
+		l.heldUntil = latest(l.heldUntil, tx.Now.Add(outcome.For))
+	case machine.Park:
+		l.parked = true
+		l.probeAt = tx.Now.Add(ProbeAfter)
+	}
+	for i, bucket := range l.buckets {
+		granted := res.RateLimit
+		if i > 0 {
+			granted = 0 // the header speaks of the operation, not of its other throttles
+		}
+		put(tx, settle(bucket, res.Outcome, granted, tx.Now))
+	}
+}
+
+// settle takes note of a call's end in a bucket whose token it had. Which
+// throttle it was that answered 429 cannot be known: it drains them all.
+func settle(bucket *quota.Bucket, outcome machine.Outcome, granted float64, now time.Time) *schemas.QuotaState {
+	snooze, _ := outcome.(machine.Snooze)
+	if snooze.Unspent {
+		return bucket.Return(now)
+	}
+	checkpoint := bucket.Answered(now)
+	if snooze.Throttled {
+		return bucket.Throttled(now)
+	}
+	switch outcome.(type) {
+	case machine.Done, machine.Reject:
+		if learned := bucket.Learn(granted, now); learned != nil {
+			return learned
+		}
+	}
+	return checkpoint
+}
+
+// put writes a checkpoint where Restore's come from.
+func put(tx *machine.Tx, checkpoint *schemas.QuotaState) {
+	if checkpoint != nil {
+		tx.Put(KeyPrefix+checkpoint.Account+"/"+checkpoint.Operation, checkpoint)
+	}
 }
 
 func latest(times ...time.Time) time.Time {

@@ -16,14 +16,21 @@ import (
 var start = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 
 func newLanes(limit quota.Limit) *Lanes {
-	return New("op", func(string) quota.Limit { return limit })
+	return New("op", func(string, string) quota.Limit { return limit })
 }
 
 // draw is the keys that Draw starts.
 func draw(s *Lanes, now time.Time) []string {
 	var keys []string
-	s.Draw(now, func(item *Item, _ *schemas.QuotaState) { keys = append(keys, item.Key) })
+	s.Draw(&machine.Tx{Now: now}, func(item *Item) { keys = append(keys, item.Key) })
 	return keys
+}
+
+// finish ends a call of item and returns what must be committed with that.
+func finish(s *Lanes, account string, item *Item, outcome machine.Outcome, now time.Time) map[string]any {
+	tx := machine.Tx{Now: now}
+	s.Finish(&tx, account, item, &machine.Result{Outcome: outcome})
+	return tx.State
 }
 
 func TestDrawsInOrderOfTimeAndWithinQuota(t *testing.T) {
@@ -42,7 +49,7 @@ func TestDrawsInOrderOfTimeAndWithinQuota(t *testing.T) {
 	if s.Pending() != 7 {
 		t.Fatalf("%d pending: what is in flight counts", s.Pending())
 	}
-	s.Finish("a", items[1], &machine.Result{Outcome: machine.Done{}}, now)
+	finish(s, "a", items[1], machine.Done{}, now)
 	if got := draw(s, now); len(got) != 0 {
 		t.Fatalf("drew %v without a token", got)
 	}
@@ -102,9 +109,9 @@ func TestWhatAResultDoesToItsLane(t *testing.T) {
 			s.Add("a", first, start)
 			draw(s, start)
 			s.Add("a", second, start)
-			checkpoint := s.Finish("a", first, &machine.Result{Outcome: test.outcome}, start)
-			if (checkpoint != nil) != test.checkpoint {
-				t.Fatalf("checkpoint %v", checkpoint)
+			checkpoints := finish(s, "a", first, test.outcome, start)
+			if (checkpoints["quota/a/op"] != nil) != test.checkpoint {
+				t.Fatalf("checkpoints %v", checkpoints)
 			}
 			if test.next > 0 {
 				if got := draw(s, start.Add(test.next-time.Millisecond)); len(got) != 0 {
@@ -128,11 +135,11 @@ func TestAnAnswerToAnotherCallEndsThePark(t *testing.T) {
 		t.Fatalf("drew %v", got)
 	}
 	s.Add("a", waiting, start)
-	s.Finish("a", refused, &machine.Result{Outcome: machine.Park{}}, start)
+	finish(s, "a", refused, machine.Park{}, start)
 	if got := draw(s, start.Add(time.Second)); len(got) != 0 {
 		t.Fatalf("drew %v from a parked lane", got)
 	}
-	s.Finish("a", answered, &machine.Result{Outcome: machine.Done{}}, start.Add(time.Second))
+	finish(s, "a", answered, machine.Done{}, start.Add(time.Second))
 	if got := draw(s, start.Add(time.Second)); !slices.Equal(got, []string{"2"}) {
 		t.Fatalf("drew %v after an answer", got)
 	}
@@ -148,13 +155,12 @@ func TestAParkedLaneProbesWithOneCall(t *testing.T) {
 		s.Add("a", item, start)
 	}
 	now := start
-	finish := func(key string, outcome machine.Outcome) {
-		t.Helper()
-		s.Finish("a", items[key], &machine.Result{Outcome: outcome}, now)
+	end := func(key string, outcome machine.Outcome) {
+		finish(s, "a", items[key], outcome, now)
 		s.Add("a", items[key], now)
 	}
 	for _, key := range draw(s, now) {
-		finish(key, machine.Park{})
+		end(key, machine.Park{})
 	}
 	draw(s, now)
 	now = s.Wake()
@@ -164,13 +170,13 @@ func TestAParkedLaneProbesWithOneCall(t *testing.T) {
 	if got := draw(s, now.Add(time.Hour)); len(got) != 0 {
 		t.Fatalf("drew %v while the probe is in flight", got)
 	}
-	finish("0", machine.Park{})
+	end("0", machine.Park{})
 	draw(s, now)
 	now = s.Wake()
 	if got := draw(s, now); now.Sub(start) != 2*ProbeAfter || len(got) != 1 {
 		t.Fatalf("drew %v after %v, want the next probe", got, now.Sub(start))
 	}
-	finish("1", machine.Done{})
+	end("1", machine.Done{})
 	if got := draw(s, now); len(got) != 5 {
 		t.Fatalf("drew %v after a good answer, want all", got)
 	}
@@ -273,11 +279,15 @@ func TestNothingIsForgotten(t *testing.T) {
 				item := left[key]
 				outcome := rapid.SampledFrom([]machine.Outcome{
 					machine.Done{}, machine.Done{}, machine.Retry{}, machine.Snooze{For: time.Second},
-					machine.Snooze{Throttled: true}, machine.Park{},
+					machine.Snooze{Throttled: true}, machine.Snooze{Unspent: true}, machine.Park{},
 				}).Draw(t, "outcome")
-				s.Finish(account(key), item, &machine.Result{Outcome: outcome}, now)
+				finish(s, account(key), item, outcome, now)
 				if _, done := outcome.(machine.Done); done {
 					delete(left, key)
+					continue
+				}
+				if rapid.Bool().Draw(t, "low") {
+					s.AddLow(account(key), item, now.Add(time.Second))
 					continue
 				}
 				s.Add(account(key), item, now.Add(time.Second))

@@ -2,6 +2,7 @@ package lane
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/machine"
@@ -11,52 +12,96 @@ import (
 
 // Lanes is all of a unit's lanes for one operation. It is used by one goroutine.
 type Lanes struct {
-	operation string
-	limit     func(account string) quota.Limit
-	byAccount map[string]*lane
-	byWake    laneHeap // lanes that have something to do, now or later
-	pending   int
+	operations []string // the operation and, if it has any, its other throttles
+	limit      func(account, operation string) quota.Limit
+	byAccount  map[string]*lane
+	byWake     laneHeap // lanes that have something to do, now or later
+	pending    int
 }
 
 // New makes an empty set of lanes for operation. limit is each account's usage
-// plan; it is asked once for each account.
-func New(operation string, limit func(account string) quota.Limit) *Lanes {
-	return &Lanes{operation: operation, limit: limit, byAccount: make(map[string]*lane)}
+// plan; it is asked once for each account. also names further buckets that each
+// call takes a token of, such as model.CreateListingsFeed: all or none are taken.
+func New(operation string, limit func(account, operation string) quota.Limit, also ...string) *Lanes {
+	return &Lanes{
+		operations: append([]string{operation}, also...), limit: limit, byAccount: make(map[string]*lane),
+	}
 }
 
-// Restore says that account's bucket has a committed checkpoint.
-func (s *Lanes) Restore(checkpoint *schemas.QuotaState) {
-	s.of(checkpoint.Account).from = checkpoint
+// Restore takes a bucket's committed checkpoint and says whether the bucket is
+// one of these lanes'.
+func (s *Lanes) Restore(checkpoint *schemas.QuotaState) bool {
+	i := slices.Index(s.operations, checkpoint.Operation)
+	if i < 0 {
+		return false
+	}
+	l := s.of(checkpoint.Account)
+	l.known = true
+	if l.from == nil {
+		l.from = make([]*schemas.QuotaState, len(s.operations))
+	}
+	l.from[i] = checkpoint
+	return true
 }
 
-// Known says that account has a past: without a checkpoint its bucket starts
+// Known says that account has a past: a bucket without a checkpoint starts
 // empty. Call it while restoring.
 func (s *Lanes) Known(account string) { s.of(account).known = true }
 
 // Add queues item for a call at due or later, or moves it there. An item in
 // flight must be finished first.
-func (s *Lanes) Add(account string, item *Item, due time.Time) {
+func (s *Lanes) Add(account string, item *Item, due time.Time) { s.add(account, item, due, false) }
+
+// AddLow is Add for work that is drawn only when none of the account that was
+// added with Add is due, such as what is processed again.
+func (s *Lanes) AddLow(account string, item *Item, due time.Time) { s.add(account, item, due, true) }
+
+func (s *Lanes) add(account string, item *Item, due time.Time, low bool) {
 	l := s.of(account)
-	if !item.Queued() {
+	switch {
+	case !item.Queued():
 		s.pending++
+	case item.low != low:
+		l.queueOf(item.low).Remove(item)
 	}
-	l.queue.Add(item, due)
+	item.low = low
+	l.queueOf(low).Add(item, due)
 	s.schedule(l, due)
 }
 
-// Draw hands every item whose call may start now to start, in order, with the
-// checkpoint that must be committed before it, if the bucket gave one.
-func (s *Lanes) Draw(now time.Time, start func(*Item, *schemas.QuotaState)) {
-	for len(s.byWake) > 0 && !s.byWake[0].wake.After(now) {
+// Remove takes item out, if it is queued here: it wants no call any more.
+func (s *Lanes) Remove(account string, item *Item) {
+	if item.Queued() {
+		s.pending--
+		s.of(account).queueOf(item.low).Remove(item)
+	}
+}
+
+// Draw hands every item whose call may start now to start, in order. It puts
+// the checkpoints of the tokens that they cost into tx, and asks for the tick
+// in which the next item may go.
+func (s *Lanes) Draw(tx *machine.Tx, start func(*Item)) {
+	for len(s.byWake) > 0 && !s.byWake[0].wake.After(tx.Now) {
 		l := heap.Pop(&s.byWake).(*lane)
-		l.open(s.operation, s.limit)
-		for item, checkpoint := l.draw(now); item != nil; item, checkpoint = l.draw(now) {
-			start(item, checkpoint)
+		l.open(s.operations, s.limit)
+		for item := l.draw(tx); item != nil; item = l.draw(tx) {
+			start(item)
 		}
-		if next := l.next(now); !next.IsZero() {
+		if next := l.next(tx.Now); !next.IsZero() {
 			s.schedule(l, next)
 		}
 	}
+	if wake := s.Wake(); !wake.IsZero() {
+		tx.WakeAt(wake)
+	}
+}
+
+// Next is when a call of account could start, if nothing were drawn before: now
+// or later. It is zero when that depends on the end of a call that is under way.
+func (s *Lanes) Next(account string, now time.Time) time.Time {
+	l := s.of(account)
+	l.open(s.operations, s.limit)
+	return l.free(now)
 }
 
 // Wake is, after a Draw, when the next one may have something; zero when time
@@ -72,37 +117,20 @@ func (s *Lanes) Wake() time.Time {
 func (s *Lanes) Pending() int { return s.pending }
 
 // Finish ends an item's call: the item is idle again, and what the result says
-// of the account is taken note of. A 429 drains the bucket; a snooze holds the
-// lane; refused credentials park it; an answer lets a parked lane go on. The
-// checkpoint, if not nil, must be committed.
-func (s *Lanes) Finish(account string, item *Item, res *machine.Result, now time.Time) *schemas.QuotaState {
+// of the account is taken note of. A 429 drains the buckets; a snooze holds the
+// lane, and gives the tokens back if the call never left; refused credentials
+// park it; an answer lets a parked lane go on.
+func (s *Lanes) Finish(tx *machine.Tx, account string, item *Item, res *machine.Result) {
 	if !item.inFlight {
-		return nil
+		return
 	}
 	item.inFlight = false
 	s.pending--
 	l := s.of(account)
-	l.inFlight--
-	checkpoint := l.bucket.Answered(now)
-	switch outcome := res.Outcome.(type) {
-	case machine.Done, machine.Reject:
-		l.parked = false
-		if learned := l.bucket.Learn(res.RateLimit, now); learned != nil {
-			checkpoint = learned
-		}
-	case machine.Snooze:
-		l.heldUntil = latest(l.heldUntil, now.Add(outcome.For))
-		if outcome.Throttled {
-			checkpoint = l.bucket.Throttled(now)
-		}
-	case machine.Park:
-		l.parked = true
-		l.probeAt = now.Add(ProbeAfter)
+	l.finish(tx, res)
+	if !l.due().IsZero() {
+		s.schedule(l, tx.Now)
 	}
-	if l.queue.Len() > 0 {
-		s.schedule(l, now)
-	}
-	return checkpoint
 }
 
 func (s *Lanes) of(account string) *lane {

@@ -99,10 +99,13 @@ type Done struct{ Response any }
 type Retry struct{ Err error }
 
 // Snooze is a wait that is nobody's fault and costs no attempt: throttled, a
-// breaker open, the call never started.
+// breaker open, the call never started. However it came about, a writing call
+// that is snoozed has certainly not happened at Amazon, Throttled included: it
+// can be made again without asking how it ended.
 type Snooze struct {
 	For       time.Duration // at least this long; 0 lets the machine choose
 	Throttled bool          // Amazon answered 429: the bucket must be drained
+	Unspent   bool          // the call never left, so its token is not spent at Amazon either
 	Err       error
 }
 

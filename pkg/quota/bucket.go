@@ -51,6 +51,7 @@ type Bucket struct {
 	reserved  int                 // tokens that the promise covers and Take has not given yet
 	promise   *schemas.QuotaState // the last checkpoint that was handed out
 	spent     bool                // whether a token was taken since the last throttle
+	void      int                 // calls under way whose tokens the last throttle made void
 	throttled bool                // whether the rate is below the plan
 }
 
@@ -146,6 +147,7 @@ func (b *Bucket) Answered(now time.Time) *schemas.QuotaState {
 		return nil
 	}
 	b.underWay--
+	b.void = max(0, b.void-1)
 	b.tokens.SetBurstAt(now, b.room())
 	left := b.left(now)
 	if b.promise == nil || level(b.promise, b.capacity(), now) <= left {
@@ -154,6 +156,24 @@ func (b *Bucket) Answered(now time.Time) *schemas.QuotaState {
 	b.reserved = min(b.reserved, int(left))
 	b.promise = b.Checkpoint(now)
 	return b.promise
+}
+
+// Return takes note, in place of Answered, that a call was never made: its
+// token is there again, unless a 429 has shown meanwhile that Amazon's bucket
+// was empty. The checkpoint, if not nil, should be committed, as Answered's;
+// there is none for the token itself, since a new owner that does not know of
+// it only thinks that there is one less.
+func (b *Bucket) Return(now time.Time) *schemas.QuotaState {
+	b.start(now)
+	if b.underWay == 0 || b.void > 0 {
+		return b.Answered(now)
+	}
+	// As if it had not been taken: had it stayed, there would have been room for
+	// one more all the time.
+	b.underWay--
+	b.fill(now, b.left(now)+1)
+	b.reserved++ // the last promise counts it as spent
+	return nil
 }
 
 // Throttled takes note of a 429: Amazon's bucket is empty, so ours is too, and
@@ -166,7 +186,7 @@ func (b *Bucket) Throttled(now time.Time) *schemas.QuotaState {
 		b.tokens.SetLimitAt(now, rate.Limit(max(b.rate()/2, b.plan*lowestShare)))
 	}
 	b.fill(now, 0)
-	b.reserved = 0
+	b.reserved, b.void = 0, b.underWay
 	b.promise = b.Checkpoint(now)
 	return b.promise
 }

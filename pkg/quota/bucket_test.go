@@ -211,8 +211,12 @@ func TestACheckpointNeverPromisesTooMuch(t *testing.T) {
 				if c, ok := b.Take(now); ok && c != nil {
 					last = c
 				}
-			case 8, 9:
+			case 8:
 				if c := b.Answered(now); c != nil {
+					last = c
+				}
+			case 9:
+				if c := b.Return(now); c != nil {
 					last = c
 				}
 			}
@@ -227,6 +231,117 @@ func TestACheckpointNeverPromisesTooMuch(t *testing.T) {
 		theirs := Resume(last, limit).Checkpoint(now).Tokens
 		if theirs > mine+1e-6 {
 			t.Fatalf("the new owner has %v tokens, the old one had %v", theirs, mine)
+		}
+	})
+}
+
+// TestAReturnedTokenIsAsIfItHadNotBeenTaken compares a bucket of which tokens
+// are taken and returned with one that never knew of them.
+func TestAReturnedTokenIsAsIfItHadNotBeenTaken(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		limit := Limit{
+			Rate:  rapid.SampledFrom([]float64{0.0083, 0.5, 2}).Draw(t, "rate"),
+			Burst: rapid.IntRange(2, 15).Draw(t, "burst"),
+		}
+		now := start
+		b, without := NewFull("a", "op", limit), NewFull("a", "op", limit)
+		calls, unmade := 0, 0
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			now = now.Add(time.Duration(rapid.IntRange(0, 100_000).Draw(t, "wait")) * time.Millisecond)
+			switch what := rapid.IntRange(0, 5).Draw(t, "what"); {
+			case what < 2:
+				if _, ok := b.Take(now); ok {
+					calls++
+					without.Take(now)
+				}
+			case what == 2:
+				if _, ok := b.Take(now); ok {
+					unmade++
+				}
+			case what == 3 && calls > 0:
+				calls--
+				b.Answered(now)
+				without.Answered(now)
+			case unmade > 0:
+				unmade--
+				b.Return(now)
+			}
+		}
+		for ; unmade > 0; unmade-- {
+			b.Return(now)
+		}
+		if got, want := b.Checkpoint(now).Tokens+float64(b.reserved), without.Checkpoint(now).Tokens+float64(without.reserved); math.Abs(got-want) > 1e-6 {
+			t.Fatalf("%v tokens, want %v", got, want)
+		}
+	})
+}
+
+func TestATokenThatA429MadeVoidDoesNotComeBack(t *testing.T) {
+	t.Parallel()
+	b := NewFull("a", model.CreateFeed, limitOf(t, model.CreateFeed))
+	b.Take(start)
+	b.Take(start)
+	b.Answered(start)
+	b.Throttled(start)
+	b.Return(start)
+	if _, ok := b.Take(start); ok {
+		t.Fatal("a token, although Amazon's bucket was empty")
+	}
+}
+
+// TestNoWindowOfTheSecondThrottleHoldsMoreThanFive: Amazon says 5 submissions
+// in 5 minutes, and not whether its window slides, so any 300 s will do.
+func TestNoWindowOfTheSecondThrottleHoldsMoreThanFive(t *testing.T) {
+	t.Parallel()
+	limit := limitOf(t, model.CreateListingsFeed)
+	rapid.Check(t, func(t *rapid.T) {
+		b := NewFull("a", model.CreateListingsFeed, limit)
+		now, committed := start, b.Checkpoint(start)
+		var sent []time.Time
+		underWay := 0
+		for range rapid.IntRange(1, 100).Draw(t, "steps") {
+			switch rapid.IntRange(0, 7).Draw(t, "what") {
+			case 0:
+				now = now.Add(time.Duration(rapid.IntRange(0, 400_000).Draw(t, "wait")) * time.Millisecond)
+			case 1, 2, 3: // as soon as can be
+				if next := b.Next(now); !next.IsZero() {
+					now = next
+				}
+			case 4:
+				for ; underWay > 0; underWay-- { // a handover waits for the calls under way
+					if c := b.Answered(now); c != nil {
+						committed = c
+					}
+				}
+				b = Resume(committed, limit)
+			case 5: // drawn, and not sent
+				if c, ok := b.Take(now); ok {
+					if c != nil {
+						committed = c
+					}
+					b.Return(now)
+				}
+			case 6, 7:
+				if underWay > 0 {
+					underWay--
+					if c := b.Answered(now); c != nil {
+						committed = c
+					}
+					b.Learn(0, now)
+				}
+			}
+			if c, ok := b.Take(now); ok {
+				if c != nil {
+					committed = c
+				}
+				sent, underWay = append(sent, now), underWay+1
+			}
+		}
+		for i := 5; i < len(sent); i++ {
+			if window := sent[i].Sub(sent[i-5]); window <= 5*time.Minute {
+				t.Fatalf("6 submissions in %v: %v", window, sent[i-5:i+1])
+			}
 		}
 	})
 }

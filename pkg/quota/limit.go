@@ -11,12 +11,28 @@ type Limit struct {
 	Burst int
 }
 
+// Overrides gives the usage plan of an account's operation where it is not
+// Amazon's default. nil overrides none.
+type Overrides func(account, operation string) (Limit, bool)
+
+// Of is the usage plan of an account's operation: the override or, without
+// one, Amazon's default.
+func (o Overrides) Of(account, operation string) Limit {
+	if o != nil {
+		if limit, ok := o(account, operation); ok {
+			return limit
+		}
+	}
+	limit, _ := Default(operation)
+	return limit
+}
+
 // Operations are those that Default has a usage plan of.
 func Operations() []string {
 	return []string{
 		model.GetOrder, model.SearchOrders, model.GetOrderV0, model.GetOrderItemsV0,
 		model.CreateRestrictedDataToken, model.ConfirmShipment,
-		model.CreateFeedDocument, model.CreateFeed, model.GetFeed, model.GetFeeds, model.CancelFeed, model.GetFeedDocument,
+		model.CreateFeedDocument, model.CreateFeed, model.CreateListingsFeed, model.GetFeed, model.GetFeeds, model.CancelFeed, model.GetFeedDocument,
 		model.PatchListingsItem, model.GetListingsItem,
 		model.CreateDestination, model.GetDestination, model.GetDestinations, model.DeleteDestination,
 		model.CreateSubscription, model.GetSubscription, model.GetSubscriptions,
@@ -42,6 +58,12 @@ func Default(operation string) (limit Limit, ok bool) {
 		return Limit{0.5, 15}, true
 	case model.CreateFeed:
 		return Limit{0.0083, 15}, true
+	case model.CreateListingsFeed:
+		// Amazon says 5 in 5 minutes, but not whether its window slides, nor whether
+		// a region's sellers share it. With a token unspent, no more than
+		// 2 + 0.01 × 300 = 5 are in any 300 s, whatever the window is, and the rate is
+		// above createFeed's own.
+		return Limit{0.01, 3}, true
 	case model.GetFeed, model.CancelFeed:
 		return Limit{2, 15}, true
 	case model.GetFeeds, model.GetFeedDocument:

@@ -75,7 +75,7 @@ func (c *calls) run(l leased) machine.Result {
 		ctx = leaseCtx
 	}
 	if ctx.Err() != nil {
-		return machine.Result{Call: l.call, Outcome: machine.Snooze{Err: context.Cause(ctx)}}
+		return machine.Result{Call: l.call, Outcome: machine.Snooze{Unspent: true, Err: context.Cause(ctx)}}
 	}
 	res := c.execute(ctx, l.call)
 	res.Call = l.call
@@ -86,7 +86,7 @@ func (c *calls) run(l leased) machine.Result {
 func (c *calls) turnAway() []machine.Result {
 	results := make([]machine.Result, 0, len(c.waiting))
 	for _, l := range c.waiting {
-		results = append(results, machine.Result{Call: l.call, Outcome: machine.Snooze{Err: errHandover}})
+		results = append(results, machine.Result{Call: l.call, Outcome: machine.Snooze{Unspent: true, Err: errHandover}})
 	}
 	c.waiting = nil
 	return results

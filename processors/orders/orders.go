@@ -36,11 +36,8 @@ func Operations() []string { return []string{model.GetOrder} }
 // notification that led to it entered our queue, in Unix milliseconds.
 const ReceivedAt = "received-at"
 
-// Prefixes of the state's keys.
-const (
-	orderPrefix = "order/"
-	quotaPrefix = "quota/"
-)
+// orderPrefix begins the state's keys, but for those of the lanes.
+const orderPrefix = "order/"
 
 const (
 	// retryBase and retryLimit bound the wait after a failed call.
@@ -87,8 +84,8 @@ type Config struct {
 	Accounts func() *account.Directory
 	// IncludedData is what getOrder asks for; see model.IncludeFulfillment.
 	IncludedData []string
-	// Quota overrides Amazon's default plan for an account. nil overrides none.
-	Quota func(account, operation string) (quota.Limit, bool)
+	// Quota overrides Amazon's default plan for an account.
+	Quota quota.Overrides
 }
 
 // Machine is the logic of one unit.
@@ -106,28 +103,17 @@ type Machine struct {
 // New makes the machine of one unit, without state.
 func New(cfg Config) *Machine {
 	m := &Machine{cfg: cfg, orders: make(map[string]*order), answers: make(map[string]millis)}
-	m.lanes = lane.New(model.GetOrder, m.limit)
+	m.lanes = lane.New(model.GetOrder, cfg.Quota.Of)
 	return m
-}
-
-func (m *Machine) limit(account string) quota.Limit {
-	if m.cfg.Quota != nil {
-		if limit, ok := m.cfg.Quota(account, model.GetOrder); ok {
-			return limit
-		}
-	}
-	limit, _ := quota.Default(model.GetOrder)
-	return limit
 }
 
 // Restore takes an entry of the committed state.
 func (m *Machine) Restore(key string, value any) error {
 	switch state := value.(type) {
 	case *schemas.QuotaState:
-		if state.Operation != model.GetOrder {
+		if !m.lanes.Restore(state) {
 			return fmt.Errorf("orders: state %s is the quota of %s, which is not ours", key, state.Operation)
 		}
-		m.lanes.Restore(state)
 	case *schemas.OrderState:
 		if key != orderKey(state.Account, state.OrderID) {
 			return fmt.Errorf("orders: state %s is about order %s of account %s", key, state.OrderID, state.Account)
@@ -186,9 +172,8 @@ func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 
 // Draw starts the calls that quota allows, and forgets old orders.
 func (m *Machine) Draw(tx *machine.Tx) {
-	m.lanes.Draw(tx.Now, func(item *lane.Item, checkpoint *schemas.QuotaState) {
+	m.lanes.Draw(tx, func(item *lane.Item) {
 		o := m.orders[item.Key]
-		m.putQuota(tx, checkpoint)
 		tx.Call(machine.Call{
 			Account:   o.account,
 			Operation: model.GetOrder,
@@ -204,10 +189,8 @@ func (m *Machine) Draw(tx *machine.Tx) {
 		delete(m.orders, item.Key)
 		tx.Delete(item.Key)
 	}
-	for _, next := range []time.Time{m.lanes.Wake(), m.idle.Due()} {
-		if !next.IsZero() {
-			tx.WakeAt(next)
-		}
+	if next := m.idle.Due(); !next.IsZero() {
+		tx.WakeAt(next)
 	}
 }
 
@@ -228,12 +211,6 @@ func (m *Machine) settle(o *order, turn millis) {
 func (m *Machine) save(tx *machine.Tx, o *order) {
 	o.touched = millisOf(tx.Now)
 	tx.Put(o.Key, o.state())
-}
-
-func (m *Machine) putQuota(tx *machine.Tx, checkpoint *schemas.QuotaState) {
-	if checkpoint != nil {
-		tx.Put(quotaPrefix+checkpoint.Account+"/"+checkpoint.Operation, checkpoint)
-	}
 }
 
 func orderKey(account, orderID string) string { return orderPrefix + account + "/" + orderID }

@@ -24,7 +24,7 @@ func (m *Machine) Result(tx *machine.Tx, res *machine.Result) {
 	if own { // the account is well: it need not wait for this order
 		ended.Outcome = machine.Retry(park)
 	}
-	m.putQuota(tx, m.lanes.Finish(o.account, &o.Item, &ended, tx.Now))
+	m.lanes.Finish(tx, o.account, &o.Item, &ended)
 	switch outcome := res.Outcome.(type) {
 	case machine.Done:
 		m.answers[o.account] = millisOf(tx.Now)

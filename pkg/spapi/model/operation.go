@@ -14,6 +14,9 @@ const (
 
 	CreateFeedDocument = "createFeedDocument"
 	CreateFeed         = "createFeed"
+	// CreateListingsFeed is no operation but the second throttle of createFeed: a
+	// JSON_LISTINGS_FEED spends a token of each.
+	CreateListingsFeed = "createFeed/JSON_LISTINGS_FEED"
 	GetFeed            = "getFeed"
 	GetFeeds           = "getFeeds"
 	CancelFeed         = "cancelFeed"
