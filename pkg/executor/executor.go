@@ -63,6 +63,22 @@ func (e *Executor) call(ctx context.Context, seller *spapi.Seller, call machine.
 	switch req := call.Request.(type) {
 	case *model.GetOrderRequest:
 		return seller.GetOrder(ctx, *req)
+	case *model.UploadFeedRequest:
+		return seller.UploadFeed(ctx, *req)
+	case *model.CreateFeedRequest:
+		return seller.CreateFeed(ctx, *req)
+	case *model.GetFeedRequest:
+		return seller.GetFeed(ctx, *req)
+	case *model.GetFeedsRequest:
+		return seller.GetFeeds(ctx, *req)
+	case *model.CancelFeedRequest:
+		return seller.CancelFeed(ctx, *req)
+	case *model.ReadFeedReportRequest:
+		return seller.ReadFeedReport(ctx, *req)
+	case *model.PatchQuantityRequest:
+		return seller.PatchQuantity(ctx, *req)
+	case *model.GetListingsItemRequest:
+		return seller.GetListingsItem(ctx, *req)
 	}
 	return nil, spapi.Meta{}, &model.Error{
 		Class: model.Invalid, Operation: call.Operation, Account: call.Account,
@@ -75,6 +91,9 @@ func outcome(ctx context.Context, call machine.Call, err error) machine.Outcome 
 	var refusal *model.Error
 	if !errors.As(err, &refusal) {
 		refusal = &model.Error{Class: model.Unavailable, Operation: call.Operation, Account: call.Account, Err: err}
+		if model.Writes(call.Operation) {
+			refusal.Class = model.Ambiguous
+		}
 	}
 	switch refusal.Class {
 	case model.Throttled:
@@ -90,7 +109,9 @@ func outcome(ctx context.Context, call machine.Call, err error) machine.Outcome 
 	switch {
 	case refusal.TokenMissing: // nothing was sent
 		return machine.Snooze{For: max(tokenPause, refusal.RetryAfter), Unspent: true, Err: err}
-	case model.Writes(call.Operation):
+	case refusal.NotSent && model.Writes(call.Operation): // with a byte of it sent, it would be in doubt
+		return machine.Snooze{Unspent: true, Err: err}
+	case refusal.Class == model.Ambiguous:
 		return machine.Ambiguous{Err: err}
 	case ctx.Err() != nil: // we stopped it: no fault of Amazon's
 		return machine.Snooze{Err: err}

@@ -53,16 +53,30 @@ type Config struct {
 	Clock clock.Clock
 	// Base makes the connections. Default NewTransport().
 	Base http.RoundTripper
+	// Once makes those of createFeed, which must not be sent twice. Default
+	// NewOnceTransport(nil), whatever Base is: wrap it as Base is wrapped.
+	Once http.RoundTripper
+	// Documents makes the connections to the hosts of feed documents. Default Base.
+	Documents http.RoundTripper
+	// DocumentHosts are where feed documents may be: a host, *.name for all hosts
+	// below a name, with http:// before it for one without TLS. A port other than
+	// the usual one is written behind it. Default Amazon S3. Where an SP-API
+	// endpoint is without TLS, which is a simulation, its own host is allowed too.
+	DocumentHosts []string
 }
 
 // Client is shared by all sellers. It may be used from any goroutine.
 type Client struct {
 	http      *http.Client
-	base      http.RoundTripper
+	once      *http.Client
+	timeout   time.Duration // for one request
 	agent     string
 	clock     clock.Clock
 	endpoints map[model.Region]*url.URL
 	lwa       *LWA
+
+	documents     *http.Client
+	documentHosts documentHosts
 }
 
 // New checks cfg and makes a client. It makes no request.
@@ -73,19 +87,24 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Base == nil {
 		cfg.Base = NewTransport()
 	}
+	if cfg.Once == nil {
+		cfg.Once = NewOnceTransport(nil)
+	}
+	if cfg.Documents == nil {
+		cfg.Documents = cfg.Base
+	}
 	if cfg.Clock == nil {
 		cfg.Clock = clock.Real{}
 	}
 	agent, err := agentName(cfg.UserAgent)
-	faults := []error{err}
+	hosts := documentHosts(cfg.DocumentHosts)
+	faults := []error{err, hosts.check()}
 	client := &Client{
-		base: cfg.Base, agent: agent, clock: cfg.Clock,
-		http: &http.Client{
-			Transport: userAgent{next: cfg.Base, name: agent},
-			Timeout:   cfg.Timeout,
-			// A redirect would carry the access token to another host.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		agent: agent, clock: cfg.Clock,
+		http:      newHTTP(userAgent{next: cfg.Base, name: agent}, cfg.Timeout),
+		once:      newHTTP(userAgent{next: cfg.Once, name: agent}, 0), // send sets it
+		timeout:   cfg.Timeout,
+		documents: newHTTP(userAgent{next: cfg.Documents, name: agent}, documentTimeout), documentHosts: hosts,
 		endpoints: make(map[model.Region]*url.URL),
 	}
 	for _, region := range []model.Region{model.NorthAmerica, model.Europe, model.FarEast} {
@@ -107,11 +126,23 @@ func New(cfg Config) (*Client, error) {
 	return client, nil
 }
 
+// newHTTP follows no redirect: it would carry the access token to another host,
+// or a document's request past the check of its host.
+func newHTTP(transport http.RoundTripper, timeout time.Duration) *http.Client {
+	return &http.Client{
+		Transport: transport, Timeout: timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
 // LWA is where the client's access tokens come from.
 func (c *Client) LWA() *LWA { return c.lwa }
 
 // Close ends idle connections. Calls under way may finish.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() {
+	c.http.CloseIdleConnections()
+	c.documents.CloseIdleConnections()
+}
 
 // SellerConfig is one seller account.
 type SellerConfig struct {
@@ -141,7 +172,7 @@ func (c *Client) Seller(cfg SellerConfig) (*Seller, error) {
 	}
 	grant := sellerGrant{account: cfg.Account, application: cfg.Application, refreshToken: cfg.RefreshToken}
 	return &Seller{caller{
-		client: c, http: c.signing(cfg.Credentials, cfg.Region), base: c.endpoints[cfg.Region], account: cfg.Account, key: grant.key(),
+		client: c, http: c.signing(c.http, cfg.Credentials, cfg.Region), once: c.signing(c.once, cfg.Credentials, cfg.Region), base: c.endpoints[cfg.Region], account: cfg.Account, key: grant.key(),
 		token: func(ctx context.Context) (token, error) {
 			t, err := c.lwa.seller(ctx, grant)
 			return t.token, err
@@ -149,14 +180,15 @@ func (c *Client) Seller(cfg SellerConfig) (*Seller, error) {
 	}}, nil
 }
 
-// signing is the client's own chain or, with credentials, one that signs on
-// the same connections.
-func (c *Client) signing(credentials aws.CredentialsProvider, region model.Region) *http.Client {
+// signing is one of the client's own chains or, with credentials, one that
+// signs on the same connections.
+func (c *Client) signing(chain *http.Client, credentials aws.CredentialsProvider, region model.Region) *http.Client {
 	if credentials == nil {
-		return c.http
+		return chain
 	}
-	signing := *c.http
-	signing.Transport = userAgent{next: newSignature(c.base, credentials, region.AWSRegion(), c.clock), name: c.agent}
+	signing := *chain
+	next := chain.Transport.(userAgent).next
+	signing.Transport = userAgent{next: newSignature(next, credentials, region.AWSRegion(), c.clock), name: c.agent}
 	return &signing
 }
 

@@ -2,11 +2,13 @@ package spapi
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 
@@ -32,21 +34,31 @@ type call struct {
 	query     url.Values
 	body      any // sent as JSON; nil for none
 	writes    bool
+	success   int  // the status of a success; 0 means 200
+	once      bool // sent over NewOnceTransport
 }
 
 // caller is who makes a call: a seller, or an application alone.
 type caller struct {
 	client  *Client
 	http    *http.Client
+	once    *http.Client // for what must not be sent twice
 	base    *url.URL
 	account string // "" for an application alone
 	key     tokenKey
 	token   func(context.Context) (token, error)
 }
 
-// send makes one request, once, and decodes a 200 into answer. Its error is
-// always a *model.Error.
+// send makes one request, once, and decodes a success into answer, unless that
+// is nil. Its error is always a *model.Error.
 func (c *caller) send(ctx context.Context, call call, answer any) (Meta, error) {
+	if call.once {
+		// http.Client, when its own Timeout ends, keeps only the text of the error,
+		// and with it not whether anything was sent.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.client.timeout)
+		defer cancel()
+	}
 	token, err := c.token(ctx)
 	if err != nil {
 		return Meta{}, c.notSent(call, err)
@@ -56,7 +68,7 @@ func (c *caller) send(ctx context.Context, call call, answer any) (Meta, error) 
 		return Meta{}, &model.Error{Class: model.Invalid, Operation: call.operation, Account: c.account, Err: err}
 	}
 	req.Header.Set("x-amz-access-token", token.Secret().Reveal())
-	resp, err := c.http.Do(req)
+	resp, err := c.line(call).Do(req)
 	var unsigned *model.Error
 	switch {
 	case errors.As(err, &unsigned):
@@ -68,12 +80,14 @@ func (c *caller) send(ctx context.Context, call call, answer any) (Meta, error) 
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	meta := Meta{RateLimit: rateLimit(resp.Header), RequestID: shorten(resp.Header.Get("x-amzn-RequestId"), 100)}
 	switch {
-	case resp.StatusCode != http.StatusOK:
+	case resp.StatusCode != cmp.Or(call.success, http.StatusOK):
 		refusal := classify(call, c.account, resp, body)
 		if refusal.Class == model.Unauthorized || refusal.Class == model.Forbidden {
 			refusal.StaleToken = c.client.lwa.refused(c.key, token)
 		}
 		return meta, refusal
+	case answer == nil:
+		return meta, nil
 	case err != nil:
 		return meta, c.lost(call, err)
 	case len(body) > maxAnswer:
@@ -83,6 +97,14 @@ func (c *caller) send(ctx context.Context, call call, answer any) (Meta, error) 
 		return meta, c.lost(call, fmt.Errorf("the answer is not what the model says: %s", decodeFault(err)))
 	}
 	return meta, nil
+}
+
+// line is what carries a call.
+func (c *caller) line(call call) *http.Client {
+	if call.once {
+		return c.once
+	}
+	return c.http
 }
 
 // request is the call as HTTP, without its access token.
@@ -108,13 +130,21 @@ func (c *caller) request(ctx context.Context, call call) (*http.Request, error) 
 	return req, nil
 }
 
-// lost is a request without a whole answer.
+// lost is a request without a whole answer, or one that did not get on its way.
 func (c *caller) lost(call call, err error) *model.Error {
-	class := model.Unavailable
-	if call.writes {
-		class = model.Ambiguous
+	e := &model.Error{Class: model.Unavailable, Operation: call.operation, Account: c.account, NotSent: unsent(err), Err: err}
+	if call.writes && !e.NotSent {
+		e.Class = model.Ambiguous
 	}
-	return &model.Error{Class: class, Operation: call.operation, Account: c.account, Err: err}
+	return e
+}
+
+// unsent says whether err is certain to have come before the request was
+// written: there was no connection to write it to, or none of it was written.
+func unsent(err error) bool {
+	var none *notSentError
+	var network *net.OpError
+	return errors.As(err, &none) || errors.As(err, &network) && network.Op == "dial"
 }
 
 // notSent names the call that could not be made, and what was missing for it.

@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -20,7 +21,7 @@ import (
 )
 
 // clientModels are the models of all operations that pkg/spapi has.
-var clientModels = []string{ordersModel, notificationsModel}
+var clientModels = []string{ordersModel, notificationsModel, feedsModel, listingsModel}
 
 // client is pkg/spapi's client behind Amazon's models.
 type client struct {
@@ -31,7 +32,10 @@ type client struct {
 // newClient calls the SP-API and LWA at these addresses over base.
 func newClient(t *testing.T, sp map[model.Region]string, lwa, refreshToken string, base http.RoundTripper) client {
 	t.Helper()
-	shared, err := spapi.New(spapi.Config{UserAgent: "Conformance/1", Endpoints: sp, LWAEndpoint: lwa, Base: base})
+	shared, err := spapi.New(spapi.Config{
+		UserAgent: "Conformance/1", Endpoints: sp, LWAEndpoint: lwa, Base: base, Once: base,
+		Documents: sandboxDocuments{}, DocumentHosts: []string{sandboxHost},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,6 +74,9 @@ func startClient(t *testing.T, config simulator.Config) *simulated {
 func operations() []string {
 	call := reflect.TypeFor[context.Context]()
 	var names []string
+	named := map[string]string{ // those that are named for what they are for
+		"UploadFeed": model.CreateFeedDocument, "ReadFeedReport": model.GetFeedDocument, "PatchQuantity": model.PatchListingsItem,
+	}
 	for maker := range reflect.TypeFor[*spapi.Client]().Methods() {
 		for caller := range maker.Type.Outs() {
 			if caller == reflect.TypeFor[*spapi.LWA]() || caller.Kind() != reflect.Pointer {
@@ -77,7 +84,7 @@ func operations() []string {
 			}
 			for method := range caller.Methods() {
 				if slices.Contains(slices.Collect(method.Type.Ins()), call) {
-					names = append(names, method.Name)
+					names = append(names, cmp.Or(named[method.Name], method.Name))
 				}
 			}
 		}
@@ -106,7 +113,7 @@ func TestClientConforms(t *testing.T) {
 		t.Errorf("the client's operations are only %v", names)
 	}
 	for _, name := range names {
-		if !succeeded[strings.ToLower(name)] {
+		if !succeeded[strings.ToLower(name)] && !slices.Contains(unsimulated(), strings.ToLower(name)) {
 			t.Errorf("the client's %s was not called with success: call it here, and add its model to clientModels", name)
 		}
 	}
@@ -159,6 +166,8 @@ func TestAnyRequestConforms(t *testing.T) {
 			Name: text.Draw(r, "name"), Resource: model.DestinationResourceSpecification{SQS: &model.SQSResource{ARN: queueARN + id}},
 		})
 		_, deleteDestination := s.grantless.DeleteDestination(ctx, id)
+		anyFeed(r, s)
+		anyListing(r, s)
 		for _, err := range []error{
 			getOrder, getSubscriptions, getSubscription, createSubscription, getSubscriptionByID,
 			deleteSubscriptionByID, getDestination, createDestination, deleteDestination,

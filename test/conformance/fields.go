@@ -11,21 +11,39 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// CheckFields finds the fields of a Go type that are not in an operation's 200,
+// CheckFields finds the fields of a Go type that are not in an operation's 20x,
 // or are of another type there. A misspelt field decodes into nothing, without
 // an error, wherever the examples happen not to have it.
 func (m *Model) CheckFields(operation string, answer reflect.Type) error {
+	found := m.operation(operation)
+	if found == nil {
+		return fmt.Errorf("%s is no operation of the model", operation)
+	}
+	for _, status := range []int{http.StatusOK, http.StatusCreated, http.StatusAccepted} {
+		if response := found.Responses.Status(status); response != nil {
+			return checkFields(operation, answer, response.Value.Content.Get("application/json").Schema.Value)
+		}
+	}
+	return fmt.Errorf("the model has no success of %s", operation)
+}
+
+// Documents says whether the model gives an operation an answer of a status.
+func (m *Model) Documents(operation string, status int) bool {
+	found := m.operation(operation)
+	return found != nil && found.Responses.Status(status) != nil
+}
+
+func (m *Model) operation(id string) *openapi3.Operation {
 	for _, document := range m.documents {
 		for _, item := range document.Paths.Map() {
 			for _, candidate := range item.Operations() {
-				if candidate.OperationID == operation {
-					content := candidate.Responses.Status(http.StatusOK).Value.Content.Get("application/json")
-					return checkFields(operation, answer, content.Schema.Value)
+				if candidate.OperationID == id {
+					return candidate
 				}
 			}
 		}
 	}
-	return fmt.Errorf("%s is no operation of the model", operation)
+	return nil
 }
 
 func checkFields(at string, field reflect.Type, schema *openapi3.Schema) error {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,9 @@ const (
 func unlimited() map[string]simulator.Rate {
 	rates := map[string]simulator.Rate{model.SearchOrders: {PerSecond: 1e6, Burst: 1_000_000}}
 	for operation := range calls() {
+		if slices.Contains(unsimulated(), strings.ToLower(operation)) {
+			continue
+		}
 		rates[operation] = rates[model.SearchOrders]
 	}
 	return rates

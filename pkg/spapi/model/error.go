@@ -51,7 +51,11 @@ type Error struct {
 	// TokenMissing says that the call was never made, for want of an access
 	// token or, for an account with a role, of AWS credentials.
 	TokenMissing bool
-	Err          error // the cause, where there was no answer
+	// NotSent says that the call failed before a byte of it was written to
+	// Amazon: nothing happened. Without it, a call that has no answer may have
+	// been sent. A call for which TokenMissing is set was not sent either.
+	NotSent bool
+	Err     error // the cause, where there was no answer
 }
 
 // Error is one line for the person who reads the log.
@@ -81,6 +85,15 @@ func (e *Error) Error() string {
 		b.WriteString("; " + e.Remedy)
 	}
 	return b.String()
+}
+
+// InputDocumentRefused says that createFeed was refused for its input document,
+// which is unknown, expired or was never uploaded: upload it again, and the
+// next createFeed may succeed. Amazon has no code for it, so this goes by an
+// InvalidInput whose message names the document.
+func (e *Error) InputDocumentRefused() bool {
+	return e.Operation == CreateFeed && e.Class == Invalid && e.Status == 400 &&
+		strings.Contains(strings.ToLower(e.Message), "document")
 }
 
 // Unwrap is the cause.

@@ -78,12 +78,13 @@ type Feed struct {
 
 // GetFeedsRequest lists feeds, newest first. NextToken excludes all the others.
 type GetFeedsRequest struct {
-	FeedTypes      []string // at most 10
-	MarketplaceIDs []string // at most 10; empty for all
-	CreatedSince   time.Time
-	CreatedUntil   time.Time
-	PageSize       int // 1 to 100; 0 for Amazon's default of 10
-	NextToken      string
+	FeedTypes          []string  // at most 10
+	MarketplaceIDs     []string  // at most 10; empty for all
+	ProcessingStatuses []string  // empty for all
+	CreatedSince       time.Time // zero for Amazon's default of 90 days ago
+	CreatedUntil       time.Time // zero for now
+	PageSize           int       // 1 to 100; 0 for Amazon's default of 10
+	NextToken          string
 }
 
 // GetFeedsResponse is one page.
@@ -108,9 +109,12 @@ type ReadFeedReportRequest struct {
 // FeedReport is a processing report (listings-feed-processing-report-schema-v2).
 // Only severity and message of an issue are sure to be there.
 type FeedReport struct {
-	FeedID  string // as the report's header names it; "" where it does not
-	Issues  []FeedIssue
-	Summary FeedReportSummary
+	FeedID string // as the report's header names it; "" where it does not
+	Issues []FeedIssue
+	// IssuesOmitted counts the issues that were left out of a report that has more
+	// than a client can keep. The first error of each message is always kept.
+	IssuesOmitted int
+	Summary       FeedReportSummary
 	// Unreadable says why the document is no report that can be read, such as an
 	// XML report of an older feed type; "" for one that was read. What a repeat
 	// could mend is an error of the call instead.

@@ -1,0 +1,165 @@
+package spapi
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// Bounds of a report. One of 25,000 messages with four issues each has about 30
+// MiB, and gzip makes a twentieth of it.
+const (
+	maxDownload = 32 << 20 // bytes as they come
+	maxReport   = 96 << 20 // bytes inflated
+	// maxRatio is how much of it one byte may inflate to, on the whole; deflate
+	// itself goes up to 1,032. The first maxUnmeasured bytes are let pass.
+	maxRatio      = 200
+	maxUnmeasured = 1 << 20
+	// maxToken bounds one string or number: a decoder holds it whole.
+	maxToken = 1 << 20
+)
+
+// unreadable is why a document is no report. To read it again would not help.
+type unreadable string
+
+func (u unreadable) Error() string { return string(u) }
+
+// readReport reads a report. Its error is one of body; what the document itself
+// has of faults is in Unreadable.
+func readReport(body io.Reader, compression string) (*model.FeedReport, error) {
+	raw := &source{from: body}
+	report := new(model.FeedReport)
+	err := parseDocument(raw, compression, report)
+	switch {
+	case raw.failed != nil:
+		return nil, raw.failed
+	case err != nil:
+		return &model.FeedReport{Unreadable: shorten(err.Error(), maxMessage)}, nil
+	}
+	return report, nil
+}
+
+func parseDocument(raw *source, compression string, report *model.FeedReport) error {
+	var content io.Reader = raw
+	switch compression {
+	case "":
+	case "GZIP":
+		unzipped, err := gzip.NewReader(raw)
+		if errors.Is(err, io.EOF) {
+			return unreadable("the document is empty")
+		}
+		if err != nil {
+			return unreadable("the document is not compressed with GZIP, although Amazon says so")
+		}
+		content = unzipped
+	default:
+		return unreadable(fmt.Sprintf("the document is compressed with %.20q, which this client does not know", compression))
+	}
+	text := bufio.NewReaderSize(&inflated{from: content, raw: raw}, 32<<10)
+	if err := recognize(text); err != nil {
+		return err
+	}
+	return parseReport(&tokenBound{from: text}, report)
+}
+
+// recognize looks at the beginning of a document and says what it is, where it
+// is no JSON.
+func recognize(text *bufio.Reader) error {
+	start, err := text.Peek(1024)
+	if len(start) == 0 && err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if bytes.HasPrefix(start, []byte("\xef\xbb\xbf")) { // a byte order mark
+		_, _ = text.Discard(3)
+		start = start[3:]
+	}
+	start = bytes.TrimLeft(start, " \t\r\n")
+	switch {
+	case len(start) == 0:
+		return unreadable("the document is empty")
+	case start[0] == '{':
+		return nil
+	case start[0] != '<':
+		return unreadable("the document is no JSON object; it may be the text report of a flat-file feed")
+	case bytes.Contains(start, []byte("AmazonEnvelope")), bytes.Contains(start, []byte("ProcessingReport")):
+		return unreadable("the document is an XML report (AmazonEnvelope) of an older feed type, not of a JSON_LISTINGS_FEED")
+	}
+	return unreadable("the document is XML or HTML, not a processing report in JSON")
+}
+
+// source is what comes over the network: it bounds it, and remembers whether an
+// error was the network's.
+type source struct {
+	from   io.Reader
+	read   int64
+	failed error
+}
+
+// Read is io.Reader.
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.from.Read(p)
+	s.read += int64(n)
+	switch {
+	case s.read > maxDownload:
+		return 0, unreadable(fmt.Sprintf("the document is larger than %d MiB", maxDownload>>20))
+	case err != nil && !errors.Is(err, io.EOF):
+		s.failed = err
+	}
+	return n, err
+}
+
+// inflated bounds what a document becomes.
+type inflated struct {
+	from io.Reader
+	raw  *source
+	read int64
+}
+
+// Read is io.Reader.
+func (i *inflated) Read(p []byte) (int, error) {
+	n, err := i.from.Read(p)
+	i.read += int64(n)
+	switch {
+	case i.read > maxReport:
+		return 0, unreadable(fmt.Sprintf("the document inflates to more than %d MiB", maxReport>>20))
+	case i.read > maxUnmeasured && i.read/maxRatio > i.raw.read:
+		return 0, unreadable(fmt.Sprintf("the document inflates to more than %d times its size: a gzip bomb", maxRatio))
+	}
+	return n, err
+}
+
+// tokenBound refuses JSON in which one token is larger than any in a report,
+// because a decoder would hold it whole.
+type tokenBound struct {
+	from    io.Reader
+	run     int // bytes since the last border of a token
+	quoted  bool
+	escaped bool
+}
+
+// Read is io.Reader.
+func (t *tokenBound) Read(p []byte) (int, error) {
+	n, err := t.from.Read(p)
+	for _, c := range p[:n] {
+		t.run++
+		switch {
+		case t.escaped:
+			t.escaped = false
+		case t.quoted && c == '\\':
+			t.escaped = true
+		case c == '"':
+			t.quoted, t.run = !t.quoted, 0
+		case !t.quoted && (c == ',' || c == ':' || c == '{' || c == '[' || c == '}' || c == ']'):
+			t.run = 0
+		}
+		if t.run > maxToken {
+			return 0, unreadable(fmt.Sprintf("a value in the document is larger than %d MiB", maxToken>>20))
+		}
+	}
+	return n, err
+}

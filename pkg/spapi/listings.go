@@ -1,0 +1,101 @@
+package spapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// The operations of the Listings Items API 2021-08-01. All their errors are
+// *model.Error.
+
+const listingsPath = "listings/2021-08-01/items/"
+
+// fulfillmentAvailability is the attribute that holds a quantity. Its channel
+// code selects the entry to merge into, so it must always be there.
+type fulfillmentAvailability struct {
+	FulfillmentChannelCode string `json:"fulfillment_channel_code"`
+	Quantity               int    `json:"quantity"`
+}
+
+type listingsItemPatch struct {
+	ProductType string           `json:"productType"`
+	Patches     []patchOperation `json:"patches"`
+}
+
+type patchOperation struct {
+	Op    string                    `json:"op"`
+	Path  string                    `json:"path"`
+	Value []fulfillmentAvailability `json:"value"`
+}
+
+// PatchQuantity sets the quantity of one SKU (patchListingsItem; default quota
+// 5 a second, burst 5) and keeps what else is in its fulfillment availability.
+// A status of model.SubmissionInvalid is a rejection. After model.Ambiguous the
+// same quantity can be sent again, unless a newer one was sent meanwhile.
+func (s *Seller) PatchQuantity(ctx context.Context, req model.PatchQuantityRequest) (*model.ListingsItemSubmission, Meta, error) {
+	patch, err := s.listing(model.PatchListingsItem, req.SellerID, req.SKU, req.MarketplaceID)
+	switch {
+	case err != nil:
+		return nil, Meta{}, err
+	case req.ProductType == "" || req.FulfillmentChannelCode == "":
+		return nil, Meta{}, s.invalid(patch.operation, "a quantity needs a product type and a fulfillment channel code")
+	case req.Quantity < 0:
+		return nil, Meta{}, s.invalid(patch.operation, "the quantity is negative")
+	}
+	patch.method, patch.writes = http.MethodPatch, true
+	patch.body = listingsItemPatch{ProductType: req.ProductType, Patches: []patchOperation{{
+		Op: "merge", Path: "/attributes/fulfillment_availability",
+		Value: []fulfillmentAvailability{{req.FulfillmentChannelCode, req.Quantity}},
+	}}}
+	if req.IssueLocale != "" {
+		patch.query.Set("issueLocale", req.IssueLocale)
+	}
+	var answer model.ListingsItemSubmission
+	meta, err := s.send(ctx, patch, &answer)
+	if err != nil {
+		return nil, meta, err
+	}
+	if answer.Status == "" {
+		return nil, meta, s.lost(patch, errors.New("the answer holds no status"))
+	}
+	return &answer, meta, nil
+}
+
+// GetListingsItem reads the fulfillment availability and the issues of one SKU
+// (getListingsItem; default quota 5 a second, burst 10); model.NotFound where
+// the seller does not list it in the marketplace.
+func (s *Seller) GetListingsItem(ctx context.Context, req model.GetListingsItemRequest) (*model.ListingsItem, Meta, error) {
+	get, err := s.listing(model.GetListingsItem, req.SellerID, req.SKU, req.MarketplaceID)
+	if err != nil {
+		return nil, Meta{}, err
+	}
+	get.query["includedData"] = list([]string{"issues", "fulfillmentAvailability"})
+	var answer model.ListingsItem
+	meta, err := s.send(ctx, get, &answer)
+	if err != nil {
+		return nil, meta, err
+	}
+	if answer.SKU == "" {
+		return nil, meta, s.lost(get, errors.New("the answer holds no SKU"))
+	}
+	return &answer, meta, nil
+}
+
+// listing is a GET of one SKU in one marketplace.
+func (c *caller) listing(operation, sellerID, sku, marketplaceID string) (call, error) {
+	switch {
+	case sellerID == "" || sku == "":
+		return call{}, c.invalid(operation, "a listing needs a seller id and a SKU")
+	case !element(marketplaceID):
+		return call{}, c.invalid(operation, "a listing needs one marketplace id")
+	}
+	return call{
+		operation: operation, method: http.MethodGet,
+		path:  listingsPath + segment(sellerID) + "/" + segment(sku),
+		query: url.Values{"marketplaceIds": {marketplaceID}},
+	}, nil
+}

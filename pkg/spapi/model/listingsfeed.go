@@ -1,0 +1,209 @@
+package model
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// This file is the document of a JSON_LISTINGS_FEED (listings-feed-schema-v2):
+// how it is written, how large it gets, and what is wrong with one.
+
+const (
+	// FeedContentType is the content type of a listings feed, for
+	// createFeedDocument and, to the letter, for the upload.
+	FeedContentType = "application/json; charset=UTF-8"
+	// MaxFeedMessages is how many messages Amazon takes in a feed.
+	MaxFeedMessages = 25_000
+	// MaxFeedBytes is how large a feed may be (Amazon's listings guide).
+	MaxFeedBytes = 10 << 20
+	// maxMessageID is the schema's.
+	maxMessageID = 1<<31 - 1
+	// feedVersion is the version of the document's format.
+	feedVersion = "2.0"
+)
+
+// The fixed parts of a document and of a message.
+const (
+	afterHeader = `},"messages":[`
+	trailer     = `]}`
+	beforePatch = `,"patches":[{"op":"merge","path":"/attributes/fulfillment_availability","value":[{"fulfillment_channel_code":`
+	afterPatch  = `}]}]}`
+)
+
+// Size is the length of the document in bytes: Overhead and the EncodedSize of
+// each message.
+func (f *ListingsFeed) Size() int {
+	size := f.Overhead()
+	for i := range f.Messages {
+		size += f.Messages[i].EncodedSize()
+	}
+	return size
+}
+
+// Overhead is what a document's Size has besides its messages, in bytes.
+func (f *ListingsFeed) Overhead() int {
+	var space [256]byte
+	// EncodedSize counts a comma for each message, of which the first has none.
+	return len(f.appendHeader(space[:0])) + len(trailer) - 1
+}
+
+// EncodedSize is what the message adds to the Size of any document, in bytes.
+func (m *QuantityMessage) EncodedSize() int {
+	var space [512]byte
+	return len(m.append(space[:0])) + 1
+}
+
+func (f *ListingsFeed) appendHeader(b []byte) []byte {
+	b = append(b, `{"header":{"sellerId":`...)
+	b = quote(b, f.SellerID)
+	b = append(b, `,"version":"`+feedVersion+`"`...)
+	if f.IssueLocale != "" {
+		b = append(b, `,"issueLocale":`...)
+		b = quote(b, f.IssueLocale)
+	}
+	return append(b, afterHeader...)
+}
+
+func (m *QuantityMessage) append(b []byte) []byte {
+	b = append(b, `{"messageId":`...)
+	b = strconv.AppendInt(b, int64(m.MessageID), 10)
+	b = append(b, `,"sku":`...)
+	b = quote(b, m.SKU)
+	b = append(b, `,"operationType":"PATCH","productType":`...)
+	b = quote(b, m.ProductType)
+	b = append(b, beforePatch...)
+	b = quote(b, m.FulfillmentChannelCode)
+	b = append(b, `,"quantity":`...)
+	b = strconv.AppendInt(b, int64(m.Quantity), 10)
+	return append(b, afterPatch...)
+}
+
+// quote writes text as a JSON string. What is no UTF-8 it replaces; Faults
+// finds that.
+func quote(b []byte, text string) []byte {
+	b, _ = jsontext.AppendQuote(b, text)
+	return b
+}
+
+// Reader reads the document, as it is sent, without holding it. Of the same feed
+// every Reader reads the same bytes.
+func (f *ListingsFeed) Reader() io.Reader { return &feedReader{feed: f, next: -1} }
+
+// chunk is how much of a document is in memory at a time, and what the
+// document is hashed and written in.
+const chunk = 32 << 10
+
+type feedReader struct {
+	feed   *ListingsFeed
+	next   int // message to encode; -1 is the header
+	buffer []byte
+	unread []byte // of buffer
+}
+
+// Read is io.Reader.
+func (r *feedReader) Read(p []byte) (int, error) {
+	if len(r.unread) == 0 && !r.fill() {
+		return 0, io.EOF
+	}
+	n := copy(p, r.unread)
+	r.unread = r.unread[n:]
+	return n, nil
+}
+
+// fill encodes the next chunk and says whether there was one.
+func (r *feedReader) fill() bool {
+	if r.next > len(r.feed.Messages) {
+		return false
+	}
+	if r.buffer == nil {
+		r.buffer = make([]byte, 0, chunk+4<<10)
+	}
+	b := r.buffer[:0]
+	if r.next < 0 {
+		b = r.feed.appendHeader(b)
+		r.next = 0
+	}
+	for ; r.next < len(r.feed.Messages) && len(b) < chunk; r.next++ {
+		if r.next > 0 {
+			b = append(b, ',')
+		}
+		b = r.feed.Messages[r.next].append(b)
+	}
+	if r.next == len(r.feed.Messages) && len(b) < chunk {
+		b = append(b, trailer...)
+		r.next++
+	}
+	r.buffer, r.unread = b, b
+	return true
+}
+
+// FeedFault is one thing that is wrong with a ListingsFeed.
+type FeedFault struct {
+	Message int    // index into Messages; -1 for the feed as a whole
+	SKU     string // of the message
+	Reason  string
+}
+
+// Error is one line that names the message.
+func (f FeedFault) Error() string {
+	if f.Message < 0 {
+		return "the feed " + f.Reason
+	}
+	return fmt.Sprintf("message %d (SKU %.80q) %s", f.Message+1, f.SKU, f.Reason)
+}
+
+// Faults is everything for which Amazon's schema of a listings feed refuses the
+// document, and what would make its report ambiguous: an id or a SKU that comes
+// twice. There are none when the feed can be uploaded.
+func (f *ListingsFeed) Faults() []FeedFault {
+	var faults []FeedFault
+	whole := func(wrong bool, reason string) {
+		if wrong {
+			faults = append(faults, FeedFault{Message: -1, Reason: reason})
+		}
+	}
+	whole(f.SellerID == "", "has no seller id")
+	whole(!utf8.ValidString(f.SellerID) || !utf8.ValidString(f.IssueLocale), "has a header that is no UTF-8")
+	whole(len(f.Messages) == 0, "has no message")
+	whole(len(f.Messages) > MaxFeedMessages, fmt.Sprintf("has %d messages; Amazon takes %d", len(f.Messages), MaxFeedMessages))
+	size := f.Overhead()
+	ids, skus := make(map[int]struct{}, len(f.Messages)), make(map[string]struct{}, len(f.Messages))
+	for i := range f.Messages {
+		m := &f.Messages[i]
+		size += m.EncodedSize()
+		reasons := m.faults()
+		if _, twice := ids[m.MessageID]; twice {
+			reasons = append(reasons, fmt.Sprintf("has the id %d of another message", m.MessageID))
+		}
+		if _, twice := skus[m.SKU]; twice {
+			reasons = append(reasons, "has the SKU of another message")
+		}
+		ids[m.MessageID], skus[m.SKU] = struct{}{}, struct{}{}
+		for _, reason := range reasons {
+			faults = append(faults, FeedFault{Message: i, SKU: m.SKU, Reason: reason})
+		}
+	}
+	whole(size > MaxFeedBytes, fmt.Sprintf("has %d bytes; Amazon takes %d", size, MaxFeedBytes))
+	return faults
+}
+
+// faults are what is wrong with a message alone.
+func (m *QuantityMessage) faults() []string {
+	var reasons []string
+	wrong := func(is bool, reason string) {
+		if is {
+			reasons = append(reasons, reason)
+		}
+	}
+	wrong(m.MessageID < 1 || m.MessageID > maxMessageID, "has an id that is not between 1 and 2147483647")
+	wrong(m.SKU == "", "has no SKU")
+	wrong(m.ProductType == "", "has no product type")
+	wrong(m.FulfillmentChannelCode == "", "has no fulfillment channel code")
+	wrong(m.Quantity < 0, "has a negative quantity")
+	wrong(!utf8.ValidString(m.SKU) || !utf8.ValidString(m.ProductType) || !utf8.ValidString(m.FulfillmentChannelCode), "is no UTF-8")
+	return reasons
+}

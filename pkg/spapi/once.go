@@ -1,0 +1,148 @@
+package spapi
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// onceTransport is what NewOnceTransport makes.
+type onceTransport struct{ base *http.Transport }
+
+// NewOnceTransport carries requests that must never be sent twice and never
+// late. Each has a connection of its own (HTTP/1.1, never reused) and is not
+// replayed whatever happens to that connection: http.Transport replays a request
+// that it believes the server did not read. The deadline of the request's
+// context is checked again at each write to the connection, because a process
+// that was stopped between its own check and the write would send what has
+// become another's to send. What remains is a stop between that last check and
+// the system call.
+//
+// When RoundTrip fails before a byte of the request was written, and none will
+// be, its error makes the caller's a model.Error with NotSent.
+//
+// base gives the dialer, proxy, TLS configuration and timeouts; nil is
+// NewTransport().
+func NewOnceTransport(base *http.Transport) http.RoundTripper {
+	if base == nil {
+		base = NewTransport()
+	}
+	return onceTransport{base.Clone()}
+}
+
+// RoundTrip is http.RoundTripper.
+func (o onceTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	l := &lease{ctx: req.Context()}
+	transport := o.base.Clone()
+	transport.DisableKeepAlives = true
+	transport.ForceAttemptHTTP2 = false
+	transport.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
+	transport.Protocols = new(http.Protocols)
+	transport.Protocols.SetHTTP1(true)
+	dial := transport.DialContext
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return leased{Conn: conn, lease: l, counts: true}, nil
+	}
+	transport.DialTLSContext = l.dialTLS(transport, dial)
+	sent := req.Clone(l.ctx)
+	sent.GetBody = nil
+	resp, err := transport.RoundTrip(sent)
+	if err != nil && l.state.CompareAndSwap(fresh, sealed) {
+		return nil, &notSentError{err}
+	}
+	return resp, err
+}
+
+// dialTLS makes the TLS connection itself, to tell the bytes of a handshake
+// from those of the request. (Behind a proxy http.Transport makes it, and the
+// handshake counts as sent: that errs on the safe side.)
+func (l *lease) dialTLS(transport *http.Transport, dial func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
+	config := new(tls.Config)
+	if transport.TLSClientConfig != nil {
+		config = transport.TLSClientConfig.Clone()
+	}
+	config.NextProtos = []string{"http/1.1"}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		raw, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		if config.ServerName == "" {
+			if config.ServerName, _, err = net.SplitHostPort(address); err != nil {
+				_ = raw.Close()
+				return nil, err
+			}
+		}
+		if transport.TLSHandshakeTimeout > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, transport.TLSHandshakeTimeout)
+			defer cancel()
+		}
+		secured := tls.Client(leased{Conn: raw, lease: l}, config)
+		if err := secured.HandshakeContext(ctx); err != nil {
+			_ = raw.Close()
+			return nil, err
+		}
+		return leased{Conn: secured, lease: l, counts: true}, nil
+	}
+}
+
+// The states of a request.
+const (
+	fresh  = iota // nothing of it was written
+	begun         // something was
+	sealed        // nothing was, and nothing will be
+)
+
+// lease is the time in which one request may be written.
+type lease struct {
+	ctx   context.Context
+	state atomic.Int32
+}
+
+// over says why nothing may be written any more. It reads the time itself: in a
+// process that was stopped the context's timer has not fired yet.
+func (l *lease) over() error {
+	if l.ctx.Err() != nil {
+		return context.Cause(l.ctx)
+	}
+	if end, limited := l.ctx.Deadline(); limited && !time.Now().Before(end) {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// leased is a connection on which nothing is written after the lease.
+type leased struct {
+	net.Conn
+	lease  *lease
+	counts bool // whether what is written is the request
+}
+
+// Write is net.Conn's.
+func (c leased) Write(b []byte) (int, error) {
+	if err := c.lease.over(); err != nil {
+		return 0, err
+	}
+	if c.counts && !c.lease.state.CompareAndSwap(fresh, begun) && c.lease.state.Load() == sealed {
+		return 0, net.ErrClosed
+	}
+	return c.Conn.Write(b)
+}
+
+// notSentError is a request of which no byte was written.
+type notSentError struct{ err error }
+
+func (e *notSentError) Error() string { return "nothing was sent: " + e.err.Error() }
+
+func (e *notSentError) Unwrap() error { return e.err }
