@@ -66,7 +66,7 @@ func TestExitCodesAndMessages(t *testing.T) {
 		{"no file named", []string{"run"}, exitUsage, "--config is missing"},
 		{"a role that is none", []string{"run", "--config", good, "--roles", "bridge,feds"}, exitUsage, `no role is called "feds"; the roles are [bridge orders events subscriptions]`},
 		{"simulate explains faults", []string{"simulate", "--help"}, 0, "loseAnswer"},
-		{"a port that is none", []string{"simulate", "--port", "65530"}, exitUsage, "1 to 65529, or 0 for free ones"},
+		{"a port that is none", []string{"simulate", "--port", "65529"}, exitUsage, "1 to 65528, or 0 for free ones"},
 		{"a port that is taken", []string{"simulate", "--port", taken(t)}, exitFailed, "choose another with --port, or 0 for free ones"},
 		{"how to partition", []string{"encode", "--help"}, 0, "partitioner=murmur2_random"},
 		{"a flag that is none", []string{"demo", "--fast"}, exitUsage, "sellerstream demo --help"},

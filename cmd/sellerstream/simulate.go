@@ -25,14 +25,14 @@ type simulateFlags struct {
 	registry string
 }
 
-// lastPort is the highest from which seven ports in a row exist.
-const lastPort = 65535 - 6
+// lastPort is the highest from which eight ports in a row exist.
+const lastPort = 65535 - 7
 
 func newSimulateCommand() *cobra.Command {
 	var f simulateFlags
 	cmd := &cobra.Command{
 		Use:   "simulate",
-		Short: "Stand in for Amazon: SP-API, LWA, SQS and EventBridge",
+		Short: "Stand in for Amazon: SP-API, LWA, SQS, EventBridge and S3",
 		Long: `Simulate serves Amazon's side on loopback ports until it is stopped, and prints
 a configuration for ` + "`sellerstream run`" + ` that fits it:
 
@@ -49,7 +49,7 @@ a configuration for ` + "`sellerstream run`" + ` that fits it:
 	cmd.Flags().IntVar(&f.accounts, "accounts", 3, "seller accounts to simulate")
 	cmd.Flags().Float64Var(&f.speed, "speed", 1, "how many times as fast as real Amazon's quotas refill and its tokens age")
 	cmd.Flags().StringVar(&f.host, "host", "127.0.0.1", "address to listen on")
-	cmd.Flags().IntVar(&f.port, "port", 8090, "first of seven ports in a row; 0 takes free ones")
+	cmd.Flags().IntVar(&f.port, "port", 8090, "first of eight ports in a row; 0 takes free ones")
 	cmd.Flags().StringSliceVar(&f.kafka, "kafka", []string{"127.0.0.1:9092"}, "brokers to write into the printed configuration")
 	cmd.Flags().StringVar(&f.registry, "registry", "http://127.0.0.1:8081", "schema registry to write into the printed configuration")
 	return cmd
@@ -60,7 +60,7 @@ func simulate(ctx context.Context, cmd *cobra.Command, f simulateFlags) error {
 		return usageError{fmt.Errorf("--speed must be above 0 and --accounts at least 1")}
 	}
 	if f.port < 0 || f.port > lastPort {
-		return usageError{fmt.Errorf("--port %d: write the first of seven ports in a row, 1 to %d, or 0 for free ones", f.port, lastPort)}
+		return usageError{fmt.Errorf("--port %d: write the first of eight ports in a row, 1 to %d, or 0 for free ones", f.port, lastPort)}
 	}
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 	epoch := time.Now().UTC()
@@ -103,5 +103,6 @@ func addresses(host string, first int) simulator.Addresses {
 		SPAPI: map[model.Region]string{
 			model.NorthAmerica: port(4), model.Europe: port(5), model.FarEast: port(6),
 		},
+		Documents: port(7),
 	}
 }

@@ -27,6 +27,32 @@ type Config struct {
 	// ReadLag is how late a changed order shows in getOrder and searchOrders,
 	// in Clock's time. Default 0.
 	ReadLag time.Duration
+
+	// SKUs is how many listings each seller begins with (see Simulator.SKUs).
+	// Default none.
+	SKUs int
+	// AcceptUnknownSKUs reports messages and patches of SKUs that are not listed
+	// as accepted and applies nothing, as Amazon was seen to do. Otherwise they
+	// are refused with the code 13013.
+	AcceptUnknownSKUs bool
+	// ListingsLag is how late an applied quantity shows in getListingsItem's
+	// fulfillmentAvailability, in Clock's time. Default 0.
+	ListingsLag time.Duration
+	// FeedTimes is how long feeds take that no Rule scripts. Default 30 to 60 s.
+	FeedTimes FeedTimes
+	// FeedNotifications says what goes wrong with the notifications of finished
+	// feeds. Default nothing.
+	FeedNotifications FeedNotifications
+	// ListingsFeeds is the throttle of JSON_LISTINGS_FEED, for each seller and
+	// region. Default 5 in any 5 minutes, Amazon's since May 2025.
+	ListingsFeeds Window
+	// DocumentLimit bounds an upload, in bytes. Default 10 MiB, which is what
+	// Amazon advises not to exceed.
+	DocumentLimit int64
+	// DocumentsURL is where presigned URLs lead, without a path, when Documents
+	// is mounted rather than served by Start.
+	DocumentsURL string
+
 	// SubscribedOnly sends a seller's notifications where its subscriptions say,
 	// as Amazon does. Otherwise they go to the account's queue, subscribed or not.
 	SubscribedOnly bool
@@ -56,6 +82,12 @@ type Config struct {
 
 // DefaultQueue is the queue that exists when Config names none.
 const DefaultQueue = "sellerstream-notifications"
+
+// Window is a limit on how often something happens in any stretch of time.
+type Window struct {
+	Count int
+	Per   time.Duration
+}
 
 // Application is an SP-API application as LWA knows it.
 type Application struct {
@@ -113,6 +145,9 @@ func (c *Config) complete() error {
 		}
 		applications[a.Name] = true
 	}
+	if t := c.FeedTimes; t.Least < 0 || t.Most < t.Least {
+		faults = append(faults, fmt.Errorf("feeds cannot take %s to %s", t.Least, t.Most))
+	}
 	if len(c.Accounts) == 0 {
 		faults = append(faults, errors.New("no accounts: the simulator needs at least one seller"))
 	}
@@ -168,11 +203,24 @@ func (c *Config) defaults() {
 	if c.EventsKept == 0 {
 		c.EventsKept = 1_000_000
 	}
+	c.feedDefaults()
 	if c.Clock == nil {
 		c.Clock = clock.Real{}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+func (c *Config) feedDefaults() {
+	if c.FeedTimes == (FeedTimes{}) {
+		c.FeedTimes = FeedTimes{Least: 30 * time.Second, Most: time.Minute}
+	}
+	if c.ListingsFeeds == (Window{}) {
+		c.ListingsFeeds = Window{Count: 5, Per: 5 * time.Minute}
+	}
+	if c.DocumentLimit == 0 {
+		c.DocumentLimit = 10 << 20
 	}
 }
 

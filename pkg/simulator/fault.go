@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
@@ -39,6 +40,16 @@ type Action struct {
 	Entries    []int
 	EntryShare float64
 	EntryCode  string
+
+	// On the simulator's clock: createFeed and patchListingsItem take effect so
+	// much after their answer, and getFeeds shows a new feed so much later.
+	ApplyLate, ShowLate time.Duration
+	// ReportURL is the URL that getFeedDocument names in place of the report's.
+	ReportURL string
+	// Bomb sends, in place of a document, one that inflates to so many bytes.
+	Bomb int64
+	// Feed is how a feed goes that a rule of the part Processing meets.
+	Feed *FeedOutcome
 }
 
 // RuleStatus is a rule and what it has done so far.
@@ -75,20 +86,38 @@ func (f *Faults) Add(r Rule) (int, error) {
 func (r *Rule) check() error {
 	a := &r.Action
 	switch {
-	case r.Part != "" && r.Part != LWA && r.Part != SPAPI && r.Part != SQS && r.Part != EventBridge:
-		return fmt.Errorf("part %q is not one of lwa, spapi, sqs, eventbridge", r.Part)
+	case r.Part != "" && !slices.Contains(parts(), r.Part):
+		return fmt.Errorf("part %q is not one of %v", r.Part, parts())
+	case (a.Feed != nil) != (r.Part == Processing):
+		return errors.New("a rule of the part processing, and no other, scripts a feed")
+	case a.Feed != nil:
+		return a.Feed.check()
 	case r.Probability < 0 || r.Probability > 1 || a.EntryShare < 0 || a.EntryShare > 1:
 		return errors.New("a probability is between 0 and 1")
 	case a.Status != 0 && (a.Status < 200 || a.Status > 599):
 		return fmt.Errorf("status %d is not between 200 and 599", a.Status)
-	case r.Skip < 0 || r.Times < 0 || a.Delay < 0 || a.SlowBody < 0:
+	case r.Skip < 0 || r.Times < 0 || a.Delay < 0 || a.SlowBody < 0 || a.ApplyLate < 0 || a.ShowLate < 0:
 		return errors.New("skip, times and delays cannot be negative")
-	case !a.Drop && !a.LoseAnswer && a.Status == 0 && a.Delay == 0 && a.SlowBody == 0 &&
-		len(a.Header) == 0 && len(a.Entries) == 0 && a.EntryShare == 0:
-		return errors.New("the rule has no action: set a status, delay, drop, lost answer, slow body, header or entries")
+	case a.Bomb < 0 || a.Bomb > mostInflated:
+		return fmt.Errorf("a bomb has 0 to %d bytes", int64(mostInflated))
+	case !a.acts():
+		return errors.New("the rule has no action: set a status, delay, drop, lost answer, slow body, header, entries, late effect, report URL or bomb")
 	}
 	return nil
 }
+
+// mostInflated bounds what a bomb inflates to: 64 GiB, which are 64 MiB here.
+const mostInflated = 64 << 30
+
+// acts says whether anything is wrong with a call that it meets.
+func (a *Action) acts() bool {
+	return a.Drop || a.LoseAnswer || a.Status != 0 || a.Delay != 0 || a.SlowBody != 0 ||
+		len(a.Header) > 0 || len(a.Entries) > 0 || a.EntryShare != 0 ||
+		a.ApplyLate != 0 || a.ShowLate != 0 || a.ReportURL != "" || a.Bomb != 0
+}
+
+// parts are what a rule can be about.
+func parts() []Part { return []Part{LWA, SPAPI, SQS, EventBridge, Documents, Processing} }
 
 // Remove takes a rule out and says whether it was there.
 func (f *Faults) Remove(id int) bool {
@@ -136,7 +165,7 @@ func (f *Faults) meet(c *Call) *Rule {
 
 func (r *RuleStatus) fires(c *Call, random *rand.Rand) bool {
 	rule := &r.Rule
-	matches := (rule.Part == "" || rule.Part == c.Part) &&
+	matches := (rule.Part == c.Part || rule.Part == "" && c.Part != Processing) &&
 		(rule.Operation == "" || rule.Operation == c.Operation) &&
 		(rule.Account == "" || rule.Account == c.Account) &&
 		(rule.From.IsZero() || !c.Time.Before(rule.From)) &&

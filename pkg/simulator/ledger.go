@@ -15,6 +15,10 @@ const (
 	SPAPI       Part = "spapi"
 	SQS         Part = "sqs"
 	EventBridge Part = "eventbridge"
+	Documents   Part = "documents" // where presigned URLs lead
+	// Processing is no service and has no calls: a Rule of this part meets a feed
+	// that comes into being, whose Operation is its type.
+	Processing Part = "processing"
 )
 
 // Call is one request that reached the simulator.
@@ -131,7 +135,7 @@ func (l *Ledger) Calls(f Filter) []Call {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var matched []Call
-	for _, part := range []Part{LWA, SPAPI, SQS, EventBridge} {
+	for _, part := range []Part{LWA, SPAPI, SQS, EventBridge, Documents} {
 		if calls := l.calls[part]; calls != nil && (f.Part == "" || f.Part == part) {
 			calls.each(func(c *Call) {
 				if f.match(c) {

@@ -165,16 +165,22 @@ func (s *Simulator) Notify(c Change) {
 // deliver puts a notification into the queues that it belongs to. What goes
 // nowhere was not notified.
 func (s *Simulator) deliver(c Change, body []byte) {
-	names := []string{c.Account.Queue}
+	wanted := func(sub *subscription) bool { return sub.wants(c) }
+	if s.sendTo(c.Account, orderChangeType, wanted, body) {
+		s.truth.notified(c.Account, c.Order.OrderID, time.Time(c.Order.LastUpdatedTime))
+	}
+}
+
+// sendTo puts a seller's notification of one type into the queues that it
+// belongs to, and says whether there is any.
+func (s *Simulator) sendTo(a *Account, kind string, wanted func(*subscription) bool, body []byte) bool {
+	names := []string{a.Queue}
 	if s.config.SubscribedOnly {
-		names = s.subscriptions.queuesOf(c)
+		names = s.subscriptions.queuesOf(a, kind, wanted)
 	}
 	names = slices.DeleteFunc(names, func(name string) bool { return s.queues.get(name) == nil })
-	if len(names) == 0 {
-		return
-	}
-	s.truth.notified(c.Account, c.Order.OrderID, time.Time(c.Order.LastUpdatedTime))
 	for _, name := range names {
 		s.queues.get(name).send(string(body), 0)
 	}
+	return len(names) > 0
 }

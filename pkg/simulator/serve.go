@@ -140,7 +140,10 @@ func faultAnswer(part Part, a *Action) answer {
 		result.body = lwaError(a.Status, "temporarily_unavailable", "The service is temporarily unavailable.").body
 	case SPAPI:
 		result.body = spapiStatus(a.Status).body
-	case SQS, EventBridge:
+	case Documents:
+		result = s3Error(a.Status, "InternalError", "We encountered an internal error. Please try again.")
+		result.code = "fault"
+	case SQS, EventBridge, Processing:
 		result.body = awsError(a.Status, "InternalFailure", "The request processing has failed because of an unknown error.").body
 	}
 	return result

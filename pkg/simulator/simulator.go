@@ -37,6 +37,10 @@ type Simulator struct {
 	pages   pages
 
 	subscriptions subscriptions
+	agenda        agenda
+	listings      *listings
+	feeds         feeds
+	documents     documents
 
 	idMu     sync.Mutex
 	idSource *rand.ChaCha8
@@ -53,6 +57,8 @@ const (
 	worldStream = iota + 1
 	scenarioStream
 	faultStream
+	feedStream
+	updateStream
 )
 
 // New makes a simulator that nobody can reach yet: mount its handlers or call Start.
@@ -72,9 +78,14 @@ func New(config Config) (*Simulator, error) {
 		buses:    newBuses(config.EventBuses, config.EventsKept),
 		pages:    pages{open: make(map[string]page)},
 		idSource: rand.NewChaCha8(seedBytes(config.Seed)),
+
+		agenda:    agenda{clock: config.Clock},
+		feeds:     newFeeds(config.Seed),
+		documents: newDocuments(config.DocumentsURL),
 	}
 	s.ctx, s.stop = context.WithCancelCause(context.Background())
 	s.World = newWorld(&s.config)
+	s.listings = newListings(&s.config)
 	for i := range s.config.Accounts {
 		a := &s.config.Accounts[i]
 		if other := s.refresh[a.RefreshToken]; other != nil {
@@ -121,6 +132,7 @@ type Addresses struct {
 	LWA         string
 	SQS         string
 	EventBridge string
+	Documents   string
 	Admin       string
 }
 
@@ -130,7 +142,8 @@ type URLs struct {
 	LWA         string                  `json:"lwa"`   // without the path /auth/o2/token
 	SQS         string                  `json:"sqs"`
 	EventBridge string                  `json:"eventbridge"`
-	Admin       string                  `json:"admin"` // without the path /_simulator/
+	Documents   string                  `json:"documents"` // where presigned URLs lead
+	Admin       string                  `json:"admin"`     // without the path /_simulator/
 }
 
 // QueueURL is the SQS URL of a queue behind an SQS endpoint.
@@ -154,10 +167,12 @@ func (s *Simulator) Start(at Addresses) (URLs, error) {
 	urls.LWA = listen(at.LWA, s.LWA())
 	urls.SQS = listen(at.SQS, s.SQS())
 	urls.EventBridge = listen(at.EventBridge, s.EventBridge())
+	urls.Documents = listen(at.Documents, s.Documents())
 	urls.Admin = listen(at.Admin, s.Admin())
 	if err := errors.Join(faults...); err != nil {
 		return URLs{}, errors.Join(err, s.closeServers())
 	}
+	s.documents.listenAt(urls.Documents)
 	return urls, nil
 }
 
@@ -190,6 +205,7 @@ var errClosed = errors.New("the simulator is closed")
 // Close cuts every connection, ends what runs, and waits for it.
 func (s *Simulator) Close() error {
 	s.stop(errClosed)
+	s.agenda.close()
 	err := s.closeServers()
 	s.running.Wait()
 	return err

@@ -40,12 +40,13 @@ type spapiRequest struct {
 	region      model.Region
 	query       url.Values
 	call        *Call
+	action      *Action // the fault that met it, or nil
 	now         time.Time
 }
 
 // operations lists every operation of every API. Each API's file has its own list.
 func (s *Simulator) operations() []operation {
-	return slices.Concat(s.ordersOperations(), s.notificationsOperations())
+	return slices.Concat(s.ordersOperations(), s.notificationsOperations(), s.feedsOperations(), s.listingsOperations())
 }
 
 // SPAPI is the Selling Partner API's endpoint of one region.
@@ -89,9 +90,10 @@ func (s *Simulator) serveOperation(w http.ResponseWriter, r *http.Request, regio
 		if malformed != nil {
 			return limited(invalidInput("The query string is malformed: "+malformed.Error()), perSecond)
 		}
+		s.agenda.run(x.call.Time)
 		return limited(op.serve(&spapiRequest{
 			Request: r, account: held.account, application: held.application, region: region,
-			query: query, call: x.call, now: x.call.Time,
+			query: query, call: x.call, action: x.action, now: x.call.Time,
 		}), perSecond)
 	})
 }

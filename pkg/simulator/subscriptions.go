@@ -165,14 +165,14 @@ func (t *subscriptions) of(a *Account, kind, version string) []*subscription {
 	return found
 }
 
-// queuesOf lists the queues to which a seller's notification is sent.
-func (t *subscriptions) queuesOf(c Change) []string {
+// queuesOf lists the queues to which a seller's notification of one type is sent.
+func (t *subscriptions) queuesOf(a *Account, kind string, wanted func(*subscription) bool) []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var names []string
-	for _, sub := range t.of(c.Account, orderChangeType, "") {
+	for _, sub := range t.of(a, kind, "") {
 		d := t.destination(sub.DestinationID)
-		if d == nil || !sub.wants(c) {
+		if d == nil || !wanted(sub) {
 			continue
 		}
 		arn := d.Resource.SQS.ARN
