@@ -85,7 +85,7 @@ func Topics() []Topic {
 		},
 		stateTopic(StateOrders, "orders", "OrderState"),
 		stateTopic(StateInventory, "inventory"),
-		stateTopic(StateFeeds, "feeds"),
+		stateTopic(StateFeeds, "feeds", "FeedState", "FeedPace"),
 		stateTopic(StateShipments, "shipments"),
 	}
 }

@@ -17,7 +17,9 @@ func recordTable() []Record {
 		{Name: "DeadLetter", file: "dead_letter.avsc", New: func() Value { return new(DeadLetter) }},
 		{Name: "FeedIssues", file: "feed_issues.avsc", New: func() Value { return new(FeedIssues) }},
 		{Name: "FeedNotification", file: "feed_notification.avsc", New: func() Value { return new(FeedNotification) }},
+		{Name: "FeedPace", file: "feed_pace.avsc", New: func() Value { return new(FeedPace) }},
 		{Name: "FeedResult", file: "feed_result.avsc", New: func() Value { return new(FeedResult) }},
+		{Name: "FeedState", file: "feed_state.avsc", New: func() Value { return new(FeedState) }},
 		{Name: "FeedSubmission", file: "feed_submission.avsc", New: func() Value { return new(FeedSubmission) }},
 		{Name: "InventoryResult", file: "inventory_result.avsc", New: func() Value { return new(InventoryResult) }},
 		{Name: "InventoryUpdate", file: "inventory_update.avsc", New: func() Value { return new(InventoryUpdate) }},
@@ -37,8 +39,8 @@ type Alert struct {
 	// Id of this alert: a hash of account, type, subject and the time since which
 	// it holds. Consumers deduplicate by it.
 	EventID string `avro:"eventId" json:"eventId"`
-	// FeedStuck, ShipmentAtRisk, NotificationsSilent, AccountParked; other values
-	// may come.
+	// FeedStuck, FeedUnknown, ForeignFeed, ShipmentAtRisk, NotificationsSilent,
+	// AccountParked; other values may come.
 	EventType string `avro:"eventType" json:"eventType"`
 	// Our name of the seller account; also the record's key.
 	Account string `avro:"account" json:"account"`
@@ -362,6 +364,38 @@ func (r *FeedNotification) AppendAvro(dst []byte) []byte {
 	return dst
 }
 
+// FeedPace: What the feeds processor has learned of an account's feeds of one
+// type. In state.feeds under pace/<account>/<feedType>.
+type FeedPace struct {
+	// Our name of the seller account.
+	Account string `avro:"account" json:"account"`
+	// Amazon's feed type, such as JSON_LISTINGS_FEED.
+	FeedType string `avro:"feedType" json:"feedType"`
+	// Feeds that expectedSeconds was learned from.
+	Samples int32 `avro:"samples" json:"samples"`
+	// How long a feed takes from submission to end: a mean in which each newer
+	// feed weighs 0.3.
+	ExpectedSeconds float64 `avro:"expectedSeconds" json:"expectedSeconds"`
+	// Share of feeds whose end was notified in time: a mean of the same kind.
+	// From one half on the first poll leaves the notification time to come.
+	NotifiedShare float64 `avro:"notifiedShare" json:"notifiedShare"`
+	// When it was last learned from.
+	ChangedTime time.Time `avro:"changedTime" json:"changedTime"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *FeedPace) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.Account)))
+	dst = append(dst, r.Account...)
+	dst = binary.AppendVarint(dst, int64(len(r.FeedType)))
+	dst = append(dst, r.FeedType...)
+	dst = binary.AppendVarint(dst, int64(r.Samples))
+	dst = appendDouble(dst, r.ExpectedSeconds)
+	dst = appendDouble(dst, r.NotifiedShare)
+	dst = binary.AppendVarint(dst, r.ChangedTime.UnixMilli())
+	return dst
+}
+
 // FeedResult: How a feed ended, or that it is stuck. Written by the feeds
 // processor to feed-results, keyed by account.
 type FeedResult struct {
@@ -380,13 +414,15 @@ type FeedResult struct {
 	// The marketplace that the feed was submitted for.
 	MarketplaceID string `avro:"marketplaceId,omitzero" json:"marketplaceId,omitzero"`
 	// Status as Amazon writes it: DONE, CANCELLED, FATAL, and for a stuck feed
-	// IN_QUEUE or IN_PROGRESS; other values may come.
+	// IN_QUEUE or IN_PROGRESS; other values may come. UNKNOWN is ours: Amazon has
+	// not shown the feed, so nobody knows whether any of it was applied.
 	ProcessingStatus string `avro:"processingStatus" json:"processingStatus"`
-	// What is known of single messages: READ (the report was read), NONE (Amazon
-	// made no report), UNREADABLE (a report that could not be read; why stands in
+	// What is known of single messages: READ (the report was read), NONE (there
+	// is no report) or UNREADABLE (a report that could not be read; why stands in
 	// reportError).
 	Report string `avro:"report" json:"report"`
-	// Why the report could not be read.
+	// Why the report could not be read or, for UNKNOWN, why Amazon did not show
+	// the feed.
 	ReportError string `avro:"reportError,omitzero" json:"reportError,omitzero"`
 	// Amazon's id of the processing report.
 	ResultFeedDocumentID string `avro:"resultFeedDocumentId,omitzero" json:"resultFeedDocumentId,omitzero"`
@@ -415,6 +451,12 @@ type FeedResult struct {
 	ProcessingEndTime time.Time `avro:"processingEndTime,omitzero" json:"processingEndTime,omitzero"`
 	// When we learned of it.
 	DetectedTime time.Time `avro:"detectedTime" json:"detectedTime"`
+	// How long the account's feeds of this type took before it, from submission
+	// to end; null where that was not known.
+	ExpectedSeconds *int32 `avro:"expectedSeconds,omitzero" json:"expectedSeconds,omitzero"`
+	// How long it took from submission to end; for a stuck feed how long it has
+	// taken so far.
+	TookSeconds *int32 `avro:"tookSeconds,omitzero" json:"tookSeconds,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -508,6 +550,181 @@ func (r *FeedResult) AppendAvro(dst []byte) []byte {
 		dst = binary.AppendVarint(dst, r.ProcessingEndTime.UnixMilli())
 	}
 	dst = binary.AppendVarint(dst, r.DetectedTime.UnixMilli())
+	if r.ExpectedSeconds == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.ExpectedSeconds))
+	}
+	if r.TookSeconds == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.TookSeconds))
+	}
+	return dst
+}
+
+// FeedState: What the feeds processor knows of one feed. In state.feeds under
+// feed/<account>/<feedId>.
+type FeedState struct {
+	// Our name of the seller account.
+	Account string `avro:"account" json:"account"`
+	// Amazon's feed id, unique only with the seller.
+	FeedID string `avro:"feedId" json:"feedId"`
+	// Amazon's feed type, such as JSON_LISTINGS_FEED.
+	FeedType string `avro:"feedType" json:"feedType"`
+	// HELD (notified, but its submission is not known yet), FOREIGN (nobody
+	// claimed it, and an alert said so), RUNNING (submitted; its end is awaited),
+	// REPORT (ended; its report is to be read) or FINISHED (its result was
+	// written).
+	Phase string `avro:"phase" json:"phase"`
+	// When it came into this phase.
+	PhaseTime time.Time `avro:"phaseTime" json:"phaseTime"`
+	// The marketplace that the feed was submitted for.
+	MarketplaceID string `avro:"marketplaceId,omitzero" json:"marketplaceId,omitzero"`
+	// When the feed was submitted; null while that is not known.
+	SubmittedTime time.Time `avro:"submittedTime,omitzero" json:"submittedTime,omitzero"`
+	// How long such feeds took when it was submitted, from submission to end; 0
+	// where that was not known.
+	ExpectedSeconds int32 `avro:"expectedSeconds" json:"expectedSeconds"`
+	// How long it took; 0 until it has ended.
+	TookSeconds int32 `avro:"tookSeconds" json:"tookSeconds"`
+	// Answers to getFeed so far.
+	Polls int32 `avro:"polls" json:"polls"`
+	// Failed tries in a row of the call that is wanted now.
+	Attempts int32 `avro:"attempts" json:"attempts"`
+	// When the first of them failed.
+	FailingSince time.Time `avro:"failingSince,omitzero" json:"failingSince,omitzero"`
+	// When the next call may start: the committed intent of a getFeed (RUNNING)
+	// or getFeedDocument (REPORT) call.
+	NotBefore time.Time `avro:"notBefore,omitzero" json:"notBefore,omitzero"`
+	// Whether a notification said that it has ended and getFeed has not confirmed
+	// it yet.
+	Hinted bool `avro:"hinted" json:"hinted"`
+	// Answers to getFeed that did not confirm the present notification.
+	HintChecks int32 `avro:"hintChecks" json:"hintChecks"`
+	// Notifications that getFeed never confirmed.
+	FalseHints int32 `avro:"falseHints" json:"falseHints"`
+	// Until when further notifications are not followed up, after one that was
+	// not confirmed.
+	NextHint time.Time `avro:"nextHint,omitzero" json:"nextHint,omitzero"`
+	// Whether a notification of its end came, be it late.
+	Notified bool `avro:"notified" json:"notified"`
+	// Answers to getFeed that said it had ended and named no report.
+	BareAnswers int32 `avro:"bareAnswers" json:"bareAnswers"`
+	// Status as getFeed last gave it.
+	ProcessingStatus string `avro:"processingStatus,omitzero" json:"processingStatus,omitzero"`
+	// Amazon's id of the processing report.
+	ResultFeedDocumentID string `avro:"resultFeedDocumentId,omitzero" json:"resultFeedDocumentId,omitzero"`
+	// Amazon's processingStartTime.
+	ProcessingStartTime time.Time `avro:"processingStartTime,omitzero" json:"processingStartTime,omitzero"`
+	// Amazon's processingEndTime.
+	ProcessingEndTime time.Time `avro:"processingEndTime,omitzero" json:"processingEndTime,omitzero"`
+	// What ended the wait; see FeedResult.detectedBy.
+	DetectedBy string `avro:"detectedBy,omitzero" json:"detectedBy,omitzero"`
+	// When we learned of its end.
+	DetectedTime time.Time `avro:"detectedTime,omitzero" json:"detectedTime,omitzero"`
+	// When FeedStuck was written.
+	StuckTime time.Time `avro:"stuckTime,omitzero" json:"stuckTime,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *FeedState) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.Account)))
+	dst = append(dst, r.Account...)
+	dst = binary.AppendVarint(dst, int64(len(r.FeedID)))
+	dst = append(dst, r.FeedID...)
+	dst = binary.AppendVarint(dst, int64(len(r.FeedType)))
+	dst = append(dst, r.FeedType...)
+	dst = binary.AppendVarint(dst, int64(len(r.Phase)))
+	dst = append(dst, r.Phase...)
+	dst = binary.AppendVarint(dst, r.PhaseTime.UnixMilli())
+	if r.MarketplaceID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
+		dst = append(dst, r.MarketplaceID...)
+	}
+	if r.SubmittedTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.SubmittedTime.UnixMilli())
+	}
+	dst = binary.AppendVarint(dst, int64(r.ExpectedSeconds))
+	dst = binary.AppendVarint(dst, int64(r.TookSeconds))
+	dst = binary.AppendVarint(dst, int64(r.Polls))
+	dst = binary.AppendVarint(dst, int64(r.Attempts))
+	if r.FailingSince.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.FailingSince.UnixMilli())
+	}
+	if r.NotBefore.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.NotBefore.UnixMilli())
+	}
+	dst = appendBool(dst, r.Hinted)
+	dst = binary.AppendVarint(dst, int64(r.HintChecks))
+	dst = binary.AppendVarint(dst, int64(r.FalseHints))
+	if r.NextHint.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.NextHint.UnixMilli())
+	}
+	dst = appendBool(dst, r.Notified)
+	dst = binary.AppendVarint(dst, int64(r.BareAnswers))
+	if r.ProcessingStatus == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.ProcessingStatus)))
+		dst = append(dst, r.ProcessingStatus...)
+	}
+	if r.ResultFeedDocumentID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.ResultFeedDocumentID)))
+		dst = append(dst, r.ResultFeedDocumentID...)
+	}
+	if r.ProcessingStartTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.ProcessingStartTime.UnixMilli())
+	}
+	if r.ProcessingEndTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.ProcessingEndTime.UnixMilli())
+	}
+	if r.DetectedBy == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.DetectedBy)))
+		dst = append(dst, r.DetectedBy...)
+	}
+	if r.DetectedTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.DetectedTime.UnixMilli())
+	}
+	if r.StuckTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.StuckTime.UnixMilli())
+	}
 	return dst
 }
 
