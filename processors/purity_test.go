@@ -10,6 +10,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/processors/feeds"
 	"github.com/sellerstream/sellerstream/processors/orders"
 )
 
@@ -99,6 +100,7 @@ func TestEachOperationHasOneOwner(t *testing.T) {
 	}
 	for role, calls := range map[string][]string{
 		orders.Processor: orders.Operations(),
+		feeds.Processor:  feeds.Operations(),
 	} {
 		for _, operation := range calls {
 			if !slices.Contains(owners()[role], operation) {

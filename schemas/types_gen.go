@@ -436,8 +436,8 @@ type FeedResult struct {
 	Errors *int32 `avro:"errors,omitzero" json:"errors,omitzero"`
 	// The report's count of warnings.
 	Warnings *int32 `avro:"warnings,omitzero" json:"warnings,omitzero"`
-	// The first 100 issues of the feed as a whole; those of single messages are
-	// in the FeedIssues records before this one.
+	// The first issues of the feed as a whole, at most 100 and 64 KiB; those of
+	// single messages are in the FeedIssues records before this one.
 	FeedIssues []FeedIssue `avro:"feedIssues" json:"feedIssues"`
 	// How many FeedIssues records belong to this result.
 	IssueParts int32 `avro:"issueParts" json:"issueParts"`

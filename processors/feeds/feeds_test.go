@@ -1,0 +1,412 @@
+package feeds
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// answers is Amazon at the runtime's present time, without delay.
+func answers(r *runtime, a *amazon) func(machine.Call) machine.Outcome {
+	return func(call machine.Call) machine.Outcome { return a.answer(call, r.now) }
+}
+
+// only is the one result that was written.
+func only(t *testing.T, r *runtime) ended {
+	t.Helper()
+	if len(r.results) != 1 {
+		t.Fatalf("%d results, want 1; the feed is %+v", len(r.results), r.feed("1"))
+	}
+	return r.results[0]
+}
+
+func TestANotificationEndsTheWaitAtOnce(t *testing.T) {
+	t.Parallel()
+	r, a := newRuntime(t), newAmazon()
+	f, submission := a.submit("1", r.now, 45*time.Second)
+	calls := r.tick([]any{submission})
+	if len(calls) != 0 {
+		t.Fatalf("%+v called at once", calls)
+	}
+	r.follow(46*time.Second, calls, answers(r, a))
+	r.follow(0, r.tick([]any{f.notification()}), answers(r, a))
+	got := only(t, r)
+	if err := f.final(got); err != nil {
+		t.Fatal(err)
+	}
+	if got.DetectedBy != byNotification || !got.DetectedTime.Equal(r.now) || *got.TookSeconds != 45 || got.ExpectedSeconds != nil {
+		t.Fatalf("%+v", got.FeedResult)
+	}
+	if n := r.asked[feedKey(testAccount, "1")]; n != 1 {
+		t.Fatalf("%d getFeed calls", n)
+	}
+	for range 3 { // and duplicates change nothing
+		r.restart()
+		r.now = r.now.Add(time.Hour)
+		if calls := r.tick([]any{f.notification(), submission}); len(calls) != 0 || len(r.results) != 1 {
+			t.Fatalf("a repeat made %d calls and %d results", len(calls), len(r.results))
+		}
+	}
+}
+
+func TestANotificationBeforeItsSubmission(t *testing.T) {
+	t.Parallel()
+	r, a := newRuntime(t), newAmazon()
+	f, submission := a.submit("1", r.now, 20*time.Second)
+	r.now = r.now.Add(25 * time.Second)
+	if calls := r.tick([]any{f.notification()}); len(calls) != 0 {
+		t.Fatalf("called %+v before the submission", calls)
+	}
+	r.restart()
+	r.now = r.now.Add(holdFor - time.Minute)
+	// An account with a past has no burst to spend, so tokens take a moment.
+	r.follow(time.Minute, r.tick([]any{submission}), answers(r, a))
+	got := only(t, r)
+	if got.DetectedBy != byNotification || r.asked[feedKey(testAccount, "1")] != 1 || len(r.alerts) != 0 {
+		t.Fatalf("%+v, alerts %+v", got.FeedResult, r.alerts)
+	}
+}
+
+func TestAForeignFeedIsToldOnceADay(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t)
+	for i := range maxHeld + 50 {
+		stranger := &amazonFeed{account: testAccount, id: fmt.Sprint("foreign-", i), status: model.FeedDone}
+		r.tick([]any{stranger.notification()})
+	}
+	if len(r.state) != maxHeld {
+		t.Fatalf("%d entries are kept, want %d", len(r.state), maxHeld)
+	}
+	r.restart()
+	r.tick(nil)
+	r.follow(holdFor, nil, nil)
+	if len(r.alerts) != 1 || r.alerts[0].EventType != alertForeign || !strings.Contains(r.alerts[0].Message, "foreign-") {
+		t.Fatalf("%d alerts: %+v", len(r.alerts), r.alerts)
+	}
+	if r.follow(foreignFor, nil, nil); len(r.state) != 0 {
+		t.Fatalf("%d entries are left", len(r.state))
+	}
+}
+
+// A forged notification costs a few reads, and many of them not many more.
+func TestForgedNotificationsEndNothing(t *testing.T) {
+	t.Parallel()
+	r, a := newRuntime(t), newAmazon()
+	f, submission := a.submit("1", r.now, time.Hour)
+	calls := r.tick([]any{submission})
+	for range 3000 {
+		calls = append(calls, r.tick([]any{f.notification()})...)
+		r.follow(time.Second, calls, answers(r, a))
+		calls = nil
+	}
+	if n := r.asked[feedKey(testAccount, "1")]; n > 40 || len(r.results) != 0 {
+		t.Fatalf("3000 forged notifications within 50 minutes cost %d getFeed calls and made %d results", n, len(r.results))
+	}
+	r.follow(30*time.Minute, nil, answers(r, a))
+	if got := only(t, r); got.ProcessingStatus != model.FeedDone {
+		t.Fatalf("%+v", got.FeedResult)
+	}
+}
+
+func TestAStuckFeedIsToldOnceAndThenItsEnd(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		answer func(*runtime, *amazon) func(machine.Call) machine.Outcome
+		status string
+		told   time.Duration // at the latest
+	}{
+		{"Amazon says so", answers, model.FeedInQueue, 2*time.Hour + time.Second},
+		{"Amazon says nothing", func(r *runtime, a *amazon) func(machine.Call) machine.Outcome {
+			return func(call machine.Call) machine.Outcome {
+				if r.now.Before(testStart.Add(8 * time.Hour)) {
+					return machine.Retry{Err: errors.New("503")}
+				}
+				return a.answer(call, r.now)
+			}
+		}, statusUnknown, 3*time.Hour + time.Second},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			r, a := newRuntime(t), newAmazon()
+			f, submission := a.submit("1", r.now, 7*time.Hour)
+			r.follow(test.told, r.tick([]any{submission}), test.answer(r, a))
+			got := only(t, r)
+			if got.EventType != alertStuck || got.DetectedBy != byObjective || got.ProcessingStatus != test.status || *got.TookSeconds < 7200 {
+				t.Fatalf("%+v", got.FeedResult)
+			}
+			if len(r.alerts) != 1 || r.alerts[0].EventType != alertStuck || r.alerts[0].Subject != "1" || !strings.HasPrefix(r.alerts[0].Message, "Feed 1 ") {
+				t.Fatalf("%+v", r.alerts)
+			}
+			r.restart()
+			r.tick(nil)
+			r.follow(8*time.Hour, nil, test.answer(r, a))
+			if len(r.results) != 2 || len(r.alerts) != 1 || r.results[0].EventID == r.results[1].EventID {
+				t.Fatalf("%d results, %d alerts", len(r.results), len(r.alerts))
+			}
+			if err := f.final(r.results[1]); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// After a stop of hours Amazon is asked before anybody is told.
+func TestAFeedThatEndedWhileWeWereDownIsNotStuck(t *testing.T) {
+	t.Parallel()
+	r, a := newRuntime(t), newAmazon()
+	_, submission := a.submit("1", r.now, time.Minute)
+	r.tick([]any{submission})
+	r.now = r.now.Add(10 * time.Hour)
+	r.restart()
+	r.follow(time.Minute, r.tick(nil), answers(r, a))
+	if got := only(t, r); got.EventType != eventCompleted || len(r.alerts) != 0 {
+		t.Fatalf("%+v, alerts %+v", got.FeedResult, r.alerts)
+	}
+}
+
+// What such feeds take is learned, and with it the objective and the result.
+func TestTheObjectiveFollowsWhatFeedsTake(t *testing.T) {
+	t.Parallel()
+	r, a := newRuntime(t), newAmazon()
+	for i := range 6 {
+		_, submission := a.submit(fmt.Sprint(i), r.now, time.Hour)
+		r.follow(5*time.Hour, r.tick([]any{submission}), answers(r, a))
+	}
+	if last := r.results[len(r.results)-1]; len(r.results) != 6 || last.ExpectedSeconds == nil || *last.ExpectedSeconds != 3600 {
+		t.Fatalf("%d results, the last %+v", len(r.results), last.FeedResult)
+	}
+	r.restart()
+	_, submission := a.submit("slow", r.now, 8*time.Hour)
+	r.follow(4*time.Hour-time.Second, r.tick([]any{submission}), answers(r, a))
+	if len(r.results) != 6 {
+		t.Fatalf("stuck before four times the expected hour: %+v", r.results[6].FeedResult)
+	}
+	if r.follow(2*time.Second, nil, answers(r, a)); len(r.results) != 7 || r.results[6].EventType != alertStuck {
+		t.Fatalf("%d results", len(r.results))
+	}
+}
+
+func TestAFeedThatAmazonNeverShows(t *testing.T) {
+	t.Parallel()
+	r, a := newRuntime(t), newAmazon()
+	f, submission := a.submit("1", r.now, time.Minute)
+	f.lost = true
+	r.follow(missingFor, r.tick([]any{submission}), answers(r, a))
+	if len(r.results) != 0 {
+		t.Fatalf("given up within %v: %+v", missingFor, r.results[0].FeedResult)
+	}
+	r.restart()
+	r.follow(20*time.Minute, r.tick(nil), answers(r, a))
+	got := only(t, r)
+	if err := f.final(got); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.alerts) != 1 || r.alerts[0].EventType != alertUnknown || !strings.Contains(r.alerts[0].Message, "not_found (404)") {
+		t.Fatalf("%+v", r.alerts)
+	}
+}
+
+// A report that is there a little later than the end is waited for.
+func TestAReportThatShowsLate(t *testing.T) {
+	t.Parallel()
+	for lag, want := range map[time.Duration]string{8 * time.Second: reportRead, time.Hour: reportNone} {
+		r, a := newRuntime(t), newAmazon()
+		f, submission := a.submit("1", r.now, 30*time.Second)
+		f.documentLag = lag
+		r.tick([]any{submission})
+		r.now = r.now.Add(31 * time.Second)
+		r.follow(2*time.Minute, r.tick([]any{f.notification()}), answers(r, a))
+		if got := only(t, r); got.Report != want || got.DetectedBy != byNotification || got.DetectedTime.Sub(f.end) != time.Second {
+			t.Errorf("a report %v late: %+v", lag, got.FeedResult)
+		}
+	}
+}
+
+// A report's token is scarce: one that cannot be read is given up after hours,
+// with few calls.
+func TestAReportThatCannotBeDownloaded(t *testing.T) {
+	t.Parallel()
+	r, a := newRuntime(t), newAmazon()
+	f, submission := a.submit("1", r.now, 30*time.Second)
+	f.broken = true
+	downloads := 0
+	r.follow(unreadableAfter, r.tick([]any{submission}), func(call machine.Call) machine.Outcome {
+		if call.Operation == model.GetFeedDocument {
+			downloads++
+		}
+		return a.answer(call, r.now)
+	})
+	if len(r.results) != 0 {
+		t.Fatalf("given up too early: %+v", r.results[0].FeedResult)
+	}
+	r.restart()
+	r.follow(time.Hour, r.tick(nil), answers(r, a))
+	if err := f.final(only(t, r)); err != nil {
+		t.Fatal(err)
+	}
+	if downloads < 10 || downloads > 50 {
+		t.Errorf("%d downloads", downloads)
+	}
+}
+
+func TestReportsOfOtherFeedsAndOldKindsAreNotRead(t *testing.T) {
+	t.Parallel()
+	for _, report := range []model.FeedReport{{FeedID: "2"}, {Unreadable: "an XML report"}} {
+		r, a := newRuntime(t), newAmazon()
+		f, submission := a.submit("1", r.now, 30*time.Second)
+		f.report = report
+		r.follow(10*time.Minute, r.tick([]any{submission}), answers(r, a))
+		if got := only(t, r); got.Report != reportUnreadable || got.ReportError == "" || got.MessagesProcessed != nil {
+			t.Errorf("%+v", got.FeedResult)
+		}
+	}
+}
+
+// A large report goes in parts that Kafka takes, and all of its messages'
+// issues are in them; the runtime of the tests checks both.
+func TestALargeReportGoesInParts(t *testing.T) {
+	t.Parallel()
+	r, a := newRuntime(t), newAmazon()
+	f, submission := a.submit("1", r.now, 30*time.Second)
+	for i := range 25_000 {
+		f.report.Issues = append(f.report.Issues,
+			model.FeedIssue{MessageID: i + 1, SKU: strings.Repeat("S", 40), Code: "8058", Severity: "ERROR", Message: strings.Repeat("ü", 600)},
+			model.FeedIssue{Severity: "WARNING", Message: strings.Repeat("w", 5000)})
+	}
+	r.follow(10*time.Minute, r.tick([]any{submission}), answers(r, a))
+	got := only(t, r)
+	if len(got.issues) != 25_000 || got.IssueParts < 20 {
+		t.Fatalf("%d issues in %d parts", len(got.issues), got.IssueParts)
+	}
+	if message := got.issues[0].Message; len(message) > maxMessage || !strings.HasSuffix(message, "ü…") {
+		t.Errorf("a message was cut to %d bytes, which end with %q", len(message), message[len(message)-8:])
+	}
+	if n := len(got.FeedIssues); n == 0 || n > maxFeedIssues {
+		t.Errorf("%d issues of the feed as a whole", n)
+	}
+	if text, err := schemas.AppendJSON(nil, got.FeedResult); err != nil || len(text) > 200<<10 {
+		t.Errorf("the result has %d bytes as an event, %v", len(text), err)
+	}
+}
+
+// Reports are read oldest submission first when tokens are short.
+func TestReportsAreReadInOrderOfSubmission(t *testing.T) {
+	t.Parallel()
+	r, a := newRuntime(t), newAmazon()
+	var records []any
+	for i := range 30 {
+		f, submission := a.submit(fmt.Sprintf("%02d", 29-i), r.now.Add(time.Duration(i)*time.Second), 20*time.Second)
+		records = append(records, submission, f.notification())
+	}
+	r.now = r.now.Add(time.Minute)
+	r.follow(2*time.Hour, r.tick(records), answers(r, a))
+	if len(r.results) != 30 {
+		t.Fatalf("%d results", len(r.results))
+	}
+	waited := r.results[9:] // the burst goes to those that are known to have ended first
+	if !slices.IsSortedFunc(waited, func(a, b ended) int { return a.SubmittedTime.Compare(b.SubmittedTime) }) {
+		for _, result := range waited {
+			t.Errorf("feed %s, submitted at %v", result.FeedID, result.SubmittedTime)
+		}
+	}
+}
+
+func TestAForbiddenFeedDoesNotStopItsAccount(t *testing.T) {
+	t.Parallel()
+	r, a := newRuntime(t), newAmazon()
+	_, bad := a.submit("bad", r.now, time.Minute)
+	answer := func(call machine.Call) machine.Outcome {
+		if call.Key == feedKey(testAccount, "bad") {
+			return machine.Park{Err: &model.Error{Class: model.Forbidden, Operation: model.GetFeed, Status: 403}}
+		}
+		return a.answer(call, r.now)
+	}
+	r.follow(time.Hour, r.tick([]any{bad}), answer)
+	for i := range 10 {
+		_, submission := a.submit(fmt.Sprint(i), r.now, time.Minute)
+		r.follow(20*time.Minute, r.tick([]any{submission}), answer)
+	}
+	completed := 0
+	for _, result := range r.results {
+		if result.EventType == eventCompleted {
+			completed++
+		}
+	}
+	if completed != 10 {
+		t.Fatalf("%d of 10 other feeds ended", completed)
+	}
+	r.follow(refusedFor, nil, answer)
+	if last := r.results[len(r.results)-1]; last.FeedID != "bad" || last.ProcessingStatus != statusUnknown {
+		t.Fatalf("the forbidden feed: %+v", last.FeedResult)
+	}
+}
+
+func TestUnknownStatusesAreTolerated(t *testing.T) {
+	t.Parallel()
+	r, a := newRuntime(t), newAmazon()
+	f, submission := a.submit("1", r.now, 30*time.Second)
+	f.status = "POSTPONED"
+	r.follow(time.Hour, r.tick([]any{submission}), answers(r, a))
+	if state := r.feed("1"); len(r.results) != 0 || state.ProcessingStatus != "POSTPONED" || state.Phase != running {
+		t.Fatalf("%+v", state)
+	}
+	f.status = model.FeedDone
+	r.follow(time.Hour, nil, answers(r, a))
+	only(t, r)
+}
+
+func TestBadRecordsAreSetAside(t *testing.T) {
+	t.Parallel()
+	good := (&amazonFeed{account: testAccount, id: "1"}).submission()
+	for reason, change := range map[string]func(*schemas.FeedSubmission){
+		"unknown_account":   func(s *schemas.FeedSubmission) { s.Account = "nobody" },
+		"invalid_feed_id":   func(s *schemas.FeedSubmission) { s.FeedID = "../1" },
+		"invalid_feed_type": func(s *schemas.FeedSubmission) { s.FeedType = "" },
+	} {
+		r, bad := newRuntime(t), *good
+		change(&bad)
+		if r.tick([]any{&bad}); len(r.letters) != 1 || r.letters[0].Reason != reason || len(r.state) != 0 {
+			t.Errorf("%s: %+v", reason, r.letters)
+		}
+	}
+	for reason, rec := range map[string]*machine.Record{
+		"account_mismatch": {Account: "shop-1", Value: good},
+		"unexpected_type":  {Account: testAccount, Value: &schemas.Order{}},
+	} {
+		tx := &machine.Tx{Now: testStart}
+		if newMachine(t).Record(tx, rec); len(tx.DeadLetters) != 1 || tx.DeadLetters[0].Reason != reason {
+			t.Errorf("%s: %+v", reason, tx.DeadLetters)
+		}
+	}
+}
+
+func TestForeignStateStopsTheUnit(t *testing.T) {
+	t.Parallel()
+	for key, value := range map[string]any{
+		"feed/acme-eu/2":       &schemas.FeedState{Account: testAccount, FeedID: "1"},
+		"pace/acme-eu/B":       &schemas.FeedPace{Account: testAccount, FeedType: "A"},
+		"quota/acme-eu/x":      &schemas.QuotaState{Account: testAccount, Operation: model.GetOrder},
+		"order/acme-eu/1":      &schemas.OrderState{},
+		"feed/acme-eu/nothing": nil,
+	} {
+		if err := newMachine(t).Restore(key, value); err == nil {
+			t.Errorf("%s was restored as %T", key, value)
+		}
+	}
+}
+
+// Ids never change: consumers deduplicate by them.
+func TestIDsAreStable(t *testing.T) {
+	t.Parallel()
+	if got := hashID("acme-eu", "50021", eventCompleted); got != "b02166da5f40cce02b0ce852c7968317" {
+		t.Errorf("the id of a FeedCompleted is %s", got)
+	}
+}

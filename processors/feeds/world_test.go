@@ -1,0 +1,368 @@
+package feeds
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/sellerstream/sellerstream/pkg/account"
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+const testAccount = "acme-eu"
+
+var testStart = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+
+func testDirectory(t testing.TB) func() *account.Directory {
+	t.Helper()
+	accounts := []account.Account{{ID: testAccount, SellerID: "A1", Region: model.Europe}}
+	for i := range 20 {
+		accounts = append(accounts, account.Account{ID: fmt.Sprint("shop-", i), SellerID: fmt.Sprint("S", i), Region: model.Europe})
+	}
+	directory, err := account.NewDirectory(accounts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() *account.Directory { return directory }
+}
+
+func newMachine(t testing.TB) *Machine { return New(Config{Accounts: testDirectory(t)}) }
+
+// runtime runs a machine as pkg/stream does, with a committed log in memory.
+type runtime struct {
+	t       testing.TB
+	machine *Machine
+	now     time.Time
+	state   map[string]any // committed
+	results []ended        // of feed-results, in order
+	alerts  []*schemas.Alert
+	letters []machine.DeadLetter
+	running map[string]machine.Call // started and not ended, by key
+	asked   map[string]int          // getFeed calls, by key
+	wake    time.Time
+}
+
+// ended is a FeedResult with the issues that stood before it in its transaction.
+type ended struct {
+	*schemas.FeedResult
+	issues []schemas.FeedIssue
+}
+
+func newRuntime(t testing.TB) *runtime {
+	return &runtime{
+		t: t, machine: newMachine(t), now: testStart,
+		state: map[string]any{}, running: map[string]machine.Call{}, asked: map[string]int{},
+	}
+}
+
+// tick applies records and results in one transaction, then starts its calls.
+func (r *runtime) tick(records []any, results ...machine.Result) []machine.Call {
+	r.t.Helper()
+	tx := r.decide(records, results)
+	r.commit(tx)
+	for i := range results {
+		delete(r.running, results[i].Call.Key)
+	}
+	for _, call := range tx.Calls {
+		r.start(call)
+	}
+	return tx.Calls
+}
+
+func (r *runtime) decide(records []any, results []machine.Result) *machine.Tx {
+	tx := &machine.Tx{Now: r.now}
+	for _, value := range records {
+		rec := &machine.Record{Value: value}
+		switch v := value.(type) {
+		case *schemas.FeedSubmission:
+			rec.Topic, rec.Account = schemas.FeedSubmissions, v.Account
+		case *schemas.FeedNotification:
+			rec.Topic, rec.Account = schemas.FeedNotifications, v.Account
+		}
+		r.machine.Record(tx, rec)
+	}
+	for i := range results {
+		r.machine.Result(tx, &results[i])
+	}
+	r.machine.Draw(tx)
+	r.wake = tx.Wake
+	return tx
+}
+
+func (r *runtime) commit(tx *machine.Tx) {
+	r.t.Helper()
+	for key, value := range tx.State {
+		if value == nil {
+			delete(r.state, key)
+			continue
+		}
+		r.state[key] = stored(r.t, value)
+	}
+	r.letters = append(r.letters, tx.DeadLetters...)
+	var parts []*schemas.FeedIssues
+	for _, out := range tx.Outputs {
+		if size := len(out.Value.(schemas.Value).AppendAvro(nil)); size > schemas.MaxRecordBytes*9/10 {
+			r.t.Fatalf("a %T of %d bytes", out.Value, size)
+		}
+		switch value := out.Value.(type) {
+		case *schemas.Alert:
+			r.alerts = append(r.alerts, value)
+		case *schemas.FeedIssues:
+			parts = append(parts, value)
+		case *schemas.FeedResult:
+			r.results = append(r.results, r.whole(value, parts))
+			parts = nil
+		}
+	}
+	if len(parts) > 0 {
+		r.t.Fatalf("rule 4: %d parts without a result behind them", len(parts))
+	}
+}
+
+// whole puts a report together again, and checks that it can be.
+func (r *runtime) whole(result *schemas.FeedResult, parts []*schemas.FeedIssues) ended {
+	r.t.Helper()
+	e := ended{FeedResult: result}
+	if int(result.IssueParts) != len(parts) {
+		r.t.Fatalf("rule 4: %d parts stand before a result of %d", len(parts), result.IssueParts)
+	}
+	for i, part := range parts {
+		if part.FeedID != result.FeedID || part.Account != result.Account || int(part.Part) != i || len(part.Issues) == 0 {
+			r.t.Fatalf("rule 4: part %d is %+v", i, part)
+		}
+		e.issues = append(e.issues, part.Issues...)
+	}
+	return e
+}
+
+// start checks rules 1 and 2 of the package for a call.
+func (r *runtime) start(call machine.Call) {
+	r.t.Helper()
+	state, ok := r.state[call.Key].(*schemas.FeedState)
+	if !ok {
+		r.t.Fatalf("rule 1: call for %s started without a committed wish", call.Key)
+	}
+	switch request := call.Request.(type) {
+	case *model.GetFeedRequest:
+		r.asked[call.Key]++
+		ok = state.Phase == running && call.Operation == model.GetFeed && request.FeedID == state.FeedID
+	case *model.ReadFeedReportRequest:
+		ok = state.Phase == report && call.Operation == model.GetFeedDocument && request.FeedDocumentID == state.ResultFeedDocumentID
+	}
+	if !ok || !slices.Contains(Operations(), call.Operation) {
+		r.t.Fatalf("rule 1: %s called for %+v", call.Operation, state)
+	}
+	if _, twice := r.running[call.Key]; twice {
+		r.t.Fatalf("rule 2: two calls for %s in flight", call.Key)
+	}
+	r.running[call.Key] = call
+}
+
+// restart drops the machine and builds one from the committed state, as after
+// a crash or a handover: whatever was running is lost.
+func (r *runtime) restart() {
+	r.t.Helper()
+	r.machine = newMachine(r.t)
+	clear(r.running)
+	for key, value := range r.state {
+		if err := r.machine.Restore(key, stored(r.t, value)); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
+// stored is what a value is after a round trip through the state topic.
+func stored(t testing.TB, value any) any {
+	t.Helper()
+	text, err := schemas.AppendJSON(nil, value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh := reflect.New(reflect.TypeOf(value).Elem())
+	if err := json.Unmarshal(text, fresh.Interface()); err != nil {
+		t.Fatal(err)
+	}
+	return fresh.Interface()
+}
+
+func (r *runtime) feed(id string) *schemas.FeedState {
+	state, _ := r.state[feedKey(testAccount, id)].(*schemas.FeedState)
+	return state
+}
+
+// follow lets time pass as the machine wishes, for d, and answers every call at
+// once.
+func (r *runtime) follow(d time.Duration, calls []machine.Call, answer func(machine.Call) machine.Outcome) {
+	r.t.Helper()
+	for end := r.now.Add(d); ; {
+		var results []machine.Result
+		for _, call := range calls {
+			results = append(results, machine.Result{Call: call, Outcome: answer(call)})
+		}
+		if len(results) == 0 {
+			if r.wake.IsZero() || r.wake.After(end) {
+				r.now = end
+				return
+			}
+			if r.wake.After(r.now) {
+				r.now = r.wake
+			}
+		}
+		calls = r.tick(nil, results...)
+	}
+}
+
+// amazon is the processing of feeds that the machine must follow.
+type amazon struct {
+	feeds   map[string]*amazonFeed // by account/id
+	buckets map[string]*rate.Limiter
+	denied  int // 429s that it had to give
+}
+
+type amazonFeed struct {
+	account, id string
+	created     time.Time
+	started     time.Time
+	end         time.Time
+	status      string        // at its end
+	document    string        // its report; "" if there is none
+	documentLag time.Duration // how much later than the end getFeed shows it
+	lag         time.Duration // how much later getFeed shows what is so
+	lost        bool          // getFeed never shows it
+	broken      bool          // the report can never be downloaded
+	report      model.FeedReport
+}
+
+func newAmazon() *amazon {
+	return &amazon{feeds: map[string]*amazonFeed{}, buckets: map[string]*rate.Limiter{}}
+}
+
+// arrive is a call's arrival at Amazon's door.
+func (a *amazon) arrive(call machine.Call, at time.Time) bool {
+	key := call.Account + "/" + call.Operation
+	if a.buckets[key] == nil {
+		a.buckets[key] = map[string]*rate.Limiter{
+			model.GetFeed: rate.NewLimiter(2, 15), model.GetFeedDocument: rate.NewLimiter(0.0222, 10),
+		}[call.Operation]
+	}
+	if !a.buckets[key].AllowN(at, 1) {
+		a.denied++
+		return false
+	}
+	return true
+}
+
+func (a *amazon) answer(call machine.Call, at time.Time) machine.Outcome {
+	switch request := call.Request.(type) {
+	case *model.GetFeedRequest:
+		f := a.feeds[call.Account+"/"+request.FeedID]
+		if f == nil || f.lost || at.Before(f.created.Add(f.lag)) {
+			return machine.Reject{Err: &model.Error{Class: model.NotFound, Operation: call.Operation, Status: 404}}
+		}
+		return machine.Done{Response: f.shown(at)}
+	case *model.ReadFeedReportRequest:
+		for _, f := range a.feeds {
+			if f.account != call.Account || f.document != request.FeedDocumentID {
+				continue
+			}
+			if f.broken {
+				return machine.Retry{Err: fmt.Errorf("the download of %s broke off", f.document)}
+			}
+			report := f.report
+			return machine.Done{Response: &report}
+		}
+	}
+	return machine.Reject{Err: &model.Error{Class: model.NotFound, Operation: call.Operation, Status: 404}}
+}
+
+// shown is the feed as getFeed gives it.
+func (f *amazonFeed) shown(at time.Time) *model.Feed {
+	at = at.Add(-f.lag)
+	feed := &model.Feed{
+		FeedID: f.id, FeedType: model.JSONListingsFeed, MarketplaceIDs: []string{"A1PA6795UKMFR9"},
+		CreatedTime: f.created, ProcessingStatus: model.FeedInQueue,
+	}
+	if !at.Before(f.started) {
+		feed.ProcessingStatus, feed.ProcessingStartTime = model.FeedInProgress, &f.started
+	}
+	if !at.Before(f.end) {
+		feed.ProcessingStatus, feed.ProcessingEndTime = f.status, &f.end
+		if !at.Before(f.end.Add(f.documentLag)) {
+			feed.ResultFeedDocumentID = f.document
+		}
+	}
+	return feed
+}
+
+// submit has a feed created that takes d and reads well.
+func (a *amazon) submit(id string, now time.Time, d time.Duration) (*amazonFeed, *schemas.FeedSubmission) {
+	f := &amazonFeed{
+		account: testAccount, id: id, created: now, started: now.Add(d / 2), end: now.Add(d),
+		status: model.FeedDone, document: "document-" + id,
+		report: model.FeedReport{FeedID: id, Summary: model.FeedReportSummary{MessagesProcessed: 3, MessagesAccepted: 3}},
+	}
+	a.feeds[testAccount+"/"+id] = f
+	return f, f.submission()
+}
+
+func (f *amazonFeed) submission() *schemas.FeedSubmission {
+	return &schemas.FeedSubmission{
+		EventID: "s-" + f.id, Account: f.account, FeedID: f.id, FeedType: model.JSONListingsFeed,
+		MarketplaceID: "A1PA6795UKMFR9", SubmittedTime: f.created,
+	}
+}
+
+func (f *amazonFeed) notification() *schemas.FeedNotification {
+	return &schemas.FeedNotification{
+		NotificationID: "n-" + f.id, Account: f.account, FeedID: f.id, FeedType: model.JSONListingsFeed,
+		ProcessingStatus: f.status, ResultFeedDocumentID: f.document, EventTime: f.end, ReceivedTime: f.end,
+	}
+}
+
+// final checks a feed's one FeedCompleted against what Amazon knows.
+func (f *amazonFeed) final(got ended) error {
+	want := *got.FeedResult
+	want.ProcessingStatus, want.ResultFeedDocumentID, want.Report = f.status, f.document, reportRead
+	switch {
+	case f.lost:
+		want.ProcessingStatus, want.ResultFeedDocumentID, want.Report = statusUnknown, "", reportNone
+	case f.document == "":
+		want.Report = reportNone
+	case f.broken || f.report.Unreadable != "":
+		want.Report = reportUnreadable
+	}
+	if got.ProcessingStatus != want.ProcessingStatus || got.ResultFeedDocumentID != want.ResultFeedDocumentID || got.Report != want.Report {
+		return fmt.Errorf("feed %s ended as %+v, want status %s, report %s of %q", f.id, got.FeedResult, want.ProcessingStatus, want.Report, want.ResultFeedDocumentID)
+	}
+	if !f.lost && got.DetectedTime.Before(f.end.Truncate(time.Millisecond)) {
+		return fmt.Errorf("rule 3: feed %s was taken as ended at %v, before %v", f.id, got.DetectedTime, f.end)
+	}
+	if (got.ReportError != "") != (f.lost || want.Report == reportUnreadable) {
+		return fmt.Errorf("feed %s: report error %q", f.id, got.ReportError)
+	}
+	if want.Report != reportRead {
+		return nil
+	}
+	if n := *got.MessagesProcessed; int(n) != f.report.Summary.MessagesProcessed {
+		return fmt.Errorf("feed %s: %d messages processed", f.id, n)
+	}
+	var single, whole []schemas.FeedIssue
+	for i := range f.report.Issues {
+		if issue := issueOf(&f.report.Issues[i]); issue.MessageID != nil || issue.SKU != "" {
+			single = append(single, issue)
+		} else {
+			whole = append(whole, issue)
+		}
+	}
+	if !reflect.DeepEqual(got.issues, single) || len(whole)+len(got.FeedIssues) > 0 && !reflect.DeepEqual(got.FeedIssues, whole) {
+		return fmt.Errorf("feed %s: issues %+v and %+v, want %+v", f.id, got.FeedIssues, got.issues, f.report.Issues)
+	}
+	return nil
+}
