@@ -10,13 +10,15 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/breaker"
 	"github.com/sellerstream/sellerstream/pkg/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 // tokenPause is how long an account's calls wait when LWA gives no token. The
-// wait is the lane's, so that one token request is made for all of them.
+// wait is the lane's; the account's breaker holds back its other lanes, so that
+// one token request is made for all of them.
 const tokenPause = 10 * time.Second
 
 // Sellers finds the caller of an account by our name of it. Its error parks the
@@ -25,13 +27,14 @@ type Sellers func(account string) (*spapi.Seller, error)
 
 // Executor may be used from any goroutine.
 type Executor struct {
-	sellers Sellers
-	log     *slog.Logger
+	sellers  Sellers
+	breakers *breaker.Breakers
+	log      *slog.Logger
 }
 
-// New makes an executor.
-func New(sellers Sellers, log *slog.Logger) *Executor {
-	return &Executor{sellers: sellers, log: log}
+// New makes an executor. breakers are shared by all that call from this process.
+func New(sellers Sellers, breakers *breaker.Breakers, log *slog.Logger) *Executor {
+	return &Executor{sellers: sellers, breakers: breakers, log: log}
 }
 
 // Execute makes one call and says how it ended. It returns when the call has
@@ -48,13 +51,21 @@ func (e *Executor) Execute(ctx context.Context, call machine.Call) machine.Resul
 		e.report(ctx, &res)
 		return res
 	}
+	pass, err := e.breakers.Enter(seller.Host(), call.Account, call.Operation)
+	var open *breaker.OpenError
+	if errors.As(err, &open) {
+		res.Outcome = machine.Snooze{For: open.Wait, Unspent: true, Err: err}
+		e.report(ctx, &res)
+		return res
+	}
 	response, meta, err := e.call(ctx, seller, call)
+	pass.Exit(ctx, err)
 	res.RateLimit = meta.RateLimit
 	if err == nil {
 		res.Outcome = machine.Done{Response: response}
 		return res
 	}
-	res.Outcome = outcome(ctx, call, err)
+	res.Outcome = e.budgeted(call, outcome(ctx, call, err))
 	e.report(ctx, &res)
 	return res
 }
@@ -117,6 +128,20 @@ func outcome(ctx context.Context, call machine.Call, err error) machine.Outcome 
 		return machine.Snooze{Err: err}
 	}
 	return machine.Retry{Err: err}
+}
+
+// budgeted turns a retry into a longer wait where too many of the account's
+// calls fail: the load must not double because Amazon has a bad day.
+func (e *Executor) budgeted(call machine.Call, outcome machine.Outcome) machine.Outcome {
+	retry, ok := outcome.(machine.Retry)
+	if !ok {
+		return outcome
+	}
+	wait, ok := e.breakers.Retry(call.Account, call.Operation)
+	if ok {
+		return retry
+	}
+	return machine.Snooze{For: wait, Err: fmt.Errorf("too many of the account's calls fail to try again at once: %w", retry.Err)}
 }
 
 // report logs what an operator can act on; what is retried by itself is for

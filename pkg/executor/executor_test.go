@@ -14,6 +14,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sellerstream/sellerstream/pkg/account"
+	"github.com/sellerstream/sellerstream/pkg/breaker"
+	"github.com/sellerstream/sellerstream/pkg/clock"
 	"github.com/sellerstream/sellerstream/pkg/machine"
 	"github.com/sellerstream/sellerstream/pkg/secrets"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
@@ -71,6 +73,7 @@ func newBench(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	b := &bench{simulator: sim, order: placed.Order.OrderID}
+	logger := slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	b.Executor = New(func(name string) (*spapi.Seller, error) {
 		token, secret := "Atzr|canary-"+name, "canary-secret"
 		switch name {
@@ -86,7 +89,7 @@ func newBench(t *testing.T) *bench {
 			Account: name, Region: model.Europe, RefreshToken: secrets.Literal(secrets.New(token)),
 			Application: spapi.Application{Name: "main", ClientID: "client", ClientSecret: secrets.Literal(secrets.New(secret))},
 		})
-	}, slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	}, breaker.New(clock.Real{}, logger), logger)
 	return b
 }
 
@@ -134,7 +137,7 @@ func TestOutcomes(t *testing.T) {
 		account string
 		rule    *simulator.Rule
 		order   string
-		want    machine.Outcome // its type; For and Throttled are compared too
+		want    machine.Outcome // without its error
 		logged  string          // level
 	}{
 		{name: "throttled", rule: ptr(spapiStatus(429)), want: machine.Snooze{Throttled: true}, logged: "WARN"},
@@ -147,7 +150,7 @@ func TestOutcomes(t *testing.T) {
 		{name: "refresh token refused", account: "revoked", want: machine.Park{}, logged: "ERROR"},
 		{name: "client secret refused", account: "rotated", want: machine.Park{}, logged: "ERROR"},
 		{name: "account not configured", account: "stranger", want: machine.Park{}, logged: "ERROR"},
-		{name: "LWA down", rule: &simulator.Rule{Part: simulator.LWA, Action: simulator.Action{Status: 503}}, want: machine.Snooze{For: tokenPause}, logged: "DEBUG"},
+		{name: "LWA down", rule: &simulator.Rule{Part: simulator.LWA, Action: simulator.Action{Status: 503}}, want: machine.Snooze{For: tokenPause, Unspent: true}, logged: "DEBUG"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -184,7 +187,7 @@ func withoutError(outcome machine.Outcome) (machine.Outcome, error) {
 	case machine.Retry:
 		return machine.Retry{}, o.Err
 	case machine.Snooze:
-		return machine.Snooze{For: o.For, Throttled: o.Throttled}, o.Err
+		return machine.Snooze{For: o.For, Throttled: o.Throttled, Unspent: o.Unspent}, o.Err
 	case machine.Park:
 		return machine.Park{}, o.Err
 	case machine.Reject:
@@ -210,11 +213,64 @@ func TestACallWhoseContextHasEndedIsNotMade(t *testing.T) {
 	b := newBench(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if res := b.getOrder(ctx, "good", b.order); !errors.Is(res.Outcome.(machine.Snooze).Err, context.Canceled) {
+	res := b.getOrder(ctx, "good", b.order)
+	if snooze := res.Outcome.(machine.Snooze); !errors.Is(snooze.Err, context.Canceled) || !snooze.Unspent {
 		t.Errorf("%+v", res.Outcome)
 	}
 	if calls := b.simulator.Ledger.Calls(simulator.Filter{}); len(calls) != 0 {
 		t.Errorf("calls were made: %+v", calls)
+	}
+}
+
+func TestAnOpenBreakerMakesNoCall(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.fault(t, simulator.Rule{Part: simulator.SPAPI, Action: simulator.Action{Status: 503}})
+	for range 5 {
+		b.getOrder(t.Context(), "good", b.order)
+	}
+	snooze, ok := b.getOrder(t.Context(), "good", b.order).Outcome.(machine.Snooze)
+	if !ok || !snooze.Unspent || snooze.For < 4*time.Second || !strings.Contains(snooze.Err.Error(), "the breaker of orders at 127.0.0.1:") {
+		t.Errorf("%+v", snooze)
+	}
+	if calls := b.simulator.Ledger.Calls(simulator.Filter{Part: simulator.SPAPI}); len(calls) != 5 {
+		t.Errorf("%d calls, want the 5 that opened it", len(calls))
+	}
+}
+
+func TestARefusedAccountAsksForOneToken(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	if _, ok := b.getOrder(t.Context(), "revoked", b.order).Outcome.(machine.Park); !ok {
+		t.Fatal("the account was not parked")
+	}
+	asked := len(b.simulator.Ledger.Calls(simulator.Filter{Part: simulator.LWA}))
+	res := b.Execute(t.Context(), machine.Call{Account: "revoked", Operation: model.GetFeed})
+	if snooze, ok := res.Outcome.(machine.Snooze); !ok || !snooze.Unspent || snooze.For < 14*time.Minute {
+		t.Errorf("%T %+v", res.Outcome, res.Outcome)
+	}
+	if again := len(b.simulator.Ledger.Calls(simulator.Filter{Part: simulator.LWA})); again != asked {
+		t.Errorf("%d token requests, want the first %d", again, asked)
+	}
+}
+
+func TestTooManyRetriesWaitLonger(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	call := machine.Call{Account: "good", Operation: model.GetOrder}
+	failed := machine.Retry{Err: errors.New("down")}
+	retries := 0
+	for b.budgeted(call, failed) == machine.Outcome(failed) {
+		if retries++; retries > 100 {
+			t.Fatal("there is no end of retries")
+		}
+	}
+	snooze, ok := b.budgeted(call, failed).(machine.Snooze)
+	if !ok || snooze.For < 30*time.Second || snooze.Unspent || snooze.Throttled || !errors.Is(snooze.Err, failed.Err) {
+		t.Errorf("after %d retries: %+v", retries, snooze)
+	}
+	if got := b.budgeted(call, machine.Ambiguous{}); got != machine.Outcome(machine.Ambiguous{}) {
+		t.Errorf("%T: what may have happened must not be called anything else", got)
 	}
 }
 
@@ -244,7 +300,7 @@ func TestWritingCallsAreNeverSimplyRetried(t *testing.T) {
 		{"a write in doubt", t.Context(), write, &model.Error{Class: model.Ambiguous}, machine.Ambiguous{}},
 		{"a write that we stopped", ended, write, &model.Error{Class: model.Ambiguous}, machine.Ambiguous{}},
 		{"a write without a class", t.Context(), write, errors.New("?"), machine.Ambiguous{}},
-		{"a write that was never sent", t.Context(), write, &model.Error{Class: model.Unavailable, TokenMissing: true}, machine.Snooze{For: tokenPause}},
+		{"a write that was never sent", t.Context(), write, &model.Error{Class: model.Unavailable, TokenMissing: true}, machine.Snooze{For: tokenPause, Unspent: true}},
 		{"a stale token", t.Context(), write, &model.Error{Class: model.Forbidden, StaleToken: true}, machine.Retry{}},
 		{"a wait that was asked for", t.Context(), write, &model.Error{Class: model.Throttled, RetryAfter: time.Minute}, machine.Snooze{For: time.Minute, Throttled: true}},
 	} {

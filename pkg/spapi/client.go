@@ -192,6 +192,9 @@ func (c *Client) signing(chain *http.Client, credentials aws.CredentialsProvider
 	return &signing
 }
 
+// Host is where the seller's calls go.
+func (s *Seller) Host() string { return s.base.Host }
+
 // Account is our name of the account.
 func (s *Seller) Account() string { return s.account }
 

@@ -36,6 +36,25 @@ const (
 	DeleteSubscriptionByID = "deleteSubscriptionById"
 )
 
+// Section is the part of the API that an operation belongs to, as Amazon divides
+// its reference; "" for an operation that is not known.
+func Section(operation string) string {
+	switch operation {
+	case GetOrder, SearchOrders, GetOrderV0, GetOrderItemsV0, ConfirmShipment:
+		return "orders"
+	case CreateRestrictedDataToken:
+		return "tokens"
+	case CreateFeedDocument, CreateFeed, CreateListingsFeed, GetFeed, GetFeeds, CancelFeed, GetFeedDocument:
+		return "feeds"
+	case PatchListingsItem, GetListingsItem:
+		return "listings"
+	case CreateDestination, GetDestination, GetDestinations, DeleteDestination,
+		CreateSubscription, GetSubscription, GetSubscriptions, GetSubscriptionByID, DeleteSubscriptionByID:
+		return "notifications"
+	}
+	return ""
+}
+
 // Writes says whether an operation changes something at Amazon, so that a
 // repeat needs a rule of its own. Unknown operations count as writing.
 func Writes(operation string) bool {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/bridge/sqs"
 	"github.com/sellerstream/sellerstream/pkg/account"
+	"github.com/sellerstream/sellerstream/pkg/breaker"
 	"github.com/sellerstream/sellerstream/pkg/executor"
 	"github.com/sellerstream/sellerstream/pkg/machine"
 	"github.com/sellerstream/sellerstream/pkg/registry"
@@ -24,7 +25,8 @@ type pipeline struct {
 	Settings
 	directory *account.Directory
 	codec     *registry.Codec
-	amazon    *amazon // see openAmazon
+	amazon    *amazon           // see openAmazon
+	guards    *breaker.Breakers // see breakers
 	roles     []role
 	closers   []func()
 }
@@ -126,6 +128,15 @@ func (p *pipeline) addBridge(ctx context.Context) error {
 	return nil
 }
 
+// breakers are the same for all roles: what one of them learns of Amazon holds
+// for the others.
+func (p *pipeline) breakers() *breaker.Breakers {
+	if p.guards == nil {
+		p.guards = breaker.New(p.Clock, p.Logger)
+	}
+	return p.guards
+}
+
 func (p *pipeline) accounts() *account.Directory { return p.directory }
 
 func (p *pipeline) addOrders(ctx context.Context) error {
@@ -153,7 +164,7 @@ func (p *pipeline) addProcessor(ctx context.Context, what processor) error {
 	if err != nil {
 		return err
 	}
-	execute := executor.New(amazon.seller, p.Logger.With("role", what.name))
+	execute := executor.New(amazon.seller, p.breakers(), p.Logger.With("role", what.name))
 	runtime := p.Config.Runtime
 	processor, err := stream.New(stream.Options{
 		Processor: what.name, Prefix: p.Config.Prefix, TransactionalPrefix: p.TransactionalPrefix,

@@ -1,0 +1,208 @@
+package breaker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/lane"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// Login is the section of an account's authentication: LWA, and STS where the
+// account has a role.
+const Login = "login"
+
+// slowCall is how long, in real time, a call may take to count as answered.
+const slowCall = 15 * time.Second
+
+// key is who is called, or who calls, and the section of the API.
+type key struct{ who, section string }
+
+// Breakers are the breakers and the budgets of a process. It may be used from
+// any goroutine.
+type Breakers struct {
+	clock clock.Clock
+	log   *slog.Logger
+
+	mu       sync.Mutex
+	hosts    map[key]*circuit    // by (host, section)
+	accounts map[string]*circuit // those that are not closed, by account
+	budgets  map[key]*budget     // those that are not full, by (account, section)
+}
+
+// New makes breakers that wait by clk and log their changes.
+func New(clk clock.Clock, log *slog.Logger) *Breakers {
+	return &Breakers{
+		clock: clk, log: log,
+		hosts: make(map[key]*circuit), accounts: make(map[string]*circuit), budgets: make(map[key]*budget),
+	}
+}
+
+func hostPolicy() policy {
+	return policy{inRow: 5, least: 20, span: 30 * time.Second, base: 5 * time.Second, max: time.Minute}
+}
+
+func accountPolicy() policy {
+	return policy{inRow: 1, base: 10 * time.Second, max: time.Minute}
+}
+
+// OpenError is a call that was held back.
+type OpenError struct {
+	Operation string
+	Account   string
+	Wait      time.Duration // on the breakers' clock; each caller has another
+	What      string        // which breaker
+	Cause     error         // why it is open
+}
+
+// Error says what is waited for.
+func (e *OpenError) Error() string {
+	return fmt.Sprintf("%s for account %s was not made: the breaker of %s is open: %v", e.Operation, e.Account, e.What, e.Cause)
+}
+
+// Unwrap is why the breaker is open.
+func (e *OpenError) Unwrap() error { return e.Cause }
+
+// Pass is a call that may be made. Exit must be called when it has ended.
+type Pass struct {
+	s       *Breakers
+	host    key
+	account string
+	eras    struct{ host, account int } // account's is 0 where it had no breaker
+	began   time.Time                   // real
+}
+
+// Enter asks for a call to host. Its error is an *OpenError.
+func (s *Breakers) Enter(host, account, operation string) (*Pass, error) {
+	now := s.clock.Now()
+	p := &Pass{s: s, host: key{host, sectionOf(operation)}, account: account, began: time.Now()}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	login := s.accounts[account]
+	if login != nil {
+		if wait, ok := login.enter(now, true); !ok {
+			return nil, s.held(login, account, operation, "its authentication", wait)
+		}
+		p.eras.account = login.era
+	}
+	c := s.hosts[p.host]
+	if c == nil {
+		c = newCircuit(hostPolicy(), now)
+		s.hosts[p.host] = c
+	}
+	if wait, ok := c.enter(now, probes(operation)); !ok {
+		if login != nil {
+			login.exit(now, login.era, nothing, nil, 0)
+		}
+		return nil, s.held(c, account, operation, p.host.section+" at "+host, wait)
+	}
+	p.eras.host = c.era
+	return p, nil
+}
+
+// held spreads those that wait, so that they do not come back at once.
+func (s *Breakers) held(c *circuit, account, operation, what string, wait time.Duration) *OpenError {
+	wait += rand.N(time.Second + wait/4)
+	return &OpenError{Operation: operation, Account: account, Wait: wait, What: what, Cause: c.cause}
+}
+
+// probes says whether an operation may find out if Amazon is back: whether it
+// can be repeated when its answer is lost.
+func probes(operation string) bool {
+	switch operation {
+	case model.CreateFeedDocument, model.ConfirmShipment, model.PatchListingsItem, model.CancelFeed:
+		return true
+	}
+	return !model.Writes(operation)
+}
+
+func sectionOf(operation string) string {
+	if section := model.Section(operation); section != "" {
+		return section
+	}
+	return operation
+}
+
+// Exit takes the end of the call; err is what package spapi returned, ctx the
+// call's context.
+func (p *Pass) Exit(ctx context.Context, err error) {
+	s, now := p.s, p.s.clock.Now()
+	slow := time.Since(p.began) >= slowCall
+	v := judge(err, slow, ctx.Err() != nil)
+	if slow && err == nil {
+		err = fmt.Errorf("a call took longer than %s", slowCall)
+	}
+	var changes []change
+	s.mu.Lock()
+	s.earn(key{p.account, p.host.section}, now)
+	if c := s.hosts[p.host]; c.exit(now, p.eras.host, v.host, err, 0) {
+		changes = append(changes, changed(c, State{Host: p.host.who, Section: p.host.section}))
+	}
+	if c := s.exitAccount(p, now, v, err); c != nil {
+		changes = append(changes, changed(c, State{Account: p.account, Section: Login}))
+	}
+	s.mu.Unlock()
+	for _, c := range changes {
+		s.report(ctx, c)
+	}
+}
+
+// exitAccount is the account's breaker if it has changed. Most accounts have none.
+func (s *Breakers) exitAccount(p *Pass, now time.Time, v verdicts, err error) *circuit {
+	c := s.accounts[p.account]
+	if c == nil {
+		if v.login != bad {
+			return nil
+		}
+		c = newCircuit(accountPolicy(), now)
+	}
+	if !c.exit(now, p.eras.account, v.login, err, v.least) {
+		return nil
+	}
+	s.accounts[p.account] = c
+	if c.position == Closed {
+		delete(s.accounts, p.account)
+	}
+	return c
+}
+
+// verdicts are what the end of a call says of the host and of the account's
+// authentication, which waits for least if that is bad.
+type verdicts struct {
+	host, login verdict
+	least       time.Duration
+}
+
+// judge reads the end of a call. ended says that the call's context has ended:
+// unless the call was slow already, that was us and not Amazon.
+func judge(err error, slow, ended bool) verdicts {
+	var refusal *model.Error
+	v := verdicts{host: good, login: good}
+	if slow {
+		v.host = bad
+	}
+	switch {
+	case err == nil:
+	case !errors.As(err, &refusal):
+		v = verdicts{host: bad}
+	case refusal.TokenMissing:
+		v = verdicts{login: bad, least: refusal.RetryAfter}
+		if refusal.Class == model.Unauthorized || refusal.Class == model.Forbidden {
+			v.least = lane.ProbeAfter
+		} else if ended {
+			v.login = nothing
+		}
+	case refusal.Class == model.Unavailable || refusal.Class == model.Ambiguous:
+		v.host = bad
+		if ended && !slow {
+			v.host = nothing
+		}
+	}
+	return v
+}

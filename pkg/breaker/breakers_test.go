@@ -1,0 +1,334 @@
+package breaker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+
+	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/lane"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const host = "sellingpartnerapi-eu.amazon.com"
+
+// bench is breakers on the bubble's clock.
+type bench struct {
+	*Breakers
+	log bytes.Buffer
+}
+
+func inBubble(t *testing.T, test func(t *testing.T, b *bench)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		b := &bench{}
+		b.Breakers = New(clock.Real{}, slog.New(slog.NewTextHandler(&b.log, nil)))
+		test(t, b)
+	})
+}
+
+// call makes a call that takes a time and ends with err; it returns how long it
+// was held back for, or 0 for a call that was made.
+func (b *bench) call(ctx context.Context, account, operation string, takes time.Duration, err error) time.Duration {
+	pass, held := b.Enter(host, account, operation)
+	if open := (*OpenError)(nil); errors.As(held, &open) {
+		return open.Wait
+	}
+	time.Sleep(takes)
+	pass.Exit(ctx, err)
+	return 0
+}
+
+func (b *bench) position(section string) Position {
+	for _, s := range b.States() {
+		if s.Section == section {
+			return s.Position
+		}
+	}
+	return ""
+}
+
+func failure(class model.Class) error { return &model.Error{Class: class, Operation: "op"} }
+
+func TestWhatOpensABreaker(t *testing.T) {
+	t.Parallel()
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, test := range []struct {
+		name  string
+		ctx   context.Context
+		takes time.Duration
+		err   error
+		open  bool
+	}{
+		{"success", t.Context(), 0, nil, false},
+		{"unavailable", t.Context(), 0, failure(model.Unavailable), true},
+		{"ambiguous", t.Context(), 0, failure(model.Ambiguous), true},
+		{"no class", t.Context(), 0, errors.New("?"), true},
+		{"slow", t.Context(), slowCall, nil, true},
+		{"slow to refuse", t.Context(), slowCall, failure(model.NotFound), true},
+		{"throttled", t.Context(), 0, failure(model.Throttled), false},
+		{"not found", t.Context(), 0, failure(model.NotFound), false},
+		{"invalid", t.Context(), 0, failure(model.Invalid), false},
+		{"forbidden", t.Context(), 0, failure(model.Forbidden), false},
+		{"stopped by us", ended, 0, failure(model.Unavailable), false},
+		{"stopped by us when slow", ended, slowCall, failure(model.Ambiguous), true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T, b *bench) {
+				for range 10 {
+					b.call(test.ctx, "a", model.GetOrder, test.takes, test.err)
+				}
+				if open := b.position("orders") == Open; open != test.open {
+					t.Errorf("the breaker is %s", b.position("orders"))
+				}
+				if got := b.position(Login); got != "" {
+					t.Errorf("the account's breaker is %s", got)
+				}
+			})
+		})
+	}
+}
+
+func TestABreakerHoldsBackItsSectionOfItsHostOnly(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *bench) {
+		for range 5 {
+			b.call(t.Context(), "a", model.GetOrder, 0, failure(model.Unavailable))
+		}
+		if wait := b.call(t.Context(), "another", model.ConfirmShipment, 0, nil); wait < 5*time.Second || wait > 8*time.Second {
+			t.Errorf("another operation of the section is held back for %v, want 5 s and a little", wait)
+		}
+		if wait := b.call(t.Context(), "a", model.GetFeed, 0, nil); wait != 0 {
+			t.Errorf("another section is held back for %v", wait)
+		}
+		if _, err := b.Enter("another host", "a", model.GetOrder); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestCreateFeedNeverFindsOut: it waits until a call that can be repeated has
+// shown that Amazon is back.
+func TestCreateFeedNeverFindsOut(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *bench) {
+		for range 5 {
+			b.call(t.Context(), "a", model.CreateFeed, 0, failure(model.Ambiguous))
+		}
+		for range 10 {
+			time.Sleep(time.Minute)
+			if wait := b.call(t.Context(), "a", model.CreateFeed, 0, nil); wait == 0 || wait > 3*time.Second {
+				t.Fatalf("createFeed waits %v", wait)
+			}
+		}
+		if wait := b.call(t.Context(), "a", model.CreateFeedDocument, 0, nil); wait != 0 {
+			t.Fatalf("createFeedDocument waits %v", wait)
+		}
+		if wait := b.call(t.Context(), "a", model.CreateFeed, 0, nil); wait != 0 {
+			t.Fatalf("createFeed waits %v although Amazon is back", wait)
+		}
+	})
+}
+
+func TestProbes(t *testing.T) {
+	t.Parallel()
+	for operation, want := range map[string]bool{
+		model.GetOrder: true, model.GetFeeds: true, model.GetFeedDocument: true, model.GetListingsItem: true,
+		model.CreateFeedDocument: true, model.ConfirmShipment: true, model.PatchListingsItem: true, model.CancelFeed: true,
+		model.CreateFeed: false, model.CreateSubscription: false, model.CreateDestination: false, "unknown": false,
+	} {
+		if probes(operation) != want {
+			t.Errorf("%s may find out: %v, want %v", operation, !want, want)
+		}
+	}
+}
+
+func TestAnAccountWithoutATokenIsHeldBackInAllItsOperations(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		err   *model.Error
+		first time.Duration
+		then  time.Duration
+	}{
+		{"refused", &model.Error{Class: model.Unauthorized, TokenMissing: true}, lane.ProbeAfter, lane.ProbeAfter},
+		{"LWA down", &model.Error{Class: model.Unavailable, TokenMissing: true}, 10 * time.Second, 20 * time.Second},
+		{"LWA asks to wait", &model.Error{Class: model.Unavailable, TokenMissing: true, RetryAfter: time.Hour}, time.Hour, time.Hour},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T, b *bench) {
+				within := func(wait, want time.Duration) {
+					t.Helper()
+					if wait < want || wait > want+want/4+time.Second {
+						t.Errorf("held back for %v, want %v and at most a quarter more", wait, want)
+					}
+				}
+				b.call(t.Context(), "a", model.GetOrder, 0, test.err)
+				within(b.call(t.Context(), "a", model.GetFeed, 0, nil), test.first)
+				if wait := b.call(t.Context(), "b", model.GetFeed, 0, nil); wait != 0 {
+					t.Errorf("another account is held back for %v", wait)
+				}
+				time.Sleep(test.first)
+				if wait := b.call(t.Context(), "a", model.GetFeed, 0, test.err); wait != 0 {
+					t.Fatalf("the probe is held back for %v", wait)
+				}
+				within(b.call(t.Context(), "a", model.GetOrder, 0, nil), test.then)
+				time.Sleep(test.then)
+				b.call(t.Context(), "a", model.GetOrder, 0, failure(model.NotFound))
+				if wait := b.call(t.Context(), "a", model.GetFeed, 0, nil); wait != 0 || b.position(Login) != "" {
+					t.Errorf("held back for %v although there is a token again", wait)
+				}
+			})
+		})
+	}
+}
+
+// TestACallThatItsHostHoldsBackIsNotTheAccountsProbe: the permit goes back.
+func TestACallThatItsHostHoldsBackIsNotTheAccountsProbe(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.call(t.Context(), "a", model.GetOrder, 0, &model.Error{Class: model.Unavailable, TokenMissing: true})
+		time.Sleep(10 * time.Second)
+		for range 5 {
+			b.call(t.Context(), "b", model.GetOrder, 0, failure(model.Unavailable))
+		}
+		if wait := b.call(t.Context(), "a", model.GetOrder, 0, nil); wait == 0 {
+			t.Fatal("the host's breaker let it through")
+		}
+		if wait := b.call(t.Context(), "a", model.GetFeed, 0, nil); wait != 0 {
+			t.Fatalf("held back for %v", wait)
+		}
+	})
+}
+
+func TestStatesAndLog(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *bench) {
+		cause := &model.Error{Class: model.Unavailable, Operation: model.GetOrder, Status: 503}
+		refused := &model.Error{Class: model.Unauthorized, TokenMissing: true, Code: "invalid_grant"}
+		begun := time.Now()
+		for range 5 {
+			b.call(t.Context(), "a", model.GetOrder, 0, cause)
+		}
+		b.call(t.Context(), "b", model.GetFeed, 0, refused)
+		want := []State{
+			{Host: host, Section: "feeds", Position: Closed, Since: begun},
+			{Host: host, Section: "orders", Position: Open, Since: begun, Probe: begun.Add(5 * time.Second), Cause: cause},
+			{Account: "b", Section: Login, Position: Open, Since: begun, Probe: begun.Add(lane.ProbeAfter), Cause: refused},
+		}
+		if got := b.States(); !reflect.DeepEqual(got, want) {
+			t.Errorf("states\n%+v\nwant\n%+v", got, want)
+		}
+		time.Sleep(5 * time.Second)
+		b.call(t.Context(), "a", model.GetOrder, 0, cause)
+		time.Sleep(10 * time.Second)
+		b.call(t.Context(), "a", model.GetOrder, 0, nil)
+		log := b.log.String()
+		for text, times := range map[string]int{
+			"level=WARN": 2, "level=INFO": 1,
+			`"breaker opened: calls wait" host=` + host + ` section=orders probe_in=5s cause="getOrder: unavailable (503)"`: 1,
+			`"breaker opened: calls wait" account=b section=login probe_in=15m0s`:                                           1,
+			`"breaker closed: calls go on" host=` + host + ` section=orders held_for=15s`:                                   1,
+		} {
+			if strings.Count(log, text) != times {
+				t.Errorf("the log says %q %d times, want %d:\n%s", text, strings.Count(log, text), times, log)
+			}
+		}
+	})
+}
+
+// TestItRunsOnTheGivenClock: a demo's day passes in minutes.
+func TestItRunsOnTheGivenClock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &bench{Breakers: New(clock.NewScaled(time.Now(), 60), slog.New(slog.DiscardHandler))}
+		for range 5 {
+			b.call(t.Context(), "a", model.GetOrder, 0, failure(model.Unavailable))
+		}
+		time.Sleep(5*time.Second/60 + time.Millisecond)
+		if wait := b.call(t.Context(), "a", model.GetOrder, 0, nil); wait != 0 {
+			t.Fatalf("held back for %v after five scaled seconds", wait)
+		}
+	})
+}
+
+func TestOneOfAThousandFindsOut(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *bench) {
+		for range 5 {
+			b.call(t.Context(), "a", model.GetOrder, 0, failure(model.Unavailable))
+		}
+		time.Sleep(5 * time.Second)
+		var mu sync.Mutex
+		made := 0
+		var all sync.WaitGroup
+		for range 1000 {
+			all.Go(func() {
+				if b.call(t.Context(), "a", model.GetOrder, time.Second, failure(model.Unavailable)) == 0 {
+					mu.Lock()
+					made++
+					mu.Unlock()
+				}
+			})
+		}
+		all.Wait()
+		if made != 1 {
+			t.Fatalf("%d calls were made, want 1", made)
+		}
+	})
+}
+
+// TestRetriesAreAShareOfTheCalls, beside a floor that time brings back.
+func TestRetriesAreAShareOfTheCalls(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		apart := time.Duration(rapid.IntRange(0, 90).Draw(rt, "seconds apart")) * time.Second
+		share := rapid.Float64Range(0, 1).Draw(rt, "share that fails")
+		synctest.Test(t, func(t *testing.T) {
+			b := New(clock.Real{}, slog.New(slog.DiscardHandler))
+			begun, calls, failed, retries := time.Now(), 0, 0.0, 0
+			for range 300 {
+				calls++
+				pass, err := b.Enter(host, "a", model.GetOrder)
+				if err != nil {
+					t.Fatal(err)
+				}
+				pass.Exit(t.Context(), nil)
+				for failed += share; failed >= 1; failed-- {
+					wait, ok := b.Retry("a", model.GetOrder)
+					if ok {
+						retries++
+					} else if wait < retryPause || wait > 2*retryPause {
+						t.Fatalf("waits %v", wait)
+					}
+				}
+				most := retryFloor + retryShare*float64(calls) + time.Since(begun).Minutes()
+				if float64(retries) > most {
+					t.Fatalf("%d retries of %d calls in %v, want at most %v", retries, calls, time.Since(begun), most)
+				}
+				time.Sleep(apart)
+			}
+			if share < retryShare && retries < int(share*299) {
+				t.Fatalf("%d retries of %d calls, of which %.0f %% failed: all should have been made", retries, calls, 100*share)
+			}
+			if _, ok := b.Retry("a", model.GetFeed); !ok {
+				t.Fatal("another section has its own budget")
+			}
+		})
+	})
+}

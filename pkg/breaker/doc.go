@@ -1,0 +1,21 @@
+// Package breaker owns the decision not to call: a circuit breaker for each
+// part of Amazon, one for each account's authentication, and a budget for
+// retries. It is shared by all that call from one process.
+//
+// The breaker of a (host, section of the API) opens when calls go unanswered,
+// are answered with 5xx, or are slow. It is asked before each call, and what it
+// holds back has not left the process: nothing is lost by waiting but time.
+// When the wait is over it lets exactly one call through, of the next that may
+// be repeated without harm; createFeed, which may not, waits until another call
+// of its section, such as createFeedDocument, has shown that Amazon is back.
+// What Amazon refuses (4xx) or throttles (429) is an answer: the host is well.
+//
+// The breaker of an account opens as soon as no access token is to be had for
+// it, so that its other operations do not ask Login with Amazon as well: for
+// lane.ProbeAfter where the credentials are refused, else for seconds.
+//
+// It is not failsafe-go's circuitbreaker because that waits on the wall clock
+// alone, has growing delays only for functions that it runs itself, and cannot
+// take a permit back whose call came to nothing; nor gobreaker, whose delay is
+// fixed.
+package breaker
