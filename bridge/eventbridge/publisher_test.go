@@ -124,6 +124,28 @@ func TestSetsAsideAndGoesOn(t *testing.T) {
 	}
 }
 
+// Records that are no events are passed over many at a time: a feed's outcomes
+// are thousands of them, and a commit for each would hold their partition up.
+func TestPassesOverWhatIsNoEvent(t *testing.T) {
+	w := newWorld(t)
+	for range 1000 {
+		w.produceValue("account-00", "silent")
+	}
+	w.produceValue("account-00", "account-00/1")
+	var commits atomic.Int32
+	w.cluster.ControlKey(kmsg.OffsetCommit.Int16(), func(kmsg.Request) (kmsg.Response, error, bool) {
+		w.cluster.KeepControl()
+		commits.Add(1)
+		return nil, nil, false
+	})
+	w.run(w.options())
+	w.awaitEvents(1)
+	w.checkOnce(1)
+	if n := commits.Load(); n > 100 {
+		t.Errorf("1000 records that are no events cost %d commits", n)
+	}
+}
+
 // The order of an account is kept while its entries fail, and the other
 // partitions go on.
 func TestFailedEntryHoldsBackItsPartitionOnly(t *testing.T) {

@@ -61,9 +61,23 @@ func (p *Publisher) turn(i int) {
 	p.ring = append(append(make([]*cursor, 0, len(p.ring)), p.ring[i:]...), p.ring[:i]...)
 }
 
-// prepare makes the entry of the cursor's first record. It says false when
-// there is none: the record is settled without one, or postponed.
+// prepare makes the entry of the cursor's first record that is an event, and
+// passes over those before it: a topic can hold thousands of them, and each
+// need not cost a commit. It says false when there is no entry: the first
+// record is then settled without one, or postponed.
 func (p *Publisher) prepare(ctx context.Context, c *cursor) bool {
+	for {
+		made, passed := p.entryOf(ctx, c)
+		if !passed || len(c.records) == 1 {
+			return made
+		}
+		c.settle() // the commit of a record behind it covers it
+	}
+}
+
+// entryOf makes the entry of the cursor's first record. passed is true for a
+// record that is no event.
+func (p *Publisher) entryOf(ctx context.Context, c *cursor) (made, passed bool) {
 	rec := c.records[0]
 	topic := strings.TrimPrefix(c.topic, p.opts.Prefix)
 	value, err := p.opts.Codec.Decode(ctx, topic, rec.Value)
@@ -71,19 +85,19 @@ func (p *Publisher) prepare(ctx context.Context, c *cursor) bool {
 		c.postpone(time.Now())
 		p.opts.Logger.Error("cannot decode a record while the schema registry is away; trying again",
 			"topic", c.topic, "partition", c.number, "offset", rec.Offset, "error", err)
-		return false
+		return false, false
 	}
 	if err != nil {
 		p.setAside(ctx, c, ReasonUndecodable, fmt.Sprintf("the record's value cannot be decoded: %v", err))
-		return false
+		return false, false
 	}
 	detailType, detail, ok, err := p.opts.Details(topic, value)
 	if err != nil {
 		p.setAside(ctx, c, ReasonUnmappable, fmt.Sprintf("no event can be made of the record: %v", err))
-		return false
+		return false, false
 	}
 	if !ok {
-		return false
+		return false, true
 	}
 	e := &entry{put: types.PutEventsRequestEntry{
 		EventBusName: &p.opts.Bus, Source: &p.opts.Source,
@@ -93,10 +107,10 @@ func (p *Publisher) prepare(ctx context.Context, c *cursor) bool {
 	e.size = 14 + len(p.opts.Source) + len(detailType) + len(detail)
 	if e.size > p.opts.MaxEntryBytes {
 		p.setAside(ctx, c, ReasonTooLarge, fmt.Sprintf("the event has %d bytes by Amazon's way of counting, more than the limit of %d", e.size, p.opts.MaxEntryBytes))
-		return false
+		return false, false
 	}
 	c.entry = e
-	return true
+	return true, false
 }
 
 // send sends one request and gives back the cursors whose entry was accepted
