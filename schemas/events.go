@@ -5,20 +5,54 @@ import (
 	"fmt"
 )
 
+// Values of eventType and outcome that make a record an event, or none.
+const (
+	orderChanged      = "OrderChanged"
+	orderCancelled    = "OrderCancelled"
+	feedSubmitted     = "FeedSubmitted"
+	feedCompleted     = "FeedCompleted"
+	feedStuck         = "FeedStuck"
+	inventoryRejected = "InventoryRejected"
+	outcomeRejected   = "REJECTED"
+)
+
+// maxDetailType is EventBridge's limit of a detail-type, in bytes.
+const maxDetailType = 128
+
 // Event is a kind of event on the EventBridge bus. Each comes from one topic's
-// records; records of the same topic can be different events.
+// records; records of the same topic can be different events, or none.
 type Event struct {
-	DetailType string // EventBridge's detail-type
+	// DetailType is EventBridge's detail-type. It is empty for alerts, of which
+	// each names its own in its eventType: new ones need no new version.
+	DetailType string
 	Topic      string // logical name of the topic that it comes from
 	Record     string // name of the record that the detail is made of
+	// Field and Value say which of the records: those whose Field, by its name in
+	// the schema, has Value. Without Field all are.
+	Field, Value string
+}
+
+// Name is the name of the event's JSON Schema: the detail-type or, where it is
+// the record's own, the record.
+func (e Event) Name() string {
+	if e.DetailType == "" {
+		return e.Record
+	}
+	return e.DetailType
 }
 
 // Events lists the events that are sent. Dead letters are not: they hold
-// whatever was in the bytes.
+// whatever was in the bytes. A stuck feed is told once, by its FeedResult: the
+// alert that stands beside it is for those who read alerts on Kafka.
 func Events() []Event {
 	return []Event{
-		{DetailType: "OrderChanged", Topic: Orders, Record: "Order"},
-		{DetailType: "OrderCancelled", Topic: Orders, Record: "Order"},
+		{DetailType: orderChanged, Topic: Orders, Record: "Order", Field: "eventType", Value: orderChanged},
+		{DetailType: orderCancelled, Topic: Orders, Record: "Order", Field: "eventType", Value: orderCancelled},
+		{DetailType: feedSubmitted, Topic: FeedSubmissions, Record: "FeedSubmission"},
+		{DetailType: feedCompleted, Topic: FeedResults, Record: "FeedResult", Field: "eventType", Value: feedCompleted},
+		{DetailType: feedStuck, Topic: FeedResults, Record: "FeedResult", Field: "eventType", Value: feedStuck},
+		{DetailType: inventoryRejected, Topic: InventoryResults, Record: "InventoryResult", Field: "outcome", Value: outcomeRejected},
+		{Topic: Alerts, Record: "Alert"},
 	}
 }
 
@@ -36,21 +70,56 @@ func EventTopics() []string {
 }
 
 // AppendDetail appends the detail of a record's event to dst and says which
-// detail-type it has. The detail is the record's JSON form with eventId named
-// id: the name by which consumers deduplicate, whatever the event. The same
-// record always gives the same bytes.
+// detail-type it has; "" for a record that is no event although others of its
+// topic are, for which nothing is appended. The detail is the record's JSON
+// form with eventId named id: the name by which consumers deduplicate, whatever
+// the event. The same record always gives the same bytes.
 func AppendDetail(dst []byte, record any) (detail []byte, detailType string, err error) {
-	order, ok := record.(*Order)
-	if !ok || (order.EventType != "OrderChanged" && order.EventType != "OrderCancelled") {
-		return dst, "", fmt.Errorf("a %T is not an event that EventBridge gets", record)
+	detailType, id, err := eventOf(record)
+	if err != nil || detailType == "" {
+		return dst, "", err
 	}
 	start := len(dst)
 	dst, err = AppendJSON(dst, record)
 	if err != nil {
-		return dst[:start], "", fmt.Errorf("event %s: %w", order.EventID, err)
+		return dst[:start], "", fmt.Errorf("event %s: %w", id, err)
 	}
 	// eventId is the first field of every record that is an event; a test sees to it.
 	head := start + len(`{"`)
 	rest := bytes.TrimPrefix(dst[head:], []byte("eventId"))
-	return append(append(dst[:head], "id"...), rest...), order.EventType, nil
+	return append(append(dst[:head], "id"...), rest...), detailType, nil
+}
+
+// eventOf is which event a record is, and the event's id; "" for none.
+func eventOf(record any) (detailType, id string, err error) {
+	switch r := record.(type) {
+	case *Order:
+		if r.EventType == orderChanged || r.EventType == orderCancelled {
+			return r.EventType, r.EventID, nil
+		}
+		return "", "", fmt.Errorf("an Order with eventType %q is not an event that EventBridge gets", r.EventType)
+	case *FeedSubmission:
+		return feedSubmitted, r.EventID, nil
+	case *FeedResult:
+		if r.EventType == feedCompleted || r.EventType == feedStuck {
+			return r.EventType, r.EventID, nil
+		}
+		return "", "", fmt.Errorf("a FeedResult with eventType %q is not an event that EventBridge gets", r.EventType)
+	case *FeedIssues: // thousands of issues; the FeedResult behind them is the event
+		return "", "", nil
+	case *InventoryResult:
+		if r.Outcome == outcomeRejected {
+			return inventoryRejected, r.EventID, nil
+		}
+		return "", "", nil
+	case *Alert:
+		switch {
+		case r.EventType == feedStuck: // its FeedResult is the event
+			return "", "", nil
+		case r.EventType == "" || len(r.EventType) > maxDetailType:
+			return "", "", fmt.Errorf("an Alert's eventType must have 1 to %d bytes to be a detail-type, not %d", maxDetailType, len(r.EventType))
+		}
+		return r.EventType, r.EventID, nil
+	}
+	return "", "", fmt.Errorf("a %T is not an event that EventBridge gets", record)
 }

@@ -202,9 +202,68 @@ func TestDetailGolden(t *testing.T) {
 	}
 }
 
+// The example of each event becomes a detail that its schema accepts, byte for
+// byte the record but for the id's name, whichever way the record came about;
+// and no other event's schema of the same record accepts it.
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	for _, e := range schemas.Events() {
+		t.Run(e.Name(), func(t *testing.T) {
+			t.Parallel()
+			text := bytes.TrimSpace(readFile(t, "testdata", "events", e.Name()+".json"))
+			record, ok := schemas.Of(e.Record)
+			if !ok {
+				t.Fatalf("no record %s", e.Record)
+			}
+			fromText, fromWire := record.New(), record.New()
+			if err := json.Unmarshal(text, fromText); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := avro.MustParse(record.Schema()).Decode(fromText.AppendAvro(nil), fromWire); err != nil {
+				t.Fatal(err)
+			}
+			want := bytes.Replace(text, []byte(`"eventId"`), []byte(`"id"`), 1)
+			for _, value := range []schemas.Value{fromText, fromWire} {
+				detail, detailType, err := schemas.AppendDetail(nil, value)
+				if err != nil || !bytes.Equal(detail, want) {
+					t.Fatalf("%v, got %s\nwant %s", err, detail, want)
+				}
+				if detailType == "" || e.DetailType != "" && detailType != e.DetailType {
+					t.Errorf("detail-type %q", detailType)
+				}
+			}
+			for _, other := range schemas.Events() {
+				if other.Record != e.Record {
+					continue
+				}
+				if err := validate(t, compile(t, other.Name()), want); (err == nil) != (other == e) {
+					t.Errorf("the schema of %s: %v", other.Name(), err)
+				}
+			}
+		})
+	}
+}
+
+// Records that are no events although others of their topic are: passed over,
+// not set aside.
+func TestPassedOver(t *testing.T) {
+	t.Parallel()
+	for _, record := range []any{
+		&schemas.FeedIssues{FeedID: "1"}, &schemas.Alert{EventType: "FeedStuck"},
+		&schemas.InventoryResult{Outcome: "APPLIED"}, &schemas.InventoryResult{Outcome: "FAILED"},
+	} {
+		if detail, detailType, err := schemas.AppendDetail([]byte("x"), record); err != nil || detailType != "" || string(detail) != "x" {
+			t.Errorf("%T became %s %s, %v", record, detailType, detail, err)
+		}
+	}
+}
+
 func TestNoDetail(t *testing.T) {
 	t.Parallel()
-	for _, record := range []any{&schemas.DeadLetter{}, &schemas.Order{EventType: "Other"}, nil} {
+	for _, record := range []any{
+		&schemas.DeadLetter{}, &schemas.Order{EventType: "Other"}, &schemas.FeedResult{EventType: "Other"}, nil,
+		&schemas.Alert{}, &schemas.Alert{EventType: strings.Repeat("x", 129)},
+	} {
 		if detail, detailType, err := schemas.AppendDetail([]byte("x"), record); err == nil || string(detail) != "x" {
 			t.Errorf("%T became %s %s", record, detailType, detail)
 		}

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"math"
+	"os"
 	"strings"
 
 	"github.com/twmb/avro"
@@ -46,31 +48,58 @@ func (o object) MarshalJSON() ([]byte, error) {
 }
 
 // jsonSchemas returns a JSON Schema for the detail of every event.
-func jsonSchemas() (map[string][]byte, error) {
+func jsonSchemas(root string) (map[string][]byte, error) {
 	files := make(map[string][]byte)
 	for _, e := range schemas.Events() {
-		record, ok := schemas.Of(e.Record)
-		if !ok {
-			return nil, fmt.Errorf("event %s is of %s, which has no schema", e.DetailType, e.Record)
-		}
-		parsed, err := avro.Parse(record.Schema())
+		text, err := jsonSchema(root, e)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", e.Record, err)
+			return nil, fmt.Errorf("event %s: %w", e.Name(), err)
 		}
-		c := converter{event: e}
-		root := parsed.Root()
-		detail := c.record(root)
-		document := append(object{{"$schema", draft}, {"title", e.DetailType}}, detail...)
-		if len(c.definitions) > 0 {
-			document = append(document, member{"$defs", c.definitions})
-		}
-		text, err := json.MarshalIndent(document, "", "  ")
-		if err != nil {
-			return nil, fmt.Errorf("event %s: %w", e.DetailType, err)
-		}
-		files["jsonschema/"+e.DetailType+".json"] = append(text, '\n')
+		files["jsonschema/"+e.Name()+".json"] = append(text, '\n')
 	}
 	return files, nil
+}
+
+func jsonSchema(root string, e schemas.Event) ([]byte, error) {
+	record, ok := schemas.Of(e.Record)
+	if !ok {
+		return nil, fmt.Errorf("it is of %s, which has no schema", e.Record)
+	}
+	parsed, err := avro.Parse(record.Schema())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", e.Record, err)
+	}
+	c := converter{event: e}
+	detail := c.record(parsed.Root())
+	document := append(object{{"$schema", draft}, {"title", e.Name()}}, detail...)
+	if len(c.definitions) > 0 {
+		document = append(document, member{"$defs", c.definitions})
+	}
+	example, err := exampleOf(root, e, record)
+	if err != nil {
+		return nil, err
+	}
+	return json.MarshalIndent(append(document, member{"examples", []json.RawMessage{example}}), "", "  ")
+}
+
+// exampleOf is the detail of the event's example record.
+func exampleOf(root string, e schemas.Event, record schemas.Record) (json.RawMessage, error) {
+	text, err := fs.ReadFile(os.DirFS(root), "testdata/events/"+e.Name()+".json")
+	if err != nil {
+		return nil, err
+	}
+	value := record.New()
+	if err := json.Unmarshal(text, value); err != nil {
+		return nil, fmt.Errorf("its example: %w", err)
+	}
+	detail, detailType, err := schemas.AppendDetail(nil, value)
+	if err == nil && (detailType == "" || e.DetailType != "" && detailType != e.DetailType) {
+		err = fmt.Errorf("it is the event %q", detailType)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("its example: %w", err)
+	}
+	return detail, nil
 }
 
 // converter turns Avro types into JSON Schema.
@@ -91,8 +120,8 @@ func (c *converter) record(node *avro.SchemaNode) object {
 			name = "id"
 		}
 		property := append(object{{"description", f.Doc}}, c.typ(&f.Type)...)
-		if f.Name == "eventType" {
-			property = append(property, member{"const", c.event.DetailType})
+		if f.Name == c.event.Field {
+			property = append(property, member{"const", c.event.Value})
 		}
 		properties = append(properties, member{name, property})
 		if f.Type.Type != "union" {

@@ -1,6 +1,6 @@
 // Command describe writes what people and other programs read about the
 // topics: README.md with the topic table and every record, and a JSON Schema
-// for the detail of each EventBridge event.
+// with an example for the detail of each EventBridge event.
 //
 //	go run ./internal/describe -out .
 package main
@@ -22,7 +22,7 @@ func main() {
 }
 
 func write(out string) error {
-	files, err := describe()
+	files, err := describe(out)
 	if err != nil {
 		return err
 	}
@@ -34,9 +34,10 @@ func write(out string) error {
 	return nil
 }
 
-// describe returns the generated files by their name.
-func describe() (map[string][]byte, error) {
-	files, err := jsonSchemas()
+// describe returns the generated files by their name. The events' examples are
+// read from testdata/events in root.
+func describe(root string) (map[string][]byte, error) {
+	files, err := jsonSchemas(root)
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ import (
 
 func TestUpToDate(t *testing.T) {
 	t.Parallel()
-	files, err := describe()
+	files, err := describe("../..")
 	if err != nil {
 		t.Fatal(err)
 	}

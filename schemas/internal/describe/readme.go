@@ -48,9 +48,13 @@ As JSON (EventBridge, ` + "`sellerstream decode`" + `) a time is text such as
 
 ## Events
 
-Sent to EventBridge, with a JSON Schema of the ` + "`detail`" + ` for each. ` + "`detail.id`" + ` is the
-record's ` + "`eventId`" + `: at least once with the same id and the same bytes, so consumers
-deduplicate by it.
+Sent to EventBridge, with a JSON Schema of the ` + "`detail`" + ` and an example for each.
+` + "`detail.id`" + ` is the record's ` + "`eventId`" + `: at least once with the same id and the same
+bytes, so consumers deduplicate by it.
+
+Other records of these topics are no events. An alert's detail-type is its own
+` + "`eventType`" + `, such as AccountParked, but for FeedStuck: that event comes from
+feed-results, once for a feed, and the alert of that name is on Kafka only.
 
 | detail-type | from | schema |
 |---|---|---|
@@ -73,7 +77,7 @@ func readme() ([]byte, error) {
 	}
 	fmt.Fprintf(&b, conventions, compaction)
 	for _, e := range schemas.Events() {
-		fmt.Fprintf(&b, "| %s | %s on %s | [%s.json](jsonschema/%[1]s.json) |\n", e.DetailType, links([]string{e.Record}), e.Topic, e.DetailType)
+		fmt.Fprintf(&b, "| %s | %s | [%s.json](jsonschema/%[3]s.json) |\n", detailType(e), source(e), e.Name())
 	}
 	b.WriteString("\n## Records\n")
 	for _, r := range schemas.Records() {
@@ -84,6 +88,22 @@ func readme() ([]byte, error) {
 		writeRecord(&b, "###", schema.Root())
 	}
 	return []byte(b.String()), nil
+}
+
+func detailType(e schemas.Event) string {
+	if e.DetailType == "" {
+		return "its eventType"
+	}
+	return e.DetailType
+}
+
+// source says which records an event comes from.
+func source(e schemas.Event) string {
+	text := links([]string{e.Record}) + " on " + e.Topic
+	if e.Field != "" {
+		text += ", " + e.Field + " " + e.Value
+	}
+	return text
 }
 
 func links(records []string) string {

@@ -27,8 +27,9 @@ func (p *pipeline) addEvents(ctx context.Context) error {
 	return nil
 }
 
-// details makes an event of every record on the topics that hold events.
+// details makes an event of a record, if it is one: not all are on the topics
+// that hold events.
 func details(_ string, value any) (detailType string, detail []byte, ok bool, err error) {
 	detail, detailType, err = schemas.AppendDetail(nil, value)
-	return detailType, detail, err == nil, err
+	return detailType, detail, detailType != "", err
 }
