@@ -22,6 +22,7 @@ const adminLimit = 8 << 20
 //	GET    /_simulator/counts         calls per operation
 //	GET    /_simulator/events         EventBridge entries received, as JSON lines; ?after=
 //	GET    /_simulator/truth          what was notified, and the final state of each order
+//	GET    /_simulator/shipments      packages confirmed and how often, as JSON lines
 //	GET    /_simulator/queues/{name}  what a queue holds and has done
 //	GET    /_simulator/faults         the fault rules and how often they fired
 //	POST   /_simulator/faults         adds a rule (see faultRequest)
@@ -43,6 +44,9 @@ func (s *Simulator) Admin() http.Handler {
 	})
 	mux.HandleFunc("GET /_simulator/truth", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, s.Truth())
+	})
+	mux.HandleFunc("GET /_simulator/shipments", func(w http.ResponseWriter, _ *http.Request) {
+		writeLines(w, s.World.Shipments())
 	})
 	mux.HandleFunc("GET /_simulator/queues/{name}", func(w http.ResponseWriter, r *http.Request) {
 		stats, err := s.Queue(r.PathValue("name"))
@@ -218,6 +222,7 @@ type scenarioRequest struct {
 	Over           duration `json:"over"`
 	Duplicates     float64  `json:"duplicates"`
 	Reordered      float64  `json:"reordered"`
+	Dropped        float64  `json:"dropped"`
 	BuyerRequests  float64  `json:"buyerRequests"`
 	Forged         int      `json:"forged"`
 	UnknownSellers int      `json:"unknownSellers"`
@@ -231,7 +236,7 @@ func (s *Simulator) adminScenario(w http.ResponseWriter, r *http.Request) {
 	}
 	scenario := Scenario{
 		Accounts: q.Accounts, Orders: q.Orders, Changes: q.Changes, Over: time.Duration(q.Over),
-		Duplicates: q.Duplicates, Reordered: q.Reordered, BuyerRequests: q.BuyerRequests,
+		Duplicates: q.Duplicates, Reordered: q.Reordered, Dropped: q.Dropped, BuyerRequests: q.BuyerRequests,
 		Forged: q.Forged, UnknownSellers: q.UnknownSellers, Malformed: q.Malformed,
 	}
 	if err := scenario.check(s.World); err != nil {

@@ -27,6 +27,9 @@ type Config struct {
 	// ReadLag is how late a changed order shows in getOrder and searchOrders,
 	// in Clock's time. Default 0.
 	ReadLag time.Duration
+	// ItemsPerPage is how many items a page of Orders v0's getOrderItems has.
+	// Default 100.
+	ItemsPerPage int
 
 	// SKUs is how many listings each seller begins with (see Simulator.SKUs).
 	// Default none.
@@ -148,6 +151,9 @@ func (c *Config) complete() error {
 	if t := c.FeedTimes; t.Least < 0 || t.Most < t.Least {
 		faults = append(faults, fmt.Errorf("feeds cannot take %s to %s", t.Least, t.Most))
 	}
+	if c.ItemsPerPage < 0 {
+		faults = append(faults, fmt.Errorf("a page of %d items: a page has at least one", c.ItemsPerPage))
+	}
 	if len(c.Accounts) == 0 {
 		faults = append(faults, errors.New("no accounts: the simulator needs at least one seller"))
 	}
@@ -196,6 +202,9 @@ func (c *Config) defaults() {
 	}
 	if c.PutEventsLimit == 0 {
 		c.PutEventsLimit = 1 << 20
+	}
+	if c.ItemsPerPage == 0 {
+		c.ItemsPerPage = 100
 	}
 	if c.CallsKept == 0 {
 		c.CallsKept = 200_000

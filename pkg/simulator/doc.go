@@ -2,7 +2,8 @@
 // Partner API, the S3 behind its documents, SQS and EventBridge, on HTTP. It owns
 // a small marketplace whose orders change over time and whose listings have
 // quantities, Amazon's quotas, scripted faults, and a ledger of every call, which
-// tests take as the oracle of what really happened.
+// tests take as the oracle of what really happened; World knows which packages
+// were confirmed.
 //
 // It shares no code with the client that it judges (pkg/spapi): only names of
 // accounts, regions and the clock.

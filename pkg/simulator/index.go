@@ -16,6 +16,7 @@ const guide = `Watch:
   curl -s 'BASE/ledger?part=spapi&status=429'    calls as JSON lines; also operation=, account=, after=<sequence>
   curl -s 'BASE/events?after=0'                  EventBridge entries received, as JSON lines
   curl -s BASE/truth                             what was notified, and the final state of each order
+  curl -s BASE/shipments                         packages confirmed, how often, with which tracking, as JSON lines
   curl -s BASE/queues/` + DefaultQueue + `   what a queue holds and has done
   curl -s BASE/subscriptions                     every subscription
   curl -s BASE/faults                            the fault rules, and how often they fired
@@ -26,6 +27,7 @@ Make business happen, in the background:
     accounts                  names of the sellers that take part; all if left out
     over                      the time it takes, such as "10m"; at once if left out
     duplicates, reordered     shares (0 to 1) of notifications sent again, and sent late
+    dropped                   share of notifications never sent, though the order changes
     buyerRequests             share of orders whose buyer asks to cancel
     forged, unknownSellers, malformed   how many notifications of orders and of sellers
                               that do not exist, and how many that are not JSON

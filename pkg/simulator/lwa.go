@@ -25,6 +25,8 @@ type grant struct {
 	account     *Account // nil for a grantless token
 	scope       string   // "" for a seller's token
 	expires     time.Time
+	// restricted is what a restricted data token opens; nil for all others.
+	restricted []restrictedResource
 }
 
 // tokens is the table of access tokens.

@@ -101,9 +101,9 @@ type search struct {
 // page is what a pagination token stands for.
 type page struct {
 	account string
-	query   string // the request that it continues, without its token
+	query   string // the request that it continues, without what may differ
 	search  search
-	offset  int
+	after   place // that of the last order of the page before
 	expires time.Time
 }
 
@@ -121,10 +121,10 @@ func (s *Simulator) searchOrders(r *spapiRequest) answer {
 	if err != nil {
 		return invalidInput(err.Error())
 	}
-	found := s.World.search(r.account.ID, &current.search, r.now)
-	end := min(current.offset+current.search.size, len(found))
-	result := searchResult{Orders: make([]Order, 0, end-min(current.offset, end))}
-	for _, o := range found[min(current.offset, end):end] {
+	found := s.World.search(r.account.ID, &current.search, current.after, r.now)
+	end := min(current.search.size, len(found))
+	result := searchResult{Orders: make([]Order, 0, end)}
+	for _, o := range found[:end] {
 		result.Orders = append(result.Orders, o.only(current.search.included))
 	}
 	bound := timestamp(current.search.before)
@@ -134,7 +134,7 @@ func (s *Simulator) searchOrders(r *spapiRequest) answer {
 		result.LastUpdatedBefore = &bound
 	}
 	if end < len(found) {
-		current.offset = end
+		current.after = current.search.place(&found[end-1])
 		current.expires = r.now.Add(pageLifetime)
 		result.Pagination = &pagination{NextToken: s.openPage(current, r.now)}
 	}
@@ -170,9 +170,11 @@ func (s *Simulator) requestedPage(r *spapiRequest) (page, error) {
 	}
 	token := r.query.Get("paginationToken")
 	rest := maps.Clone(r.query)
-	rest.Del("paginationToken")
-	if token == "" {
-		wanted, err := readSearch(r)
+	for _, free := range []string{"paginationToken", "maxResultsPerPage", "includedData"} {
+		rest.Del(free)
+	}
+	wanted, err := readSearch(r)
+	if err != nil || token == "" {
 		return page{account: r.account.ID, query: rest.Encode(), search: wanted}, err
 	}
 	s.pages.mu.Lock()
@@ -184,6 +186,7 @@ func (s *Simulator) requestedPage(r *spapiRequest) (page, error) {
 	if next.query != rest.Encode() {
 		return page{}, errors.New("the other parameters differ from those that the paginationToken continues")
 	}
+	next.search.size, next.search.included = wanted.size, wanted.included
 	return next, nil
 }
 

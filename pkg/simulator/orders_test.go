@@ -204,3 +204,32 @@ func manyValues(n int) string {
 	}
 	return strings.Join(values, ",")
 }
+
+// TestAChangeMovesNoOtherOrderOfASearch: pages continue after the last order, not
+// after a number of them.
+func TestAChangeMovesNoOtherOrderOfASearch(t *testing.T) {
+	t.Parallel()
+	clock := newManual()
+	a := start(t, func(c *simulator.Config) { c.Clock = clock })
+	token, since := a.token(sellerToken(1)), clock.Now()
+	var placed []string
+	for range 4 {
+		placed = append(placed, a.order(german))
+		clock.advance(time.Second)
+	}
+	clock.advance(3 * time.Minute)
+	query := "?lastUpdatedAfter=" + since.Format(time.RFC3339) + "&maxResultsPerPage="
+	first := a.get(model.Europe, token, ordersV1+query+"2")
+	if _, err := a.World.RequestCancel(placed[0]); err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(first.body, `"nextToken":"`)
+	next, _, _ := strings.Cut(rest, `"`)
+	// How many a page has, and what of them, may change between pages.
+	second := a.get(model.Europe, token, ordersV1+query+"10&includedData=FULFILLMENT&paginationToken="+next)
+	for i, id := range placed {
+		if strings.Contains(first.body, id) != (i < 2) || strings.Contains(second.body, id) != (i >= 2) {
+			t.Errorf("order %d:\n%s\n%s", i, first.body, second.body)
+		}
+	}
+}

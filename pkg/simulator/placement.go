@@ -153,7 +153,7 @@ func (w *World) setStatus(o *Order, status Status, now time.Time) {
 func (w *World) ship(o *Order, n int, now time.Time) {
 	carrier := w.carriers[w.random.IntN(len(w.carriers))]
 	parcel := orderPackage{
-		ReferenceID:     fmt.Sprint(len(o.Packages) + 1),
+		ReferenceID:     o.freeReference(),
 		CreatedTime:     timestamp(now),
 		Status:          packageStatus{Status: "SHIPPED"},
 		Carrier:         carrier,

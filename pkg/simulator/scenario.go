@@ -22,6 +22,7 @@ type Scenario struct {
 
 	Duplicates    float64 // share of notifications sent 2 to 10 times, byte for byte
 	Reordered     float64 // share of notifications held back behind the order's next one
+	Dropped       float64 // share of notifications that are never sent, though the change happens
 	BuyerRequests float64 // share of orders whose buyer asks to cancel (a notification without a time)
 
 	Forged         int // notifications of orders that do not exist
@@ -30,7 +31,7 @@ type Scenario struct {
 }
 
 func (sc *Scenario) check(w *World) error {
-	for _, share := range []float64{sc.Duplicates, sc.Reordered, sc.BuyerRequests} {
+	for _, share := range []float64{sc.Duplicates, sc.Reordered, sc.Dropped, sc.BuyerRequests} {
 		if share < 0 || share > 1 {
 			return fmt.Errorf("scenario: a share is between 0 and 1, not %v", share)
 		}
@@ -49,15 +50,16 @@ func (sc *Scenario) check(w *World) error {
 	return nil
 }
 
-// Truth is what really happened: the state in which the notified orders are
+// Truth is what really happened: the state in which the orders of scenarios are
 // now, and how many messages said so.
 type Truth struct {
 	Notifications int                   `json:"notifications"` // messages sent, of every kind
 	Duplicates    int                   `json:"duplicates"`    // of those, copies of an earlier one
 	Reordered     int                   `json:"reordered"`     // of those, sent after a newer one of the same order
+	Dropped       int                   `json:"dropped"`       // not of those: changes whose notification was never sent
 	Forged        int                   `json:"forged"`        // of those, about orders that do not exist
 	Poison        int                   `json:"poison"`        // of those, unreadable or of an unknown seller
-	Orders        map[string]OrderTruth `json:"orders"`        // the orders that were notified, by order id
+	Orders        map[string]OrderTruth `json:"orders"`        // the orders that were notified, or should have been, by order id
 }
 
 // OrderTruth is the present state of an order.
@@ -77,19 +79,33 @@ type truthLog struct {
 
 type orderSends struct {
 	account *Account
-	newest  time.Time // the newest state that was notified
+	newest  time.Time // the newest state that was notified; zero if none was
+}
+
+// dropped takes note of a change that no notification tells of.
+func (t *truthLog) dropped(a *Account, orderID string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts.Dropped++
+	if _, known := t.newest[orderID]; !known {
+		t.know(orderID, orderSends{account: a})
+	}
+}
+
+func (t *truthLog) know(orderID string, sends orderSends) {
+	if t.newest == nil {
+		t.newest = make(map[string]orderSends)
+	}
+	t.newest[orderID] = sends
 }
 
 func (t *truthLog) notified(a *Account, orderID string, updated time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.newest == nil {
-		t.newest = make(map[string]orderSends)
-	}
 	t.counts.Notifications++
 	last := t.newest[orderID].newest
 	if updated.After(last) {
-		t.newest[orderID] = orderSends{a, updated}
+		t.know(orderID, orderSends{a, updated})
 	} else if updated.Before(last) {
 		t.counts.Reordered++
 	}
@@ -108,7 +124,7 @@ func (s *Simulator) Counts() (counts Truth, distinct int) {
 	return s.truth.counts, len(s.truth.newest)
 }
 
-// Truth is the state of everything notified so far.
+// Truth is the state of everything notified so far, or dropped.
 func (s *Simulator) Truth() Truth {
 	s.truth.mu.Lock()
 	truth := s.truth.counts
@@ -127,7 +143,7 @@ func (s *Simulator) Truth() Truth {
 }
 
 // Run plays a scenario to its end, or until ctx ends, and returns its cause.
-// Every order's last change has been notified when it returns nil. Several
+// Every order's last change has been notified, or dropped, when it returns nil. Several
 // scenarios may run at once.
 func (s *Simulator) Run(ctx context.Context, sc Scenario) error {
 	if err := sc.check(s.World); err != nil {
@@ -235,8 +251,12 @@ func (p *play) notify(l *life, change Change, at time.Duration) {
 	l.held = nil
 }
 
-// send delivers a notification and plans its duplicates.
+// send delivers a notification and plans its duplicates, or drops it.
 func (p *play) send(change Change, body []byte, at time.Duration) {
+	if p.scenario.Dropped > 0 && p.random.Float64() < p.scenario.Dropped {
+		p.simulator.truth.dropped(change.Account, change.Order.OrderID)
+		return
+	}
 	p.simulator.deliver(change, body)
 	if p.random.Float64() >= p.scenario.Duplicates {
 		return

@@ -199,3 +199,33 @@ func TestScenarioIsChecked(t *testing.T) {
 		}
 	}
 }
+
+// TestDroppedNotifications: the changes happen, and the truth knows of them.
+func TestDroppedNotifications(t *testing.T) {
+	t.Parallel()
+	a := start(t, nil)
+	if err := a.Run(t.Context(), simulator.Scenario{Orders: 400, Changes: 1, Dropped: 0.25, Duplicates: 0.2, Reordered: 0.3}); err != nil {
+		t.Fatal(err)
+	}
+	truth := a.Truth()
+	all, _ := a.drain()
+	notified := map[string]bool{}
+	for _, n := range all {
+		notified[n.Payload.OrderChangeNotification.AmazonOrderID] = true
+	}
+	if len(truth.Orders) != 400 || len(notified) == 400 || len(all) != truth.Notifications {
+		t.Errorf("%d orders, of which %d were notified; %d messages, truth %d", len(truth.Orders), len(notified), len(all), truth.Notifications)
+	}
+	first := truth.Notifications - truth.Duplicates
+	if share := float64(truth.Dropped) / float64(truth.Dropped+first); share < 0.2 || share > 0.3 {
+		t.Errorf("%d of %d were dropped", truth.Dropped, truth.Dropped+first)
+	}
+	for id, o := range truth.Orders {
+		if o.Account == "" || o.Status == "" || o.LastUpdatedTime.IsZero() {
+			t.Errorf("order %s: %+v", id, o)
+		}
+	}
+	if err := a.Run(t.Context(), simulator.Scenario{Dropped: 1.1}); err == nil {
+		t.Error("more than all can be dropped")
+	}
+}

@@ -28,8 +28,10 @@ type operation struct {
 	pattern   string // of http.ServeMux, with its method
 	grantless bool   // whether it takes a grantless token rather than a seller's
 	scope     string // the scope of that grantless token
-	rate      Rate   // Amazon's default quota
-	serve     func(*spapiRequest) answer
+	// restricted says whether a restricted data token can open more of it.
+	restricted bool
+	rate       Rate // Amazon's default quota
+	serve      func(*spapiRequest) answer
 }
 
 // spapiRequest is an authorized request that is within its quota.
@@ -39,6 +41,7 @@ type spapiRequest struct {
 	application string   // name of the one that calls
 	region      model.Region
 	query       url.Values
+	elements    map[string]bool // the buyer's data that a restricted token opens
 	call        *Call
 	action      *Action // the fault that met it, or nil
 	now         time.Time
@@ -46,7 +49,8 @@ type spapiRequest struct {
 
 // operations lists every operation of every API. Each API's file has its own list.
 func (s *Simulator) operations() []operation {
-	return slices.Concat(s.ordersOperations(), s.notificationsOperations(), s.feedsOperations(), s.listingsOperations())
+	return slices.Concat(s.ordersOperations(), s.ordersV0Operations(), s.tokensOperations(),
+		s.notificationsOperations(), s.feedsOperations(), s.listingsOperations())
 }
 
 // SPAPI is the Selling Partner API's endpoint of one region.
@@ -91,9 +95,10 @@ func (s *Simulator) serveOperation(w http.ResponseWriter, r *http.Request, regio
 			return limited(invalidInput("The query string is malformed: "+malformed.Error()), perSecond)
 		}
 		s.agenda.run(x.call.Time)
+		elements, _ := held.opened(r)
 		return limited(op.serve(&spapiRequest{
 			Request: r, account: held.account, application: held.application, region: region,
-			query: query, call: x.call, action: x.action, now: x.call.Time,
+			query: query, elements: elements, call: x.call, action: x.action, now: x.call.Time,
 		}), perSecond)
 	})
 }
@@ -103,6 +108,7 @@ func (s *Simulator) authorize(r *http.Request, region model.Region, op *operatio
 	denied := func(details string) (answer, bool) {
 		return spapiError(http.StatusForbidden, "Unauthorized", "Access to requested resource is denied.", details), true
 	}
+	_, fits := held.opened(r)
 	agent := r.Header.Get("User-Agent")
 	switch {
 	case agent == "":
@@ -118,6 +124,8 @@ func (s *Simulator) authorize(r *http.Request, region model.Region, op *operatio
 	case op.grantless != (held.account == nil), op.grantless && op.scope != held.scope:
 		return denied("")
 	case held.account != nil && held.account.Region != region:
+		return denied("")
+	case held.restricted != nil && !(op.restricted && fits):
 		return denied("")
 	}
 	return answer{}, false

@@ -21,7 +21,10 @@ type World struct {
 	accounts map[string]*Account
 	orders   map[string]*history
 	placed   map[string][]*history // account → its orders, oldest first
-	next     int64                 // makes order ids
+
+	confirmed map[string][]*Shipment // order id → its confirmed packages
+	shipments []*Shipment            // all of them, oldest first
+	next      int64                  // makes order ids
 
 	places   map[string]marketplace
 	products []product
@@ -65,6 +68,9 @@ func newWorld(c *Config) *World {
 		accounts: make(map[string]*Account),
 		orders:   make(map[string]*history),
 		placed:   make(map[string][]*history),
+
+		confirmed: make(map[string][]*Shipment),
+
 		places:   marketplaces(),
 		products: products(),
 		buyers:   buyerNames(),
@@ -125,8 +131,6 @@ func statusChange(h *history) Change {
 	return Change{Account: h.account, Type: "OrderStatusChange", Reason: "Order Status Change", Time: &at, Order: *latest}
 }
 
-// update adds a version to an order. Its time is later than the one before,
-// even if the clock has not moved.
 func (w *World) update(orderID string, change func(*Order, time.Time), tell func(*history) Change) (Change, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -134,6 +138,13 @@ func (w *World) update(orderID string, change func(*Order, time.Time), tell func
 	if h == nil {
 		return Change{}, fmt.Errorf("no order %s", orderID)
 	}
+	w.amend(h, change)
+	return tell(h), nil
+}
+
+// amend adds a version to an order. Its time is later than the one before, even
+// if the clock has not moved.
+func (w *World) amend(h *history, change func(*Order, time.Time)) {
 	now := w.clock.Now().Truncate(time.Millisecond)
 	if last := time.Time(h.latest().LastUpdatedTime); !now.After(last) {
 		now = last.Add(time.Millisecond)
@@ -144,7 +155,6 @@ func (w *World) update(orderID string, change func(*Order, time.Time), tell func
 	change(&next, now)
 	h.versions = append(h.versions, next)
 	w.forget(h)
-	return tell(h), nil
 }
 
 // forget drops the versions that nobody can be shown any more.
@@ -189,21 +199,33 @@ func (w *World) shown(h *history, now time.Time) (Order, bool) {
 	return Order{}, false
 }
 
-// search lists a seller's orders that match, by the time searched for.
-func (w *World) search(accountID string, wanted *search, now time.Time) []Order {
+// search lists a seller's orders that match and come after the place of the
+// page before, by the time searched for.
+func (w *World) search(accountID string, wanted *search, after place, now time.Time) []Order {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var found []Order
 	for _, h := range w.placed[accountID] {
-		if o, ok := w.shown(h, now); ok && wanted.match(&o) {
+		if o, ok := w.shown(h, now); ok && wanted.match(&o) && wanted.place(&o).compare(after) > 0 {
 			found = append(found, o)
 		}
 	}
 	slices.SortStableFunc(found, func(a, b Order) int {
-		return cmp.Or(wanted.timeOf(&a).Compare(wanted.timeOf(&b)), cmp.Compare(a.OrderID, b.OrderID))
+		return wanted.place(&a).compare(wanted.place(&b))
 	})
 	return found
 }
+
+// place is where an order stands in a search: by time, then by id. An order that
+// changes meanwhile moves, and moves no other one.
+type place struct {
+	time time.Time
+	id   string
+}
+
+func (p place) compare(q place) int { return cmp.Or(p.time.Compare(q.time), cmp.Compare(p.id, q.id)) }
+
+func (w *search) place(o *Order) place { return place{w.timeOf(o), o.OrderID} }
 
 func (w *search) timeOf(o *Order) time.Time {
 	if w.byCreation {

@@ -1,0 +1,201 @@
+package simulator_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+const (
+	ordersV0     = "/orders/v0/orders"
+	notFulfilled = "not finding a matching package or order already fulfilled"
+)
+
+// unshipped places orders until one is UNSHIPPED and has so many items of more
+// than one unit.
+func (a *amazon) unshipped(items int) simulator.Order {
+	a.t.Helper()
+	for {
+		order, _ := a.World.Order(a.order(german))
+		if order.Status() == simulator.Unshipped && len(order.Items) == items && order.Items[0].Quantity > 1 {
+			return order
+		}
+	}
+}
+
+// parcel is a confirmShipment body with these item ids and quantities.
+func parcel(reference, tracking string, items ...any) string {
+	var list []string
+	for i := 0; i < len(items); i += 2 {
+		list = append(list, fmt.Sprintf(`{"orderItemId":%q,"quantity":%v}`, items[i], items[i+1]))
+	}
+	return fmt.Sprintf(`{"marketplaceId":%q,"packageDetail":{"packageReferenceId":%q,"carrierCode":"DHL","trackingNumber":%q,`+
+		`"shipDate":"2026-09-01T12:00:00Z","orderItems":[%s]}}`, germany, reference, tracking, strings.Join(list, ","))
+}
+
+func (a *amazon) confirm(token, orderID, body string, status int) string {
+	a.t.Helper()
+	got := a.call(http.MethodPost, token, ordersV0+"/"+orderID+"/shipmentConfirmation", body)
+	if got.status != status {
+		a.t.Errorf("%s: %d %s, want %d", body, got.status, got.body, status)
+	}
+	return got.body
+}
+
+func roomy(c *simulator.Config) {
+	c.Rates = map[string]simulator.Rate{"confirmShipment": {PerSecond: 1000, Burst: 1000}}
+}
+
+func TestConfirmShipment(t *testing.T) {
+	t.Parallel()
+	a := start(t, roomy)
+	token, order := a.token(sellerToken(1)), a.unshipped(2)
+	first, second := order.Items[0], order.Items[1]
+	id := order.OrderID
+	status := func(want simulator.Status) {
+		t.Helper()
+		if now, _ := a.World.Order(id); now.Status() != want {
+			t.Errorf("the order is %s, want %s", now.Status(), want)
+		}
+	}
+	// Part of one item, then its tracking number is corrected, twice with the same.
+	a.confirm(token, id, parcel("7", "A", first.OrderItemID, 1), http.StatusNoContent)
+	status(simulator.PartiallyShipped)
+	a.confirm(token, id, parcel("7", "B", first.OrderItemID, 1), http.StatusNoContent)
+	a.confirm(token, id, parcel("7", "B", first.OrderItemID, 1), http.StatusNoContent)
+	// The rest in another package.
+	a.confirm(token, id, parcel("8", "C", first.OrderItemID, first.Quantity-1, second.OrderItemID, second.Quantity), http.StatusNoContent)
+	status(simulator.Shipped)
+	if body := a.confirm(token, id, parcel("9", "D", first.OrderItemID, 1), http.StatusBadRequest); !strings.Contains(body, notFulfilled) || !strings.Contains(body, "PackageToUpdateNotFound") {
+		t.Errorf("one package too many: %s", body)
+	}
+	a.confirm(token, id, parcel("8", "E", first.OrderItemID, first.Quantity-1, second.OrderItemID, second.Quantity), http.StatusNoContent)
+	// An edit can take units out again.
+	a.confirm(token, id, parcel("8", "E", second.OrderItemID, second.Quantity), http.StatusNoContent)
+	status(simulator.PartiallyShipped)
+
+	shipments := a.World.Shipments()
+	if len(shipments) != 2 || shipments[0].Confirmed != 3 || shipments[1].Confirmed != 3 {
+		t.Fatalf("%+v", shipments)
+	}
+	var trackings []string
+	for _, s := range shipments {
+		for _, p := range s.Parcels {
+			trackings = append(trackings, s.PackageReferenceID+p.TrackingNumber)
+		}
+	}
+	if got := strings.Join(trackings, " "); got != "7A 7B 8C 8E 8E" {
+		t.Errorf("confirmed %s", got)
+	}
+	got := a.get(model.Europe, token, ordersV1+"/"+id+"?includedData=PACKAGES,FULFILLMENT").body
+	if strings.Count(got, `"packageReferenceId"`) != 2 || !strings.Contains(got, `"trackingNumber":"B"`) || !strings.Contains(got, `"carrier":"DHL"`) {
+		t.Errorf("getOrder: %s", got)
+	}
+	if lines := a.admin(http.MethodGet, "shipments", "").body; strings.Count(lines, "\n") != 2 || !strings.Contains(lines, `"confirmed":3`) {
+		t.Errorf("admin: %s", lines)
+	}
+}
+
+func TestConfirmShipmentRefuses(t *testing.T) {
+	t.Parallel()
+	a := start(t, roomy)
+	token, order := a.token(sellerToken(1)), a.unshipped(1)
+	item, units := order.Items[0].OrderItemID, order.Items[0].Quantity
+	good := parcel("1", "A", item, 1)
+	for name, body := range map[string]string{
+		"no JSON":                   `{`,
+		"no package":                `{"marketplaceId":"A1PA6795UKMFR9"}`,
+		"no marketplace":            strings.Replace(good, germany, "", 1),
+		"another marketplace":       strings.Replace(good, germany, "A1F83G8C2ARO7P", 1),
+		"a number as reference":     strings.Replace(good, `"packageReferenceId":"1"`, `"packageReferenceId":1`, 1),
+		"letters in the reference":  parcel("1a", "A", item, 1),
+		"zero as reference":         parcel("00", "A", item, 1),
+		"no reference":              parcel("", "A", item, 1),
+		"no carrier":                strings.Replace(good, `"DHL"`, `""`, 1),
+		"another carrier, unnamed":  strings.Replace(good, `"DHL"`, `"Other"`, 1),
+		"no tracking":               parcel("1", "", item, 1),
+		"a date that is none":       strings.Replace(good, "2026-09-01T12:00:00Z", "02/21/2022", 1),
+		"no items":                  parcel("1", "A"),
+		"an item of another order":  parcel("1", "A", "12345", 1),
+		"no units":                  parcel("1", "A", item, 0),
+		"too many units":            parcel("1", "A", item, units+1),
+		"too many units in two":     parcel("1", "A", item, units, item, 1),
+		"a quantity in quotes":      parcel("1", "A", item, `"1"`),
+		"a field that is not there": strings.Replace(good, `"carrierCode"`, `"carrier_code"`, 1),
+	} {
+		if answer := a.call(http.MethodPost, token, ordersV0+"/"+order.OrderID+"/shipmentConfirmation", body); answer.status != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", name, answer.status, answer.body)
+		}
+	}
+	a.confirm(token, a.order(american), good, http.StatusNotFound)
+	a.confirm(token, "111-1111111-1111111", good, http.StatusNotFound)
+	a.confirm(token, order.OrderID, parcel("1", "A", item, units-1), http.StatusNoContent)
+	a.confirm(token, order.OrderID, parcel("2", "A", item, 2), http.StatusBadRequest) // one is left
+	if shipments := a.World.Shipments(); len(shipments) != 1 || shipments[0].Confirmed != 1 {
+		t.Errorf("what was refused was confirmed: %+v", shipments)
+	}
+}
+
+// TestPackagesNeverHoldMoreThanWasOrdered tries confirmations at random.
+func TestPackagesNeverHoldMoreThanWasOrdered(t *testing.T) {
+	t.Parallel()
+	a := start(t, func(c *simulator.Config) {
+		c.Rates = map[string]simulator.Rate{"confirmShipment": {PerSecond: 1e6, Burst: 1_000_000}}
+	})
+	token := a.token(sellerToken(1))
+	rapid.Check(t, func(r *rapid.T) {
+		order, accepted := a.unshipped(2), 0
+		for range rapid.IntRange(1, 8).Draw(r, "confirmations") {
+			item := order.Items[rapid.IntRange(0, 1).Draw(r, "item")]
+			body := parcel(fmt.Sprint(rapid.IntRange(1, 3).Draw(r, "package")), "A", item.OrderItemID, rapid.IntRange(1, 3).Draw(r, "units"))
+			if a.call(http.MethodPost, token, ordersV0+"/"+order.OrderID+"/shipmentConfirmation", body).status == http.StatusNoContent {
+				accepted++
+			}
+		}
+		now, _ := a.World.Order(order.OrderID)
+		packed := map[string]int{}
+		for _, p := range now.Packages {
+			for _, units := range p.Items {
+				packed[units.OrderItemID] += units.Quantity
+			}
+		}
+		open := false
+		for _, item := range now.Items {
+			open = open || item.Fulfillment.Unfulfilled > 0
+			if packed[item.OrderItemID] != item.Fulfillment.Fulfilled || item.Fulfillment.Fulfilled+item.Fulfillment.Unfulfilled != item.Quantity || item.Fulfillment.Unfulfilled < 0 {
+				r.Errorf("item %+v, %d packed", item.Fulfillment, packed[item.OrderItemID])
+			}
+		}
+		if accepted > 0 && (now.Status() == simulator.Shipped) == open {
+			r.Errorf("the order is %s", now.Status())
+		}
+		confirmed := 0
+		for _, s := range a.World.Shipments() {
+			if s.OrderID == order.OrderID {
+				confirmed += s.Confirmed
+			}
+		}
+		if confirmed != accepted {
+			r.Errorf("%d confirmations were accepted, %d are recorded", accepted, confirmed)
+		}
+	})
+}
+
+func TestAConfirmedShipmentIsNotified(t *testing.T) {
+	t.Parallel()
+	a := start(t, nil)
+	token, order := a.token(sellerToken(1)), a.unshipped(1)
+	body := parcel("1", "A", order.Items[0].OrderItemID, order.Items[0].Quantity)
+	a.confirm(token, order.OrderID, body, http.StatusNoContent)
+	a.confirm(token, order.OrderID, body, http.StatusNoContent) // changes nothing
+	all, _ := a.drain()
+	if len(all) != 1 || all[0].Payload.OrderChangeNotification.AmazonOrderID != order.OrderID {
+		t.Errorf("%+v", all)
+	}
+}
