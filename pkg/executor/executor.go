@@ -90,6 +90,16 @@ func (e *Executor) call(ctx context.Context, seller *spapi.Seller, call machine.
 		return seller.PatchQuantity(ctx, *req)
 	case *model.GetListingsItemRequest:
 		return seller.GetListingsItem(ctx, *req)
+	case *model.SearchOrdersRequest:
+		return seller.SearchOrders(ctx, *req)
+	case *model.GetOrderV0Request:
+		return seller.GetOrderV0(ctx, *req)
+	case *model.GetOrderItemsV0Request:
+		return seller.GetOrderItemsV0(ctx, *req)
+	case *model.CreateRestrictedDataTokenRequest:
+		return seller.CreateRestrictedDataToken(ctx, *req)
+	case *model.ConfirmShipmentRequest:
+		return seller.ConfirmShipment(ctx, *req)
 	}
 	return nil, spapi.Meta{}, &model.Error{
 		Class: model.Invalid, Operation: call.Operation, Account: call.Account,

@@ -138,8 +138,9 @@ func hide(secrets ...string) *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }
 
-// lwaToken matches access and refresh tokens as Amazon writes them.
-var lwaToken = regexp.MustCompile(`Atz[a-zA-Z]\|[^\s"']*`)
+// lwaToken matches access, refresh and restricted data tokens (Atz.sprdt|…) as
+// Amazon writes them.
+var lwaToken = regexp.MustCompile(`Atz[a-zA-Z.]{1,10}\|[^\s"']*`)
 
 // shorten makes text from outside fit for a log line.
 func shorten(text string, limit int) string {

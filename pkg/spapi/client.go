@@ -74,6 +74,8 @@ type Client struct {
 	clock     clock.Clock
 	endpoints map[model.Region]*url.URL
 	lwa       *LWA
+	// restricted holds restricted data tokens, apart from LWA's.
+	restricted *tokenCache
 
 	documents     *http.Client
 	documentHosts documentHosts
@@ -118,6 +120,7 @@ func New(cfg Config) (*Client, error) {
 		}
 		client.endpoints[region] = at
 	}
+	client.restricted = newTokenCache(cfg)
 	client.lwa, err = newLWA(cfg, client.http)
 	faults = append(faults, err)
 	if err := errors.Join(faults...); err != nil {

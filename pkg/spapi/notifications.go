@@ -26,10 +26,7 @@ type payload[T any] struct {
 func (s *Seller) GetSubscriptions(ctx context.Context, req model.GetSubscriptionsRequest) (model.SubscriptionPage, Meta, error) {
 	// The parameter is a list that must hold one type: a comma would make it two.
 	if req.NotificationType == "" || strings.Contains(req.NotificationType, ",") {
-		return model.SubscriptionPage{}, Meta{}, &model.Error{
-			Class: model.Invalid, Operation: model.GetSubscriptions, Account: s.Account(),
-			Message: "subscriptions are listed by one notification type",
-		}
+		return model.SubscriptionPage{}, Meta{}, s.invalid(model.GetSubscriptions, "subscriptions are listed by one notification type")
 	}
 	query := url.Values{"notificationTypes": {req.NotificationType}}
 	if req.PayloadVersion != "" {
@@ -113,11 +110,8 @@ func ask[T any](ctx context.Context, c *caller, complete func(T) bool, call call
 	var none T
 	call.path = notificationsPath
 	for i, segment := range segments {
-		if segment == "" || segment == "." || segment == ".." {
-			return none, Meta{}, &model.Error{
-				Class: model.Invalid, Operation: call.operation, Account: c.account,
-				Message: "a notification type or an id is empty or a path",
-			}
+		if pathless(segment) {
+			return none, Meta{}, c.invalid(call.operation, "a notification type or an id is empty or a path")
 		}
 		if i > 0 {
 			call.path += "/"

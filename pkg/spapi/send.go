@@ -49,9 +49,19 @@ type caller struct {
 	token   func(context.Context) (token, error)
 }
 
+// access is where the token of a request comes from, and what its refusal does.
+type access struct {
+	token   func(context.Context) (token, error)
+	refused func(token) (newChance bool)
+}
+
 // send makes one request, once, and decodes a success into answer, unless that
 // is nil. Its error is always a *model.Error.
 func (c *caller) send(ctx context.Context, call call, answer any) (Meta, error) {
+	return c.sendWith(ctx, access{c.token, func(t token) bool { return c.client.lwa.tokens.refused(c.key, t) }}, call, answer)
+}
+
+func (c *caller) sendWith(ctx context.Context, access access, call call, answer any) (Meta, error) {
 	if call.once {
 		// http.Client, when its own Timeout ends, keeps only the text of the error,
 		// and with it not whether anything was sent.
@@ -59,7 +69,7 @@ func (c *caller) send(ctx context.Context, call call, answer any) (Meta, error) 
 		ctx, cancel = context.WithTimeout(ctx, c.client.timeout)
 		defer cancel()
 	}
-	token, err := c.token(ctx)
+	token, err := access.token(ctx)
 	if err != nil {
 		return Meta{}, c.notSent(call, err)
 	}
@@ -83,7 +93,7 @@ func (c *caller) send(ctx context.Context, call call, answer any) (Meta, error) 
 	case resp.StatusCode != cmp.Or(call.success, http.StatusOK):
 		refusal := classify(call, c.account, resp, body)
 		if refusal.Class == model.Unauthorized || refusal.Class == model.Forbidden {
-			refusal.StaleToken = c.client.lwa.refused(c.key, token)
+			refusal.StaleToken = access.refused(token)
 		}
 		return meta, refusal
 	case answer == nil:

@@ -153,12 +153,7 @@ func readToken(account string, asked time.Time, body []byte) (token, error) {
 		return token{}, lwaUnavailable(account, errors.New("the answer holds no access token: is the LWA endpoint right?"))
 	}
 	life := min(time.Duration(min(answer.ExpiresIn, int64(maxExpiry/time.Second)))*time.Second, maxExpiry)
-	return token{
-		secret:  secrets.New(answer.AccessToken),
-		issued:  asked,
-		renewAt: asked.Add(life - min(refreshMargin, life/10)),
-		expires: asked.Add(life),
-	}, nil
+	return newToken(answer.AccessToken, asked, life), nil
 }
 
 // refusedAs says whether LWA refused a request with code.

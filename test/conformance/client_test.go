@@ -21,7 +21,7 @@ import (
 )
 
 // clientModels are the models of all operations that pkg/spapi has.
-var clientModels = []string{ordersModel, notificationsModel, feedsModel, listingsModel}
+var clientModels = []string{ordersModel, ordersV0Model, tokensModel, notificationsModel, feedsModel, listingsModel}
 
 // client is pkg/spapi's client behind Amazon's models.
 type client struct {
@@ -74,8 +74,9 @@ func startClient(t *testing.T, config simulator.Config) *simulated {
 func operations() []string {
 	call := reflect.TypeFor[context.Context]()
 	var names []string
-	named := map[string]string{ // those that are named for what they are for
+	named := map[string]string{ // those that are named for what they are for, or for their version
 		"UploadFeed": model.CreateFeedDocument, "ReadFeedReport": model.GetFeedDocument, "PatchQuantity": model.PatchListingsItem,
+		"GetOrderV0": model.GetOrderV0, "GetOrderItemsV0": model.GetOrderItemsV0,
 	}
 	for maker := range reflect.TypeFor[*spapi.Client]().Methods() {
 		for caller := range maker.Type.Outs() {
@@ -96,7 +97,7 @@ func operations() []string {
 // simulator. An operation that the client gains has to come here.
 func TestClientConforms(t *testing.T) {
 	t.Parallel()
-	s := startClient(t, simulator.Config{})
+	s := startClient(t, simulator.Config{Rates: unlimited(), ItemsPerPage: 2})
 	var mu sync.Mutex
 	succeeded := make(map[string]bool)
 	s.checked.Answered = func(operation string, status int) {
@@ -105,6 +106,9 @@ func TestClientConforms(t *testing.T) {
 		succeeded[strings.ToLower(operation)] = succeeded[strings.ToLower(operation)] || status < 300
 	}
 	readOrder(t, s)
+	searchPages(t, s)
+	readRestricted(t, s)
+	shipOrders(t, s)
 	liveAndDie(t, s)
 	mu.Lock()
 	defer mu.Unlock()
@@ -168,10 +172,10 @@ func TestAnyRequestConforms(t *testing.T) {
 		_, deleteDestination := s.grantless.DeleteDestination(ctx, id)
 		anyFeed(r, s)
 		anyListing(r, s)
-		for _, err := range []error{
+		for _, err := range append(anyOrder(r, s, id),
 			getOrder, getSubscriptions, getSubscription, createSubscription, getSubscriptionByID,
 			deleteSubscriptionByID, getDestination, createDestination, deleteDestination,
-		} {
+		) {
 			var refusal *model.Error
 			if err != nil && (!errors.As(err, &refusal) || refusal.Class != model.Invalid && refusal.Class != model.NotFound && refusal.Class != model.Conflict) {
 				r.Errorf("%T: %v", err, err)

@@ -106,6 +106,7 @@ func loadModel(path string) (*openapi3.T, error) {
 		return nil, err
 	}
 	separateByCommas(&swagger)
+	nameOperations(&swagger)
 	document, err := openapi2conv.ToV3(&swagger)
 	if err != nil {
 		return nil, err
@@ -149,6 +150,24 @@ func separateByCommas(swagger *openapi2.T) {
 			}
 		}
 	}
+}
+
+// nameOperations gives each operation the name that the project has for it.
+func nameOperations(swagger *openapi2.T) {
+	for _, path := range swagger.Paths {
+		for _, operation := range path.Operations() {
+			operation.OperationID = operationName(swagger, operation)
+		}
+	}
+}
+
+// operationName is Amazon's, behind the version where a newer version of the API
+// has an operation for the same: "v0.getOrder".
+func operationName(swagger *openapi2.T, operation *openapi2.Operation) string {
+	if operation.Deprecated {
+		return swagger.Info.Version + "." + operation.OperationID
+	}
+	return operation.OperationID
 }
 
 // route finds the operation of a request.

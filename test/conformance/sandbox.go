@@ -21,6 +21,7 @@ type Case struct {
 	Path       string // with {placeholders}
 	Status     int
 	Parameters map[string]string // of the path and the query; those that are not here may have any value
+	Body       []byte            // of the request, in JSON; any will do
 	Answer     []byte
 }
 
@@ -44,7 +45,7 @@ func LoadCases(t testing.TB, name string) []Case {
 					t.Fatalf("model %s: sandbox case of %s, %s: %v", name, operation.OperationID, status, err)
 				}
 				for _, c := range found {
-					c.Operation, c.Method, c.Path = operation.OperationID, method, path
+					c.Operation, c.Method, c.Path = operationName(&swagger, operation), method, path
 					if c.Status, err = strconv.Atoi(status); err != nil {
 						t.Fatalf("model %s: %s: %v", name, operation.OperationID, err)
 					}
@@ -65,7 +66,7 @@ func staticCases(response *openapi2.Response) ([]Case, error) {
 	var sandbox struct {
 		Static []struct {
 			Request struct {
-				Parameters map[string]struct{ Value any }
+				Parameters map[string]struct{ Value json.RawMessage }
 			}
 			Response json.RawMessage
 		}
@@ -78,9 +79,14 @@ func staticCases(response *openapi2.Response) ([]Case, error) {
 		c := Case{Parameters: make(map[string]string), Answer: static.Response}
 		for name, parameter := range static.Request.Parameters {
 			if name == "body" { // any body will do
+				c.Body = parameter.Value
 				continue
 			}
-			c.Parameters[name] = asParameter(parameter.Value)
+			var value any
+			if err := json.Unmarshal(parameter.Value, &value); err != nil {
+				return nil, err
+			}
+			c.Parameters[name] = asParameter(value)
 		}
 		cases = append(cases, c)
 	}
@@ -120,7 +126,9 @@ func (c Case) Sandbox(report func(error)) http.Handler {
 		w.Header().Set("x-amzn-RequestId", "sandbox")
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(c.Status)
-		w.Write(c.Answer)
+		if c.Status != http.StatusNoContent {
+			w.Write(c.Answer)
+		}
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		report(fmt.Errorf("%s %s is not the sandbox case's call", r.Method, r.URL))

@@ -27,6 +27,38 @@ type GetOrderResponse struct {
 	Order Order `json:"order"`
 }
 
+// SearchOrdersRequest asks for a page of the orders of a span of time. Exactly
+// one of CreatedAfter and LastUpdatedAfter is given, and no end but its own,
+// at least two minutes ago; an end that is zero is Amazon's, two minutes ago.
+// Times are sent in milliseconds, and orders of either end's time are included.
+// The next page is asked for with the same times and filters and its token.
+type SearchOrdersRequest struct {
+	CreatedAfter        time.Time
+	CreatedBefore       time.Time
+	LastUpdatedAfter    time.Time
+	LastUpdatedBefore   time.Time
+	FulfillmentStatuses []string // empty for all
+	MarketplaceIDs      []string // at most 50; empty for all
+	FulfilledBy         []string // MERCHANT, AMAZON; empty for both
+	MaxResultsPerPage   int      // 1 to 100; 0 for Amazon's default of 100
+	PaginationToken     string   // lives 24 hours; "" for the first page
+	IncludedData        []string // as GetOrderRequest's
+}
+
+// SearchOrdersResponse is a page of orders.
+type SearchOrdersResponse struct {
+	Orders     []Order     `json:"orders"`
+	Pagination *Pagination `json:"pagination"` // nil on the last page
+	// The end of the span that was searched, whichever the request was about.
+	CreatedBefore     time.Time `json:"createdBefore"`
+	LastUpdatedBefore time.Time `json:"lastUpdatedBefore"`
+}
+
+// Pagination leads to the next page.
+type Pagination struct {
+	NextToken string `json:"nextToken"`
+}
+
 // Order is what this project uses of Amazon's Order (Orders 2026-01-01). The
 // buyer and the recipient are not in it: what is never decoded cannot leak.
 // Statuses and programs are open sets; values unknown today may come.

@@ -1,0 +1,77 @@
+package model
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// CarrierOther is the carrierCode of a carrier that Amazon has no code for; it
+// goes with a carrierName.
+const CarrierOther = "Other"
+
+// ConfirmShipmentRequest says that a package of an order was shipped. The same
+// PackageReferenceID again edits that package, another one adds a package.
+type ConfirmShipmentRequest struct {
+	OrderID       string          `json:"-"`
+	MarketplaceID string          `json:"marketplaceId"` // the order's
+	Package       ShipmentPackage `json:"packageDetail"`
+}
+
+// ShipmentPackage is a package that was shipped.
+type ShipmentPackage struct {
+	PackageReferenceID string         `json:"packageReferenceId"` // a positive number, as text: Amazon refuses anything else
+	CarrierCode        string         `json:"carrierCode"`        // one of Amazon's, or CarrierOther
+	CarrierName        string         `json:"carrierName,omitempty"`
+	ShippingMethod     string         `json:"shippingMethod,omitempty"`
+	TrackingNumber     string         `json:"trackingNumber"`
+	ShipDate           time.Time      `json:"shipDate"`
+	SupplySourceID     string         `json:"shipFromSupplySourceId,omitempty"`
+	Items              []ShipmentItem `json:"orderItems"`
+}
+
+// ShipmentItem is units of one line of the order.
+type ShipmentItem struct {
+	OrderItemID       string   `json:"orderItemId"`
+	Quantity          int32    `json:"quantity"`
+	TransparencyCodes []string `json:"transparencyCodes,omitempty"`
+}
+
+// ConfirmShipmentResponse says that Amazon took the confirmation (204).
+type ConfirmShipmentResponse struct{}
+
+// Confirmation is what a failed confirmShipment means for the shipment.
+type Confirmation string
+
+// The confirmations.
+const (
+	// ShipmentFulfilled: Amazon has the order as fulfilled already. As the answer
+	// to a repeat it means that an earlier try was taken.
+	ShipmentFulfilled Confirmation = "fulfilled"
+	// ShipmentRefused: this shipment will never be taken as it is, such as for a
+	// line or a quantity that the order does not have.
+	ShipmentRefused Confirmation = "refused"
+	// ShipmentOpen: the answer says nothing of the shipment; ask again later.
+	ShipmentOpen Confirmation = "open"
+)
+
+// Confirmation reads the error of a confirmShipment.
+func (e *Error) Confirmation() Confirmation {
+	if e.Operation != ConfirmShipment {
+		return ShipmentOpen
+	}
+	switch e.Class {
+	case Invalid, NotFound, Conflict:
+	default:
+		return ShipmentOpen
+	}
+	// Amazon has no code for it: "Failed to create package due to not finding a
+	// matching package or order already fulfilled. ErrorMessage(errorCode=GeneralError,
+	// …, errorMetric=PackageToUpdateNotFound, …)" (selling-partner-api-models#5037).
+	text := e.Code + " " + e.Message
+	if e.Status == http.StatusBadRequest && strings.Contains(text, "PackageToUpdateNotFound") &&
+		strings.Contains(strings.ToLower(text), "already fulfilled") {
+		return ShipmentFulfilled
+	}
+	return ShipmentRefused
+}

@@ -1,0 +1,147 @@
+package spapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// restrictedRead is a read of Orders v0 that brings buyer data: the one kind of
+// call that is sent with a restricted data token. Such a token never leaves
+// this file.
+type restrictedRead struct {
+	call
+	elements []string
+}
+
+// CreateRestrictedDataToken sees that there is a token for buyer data
+// (createRestrictedDataToken; default quota 1 a second, burst 10), good for any
+// of the seller's orders for about an hour, and says for how long. One that is
+// at hand costs no request. A read that finds none gets one by itself, and
+// spends that quota: where it is counted, call this before. Its error is a
+// *model.Error.
+func (s *Seller) CreateRestrictedDataToken(ctx context.Context, req model.CreateRestrictedDataTokenRequest) (*model.CreateRestrictedDataTokenResponse, Meta, error) {
+	var meta atomic.Pointer[Meta] // the request's, if this caller's is the one that is made
+	held, err := s.restrictedToken(ctx, req.DataElements, func(m Meta) { meta.Store(&m) })
+	answered := Meta{}
+	if m := meta.Load(); m != nil {
+		answered = *m
+	}
+	if err != nil {
+		var refusal *model.Error
+		if !errors.As(err, &refusal) { // ctx has ended
+			refusal = s.lost(call{operation: model.CreateRestrictedDataToken}, err)
+		}
+		return nil, answered, refusal
+	}
+	left := held.expires.Sub(s.client.clock.Now()).Round(time.Second)
+	return &model.CreateRestrictedDataTokenResponse{ExpiresIn: int(left / time.Second)}, answered, nil
+}
+
+// read sends a call, with a restricted data token if it is to bring buyer data.
+func (s *Seller) read(ctx context.Context, read restrictedRead, answer any) (Meta, error) {
+	if len(read.elements) == 0 {
+		return s.send(ctx, read.call, answer)
+	}
+	return s.sendWith(ctx, access{
+		token: func(ctx context.Context) (token, error) {
+			held, err := s.restrictedToken(ctx, read.elements, func(Meta) {})
+			return held, forRead(err)
+		},
+		refused: func(t token) bool {
+			// However fresh: what it was good for may have been withdrawn since.
+			s.client.restricted.drop(s.restrictedKey(read.elements), t)
+			return s.client.clock.Now().Sub(t.issued) >= freshFor
+		},
+	}, read.call, answer)
+}
+
+// restrictedToken is the token at hand, or a new one.
+func (s *Seller) restrictedToken(ctx context.Context, elements []string, answered func(Meta)) (token, error) {
+	for _, element := range elements {
+		if element != model.DataBuyerInfo && element != model.DataShippingAddress {
+			return token{}, s.invalid(model.CreateRestrictedDataToken, fmt.Sprintf("no data element is named %q", element))
+		}
+	}
+	if len(elements) == 0 {
+		return token{}, s.invalid(model.CreateRestrictedDataToken, "no data element is named")
+	}
+	return s.client.restricted.get(ctx, s.restrictedKey(elements), func(ctx context.Context) (token, error) {
+		fresh, meta, err := s.askRestricted(ctx, elements)
+		answered(meta)
+		return fresh, err
+	})
+}
+
+func (s *Seller) restrictedKey(elements []string) tokenKey {
+	return tokenKey{client: s.key.client, owner: s.key.owner, scope: strings.Join(canonical(elements), ",")}
+}
+
+func canonical(elements []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(elements)))
+}
+
+// restrictedResource is Amazon's RestrictedResource.
+type restrictedResource struct {
+	Method       string   `json:"method"`
+	Path         string   `json:"path"`
+	DataElements []string `json:"dataElements"`
+}
+
+// askRestricted asks for a token for both reads of every order: a path that
+// names no order is good for all of them (the sandbox case of Amazon's
+// tokens_2021-03-01.json; Tokens API use case guide, "generic path").
+func (s *Seller) askRestricted(ctx context.Context, elements []string) (token, Meta, error) {
+	elements = canonical(elements)
+	resources := []restrictedResource{{http.MethodGet, "/" + ordersV0Path + "{orderId}", elements}}
+	if slices.Contains(elements, model.DataBuyerInfo) { // the one element that items have
+		resources = append(resources, restrictedResource{
+			http.MethodGet, "/" + ordersV0Path + "{orderId}/orderItems", []string{model.DataBuyerInfo},
+		})
+	}
+	create := call{
+		operation: model.CreateRestrictedDataToken, method: http.MethodPost, path: "tokens/2021-03-01/restrictedDataToken",
+		body: struct {
+			Resources []restrictedResource `json:"restrictedResources"`
+		}{resources},
+	}
+	var answer struct {
+		Token     string `json:"restrictedDataToken"`
+		ExpiresIn int64  `json:"expiresIn"` // seconds
+	}
+	asked := s.client.clock.Now()
+	meta, err := s.send(ctx, create, &answer)
+	if err != nil {
+		return token{}, meta, err
+	}
+	if answer.Token == "" || answer.ExpiresIn <= 0 {
+		return token{}, meta, s.lost(create, errors.New("the answer holds no token"))
+	}
+	life := time.Duration(min(answer.ExpiresIn, int64(time.Hour/time.Second))) * time.Second
+	return newToken(answer.Token, asked, life), meta, nil
+}
+
+// forRead is what the want of a token means to the read: nothing about its
+// order, and nothing about its own quota.
+func forRead(err error) error {
+	var refusal *model.Error
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	named := *refusal
+	switch refusal.Class {
+	case model.Throttled:
+		named.Class = model.Unavailable
+	case model.Invalid, model.NotFound, model.Conflict:
+		named.Class = model.Forbidden
+		named.Remedy = "give the application the roles that buyer data needs, or do not ask for it"
+	}
+	return &named
+}
