@@ -1,0 +1,83 @@
+package simulation
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// TestABadAccountDoesNotDelayItsNeighbours: on one partition, with hundreds of
+// orders of an account that is refused, throttled or never answered, its
+// neighbours' orders take exactly as long as without it.
+func TestABadAccountDoesNotDelayItsNeighbours(t *testing.T) {
+	t.Parallel()
+	const orders = 400
+	alone := neighbours(t, "", 0, nil)
+	t.Logf("alone: %d orders, p50 %v, p99 %v, at most %v", len(alone), at(alone, 50), at(alone, 99), at(alone, 100))
+	for name, bad := range map[string]struct {
+		revoked string
+		fault   *simulator.Action
+	}{
+		"well, but busy":      {},
+		"credentials refused": {revoked: "bad"},
+		"forbidden":           {fault: &simulator.Action{Status: 403}},
+		"throttled":           {fault: &simulator.Action{Status: 429}},
+		"refused each time":   {fault: &simulator.Action{Status: 400}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			beside := neighbours(t, bad.revoked, orders, bad.fault)
+			t.Logf("%d orders, p50 %v, p99 %v, at most %v", len(beside), at(beside, 50), at(beside, 99), at(beside, 100))
+			if len(beside) != len(alone) {
+				t.Fatalf("%d orders of neighbours came out, want %d", len(beside), len(alone))
+			}
+			for i := range alone {
+				if alone[i] != beside[i] {
+					t.Errorf("the %d-th fastest took %v, alone %v", i, beside[i], alone[i])
+				}
+			}
+		})
+	}
+}
+
+// at is the smallest time that p percent of the sorted times do not exceed.
+func at(sorted []time.Duration, p int) time.Duration { return sorted[max(0, (len(sorted)*p+99)/100-1)] }
+
+// neighbours returns how long the orders of four accounts took from their
+// notification, the fastest first, beside so many orders of a bad one.
+func neighbours(t *testing.T, revoked string, badOrders int, fault *simulator.Action) (took []time.Duration) {
+	t.Helper()
+	accounts := []string{"ann", "bob", "cleo", "dan"}
+	inBubble(t, setup{accounts: append([]string{"bad"}, accounts...), revoked: revoked}, func(t *testing.T, w *world) {
+		if fault != nil {
+			w.fault(simulator.Rule{Part: simulator.SPAPI, Account: "bad", Action: *fault})
+		}
+		w.fault(simulator.Rule{Operation: model.GetOrder, Action: simulator.Action{Delay: 100 * time.Millisecond}})
+		for range badOrders {
+			w.place("bad")
+		}
+		time.Sleep(time.Until(w.begun.Add(time.Minute)))
+		sent := map[string]time.Time{}
+		for i := range 100 {
+			account := accounts[i%len(accounts)]
+			sent[w.place(account)] = time.Now()
+			time.Sleep(1003 * time.Millisecond)
+		}
+		for _, rec := range w.read(schemas.Orders, len(sent)+badOrders, time.Minute) {
+			var order struct{ Value schemas.Order }
+			if err := json.Unmarshal(rec.Value, &order); err != nil {
+				t.Fatal(err)
+			}
+			if at, ok := sent[order.Value.OrderID]; ok {
+				took = append(took, rec.Timestamp.Sub(at))
+			}
+		}
+	})
+	slices.Sort(took)
+	return took
+}

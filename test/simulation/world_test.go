@@ -1,0 +1,338 @@
+package simulation
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/goleak"
+
+	"github.com/sellerstream/sellerstream/pkg/account"
+	"github.com/sellerstream/sellerstream/pkg/breaker"
+	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/executor"
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/secrets"
+	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/spapi"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/pkg/stream"
+	"github.com/sellerstream/sellerstream/processors/orders"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	prefix      = "simulation."
+	application = "main"
+	clientID    = "amzn1.application-oa2-client.simulation"
+)
+
+// world is the orders processor, all of whose accounts are neighbours on one
+// partition, between Kafka and Amazon.
+type world struct {
+	t        *testing.T
+	net      *kfake.VirtualNetwork
+	amazon   *simulator.Simulator
+	kafka    *kfake.Cluster
+	client   *kgo.Client
+	breakers *breaker.Breakers
+	log      *logBuffer
+	begun    time.Time
+	most     atomic.Int64 // entries that were pending at the same time
+	sent     int
+}
+
+// setup is what differs between tests.
+type setup struct {
+	accounts   []string
+	revoked    string // the account whose refresh token Amazon does not take; "" for none
+	maxPending int    // 0 for the default
+}
+
+// inBubble runs test with everything up, under virtual time.
+func inBubble(t *testing.T, s setup, test func(t *testing.T, w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, net: &kfake.VirtualNetwork{}, log: &logBuffer{}, begun: time.Now()}
+		logger := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelInfo}))
+		w.breakers = breaker.New(clock.Real{}, logger)
+		w.startKafka()
+		sellers := w.startAmazon(s)
+		directory, err := account.NewDirectory(sellers)
+		if err != nil {
+			t.Fatal(err)
+		}
+		execute := executor.New(w.sellers(s, sellers), w.breakers, logger)
+		processor, err := stream.New(stream.Options{
+			Processor: orders.Processor, Prefix: prefix,
+			Inputs: []string{schemas.OrderChanges}, Outputs: []string{schemas.Orders}, State: schemas.StateOrders,
+			New: func(machine.Unit) machine.Machine {
+				return watched{orders.New(orders.Config{
+					Accounts:     func() *account.Directory { return directory },
+					IncludedData: []string{model.IncludeFulfillment},
+				}), &w.most}
+			},
+			Codec: codec{}, Execute: execute.Execute, Logger: logger, Client: w.kafkaOptions(), MaxPending: s.maxPending, MaxTick: 20,
+			SessionTimeout: time.Minute, HeartbeatInterval: time.Second, // they only cost time here
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		intake, stop := context.WithCancel(context.Background())
+		finished := make(chan error, 1)
+		go func() { finished <- processor.Run(intake, context.Background()) }()
+		t.Cleanup(func() {
+			stop()
+			if err := <-finished; err != nil {
+				t.Error(err)
+			}
+		})
+		for !processor.Ready() {
+			time.Sleep(10 * time.Millisecond)
+		}
+		test(t, w)
+	})
+}
+
+func (w *world) startKafka() {
+	var names []string
+	for _, topic := range []string{schemas.OrderChanges, schemas.Orders, schemas.StateOrders, schemas.DeadLetters} {
+		names = append(names, prefix+topic)
+	}
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(9092), kfake.ListenFn(w.net.Listen), kfake.SeedTopics(1, names...))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(cluster.Close)
+	w.kafka = cluster
+	w.client = w.newClient()
+}
+
+func (w *world) kafkaOptions() []kgo.Opt {
+	return []kgo.Opt{kgo.SeedBrokers(w.kafka.ListenAddrs()...), kgo.Dialer(w.net.DialContext)}
+}
+
+func (w *world) newClient(more ...kgo.Opt) *kgo.Client {
+	client, err := kgo.NewClient(append(w.kafkaOptions(), more...)...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(client.Close)
+	return client
+}
+
+func (w *world) startAmazon(s setup) []account.Account {
+	var sellers []account.Account
+	var known []simulator.Account
+	for _, id := range s.accounts {
+		seller := account.Account{
+			ID: id, SellerID: "A" + strings.ToUpper(id), Region: model.Europe,
+			Application: application, Marketplaces: []string{"A1PA6795UKMFR9"},
+		}
+		sellers = append(sellers, seller)
+		known = append(known, simulator.Account{Account: seller, RefreshToken: "Atzr|" + id})
+	}
+	var err error
+	w.amazon, err = simulator.New(simulator.Config{
+		Applications: []simulator.Application{{Name: application, ClientID: clientID, ClientSecrets: []string{"secret"}}},
+		Accounts:     known,
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() {
+		if err := w.amazon.Close(); err != nil {
+			w.t.Error(err)
+		}
+	})
+	w.serve(":80", w.amazon.SPAPI(model.Europe))
+	w.serve(":81", w.amazon.LWA())
+	return sellers
+}
+
+func (w *world) serve(address string, handler http.Handler) {
+	listener, err := w.net.Listen("tcp", address)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			w.t.Errorf("serve: %v", err)
+		}
+	}()
+	w.t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			w.t.Error(err)
+		}
+		<-finished
+	})
+}
+
+func (w *world) sellers(s setup, accounts []account.Account) executor.Sellers {
+	transport := &http.Transport{DialContext: w.net.DialContext, MaxIdleConnsPerHost: 64}
+	client, err := spapi.New(spapi.Config{
+		LWAEndpoint: "http://localhost:81", Endpoints: map[model.Region]string{model.Europe: "http://localhost:80"}, Base: transport,
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(client.Close)
+	sellers := map[string]*spapi.Seller{}
+	for _, a := range accounts {
+		refresh := "Atzr|" + a.ID
+		if a.ID == s.revoked {
+			refresh = "Atzr|revoked"
+		}
+		sellers[a.ID], err = client.Seller(spapi.SellerConfig{
+			Account: a.ID, Region: a.Region, RefreshToken: secrets.Literal(secrets.New(refresh)),
+			Application: spapi.Application{Name: application, ClientID: clientID, ClientSecret: secrets.Literal(secrets.New("secret"))},
+		})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return func(id string) (*spapi.Seller, error) { return sellers[id], nil }
+}
+
+// place has a buyer order something, notifies it, and returns the order's id.
+func (w *world) place(accountID string) string {
+	w.t.Helper()
+	change, err := w.amazon.World.PlaceOrder(accountID)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.sent++
+	value, err := codec{}.AppendEncode(nil, "", &schemas.OrderChange{
+		NotificationID: fmt.Sprint(w.sent), NotificationType: "ORDER_CHANGE", Account: accountID, OrderID: change.Order.OrderID,
+		ChangeType: change.Type, ChangeTime: *change.Time, EventTime: time.Now(), ReceivedTime: time.Now(),
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	rec := &kgo.Record{Topic: prefix + schemas.OrderChanges, Key: []byte(accountID), Value: value}
+	if err := w.client.ProduceSync(w.t.Context(), rec).FirstErr(); err != nil {
+		w.t.Fatal(err)
+	}
+	return change.Order.OrderID
+}
+
+// read returns the first n committed records of a topic, or those that there
+// are within a time.
+func (w *world) read(topic string, n int, within time.Duration) []*kgo.Record {
+	w.t.Helper()
+	client := w.newClient(kgo.ConsumeTopics(prefix+topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(w.t.Context(), within)
+	defer cancel()
+	var recs []*kgo.Record
+	for len(recs) < n && ctx.Err() == nil {
+		client.PollFetches(ctx).EachRecord(func(rec *kgo.Record) { recs = append(recs, rec) })
+	}
+	return recs
+}
+
+// noDeadLetters fails where something was set aside.
+func (w *world) noDeadLetters() {
+	w.t.Helper()
+	if dead := w.read(schemas.DeadLetters, 1, time.Second); len(dead) > 0 {
+		w.t.Errorf("dead letters: %s", dead[0].Value)
+	}
+}
+
+// calls are what Amazon saw of an operation between two times since the start.
+func (w *world) calls(f simulator.Filter, from, until time.Duration) []simulator.Call {
+	var calls []simulator.Call
+	for _, c := range w.amazon.Ledger.Calls(f) {
+		if at := c.Time.Sub(w.begun); at >= from && at < until {
+			calls = append(calls, c)
+		}
+	}
+	return calls
+}
+
+func (w *world) fault(rule simulator.Rule) {
+	w.t.Helper()
+	if _, err := w.amazon.Faults.Add(rule); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// watched is a machine of which the most pending entries are known.
+type watched struct {
+	machine.Machine
+	most *atomic.Int64
+}
+
+func (m watched) Pending() int {
+	n := m.Machine.Pending()
+	m.most.Store(max(m.most.Load(), int64(n)))
+	return n
+}
+
+// codec stands in for Avro and the schema registry.
+type codec struct{}
+
+type typed struct {
+	Type  string
+	Value json.RawMessage
+}
+
+func (codec) AppendEncode(dst []byte, _ string, value any) ([]byte, error) {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return dst, err
+	}
+	data, err := json.Marshal(typed{fmt.Sprintf("%T", value), raw})
+	return append(dst, data...), err
+}
+
+func (codec) Decode(_ context.Context, _ string, data []byte) (any, error) {
+	var t typed
+	if err := json.Unmarshal(data, &t); err != nil {
+		return nil, err
+	}
+	for _, v := range []any{
+		&schemas.OrderChange{}, &schemas.OrderState{}, &schemas.QuotaState{}, &schemas.Position{}, &schemas.Claim{},
+	} {
+		if fmt.Sprintf("%T", v) == t.Type {
+			return v, json.Unmarshal(t.Value, v)
+		}
+	}
+	return nil, fmt.Errorf("unknown type %q", t.Type)
+}
+
+// logBuffer keeps what was logged.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
