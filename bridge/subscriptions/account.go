@@ -47,6 +47,9 @@ func (k *Keeper) account(ctx context.Context, t Target, a Account, ours []string
 
 // subscriptions looks at those of one type and does what the pass may.
 func (v *visit) subscriptions(ctx context.Context, kind string) []Subscription {
+	if held := v.held(v.seller.ID, model.GetSubscriptions, kind); held != nil {
+		return []Subscription{v.row(kind, model.Subscription{}, Held, held)}
+	}
 	found, err := v.look(ctx, kind)
 	if err != nil {
 		return []Subscription{v.row(kind, model.Subscription{}, Failed, err)}
@@ -58,6 +61,9 @@ func (v *visit) subscriptions(ctx context.Context, kind string) []Subscription {
 	}
 	if len(v.ours) == 0 || !v.act.create && !vacated {
 		return append(rows, v.row(kind, model.Subscription{}, Missing, nil))
+	}
+	if held := v.held(v.seller.ID, model.CreateSubscription, kind); held != nil {
+		return append(rows, v.row(kind, model.Subscription{}, Held, held))
 	}
 	return append(rows, v.create(ctx, kind))
 }

@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/sellerstream/sellerstream/pkg/clock"
 	"github.com/sellerstream/sellerstream/pkg/spapi"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
@@ -20,8 +19,9 @@ const payloadVersion = "1.0"
 // Keeper keeps the subscriptions of its targets. Its methods may be called at
 // once, in one process or in several.
 type Keeper struct {
-	opts  Options
-	pacer pacer
+	opts    Options
+	pacer   pacer
+	changes changes
 }
 
 // New checks the options. It makes no call.
@@ -30,7 +30,11 @@ func New(opts Options) (*Keeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Keeper{opts: opts, pacer: pacer{clock: opts.Clock, quota: opts.Quota, buckets: map[pair]*paced{}}}, nil
+	return &Keeper{
+		opts:    opts,
+		pacer:   pacer{clock: opts.Clock, quota: opts.Quota, buckets: map[pair]*paced{}},
+		changes: changes{signal: make(chan struct{}, 1)},
+	}, nil
 }
 
 // action is what a pass may do besides looking.
@@ -41,38 +45,18 @@ type action struct {
 }
 
 // List looks, and changes nothing.
-func (k *Keeper) List(ctx context.Context) Report { return k.pass(ctx, k.opts.Targets, action{}) }
+func (k *Keeper) List(ctx context.Context) Report { return k.pass(ctx, k.opts.Targets(), action{}) }
 
 // Ensure creates what is missing.
 func (k *Keeper) Ensure(ctx context.Context) Report {
-	return k.pass(ctx, k.opts.Targets, action{create: true})
+	return k.pass(ctx, k.opts.Targets(), action{create: true})
 }
 
 // Prune removes duplicate and foreign subscriptions of the types that are kept,
 // creates ours in their place where there was none and, if destinations is set,
 // removes duplicate and foreign destinations, which may serve other types.
 func (k *Keeper) Prune(ctx context.Context, destinations bool) Report {
-	return k.pass(ctx, k.opts.Targets, action{remove: true, removeDestinations: destinations})
-}
-
-// keep looks after the targets until ctx ends.
-func (k *Keeper) keep(ctx context.Context) {
-	for ctx.Err() == nil {
-		next := k.opts.Clock.Now().Add(k.opts.Every)
-		left := k.opts.Targets
-		for len(left) > 0 {
-			report := k.pass(ctx, left, action{create: true})
-			if ctx.Err() != nil {
-				return // what was cut off has not failed
-			}
-			report.log(ctx, k.opts.Logger)
-			left = failed(left, report)
-			if !k.opts.Clock.Now().Add(k.opts.Retry).Before(next) || clock.Sleep(ctx, k.opts.Clock, k.opts.Retry) != nil {
-				break
-			}
-		}
-		_ = clock.Sleep(ctx, k.opts.Clock, next.Sub(k.opts.Clock.Now())) // the loop sees that ctx has ended
-	}
+	return k.pass(ctx, k.opts.Targets(), action{remove: true, removeDestinations: destinations})
 }
 
 // pass goes through targets once. Its report is in their order.
@@ -110,6 +94,14 @@ func (k *Keeper) pass(ctx context.Context, targets []Target, act action) Report 
 	return report
 }
 
+// held says why a call is not to be made; nil when it may be.
+func (k *Keeper) held(owner, operation, what string) error {
+	if k.opts.Hold == nil {
+		return nil
+	}
+	return k.opts.Hold(owner, operation, what)
+}
+
 // destination looks for the target's destinations. ours are the ids of those
 // that lead to our queue, the one to use first.
 func (k *Keeper) destination(ctx context.Context, t Target, act action) (rows []Destination, ours []string, err error) {
@@ -126,8 +118,11 @@ func (k *Keeper) destination(ctx context.Context, t Target, act action) (rows []
 	wanted := model.Destination{Resource: model.DestinationResource{SQS: &model.SQSResource{ARN: t.QueueARN}}}
 	all, err := k.lookForDestinations(ctx, t)
 	created := ""
+	var held error
 	if err == nil && act.create && !slices.ContainsFunc(all, t.owns) {
-		all, created, err = k.createDestination(ctx, t, all)
+		if held = k.held(t.owner(), model.CreateDestination, t.QueueARN); held == nil {
+			all, created, err = k.createDestination(ctx, t, all)
+		}
 	}
 	if err != nil {
 		return []Destination{row(wanted, Failed, err)}, nil, err
@@ -147,7 +142,10 @@ func (k *Keeper) destination(ctx context.Context, t Target, act action) (rows []
 		}
 		rows = append(rows, row(d, state, nil))
 	}
-	if len(ours) == 0 {
+	switch {
+	case held != nil:
+		rows = append(rows, row(wanted, Held, held))
+	case len(ours) == 0:
 		rows = append(rows, row(wanted, Missing, nil))
 	}
 	return rows, ours, nil

@@ -224,8 +224,9 @@ func TestPruneKeepsEverythingWhileOurDestinationIsMissing(t *testing.T) {
 	virtually(t, func(t *testing.T, w *world) {
 		w.keeper(nil).Ensure(t.Context())
 		mistaken := w.keeper(func(o *Options) {
-			for i := range o.Targets {
-				o.Targets[i].QueueARN = ourQueue + "-misspelt"
+			targets := o.Targets()
+			for i := range targets {
+				targets[i].QueueARN = ourQueue + "-misspelt"
 			}
 		})
 		r := mistaken.Prune(t.Context(), true)
@@ -241,7 +242,7 @@ func TestAFilterIsReported(t *testing.T) {
 		k := w.keeper(nil)
 		k.Ensure(t.Context())
 		w.DropSubscriptions(german, orderChange)
-		v := visit{Keeper: k, target: k.opts.Targets[0], seller: k.opts.Targets[0].Accounts[0]}
+		v := visit{Keeper: k, target: k.opts.Targets()[0], seller: k.opts.Targets()[0].Accounts[0]}
 		destinations, _, err := v.target.Caller.GetDestinations(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -309,7 +310,9 @@ func TestNewChecksItsOptions(t *testing.T) {
 		says string
 	}{
 		{Options{}, "Targets"},
-		{Options{Targets: []Target{{Application: "shop", Region: model.Europe, QueueARN: "https://sqs"}}}, "shop"},
+		{Options{Targets: func() []Target {
+			return []Target{{Application: "shop", Region: model.Europe, QueueARN: "https://sqs"}}
+		}}, "shop"},
 	} {
 		if _, err := New(test.opts); err == nil || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("got %v", err)

@@ -47,7 +47,14 @@ type Account struct {
 
 // Options say what is kept. Targets must be given, and Kafka for Run.
 type Options struct {
-	Targets []Target
+	// Targets are those of the moment: they are asked for before each look at
+	// everything, and after Changed.
+	Targets func() []Target
+	// Hold says why a call of an owner (an account, or "application" and its name)
+	// is not to be made now; nil when it may be, as for every call where Hold is
+	// nil. what is the type of notification or the queue's ARN. After Changed, what
+	// was held is tried again.
+	Hold func(owner, operation, what string) error
 	// Quota replaces Amazon's default usage plan of an account's operation; may be nil.
 	Quota  func(account, operation string) (quota.Limit, bool)
 	Clock  clock.Clock  // of quotas and waits; the real one by default
@@ -68,10 +75,11 @@ type Options struct {
 
 func (o Options) withDefaults() (Options, error) {
 	var faults []error
-	if len(o.Targets) == 0 {
+	if o.Targets == nil {
+		o.Targets = func() []Target { return nil }
 		faults = append(faults, errors.New("bridge/subscriptions: Options.Targets is missing"))
 	}
-	for _, t := range o.Targets {
+	for _, t := range o.Targets() {
 		if !strings.HasPrefix(t.QueueARN, "arn:") || t.Caller == nil {
 			faults = append(faults, fmt.Errorf("bridge/subscriptions: application %s in region %s needs a queue's ARN and a caller", t.Application, t.Region))
 		}

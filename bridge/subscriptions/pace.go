@@ -3,6 +3,7 @@ package subscriptions
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -59,6 +60,17 @@ func (p *pacer) of(owner, operation string) *paced {
 		p.buckets[key] = b
 	}
 	return b
+}
+
+// forget has the quotas of owners asked for anew.
+func (p *pacer) forget(owners []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	gone := make(map[string]bool, len(owners))
+	for _, owner := range owners {
+		gone[owner] = true
+	}
+	maps.DeleteFunc(p.buckets, func(key pair, _ *paced) bool { return gone[key.owner] })
 }
 
 // call makes a call when there is a token for it, and again, with a token of

@@ -20,6 +20,7 @@ const (
 	Foreign   State = "foreign"   // has to do with another queue than ours
 	Removed   State = "removed"   // was a duplicate or foreign, and is gone
 	Failed    State = "failed"    // see Error
+	Held      State = "held"      // not looked at, or missing and not created, because calls are held: see Error
 )
 
 // Report is everything that was looked at.
@@ -56,7 +57,7 @@ func (r Report) Complete() bool {
 		}
 	}
 	for _, s := range r.Subscriptions {
-		if s.State == Failed || s.State == Missing || s.State == Narrowed {
+		if s.State == Failed || s.State == Missing || s.State == Narrowed || s.State == Held {
 			return false
 		}
 	}
@@ -81,6 +82,8 @@ func (s State) log(ctx context.Context, log *slog.Logger, fault string) {
 		log.InfoContext(ctx, "created what was missing at Amazon")
 	case Missing, Failed:
 		log.ErrorContext(ctx, "cannot be sure of notifications", "error", fault)
+	case Held:
+		log.WarnContext(ctx, "not looked after while calls are held", "reason", fault)
 	case Narrowed:
 		log.WarnContext(ctx, "a filter leaves notifications out", "remedy", "delete the subscription at Amazon: it is then made anew without a filter")
 	case Duplicate:

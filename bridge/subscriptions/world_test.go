@@ -107,7 +107,7 @@ func (w *world) keeper(change func(*Options)) *Keeper {
 		}
 		targets = append(targets, target)
 	}
-	opts := Options{Targets: targets, Logger: slog.New(slog.DiscardHandler)}
+	opts := Options{Targets: func() []Target { return targets }, Logger: slog.New(slog.DiscardHandler)}
 	if change != nil {
 		change(&opts)
 	}

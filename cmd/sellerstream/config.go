@@ -58,10 +58,16 @@ func newConfigCheckCommand() *cobra.Command {
 
 // loadConfig reads a file; its faults are the user's to mend, not ours.
 func loadConfig(name string) (config.Config, error) {
-	cfg, err := config.Load(name)
+	_, cfg, err := openConfig(name)
+	return cfg, err
+}
+
+// openConfig is loadConfig for who follows the file's changes.
+func openConfig(name string) (*config.Reader, config.Config, error) {
+	reader, cfg, err := config.Open(name)
 	var faults *config.Faults
 	if errors.As(err, &faults) {
 		err = usageError{fmt.Errorf("%w\n%d to mend; `sellerstream config example` shows every key", err, len(faults.Found))}
 	}
-	return cfg, err
+	return reader, cfg, err
 }

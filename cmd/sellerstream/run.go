@@ -4,6 +4,9 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -29,6 +32,10 @@ The roles, all by default:
   subscriptions   accounts' subscriptions at Amazon (by default only if a queue
                   under bridge.queues has an arn)
 
+Accounts and applications may be added, changed and removed in the file, and in
+the folder accounts_dir, while it runs: it looks every few seconds, and at once on
+SIGHUP. What is wrong there is logged, and changes nothing.
+
 Start as many processes as you like, each with all roles or with some: Kafka
 divides the accounts among them.`,
 		Example: `  sellerstream config example > sellerstream.yaml
@@ -46,6 +53,10 @@ divides the accounts among them.`,
 				return err
 			}
 			settings.Roles = selected
+			hangup := make(chan os.Signal, 1)
+			signal.Notify(hangup, syscall.SIGHUP)
+			defer signal.Stop(hangup)
+			settings.Hangup = hangup
 			if noRegister {
 				settings.Config.Registry.Register = false
 			}
@@ -63,7 +74,7 @@ func loadSettings(cmd *cobra.Command, file string) (pipeline.Settings, error) {
 	if file == "" {
 		return pipeline.Settings{}, usageError{errors.New("--config is missing: `sellerstream config example` prints a file to begin with")}
 	}
-	cfg, err := loadConfig(file)
+	reader, cfg, err := openConfig(file)
 	if err != nil {
 		return pipeline.Settings{}, err
 	}
@@ -72,7 +83,7 @@ func loadSettings(cmd *cobra.Command, file string) (pipeline.Settings, error) {
 		return pipeline.Settings{}, usageError{err}
 	}
 	return pipeline.Settings{
-		Config: cfg, Secrets: store, Clock: newClock(cfg.Clock), Logger: newLogger(cmd.ErrOrStderr(), cfg.Log),
+		Config: cfg, Files: reader, Secrets: store, Clock: newClock(cfg.Clock), Logger: newLogger(cmd.ErrOrStderr(), cfg.Log),
 		TransactionalPrefix: cfg.Prefix + "tx",
 	}, nil
 }

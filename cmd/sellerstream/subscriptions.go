@@ -76,7 +76,7 @@ func (f *subscriptionsFlags) command(name, short string, do func(context.Context
 			if err != nil {
 				return err
 			}
-			keeper, stop, err := pipeline.OpenSubscriptions(cmd.Context(), settings)
+			keeper, stop, err := pipeline.OpenSubscriptions(settings)
 			if err != nil {
 				return usageError{err}
 			}

@@ -172,6 +172,16 @@ func (s *Breakers) exitAccount(p *Pass, now time.Time, v verdicts, err error) *c
 	return c
 }
 
+// Forget closes the breakers of accounts' authentication: what they know is of
+// credentials that have been replaced.
+func (s *Breakers) Forget(accounts []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, account := range accounts {
+		delete(s.accounts, account)
+	}
+}
+
 // verdicts are what the end of a call says of the host and of the account's
 // authentication, which waits for least if that is bad.
 type verdicts struct {

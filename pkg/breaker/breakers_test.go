@@ -199,6 +199,23 @@ func TestAnAccountWithoutATokenIsHeldBackInAllItsOperations(t *testing.T) {
 }
 
 // TestACallThatItsHostHoldsBackIsNotTheAccountsProbe: the permit goes back.
+func TestAnAccountWithNewCredentialsIsNotHeldBack(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *bench) {
+		refused := &model.Error{Class: model.Unauthorized, TokenMissing: true}
+		for _, account := range []string{"mended", "not mended"} {
+			b.call(t.Context(), account, model.GetOrder, 0, refused)
+		}
+		b.Forget([]string{"mended", "unknown"})
+		if wait := b.call(t.Context(), "mended", model.GetOrder, 0, nil); wait != 0 {
+			t.Errorf("held back for %v", wait)
+		}
+		if wait := b.call(t.Context(), "not mended", model.GetOrder, 0, nil); wait == 0 {
+			t.Error("the other is not held back any more")
+		}
+	})
+}
+
 func TestACallThatItsHostHoldsBackIsNotTheAccountsProbe(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *bench) {

@@ -18,11 +18,14 @@ type Config struct {
 	SPAPI        SPAPI         `yaml:"spapi"`
 	Applications []Application `yaml:"applications"`
 	Accounts     []Account     `yaml:"accounts"`
-	Bridge       Bridge        `yaml:"bridge"`
-	Orders       Orders        `yaml:"orders"`
-	Events       Events        `yaml:"events"`
-	Runtime      Runtime       `yaml:"runtime"`
-	Clock        Clock         `yaml:"clock"`
+	// AccountsDir is a folder of files that hold more accounts. Once loaded, they
+	// are among Accounts, behind those of the file itself.
+	AccountsDir string  `yaml:"accounts_dir"`
+	Bridge      Bridge  `yaml:"bridge"`
+	Orders      Orders  `yaml:"orders"`
+	Events      Events  `yaml:"events"`
+	Runtime     Runtime `yaml:"runtime"`
+	Clock       Clock   `yaml:"clock"`
 }
 
 // Log says how much is logged and in which form.
@@ -91,6 +94,8 @@ type Account struct {
 	Role            string           `yaml:"role"` // ARN whose credentials sign requests; "" leaves them unsigned
 	KeepBuyerData   bool             `yaml:"keep_buyer_data"`
 	Quotas          map[string]Quota `yaml:"quotas"`
+
+	at place // for a fault found when files are held against each other
 }
 
 // Quota overrides Amazon's default for one operation of one account.

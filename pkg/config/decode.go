@@ -58,9 +58,16 @@ func (d *decoder) decode(node *yaml.Node, into reflect.Value, path string) {
 		*target = secrets.New(node.Value)
 	case *Secret:
 		d.secret(node, into, path)
+	case *Account:
+		target.at = d.place(node, path)
+		d.byKind(node, into, path)
 	default:
 		d.byKind(node, into, path)
 	}
+}
+
+func (d *decoder) place(node *yaml.Node, path string) place {
+	return place{file: d.faults.File, line: node.Line, path: path}
 }
 
 func (d *decoder) byKind(node *yaml.Node, into reflect.Value, path string) {
@@ -142,7 +149,7 @@ func (d *decoder) secret(node *yaml.Node, into reflect.Value, path string) {
 	d.mapping(node, into, path)
 	d.broken[path] = len(d.faults.Found) > before // a misspelt source is no missing one
 	s := into.Addr().Interface().(*Secret)
-	s.path, s.line = path, node.Line
+	s.at = d.place(node, path)
 }
 
 func (d *decoder) duration(node *yaml.Node, into reflect.Value, path string) {
@@ -233,8 +240,8 @@ func keysOf(t reflect.Type) []string {
 }
 
 func join(path, key string) string {
-	if path == "" {
-		return key
+	if path == "" || key == "" {
+		return path + key
 	}
 	return path + "." + key
 }

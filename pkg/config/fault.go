@@ -1,13 +1,15 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 )
 
 // Fault is one thing that is wrong, where it stands, and what to write instead.
 type Fault struct {
+	File    string // "" for the file that Faults names
 	Line    int    // 1 is the first line; 0 when the key is missing altogether
 	Path    string // such as "accounts[2].region"
 	Message string
@@ -26,7 +28,7 @@ func (f *Faults) Error() string {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		b.WriteString(f.File)
+		b.WriteString(cmp.Or(fault.File, f.File))
 		if fault.Line > 0 {
 			fmt.Fprintf(&b, ":%d", fault.Line)
 		}
@@ -49,11 +51,48 @@ func (f *Faults) add(line int, path, format string, args ...any) {
 	f.Found = append(f.Found, Fault{Line: line, Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
-// orNil is f as an error, sorted by line, or nil when nothing is wrong.
+// place is where something stands in a file.
+type place struct {
+	file string
+	line int
+	path string
+}
+
+// at adds what is wrong with a key of what stands at a place; "" for itself.
+func (f *Faults) at(p place, key, format string, args ...any) {
+	if len(f.Found) < maxFaults {
+		f.Found = append(f.Found, Fault{File: p.file, Line: p.line, Path: join(p.path, key), Message: fmt.Sprintf(format, args...)})
+	}
+}
+
+// once is at, unless something is known to be wrong there.
+func (f *Faults) once(p place, key, says string) {
+	for _, fault := range f.Found {
+		if cmp.Or(fault.File, f.File) == p.file && fault.Path == join(p.path, key) {
+			return
+		}
+	}
+	f.at(p, key, "%s", says)
+}
+
+// take adds what is wrong with another file.
+func (f *Faults) take(other *Faults) {
+	for _, fault := range other.Found {
+		if len(f.Found) >= maxFaults {
+			return
+		}
+		fault.File = cmp.Or(fault.File, other.File)
+		f.Found = append(f.Found, fault)
+	}
+}
+
+// orNil is f as an error, sorted by file and line, or nil when nothing is wrong.
 func (f *Faults) orNil() error {
 	if len(f.Found) == 0 {
 		return nil
 	}
-	sort.SliceStable(f.Found, func(i, j int) bool { return f.Found[i].Line < f.Found[j].Line })
+	slices.SortStableFunc(f.Found, func(a, b Fault) int {
+		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
+	})
 	return f
 }

@@ -22,31 +22,59 @@ var Example string
 // maxFileBytes bounds the file: 10,000 accounts are about 3 MiB.
 const maxFileBytes = 64 << 20
 
-// Load reads and checks a file. Its error is a *Faults when the file can be
-// read but is wrong.
+// Load reads and checks a file and the folder of accounts that it names. Its
+// error is a *Faults when they can be read but are wrong.
 func Load(name string) (Config, error) {
-	file, err := os.Open(name) //nolint:gosec // the operator names the file
-	if err != nil {
-		return Config{}, fmt.Errorf("configuration: %w; write one with `sellerstream config example > %s`", err, name)
-	}
-	defer file.Close() //nolint:errcheck // only read
-	text, err := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
-	if err != nil {
-		return Config{}, fmt.Errorf("configuration %s: %w", name, err)
-	}
-	if len(text) > maxFileBytes {
-		return Config{}, fmt.Errorf("configuration %s: larger than %d MiB", name, maxFileBytes>>20)
-	}
-	return Parse(name, text)
+	_, cfg, err := Open(name)
+	return cfg, err
 }
 
-// Parse checks text as Load does; name is for the messages.
+// Parse checks a file's text; name is for the messages. Only Load reads the
+// folder of accounts.
 func Parse(name string, text []byte) (Config, error) {
 	faults := &Faults{File: name}
 	cfg := Default()
+	if d := decodeText(faults, text, &cfg); d != nil {
+		v := validator{cfg: &cfg, faults: faults, lines: d.lines, broken: d.broken}
+		v.validate()
+	}
+	return cfg, faults.orNil()
+}
+
+// parseAccounts checks the text of a file of accounts, which belong to main.
+func parseAccounts(name string, text []byte, main *Config) ([]Account, *Faults) {
+	faults := &Faults{File: name}
+	var content struct {
+		Accounts []Account `yaml:"accounts"`
+	}
+	d := decodeText(faults, text, &content)
+	if d == nil {
+		return nil, faults
+	}
+	whole := *main
+	whole.Accounts, whole.AccountsDir = content.Accounts, ""
+	v := validator{cfg: &whole, faults: faults, lines: d.lines, broken: d.broken}
+	var applications []string
+	for _, app := range main.Applications {
+		applications = append(applications, app.Name)
+	}
+	v.accounts(applications)
+	for _, a := range whole.Accounts {
+		if n := len(main.Bridge.QueuesFor(a.Application, a.Region)); n > 1 {
+			faults.at(a.at, "", "it would be subscribed to %d queues: give each of them under bridge.queues a region or an application", n)
+		}
+	}
+	if len(faults.Found) > 0 {
+		return nil, faults
+	}
+	return whole.Accounts, nil
+}
+
+// decodeText puts text into into, a pointer to a struct. It returns nil for
+// what is not YAML.
+func decodeText(faults *Faults, text []byte, into any) *decoder {
 	// Without aliases a node takes at least a byte.
 	d := &decoder{faults: faults, lines: map[string]int{}, broken: map[string]bool{}, budget: 4*len(text) + 1000}
-
 	var doc yaml.Node
 	reader := yaml.NewDecoder(bytes.NewReader(text))
 	switch err := reader.Decode(&doc); {
@@ -54,16 +82,31 @@ func Parse(name string, text []byte) (Config, error) {
 	case err != nil:
 		line, message := splitYAMLError(err)
 		faults.add(line, "", "not YAML: %s", message)
-		return Config{}, faults
+		return nil
 	default:
-		d.decode(doc.Content[0], reflect.ValueOf(&cfg).Elem(), "")
+		d.decode(doc.Content[0], reflect.ValueOf(into).Elem(), "")
 	}
 	if err := reader.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		faults.add(0, "", "more than one YAML document: keep one and remove the \"---\" line")
 	}
-	v := validator{cfg: &cfg, faults: faults, lines: d.lines, broken: d.broken}
-	v.validate()
-	return cfg, faults.orNil()
+	return d
+}
+
+// readText reads a file within bounds.
+func readText(name string) ([]byte, error) {
+	file, err := os.Open(name) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() //nolint:errcheck // only read
+	text, err := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxFileBytes {
+		return nil, fmt.Errorf("larger than %d MiB", maxFileBytes>>20)
+	}
+	return text, nil
 }
 
 // splitYAMLError takes the line out of the YAML library's syntax errors, which

@@ -19,8 +19,7 @@ type Secret struct {
 	Key   string         `yaml:"key"` // member of the JSON object that stands there; "" takes the whole text
 	Value secrets.Secret `yaml:"value"`
 
-	path string // where it stands, for a fault found when it is read
-	line int
+	at place // for a fault found when it is read
 }
 
 // Given says whether the file names a source at all.
@@ -65,6 +64,11 @@ func (c *Config) CheckSecrets(ctx context.Context, name string, store *secrets.S
 		all = append(all, account.RefreshToken)
 	}
 	all = slices.DeleteFunc(all, func(s Secret) bool { return !s.Given() })
+	return readAll(ctx, name, store, all)
+}
+
+// readAll reads secrets and reports those that cannot be read.
+func readAll(ctx context.Context, name string, store *secrets.Store, all []Secret) error {
 	errs := make([]error, len(all))
 	var group errgroup.Group
 	group.SetLimit(readers)
@@ -80,7 +84,7 @@ func (c *Config) CheckSecrets(ctx context.Context, name string, store *secrets.S
 	faults := &Faults{File: name}
 	for i, err := range errs {
 		if err != nil {
-			faults.add(all[i].line, all[i].path, "%v", err)
+			faults.at(all[i].at, "", "%v", err)
 		}
 	}
 	return faults.orNil()

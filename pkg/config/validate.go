@@ -180,7 +180,7 @@ func (v *validator) applications() []string {
 }
 
 func (v *validator) accounts(applications []string) {
-	if len(v.cfg.Accounts) == 0 {
+	if len(v.cfg.Accounts) == 0 && v.cfg.AccountsDir == "" {
 		v.fault("accounts", "missing: write at least one seller account")
 	}
 	ids := map[string]int{}

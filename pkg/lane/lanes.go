@@ -20,7 +20,7 @@ type Lanes struct {
 }
 
 // New makes an empty set of lanes for operation. limit is each account's usage
-// plan; it is asked once for each account. also names further buckets that each
+// plan; it is asked once for each account, and after Changed. also names further buckets that each
 // call takes a token of, such as model.CreateListingsFeed: all or none are taken.
 func New(operation string, limit func(account, operation string) quota.Limit, also ...string) *Lanes {
 	return &Lanes{
@@ -128,6 +128,22 @@ func (s *Lanes) Finish(tx *machine.Tx, account string, item *Item, res *machine.
 	s.pending--
 	l := s.of(account)
 	l.finish(tx, res)
+	if !l.due().IsZero() {
+		s.schedule(l, tx.Now)
+	}
+}
+
+// Changed says that something about the account is no longer what it was: its
+// lane is neither parked nor held any more, and has the limits of now.
+func (s *Lanes) Changed(tx *machine.Tx, account string) {
+	l := s.byAccount[account]
+	if l == nil {
+		return
+	}
+	l.parked, l.heldUntil = false, time.Time{}
+	for i, bucket := range l.buckets {
+		put(tx, bucket.Replan(s.limit(account, s.operations[i]), tx.Now))
+	}
 	if !l.due().IsZero() {
 		s.schedule(l, tx.Now)
 	}

@@ -194,3 +194,33 @@ func TestNextMindsHoldAndPark(t *testing.T) {
 		}
 	}
 }
+
+func TestAChangedAccountGoesOnAtOnceByItsNewPlan(t *testing.T) {
+	t.Parallel()
+	for name, outcome := range map[string]machine.Outcome{
+		"parked": machine.Park{}, "held": machine.Snooze{For: time.Hour, Unspent: true},
+	} {
+		plan := quota.Limit{Rate: 0.001, Burst: 3}
+		s := New("op", func(string, string) quota.Limit { return plan })
+		first := &Item{Key: "1"}
+		s.Add("a", first, start)
+		draw(s, start)
+		s.Add("a", &Item{Key: "2"}, start)
+		finish(s, "a", first, outcome, start)
+		if got := draw(s, start.Add(time.Second)); len(got) != 0 {
+			t.Fatalf("%s: drew %v", name, got)
+		}
+		plan = quota.Limit{Rate: 1, Burst: 30}
+		now := start.Add(time.Second)
+		tx := machine.Tx{Now: now}
+		s.Changed(&tx, "a")
+		s.Changed(&tx, "nobody")
+		checkpoint, ok := tx.State["quota/a/op"].(*schemas.QuotaState)
+		if !ok || checkpoint.Rate != 1 {
+			t.Errorf("%s: checkpoint %+v", name, tx.State)
+		}
+		if got := draw(s, now); !slices.Equal(got, []string{"2"}) {
+			t.Errorf("%s: drew %v although the account has changed", name, got)
+		}
+	}
+}

@@ -191,6 +191,25 @@ func (b *Bucket) Throttled(now time.Time) *schemas.QuotaState {
 	return b.promise
 }
 
+// Replan puts another usage plan in force: the tokens that are there stay, as
+// far as it has room for them. The checkpoint, if not nil, should be committed.
+func (b *Bucket) Replan(limit Limit, now time.Time) *schemas.QuotaState {
+	if limit == b.limit {
+		return nil
+	}
+	b.limit = limit
+	if b.tokens == nil {
+		return nil
+	}
+	left := b.left(now)
+	b.plan, b.throttled = limit.Rate, false
+	b.tokens.SetLimitAt(now, rate.Limit(limit.Rate))
+	b.fill(now, left)
+	b.reserved = min(b.reserved, int(b.left(now)))
+	b.promise = b.Checkpoint(now)
+	return b.promise
+}
+
 // Checkpoint is the bucket's state, less what is reserved.
 func (b *Bucket) Checkpoint(now time.Time) *schemas.QuotaState {
 	b.start(now)

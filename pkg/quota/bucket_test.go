@@ -370,3 +370,29 @@ func TestNextIsWhenTakeSucceeds(t *testing.T) {
 		}
 	})
 }
+
+func TestAnotherPlanHoldsAtOnceAndMakesNoToken(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 13, 0, 0, 0, time.UTC)
+	b := NewFull("a", "op", Limit{Rate: 1, Burst: 11})
+	if b.Replan(Limit{Rate: 1, Burst: 11}, now) != nil || takeAll(b, now) != 10 {
+		t.Fatal("the same plan changes something")
+	}
+	checkpoint := b.Replan(Limit{Rate: 0.1, Burst: 31}, now)
+	if checkpoint == nil || checkpoint.Rate != 0.1 || checkpoint.Tokens != 0 {
+		t.Fatalf("checkpoint %+v", checkpoint)
+	}
+	if got := takeAll(b, now); got != 0 {
+		t.Errorf("%d tokens came with the plan", got)
+	}
+	if got := takeAll(b, now.Add(35*time.Second)); got != 3 {
+		t.Errorf("%d tokens after 35 s at 0.1/s", got)
+	}
+	if got := takeAll(b, now.Add(time.Hour)); got != 30 {
+		t.Errorf("%d tokens after an hour, want the new burst's", got)
+	}
+	unstarted := NewFull("a", "op", Limit{Rate: 1, Burst: 11})
+	if unstarted.Replan(Limit{Rate: 1, Burst: 3}, now) != nil || takeAll(unstarted, now) != 2 {
+		t.Error("a bucket that has not started keeps its old plan")
+	}
+}

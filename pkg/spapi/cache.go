@@ -2,6 +2,8 @@ package spapi
 
 import (
 	"context"
+	"maps"
+	"strconv"
 	"sync"
 	"time"
 
@@ -45,10 +47,15 @@ func (t token) Secret() secrets.Secret { return t.secret }
 
 // tokenKey is (client, grant, scope): owner is the account for a refresh
 // token, scope is set for a grantless one and for restricted data.
-type tokenKey struct{ client, owner, scope string }
+type tokenKey struct {
+	client, owner, scope string
+	revision             uint64 // of the account
+}
 
 // String is for singleflight, which wants text; no part may hold a NUL.
-func (k tokenKey) String() string { return k.client + "\x00" + k.owner + "\x00" + k.scope }
+func (k tokenKey) String() string {
+	return k.client + "\x00" + k.owner + "\x00" + k.scope + "\x00" + strconv.FormatUint(k.revision, 10)
+}
 
 // tokenCache keeps tokens until shortly before they expire. However many
 // callers want the same one, one request is under way for it. It may be used
@@ -113,6 +120,22 @@ func (c *tokenCache) renew(ctx context.Context, key tokenKey, fetch func(context
 	c.tokens[key] = fresh
 	c.mu.Unlock()
 	return fresh, nil
+}
+
+// remove forgets a token.
+func (c *tokenCache) remove(key tokenKey) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.tokens, key)
+}
+
+// forget drops all tokens of an account's revision, whatever their scope.
+func (c *tokenCache) forget(of tokenKey) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.DeleteFunc(c.tokens, func(key tokenKey, _ token) bool {
+		return key.client == of.client && key.owner == of.owner && key.revision == of.revision
+	})
 }
 
 // refused drops a token that Amazon did not accept, unless it is fresh: then a

@@ -153,6 +153,9 @@ type SellerConfig struct {
 	Region       model.Region
 	Application  Application
 	RefreshToken secrets.Source // the seller's authorization of the application
+	// Revision tells a changed account from what it was: access tokens are not
+	// shared between revisions. See Seller.Forget for those of the old one.
+	Revision uint64
 	// Credentials sign the requests, such as those of AssumeRole. Amazon has not
 	// required signatures since October 2023; nil leaves them out.
 	Credentials aws.CredentialsProvider
@@ -173,7 +176,7 @@ func (c *Client) Seller(cfg SellerConfig) (*Seller, error) {
 	case cfg.Application.ClientID == "" || cfg.Application.ClientSecret == nil || cfg.RefreshToken == nil:
 		return nil, fmt.Errorf("spapi: account %s: needs a client id, a client secret and a refresh token", cfg.Account)
 	}
-	grant := sellerGrant{account: cfg.Account, application: cfg.Application, refreshToken: cfg.RefreshToken}
+	grant := cfg.grant()
 	return &Seller{caller{
 		client: c, http: c.signing(c.http, cfg.Credentials, cfg.Region), once: c.signing(c.once, cfg.Credentials, cfg.Region), base: c.endpoints[cfg.Region], account: cfg.Account, key: grant.key(),
 		token: func(ctx context.Context) (token, error) {
@@ -197,6 +200,13 @@ func (c *Client) signing(chain *http.Client, credentials aws.CredentialsProvider
 
 // Host is where the seller's calls go.
 func (s *Seller) Host() string { return s.base.Host }
+
+// Forget drops the seller's tokens: for an account that has changed or is no
+// more. The next call, if there is one, asks for a new one.
+func (s *Seller) Forget() {
+	s.client.lwa.tokens.remove(s.key)
+	s.client.restricted.forget(s.key)
+}
 
 // Account is our name of the account.
 func (s *Seller) Account() string { return s.account }

@@ -74,16 +74,21 @@ type sellerGrant struct {
 	account      string
 	application  Application
 	refreshToken secrets.Source
+	revision     uint64
+}
+
+func (c SellerConfig) grant() sellerGrant {
+	return sellerGrant{account: c.Account, application: c.Application, refreshToken: c.RefreshToken, revision: c.Revision}
 }
 
 func (g sellerGrant) key() tokenKey {
-	return tokenKey{client: g.application.ClientID, owner: g.account}
+	return tokenKey{client: g.application.ClientID, owner: g.account, revision: g.revision}
 }
 
 // SellerToken is a token that acts for the seller of cfg. Its error is a
 // *model.Error, or ctx's.
 func (l *LWA) SellerToken(ctx context.Context, cfg SellerConfig) (SellerToken, error) {
-	return l.seller(ctx, sellerGrant{account: cfg.Account, application: cfg.Application, refreshToken: cfg.RefreshToken})
+	return l.seller(ctx, cfg.grant())
 }
 
 func (l *LWA) seller(ctx context.Context, grant sellerGrant) (SellerToken, error) {

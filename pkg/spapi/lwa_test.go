@@ -251,3 +251,30 @@ func FuzzReadToken(f *testing.F) {
 		}
 	})
 }
+
+// A changed account never gets a token that was issued for what it was.
+func TestRevisionsShareNoToken(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	client := f.client(t, newTestClock())
+	for revision, want := range []int{1, 2} {
+		cfg := testSeller("a")
+		cfg.Revision = uint64(revision)
+		for range 2 {
+			if _, err := client.LWA().SellerToken(t.Context(), cfg); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := f.tokenRequests(); got != want {
+			t.Fatalf("revision %d: %d token requests, want %d", revision, got, want)
+		}
+		seller, err := client.Seller(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seller.Forget()
+		if len(client.lwa.tokens.tokens) != 0 {
+			t.Errorf("revision %d: its token is kept", revision)
+		}
+	}
+}

@@ -148,6 +148,8 @@ func (s *session) gather() error {
 			s.ended(res)
 		case <-s.wake.C:
 			s.due = true
+		case <-s.u.changed.signal:
+			s.due = true
 		case <-s.intake.retry.C:
 			s.intake.tryAgain()
 		case <-s.intake.lag.C:

@@ -57,6 +57,7 @@ func (s *session) round(draw bool) error {
 	}
 	write := s.intake.flush
 	if draw {
+		s.tellChanges(tx)
 		taken := s.intake.each(s.u.work, s.opts.MaxTick,
 			func(rec *machine.Record) { s.machine.Record(tx, rec) },
 			func(dead machine.DeadLetter) { tx.DeadLetters = append(tx.DeadLetters, dead) })

@@ -27,6 +27,7 @@ type unit struct {
 
 	restored  atomic.Bool
 	positions *positions
+	changed   *changes
 	done      chan struct{}
 }
 
@@ -35,6 +36,7 @@ func newUnit(g *group, partition int32, previous *unit) *unit {
 		g: g, p: g.p, partition: partition, previous: previous,
 		log:       g.p.opts.Logger.With("partition", partition),
 		positions: newPositions(partition),
+		changed:   newChanges(),
 		done:      make(chan struct{}),
 	}
 	u.work, u.stopWork = context.WithCancel(g.work)

@@ -174,6 +174,31 @@ func TestWrongCredentialsLoseNothing(t *testing.T) {
 	}
 }
 
+// A mended account's orders do not wait for its next probe, also not those of an
+// owner before this one.
+func TestAMendedAccountGoesOnAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, restart := range map[string]bool{"here": false, "after a restart": true} {
+		r := newRuntime(t)
+		calls := r.tick([]*schemas.OrderChange{notified(orderID(1), "1", r.now)}, nil)
+		r.tick(nil, []machine.Result{{Call: calls[0], Outcome: machine.Park{Err: errForbidden}}})
+		if restart {
+			r.restart()
+		}
+		r.now = r.now.Add(time.Minute)
+		if calls := r.tick(nil, nil); len(calls) != 0 {
+			t.Fatalf("%s: a parked account calls: %v", name, calls)
+		}
+		tx := &machine.Tx{Now: r.now}
+		r.machine.Changed(tx, []string{"another", testAccount})
+		r.machine.Draw(tx)
+		r.commit(tx)
+		if len(tx.Calls) != 1 || tx.Calls[0].Key != orderKey(testAccount, orderID(1)) {
+			t.Errorf("%s: calls %v", name, tx.Calls)
+		}
+	}
+}
+
 func TestAnOrderIsNeverLetGoBecauseAmazonIsDown(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t)

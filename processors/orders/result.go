@@ -120,6 +120,25 @@ func (m *Machine) forbidden(tx *machine.Tx, o *order, err error, own bool) {
 	m.delay(tx, o, lane.ProbeAfter+lane.Backoff(o.Key, 1, retryBase, retryLimit))
 }
 
+// Changed takes accounts that may be mended: what waits for the next probe of a
+// parked one goes on now.
+func (m *Machine) Changed(tx *machine.Tx, accounts []string) {
+	changed := make(map[string]bool, len(accounts))
+	for _, account := range accounts {
+		changed[account] = true
+		m.lanes.Changed(tx, account)
+	}
+	// No other wait is as long. What the order was refused for is not in the state.
+	probe := millisOf(tx.Now.Add(max(retryLimit, lateWait)))
+	for _, o := range m.orders {
+		if o.pending && !o.InFlight() && changed[o.account] && (o.notBefore > probe || o.forbidden != 0 && o.notBefore > millisOf(tx.Now)) {
+			o.notBefore = 0
+			m.save(tx, o)
+			m.lanes.Add(o.account, &o.Item, min(o.pendingSince, millisOf(tx.Now)).time())
+		}
+	}
+}
+
 // retry keeps the order pending for another try, which costs an attempt.
 func (m *Machine) retry(tx *machine.Tx, o *order) {
 	o.attempts++

@@ -3,37 +3,50 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/sellerstream/sellerstream/pkg/config"
 	"github.com/sellerstream/sellerstream/pkg/spapi"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
-// amazon is Amazon's client, and who calls by it.
+// amazon is Amazon's client, and who calls by it. It may be used from any goroutine.
 type amazon struct {
 	*spapi.Client
-	applications map[string]spapi.Application
-	sellers      map[string]*spapi.Seller // by our name of the account
+	settings Settings
+	live     *live
+
+	mu      sync.Mutex
+	sellers map[string]madeSeller              // those that have called, by our name of the account
+	sts     *sts.Client                        // nil until a role is needed
+	roles   map[string]aws.CredentialsProvider // by ARN; accounts with the same role share its credentials
+}
+
+type madeSeller struct {
+	*spapi.Seller
+	revision uint64 // of the account that it was made for
 }
 
 // openAmazon is the same for all roles, so that they share connections and
 // access tokens. It makes no request.
-func (p *pipeline) openAmazon(ctx context.Context) (*amazon, error) {
+func (p *pipeline) openAmazon() (*amazon, error) {
 	if p.amazon != nil {
 		return p.amazon, nil
 	}
-	opened, err := newAmazon(ctx, p.Settings)
+	opened, err := newAmazon(p.Settings, p.live)
 	if err != nil {
 		return nil, err
 	}
 	p.amazon = opened
 	p.closers = append(p.closers, opened.Close)
+	p.live.watch(opened.forget)
 	return opened, nil
 }
 
-func newAmazon(ctx context.Context, s Settings) (*amazon, error) {
+func newAmazon(s Settings, l *live) (*amazon, error) {
 	cfg := s.Config
 	client, err := spapi.New(spapi.Config{
 		UserAgent: cfg.SPAPI.UserAgent, Endpoints: cfg.SPAPI.Endpoints,
@@ -42,56 +55,99 @@ func newAmazon(ctx context.Context, s Settings) (*amazon, error) {
 	if err != nil {
 		return nil, err
 	}
-	applications := make(map[string]spapi.Application, len(cfg.Applications))
-	for _, app := range cfg.Applications {
-		applications[app.Name] = spapi.Application{
-			Name: app.Name, ClientID: app.ClientID,
-			ClientSecret: app.ClientSecret.Source(s.Secrets), NextClientSecret: app.NextClientSecret.Source(s.Secrets),
-		}
+	return &amazon{
+		Client: client, settings: s, live: l,
+		sellers: map[string]madeSeller{}, roles: map[string]aws.CredentialsProvider{},
+	}, nil
+}
+
+// application is one of the configuration's, as Amazon's client takes it.
+func (a *amazon) application(app config.Application) spapi.Application {
+	return spapi.Application{
+		Name: app.Name, ClientID: app.ClientID,
+		ClientSecret: app.ClientSecret.Source(a.settings.Secrets), NextClientSecret: app.NextClientSecret.Source(a.settings.Secrets),
 	}
-	roles, err := newRoles(ctx, cfg)
+}
+
+// seller is the caller of an account by our name of it, as the account is
+// configured now. It is made at the account's first call.
+func (a *amazon) seller(id string) (*spapi.Seller, error) {
+	c, app, ok := a.live.account(id)
+	if !ok {
+		return nil, fmt.Errorf("account %s is not configured: add it under accounts, and its calls go on", id)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if made := a.sellers[id]; made.Seller != nil && made.revision == c.revision {
+		return made.Seller, nil
+	}
+	credentials, err := a.role(c.Role)
 	if err != nil {
 		return nil, err
 	}
-	sellers := make(map[string]*spapi.Seller, len(cfg.Accounts))
-	for _, a := range cfg.Accounts {
-		seller, err := client.Seller(spapi.SellerConfig{
-			Account: a.ID, Region: a.Region, Application: applications[a.Application],
-			RefreshToken: a.RefreshToken.Source(s.Secrets), Credentials: roles[a.Role],
-		})
+	seller, err := a.Seller(spapi.SellerConfig{
+		Account: id, Region: c.Region, Application: a.application(app),
+		RefreshToken: c.RefreshToken.Source(a.settings.Secrets), Revision: c.revision, Credentials: credentials,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.sellers[id] = madeSeller{seller, c.revision}
+	return seller, nil
+}
+
+// forget drops the callers of accounts that are no longer what they were, and
+// their tokens.
+func (a *amazon) forget(accounts []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, id := range accounts {
+		if made := a.sellers[id]; made.Seller != nil {
+			made.Forget()
+			delete(a.sellers, id)
+		}
+	}
+}
+
+// role is the credentials of a role, nil for none; a.mu is held. It is not
+// assumed before the first call.
+func (a *amazon) role(arn string) (aws.CredentialsProvider, error) {
+	if arn == "" || a.roles[arn] != nil {
+		return a.roles[arn], nil
+	}
+	if a.sts == nil {
+		cfg := a.settings.Config.AWS
+		loaded, err := openAWS(context.Background(), cfg) // the client outlives the call that is the first
 		if err != nil {
 			return nil, err
 		}
-		sellers[a.ID] = seller
+		a.sts = newSTS(loaded, cfg)
 	}
-	return &amazon{client, applications, sellers}, nil
+	a.roles[arn] = spapi.AssumeRole(a.sts, arn)
+	return a.roles[arn], nil
 }
 
-// seller is the caller of an account by our name of it.
-func (a *amazon) seller(id string) (*spapi.Seller, error) {
-	if seller, ok := a.sellers[id]; ok {
-		return seller, nil
-	}
-	return nil, fmt.Errorf("account %s is not configured: add it under accounts", id)
+// notifications makes an account's calls about its subscriptions, by whatever
+// is configured when they are made.
+type notifications struct {
+	*amazon
+	account string
 }
 
-// newRoles is the credentials of each role that accounts have; those with the
-// same role share them. None is assumed before the first call.
-func newRoles(ctx context.Context, cfg config.Config) (map[string]aws.CredentialsProvider, error) {
-	roles := map[string]aws.CredentialsProvider{}
-	var client *sts.Client
-	for _, a := range cfg.Accounts {
-		if a.Role == "" || roles[a.Role] != nil {
-			continue
-		}
-		if client == nil {
-			loaded, err := openAWS(ctx, cfg.AWS)
-			if err != nil {
-				return nil, err
-			}
-			client = newSTS(loaded, cfg.AWS)
-		}
-		roles[a.Role] = spapi.AssumeRole(client, a.Role)
+// GetSubscriptions asks for one type's subscriptions.
+func (n notifications) GetSubscriptions(ctx context.Context, req model.GetSubscriptionsRequest) (model.SubscriptionPage, spapi.Meta, error) {
+	seller, err := n.seller(n.account)
+	if err != nil {
+		return model.SubscriptionPage{}, spapi.Meta{}, err
 	}
-	return roles, nil
+	return seller.GetSubscriptions(ctx, req)
+}
+
+// CreateSubscription subscribes the account.
+func (n notifications) CreateSubscription(ctx context.Context, kind string, req model.CreateSubscriptionRequest) (model.Subscription, spapi.Meta, error) {
+	seller, err := n.seller(n.account)
+	if err != nil {
+		return model.Subscription{}, spapi.Meta{}, err
+	}
+	return seller.CreateSubscription(ctx, kind, req)
 }

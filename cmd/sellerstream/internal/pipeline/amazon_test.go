@@ -1,30 +1,87 @@
 package pipeline
 
 import (
+	"log/slog"
 	"testing"
 
+	"github.com/sellerstream/sellerstream/pkg/clock"
 	"github.com/sellerstream/sellerstream/pkg/config"
 	"github.com/sellerstream/sellerstream/pkg/secrets"
 )
 
+func openTestAmazon(t *testing.T, cfg config.Config) *amazon {
+	t.Helper()
+	s := Settings{Config: cfg, Clock: clock.Real{}, Logger: slog.New(slog.DiscardHandler)}
+	l, err := newLive(cfg, s.Logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := newAmazon(s, l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.Close)
+	return a
+}
+
 func TestAccountsWithTheSameRoleShareItsCredentials(t *testing.T) {
 	t.Parallel()
-	cfg := config.Config{
-		AWS: config.AWS{Region: "eu-west-1", AccessKeyID: "x", SecretAccessKey: config.Secret{Value: secrets.New("x")}},
-		Accounts: []config.Account{
-			{ID: "a", Role: goodRole}, {ID: "b"}, {ID: "c", Role: goodRole}, {ID: "d", Role: deniedRole},
-		},
+	cfg := config.Default()
+	cfg.AWS = config.AWS{Region: "eu-west-1", AccessKeyID: "x", SecretAccessKey: config.Secret{Value: secrets.New("x")}}
+	a := openTestAmazon(t, cfg)
+	for _, arn := range []string{goodRole, "", goodRole, deniedRole} {
+		credentials, err := a.role(arn)
+		if err != nil || (credentials == nil) != (arn == "") {
+			t.Errorf("role %q: %v, %v", arn, credentials, err)
+		}
 	}
-	roles, err := newRoles(t.Context(), cfg)
-	if err != nil || len(roles) != 2 || roles[goodRole] == nil || roles[deniedRole] == nil || roles[""] != nil {
-		t.Errorf("got %v, %v", roles, err)
+	if len(a.roles) != 2 {
+		t.Errorf("got %v", a.roles)
 	}
 	// Without a role nobody needs AWS credentials to ask Amazon.
-	roles, err = newRoles(t.Context(), config.Config{
-		AWS:      config.AWS{AccessKeyID: "x", SecretAccessKey: config.Secret{Env: "SELLERSTREAM_TEST_UNSET"}},
-		Accounts: []config.Account{{ID: "a"}},
-	})
-	if err != nil || len(roles) != 0 {
-		t.Errorf("got %v, %v", roles, err)
+	cfg.AWS.SecretAccessKey = config.Secret{Env: "SELLERSTREAM_TEST_UNSET"}
+	if _, err := openTestAmazon(t, cfg).role(""); err != nil {
+		t.Error(err)
+	}
+}
+
+// The caller of an account is made once, and anew when the account has changed.
+func TestSellersFollowTheConfiguration(t *testing.T) {
+	t.Parallel()
+	secret := func(text string) config.Secret { return config.Secret{Value: secrets.New(text)} }
+	cfg := config.Default()
+	cfg.Applications = []config.Application{{Name: "main", ClientID: "c", ClientSecret: secret("s")}}
+	one := config.Account{ID: "a", SellerID: "A", Region: "eu", Application: "main", RefreshToken: secret("r")}
+	cfg.Accounts = []config.Account{one}
+	a := openTestAmazon(t, cfg)
+	a.live.watch(a.forget)
+	seller := func() any {
+		s, err := a.seller("a")
+		if err != nil {
+			return err.Error()
+		}
+		return s
+	}
+	first := seller()
+	a.live.apply(cfg)
+	if first != seller() {
+		t.Error("an account that has not changed has another caller")
+	}
+	one.RefreshToken = secret("another")
+	cfg.Accounts = []config.Account{one}
+	a.live.apply(cfg)
+	second := seller()
+	if second == first {
+		t.Error("a changed account has its old caller")
+	}
+	cfg.Applications = []config.Application{{Name: "main", ClientID: "c", ClientSecret: secret("rotated")}}
+	a.live.apply(cfg)
+	if second == seller() {
+		t.Error("an account of a changed application has its old caller")
+	}
+	cfg.Accounts = nil
+	a.live.apply(cfg)
+	if _, err := a.seller("a"); err == nil || len(a.sellers) != 0 {
+		t.Errorf("a removed account: %v, %d kept", err, len(a.sellers))
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sellerstream/sellerstream/bridge/sqs"
-	"github.com/sellerstream/sellerstream/pkg/account"
 	"github.com/sellerstream/sellerstream/pkg/breaker"
 	"github.com/sellerstream/sellerstream/pkg/executor"
 	"github.com/sellerstream/sellerstream/pkg/machine"
@@ -23,12 +22,12 @@ import (
 // pipeline holds what the roles of a process share.
 type pipeline struct {
 	Settings
-	directory *account.Directory
-	codec     *registry.Codec
-	amazon    *amazon           // see openAmazon
-	guards    *breaker.Breakers // see breakers
-	roles     []role
-	closers   []func()
+	live    *live
+	codec   *registry.Codec
+	amazon  *amazon           // see openAmazon
+	guards  *breaker.Breakers // see breakers
+	roles   []role
+	closers []func()
 }
 
 func (p *pipeline) close() {
@@ -50,11 +49,11 @@ func build(ctx context.Context, s Settings) (*pipeline, error) {
 		case Bridge:
 			err = p.addBridge(ctx)
 		case Orders:
-			err = p.addOrders(ctx)
+			err = p.addOrders()
 		case Events:
 			err = p.addEvents(ctx)
 		case Subscriptions:
-			err = p.addSubscriptions(ctx)
+			err = p.addSubscriptions()
 		default:
 			err = fmt.Errorf("there is no such role; the roles are %v", Roles())
 		}
@@ -67,7 +66,7 @@ func build(ctx context.Context, s Settings) (*pipeline, error) {
 }
 
 func (p *pipeline) prepare(ctx context.Context) (err error) {
-	if p.directory, err = newDirectory(p.Config.Accounts); err != nil {
+	if p.live, err = newLive(p.Config, p.Logger); err != nil {
 		return err
 	}
 	client, err := kgo.NewClient(kafkaOptions(p.Config)...)
@@ -108,7 +107,7 @@ func (p *pipeline) addBridge(ctx context.Context) error {
 	for _, queue := range p.Config.Bridge.Queues {
 		bridge, err := sqs.New(sqs.Options{
 			Queue: queue.URL, Region: queue.Region, Client: client, Producer: producer, Encoder: p.codec,
-			Prefix: p.Config.Prefix, Directory: p.accounts, Clock: p.Clock,
+			Prefix: p.Config.Prefix, Directory: p.live.directory, Clock: p.Clock,
 			Logger:     p.Logger.With("role", Bridge),
 			MaxPollers: p.Config.Bridge.MaxPollers, VisibilityTimeout: p.Config.Bridge.VisibilityTimeout,
 			DrainTimeout: p.Config.Runtime.DrainTimeout,
@@ -133,17 +132,16 @@ func (p *pipeline) addBridge(ctx context.Context) error {
 func (p *pipeline) breakers() *breaker.Breakers {
 	if p.guards == nil {
 		p.guards = breaker.New(p.Clock, p.Logger)
+		p.live.watch(p.guards.Forget)
 	}
 	return p.guards
 }
 
-func (p *pipeline) accounts() *account.Directory { return p.directory }
-
-func (p *pipeline) addOrders(ctx context.Context) error {
+func (p *pipeline) addOrders() error {
 	machineConfig := orders.Config{
-		Accounts: p.accounts, IncludedData: p.Config.Orders.IncludedData, Quota: newLimits(p.Config.Accounts).of,
+		Accounts: p.live.directory, IncludedData: p.Config.Orders.IncludedData, Quota: p.live.limit,
 	}
-	return p.addProcessor(ctx, processor{
+	return p.addProcessor(processor{
 		name: orders.Processor, inputs: []string{schemas.OrderChanges}, outputs: []string{schemas.Orders}, state: schemas.StateOrders,
 		machine: func(machine.Unit) machine.Machine { return orders.New(machineConfig) },
 	})
@@ -159,8 +157,8 @@ type processor struct {
 }
 
 // addProcessor adds a role that runs machines and makes their calls.
-func (p *pipeline) addProcessor(ctx context.Context, what processor) error {
-	amazon, err := p.openAmazon(ctx)
+func (p *pipeline) addProcessor(what processor) error {
+	amazon, err := p.openAmazon()
 	if err != nil {
 		return err
 	}
@@ -169,7 +167,7 @@ func (p *pipeline) addProcessor(ctx context.Context, what processor) error {
 	processor, err := stream.New(stream.Options{
 		Processor: what.name, Prefix: p.Config.Prefix, TransactionalPrefix: p.TransactionalPrefix,
 		Inputs: what.inputs, Outputs: what.outputs, State: what.state, New: what.machine,
-		Codec: p.codec, Execute: execute.Execute, Clock: p.Clock,
+		Codec: p.codec, Execute: p.guard(execute.Execute), Clock: p.Clock,
 		Logger: p.Logger, Client: kafkaOptions(p.Config),
 		SessionTimeout: runtime.SessionTimeout, HeartbeatInterval: runtime.HeartbeatInterval,
 		RebalanceTimeout: runtime.RebalanceTimeout, DrainTimeout: runtime.DrainTimeout,
@@ -178,6 +176,7 @@ func (p *pipeline) addProcessor(ctx context.Context, what processor) error {
 	if err != nil {
 		return err
 	}
+	p.live.watch(processor.Changed)
 	p.roles = append(p.roles, role{Role(what.name), func(ctx context.Context) error {
 		work, cancel := workContext(ctx, runtime.DrainTimeout)
 		defer cancel()

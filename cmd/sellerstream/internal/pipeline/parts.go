@@ -9,7 +9,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
 
-	"github.com/sellerstream/sellerstream/pkg/account"
 	"github.com/sellerstream/sellerstream/pkg/clock"
 	"github.com/sellerstream/sellerstream/pkg/config"
 	"github.com/sellerstream/sellerstream/pkg/registry"
@@ -62,16 +61,4 @@ func openRegistry(ctx context.Context, cfg config.Config, store *secrets.Store, 
 	return registry.New(ctx, registry.Config{
 		Client: client, Prefix: cfg.Prefix, Register: cfg.Registry.Register, Logger: log,
 	})
-}
-
-// newDirectory indexes the configured accounts.
-func newDirectory(accounts []config.Account) (*account.Directory, error) {
-	list := make([]account.Account, 0, len(accounts))
-	for _, a := range accounts {
-		list = append(list, account.Account{
-			ID: a.ID, SellerID: a.SellerID, AmazonAccountID: a.AmazonAccountID, Region: a.Region,
-			Application: a.Application, Marketplaces: a.Marketplaces, KeepBuyerData: a.KeepBuyerData,
-		})
-	}
-	return account.NewDirectory(list)
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -67,8 +68,12 @@ type Settings struct {
 	Config  config.Config
 	Secrets *secrets.Store // from OpenSecrets; may be nil for a configuration that names none of source aws
 	Roles   []Role         // none means DefaultRoles
-	Clock   clock.Clock
-	Logger  *slog.Logger
+	// Files is where Config comes from: its accounts and applications are followed
+	// while the pipeline runs, by Hangup at once. nil follows nothing.
+	Files  *config.Reader
+	Hangup <-chan os.Signal
+	Clock  clock.Clock
+	Logger *slog.Logger
 	// TransactionalPrefix begins every transactional id. It stays the same over
 	// restarts, except on an embedded broker; see embedded.Broker.
 	TransactionalPrefix string
@@ -107,6 +112,14 @@ func Run(ctx context.Context, s Settings) error {
 			if groupCtx.Err() == nil {
 				return fmt.Errorf("role %s: ended by itself", r.name)
 			}
+			return nil
+		})
+	}
+	if s.Files != nil {
+		group.Go(func() error {
+			config.Watch{
+				Reader: s.Files, Store: s.Secrets, Hangup: s.Hangup, Logger: s.Logger, Apply: p.live.apply,
+			}.Run(groupCtx)
 			return nil
 		})
 	}

@@ -51,7 +51,7 @@ func TestTargets(t *testing.T) {
 	t.Parallel()
 	secret := config.Secret{Value: secrets.New("x")}
 	account := func(id, application string, region model.Region) config.Account {
-		return config.Account{ID: id, Application: application, Region: region, RefreshToken: secret}
+		return config.Account{ID: id, SellerID: id, Application: application, Region: region, RefreshToken: secret}
 	}
 	cfg := config.Default()
 	for _, name := range []string{"one", "two"} {
@@ -74,7 +74,12 @@ func TestTargets(t *testing.T) {
 	} {
 		cfg.Bridge.Queues = test.queues
 		p := &pipeline{Settings: Settings{Config: cfg, Clock: clock.Real{}, Logger: slog.New(slog.DiscardHandler)}}
-		targets, err := p.targets(t.Context())
+		live, err := newLive(cfg, p.Logger)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.live = live
+		_, err = p.newKeeper()
 		if test.says != "" {
 			if err == nil || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("%v: %v", test.queues, err)
@@ -85,7 +90,7 @@ func TestTargets(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, target := range targets {
+		for _, target := range p.targets(p.amazon) {
 			text := strings.TrimPrefix(target.QueueARN, arn)
 			for _, a := range target.Accounts {
 				text += " " + a.ID
@@ -101,11 +106,14 @@ func TestTargets(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	t.Parallel()
-	l := newLimits([]config.Account{{ID: "a", Quotas: map[string]config.Quota{"getOrder": {Rate: 5, Burst: 100}}}})
-	if got, ok := l.of("a", "getOrder"); !ok || got != (quota.Limit{Rate: 5, Burst: 100}) {
+	l, err := newLive(config.Config{Accounts: []config.Account{{ID: "a", Quotas: map[string]config.Quota{"getOrder": {Rate: 5, Burst: 100}}}}}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := l.limit("a", "getOrder"); !ok || got != (quota.Limit{Rate: 5, Burst: 100}) {
 		t.Errorf("a configured quota: got %v, %v", got, ok)
 	}
-	if _, ok := l.of("b", "getOrder"); ok {
+	if _, ok := l.limit("b", "getOrder"); ok {
 		t.Error("another account's default is replaced")
 	}
 }

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -12,9 +11,12 @@ import (
 
 // OpenSubscriptions makes a keeper for an operator's command, which calls Amazon
 // and nothing else. close must be called when it is no longer used.
-func OpenSubscriptions(ctx context.Context, s Settings) (keeper *subscriptions.Keeper, stop func(), err error) {
+func OpenSubscriptions(s Settings) (keeper *subscriptions.Keeper, stop func(), err error) {
 	p := &pipeline{Settings: s}
-	keeper, err = p.newKeeper(ctx)
+	if p.live, err = newLive(s.Config, s.Logger); err != nil {
+		return nil, nil, err
+	}
+	keeper, err = p.newKeeper()
 	if err != nil {
 		p.close()
 		return nil, nil, err
@@ -22,67 +24,71 @@ func OpenSubscriptions(ctx context.Context, s Settings) (keeper *subscriptions.K
 	return keeper, p.close, nil
 }
 
-func (p *pipeline) addSubscriptions(ctx context.Context) error {
-	keeper, err := p.newKeeper(ctx)
+func (p *pipeline) addSubscriptions() error {
+	keeper, err := p.newKeeper()
 	if err != nil {
 		return err
 	}
+	p.live.watch(keeper.Changed)
 	p.roles = append(p.roles, role{Subscriptions, keeper.Run})
 	return nil
 }
 
-func (p *pipeline) newKeeper(ctx context.Context) (*subscriptions.Keeper, error) {
-	targets, err := p.targets(ctx)
+func (p *pipeline) newKeeper() (*subscriptions.Keeper, error) {
+	if !subscribes(p.Config) {
+		return nil, errors.New("no queue under bridge.queues has an arn: write it for the queue that accounts are to be subscribed to")
+	}
+	amazon, err := p.openAmazon()
 	if err != nil {
 		return nil, err
 	}
+	if len(p.targets(amazon)) == 0 {
+		return nil, fmt.Errorf("none of the %d accounts is of an application and a region that a queue with an arn serves: see bridge.queues", len(p.Config.Accounts))
+	}
 	return subscriptions.New(subscriptions.Options{
-		Targets: targets, Quota: newLimits(p.Config.Accounts).of,
+		Targets: func() []subscriptions.Target { return p.targets(amazon) }, Quota: p.live.limit,
 		Clock: p.Clock, Logger: p.Logger.With("role", Subscriptions),
 		Kafka: groupOptions(p.Config), Prefix: p.Config.Prefix,
 	})
 }
 
-// targets are the applications and regions that have accounts and a queue.
-func (p *pipeline) targets(ctx context.Context) ([]subscriptions.Target, error) {
-	if !subscribes(p.Config) {
-		return nil, errors.New("no queue under bridge.queues has an arn: write it for the queue that accounts are to be subscribed to")
-	}
-	amazon, err := p.openAmazon(ctx)
-	if err != nil {
-		return nil, err
-	}
+// targets are the applications and regions that have accounts and a queue, as
+// they are configured now.
+func (p *pipeline) targets(amazon *amazon) []subscriptions.Target {
 	type place struct {
 		application string
 		region      model.Region
 	}
 	var targets []subscriptions.Target
-	known := map[place]int{}
-	for _, a := range p.Config.Accounts {
+	known := map[place]int{} // index into targets; -1 for a place without a queue
+	now := p.live.now.Load()
+	for i := range now.list {
+		a := &now.list[i]
 		at := place{a.Application, a.Region}
-		i, ok := known[at]
-		if !ok {
-			queues := p.Config.Bridge.QueuesFor(a.Application, a.Region)
-			if len(queues) == 0 {
-				p.Logger.WarnContext(ctx, "not subscribed: no queue with an arn serves its application and region", "account", a.ID)
-				continue
-			}
-			caller, err := amazon.Grantless(amazon.applications[a.Application], a.Region)
+		if _, ok := known[at]; !ok {
+			known[at] = -1
+			target, err := p.target(amazon, now.applications[a.Application], a.Region)
 			if err != nil {
-				return nil, err
+				p.Logger.Warn("accounts are not subscribed", "application", a.Application, "region", a.Region, "error", err)
+			} else {
+				known[at] = len(targets)
+				targets = append(targets, target)
 			}
-			i = len(targets)
-			known[at] = i
-			targets = append(targets, subscriptions.Target{
-				Application: a.Application, Region: a.Region, QueueARN: queues[0].ARN, Caller: caller,
-			})
 		}
-		targets[i].Accounts = append(targets[i].Accounts, subscriptions.Account{ID: a.ID, Caller: amazon.sellers[a.ID]})
+		if t := known[at]; t >= 0 {
+			targets[t].Accounts = append(targets[t].Accounts, subscriptions.Account{ID: a.ID, Caller: notifications{amazon, a.ID}})
+		}
 	}
-	if len(targets) == 0 {
-		return nil, fmt.Errorf("none of the %d accounts is of an application and a region that a queue with an arn serves: see bridge.queues", len(p.Config.Accounts))
+	return targets
+}
+
+func (p *pipeline) target(amazon *amazon, app config.Application, region model.Region) (subscriptions.Target, error) {
+	queues := p.Config.Bridge.QueuesFor(app.Name, region)
+	if len(queues) == 0 {
+		return subscriptions.Target{}, errors.New("no queue with an arn serves their application and region: see bridge.queues")
 	}
-	return targets, nil
+	caller, err := amazon.Grantless(amazon.application(app), region)
+	return subscriptions.Target{Application: app.Name, Region: region, QueueARN: queues[0].ARN, Caller: caller}, err
 }
 
 // subscribes says whether the configuration wants accounts to be subscribed.
