@@ -30,6 +30,9 @@ const adminLimit = 8 << 20
 //	POST   /_simulator/notifications  {"queue":…,"bodies":[…]} sends raw messages
 //	GET    /_simulator/subscriptions  every subscription
 //	DELETE /_simulator/subscriptions  drops them silently; ?account= type=
+//	GET    /_simulator/feeds          the feeds that came into being, as JSON lines; ?account=
+//	GET    /_simulator/inventory      how many feeds were double, and every quantity applied; ?account=
+//	POST   /_simulator/updates        decides upstream updates, as JSON lines (see inventoryRequest)
 //	POST   /_simulator/scenario       starts a scenario in the background (see scenarioRequest)
 func (s *Simulator) Admin() http.Handler {
 	mux := http.NewServeMux()
@@ -72,6 +75,13 @@ func (s *Simulator) Admin() http.Handler {
 		writeJSON(w, http.StatusOK, map[string]int{"dropped": s.DropSubscriptions(q.Get("account"), q.Get("type"))})
 	})
 	mux.HandleFunc("POST /_simulator/scenario", s.adminScenario)
+	mux.HandleFunc("GET /_simulator/feeds", func(w http.ResponseWriter, r *http.Request) {
+		writeLines(w, s.Feeds(r.URL.Query().Get("account")))
+	})
+	mux.HandleFunc("GET /_simulator/inventory", func(w http.ResponseWriter, r *http.Request) {
+		writeJSON(w, http.StatusOK, s.InventoryTruth(r.URL.Query().Get("account")))
+	})
+	mux.HandleFunc("POST /_simulator/updates", s.adminUpdates)
 	return mux
 }
 
@@ -100,100 +110,6 @@ func (s *Simulator) adminEvents(w http.ResponseWriter, r *http.Request) {
 	events, dropped := s.Events(after)
 	w.Header().Set("X-Simulator-Dropped", strconv.Itoa(dropped))
 	writeLines(w, events)
-}
-
-// faultRequest is a Rule in JSON. Durations are written as Go writes them, such
-// as "250ms"; what is left out matches everything or does nothing.
-type faultRequest struct {
-	Name        string            `json:"name,omitempty"`
-	Part        Part              `json:"part,omitempty"`
-	Operation   string            `json:"operation,omitempty"`
-	Account     string            `json:"account,omitempty"`
-	Skip        int               `json:"skip,omitempty"`
-	Times       int               `json:"times,omitempty"`
-	Probability float64           `json:"probability,omitempty"`
-	From        time.Time         `json:"from,omitzero"`
-	Until       time.Time         `json:"until,omitzero"`
-	Delay       duration          `json:"delay,omitzero"`
-	Drop        bool              `json:"drop,omitempty"`
-	Status      int               `json:"status,omitempty"`
-	Body        string            `json:"body,omitempty"`
-	Header      map[string]string `json:"header,omitempty"`
-	LoseAnswer  bool              `json:"loseAnswer,omitempty"`
-	SlowBody    duration          `json:"slowBody,omitzero"`
-	Entries     []int             `json:"entries,omitempty"`
-	EntryShare  float64           `json:"entryShare,omitempty"`
-	EntryCode   string            `json:"entryCode,omitempty"`
-}
-
-// duration is a time.Duration that JSON writes as text.
-type duration time.Duration
-
-func (d duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
-
-func (d *duration) UnmarshalText(text []byte) error {
-	parsed, err := time.ParseDuration(string(text))
-	*d = duration(parsed)
-	return err
-}
-
-func (f *faultRequest) rule() Rule {
-	return Rule{
-		Name: f.Name, Part: f.Part, Operation: f.Operation, Account: f.Account,
-		Skip: f.Skip, Times: f.Times, Probability: f.Probability, From: f.From, Until: f.Until,
-		Action: Action{
-			Delay: time.Duration(f.Delay), Drop: f.Drop, Status: f.Status, Body: f.Body, Header: f.Header,
-			LoseAnswer: f.LoseAnswer, SlowBody: time.Duration(f.SlowBody),
-			Entries: f.Entries, EntryShare: f.EntryShare, EntryCode: f.EntryCode,
-		},
-	}
-}
-
-func faultOf(r *Rule) faultRequest {
-	a := &r.Action
-	return faultRequest{
-		Name: r.Name, Part: r.Part, Operation: r.Operation, Account: r.Account,
-		Skip: r.Skip, Times: r.Times, Probability: r.Probability, From: r.From, Until: r.Until,
-		Delay: duration(a.Delay), Drop: a.Drop, Status: a.Status, Body: a.Body, Header: a.Header,
-		LoseAnswer: a.LoseAnswer, SlowBody: duration(a.SlowBody),
-		Entries: a.Entries, EntryShare: a.EntryShare, EntryCode: a.EntryCode,
-	}
-}
-
-func (s *Simulator) adminAddFault(w http.ResponseWriter, r *http.Request) {
-	var request faultRequest
-	if !readJSON(w, r, &request) {
-		return
-	}
-	id, err := s.Faults.Add(request.rule())
-	if err != nil {
-		writeError(w, http.StatusBadRequest, err)
-		return
-	}
-	writeJSON(w, http.StatusCreated, map[string]int{"id": id})
-}
-
-func (s *Simulator) adminListFaults(w http.ResponseWriter, _ *http.Request) {
-	type listed struct {
-		ID      int          `json:"id"`
-		Matched int          `json:"matched"`
-		Fired   int          `json:"fired"`
-		Rule    faultRequest `json:"rule"`
-	}
-	list := []listed{}
-	for _, r := range s.Faults.List() {
-		list = append(list, listed{r.ID, r.Matched, r.Fired, faultOf(&r.Rule)})
-	}
-	writeJSON(w, http.StatusOK, list)
-}
-
-func (s *Simulator) adminRemoveFault(w http.ResponseWriter, r *http.Request) {
-	id, err := number(r.PathValue("id"))
-	if err != nil || !s.Faults.Remove(int(id)) {
-		writeError(w, http.StatusNotFound, fmt.Errorf("no fault has the id %q", r.PathValue("id")))
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
 }
 
 func (s *Simulator) adminNotifications(w http.ResponseWriter, r *http.Request) {
@@ -249,6 +165,35 @@ func (s *Simulator) adminScenario(w http.ResponseWriter, r *http.Request) {
 		}
 	})
 	w.WriteHeader(http.StatusAccepted)
+}
+
+// inventoryRequest is an InventoryScenario in JSON; see there for the fields.
+type inventoryRequest struct {
+	Accounts  []string `json:"accounts"`
+	Updates   int      `json:"updates"`
+	SKUs      int      `json:"skus"`
+	Over      duration `json:"over"`
+	Unknown   int      `json:"unknown"`
+	Excluded  int      `json:"excluded"`
+	Reordered float64  `json:"reordered"`
+	Urgent    float64  `json:"urgent"`
+	SoldOut   float64  `json:"soldOut"`
+}
+
+func (s *Simulator) adminUpdates(w http.ResponseWriter, r *http.Request) {
+	var q inventoryRequest
+	if !readJSON(w, r, &q) {
+		return
+	}
+	plan, err := s.PlanInventory(InventoryScenario{
+		Accounts: q.Accounts, Updates: q.Updates, SKUs: q.SKUs, Over: time.Duration(q.Over),
+		Unknown: q.Unknown, Excluded: q.Excluded, Reordered: q.Reordered, Urgent: q.Urgent, SoldOut: q.SoldOut,
+	})
+	if err != nil {
+		writeError(w, http.StatusBadRequest, err)
+		return
+	}
+	writeLines(w, plan.Updates)
 }
 
 // number reads a count out of a query; nothing is 0.

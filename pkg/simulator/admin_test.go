@@ -111,7 +111,7 @@ func TestAdminShowsWhatHappened(t *testing.T) {
 // examples works, and it explains each field that a request may have.
 func TestAdminGuide(t *testing.T) {
 	t.Parallel()
-	a := start(t, nil)
+	a := start(t, func(c *simulator.Config) { c.SKUs = 50 })
 	guide := a.admin(http.MethodGet, "", "")
 	if guide.status != http.StatusOK || !strings.Contains(guide.body, simulator.Guide(a.urls.Admin)) {
 		t.Fatalf("%d %s", guide.status, guide.body)
@@ -129,7 +129,7 @@ func TestAdminGuide(t *testing.T) {
 			t.Errorf("%s: %d %s", e[0], got.status, got.body)
 		}
 	}
-	for _, path := range []string{"faults", "scenario", "notifications"} {
+	for _, path := range []string{"faults", "scenario", "notifications", "updates"} {
 		got := a.admin(http.MethodPost, path, `{"latency": 1}`)
 		_, list, found := strings.Cut(got.body, "its fields are ")
 		list, _, _ = strings.Cut(list, ";")

@@ -19,6 +19,8 @@ const guide = `Watch:
   curl -s BASE/shipments                         packages confirmed, how often, with which tracking, as JSON lines
   curl -s BASE/queues/` + DefaultQueue + `   what a queue holds and has done
   curl -s BASE/subscriptions                     every subscription
+  curl -s BASE/feeds                             the feeds that came into being, as JSON lines; also account=
+  curl -s 'BASE/inventory?account=seller-1-de'   how many feeds were double, and every quantity applied
   curl -s BASE/faults                            the fault rules, and how often they fired
 
 Make business happen, in the background:
@@ -32,12 +34,20 @@ Make business happen, in the background:
     forged, unknownSellers, malformed   how many notifications of orders and of sellers
                               that do not exist, and how many that are not JSON
   curl -X POST BASE/notifications -d '{"queue": "` + DefaultQueue + `", "bodies": ["{}"]}'
+  curl -X POST BASE/updates -d '{"updates": 1000, "skus": 50, "unknown": 2, "excluded": 3}'
+    decides updates of inventory and lists them as JSON lines; whoever asks produces them
+    accounts, over            as above
+    updates, skus             how many updates in all, and of how many SKUs of each seller
+    unknown, excluded         of those SKUs, how many do not exist, and how many are managed elsewhere
+    reordered, urgent, soldOut   shares of updates that come late, are urgent, and set 0
 
 Make Amazon fail:
   curl -X POST BASE/faults -d '{"part": "spapi", "operation": "getOrder", "status": 503, "times": 5}'
   which calls (what is left out matches all):
-    part                      lwa, spapi, sqs or eventbridge
-    operation                 such as getOrder, token, ReceiveMessage or PutEvents
+    part                      lwa, spapi, sqs, eventbridge, documents (the S3 of feeds), or
+                              processing, which meets feeds that come into being
+    operation                 such as getOrder, token, ReceiveMessage, PutEvents, putDocument or
+                              getDocument; for processing the feed's type
     account                   the seller's name; for sqs the queue's
     skip, times               lets so many matching calls through first; then fires so often
     probability               fires with this probability (0 to 1)
@@ -49,6 +59,19 @@ Make Amazon fail:
     delay, slowBody           waits first, or sends the answer slowly; such as "250ms"
     drop, loseAnswer          cuts the connection before, or after, the work is done
     entries, entryShare, entryCode   fails these entries of a batch (indexes, or a share), with this code
+    applyLate, showLate       createFeed and patchListingsItem take effect so much later; getFeeds
+                              shows the new feed so much later
+    reportUrl                 getFeedDocument names this URL
+    bomb                      a document that inflates to so many bytes
+    feed                      how a feed goes (part processing), such as
+                              {"status": "FATAL", "skipped": 0.5} or {"queued": "6h"}:
+      queued, processing      how long it is IN_QUEUE and IN_PROGRESS
+      status, skipped         how it ends, and the share of a FATAL one's messages that is not applied
+      noReport, xmlReport, uncompressed   no report, one in XML, one that is not compressed
+      rejected, rejectCode, warned, unapplied   shares of messages that are refused (with this code),
+                              get a warning, and are accepted but never applied
+      unnotified, notifications, shownLate   no notification, so many of it, and how much later
+                              getFeed shows the end
   curl -X DELETE BASE/faults       removes all; BASE/faults/1 removes one
   curl -X DELETE 'BASE/subscriptions?account=seller-1-de&type=ORDER_CHANGE'   drops them silently
 `
