@@ -341,7 +341,10 @@ func tighten(node any) {
 			node["additionalProperties"] = false
 		}
 		for key, child := range node {
-			if key != "examples" && key != "enum" && key != "default" {
+			switch key {
+			case "examples", "enum", "default", "oneOf", "anyOf", "allOf":
+				// A branch names only those properties that it is about.
+			default:
 				tighten(child)
 			}
 		}

@@ -135,7 +135,7 @@ func TestSandboxCases(t *testing.T) {
 				t.Cleanup(server.Close)
 				checked := &conformance.Transport{Base: server.Client().Transport, Model: m, Report: report, Refusals: true}
 				at := map[model.Region]string{model.Europe: server.URL}
-				got, err := call(t.Context(), newClient(t, at, server.URL, "Atzr|sandbox", checked), c.Parameters)
+				got, err := call(t.Context(), newClient(t, at, server.URL, "Atzr|sandbox", checked, sandboxDocuments{}), c.Parameters)
 				checkCase(t, m, c, got, err)
 			})
 		}
