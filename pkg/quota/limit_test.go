@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+
+	"github.com/sellerstream/sellerstream/test/models"
 )
 
 // TestOperationsAreThoseWithADefault reads the names out of package model, so
@@ -35,16 +37,9 @@ func TestOperationsAreThoseWithADefault(t *testing.T) {
 // TestDefaultsAreAmazons compares the table with the text of Amazon's models.
 func TestDefaultsAreAmazons(t *testing.T) {
 	t.Parallel()
-	dir := os.Getenv("SPAPI_MODELS")
-	if dir == "" {
-		dir = "../../../shared/reference/spapi"
-	}
-	files, _ := filepath.Glob(filepath.Join(dir, "*.json"))
-	if len(files) == 0 {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("Amazon's models are not in %s: set SPAPI_MODELS", dir)
-		}
-		t.Skipf("Amazon's models are not in %s: set SPAPI_MODELS to compare with them", dir)
+	files, err := filepath.Glob(filepath.Join(models.Directory(t), "*.json"))
+	if err != nil {
+		t.Fatal(err)
 	}
 	compared := 0
 	for _, file := range files {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/secrets"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/test/models"
 )
 
 func TestGetOrder(t *testing.T) {
@@ -53,16 +54,9 @@ func TestGetOrder(t *testing.T) {
 // TestAmazonsSandboxAnswers decodes each answer that the model's sandbox gives to getOrder.
 func TestAmazonsSandboxAnswers(t *testing.T) {
 	t.Parallel()
-	dir := os.Getenv("SPAPI_MODELS")
-	if dir == "" {
-		dir = "../../../shared/reference/spapi"
-	}
-	text, err := os.ReadFile(filepath.Join(dir, "orders_2026-01-01.json"))
+	text, err := os.ReadFile(filepath.Join(models.Directory(t), "orders_2026-01-01.json"))
 	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("Amazon's models are not there: %v; set SPAPI_MODELS", err)
-		}
-		t.Skipf("Amazon's models are not there: %v; set SPAPI_MODELS to test with them", err)
+		t.Fatal(err)
 	}
 	type sandbox struct {
 		Static []struct {

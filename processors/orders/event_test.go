@@ -12,22 +12,16 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/test/models"
 )
 
 // examples are Amazon's own answers to getOrder, as its model holds them: one
 // example and some of the sandbox. By name, as Amazon sends them.
 func examples(t *testing.T) map[string]json.RawMessage {
 	t.Helper()
-	dir := os.Getenv("SPAPI_MODELS")
-	if dir == "" {
-		dir = "../../../shared/reference/spapi"
-	}
-	text, err := os.ReadFile(filepath.Join(dir, "orders_2026-01-01.json"))
+	text, err := os.ReadFile(filepath.Join(models.Directory(t), "orders_2026-01-01.json"))
 	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("Amazon's models are not there: %v; set SPAPI_MODELS", err)
-		}
-		t.Skipf("Amazon's models are not there: %v; set SPAPI_MODELS to test with them", err)
+		t.Fatal(err)
 	}
 	var api struct {
 		Paths map[string]map[string]struct {

@@ -1,7 +1,7 @@
 // Package conformance checks what is sent and answered against Amazon's own
 // models: OpenAPI for the SP-API, JSON Schema for notifications and documents.
-// Amazon's files are not copied into the project; Directory says where they are
-// looked for.
+// Amazon's files are not copied into the project; package models says where they
+// are looked for.
 //
 // To cover another API, load its model file beside the others: Transport checks
 // whatever passes through it.
@@ -28,45 +28,9 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/sellerstream/sellerstream/test/models"
 )
-
-// Directory is where Amazon's models are: $SPAPI_MODELS, else
-// ../shared/reference/spapi beside the module's root. Without them the test is
-// skipped, except in CI (CI=true), where it fails: a check that is silently
-// absent is no check.
-func Directory(t testing.TB) string {
-	t.Helper()
-	directory := os.Getenv("SPAPI_MODELS")
-	if directory == "" {
-		directory = filepath.Join(moduleRoot(t), "..", "shared", "reference", "spapi")
-	}
-	if _, err := os.Stat(directory); err != nil {
-		missing := fmt.Sprintf("Amazon's models are not at %s: set SPAPI_MODELS to a folder that holds them (github.com/amzn/selling-partner-api-models)", directory)
-		if os.Getenv("CI") == "true" {
-			t.Fatal(missing)
-		}
-		t.Skip(missing)
-	}
-	return directory
-}
-
-func moduleRoot(t testing.TB) string {
-	t.Helper()
-	directory, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(directory, "go.mod")); err == nil {
-			return directory
-		}
-		parent := filepath.Dir(directory)
-		if parent == directory {
-			t.Fatal("no go.mod above the test")
-		}
-		directory = parent
-	}
-}
 
 // Model is one or more of Amazon's OpenAPI models.
 type Model struct {
@@ -79,7 +43,7 @@ type Model struct {
 // misspelt one is found.
 func LoadModel(t testing.TB, names ...string) *Model {
 	t.Helper()
-	directory := Directory(t)
+	directory := models.Directory(t)
 	m := new(Model)
 	for _, name := range names {
 		document, err := loadModel(filepath.Join(directory, name))
@@ -310,7 +274,7 @@ type Schema struct{ compiled *jsonschema.Schema }
 // left out.
 func LoadSchema(t testing.TB, name string) *Schema {
 	t.Helper()
-	file, err := os.Open(filepath.Join(Directory(t), "schemas", name))
+	file, err := os.Open(filepath.Join(models.Directory(t), "schemas", name))
 	if err != nil {
 		t.Fatal(err)
 	}

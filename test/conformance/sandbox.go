@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi2"
+
+	"github.com/sellerstream/sellerstream/test/models"
 )
 
 // Case is a static case of Amazon's sandbox: what it answers to a call with
@@ -28,7 +30,7 @@ type Case struct {
 // LoadCases finds the static cases of a model file's operations.
 func LoadCases(t testing.TB, name string) []Case {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(Directory(t), name))
+	text, err := os.ReadFile(filepath.Join(models.Directory(t), name))
 	if err != nil {
 		t.Fatal(err)
 	}
