@@ -1,7 +1,6 @@
 package model
 
 import (
-	"net/http"
 	"strings"
 	"time"
 )
@@ -43,6 +42,9 @@ type ConfirmShipmentResponse struct{}
 // Confirmation is what a failed confirmShipment means for the shipment.
 type Confirmation string
 
+// badRequest is HTTP's 400; a machine, which knows no HTTP, can import this package.
+const badRequest = 400
+
 // The confirmations.
 const (
 	// ShipmentFulfilled: Amazon has the order as fulfilled already. As the answer
@@ -69,7 +71,7 @@ func (e *Error) Confirmation() Confirmation {
 	// matching package or order already fulfilled. ErrorMessage(errorCode=GeneralError,
 	// …, errorMetric=PackageToUpdateNotFound, …)" (selling-partner-api-models#5037).
 	text := e.Code + " " + e.Message
-	if e.Status == http.StatusBadRequest && strings.Contains(text, "PackageToUpdateNotFound") &&
+	if e.Status == badRequest && strings.Contains(text, "PackageToUpdateNotFound") &&
 		strings.Contains(strings.ToLower(text), "already fulfilled") {
 		return ShipmentFulfilled
 	}
