@@ -54,9 +54,7 @@ func newFeed(key string, state *schemas.FeedState) *feed {
 
 // enter begins a phase.
 func (f *feed) enter(phase string, now time.Time) {
-	f.Phase, f.PhaseTime = phase, now
-	f.Attempts, f.FailingSince, f.NotBefore = 0, time.Time{}, time.Time{}
-	f.forbidden = time.Time{}
+	f.Phase, f.PhaseTime, f.NotBefore = phase, now, time.Time{}
 }
 
 // objective is the time from which on a feed that runs is stuck.

@@ -222,7 +222,7 @@ func (m *Machine) expired(tx *machine.Tx, f *feed) {
 		m.unclaimed(tx, f)
 	case running:
 		m.overdue(tx, f)
-	default: // foreign and finished ones are forgotten
+	case foreign, finished:
 		m.forget(tx, f)
 	}
 }

@@ -3,6 +3,7 @@ package feeds
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -85,13 +86,22 @@ func TestAForeignFeedIsToldOnceADay(t *testing.T) {
 		t.Fatalf("%d entries are kept, want %d", len(r.state), maxHeld)
 	}
 	r.restart()
+	r.now = r.now.Add(time.Minute)
+	late := &amazonFeed{account: testAccount, id: "late", status: model.FeedDone}
+	if r.tick([]any{late.notification()}); len(r.state) != maxHeld {
+		t.Fatalf("%d entries are kept after a restart, want %d", len(r.state), maxHeld)
+	}
+	r.follow(holdFor-time.Minute, nil, nil)
+	r.tick([]any{late.notification()})
+	r.restart()
 	r.tick(nil)
-	r.follow(holdFor, nil, nil)
+	r.follow(holdFor-time.Minute, nil, nil)
 	if len(r.alerts) != 1 || r.alerts[0].EventType != alertForeign || !strings.Contains(r.alerts[0].Message, "foreign-") {
 		t.Fatalf("%d alerts: %+v", len(r.alerts), r.alerts)
 	}
-	if r.follow(foreignFor, nil, nil); len(r.state) != 0 {
-		t.Fatalf("%d entries are left", len(r.state))
+	// The next day's is told again, and then all are forgotten.
+	if r.follow(2*foreignFor, nil, nil); len(r.state) != 0 || len(r.alerts) != 2 {
+		t.Fatalf("%d entries are left, %d alerts", len(r.state), len(r.alerts))
 	}
 }
 
@@ -330,22 +340,49 @@ func TestAForbiddenFeedDoesNotStopItsAccount(t *testing.T) {
 		return a.answer(call, r.now)
 	}
 	r.follow(time.Hour, r.tick([]any{bad}), answer)
-	for i := range 10 {
-		_, submission := a.submit(fmt.Sprint(i), r.now, time.Minute)
-		r.follow(20*time.Minute, r.tick([]any{submission}), answer)
+	for i := range 40 {
+		f, submission := a.submit(fmt.Sprint(i), r.now, time.Minute)
+		r.follow(61*time.Second, r.tick([]any{submission}), answer)
+		r.follow(5*time.Minute, r.tick([]any{f.notification()}), answer)
 	}
-	completed := 0
+	completed, late := 0, 0
 	for _, result := range r.results {
-		if result.EventType == eventCompleted {
-			completed++
+		if result.EventType != eventCompleted {
+			continue
+		}
+		if completed++; result.DetectedTime.Sub(result.ProcessingEndTime) > 2*time.Minute {
+			late++
 		}
 	}
-	if completed != 10 {
-		t.Fatalf("%d of 10 other feeds ended", completed)
+	// The account is taken for forbidden once; then its other feeds show better.
+	if completed != 40 || late > 3 {
+		t.Fatalf("%d of 40 other feeds ended, %d of them late", completed, late)
 	}
 	r.follow(refusedFor, nil, answer)
 	if last := r.results[len(r.results)-1]; last.FeedID != "bad" || last.ProcessingStatus != statusUnknown {
 		t.Fatalf("the forbidden feed: %+v", last.FeedResult)
+	}
+}
+
+// What is learned goes by Amazon's clock, and a notification that was only a
+// little slower than a poll speaks for those that come.
+func TestWhatIsLearned(t *testing.T) {
+	t.Parallel()
+	r, a := newRuntime(t), newAmazon()
+	for i := range 6 {
+		f, submission := a.submit(fmt.Sprint(i), r.now, 40*time.Second)
+		submission.SubmittedTime = submission.SubmittedTime.Add(-5 * time.Second)
+		r.follow(5*time.Minute, r.tick([]any{submission}), answers(r, a))
+		if len(r.results) != i+1 || r.results[i].DetectedBy != byPoll {
+			t.Fatalf("feed %d: %d results", i, len(r.results))
+		}
+		r.now = r.results[i].DetectedTime.Add(time.Second)
+		r.tick([]any{f.notification()})
+		r.now = r.now.Add(time.Hour)
+	}
+	pace, _ := r.state[paceKey(testAccount, model.JSONListingsFeed)].(*schemas.FeedPace)
+	if pace == nil || pace.Samples != 6 || math.Abs(pace.ExpectedSeconds-40) > 0.002 || pace.NotifiedShare < firstShare {
+		t.Fatalf("%+v", pace)
 	}
 }
 

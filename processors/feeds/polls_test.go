@@ -49,13 +49,13 @@ func TestGetFeedCallsPerFeed(t *testing.T) {
 	}
 }
 
-// watch follows 50 feeds of each of 20 accounts, whose first feed is new to the
+// watch follows 50 feeds of each of 10 accounts, whose first feed is new to the
 // machine, and returns the calls per feed and how late the ends were known.
 func watch(t *testing.T, lost float64) (calls float64, delays []time.Duration) {
 	r, a := newRuntime(t), newAmazon()
 	random := rand.New(rand.NewPCG(1, 2))
 	var todo agenda
-	for i := range 20 {
+	for i := range 10 {
 		for j := range 50 {
 			f := &amazonFeed{
 				account: fmt.Sprint("shop-", i), id: fmt.Sprint(j), status: model.FeedDone, document: fmt.Sprintf("%d-%d", i, j),

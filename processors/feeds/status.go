@@ -105,8 +105,8 @@ func (f *feed) took(answer *model.Feed) time.Duration {
 	from, to := f.SubmittedTime, f.DetectedTime
 	if end := f.ProcessingEndTime; !end.IsZero() {
 		to = end
-		if !answer.CreatedTime.IsZero() {
-			from = answer.CreatedTime
+		if created := instant(&answer.CreatedTime); !created.IsZero() {
+			from = created
 		}
 	}
 	return max(0, to.Sub(from))
