@@ -98,7 +98,7 @@ func (s *Breakers) Enter(host, account, operation string) (*Pass, error) {
 	}
 	if wait, ok := c.enter(now, probes(operation)); !ok {
 		if login != nil {
-			login.exit(now, login.era, nothing, nil, 0)
+			login.exit(now, ended{era: login.era})
 		}
 		return nil, s.held(c, account, operation, p.host.section+" at "+host, wait)
 	}
@@ -141,7 +141,7 @@ func (p *Pass) Exit(ctx context.Context, err error) {
 	var changes []change
 	s.mu.Lock()
 	s.earn(key{p.account, p.host.section}, now)
-	if c := s.hosts[p.host]; c.exit(now, p.eras.host, v.host, err, 0) {
+	if c := s.hosts[p.host]; c.exit(now, ended{era: p.eras.host, account: p.account, verdict: v.host, cause: err}) {
 		changes = append(changes, changed(c, State{Host: p.host.who, Section: p.host.section}))
 	}
 	if c := s.exitAccount(p, now, v, err); c != nil {
@@ -162,7 +162,7 @@ func (s *Breakers) exitAccount(p *Pass, now time.Time, v verdicts, err error) *c
 		}
 		c = newCircuit(accountPolicy(), now)
 	}
-	if !c.exit(now, p.eras.account, v.login, err, v.least) {
+	if !c.exit(now, ended{era: p.eras.account, account: p.account, verdict: v.login, cause: err, wait: v.least}) {
 		return nil
 	}
 	s.accounts[p.account] = c

@@ -121,6 +121,36 @@ func TestABreakerHoldsBackItsSectionOfItsHostOnly(t *testing.T) {
 	})
 }
 
+// TestOneFailingAccountDoesNotOpenItForTheOthers, but a second one does, and
+// so does one when nobody else is answered.
+func TestOneFailingAccountDoesNotOpenItForTheOthers(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *bench) {
+		for range 100 {
+			b.call(t.Context(), "well", model.GetOrder, time.Second, nil)
+			for range 10 {
+				if wait := b.call(t.Context(), "failing", model.GetOrder, 0, failure(model.Unavailable)); wait != 0 {
+					t.Fatalf("held back for %v", wait)
+				}
+			}
+		}
+		time.Sleep(time.Minute)
+		b.call(t.Context(), "failing", model.GetOrder, 0, failure(model.Unavailable))
+		if b.position("orders") != Open {
+			t.Fatal("closed although nobody is answered")
+		}
+	})
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.call(t.Context(), "well", model.GetOrder, 0, nil)
+		for _, account := range []string{"one", "one", "one", "one", "two"} {
+			b.call(t.Context(), account, model.GetOrder, 0, failure(model.Unavailable))
+		}
+		if b.position("orders") != Open {
+			t.Fatal("closed although two accounts fail")
+		}
+	})
+}
+
 // TestCreateFeedNeverFindsOut: it waits until a call that can be repeated has
 // shown that Amazon is back.
 func TestCreateFeedNeverFindsOut(t *testing.T) {

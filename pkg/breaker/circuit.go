@@ -43,6 +43,7 @@ type circuit struct {
 	probeAt time.Time     // the end of the wait
 	inRow   int
 	recent  window
+	blame   blame
 }
 
 func newCircuit(p policy, now time.Time) *circuit {
@@ -66,33 +67,46 @@ func (c *circuit) enter(now time.Time, probes bool) (wait time.Duration, ok bool
 	return 0, true
 }
 
-// exit takes the end of a call that entered in era, and says whether the
-// circuit has opened or closed by it. wait is for how long to open at least.
-func (c *circuit) exit(now time.Time, era int, v verdict, cause error, wait time.Duration) (changed bool) {
+// ended is the end of a call.
+type ended struct {
+	era     int // in which it entered
+	account string
+	verdict verdict
+	cause   error
+	wait    time.Duration // for how long to open at least
+}
+
+// exit takes the end of a call, and says whether the circuit has opened or
+// closed by it.
+func (c *circuit) exit(now time.Time, e ended) (changed bool) {
 	switch {
-	case era != c.era:
-	case c.position == HalfOpen && v == nothing:
+	case e.era != c.era:
+	case c.position == HalfOpen && e.verdict == nothing:
 		c.turn(Open, now) // the next one may find out at once
-	case c.position == HalfOpen && v == good:
+	case c.position == HalfOpen && e.verdict == good:
 		c.turn(Closed, now)
-		c.cause, c.inRow, c.recent = nil, 0, window{}
+		c.cause, c.inRow, c.recent, c.blame = nil, 0, window{}, blame{}
 		return true
 	case c.position == HalfOpen:
-		c.open(now, 2*c.delay, cause, wait)
-	case v != nothing:
-		return c.count(now, v, cause, wait)
+		c.open(now, 2*c.delay, e)
+	case e.verdict != nothing:
+		return c.count(now, e)
 	}
 	return false
 }
 
 // count takes the end of a call of a closed circuit.
-func (c *circuit) count(now time.Time, v verdict, cause error, wait time.Duration) (opened bool) {
+func (c *circuit) count(now time.Time, e ended) (opened bool) {
 	c.inRow++
-	if v == good {
+	if e.verdict == good {
 		c.inRow = 0
 	}
-	calls, failures := c.recent.add(now, c.policy.span, v)
-	if v == good || c.inRow < c.policy.inRow && (c.policy.least == 0 || calls < c.policy.least || 2*failures < calls) {
+	calls, failures := c.recent.add(now, c.policy.span, e.verdict)
+	c.blame.add(now, c.policy.span, e)
+	switch {
+	case e.verdict == good,
+		c.inRow < c.policy.inRow && (c.policy.least == 0 || calls < c.policy.least || 2*failures < calls),
+		c.blame.alone(now, c.policy.span):
 		return false
 	}
 	delay := c.policy.base
@@ -100,20 +114,50 @@ func (c *circuit) count(now time.Time, v verdict, cause error, wait time.Duratio
 		delay = 2 * c.delay
 	}
 	c.opened = now
-	c.open(now, delay, cause, wait)
+	c.open(now, delay, e)
 	return true
 }
 
-func (c *circuit) open(now time.Time, delay time.Duration, cause error, least time.Duration) {
+func (c *circuit) open(now time.Time, delay time.Duration, e ended) {
 	c.turn(Open, now)
-	c.cause = cause
-	c.delay = max(min(delay, c.policy.max), least)
+	c.cause = e.cause
+	c.delay = max(min(delay, c.policy.max), e.wait)
 	c.probeAt = now.Add(c.delay)
 }
 
 func (c *circuit) turn(to Position, now time.Time) {
 	c.position, c.since = to, now
 	c.era++
+}
+
+// blame tells an account that fails by itself, of which the others must not
+// hear, from a host that fails.
+type blame struct {
+	account string // whose calls fail; "" for none
+	several bool   // whether another's do too
+	since   time.Time
+	well    string // who was answered last, but for account
+	wellAt  time.Time
+}
+
+func (b *blame) add(now time.Time, span time.Duration, e ended) {
+	if now.Sub(b.since) >= span {
+		*b = blame{since: now, well: b.well, wellAt: b.wellAt}
+	}
+	switch {
+	case e.verdict == good && e.account != b.account:
+		b.well, b.wellAt = e.account, now
+	case e.verdict == good:
+	case b.account == "":
+		b.account = e.account
+	case b.account != e.account:
+		b.several = true
+	}
+}
+
+// alone says whether one account fails while another is answered.
+func (b *blame) alone(now time.Time, span time.Duration) bool {
+	return !b.several && b.well != b.account && now.Sub(b.wellAt) < span
 }
 
 // window counts the calls of the last one to two spans.

@@ -17,7 +17,7 @@ var (
 func one(c *circuit, now time.Time, v verdict) bool {
 	_, ok := c.enter(now, true)
 	if ok {
-		c.exit(now, c.era, v, errDown, 0)
+		c.exit(now, ended{era: c.era, account: "a", verdict: v, cause: errDown})
 	}
 	return ok
 }
@@ -164,7 +164,7 @@ func TestOnlyProbesPass(t *testing.T) {
 			era := underWay[i]
 			underWay = append(underWay[:i], underWay[i+1:]...)
 			v := verdict(rapid.IntRange(0, 2).Draw(t, "verdict"))
-			c.exit(now, era, v, errDown, 0)
+			c.exit(now, ended{era: era, account: "a", verdict: v, cause: errDown})
 			if was == HalfOpen && era != probe && c.position != HalfOpen {
 				t.Fatalf("%s by a call that had begun before", c.position)
 			}
