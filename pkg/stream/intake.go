@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -30,6 +31,7 @@ type input struct {
 	epoch   int32 // leader epoch of the last one
 	dirty   bool  // next is not in the state yet
 	queue   []*kgo.Record
+	always  bool // records are taken however much is pending
 	waiting bool // for the schema of the first in queue
 	paused  bool // the client does not fetch it
 }
@@ -37,9 +39,8 @@ type input struct {
 // intake is a unit's inputs: what was fetched and not yet applied.
 type intake struct {
 	s       *session
-	inputs  []*input
+	inputs  []*input // those that are always taken first
 	byTopic map[string]*input
-	queued  int
 	full    bool // the machine has too much pending
 	owners  owners
 
@@ -58,10 +59,22 @@ func newIntake(s *session) *intake {
 		retry:  stoppedTimer(), lag: stoppedTimer(),
 	}
 	for _, logical := range s.opts.Inputs {
-		i := &input{logical: logical, topic: s.opts.topic(logical), next: -1, epoch: -1}
+		i := &input{
+			logical: logical, topic: s.opts.topic(logical), next: -1, epoch: -1,
+			always: slices.Contains(s.opts.NeverPaused, logical),
+		}
 		in.inputs = append(in.inputs, i)
 		in.byTopic[i.topic] = i
 	}
+	slices.SortStableFunc(in.inputs, func(a, b *input) int {
+		switch {
+		case a.always == b.always:
+			return 0
+		case a.always:
+			return -1
+		}
+		return 1
+	})
 	return in
 }
 
@@ -95,7 +108,21 @@ func (in *intake) add(rec *kgo.Record) {
 		return // of the state topic, fetched before it was purged
 	}
 	i.queue = append(i.queue, rec)
-	in.queued++
+}
+
+// open tells whether a tick takes records of an input.
+func (in *intake) open(i *input) bool { return (!in.full || i.always) && !i.waiting }
+
+// room tells whether more may be fetched. What waits in inputs that are not open
+// is not counted, or it would keep the others' records out.
+func (in *intake) room() bool {
+	queued := 0
+	for _, i := range in.inputs {
+		if in.open(i) {
+			queued += len(i.queue)
+		}
+	}
+	return queued < in.s.opts.MaxTick
 }
 
 // ready tells whether a tick would find a record to apply.
@@ -103,11 +130,8 @@ func (in *intake) ready() bool {
 	if in.flush {
 		return true
 	}
-	if in.full {
-		return false
-	}
 	for _, i := range in.inputs {
-		if len(i.queue) > 0 && !i.waiting {
+		if len(i.queue) > 0 && in.open(i) {
 			return true
 		}
 	}
@@ -117,14 +141,11 @@ func (in *intake) ready() bool {
 // each calls fn with the records that a tick takes, in order, and moves the
 // positions past them. It tells whether there were any.
 func (in *intake) each(ctx context.Context, limit int, apply func(*machine.Record), reject func(machine.DeadLetter)) (some bool) {
-	if in.full {
-		return false
-	}
 	ctx, cancel := context.WithTimeout(ctx, decodeTimeout)
 	defer cancel()
 	for _, i := range in.inputs {
 		taken := 0
-		for len(i.queue) > taken && limit > 0 && !i.waiting {
+		for len(i.queue) > taken && limit > 0 && in.open(i) {
 			rec := i.queue[taken]
 			if !rec.Attrs.IsControl() {
 				if !in.one(ctx, i, rec, apply, reject) {
@@ -138,7 +159,6 @@ func (in *intake) each(ctx context.Context, limit int, apply func(*machine.Recor
 			taken++
 		}
 		i.queue = i.queue[taken:]
-		in.queued -= taken
 	}
 	return some
 }
@@ -202,7 +222,7 @@ func (in *intake) settle(pending int) {
 	for _, i := range in.inputs {
 		waiting = waiting || i.waiting
 		lagging = lagging || i.dirty
-		in.fetch(i, !in.full && !i.waiting)
+		in.fetch(i, in.open(i))
 	}
 	if waiting && !in.waiting {
 		in.retry.Reset(backoff(in.attempt))

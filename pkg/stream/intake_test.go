@@ -244,6 +244,36 @@ func TestIntakePausesWhilePendingIsAboveTheMark(t *testing.T) {
 	})
 }
 
+func TestAnInputThatIsNeverPaused(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		e := newExecutor()
+		opts := w.withCaller(e, nil)
+		opts.Inputs, opts.NeverPaused = []string{in1, in2}, []string{in2}
+		opts.MaxPending, opts.ResumePending, opts.MaxTick, opts.MaxCalls = 10, 5, 4, 1000
+		r := w.run(opts)
+		w.eventually("ready", r.Ready)
+		const n = 100
+		for i := 1; i <= n; i++ {
+			w.produce(in1, "a", i)
+		}
+		time.Sleep(10 * time.Second)
+		paused := e.count()
+		if paused > opts.MaxPending+opts.MaxTick {
+			t.Fatalf("%d records were taken in, want just above %d", paused, opts.MaxPending)
+		}
+		for i := 1; i <= n; i++ {
+			w.produce(in2, "a", 1000+i)
+		}
+		w.eventually("the other input flows", func() bool { return e.count() == paused+n })
+		close(e.release)
+		if got := w.read(out, 2*n); len(got) != 2*n {
+			t.Errorf("%d records came out, want %d", len(got), 2*n)
+		}
+		r.shutdown()
+	})
+}
+
 func TestPositionOutsideTheLogStops(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

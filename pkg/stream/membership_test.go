@@ -195,14 +195,14 @@ func TestNewReportsEveryFault(t *testing.T) {
 		Inputs: []string{"a", "a", "b"}, Outputs: []string{"b"}, State: "a",
 		SessionTimeout: time.Second, HeartbeatInterval: 2 * time.Second,
 		DrainTimeout: time.Hour, TransactionTimeout: -1,
-		MaxPending: 10, ResumePending: 11, MaxTick: -1, MaxCalls: -1,
+		MaxPending: 10, ResumePending: 11, MaxTick: -1, MaxCalls: -1, NeverPaused: []string{"c"},
 	})
 	if err == nil {
 		t.Fatal("New took it")
 	}
 	for _, part := range []string{
 		"Processor", "New is nil", "Codec", `State "a"`, `"a" is named twice`, `"b" is an input and an output`,
-		"HeartbeatInterval", "SessionTimeout", "DrainTimeout", "TransactionTimeout", "ResumePending", "MaxTick", "MaxCalls",
+		"HeartbeatInterval", "SessionTimeout", "DrainTimeout", "TransactionTimeout", "ResumePending", "MaxTick", "MaxCalls", `NeverPaused "c"`,
 	} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("the error does not name %q:\n%v", part, err)

@@ -86,6 +86,10 @@ type Options struct {
 	// ResumePending the one at which it goes on. Default 100,000 and three
 	// quarters of MaxPending.
 	MaxPending, ResumePending int
+	// NeverPaused are inputs that the mark does not pause and whose records a tick
+	// takes first: such as those that end work, which must flow while those that
+	// bring work wait.
+	NeverPaused []string
 	// MaxTick is how many input records one transaction takes at most. Default 5,000.
 	MaxTick int
 	// MaxCalls is how many calls of a unit run at the same time. Default 128.
@@ -137,6 +141,9 @@ func (o Options) validate() error {
 	require(o.Codec != nil, "Codec is nil")
 	require(!slices.Contains(o.Inputs, o.State) && !slices.Contains(o.Outputs, o.State),
 		"State %q is also an input or output: only the runtime may write it", o.State)
+	for _, topic := range o.NeverPaused {
+		require(slices.Contains(o.Inputs, topic), "NeverPaused %q is not an input", topic)
+	}
 	for i, topic := range o.Inputs {
 		require(!slices.Contains(o.Inputs[:i], topic), "input %q is named twice", topic)
 		require(!slices.Contains(o.Outputs, topic), "%q is an input and an output: the unit would read what it writes", topic)

@@ -178,7 +178,7 @@ func (s *session) gather() error {
 
 // polling is where fetches come from, while there is room for them.
 func (s *session) polling() <-chan kgo.Fetches {
-	if s.intake.queued >= s.opts.MaxTick {
+	if !s.intake.room() {
 		return nil
 	}
 	return s.polled
