@@ -84,7 +84,7 @@ func Topics() []Topic {
 			Writers: roles("bridge", "orders", "inventory", "feeds", "shipments", "events"), Readers: roles("operator"),
 		},
 		stateTopic(StateOrders, "orders", "OrderState"),
-		stateTopic(StateInventory, "inventory"),
+		stateTopic(StateInventory, "inventory", "InventoryState", "FeedLaneState"),
 		stateTopic(StateFeeds, "feeds", "FeedState", "FeedPace"),
 		stateTopic(StateShipments, "shipments"),
 	}

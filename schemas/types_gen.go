@@ -16,12 +16,14 @@ func recordTable() []Record {
 		{Name: "Claim", file: "claim.avsc", New: func() Value { return new(Claim) }},
 		{Name: "DeadLetter", file: "dead_letter.avsc", New: func() Value { return new(DeadLetter) }},
 		{Name: "FeedIssues", file: "feed_issues.avsc", New: func() Value { return new(FeedIssues) }},
+		{Name: "FeedLaneState", file: "feed_lane_state.avsc", New: func() Value { return new(FeedLaneState) }},
 		{Name: "FeedNotification", file: "feed_notification.avsc", New: func() Value { return new(FeedNotification) }},
 		{Name: "FeedPace", file: "feed_pace.avsc", New: func() Value { return new(FeedPace) }},
 		{Name: "FeedResult", file: "feed_result.avsc", New: func() Value { return new(FeedResult) }},
 		{Name: "FeedState", file: "feed_state.avsc", New: func() Value { return new(FeedState) }},
 		{Name: "FeedSubmission", file: "feed_submission.avsc", New: func() Value { return new(FeedSubmission) }},
 		{Name: "InventoryResult", file: "inventory_result.avsc", New: func() Value { return new(InventoryResult) }},
+		{Name: "InventoryState", file: "inventory_state.avsc", New: func() Value { return new(InventoryState) }},
 		{Name: "InventoryUpdate", file: "inventory_update.avsc", New: func() Value { return new(InventoryUpdate) }},
 		{Name: "Order", file: "order.avsc", New: func() Value { return new(Order) }},
 		{Name: "OrderChange", file: "order_change.avsc", New: func() Value { return new(OrderChange) }},
@@ -287,6 +289,136 @@ func (r *FeedIssues) AppendAvro(dst []byte) []byte {
 		dst = binary.AppendVarint(dst, int64(len(r.Issues)))
 		for i := range r.Issues {
 			dst = r.Issues[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	return dst
+}
+
+// FeedLaneState: The one feed that may be under way for an account, feed type
+// and marketplace. In state.inventory under
+// feed/<account>/<feedType>/<marketplaceId>.
+type FeedLaneState struct {
+	// Our name of the seller account.
+	Account string `avro:"account" json:"account"`
+	// Amazon's feed type, such as JSON_LISTINGS_FEED.
+	FeedType string `avro:"feedType" json:"feedType"`
+	// Amazon's marketplace id.
+	MarketplaceID string `avro:"marketplaceId" json:"marketplaceId"`
+	// IDLE, INTENT (createFeed is under way, or it is not known how it ended),
+	// RUNNING (Amazon has the feed) or PARKED (several feeds may be ours).
+	Phase string `avro:"phase" json:"phase"`
+	// Id of the intent to submit.
+	IntentID string `avro:"intentId,omitzero" json:"intentId,omitzero"`
+	// Amazon's id of the uploaded document.
+	InputFeedDocumentID string `avro:"inputFeedDocumentId,omitzero" json:"inputFeedDocumentId,omitzero"`
+	// SHA-256 of the document, in hexadecimal.
+	SHA256 string `avro:"sha256,omitzero" json:"sha256,omitzero"`
+	// Size of the document in bytes.
+	Bytes int64 `avro:"bytes" json:"bytes"`
+	// Messages in the document. Which SKU is which message stands in the SKUs'
+	// own entries.
+	Messages int32 `avro:"messages" json:"messages"`
+	// When the intent was committed.
+	IntentTime time.Time `avro:"intentTime,omitzero" json:"intentTime,omitzero"`
+	// When the update that waited longest for the feed was received.
+	OldestUpdateTime time.Time `avro:"oldestUpdateTime,omitzero" json:"oldestUpdateTime,omitzero"`
+	// Amazon's id of the running feed.
+	FeedID string `avro:"feedId,omitzero" json:"feedId,omitzero"`
+	// Whether Amazon's answer was lost and the feed was found by getFeeds.
+	Adopted bool `avro:"adopted" json:"adopted"`
+	// When Amazon accepted the feed; for an adopted feed its createdTime.
+	SubmittedTime time.Time `avro:"submittedTime,omitzero" json:"submittedTime,omitzero"`
+	// Ids of feeds to cancel: the committed intents of cancelFeed calls.
+	Cancel []string `avro:"cancel" json:"cancel"`
+	// Set when a feed was submitted again: since when a ghost of the first try
+	// may exist.
+	AuditSince time.Time `avro:"auditSince,omitzero" json:"auditSince,omitzero"`
+	// Whether one was found: the running feed's quantities are sent again.
+	Ghost bool `avro:"ghost" json:"ghost"`
+	// Recent feeds that are accounted for, so that a look-up does not take them
+	// for the lost one.
+	Known []KnownFeed `avro:"known" json:"known"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *FeedLaneState) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.Account)))
+	dst = append(dst, r.Account...)
+	dst = binary.AppendVarint(dst, int64(len(r.FeedType)))
+	dst = append(dst, r.FeedType...)
+	dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
+	dst = append(dst, r.MarketplaceID...)
+	dst = binary.AppendVarint(dst, int64(len(r.Phase)))
+	dst = append(dst, r.Phase...)
+	if r.IntentID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.IntentID)))
+		dst = append(dst, r.IntentID...)
+	}
+	if r.InputFeedDocumentID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.InputFeedDocumentID)))
+		dst = append(dst, r.InputFeedDocumentID...)
+	}
+	if r.SHA256 == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.SHA256)))
+		dst = append(dst, r.SHA256...)
+	}
+	dst = binary.AppendVarint(dst, int64(r.Bytes))
+	dst = binary.AppendVarint(dst, int64(r.Messages))
+	if r.IntentTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.IntentTime.UnixMilli())
+	}
+	if r.OldestUpdateTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.OldestUpdateTime.UnixMilli())
+	}
+	if r.FeedID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.FeedID)))
+		dst = append(dst, r.FeedID...)
+	}
+	dst = appendBool(dst, r.Adopted)
+	if r.SubmittedTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.SubmittedTime.UnixMilli())
+	}
+	if len(r.Cancel) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Cancel)))
+		for i := range r.Cancel {
+			dst = binary.AppendVarint(dst, int64(len(r.Cancel[i])))
+			dst = append(dst, r.Cancel[i]...)
+		}
+	}
+	dst = append(dst, 0)
+	if r.AuditSince.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.AuditSince.UnixMilli())
+	}
+	dst = appendBool(dst, r.Ghost)
+	if len(r.Known) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Known)))
+		for i := range r.Known {
+			dst = r.Known[i].AppendAvro(dst)
 		}
 	}
 	dst = append(dst, 0)
@@ -897,6 +1029,150 @@ func (r *InventoryResult) AppendAvro(dst []byte) []byte {
 	return dst
 }
 
+// InventoryState: What the inventory processor knows of one SKU. In
+// state.inventory under sku/<account>/<marketplaceId>/<sku>, with no
+// marketplace where one quantity serves the seller.
+type InventoryState struct {
+	// Our name of the seller account.
+	Account string `avro:"account" json:"account"`
+	// The seller's SKU.
+	SKU string `avro:"sku" json:"sku"`
+	// The marketplace whose quantity it is; null where one quantity serves the
+	// seller.
+	MarketplaceID string `avro:"marketplaceId,omitzero" json:"marketplaceId,omitzero"`
+	// The newest eventTime seen: an older update is superseded.
+	NewestTime time.Time `avro:"newestTime" json:"newestTime"`
+	// Offset of the update that had it, which decides between equal times.
+	NewestOffset int64 `avro:"newestOffset" json:"newestOffset"`
+	// The quantity that Amazon accepted last.
+	AppliedQuantity *int32 `avro:"appliedQuantity,omitzero" json:"appliedQuantity,omitzero"`
+	// The marketplace that the SKU is sent for; null for the account's home
+	// marketplace.
+	ListedMarketplaceID string `avro:"listedMarketplaceId,omitzero" json:"listedMarketplaceId,omitzero"`
+	// The newest update, where it is not sent yet or must be sent again.
+	Wanted *PendingUpdate `avro:"wanted,omitzero" json:"wanted,omitzero"`
+	// Since when something newer than what was sent is wanted.
+	WantedSince time.Time `avro:"wantedSince,omitzero" json:"wantedSince,omitzero"`
+	// Whether wanted was accepted by patchListingsItem while a feed with an older
+	// quantity ran: it is sent once more when that feed has ended.
+	Patched bool `avro:"patched" json:"patched"`
+	// Marketplace of the feed that carries the SKU.
+	FeedMarketplaceID string `avro:"feedMarketplaceId,omitzero" json:"feedMarketplaceId,omitzero"`
+	// The SKU's messageId in that feed.
+	MessageID *int32 `avro:"messageId,omitzero" json:"messageId,omitzero"`
+	// The update that the feed carries; null where it was superseded before the
+	// feed was submitted.
+	Sent *PendingUpdate `avro:"sent,omitzero" json:"sent,omitzero"`
+	// What the feed's report said against it.
+	Verdict *InventoryVerdict `avro:"verdict,omitzero" json:"verdict,omitzero"`
+	// The update that a patchListingsItem carries, or may have carried: the
+	// committed intent of that call.
+	Patch *PendingUpdate `avro:"patch,omitzero" json:"patch,omitzero"`
+	// Whether the patch was started while a feed carried the SKU.
+	PatchOvertook bool `avro:"patchOvertook" json:"patchOvertook"`
+	// When the next try may start.
+	NotBefore time.Time `avro:"notBefore,omitzero" json:"notBefore,omitzero"`
+	// Marketplaces in which the SKU is not listed, as Amazon said of the present
+	// update.
+	Tried []string `avro:"tried" json:"tried"`
+	// Tries of the present update that did not settle it.
+	Attempts int32 `avro:"attempts" json:"attempts"`
+	// When the entry last changed: old idle entries are deleted.
+	TouchedTime time.Time `avro:"touchedTime" json:"touchedTime"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *InventoryState) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.Account)))
+	dst = append(dst, r.Account...)
+	dst = binary.AppendVarint(dst, int64(len(r.SKU)))
+	dst = append(dst, r.SKU...)
+	if r.MarketplaceID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
+		dst = append(dst, r.MarketplaceID...)
+	}
+	dst = binary.AppendVarint(dst, r.NewestTime.UnixMilli())
+	dst = binary.AppendVarint(dst, int64(r.NewestOffset))
+	if r.AppliedQuantity == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.AppliedQuantity))
+	}
+	if r.ListedMarketplaceID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.ListedMarketplaceID)))
+		dst = append(dst, r.ListedMarketplaceID...)
+	}
+	if r.Wanted == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.Wanted.AppendAvro(dst)
+	}
+	if r.WantedSince.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.WantedSince.UnixMilli())
+	}
+	dst = appendBool(dst, r.Patched)
+	if r.FeedMarketplaceID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.FeedMarketplaceID)))
+		dst = append(dst, r.FeedMarketplaceID...)
+	}
+	if r.MessageID == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.MessageID))
+	}
+	if r.Sent == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.Sent.AppendAvro(dst)
+	}
+	if r.Verdict == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.Verdict.AppendAvro(dst)
+	}
+	if r.Patch == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.Patch.AppendAvro(dst)
+	}
+	dst = appendBool(dst, r.PatchOvertook)
+	if r.NotBefore.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.NotBefore.UnixMilli())
+	}
+	if len(r.Tried) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Tried)))
+		for i := range r.Tried {
+			dst = binary.AppendVarint(dst, int64(len(r.Tried[i])))
+			dst = append(dst, r.Tried[i]...)
+		}
+	}
+	dst = append(dst, 0)
+	dst = binary.AppendVarint(dst, int64(r.Attempts))
+	dst = binary.AppendVarint(dst, r.TouchedTime.UnixMilli())
+	return dst
+}
+
 // InventoryUpdate: The quantity of one SKU that is to be offered from now on.
 // Written by upstream services to inventory-updates, keyed by account.
 type InventoryUpdate struct {
@@ -966,6 +1242,54 @@ func (r *InventoryUpdate) AppendAvro(dst []byte) []byte {
 		dst = binary.AppendVarint(dst, int64(len(r.Source)))
 		dst = append(dst, r.Source...)
 	}
+	return dst
+}
+
+// InventoryVerdict: What a feed's report said against one message, kept until
+// the feed's result closes it.
+type InventoryVerdict struct {
+	// Amazon's code.
+	Code string `avro:"code,omitzero" json:"code,omitzero"`
+	// Amazon's words, shortened.
+	Message string `avro:"message" json:"message"`
+	// The attribute that it is about.
+	AttributeName string `avro:"attributeName,omitzero" json:"attributeName,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *InventoryVerdict) AppendAvro(dst []byte) []byte {
+	if r.Code == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Code)))
+		dst = append(dst, r.Code...)
+	}
+	dst = binary.AppendVarint(dst, int64(len(r.Message)))
+	dst = append(dst, r.Message...)
+	if r.AttributeName == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.AttributeName)))
+		dst = append(dst, r.AttributeName...)
+	}
+	return dst
+}
+
+// KnownFeed: A feed that is accounted for.
+type KnownFeed struct {
+	// Amazon's feed id.
+	FeedID string `avro:"feedId" json:"feedId"`
+	// When it was submitted or found.
+	Time time.Time `avro:"time" json:"time"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *KnownFeed) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.FeedID)))
+	dst = append(dst, r.FeedID...)
+	dst = binary.AppendVarint(dst, r.Time.UnixMilli())
 	return dst
 }
 
@@ -1680,6 +2004,55 @@ func (r *PackageItem) AppendAvro(dst []byte) []byte {
 	dst = binary.AppendVarint(dst, int64(len(r.OrderItemID)))
 	dst = append(dst, r.OrderItemID...)
 	dst = binary.AppendVarint(dst, int64(r.Quantity))
+	return dst
+}
+
+// PendingUpdate: An inventory update whose outcome is not known yet.
+type PendingUpdate struct {
+	// The quantity that was asked for.
+	Quantity int32 `avro:"quantity" json:"quantity"`
+	// eventTime of the update.
+	EventTime time.Time `avro:"eventTime" json:"eventTime"`
+	// updateId of the update.
+	UpdateID string `avro:"updateId" json:"updateId"`
+	// Partition of the update in inventory-updates.
+	SourcePartition int32 `avro:"sourcePartition" json:"sourcePartition"`
+	// Offset of the update in inventory-updates.
+	SourceOffset int64 `avro:"sourceOffset" json:"sourceOffset"`
+	// Amazon's product type; null for the account's default.
+	ProductType string `avro:"productType,omitzero" json:"productType,omitzero"`
+	// Amazon's fulfillment channel; null for the account's default.
+	FulfillmentChannelCode string `avro:"fulfillmentChannelCode,omitzero" json:"fulfillmentChannelCode,omitzero"`
+	// Whether the producer marked it urgent.
+	Urgent bool `avro:"urgent" json:"urgent"`
+	// When this update was taken in.
+	ReceivedTime time.Time `avro:"receivedTime" json:"receivedTime"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *PendingUpdate) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(r.Quantity))
+	dst = binary.AppendVarint(dst, r.EventTime.UnixMilli())
+	dst = binary.AppendVarint(dst, int64(len(r.UpdateID)))
+	dst = append(dst, r.UpdateID...)
+	dst = binary.AppendVarint(dst, int64(r.SourcePartition))
+	dst = binary.AppendVarint(dst, int64(r.SourceOffset))
+	if r.ProductType == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.ProductType)))
+		dst = append(dst, r.ProductType...)
+	}
+	if r.FulfillmentChannelCode == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.FulfillmentChannelCode)))
+		dst = append(dst, r.FulfillmentChannelCode...)
+	}
+	dst = appendBool(dst, r.Urgent)
+	dst = binary.AppendVarint(dst, r.ReceivedTime.UnixMilli())
 	return dst
 }
 
