@@ -11,6 +11,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/processors/feeds"
+	"github.com/sellerstream/sellerstream/processors/inventory"
 	"github.com/sellerstream/sellerstream/processors/orders"
 )
 
@@ -99,8 +100,9 @@ func TestEachOperationHasOneOwner(t *testing.T) {
 		}
 	}
 	for role, calls := range map[string][]string{
-		orders.Processor: orders.Operations(),
-		feeds.Processor:  feeds.Operations(),
+		orders.Processor:    orders.Operations(),
+		feeds.Processor:     feeds.Operations(),
+		inventory.Processor: inventory.Operations(),
 	} {
 		for _, operation := range calls {
 			if !slices.Contains(owners()[role], operation) {

@@ -1,0 +1,267 @@
+package inventory
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/quota"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// amazon is a model of what the machine talks to: it applies feeds and patches
+// to quantities, as late as its faults allow.
+type amazon struct {
+	random    *rand.Rand
+	buckets   map[string]*rate.Limiter
+	denied    []string // operations that it had to answer 429
+	documents map[string][]model.QuantityMessage
+	feeds     []*amazonFeedState
+	listed    map[string][]string // marketplaces of a SKU; none for an unknown one
+	quantity  map[string]int
+	created   int      // feeds
+	effects   []effect // of calls that have arrived and are not carried out yet
+
+	applyLate, showLate time.Duration // at most
+	longest             time.Duration // of a feed
+}
+
+type amazonFeedState struct {
+	model.Feed
+	messages  []model.QuantityMessage
+	shows     time.Time // when getFeeds knows of it
+	ends      time.Time
+	issues    []schemas.FeedIssue
+	invalid   int
+	processed int
+	report    string
+	told      bool // its result was written to feed-results
+}
+
+// effect is something that happens at a time.
+type effect struct {
+	at time.Time
+	do func(at time.Time)
+}
+
+func newAmazon(random *rand.Rand) *amazon {
+	a := &amazon{
+		random: random, buckets: map[string]*rate.Limiter{}, documents: map[string][]model.QuantityMessage{},
+		listed: map[string][]string{}, quantity: map[string]int{}, longest: 20 * time.Minute,
+	}
+	for _, operation := range Operations() {
+		limit, _ := quota.Default(operation)
+		a.buckets[operation] = rate.NewLimiter(rate.Limit(limit.Rate), limit.Burst)
+	}
+	a.buckets[model.CreateListingsFeed] = rate.NewLimiter(rate.Limit(5.0/300), 5)
+	return a
+}
+
+// admit spends the tokens of a call that arrives.
+func (a *amazon) admit(operation string, at time.Time) bool {
+	ok := a.buckets[operation].AllowN(at, 1)
+	if ok && operation == model.CreateFeed {
+		ok = a.buckets[model.CreateListingsFeed].AllowN(at, 1)
+	}
+	if !ok {
+		a.denied = append(a.denied, fmt.Sprint(operation, " at ", at))
+	}
+	return ok
+}
+
+// answer carries a call out, perhaps later, and says how it ends where nothing
+// is lost.
+func (a *amazon) answer(call machine.Call, at time.Time, late time.Duration) machine.Outcome {
+	if !a.admit(call.Operation, at) {
+		return machine.Snooze{Throttled: true}
+	}
+	switch req := call.Request.(type) {
+	case *model.UploadFeedRequest:
+		id := fmt.Sprint("document-", len(a.documents))
+		a.documents[id] = slices.Clone(req.Feed.Messages)
+		return machine.Done{Response: &model.UploadFeedResponse{FeedDocumentID: id, SHA256: "aa", Bytes: int64(req.Feed.Size())}}
+	case *model.CreateFeedRequest:
+		a.created++
+		id := fmt.Sprint("feed-", a.created)
+		a.after(at.Add(late), func(at time.Time) { a.create(id, req, at) })
+		return machine.Done{Response: &model.CreateFeedResponse{FeedID: id}}
+	case *model.GetFeedsRequest:
+		return machine.Done{Response: a.list(req, at)}
+	case *model.CancelFeedRequest:
+		return a.cancel(req.FeedID, at)
+	case *model.PatchQuantityRequest:
+		return a.patch(req, at, late)
+	case *model.GetListingsItemRequest:
+		n := a.quantity[req.SKU]
+		return machine.Done{Response: &model.ListingsItem{SKU: req.SKU, FulfillmentAvailability: []model.FulfillmentAvailability{
+			{FulfillmentChannelCode: "DEFAULT", Quantity: &n},
+		}}}
+	}
+	return machine.Reject{}
+}
+
+func (a *amazon) after(at time.Time, do func(time.Time)) {
+	a.effects = append(a.effects, effect{at, do})
+}
+
+// create begins a feed; how it will end is known to Amazon only.
+func (a *amazon) create(id string, req *model.CreateFeedRequest, at time.Time) {
+	f := &amazonFeedState{messages: a.documents[req.InputFeedDocumentID], shows: at.Add(a.upTo(a.showLate))}
+	f.FeedID, f.FeedType, f.MarketplaceIDs, f.CreatedTime = id, req.FeedType, req.MarketplaceIDs, at
+	f.ProcessingStatus = model.FeedInQueue
+	a.feeds = append(a.feeds, f)
+	ends := at.Add(time.Second + a.upTo(a.longest))
+	a.after(at.Add(a.upTo(ends.Sub(at))), func(time.Time) {
+		if f.ProcessingStatus == model.FeedInQueue {
+			f.ProcessingStatus = model.FeedInProgress
+		}
+	})
+	a.after(ends, func(at time.Time) { a.finish(f, at) })
+}
+
+// finish carries a feed out.
+func (a *amazon) finish(f *amazonFeedState, at time.Time) {
+	if f.ProcessingStatus == model.FeedCancelled {
+		return
+	}
+	f.ends, f.ProcessingStatus, f.report = at, model.FeedDone, reportRead
+	share := 100
+	switch n := a.random.IntN(20); {
+	case n == 0: // some, none or all
+		f.ProcessingStatus, f.report, share = model.FeedFatal, "NONE", a.random.IntN(101)
+	case n == 1:
+		f.report = "NONE"
+	case n == 2:
+		f.report = "UNREADABLE"
+	case n == 3: // not parsed
+		f.issues, share = []schemas.FeedIssue{{Severity: severityError, Message: "not a feed"}}, 0
+	}
+	for i := range f.messages {
+		if a.random.IntN(100) >= share {
+			continue
+		}
+		f.processed++
+		if code := a.apply(f.MarketplaceIDs[0], &f.messages[i]); code != "" {
+			f.invalid++
+			f.issues = append(f.issues, issue(int64(f.messages[i].MessageID), code))
+		}
+	}
+}
+
+// apply sets a quantity, or says why not.
+func (a *amazon) apply(marketplace string, m *model.QuantityMessage) (code string) {
+	switch {
+	case !slices.Contains(a.listed[m.SKU], marketplace):
+		return "13013"
+	case a.random.IntN(50) == 0:
+		return "InternalFailure"
+	}
+	a.quantity[m.SKU] = m.Quantity
+	return ""
+}
+
+func (a *amazon) patch(req *model.PatchQuantityRequest, at time.Time, late time.Duration) machine.Outcome {
+	message := &model.QuantityMessage{SKU: req.SKU, Quantity: req.Quantity}
+	if late > 0 {
+		a.after(at.Add(late), func(time.Time) { a.apply(req.MarketplaceID, message) })
+		return machine.Ambiguous{}
+	}
+	switch code := a.apply(req.MarketplaceID, message); code {
+	case "":
+		return machine.Done{Response: &model.ListingsItemSubmission{Status: model.SubmissionAccepted}}
+	case "13013":
+		return machine.Reject{Err: &model.Error{Class: model.NotFound, Status: 404}}
+	default:
+		return machine.Done{Response: &model.ListingsItemSubmission{
+			Status: model.SubmissionInvalid, Issues: []model.ListingIssue{{Code: code, Severity: severityError}},
+		}}
+	}
+}
+
+func (a *amazon) list(req *model.GetFeedsRequest, at time.Time) *model.GetFeedsResponse {
+	page := &model.GetFeedsResponse{}
+	for _, f := range a.feeds {
+		if !f.shows.After(at) && !f.CreatedTime.Before(req.CreatedSince) && slices.Contains(f.MarketplaceIDs, req.MarketplaceIDs[0]) {
+			page.Feeds = append(page.Feeds, f.Feed)
+		}
+	}
+	return page
+}
+
+func (a *amazon) cancel(id string, at time.Time) machine.Outcome {
+	for _, f := range a.feeds {
+		if f.FeedID == id && f.ProcessingStatus == model.FeedInQueue {
+			f.ProcessingStatus, f.report, f.ends = model.FeedCancelled, "NONE", at
+			return machine.Done{Response: &model.CancelFeedResponse{}}
+		}
+	}
+	return machine.Reject{Err: &model.Error{Class: model.Invalid, Status: 400}}
+}
+
+// advance carries out what is due by now, in order.
+func (a *amazon) advance(now time.Time) {
+	for {
+		next := -1
+		for i := range a.effects {
+			if !a.effects[i].at.After(now) && (next < 0 || a.effects[i].at.Before(a.effects[next].at)) {
+				next = i
+			}
+		}
+		if next < 0 {
+			return
+		}
+		e := a.effects[next]
+		a.effects = slices.Delete(a.effects, next, next+1)
+		e.do(e.at)
+	}
+}
+
+// next is when something happens by itself; zero for never.
+func (a *amazon) next() time.Time {
+	var first time.Time
+	for i := range a.effects {
+		if at := a.effects[i].at; first.IsZero() || at.Before(first) {
+			first = at
+		}
+	}
+	return first
+}
+
+// result is what the feeds processor writes of a feed that has ended.
+func (f *amazonFeedState) result() []any {
+	processed, invalid := int32(f.processed), int32(f.invalid)
+	values := []any{}
+	if f.report == reportRead {
+		for _, i := range f.issues {
+			if i.MessageID != nil {
+				values = append(values, &schemas.FeedIssues{Account: testAccount, FeedID: f.FeedID, Issues: []schemas.FeedIssue{i}})
+			}
+		}
+	}
+	result := &schemas.FeedResult{
+		EventType: "FeedCompleted", Account: testAccount, FeedID: f.FeedID, MarketplaceID: f.MarketplaceIDs[0],
+		ProcessingStatus: f.ProcessingStatus, Report: f.report, SubmittedTime: f.CreatedTime,
+	}
+	if f.report == reportRead {
+		result.MessagesProcessed, result.MessagesInvalid = &processed, &invalid
+		for _, i := range f.issues {
+			if i.MessageID == nil {
+				result.FeedIssues = append(result.FeedIssues, i)
+			}
+		}
+	}
+	return append(values, result)
+}
+
+// upTo is a random time up to d.
+func (a *amazon) upTo(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	return time.Duration(a.random.Int64N(int64(d)))
+}

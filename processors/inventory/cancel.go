@@ -1,0 +1,41 @@
+package inventory
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/sellerstream/sellerstream/pkg/lane"
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// wantCancel notes the intent to cancel a feed, and says whether it is new.
+func (f *feed) wantCancel(id string) bool {
+	if slices.Contains(f.cancel, id) {
+		return false
+	}
+	f.cancel = append(f.cancel, strings.Clone(id))
+	return true
+}
+
+// cancelFeed starts the cancellation of the first feed that is to be cancelled.
+func (m *Machine) cancelFeed(tx *machine.Tx, f *feed) {
+	tx.Call(machine.Call{
+		Account: f.account, Operation: model.CancelFeed, Key: f.call.Key, Lease: m.cfg.Lease,
+		Request: &model.CancelFeedRequest{FeedID: f.cancel[0]},
+	})
+}
+
+// cancelled takes the outcome of a cancellation. What became of the feed, its
+// end says: one that is not queued any more refuses.
+func (m *Machine) cancelled(tx *machine.Tx, f *feed, res *machine.Result) {
+	m.cancels.Finish(tx, f.account, &f.call, res)
+	switch res.Outcome.(type) {
+	case machine.Done, machine.Reject:
+		id := res.Call.Request.(*model.CancelFeedRequest).FeedID
+		f.cancel = slices.DeleteFunc(f.cancel, func(c string) bool { return c == id })
+		f.save(tx)
+	case machine.Retry, machine.Ambiguous:
+		f.until = millisOf(tx.Now.Add(lane.Backoff(f.call.Key, 1, lookBase, lookLimit)))
+	}
+}

@@ -1,0 +1,185 @@
+package inventory
+
+import (
+	"slices"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/account"
+	"github.com/sellerstream/sellerstream/pkg/quota"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// Scope says what a quantity is a property of.
+type Scope string
+
+// The scopes. Amazon keys merchant-fulfilled quantity by seller and SKU, so
+// one quantity serves all marketplaces of a region, unless the account's
+// listings are set up to differ.
+const (
+	PerSeller      Scope = "seller"
+	PerMarketplace Scope = "marketplace"
+)
+
+// Settings are an account's own. Zero values mean the defaults.
+type Settings struct {
+	Scope       Scope  // default PerSeller
+	ProductType string // for updates that name none; default "PRODUCT", which fits all
+	Channel     string // fulfillment channel for updates that name none; default "DEFAULT", the merchant's own stock
+	IssueLocale string // language of Amazon's words, such as "en_US"; default Amazon's
+}
+
+// Config is what the processor needs besides its input. A zero value means the
+// default where there is one; the durations are on the pipeline's clock, but
+// for Lease.
+type Config struct {
+	// Accounts is the directory of the moment; it may be replaced while running.
+	Accounts func() *account.Directory
+	// Settings are an account's. nil gives every account the defaults.
+	Settings func(account string) Settings
+	// Excluded says whether another service manages the SKU at this moment: its
+	// updates are not sent. nil excludes none.
+	Excluded func(account, sku string) bool
+	// Quota overrides Amazon's default plan for an account.
+	Quota quota.Overrides
+
+	// Linger is how long the oldest update waits for others before a feed is cut,
+	// once createFeed has a token. Default 30 s, a quarter of what a token takes
+	// under Amazon's plan: an account that has been quiet answers soon, and one that
+	// is busy waits for its token anyway, not for this.
+	Linger time.Duration
+	// Enough is how many pending SKUs are not waited with. Default MaxMessages.
+	Enough int
+	// MaxMessages and MaxBytes bound a feed. Default 25,000, Amazon's limit, and 10 MiB.
+	MaxMessages int
+	MaxBytes    int
+	// MaxUploads is how many documents a unit makes at the same time, each of which
+	// is in memory meanwhile. Default 2.
+	MaxUploads int
+
+	// PatchLinger is how long a small set waits for others before it is sent by
+	// patchListingsItem. Default 2 s.
+	PatchLinger time.Duration
+	// PatchBelow is the largest set of SKUs of a feed's marketplace that is sent by
+	// patches, those that wait for their patch included. Default 100, which are
+	// done in 20 s. Negative: patches are for the urgent only.
+	PatchBelow int
+	// PatchMost is how many SKUs of an account may wait for a patch, urgent ones
+	// included; more go into the next feed. Default 500, which take 100 s, less
+	// than a createFeed token. Negative: never patch.
+	PatchMost int
+
+	// Lease is within which real time after its commit a writing call must have
+	// started and ended: less than the runtime's session timeout. Default 8 s.
+	Lease time.Duration
+	// Timeout is the client's for one request. Default 30 s.
+	Timeout time.Duration
+	// ApplyDelay is how late Amazon may carry out a call after the answer to it was
+	// lost. Default 5 minutes.
+	ApplyDelay time.Duration
+	// ShowDelay is how late getFeeds may show a feed. Default 5 minutes.
+	ShowDelay time.Duration
+
+	// MaxAttempts is how often an update is sent without an answer that settles it
+	// before it is given up. Default 5.
+	MaxAttempts int
+	// NotListed says whether Amazon's code means that the SKU is not listed in the
+	// marketplace; it is then tried in the account's others. Default NotListed.
+	NotListed func(code string) bool
+	// Transient says whether Amazon's code means that the same may work later.
+	// Default Transient.
+	Transient func(code string) bool
+
+	// ReadBackShare is the share of applied updates, 0 to 1, whose quantity is read
+	// ReadBackAfter later to see whether it arrived. Default 0 and 10 minutes.
+	ReadBackShare float64
+	ReadBackAfter time.Duration
+}
+
+// NotListed knows the codes by which Amazon says that a SKU is not listed in a
+// marketplace: 13013 of a processing report ("This SKU does not exist in your
+// Amazon inventory"), NOT_FOUND of the Listings Items API.
+func NotListed(code string) bool { return code == "13013" || code == "NOT_FOUND" }
+
+// Transient knows the codes by which Amazon says that it failed by itself.
+// They are those of the API's own errors: of processing reports Amazon
+// publishes none.
+func Transient(code string) bool {
+	return slices.Contains([]string{"InternalFailure", "INTERNAL_FAILURE", "INTERNAL_ERROR", "ServiceUnavailable", "SERVICE_UNAVAILABLE"}, code)
+}
+
+func (c Config) withDefaults() Config {
+	setDefault(&c.Linger, 30*time.Second)
+	setDefault(&c.MaxMessages, model.MaxFeedMessages)
+	setDefault(&c.Enough, c.MaxMessages)
+	setDefault(&c.MaxBytes, model.MaxFeedBytes)
+	setDefault(&c.MaxUploads, 2)
+	setDefault(&c.PatchLinger, 2*time.Second)
+	setDefault(&c.PatchBelow, 100)
+	setDefault(&c.PatchMost, 500)
+	setDefault(&c.Lease, 8*time.Second)
+	setDefault(&c.Timeout, 30*time.Second)
+	setDefault(&c.ApplyDelay, 5*time.Minute)
+	setDefault(&c.ShowDelay, 5*time.Minute)
+	setDefault(&c.MaxAttempts, 5)
+	setDefault(&c.ReadBackAfter, 10*time.Minute)
+	if c.Settings == nil {
+		c.Settings = func(string) Settings { return Settings{} }
+	}
+	if c.Excluded == nil {
+		c.Excluded = func(string, string) bool { return false }
+	}
+	if c.NotListed == nil {
+		c.NotListed = NotListed
+	}
+	if c.Transient == nil {
+		c.Transient = Transient
+	}
+	return c
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// quarantine is how long after an intent whose end is not known getFeeds is
+// sure to show the feed, if there is one.
+func (c *Config) quarantine() time.Duration { return c.patchWait() + c.ShowDelay }
+
+// patchWait is how long after a restart a call that an earlier owner started
+// may still be carried out.
+func (c *Config) patchWait() time.Duration { return c.Lease + c.Timeout + c.ApplyDelay }
+
+func (c *Config) settings(account string) Settings {
+	s := c.Settings(account)
+	setDefault(&s.Scope, PerSeller)
+	setDefault(&s.ProductType, "PRODUCT")
+	setDefault(&s.Channel, "DEFAULT")
+	return s
+}
+
+// marketplaces are an account's, home first; none when it is not configured.
+func (c *Config) marketplaces(id string) []string {
+	if a, ok := c.Accounts().ByID(id); ok {
+		return a.Marketplaces
+	}
+	return nil
+}
+
+// sellerID is "" when the account is not configured: the call then ends there.
+func (c *Config) sellerID(id string) string {
+	if a, ok := c.Accounts().ByID(id); ok {
+		return a.SellerID
+	}
+	return ""
+}
+
+// Operations are the operations whose quota the processor owns.
+func Operations() []string {
+	return []string{
+		model.CreateFeedDocument, model.CreateFeed, model.GetFeeds, model.CancelFeed,
+		model.PatchListingsItem, model.GetListingsItem,
+	}
+}

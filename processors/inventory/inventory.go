@@ -1,0 +1,271 @@
+// Package inventory turns wanted quantities into few, large feeds, and gives
+// every update one outcome. Its Machine remembers the newest quantity wanted of
+// each SKU, cuts feeds of them when createFeed has a token, sends small and
+// urgent sets by patchListingsItem, and settles each SKU when it is known what
+// Amazon made of it.
+//
+// The rules that it keeps, which the property test cites:
+//
+//  1. Every call that writes was preceded by the committed intent of it: a
+//     feed lane in phase INTENT for createFeed, InventoryState.patch for a
+//     patch, FeedLaneState.cancel for a cancellation.
+//  2. A feed lane has at most one intent or running feed, a SKU at most one
+//     patch in flight.
+//  3. An intent of which it is not known how it ended is submitted again only
+//     when getFeeds, asked after the quarantine, does not show its feed.
+//  4. Every record that is not a dead letter has exactly one outcome.
+//  5. While anything that may still be carried out holds an older quantity of a
+//     SKU, the newest is not settled: it is sent after that has ended.
+//  6. Within the quota: no call without a token.
+//
+// An older update than the newest seen gets SUPERSEDED at once, which names the
+// newer one while that has no outcome of its own yet. The newest is remembered
+// for keepIdle after the last change, as long as the topic holds updates, so
+// that a replay can neither send an older quantity nor settle a record twice:
+// the very record that is the newest is passed over.
+package inventory
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/lane"
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// Processor is the name of the role.
+const Processor = "inventory"
+
+// Prefixes of the state's keys.
+const (
+	skuPrefix  = "sku/"
+	feedPrefix = "feed/"
+)
+
+const (
+	// keepIdle is how long a SKU without work is remembered: as long as an update
+	// can stay in the input topic.
+	keepIdle = 7 * 24 * time.Hour
+	// sweepBatch bounds the deletions of one tick.
+	sweepBatch = 1000
+	// absentWait is how long the SKUs of an account wait that is not configured,
+	// or has no marketplace, before that is looked at again.
+	absentWait = time.Minute
+)
+
+// Machine is the logic of one unit.
+type Machine struct {
+	cfg      Config
+	skus     map[string]*sku  // by state key
+	feeds    map[string]*feed // by state key
+	running  map[runningKey]*feed
+	accounts map[string]*perAccount
+
+	idle   lane.Queue // SKUs without work, by when they are forgotten
+	holds  lane.Queue // SKUs that wait for a time
+	timers lane.Queue // feed lanes, by when they want to be looked at
+
+	uploads   *lane.Lanes // createFeedDocument: feed lanes
+	submits   *lane.Lanes // createFeed: feed lanes
+	lookups   *lane.Lanes // getFeeds: feed lanes
+	cancels   *lane.Lanes // cancelFeed: feed lanes
+	patches   *lane.Lanes // patchListingsItem: SKUs
+	readbacks *readbacks  // getListingsItem: samples
+
+	making   int     // documents that are being made
+	stalled  []*feed // lanes that wait for one of them to be done
+	working  int     // SKUs with work
+	restored []*sku  // SKUs with work of the committed state, until the first tick
+	fresh    bool    // no tick yet
+}
+
+type runningKey struct{ account, feedID string }
+
+// perAccount is what the feed lanes of an account share.
+type perAccount struct {
+	feeds   []*feed
+	patches int   // SKUs in Machine.patches
+	cutting *feed // the lane that makes or submits a feed: the token is for it
+}
+
+// New makes the machine of one unit, without state.
+func New(cfg Config) *Machine {
+	m := &Machine{
+		cfg: cfg.withDefaults(), skus: make(map[string]*sku), feeds: make(map[string]*feed),
+		running: make(map[runningKey]*feed), accounts: make(map[string]*perAccount), fresh: true,
+	}
+	m.uploads = lane.New(model.CreateFeedDocument, m.cfg.Quota.Of)
+	m.submits = lane.New(model.CreateFeed, m.cfg.Quota.Of, model.CreateListingsFeed)
+	m.lookups = lane.New(model.GetFeeds, m.cfg.Quota.Of)
+	m.cancels = lane.New(model.CancelFeed, m.cfg.Quota.Of)
+	m.patches = lane.New(model.PatchListingsItem, m.cfg.Quota.Of)
+	m.readbacks = newReadbacks(&m.cfg)
+	return m
+}
+
+// lanes are all sets of calls.
+func (m *Machine) lanes() []*lane.Lanes {
+	return []*lane.Lanes{m.uploads, m.submits, m.lookups, m.cancels, m.patches, m.readbacks.lanes}
+}
+
+func (m *Machine) account(id string) *perAccount {
+	a := m.accounts[id]
+	if a == nil {
+		a = &perAccount{}
+		m.accounts[id] = a
+	}
+	return a
+}
+
+// Restore takes an entry of the committed state. No bucket is told of a past
+// without a checkpoint: the first token of each is committed before it is spent.
+func (m *Machine) Restore(key string, value any) error {
+	switch state := value.(type) {
+	case *schemas.QuotaState:
+		for _, lanes := range m.lanes() {
+			if lanes.Restore(state) {
+				return nil
+			}
+		}
+		return fmt.Errorf("inventory: state %s is the quota of %s, which is not ours", key, state.Operation)
+	case *schemas.InventoryState:
+		if key != skuKey(state.Account, state.MarketplaceID, state.SKU) {
+			return fmt.Errorf("inventory: state %s is about SKU %q of account %s, marketplace %q", key, state.SKU, state.Account, state.MarketplaceID)
+		}
+		s := restoredSKU(key, state)
+		m.skus[key] = s
+		if s.work == nil {
+			m.settle(s)
+			return nil
+		}
+		m.working++
+		m.restored = append(m.restored, s)
+		if s.work.message > 0 {
+			s.work.feed = m.feed(state.Account, state.FeedMarketplaceID)
+		}
+	case *schemas.FeedLaneState:
+		if key != feedKey(state.Account, state.MarketplaceID) {
+			return fmt.Errorf("inventory: state %s is about marketplace %s of account %s", key, state.MarketplaceID, state.Account)
+		}
+		return m.restoreFeed(key, state)
+	default:
+		return fmt.Errorf("inventory: state %s has the unknown type %T", key, value)
+	}
+	return nil
+}
+
+// start puts what was restored to work, at the first moment that has a time.
+func (m *Machine) start(tx *machine.Tx) {
+	if !m.fresh {
+		return
+	}
+	m.fresh = false
+	now := millisOf(tx.Now)
+	for _, s := range m.restored {
+		w := s.work
+		if w.message > 0 && !w.feed.carry(s) {
+			m.leave(tx, s)
+		}
+		if w.patch != nil {
+			w.heldUntil = now.add(m.cfg.patchWait())
+		}
+		m.route(tx, s)
+	}
+	m.restored = nil
+	for _, f := range m.feeds {
+		m.resume(tx, f)
+	}
+}
+
+// resume goes on with what an earlier owner left in a lane.
+func (m *Machine) resume(tx *machine.Tx, f *feed) {
+	switch f.phase {
+	case phaseIntent:
+		f.until = millisOf(tx.Now).add(m.cfg.quarantine())
+	case phaseRunning:
+		m.running[runningKey{f.account, f.id}] = f
+	}
+	m.look(tx, f)
+}
+
+// Record takes an update, or what became of a feed.
+func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
+	m.start(tx)
+	switch value := rec.Value.(type) {
+	case *schemas.InventoryUpdate:
+		m.update(tx, rec, value)
+	case *schemas.FeedIssues:
+		m.issues(tx, value)
+	case *schemas.FeedResult:
+		m.ended(tx, value)
+	default:
+		tx.Reject(rec, "unexpected_type", fmt.Sprintf("topic %s holds a %T, which has no meaning there", rec.Topic, rec.Value))
+	}
+}
+
+// Result takes the outcome of a call.
+func (m *Machine) Result(tx *machine.Tx, res *machine.Result) {
+	m.start(tx)
+	if res.Call.Operation == model.GetListingsItem {
+		m.readBack(tx, res)
+		return
+	}
+	if s := m.skus[res.Call.Key]; s != nil && s.InFlight() {
+		m.patched(tx, s, res)
+		return
+	}
+	f := m.feeds[res.Call.Key]
+	if f == nil || !f.call.InFlight() {
+		return // a call of the machine before this one: what it was for is in the state
+	}
+	switch res.Call.Operation {
+	case model.CreateFeedDocument:
+		m.uploaded(tx, f, res)
+	case model.CreateFeed:
+		m.submitted(tx, f, res)
+	case model.GetFeeds:
+		m.lookedUp(tx, f, res)
+	case model.CancelFeed:
+		m.cancelled(tx, f, res)
+	}
+	m.look(tx, f)
+}
+
+// Draw starts the calls that quota and time allow, and forgets old SKUs.
+func (m *Machine) Draw(tx *machine.Tx) {
+	m.start(tx)
+	for item := m.holds.Pop(tx.Now); item != nil; item = m.holds.Pop(tx.Now) {
+		m.released(tx, m.skus[item.Key])
+	}
+	for item := m.timers.Pop(tx.Now); item != nil; item = m.timers.Pop(tx.Now) {
+		m.advance(tx, m.feeds[item.Key])
+	}
+	m.uploads.Draw(tx, func(item *lane.Item) { m.upload(tx, m.feeds[item.Key]) })
+	m.submits.Draw(tx, func(item *lane.Item) { m.submit(tx, m.feeds[item.Key]) })
+	m.lookups.Draw(tx, func(item *lane.Item) { m.lookUp(tx, m.feeds[item.Key]) })
+	m.cancels.Draw(tx, func(item *lane.Item) { m.cancelFeed(tx, m.feeds[item.Key]) })
+	m.patches.Draw(tx, func(item *lane.Item) { m.patch(tx, m.skus[item.Key]) })
+	m.readbacks.draw(tx)
+	for range sweepBatch {
+		item := m.idle.Pop(tx.Now)
+		if item == nil {
+			break
+		}
+		delete(m.skus, item.Key)
+		tx.Delete(item.Key)
+	}
+	for _, next := range []time.Time{m.holds.Due(), m.timers.Due(), m.idle.Due()} {
+		if !next.IsZero() {
+			tx.WakeAt(next)
+		}
+	}
+}
+
+// Pending is how many SKUs have something to do. They are bounded by the
+// catalogues, since any number of updates of a SKU is one entry; and while
+// intake rests, updates cannot supersede each other and other accounts of the
+// unit wait too. So the runtime's mark should be what memory bears, a million,
+// and feed results, which end the work, must not rest with the rest.
+func (m *Machine) Pending() int { return m.working }

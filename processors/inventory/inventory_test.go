@@ -1,0 +1,265 @@
+package inventory
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// feedsOnly leaves patches to the urgent.
+func feedsOnly() Config { return Config{PatchBelow: -1} }
+
+func equal(t *testing.T, what string, got, want []string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Fatalf("%s: got %q, want %q", what, got, want)
+	}
+}
+
+func TestUpdatesBecomeOneFeedOfTheNewest(t *testing.T) {
+	t.Parallel()
+	const skus, updates = 5000, 50_000
+	r := newRuntime(t, Config{})
+	for from := 0; from < updates; from += 5000 { // a tick takes so many
+		var values []any
+		for i := from; i < from+5000; i++ {
+			values = append(values, updateOf(fmt.Sprint("SKU-", i%skus), 1+i, testStart.Add(time.Duration(i)*time.Millisecond)))
+		}
+		if calls := r.take(values...); len(calls) > 0 {
+			t.Fatalf("started %v before the linger", operationsOf(calls))
+		}
+		r.now = r.now.Add(10 * time.Millisecond)
+	}
+	if got := len(r.results); got != updates-skus || r.machine.Pending() != skus {
+		t.Fatalf("%d outcomes, %d pending", got, r.machine.Pending())
+	}
+	upload := r.only(r.pass(time.Minute), model.CreateFeedDocument)
+	messages := upload.Request.(*model.UploadFeedRequest).Feed.Messages
+	for _, message := range messages {
+		var n int
+		if _, err := fmt.Sscanf(message.SKU, "SKU-%d", &n); err != nil || message.Quantity != 1+updates-skus+n {
+			t.Fatalf("%+v is not the newest", message)
+		}
+	}
+	r.done(r.uploadDone(upload, "d"), &model.CreateFeedResponse{FeedID: "1"})
+	if len(messages) != skus || len(r.submissions) != 1 || r.submissions[0].Messages != skus {
+		t.Fatalf("%d messages, submissions %+v", len(messages), r.submissions)
+	}
+	if calls := r.pass(time.Hour); len(calls) > 0 {
+		t.Fatalf("started %v while the feed runs", operationsOf(calls))
+	}
+	r.results = nil
+	r.take(completed("1", skus, 0))
+	if len(r.results) != skus || r.results[0].Outcome != applied || r.results[0].FeedID != "1" || r.machine.Pending() != 0 {
+		t.Fatalf("%d outcomes, %d pending", len(r.results), r.machine.Pending())
+	}
+}
+
+func TestOlderAndRepeatedUpdates(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, feedsOnly())
+	newer := r.record(updateOf("A", 2, testStart.Add(time.Second)))
+	r.tick([]*machine.Record{r.record(updateOf("A", 1, testStart)), newer, r.record(updateOf("A", 3, testStart))}, nil)
+	equal(t, "outcomes", r.outcomes(), []string{"A 1 SUPERSEDED", "A 3 SUPERSEDED"})
+	r.take(updateOf("A", 4, testStart.Add(time.Second))) // the same time, later in the topic
+	if len(r.results) != 1 || r.results[0].SupersededBy != "A=4" {
+		t.Fatalf("%+v", r.results)
+	}
+	equal(t, "outcomes", r.outcomes(), []string{"A 2 SUPERSEDED"})
+	r.runFeed("1")
+	r.take(completed("1", 1, 0))
+	equal(t, "outcomes", r.outcomes(), []string{"A 4 APPLIED"})
+	r.tick([]*machine.Record{newer}, nil) // a replay
+	r.restart()
+	r.tick([]*machine.Record{newer}, nil)
+	equal(t, "outcomes", r.outcomes(), []string{"A 2 SUPERSEDED", "A 2 SUPERSEDED"})
+	if calls := r.pass(time.Hour); len(calls) > 0 {
+		t.Fatalf("started %v for a replay", operationsOf(calls))
+	}
+	if r.pass(8 * 24 * time.Hour); r.sku("A") != nil {
+		t.Fatal("an idle SKU is not forgotten")
+	}
+}
+
+func TestDeadLetters(t *testing.T) {
+	t.Parallel()
+	for reason, change := range map[string]func(*schemas.InventoryUpdate){
+		"unknown_account":     func(u *schemas.InventoryUpdate) { u.Account = "nobody" },
+		"empty_sku":           func(u *schemas.InventoryUpdate) { u.SKU = "" },
+		"invalid_sku":         func(u *schemas.InventoryUpdate) { u.SKU = "12345678901234567890123456789012345678901" },
+		"negative_quantity":   func(u *schemas.InventoryUpdate) { u.Quantity = -1 },
+		"event_time_ahead":    func(u *schemas.InventoryUpdate) { u.EventTime = testStart.Add(6 * time.Minute) },
+		"unknown_marketplace": func(u *schemas.InventoryUpdate) { u.MarketplaceID = "ATVPDKIKX0DER" },
+		"field_too_long":      func(u *schemas.InventoryUpdate) { u.UpdateID = string(make([]byte, 300)) },
+	} {
+		r := newRuntime(t, Config{})
+		u := updateOf("A", 1, testStart)
+		change(u)
+		r.take(u, updateOf("B", 1, testStart))
+		if len(r.letters) != 1 || r.letters[0].Reason != reason || r.letters[0].Message == "" || r.machine.Pending() != 1 {
+			t.Errorf("%s: %+v, %d pending", reason, r.letters, r.machine.Pending())
+		}
+	}
+	r := newRuntime(t, Config{})
+	mismatch := r.record(updateOf("A", 1, testStart))
+	mismatch.Account = otherAccount
+	r.tick([]*machine.Record{mismatch, {Topic: schemas.InventoryUpdates, Value: &schemas.Order{}}}, nil)
+	if len(r.letters) != 2 || r.letters[0].Reason != "account_mismatch" || r.letters[1].Reason != "unexpected_type" {
+		t.Errorf("%+v", r.letters)
+	}
+}
+
+func TestASKUInARunningFeedIsFenced(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, feedsOnly())
+	r.take(updateOf("A", 1, testStart), updateOf("B", 1, testStart))
+	upload := r.only(r.pass(r.machine.cfg.Linger), model.CreateFeedDocument)
+	r.take(updateOf("B", 2, testStart.Add(time.Second))) // while the document is made
+	equal(t, "outcomes", r.outcomes(), []string{"B 1 SUPERSEDED"})
+	r.done(r.uploadDone(upload, "d"), &model.CreateFeedResponse{FeedID: "1"})
+	r.take(updateOf("A", 2, testStart.Add(time.Second)))
+	if calls := r.pass(time.Hour); len(calls) > 0 || len(r.results) > 0 {
+		t.Fatalf("started %v, outcomes %v", operationsOf(calls), r.outcomes())
+	}
+	r.restart()
+	r.pass(time.Second)
+	calls := r.take(completed("1", 2, 0))
+	equal(t, "outcomes", r.outcomes(), []string{"A 1 APPLIED"})
+	upload = r.only(append(calls, r.pass(time.Hour)...), model.CreateFeedDocument)
+	equal(t, "second feed", messagesOf(upload), []string{"A 2", "B 2"})
+}
+
+func TestUrgentAndSmallSetsGoByPatch(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{PatchBelow: 2})
+	urgent := updateOf("U", 5, testStart)
+	urgent.Urgent = true
+	calls := r.take(urgent, updateOf("Z", 0, testStart))
+	if len(calls) != 2 {
+		t.Fatalf("started %v at once", operationsOf(calls))
+	}
+	for _, call := range calls {
+		r.done(call, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
+	}
+	equal(t, "outcomes", r.outcomes(), []string{"U 5 APPLIED", "Z 0 APPLIED"})
+
+	r.take(updateOf("A", 1, testStart), updateOf("B", 1, testStart))
+	calls = r.pass(3 * time.Second)
+	if len(calls) != 2 || calls[0].Operation != model.PatchListingsItem {
+		t.Fatalf("started %v for a small set", operationsOf(calls))
+	}
+	r.done(calls[0], &model.ListingsItemSubmission{Status: model.SubmissionInvalid, Issues: []model.ListingIssue{
+		{Severity: "WARNING", Code: "1"}, {Severity: severityError, Code: "99022", Message: "no", AttributeNames: []string{"x"}},
+	}})
+	r.end(calls[1], machine.Reject{Err: &model.Error{Class: model.Invalid, Code: "InvalidInput", Message: "no"}})
+	equal(t, "outcomes", r.outcomes(), []string{"A 1 REJECTED 99022", "B 1 REJECTED InvalidInput"})
+
+	r.take(updateOf("A", 2, r.now), updateOf("B", 2, r.now), updateOf("C", 2, r.now))
+	upload := r.only(r.pass(time.Minute), model.CreateFeedDocument)
+	equal(t, "feed", messagesOf(upload), []string{"A 2", "B 2", "C 2"})
+}
+
+func TestAPatchMayOvertakeAFeed(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, feedsOnly())
+	r.take(updateOf("A", 9, testStart))
+	r.runFeed("1")
+	patch := r.only(r.take(updateOf("A", 0, r.now)), model.PatchListingsItem)
+	r.done(patch, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
+	if calls := r.pass(time.Hour); len(r.results) > 0 || len(calls) > 0 || !r.sku("A").Patched {
+		t.Fatalf("outcomes %v, calls %v: the feed may undo the patch", r.outcomes(), operationsOf(calls))
+	}
+	r.restart()
+	r.pass(time.Second)
+	again := r.only(r.take(completed("1", 1, 0)), model.PatchListingsItem)
+	equal(t, "outcomes", r.outcomes(), []string{"A 9 APPLIED"})
+	r.done(again, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
+	equal(t, "outcomes", r.outcomes(), []string{"A 0 APPLIED"})
+
+	// The feed ends while the patch is in flight: which was first is not known.
+	r.take(updateOf("A", 9, r.now))
+	r.runFeed("2")
+	patch = r.only(r.take(updateOf("A", 0, r.now)), model.PatchListingsItem)
+	r.take(completed("2", 1, 0))
+	again = r.only(r.done(patch, &model.ListingsItemSubmission{Status: model.SubmissionAccepted}), model.PatchListingsItem)
+	equal(t, "outcomes", r.outcomes(), []string{"A 9 APPLIED"})
+	r.done(again, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
+	equal(t, "outcomes", r.outcomes(), []string{"A 0 APPLIED"})
+}
+
+func TestAnAmbiguousPatchIsWaitedOut(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{})
+	patch := r.only(r.take(updateOf("A", 0, testStart)), model.PatchListingsItem)
+	r.end(patch, machine.Ambiguous{})
+	r.take(updateOf("A", 7, testStart.Add(time.Second)))
+	if calls := r.pass(5*time.Minute - time.Second); len(calls) > 0 {
+		t.Fatalf("started %v while the patch may still be applied", operationsOf(calls))
+	}
+	next := r.only(r.pass(time.Minute), model.PatchListingsItem)
+	equal(t, "outcomes", r.outcomes(), []string{"A 0 SUPERSEDED"})
+	if next.Request.(*model.PatchQuantityRequest).Quantity != 7 {
+		t.Fatalf("%+v", next.Request)
+	}
+	r.restart()
+	if calls := r.pass(5 * time.Minute); len(calls) > 0 {
+		t.Fatalf("started %v while an earlier owner's patch may be applied", operationsOf(calls))
+	}
+	r.done(r.only(r.pass(time.Minute), model.PatchListingsItem), &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
+	equal(t, "outcomes", r.outcomes(), []string{"A 7 APPLIED"})
+}
+
+func TestExcludedSKUs(t *testing.T) {
+	t.Parallel()
+	out := map[string]bool{"X": true}
+	cfg := feedsOnly()
+	cfg.Excluded = func(_, sku string) bool { return out[sku] }
+	r := newRuntime(t, cfg)
+	r.take(updateOf("X", 1, testStart), updateOf("A", 1, testStart), updateOf("B", 1, testStart))
+	equal(t, "outcomes", r.outcomes(), []string{"X 1 EXCLUDED"})
+	out["A"] = true
+	upload := r.only(r.pass(time.Minute), model.CreateFeedDocument)
+	equal(t, "feed", messagesOf(upload), []string{"B 1"})
+	equal(t, "outcomes", r.outcomes(), []string{"A 1 EXCLUDED"})
+	r.uploadDone(upload, "d")
+	out["B"] = true
+	r.take(updateOf("B", 2, testStart.Add(time.Second)))
+	equal(t, "outcomes", r.outcomes(), []string{"B 2 EXCLUDED"})
+}
+
+func TestScopeOfMarketplaces(t *testing.T) {
+	t.Parallel()
+	cfg := feedsOnly()
+	cfg.Settings = func(string) Settings { return Settings{Scope: PerMarketplace, Channel: "MINE"} }
+	r := newRuntime(t, cfg)
+	french := updateOf("A", 2, testStart)
+	french.MarketplaceID, french.ProductType = france, "LUGGAGE"
+	r.take(updateOf("A", 1, testStart), french)
+	first := r.only(r.pass(30*time.Second), model.CreateFeedDocument)
+	second := r.done(r.uploadDone(first, "1"), &model.CreateFeedResponse{FeedID: "1"})
+	if len(second) == 0 {
+		second = r.pass(time.Second)
+	}
+	r.done(r.uploadDone(r.only(second, model.CreateFeedDocument), "2"), &model.CreateFeedResponse{FeedID: "2"})
+	seen := map[string]string{}
+	for _, s := range r.submissions {
+		seen[s.MarketplaceID] = s.FeedID
+	}
+	if len(seen) != 2 {
+		t.Fatalf("%+v", r.submissions)
+	}
+	message := first.Request.(*model.UploadFeedRequest).Feed.Messages[0]
+	if message.FulfillmentChannelCode != "MINE" || message.ProductType != "PRODUCT" && message.ProductType != "LUGGAGE" {
+		t.Fatalf("%+v", message)
+	}
+	// Not listed there is final: another marketplace has a quantity of its own.
+	result := completed(seen[france], 1, 1)
+	result.MarketplaceID = france
+	r.take(&schemas.FeedIssues{Account: testAccount, FeedID: seen[france], Issues: []schemas.FeedIssue{issue(1, "13013")}}, result)
+	equal(t, "outcomes", r.outcomes(), []string{"A 2 REJECTED 13013"})
+}

@@ -1,0 +1,108 @@
+package inventory
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// Outcomes; see schemas.InventoryResult.
+const (
+	applied    = "APPLIED"
+	rejected   = "REJECTED"
+	superseded = "SUPERSEDED"
+	excluded   = "EXCLUDED"
+	failed     = "FAILED"
+)
+
+// The ways by which a quantity is sent.
+const (
+	viaFeed  = "FEED"
+	viaPatch = "PATCH"
+)
+
+// Types and severities of alerts.
+const (
+	alertUnclear    = "FeedsUnclear"
+	alertForeign    = "ForeignFeed"
+	alertNotApplied = "QuantityNotApplied"
+
+	warning  = "WARNING"
+	critical = "CRITICAL"
+)
+
+// maxWords bounds what is kept and passed on of Amazon's words.
+const maxWords = 1000
+
+// sending is how and where an update was sent.
+type sending struct{ via, feedID, marketplace string }
+
+// outcome writes the one outcome of an update.
+func outcome(tx *machine.Tx, s *sku, u *update, result schemas.InventoryResult, how sending) {
+	result.EventID = hash(s.account, fmt.Sprint(u.partition), fmt.Sprint(u.offset))
+	result.UpdateID, result.SourcePartition, result.SourceOffset = u.id, u.partition, u.offset
+	result.Account, result.SKU = s.account, s.id()
+	result.Quantity, result.EventTime, result.DecidedTime = u.quantity, u.time.time(), tx.Now
+	result.Via, result.FeedID, result.MarketplaceID = how.via, how.feedID, how.marketplace
+	tx.Emit(machine.Output{Topic: schemas.InventoryResults, Account: s.account, Value: &result})
+}
+
+// supersede gives u the outcome that a newer update took its place; by may be
+// nil, when that one is settled already.
+func supersede(tx *machine.Tx, s *sku, u, by *update) {
+	result := schemas.InventoryResult{Outcome: superseded}
+	if by != nil {
+		result.SupersededBy = by.id
+	}
+	outcome(tx, s, u, result, sending{})
+}
+
+func reject(tx *machine.Tx, s *sku, u *update, v verdict, how sending) {
+	outcome(tx, s, u, schemas.InventoryResult{
+		Outcome: rejected, Code: v.code, Message: v.message, AttributeName: v.attribute,
+	}, how)
+}
+
+func fail(tx *machine.Tx, s *sku, u *update, why verdict, how sending) {
+	outcome(tx, s, u, schemas.InventoryResult{Outcome: failed, Code: why.code, Message: why.message}, how)
+}
+
+// alert tells a person.
+func alert(tx *machine.Tx, account string, a schemas.Alert) {
+	a.EventID = hash(account, a.EventType, a.Subject, fmt.Sprint(a.Since.UnixMilli()))
+	a.Account, a.Role, a.Time = account, Processor, tx.Now
+	if a.Attributes == nil {
+		a.Attributes = map[string]string{}
+	}
+	tx.Emit(machine.Output{Topic: schemas.Alerts, Account: account, Value: &a})
+}
+
+// hash is an id of the parts: the same for ever.
+func hash(parts ...string) string {
+	sum := sha256.New()
+	for _, part := range parts {
+		fmt.Fprintf(sum, "%d:%s", len(part), part) // so that no two lists of parts read the same
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:16])
+}
+
+// words are Amazon's, shortened to what fits a state entry.
+func words(text string) string {
+	return strings.Clone(strings.ToValidUTF8(text[:min(len(text), maxWords)], "?"))
+}
+
+// latest is the latest of times.
+func latest(times ...time.Time) time.Time {
+	var last time.Time
+	for _, t := range times {
+		if t.After(last) {
+			last = t
+		}
+	}
+	return last
+}

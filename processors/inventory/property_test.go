@@ -1,0 +1,440 @@
+package inventory
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// TestFollowsTheNewest interleaves updates in and out of order, feeds that end
+// in each way, lost, late and refused calls, lost transactions, crashes and
+// handovers, and then lets everything settle: each record has one outcome (rule
+// 4), Amazon has the newest quantity of every SKU (rule 5), every feed at
+// Amazon is one that was committed (rule 3), rules 1 and 2 hold at each call,
+// and Amazon never had to say 429 (rule 6).
+func TestFollowsTheNewest(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		w := newWorld(t, rt, rapid.Uint64().Draw(rt, "seed"), Config{MaxAttempts: 1000})
+		w.amazon.applyLate, w.amazon.showLate = w.machine.cfg.ApplyDelay, w.machine.cfg.ShowDelay
+		for range rapid.IntRange(10, 150).Draw(rt, "steps") {
+			w.step()
+		}
+		w.settle()
+		w.check()
+		if doubles := w.doubles(); len(doubles) > 0 {
+			rt.Fatalf("rule 3: Amazon has the feeds %v, which nobody accounts for", doubles)
+		}
+	})
+}
+
+// TestATooShortQuarantineDoublesFeeds shows what the quarantine is for.
+func TestATooShortQuarantineDoublesFeeds(t *testing.T) {
+	t.Parallel()
+	doubles := func(late time.Duration) (doubles int) {
+		for seed := range uint64(40) {
+			w := newWorld(t, t, seed, Config{MaxAttempts: 1000, Timeout: time.Second, ApplyDelay: time.Second, ShowDelay: time.Second})
+			w.amazon.applyLate, w.amazon.showLate = late, late
+			for range 100 {
+				w.step()
+			}
+			w.settle()
+			doubles += len(w.doubles())
+		}
+		return doubles
+	}
+	if n := doubles(time.Second); n != 0 {
+		t.Errorf("%d doubles although the quarantine covers all delays", n)
+	}
+	if n := doubles(5 * time.Minute); n == 0 {
+		t.Error("no double although Amazon is later than the quarantine")
+	}
+}
+
+type failer interface {
+	Fatalf(format string, args ...any)
+}
+
+// world is a machine, Amazon, the feeds processor, and what is on its way
+// between them.
+type world struct {
+	*runtime
+	rt       failer
+	amazon   *amazon
+	random   *rand.Rand
+	queue    []*machine.Record // input on its way
+	sent     []*schemas.InventoryUpdate
+	records  []*machine.Record // updates produced
+	flying   []flight
+	skus     int
+	excluded map[string]bool
+	faults   int // in a hundred calls
+	updates  int
+}
+
+type flight struct {
+	call    machine.Call
+	arrives time.Time
+	ends    time.Time
+	fault   string
+	arrived bool
+	outcome machine.Outcome
+}
+
+func newWorld(t testing.TB, rt failer, seed uint64, cfg Config) *world {
+	random := rand.New(rand.NewPCG(seed, 0))
+	w := &world{rt: rt, random: random, amazon: newAmazon(random), skus: 1 + random.IntN(30), excluded: map[string]bool{}, faults: random.IntN(30)}
+	cfg.PatchBelow = random.IntN(10) - 1
+	if random.IntN(3) == 0 {
+		cfg.MaxMessages = 1 + random.IntN(8)
+	}
+	cfg.Excluded = func(_, sku string) bool { return w.excluded[sku] }
+	w.runtime = newRuntime(t, cfg)
+	for i := range w.skus {
+		switch n := random.IntN(10); {
+		case n < 7:
+			w.amazon.listed[skuName(i)] = []string{germany, france}
+		case n < 9:
+			w.amazon.listed[skuName(i)] = []string{france}
+		}
+	}
+	return w
+}
+
+func skuName(i int) string { return fmt.Sprint("SKU-", i) }
+
+func (w *world) step() {
+	switch n := w.random.IntN(100); {
+	case n < 30:
+		w.update(w.random.IntN(w.skus))
+	case n < 40:
+		for i := range w.skus {
+			w.update(i)
+		}
+	case n < 43:
+		sku := skuName(w.random.IntN(w.skus))
+		w.excluded[sku] = !w.excluded[sku] && w.random.IntN(3) == 0
+	case n < 47:
+		w.crash()
+	case n < 50:
+		w.handOver()
+	case n < 54:
+		w.loseTransaction()
+	case n < 57:
+		w.stuck()
+	case n < 70:
+		w.advance(time.Duration(w.random.IntN(3000)) * time.Millisecond)
+	case n < 90:
+		w.advance(time.Duration(w.random.IntN(60)) * time.Second)
+	default:
+		w.advance(time.Duration(w.random.IntN(30)) * time.Minute)
+	}
+	w.deliver(w.random.IntN(20))
+}
+
+// update produces an update, sometimes one that is older than the last.
+func (w *world) update(sku int) {
+	w.updates++
+	at := w.now.Truncate(time.Millisecond)
+	if w.random.IntN(5) == 0 {
+		at = at.Add(-time.Duration(w.random.IntN(600)) * time.Second)
+	}
+	u := updateOf(skuName(sku), w.random.IntN(50), at)
+	if w.random.IntN(4) == 0 {
+		u.Quantity = 0
+	}
+	u.UpdateID = fmt.Sprint("u-", w.updates)
+	u.Urgent = w.random.IntN(20) == 0
+	rec := w.record(u)
+	w.sent, w.records, w.queue = append(w.sent, u), append(w.records, rec), append(w.queue, rec)
+}
+
+// stuck has the feeds processor call a running feed stuck.
+func (w *world) stuck() {
+	for _, f := range w.amazon.feeds {
+		if !f.told && w.submitted(f.FeedID) && (f.ProcessingStatus == model.FeedInQueue || f.ProcessingStatus == model.FeedInProgress) {
+			w.queue = append(w.queue, w.record(&schemas.FeedResult{
+				EventType: eventStuck, Account: testAccount, FeedID: f.FeedID, MarketplaceID: f.MarketplaceIDs[0],
+				ProcessingStatus: f.ProcessingStatus, SubmittedTime: f.CreatedTime,
+			}))
+			return
+		}
+	}
+}
+
+// follow writes the results of ended feeds, sometimes twice, of those that
+// were submitted.
+func (w *world) follow() {
+	for _, s := range w.submissions {
+		for _, f := range w.amazon.feeds {
+			if f.FeedID != s.FeedID || f.told || f.ends.IsZero() || f.ends.After(w.now) {
+				continue
+			}
+			f.told = true
+			for range 1 + w.random.IntN(10)/9 {
+				for _, value := range f.result() {
+					w.queue = append(w.queue, w.record(value))
+				}
+			}
+		}
+	}
+}
+
+// deliver runs a tick with up to n records and the calls that have ended.
+func (w *world) deliver(n int) {
+	w.follow()
+	n = min(n, len(w.queue))
+	records := w.queue[:n]
+	w.queue = w.queue[n:]
+	w.launch(w.tick(records, w.landed()))
+}
+
+// launch gives each call its way and its fault.
+func (w *world) launch(calls []machine.Call) {
+	for _, call := range calls {
+		arrives := w.now.Add(time.Duration(w.random.IntN(900)) * time.Millisecond)
+		f := flight{call: call, arrives: arrives, ends: arrives.Add(time.Duration(w.random.IntN(3000)) * time.Millisecond)}
+		if w.random.IntN(100) < w.faults {
+			f.fault = []string{"lost", "no answer", "late", "throttled", "refused", "not sent", "parked", "retry"}[w.random.IntN(8)]
+		}
+		w.flying = append(w.flying, f)
+	}
+}
+
+// landed are the results of the calls that have ended by now.
+func (w *world) landed() []machine.Result {
+	var results []machine.Result
+	var still []flight
+	for _, f := range w.flying {
+		if f.ends.After(w.now) {
+			still = append(still, f)
+			continue
+		}
+		results = append(results, machine.Result{Call: f.call, Outcome: f.outcome})
+	}
+	w.flying = still
+	return results
+}
+
+// advance moves time on, in steps at which calls arrive and Amazon acts.
+func (w *world) advance(d time.Duration) {
+	end := w.now.Add(d)
+	for {
+		next := -1
+		for i, f := range w.flying {
+			if !f.arrived && !f.arrives.After(end) && (next < 0 || f.arrives.Before(w.flying[next].arrives)) {
+				next = i
+			}
+		}
+		if next < 0 {
+			break
+		}
+		w.amazon.advance(w.flying[next].arrives)
+		w.arrive(&w.flying[next])
+	}
+	w.amazon.advance(end)
+	w.now = end
+}
+
+func (w *world) arrive(f *flight) {
+	f.arrived = true
+	writes := f.call.Operation == model.CreateFeed || f.call.Operation == model.PatchListingsItem
+	lost := machine.Outcome(machine.Ambiguous{})
+	if !model.Writes(f.call.Operation) {
+		lost = machine.Retry{}
+	}
+	switch f.fault {
+	case "lost":
+		f.outcome = lost
+	case "no answer":
+		w.amazon.answer(f.call, f.arrives, 0)
+		f.outcome = lost
+	case "late":
+		late := time.Duration(0)
+		if writes {
+			late = w.amazon.upTo(w.amazon.applyLate)
+		}
+		w.amazon.answer(f.call, f.arrives, late)
+		f.outcome = lost
+	case "throttled": // below its own quota
+		f.outcome = machine.Snooze{Throttled: true, For: time.Second}
+	case "refused":
+		f.outcome = machine.Reject{Err: &model.Error{Class: model.Invalid, Status: 400, Code: "InvalidInput"}}
+		if f.call.Operation == model.PatchListingsItem { // that would be final
+			f.outcome = machine.Snooze{For: time.Second}
+		}
+	case "not sent":
+		f.outcome = machine.Snooze{Unspent: true}
+	case "parked":
+		f.outcome = machine.Park{}
+	case "retry":
+		f.outcome = machine.Retry{}
+	default:
+		f.outcome = w.amazon.answer(f.call, f.arrives, 0)
+	}
+}
+
+// crash ends the owner: of the calls under way some were sent, and none is heard of.
+func (w *world) crash() {
+	var sent []flight
+	for _, f := range w.flying {
+		if f.arrived || w.random.IntN(2) == 0 {
+			sent = append(sent, f)
+		}
+	}
+	w.flying = sent
+	w.advance(time.Second)
+	w.flying = nil
+	w.restart()
+}
+
+// handOver ends the owner as a drain does: calls end, and no new one starts.
+func (w *world) handOver() {
+	w.advance(4 * time.Second)
+	results := w.landed()
+	tx := &machine.Tx{Now: w.now}
+	for i := range results {
+		w.machine.Result(tx, &results[i])
+	}
+	w.commit(tx)
+	w.flying = nil
+	w.restart()
+}
+
+// loseTransaction has a tick fail before its commit: its inputs come again,
+// and nothing it asked for happens.
+func (w *world) loseTransaction() {
+	n := min(w.random.IntN(10), len(w.queue))
+	w.decide(w.queue[:n], w.landed())
+	w.crash()
+}
+
+// settle delivers what is left and follows the machine's own wishes to be woken.
+func (w *world) settle() {
+	w.faults = 0
+	clear(w.excluded)
+	for range 50_000 {
+		w.deliver(len(w.queue))
+		w.follow()
+		switch {
+		case len(w.queue) > 0: // written meanwhile
+			continue
+		case w.machine.Pending() == 0 && len(w.flying) == 0:
+			return
+		}
+		next := w.wake
+		for _, at := range append(w.ends(), w.amazon.next()) {
+			if !at.IsZero() && (next.IsZero() || at.Before(next)) {
+				next = at
+			}
+		}
+		if next.IsZero() {
+			w.rt.Fatalf("work is pending, and the machine wants no tick: %v", w.pending())
+		}
+		w.advance(max(0, next.Sub(w.now)))
+	}
+	w.rt.Fatalf("still pending at %v: %v", w.now, w.pending())
+}
+
+func (w *world) ends() []time.Time {
+	var ends []time.Time
+	for _, f := range w.flying {
+		ends = append(ends, f.ends)
+	}
+	return ends
+}
+
+// pending describes what is not settled.
+func (w *world) pending() string {
+	var list []string
+	for _, s := range w.machine.skus {
+		if s.work != nil {
+			list = append(list, fmt.Sprintf("%s at %d: %+v", s.id(), s.place, *s.work))
+		}
+	}
+	for _, f := range w.machine.feeds {
+		list = append(list, fmt.Sprintf("%s: phase %s, feed %s, busy %v, until %v", f.call.Key, f.phase, f.id, f.busy(), f.until.time()))
+	}
+	for _, f := range w.amazon.feeds {
+		list = append(list, fmt.Sprintf("Amazon's %s: %s, ends %v, told %v", f.FeedID, f.ProcessingStatus, f.ends, f.told))
+	}
+	return strings.Join(list, "\n")
+}
+
+func (w *world) check() {
+	outcomes := map[string]*schemas.InventoryResult{}
+	for _, o := range w.results {
+		at := fmt.Sprint(o.SourcePartition, "/", o.SourceOffset)
+		if outcomes[at] != nil {
+			w.rt.Fatalf("rule 4: %s has two outcomes: %+v and %+v", at, outcomes[at], o)
+		}
+		outcomes[at] = o
+	}
+	newest := map[string]int{}
+	for i, rec := range w.records {
+		u := w.sent[i]
+		if outcomes[fmt.Sprint(rec.Partition, "/", rec.Offset)] == nil {
+			w.rt.Fatalf("rule 4: no outcome for %+v", u)
+		}
+		last, ok := newest[u.SKU]
+		if !ok || !u.EventTime.Before(w.sent[last].EventTime) {
+			newest[u.SKU] = i
+		}
+	}
+	for sku, i := range newest {
+		w.checkNewest(sku, int(w.sent[i].Quantity), outcomes[fmt.Sprint(w.records[i].Partition, "/", w.records[i].Offset)])
+	}
+	if len(w.amazon.denied) > 0 {
+		w.rt.Fatalf("rule 6: Amazon answered 429: %v", w.amazon.denied)
+	}
+	for _, a := range w.alerts {
+		if a.EventType != alertNotApplied {
+			w.rt.Fatalf("alert %+v", a)
+		}
+	}
+}
+
+// checkNewest compares the newest update of a SKU with what Amazon has: rule 5.
+func (w *world) checkNewest(sku string, want int, o *schemas.InventoryResult) {
+	listed := len(w.amazon.listed[sku]) > 0
+	switch o.Outcome {
+	case applied:
+		if got := w.amazon.quantity[sku]; got != want || !listed {
+			w.rt.Fatalf("rule 5: %s has quantity %d, the newest is %d: %+v", sku, got, want, o)
+		}
+	case rejected:
+		if listed {
+			w.rt.Fatalf("%s is listed, and its newest update was rejected: %+v", sku, o)
+		}
+	case superseded:
+		w.rt.Fatalf("the newest update of %s was superseded: %+v", sku, o)
+	case failed:
+		if o.Code != "InvalidInput" { // refused three times in a row
+			w.rt.Fatalf("%s: %+v", sku, o)
+		}
+	}
+}
+
+func (w *world) submitted(id string) bool {
+	return slices.ContainsFunc(w.submissions, func(s *schemas.FeedSubmission) bool { return s.FeedID == id })
+}
+
+// doubles are the feeds at Amazon that are not submissions.
+func (w *world) doubles() []string {
+	var list []string
+	for _, f := range w.amazon.feeds {
+		if !w.submitted(f.FeedID) {
+			list = append(list, f.FeedID)
+		}
+	}
+	return list
+}

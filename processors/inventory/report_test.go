@@ -1,0 +1,200 @@
+package inventory
+
+import (
+	"testing"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// inFeed is a machine whose feed "1" carries the SKUs A, B and C as messages 1 to 3.
+func inFeed(t *testing.T, cfg Config) *runtime {
+	r := newRuntime(t, cfg)
+	r.take(updateOf("A", 1, testStart))
+	r.now = r.now.Add(time.Millisecond)
+	r.take(updateOf("B", 1, testStart))
+	r.now = r.now.Add(time.Millisecond)
+	r.take(updateOf("C", 1, testStart))
+	r.runFeed("1")
+	return r
+}
+
+// Each way for a feed to end, and what becomes of its three SKUs.
+func TestHowAFeedEnds(t *testing.T) {
+	t.Parallel()
+	none := int32(0)
+	withStatus := func(status, report string) *schemas.FeedResult {
+		return &schemas.FeedResult{EventType: "FeedCompleted", Account: testAccount, FeedID: "1", MarketplaceID: germany, ProcessingStatus: status, Report: report}
+	}
+	partly := completed("1", 2, 0)
+	unparsed := completed("1", 0, 0)
+	unparsed.FeedIssues = []schemas.FeedIssue{{Severity: severityError, Code: "4002005", Message: "not a feed"}}
+	unnamed := completed("1", 3, 2)
+	warned := completed("1", 3, 0)
+	warned.FeedIssues = []schemas.FeedIssue{{Severity: "WARNING", Message: "slow"}}
+	named := completed("1", 3, 1)
+	named.FeedIssues = []schemas.FeedIssue{{Severity: severityError, Code: "99022", Message: "no", SKU: "C"}}
+	fatalRead := completed("1", 3, 0)
+	fatalRead.ProcessingStatus = model.FeedFatal
+	for name, test := range map[string]struct {
+		parts    []schemas.FeedIssue
+		result   *schemas.FeedResult
+		outcomes []string
+		again    []string
+	}{
+		"all accepted": {nil, completed("1", 3, 0), []string{"A 1 APPLIED", "B 1 APPLIED", "C 1 APPLIED"}, nil},
+		"one refused": {[]schemas.FeedIssue{issue(2, "90220"), issue(2, "99022"), issue(77, "x"), {Severity: "WARNING", SKU: "A"}},
+			completed("1", 3, 1), []string{"A 1 APPLIED", "B 1 REJECTED 90220", "C 1 APPLIED"}, nil},
+		"refused by name":  {nil, named, []string{"A 1 APPLIED", "B 1 APPLIED", "C 1 REJECTED 99022"}, nil},
+		"warned":           {nil, warned, []string{"A 1 APPLIED", "B 1 APPLIED", "C 1 APPLIED"}, nil},
+		"not all":          {nil, partly, nil, []string{"A 1", "B 1", "C 1"}},
+		"refused, unnamed": {[]schemas.FeedIssue{issue(1, "90220")}, unnamed, []string{"A 1 REJECTED 90220"}, []string{"B 1", "C 1"}},
+		"not parsed":       {nil, unparsed, nil, []string{"A 1", "B 1", "C 1"}},
+		"no report":        {nil, withStatus(model.FeedDone, "NONE"), nil, []string{"A 1", "B 1", "C 1"}},
+		"unreadable":       {nil, withStatus(model.FeedDone, "UNREADABLE"), nil, []string{"A 1", "B 1", "C 1"}},
+		"fatal":            {nil, withStatus(model.FeedFatal, "NONE"), nil, []string{"A 1", "B 1", "C 1"}},
+		"fatal, read":      {[]schemas.FeedIssue{issue(3, "90220")}, fatalRead, []string{"C 1 REJECTED 90220"}, []string{"A 1", "B 1"}},
+		"cancelled":        {nil, withStatus(model.FeedCancelled, "NONE"), nil, []string{"A 1", "B 1", "C 1"}},
+		"transient":        {[]schemas.FeedIssue{issue(1, "InternalFailure")}, completed("1", 3, 1), []string{"B 1 APPLIED", "C 1 APPLIED"}, []string{"A 1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test.result.Errors = &none
+			r := inFeed(t, feedsOnly())
+			if test.parts != nil {
+				r.take(&schemas.FeedIssues{Account: testAccount, FeedID: "1", Issues: test.parts})
+				r.restart() // between the parts and the result
+			}
+			calls := r.take(test.result, test.result)
+			equal(t, "outcomes", r.outcomes(), test.outcomes)
+			calls = append(calls, r.pass(10*time.Minute)...)
+			if test.again == nil {
+				if len(calls) > 0 || r.machine.Pending() > 0 {
+					t.Fatalf("started %v", operationsOf(calls))
+				}
+				return
+			}
+			equal(t, "sent again", messagesOf(r.only(calls, model.CreateFeedDocument)), test.again)
+			if len(r.alerts) > 0 {
+				t.Fatalf("%+v", r.alerts)
+			}
+		})
+	}
+}
+
+func TestWhatIsNeverSettledFails(t *testing.T) {
+	t.Parallel()
+	cfg := feedsOnly()
+	cfg.MaxAttempts = 2
+	r := inFeed(t, cfg)
+	fatal := &schemas.FeedResult{Account: testAccount, FeedID: "1", ProcessingStatus: model.FeedFatal, Report: "NONE"}
+	r.take(updateOf("A", 2, r.now)) // begins to count anew
+	r.runFeed("2", r.take(fatal)...)
+	again := *fatal
+	again.FeedID = "2"
+	r.take(&again)
+	equal(t, "outcomes", r.outcomes(), []string{"A 1 SUPERSEDED", "B 1 FAILED feed_FATAL", "C 1 FAILED feed_FATAL"})
+}
+
+func TestASKUIsTriedInTheOtherMarketplaces(t *testing.T) {
+	t.Parallel()
+	r := inFeed(t, feedsOnly())
+	calls := r.take(&schemas.FeedIssues{Account: testAccount, FeedID: "1", Issues: []schemas.FeedIssue{issue(1, "13013"), issue(2, "13013")}}, completed("1", 3, 2))
+	equal(t, "outcomes", r.outcomes(), []string{"C 1 APPLIED"})
+	r.runFeed("2", calls...)
+	if r.submissions[1].MarketplaceID != france || r.submissions[1].Messages != 2 {
+		t.Fatalf("%+v", r.submissions[1])
+	}
+	r.take(&schemas.FeedIssues{Account: testAccount, FeedID: "2", Issues: []schemas.FeedIssue{{SKU: "B", Code: "13013", Severity: severityError}}}, completed("2", 2, 1))
+	equal(t, "outcomes", r.outcomes(), []string{"A 1 APPLIED", "B 1 REJECTED 13013"})
+	// Where it is listed is remembered.
+	r.restart()
+	r.take(updateOf("A", 2, r.now), updateOf("B", 2, r.now))
+	calls = nil
+	for _, id := range []string{"3", "4"} {
+		upload := r.only(append(calls, r.pass(4*time.Minute)...), model.CreateFeedDocument)
+		calls = r.done(r.uploadDone(upload, "document of "+id), &model.CreateFeedResponse{FeedID: id})
+	}
+	if r.sku("A").FeedMarketplaceID != france || r.sku("B").FeedMarketplaceID != germany {
+		t.Fatalf("%+v %+v", r.sku("A"), r.sku("B"))
+	}
+}
+
+func TestAPatchTriesTheOtherMarketplaces(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{})
+	patch := r.only(r.take(updateOf("A", 0, testStart)), model.PatchListingsItem)
+	patch = r.only(r.end(patch, refusedWith(model.NotFound, "")), model.PatchListingsItem)
+	if patch.Request.(*model.PatchQuantityRequest).MarketplaceID != france {
+		t.Fatalf("%+v", patch.Request)
+	}
+	r.end(patch, refusedWith(model.NotFound, ""))
+	equal(t, "outcomes", r.outcomes(), []string{"A 0 REJECTED NOT_FOUND"})
+}
+
+func TestAStuckFeedIsCancelledWhereItCanBe(t *testing.T) {
+	t.Parallel()
+	stuck := &schemas.FeedResult{EventType: eventStuck, Account: testAccount, FeedID: "1", MarketplaceID: germany, ProcessingStatus: model.FeedInProgress}
+	r := inFeed(t, feedsOnly())
+	if calls := r.take(stuck); len(calls) > 0 {
+		t.Fatalf("started %v for a feed in progress", operationsOf(calls))
+	}
+	stuck.ProcessingStatus = model.FeedInQueue
+	cancel := r.only(r.take(stuck), model.CancelFeed)
+	r.only(append(r.end(cancel, machine.Ambiguous{}), r.pass(time.Minute)...), model.CancelFeed)
+	r.restart()
+	cancel = r.only(r.pass(time.Second), model.CancelFeed)
+	r.done(cancel, &model.CancelFeedResponse{})
+	// Meanwhile others go on: another account, and urgent SKUs of this one.
+	other := updateOf("A", 4, r.now)
+	other.Account = otherAccount
+	urgent := updateOf("B", 0, r.now)
+	patch := r.only(r.take(other, urgent), model.PatchListingsItem)
+	r.done(patch, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
+	r.runFeed("2")
+	if r.submissions[1].Account != otherAccount {
+		t.Fatalf("%+v", r.submissions)
+	}
+	r.take(&schemas.FeedResult{Account: testAccount, FeedID: "1", ProcessingStatus: model.FeedCancelled, Report: "NONE"})
+	equal(t, "outcomes", r.outcomes(), []string{"B 1 SUPERSEDED"})
+}
+
+func TestTheEndOfAFeedThatNobodyKnows(t *testing.T) {
+	t.Parallel()
+	r := inFeed(t, feedsOnly())
+	foreign := completed("77", 1, 0)
+	foreign.SubmittedTime = r.now
+	r.take(foreign)
+	if len(r.alerts) != 1 || r.alerts[0].EventType != alertForeign || r.alerts[0].Subject != "77" {
+		t.Fatalf("%+v", r.alerts)
+	}
+	ours := completed("1", 3, 0)
+	ours.SubmittedTime = r.now
+	r.take(ours, ours)
+	if len(r.alerts) != 1 {
+		t.Fatalf("a repeated result: %+v", r.alerts[1])
+	}
+}
+
+func TestReadBack(t *testing.T) {
+	t.Parallel()
+	quantity := func(n int) *model.ListingsItem {
+		return &model.ListingsItem{FulfillmentAvailability: []model.FulfillmentAvailability{{FulfillmentChannelCode: "DEFAULT", Quantity: &n}}}
+	}
+	for shown, alerts := range map[int]int{5: 0, 4: 0, 6: 1, 1: 1} {
+		r := newRuntime(t, Config{ReadBackShare: 1})
+		for _, n := range []int{1, 5} {
+			u := updateOf("A", n, r.now)
+			u.Urgent = true
+			r.done(r.only(r.take(u), model.PatchListingsItem), &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
+			r.now = r.now.Add(time.Minute)
+		}
+		calls := r.pass(12 * time.Minute)
+		r.done(r.only(calls, model.GetListingsItem), quantity(shown))
+		if len(r.alerts) != alerts {
+			t.Errorf("%d shown: %+v", shown, r.alerts)
+		}
+	}
+}

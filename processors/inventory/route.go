@@ -1,0 +1,175 @@
+package inventory
+
+import (
+	"slices"
+
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// unplace takes a SKU out of its queue.
+func (m *Machine) unplace(s *sku) {
+	switch s.place {
+	case inIdle:
+		m.idle.Remove(&s.Item)
+	case inReady:
+		s.work.lane.ready.Remove(&s.Item)
+	case inFenced:
+		s.work.feed.fenced.Remove(&s.Item)
+	case inHold:
+		m.holds.Remove(&s.Item)
+	case inPatch:
+		m.patches.Remove(s.account, &s.Item)
+		m.account(s.account).patches--
+	}
+	s.place = nowhere
+}
+
+// settle puts a SKU without work among the idle.
+func (m *Machine) settle(s *sku) {
+	m.unplace(s)
+	s.place = inIdle
+	m.idle.Add(&s.Item, s.touched.time().Add(keepIdle))
+}
+
+// route puts a SKU where it belongs now. It may give wanted its outcome.
+func (m *Machine) route(tx *machine.Tx, s *sku) {
+	w := s.work
+	if s.InFlight() {
+		return // decided when the patch has ended
+	}
+	if w.wanted != nil && m.cfg.Excluded(s.account, s.id()) {
+		m.unplace(s)
+		outcome(tx, s, w.wanted, schemas.InventoryResult{Outcome: excluded}, sending{})
+		w.wanted, w.patched = nil, false
+		s.save(tx)
+	}
+	if w.done() {
+		m.unplace(s)
+		s.work = nil
+		m.working--
+		s.touched = millisOf(tx.Now)
+		m.settle(s)
+		return
+	}
+	now := millisOf(tx.Now)
+	m.unplace(s)
+	switch {
+	case w.patch != nil: // it may still be carried out
+		m.hold(s, w.heldUntil)
+	case w.wanted == nil || w.feed != nil && (w.patched || w.inCut()):
+		// The feed's end is what it waits for.
+	case w.notBefore > now:
+		m.hold(s, w.notBefore)
+	case m.urgent(s):
+		m.queuePatch(tx, s)
+	case w.feed != nil:
+		s.place = inFenced
+		w.feed.fenced.Add(&s.Item, min(w.since, now).time())
+		m.look(tx, w.feed)
+	default:
+		m.queueFeed(tx, s)
+	}
+}
+
+// inCut says whether the document that is being made holds what is wanted.
+func (w *work) inCut() bool { return w.feed != nil && w.message == 0 && w.sent == w.wanted }
+
+// hold has a SKU looked at again at a time.
+func (m *Machine) hold(s *sku, until millis) {
+	s.place = inHold
+	m.holds.Add(&s.Item, until.time())
+}
+
+// released goes on with a SKU whose time has come. A patch that could have been
+// carried out until now cannot be any more.
+func (m *Machine) released(tx *machine.Tx, s *sku) {
+	w := s.work
+	s.place, w.notBefore = nowhere, 0
+	if u := w.patch; u != nil {
+		w.patch, w.overtook = nil, false
+		m.want(tx, s, u)
+		s.save(tx)
+	}
+	m.route(tx, s)
+}
+
+// newer is what takes the place of u: something newer that is wanted, or that a
+// patch may still bring.
+func (w *work) newer(u *update) *update {
+	for _, other := range []*update{w.wanted, w.patch} {
+		if other != nil && u.before(other.stamp) {
+			return other
+		}
+	}
+	return nil
+}
+
+// want has u sent, again, unless something newer takes its place.
+func (m *Machine) want(tx *machine.Tx, s *sku, u *update) {
+	w := s.work
+	if by := w.newer(u); by != nil {
+		supersede(tx, s, u, by)
+		return
+	}
+	w.wanted, w.since, w.patched = u, u.received, false
+}
+
+// urgent says whether a SKU goes by a patch at once: the producer said so, or
+// its stock has come to an end, and there is room for it.
+func (m *Machine) urgent(s *sku) bool {
+	w := s.work
+	ends := w.wanted.quantity == 0 && (s.applied != 0 || w.feed != nil)
+	return (w.wanted.urgent || ends) && m.account(s.account).patches < m.cfg.PatchMost
+}
+
+func (m *Machine) queuePatch(tx *machine.Tx, s *sku) {
+	if m.target(s) == "" {
+		m.hold(s, millisOf(tx.Now).add(absentWait))
+		return
+	}
+	s.place = inPatch
+	m.account(s.account).patches++
+	m.patches.Add(s.account, &s.Item, tx.Now)
+}
+
+// queueFeed has a SKU wait for the next feed.
+func (m *Machine) queueFeed(tx *machine.Tx, s *sku) {
+	target := m.target(s)
+	if target == "" {
+		m.hold(s, millisOf(tx.Now).add(absentWait))
+		return
+	}
+	f := m.feed(s.account, target)
+	s.place, s.work.lane = inReady, f
+	f.ready.Add(&s.Item, min(s.work.since, millisOf(tx.Now)).time())
+	m.look(tx, f)
+}
+
+// target is the marketplace that a SKU is sent for, or "" when there is none.
+func (m *Machine) target(s *sku) string {
+	if s.market > 0 {
+		return s.marketplace()
+	}
+	if s.listed != "" {
+		return s.listed
+	}
+	if all := m.cfg.marketplaces(s.account); len(all) > 0 {
+		return all[0]
+	}
+	return ""
+}
+
+// elsewhere is a marketplace of the account in which the SKU was not tried, or
+// "". Where each marketplace has a quantity of its own there is no other.
+func (m *Machine) elsewhere(s *sku) string {
+	if s.market > 0 {
+		return ""
+	}
+	for _, marketplace := range m.cfg.marketplaces(s.account) {
+		if !slices.Contains(s.work.tried, marketplace) {
+			return marketplace
+		}
+	}
+	return ""
+}

@@ -1,0 +1,176 @@
+package inventory
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/sellerstream/sellerstream/pkg/lane"
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// place is where a SKU that waits is queued.
+type place byte
+
+const (
+	nowhere  place = iota // with a feed that carries it, or with a call
+	inIdle                // Machine.idle: nothing is to be done
+	inReady               // feed.ready of work.lane: waits for the next feed
+	inFenced              // feed.fenced of work.feed: waits for that feed's end
+	inPatch               // Machine.patches
+	inHold                // Machine.holds: waits for a time
+)
+
+// sku is schemas.InventoryState in a compact form, with its place in a queue.
+type sku struct {
+	lane.Item
+	account string
+	newest  stamp
+	touched millis
+	listed  string // marketplace that it is sent for; "" for home
+	work    *work  // nil when nothing is to be done
+	applied int32  // the quantity that Amazon accepted last; unknown when negative
+	market  uint8  // length of the marketplace in the key; 0 where one quantity serves the seller
+	place   place
+}
+
+// work is what is to be done for a SKU, or under way.
+type work struct {
+	wanted  *update // the newest, not sent yet or to be sent again
+	since   millis  // since when something newer than what was sent is wanted
+	patched bool    // wanted was accepted by a patch while a feed carried the SKU
+
+	lane    *feed    // whose ready queue it is in
+	feed    *feed    // that carries it: being made, submitted or running
+	message int32    // its number there; 0 while the feed is being made
+	sent    *update  // what the feed carries; nil where it was superseded before the intent
+	verdict *verdict // what the feed's report said against it
+
+	patch     *update // what a patch carries or may have carried
+	overtook  bool    // the patch was started while a feed carried the SKU
+	heldUntil millis  // until when an ambiguous patch may still be carried out
+
+	notBefore millis
+	tried     []string // marketplaces in which it is not listed
+	attempts  int32
+}
+
+// verdict is an error of Amazon's about one message.
+type verdict struct{ code, message, attribute string }
+
+const unknownQuantity = -1
+
+// skuKey is the state key of a SKU; marketplace is "" where one quantity serves
+// the seller.
+func skuKey(account, marketplace, id string) string {
+	return skuPrefix + account + "/" + marketplace + "/" + id
+}
+
+func newSKU(key, account, marketplace string) *sku {
+	// The account's name is a part of the key: sharing it saves an allocation.
+	return &sku{
+		Item: lane.Item{Key: key}, account: key[len(skuPrefix) : len(skuPrefix)+len(account)],
+		market: uint8(len(marketplace)), applied: unknownQuantity,
+	}
+}
+
+func (s *sku) id() string { return s.Key[len(skuPrefix)+len(s.account)+1+int(s.market)+1:] }
+
+// marketplace is the one whose quantity it is, or "".
+func (s *sku) marketplace() string {
+	start := len(skuPrefix) + len(s.account) + 1
+	return s.Key[start : start+int(s.market)]
+}
+
+// begin is the SKU's work, made when it has none.
+func (s *sku) begin() *work {
+	if s.work == nil {
+		s.work = &work{}
+	}
+	return s.work
+}
+
+// done says whether nothing is left to do.
+func (w *work) done() bool { return w.wanted == nil && w.feed == nil && w.patch == nil }
+
+// newestUpdate is the update that supersedes older ones, if its outcome is not known yet.
+func (w *work) newestUpdate() *update {
+	switch {
+	case w == nil:
+		return nil
+	case w.wanted != nil:
+		return w.wanted
+	case w.patch != nil && (w.sent == nil || w.sent.before(w.patch.stamp)):
+		return w.patch
+	}
+	return w.sent
+}
+
+// save writes the SKU's entry.
+func (s *sku) save(tx *machine.Tx) {
+	s.touched = millisOf(tx.Now)
+	state, ok := tx.State[s.Key].(*schemas.InventoryState)
+	if !ok { // else it was written in this tick before
+		state = new(schemas.InventoryState)
+		tx.Put(s.Key, state)
+	}
+	s.fill(state)
+}
+
+func (s *sku) fill(state *schemas.InventoryState) {
+	*state = schemas.InventoryState{
+		Account: s.account, SKU: s.id(), MarketplaceID: s.marketplace(),
+		NewestTime: s.newest.time.time(), NewestOffset: s.newest.offset,
+		ListedMarketplaceID: s.listed, TouchedTime: s.touched.time(),
+	}
+	if s.applied != unknownQuantity {
+		quantity := s.applied
+		state.AppliedQuantity = &quantity
+	}
+	if w := s.work; w != nil {
+		w.fill(state)
+	}
+}
+
+func (w *work) fill(state *schemas.InventoryState) {
+	state.Wanted, state.WantedSince, state.Patched = w.wanted.state(), w.since.time(), w.patched
+	if w.message > 0 {
+		message := w.message
+		state.FeedMarketplaceID, state.MessageID = w.feed.marketplace, &message
+		state.Sent = w.sent.state()
+	}
+	if v := w.verdict; v != nil {
+		state.Verdict = &schemas.InventoryVerdict{Code: v.code, Message: v.message, AttributeName: v.attribute}
+	}
+	state.Patch, state.PatchOvertook = w.patch.state(), w.overtook
+	state.NotBefore, state.Tried, state.Attempts = w.notBefore.time(), slices.Clone(w.tried), w.attempts
+}
+
+// restoredSKU is the SKU of a committed entry, but for the feed that carries it.
+func restoredSKU(key string, state *schemas.InventoryState) *sku {
+	s := newSKU(key, state.Account, state.MarketplaceID)
+	s.newest = stamp{millisOf(state.NewestTime), state.NewestOffset}
+	s.touched = millisOf(state.TouchedTime)
+	s.listed = strings.Clone(state.ListedMarketplaceID)
+	if state.AppliedQuantity != nil {
+		s.applied = *state.AppliedQuantity
+	}
+	w := &work{
+		wanted: restoredUpdate(state.Wanted), since: millisOf(state.WantedSince), patched: state.Patched,
+		sent: restoredUpdate(state.Sent), patch: restoredUpdate(state.Patch), overtook: state.PatchOvertook,
+		notBefore: millisOf(state.NotBefore), attempts: state.Attempts,
+	}
+	for _, m := range state.Tried {
+		w.tried = append(w.tried, strings.Clone(m))
+	}
+	if state.MessageID != nil {
+		w.message = *state.MessageID
+	}
+	if v := state.Verdict; v != nil {
+		w.verdict = &verdict{strings.Clone(v.Code), strings.Clone(v.Message), strings.Clone(v.AttributeName)}
+	}
+	if w.message > 0 || !w.done() {
+		s.work = w
+	}
+	return s
+}

@@ -1,0 +1,206 @@
+package inventory
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+func refusedWith(class model.Class, code string) machine.Reject {
+	return machine.Reject{Err: &model.Error{Class: class, Code: code, Message: "no", Status: 400}}
+}
+
+func feedsPage(next string, feeds ...model.Feed) *model.GetFeedsResponse {
+	return &model.GetFeedsResponse{Feeds: feeds, NextToken: next}
+}
+
+func amazonFeed(id, status string, created time.Time) model.Feed {
+	return model.Feed{
+		FeedID: id, FeedType: model.JSONListingsFeed, MarketplaceIDs: []string{germany}, CreatedTime: created, ProcessingStatus: status,
+	}
+}
+
+// What certainly did not happen is done again, with the newest quantities.
+func TestACreateFeedThatDidNotHappen(t *testing.T) {
+	t.Parallel()
+	for name, outcome := range map[string]machine.Outcome{
+		"never started": machine.Snooze{Unspent: true},
+		"throttled":     machine.Snooze{Throttled: true},
+		"parked":        machine.Park{},
+		"refused":       refusedWith(model.Invalid, "InvalidInput"),
+	} {
+		r := newRuntime(t, feedsOnly())
+		r.take(updateOf("A", 1, testStart))
+		create := r.cutFeed("d1")
+		r.take(updateOf("A", 2, r.now))
+		r.end(create, outcome)
+		equal(t, name, r.outcomes(), []string{"A 1 SUPERSEDED"})
+		if r.lane(germany).Phase != phaseIdle {
+			t.Fatalf("%s: %+v", name, r.lane(germany))
+		}
+		calls := r.pass(20 * time.Minute)
+		equal(t, name, messagesOf(r.only(calls, model.CreateFeedDocument)), []string{"A 2"})
+	}
+}
+
+func TestRefusalsAreBounded(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, feedsOnly())
+	r.take(updateOf("A", 1, testStart))
+	var calls []machine.Call
+	for i := range maxRefusals - 1 {
+		create := r.cutFeed(fmt.Sprint("d", i), calls...)
+		calls = r.end(create, refusedWith(model.Invalid, "InvalidInput"))
+		equal(t, "outcomes", r.outcomes(), nil)
+	}
+	r.end(r.only(append(calls, r.pass(3*time.Minute)...), model.CreateFeedDocument), refusedWith(model.Invalid, "Broken"))
+	equal(t, "outcomes", r.outcomes(), []string{"A 1 FAILED Broken"})
+	if r.machine.Pending() != 0 {
+		t.Fatal("something is pending")
+	}
+	r.take(updateOf("B", 1, r.now))
+	r.runFeed("1")
+}
+
+func TestAFailedUploadIsRepeated(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, feedsOnly())
+	r.take(updateOf("A", 1, testStart))
+	upload := r.only(r.pass(30*time.Second), model.CreateFeedDocument)
+	for _, outcome := range []machine.Outcome{machine.Retry{}, machine.Ambiguous{}, machine.Snooze{For: time.Second}, machine.Park{}} {
+		r.take(updateOf("A", len(r.started)+1, r.now))
+		r.end(upload, outcome)
+		upload = r.only(r.pass(16*time.Minute), model.CreateFeedDocument)
+		equal(t, "feed", messagesOf(upload), []string{fmt.Sprint("A ", len(r.started))})
+	}
+}
+
+// lost is a machine whose createFeed for A 1 had no answer, in quarantine.
+func lost(t *testing.T, restart bool) *runtime {
+	r := newRuntime(t, feedsOnly())
+	r.take(updateOf("A", 1, testStart))
+	create := r.cutFeed("d1")
+	if restart {
+		r.pass(time.Minute)
+		r.restart()
+	} else {
+		r.end(create, machine.Ambiguous{})
+	}
+	q := r.machine.cfg.quarantine()
+	if calls := r.pass(q - time.Second); len(calls) > 0 {
+		t.Fatalf("started %v in quarantine", operationsOf(calls))
+	}
+	return r
+}
+
+func TestALostAnswer(t *testing.T) {
+	t.Parallel()
+	for _, restart := range []bool{false, true} {
+		// Nothing is there: submitted again.
+		r := lost(t, restart)
+		look := r.only(r.pass(time.Second), model.GetFeeds)
+		request := look.Request.(*model.GetFeedsRequest)
+		if since := r.lane(germany).IntentTime.Add(-lookBack); !request.CreatedSince.Equal(since) || request.PageSize != pageSize {
+			t.Fatalf("%+v", request)
+		}
+		old := amazonFeed("old", model.FeedDone, testStart.Add(-lookBack))
+		other := amazonFeed("french", model.FeedDone, r.now)
+		other.MarketplaceIDs = []string{france}
+		calls := r.done(look, feedsPage("", old, other))
+		calls = append(calls, r.pass(time.Minute)...)
+		create := r.uploadDone(r.only(calls, model.CreateFeedDocument), "d2")
+		audit := r.only(r.done(create, &model.CreateFeedResponse{FeedID: "2"}), model.GetFeeds)
+		r.done(audit, feedsPage("", amazonFeed("2", model.FeedInProgress, r.now)))
+		r.take(completed("2", 1, 0))
+		equal(t, "outcomes", r.outcomes(), []string{"A 1 APPLIED"})
+		if len(r.alerts) > 0 || len(r.submissions) != 1 {
+			t.Fatalf("alerts %+v, submissions %+v", r.alerts, r.submissions)
+		}
+
+		// It is there, on the second page: adopted.
+		r = lost(t, restart)
+		look = r.only(r.pass(time.Second), model.GetFeeds)
+		look = r.only(r.done(look, feedsPage("more")), model.GetFeeds)
+		if request := look.Request.(*model.GetFeedsRequest); request.NextToken != "more" || request.FeedTypes != nil || !request.CreatedSince.IsZero() {
+			t.Fatalf("%+v", request)
+		}
+		created := testStart.Add(time.Minute)
+		r.done(look, feedsPage("", amazonFeed("1", model.FeedDone, created), amazonFeed("1", model.FeedDone, created)))
+		if len(r.submissions) != 1 || !r.submissions[0].Adopted || !r.submissions[0].SubmittedTime.Equal(created) {
+			t.Fatalf("%+v", r.submissions)
+		}
+		r.take(completed("1", 1, 0))
+		equal(t, "outcomes", r.outcomes(), []string{"A 1 APPLIED"})
+	}
+}
+
+func TestAnAdoptedFeedThatIsNotOurs(t *testing.T) {
+	t.Parallel()
+	r := lost(t, false)
+	r.done(r.only(r.pass(time.Second), model.GetFeeds), feedsPage("", amazonFeed("1", model.FeedDone, r.now)))
+	calls := r.take(&schemas.FeedIssues{Account: testAccount, FeedID: "1", Issues: []schemas.FeedIssue{issue(1, "99022")}}, completed("1", 9, 1))
+	equal(t, "outcomes", r.outcomes(), nil)
+	equal(t, "feed", messagesOf(r.only(calls, model.CreateFeedDocument)), []string{"A 1"})
+}
+
+func TestSeveralFeedsThatMayBeOursParkTheLane(t *testing.T) {
+	t.Parallel()
+	r := lost(t, true)
+	found := []model.Feed{amazonFeed("1", model.FeedInProgress, r.now), amazonFeed("2", model.FeedDone, r.now)}
+	r.done(r.only(r.pass(time.Second), model.GetFeeds), feedsPage("", found...))
+	if len(r.alerts) != 1 || r.alerts[0].EventType != alertUnclear || r.lane(germany).Phase != phaseParked {
+		t.Fatalf("alerts %+v, %+v", r.alerts, r.lane(germany))
+	}
+	r.take(updateOf("B", 1, r.now))
+	look := r.only(r.pass(parkedLook), model.GetFeeds)
+	r.done(look, feedsPage("", found...))
+	r.restart()
+	look = r.only(r.pass(time.Second), model.GetFeeds)
+	found[0].ProcessingStatus = model.FeedFatal
+	calls := r.done(look, feedsPage("", found...))
+	upload := r.only(append(calls, r.pass(time.Minute)...), model.CreateFeedDocument)
+	equal(t, "feed", messagesOf(upload), []string{"A 1", "B 1"})
+	if len(r.alerts) != 1 || len(r.submissions) != 0 {
+		t.Fatalf("alerts %+v, submissions %+v", r.alerts, r.submissions)
+	}
+}
+
+func TestAGhostHasTheFeedSentAgain(t *testing.T) {
+	t.Parallel()
+	r := lost(t, false)
+	calls := r.done(r.only(r.pass(time.Second), model.GetFeeds), feedsPage(""))
+	calls = append(calls, r.pass(time.Minute)...)
+	create := r.uploadDone(r.only(calls, model.CreateFeedDocument), "d2")
+	audit := r.only(r.done(create, &model.CreateFeedResponse{FeedID: "2"}), model.GetFeeds)
+	calls = r.done(audit, feedsPage("", amazonFeed("ghost", model.FeedInQueue, r.now), amazonFeed("2", model.FeedInQueue, r.now)))
+	cancel := r.only(calls, model.CancelFeed)
+	if cancel.Request.(*model.CancelFeedRequest).FeedID != "ghost" || len(r.alerts) != 1 || r.alerts[0].EventType != alertForeign {
+		t.Fatalf("%+v, alerts %+v", cancel.Request, r.alerts)
+	}
+	r.done(cancel, &model.CancelFeedResponse{})
+	r.restart()
+	calls = append(r.take(completed("2", 1, 0)), r.pass(time.Minute)...)
+	equal(t, "outcomes", r.outcomes(), nil)
+	equal(t, "feed", messagesOf(r.only(calls, model.CreateFeedDocument)), []string{"A 1"})
+}
+
+func TestALookUpThatFailsBeginsAnew(t *testing.T) {
+	t.Parallel()
+	r := lost(t, false)
+	look := r.only(r.pass(time.Second), model.GetFeeds)
+	look = r.only(r.done(look, feedsPage("more", amazonFeed("1", model.FeedDone, r.now))), model.GetFeeds)
+	r.end(look, refusedWith(model.Invalid, "InvalidToken"))
+	look = r.only(r.pass(time.Minute), model.GetFeeds)
+	if request := look.Request.(*model.GetFeedsRequest); request.NextToken != "" || request.CreatedSince.IsZero() {
+		t.Fatalf("%+v", request)
+	}
+	look = r.only(append(r.end(look, machine.Retry{}), r.pass(time.Minute)...), model.GetFeeds)
+	r.done(look, feedsPage("", amazonFeed("1", model.FeedDone, r.now)))
+	if len(r.submissions) != 1 || !r.submissions[0].Adopted {
+		t.Fatalf("%+v", r.submissions)
+	}
+}
