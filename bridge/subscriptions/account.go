@@ -68,12 +68,20 @@ func (v *visit) subscriptions(ctx context.Context, kind string) []Subscription {
 	return append(rows, v.create(ctx, kind))
 }
 
-// judge says of each subscription what it is. Of ours the first that leaves
-// nothing out is the good one.
 func (v *visit) judge(kind string, found []model.Subscription) []Subscription {
+	return Judge(v.seller.ID, kind, v.ours, found)
+}
+
+// Judge says of each of an account's subscriptions of one type what it is. ours
+// are the ids of the destinations that lead to our queue. Of the subscriptions
+// that go there the first that leaves nothing out is the good one.
+func Judge(account, kind string, ours []string, found []model.Subscription) []Subscription {
+	leadsToUs := func(s model.Subscription) bool {
+		return slices.Contains(ours, s.DestinationID) && s.PayloadVersion == payloadVersion
+	}
 	best := -1
 	for i, s := range found {
-		if v.leadsToUs(s) && (best < 0 || narrowed(found[best]) && !narrowed(s)) {
+		if leadsToUs(s) && (best < 0 || narrowed(found[best]) && !narrowed(s)) {
 			best = i
 		}
 	}
@@ -85,16 +93,12 @@ func (v *visit) judge(kind string, found []model.Subscription) []Subscription {
 			state = Narrowed
 		case i == best:
 			state = Good
-		case v.leadsToUs(s):
+		case leadsToUs(s):
 			state = Duplicate
 		}
-		rows = append(rows, v.row(kind, s, state, nil))
+		rows = append(rows, Subscription{Account: account, NotificationType: kind, ID: s.ID, DestinationID: s.DestinationID, State: state})
 	}
 	return rows
-}
-
-func (v *visit) leadsToUs(s model.Subscription) bool {
-	return slices.Contains(v.ours, s.DestinationID) && s.PayloadVersion == payloadVersion
 }
 
 // narrowed says whether a subscription leaves notifications out.

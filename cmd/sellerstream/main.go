@@ -82,6 +82,7 @@ under each account's quota, and sends normalized events to EventBridge.
 Start here:
   sellerstream demo                       see it work, with nothing installed
   sellerstream config example > my.yaml   then write your accounts into it
+  sellerstream doctor --config my.yaml    see what is still wrong, and the fix
   sellerstream run --config my.yaml       run it against real parts`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -89,7 +90,7 @@ Start here:
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w\nSee `%s --help`", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newDemoCommand(), newRunCommand(), newSimulateCommand(), newConfigCommand(), newSubscriptionsCommand(),
+	root.AddCommand(newDemoCommand(), newRunCommand(), newSimulateCommand(), newConfigCommand(), newDoctorCommand(), newSubscriptionsCommand(),
 		newDecodeCommand(), newEncodeCommand(), newVersionCommand())
 	return root
 }

@@ -84,9 +84,11 @@ func loadSettings(cmd *cobra.Command, file string) (pipeline.Settings, error) {
 	}
 	return pipeline.Settings{
 		Config: cfg, Files: reader, Secrets: store, Clock: newClock(cfg.Clock), Logger: newLogger(cmd.ErrOrStderr(), cfg.Log),
-		TransactionalPrefix: cfg.Prefix + "tx",
+		TransactionalPrefix: transactionalPrefix(cfg),
 	}, nil
 }
+
+func transactionalPrefix(cfg config.Config) string { return cfg.Prefix + "tx" }
 
 func newClock(cfg config.Clock) clock.Clock {
 	if cfg.Speed == 1 {

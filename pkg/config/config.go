@@ -59,6 +59,7 @@ type AWS struct {
 	SQSEndpoint         string `yaml:"sqs_endpoint"`
 	EventBridgeEndpoint string `yaml:"eventbridge_endpoint"`
 	STSEndpoint         string `yaml:"sts_endpoint"`
+	KMSEndpoint         string `yaml:"kms_endpoint"` // only doctor asks KMS
 	// SecretsManagerEndpoint is where secrets of source aws are read, and
 	// SecretsTTL how long they are kept.
 	SecretsManagerEndpoint string        `yaml:"secretsmanager_endpoint"`

@@ -127,7 +127,7 @@ func (v *validator) aws() {
 	v.roleARN("aws.role", a.Role)
 	for path, endpoint := range map[string]string{
 		"aws.sqs_endpoint": a.SQSEndpoint, "aws.eventbridge_endpoint": a.EventBridgeEndpoint, "aws.sts_endpoint": a.STSEndpoint,
-		"aws.secretsmanager_endpoint": a.SecretsManagerEndpoint,
+		"aws.secretsmanager_endpoint": a.SecretsManagerEndpoint, "aws.kms_endpoint": a.KMSEndpoint,
 	} {
 		if endpoint != "" {
 			v.url(path, endpoint)

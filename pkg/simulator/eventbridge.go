@@ -73,8 +73,28 @@ func (s *Simulator) EventBridge() http.Handler {
 		latency:    s.config.EventBridgeLatency,
 		mediaType:  "application/x-amz-json-1.1",
 		resource:   func([]byte) string { return "" },
-		operations: map[string]awsOperation{"PutEvents": s.putEvents},
+		operations: map[string]awsOperation{"PutEvents": s.putEvents, "DescribeEventBus": s.describeEventBus},
 	})
+}
+
+func (s *Simulator) describeEventBus(_ *exchange, _ *http.Request, body []byte) answer {
+	input, refusal := decodeAWS[struct{ Name string }](body)
+	if refusal != nil {
+		return *refusal
+	}
+	bus := busName(input.Name)
+	if !s.buses.names[bus] {
+		return awsError(http.StatusBadRequest, "ResourceNotFoundException", "Event bus "+bus+" does not exist.")
+	}
+	return awsResult(struct{ Name, Arn string }{bus, "arn:aws:events:" + AWSRegion + ":" + awsAccount + ":event-bus/" + bus})
+}
+
+// busName is the bus that a name means, or an ARN that ends in it.
+func busName(given string) string {
+	if given == "" {
+		return "default"
+	}
+	return given[strings.LastIndexByte(given, '/')+1:]
 }
 
 type putEventsInput struct {
@@ -182,10 +202,7 @@ func (s *Simulator) putEvent(x *exchange, e *putEventsEntry) putEventsResult {
 	if missing := e.complete(); missing != "" {
 		return invalid(missing, missing+" is a required argument.")
 	}
-	bus := "default"
-	if e.EventBusName != "" {
-		bus = e.EventBusName[strings.LastIndexByte(e.EventBusName, '/')+1:] // a name, or an ARN that ends in it
-	}
+	bus := busName(e.EventBusName)
 	var object map[string]json.RawMessage
 	switch {
 	case utf8.RuneCountInString(e.DetailType) > 128:

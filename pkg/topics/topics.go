@@ -30,10 +30,13 @@ type Options struct {
 	Replication int    // replication factor; 0 means the broker's default
 }
 
+// Partitions is the Setting of a Difference in the number of partitions.
+const Partitions = "partitions"
+
 // Difference is a setting that is not as the table says.
 type Difference struct {
 	Topic   string // name on the wire
-	Setting string // "partitions" or the name of a topic configuration
+	Setting string // Partitions or the name of a topic configuration
 	Have    string
 	Want    string
 }
@@ -42,9 +45,10 @@ func (d Difference) String() string {
 	return fmt.Sprintf("topic %s: %s is %s, the table says %s", d.Topic, d.Setting, d.Have, d.Want)
 }
 
-// Report is what Ensure found and did.
+// Report is what Ensure found and did, or Check found.
 type Report struct {
 	Created     []string // names on the wire
+	Missing     []string // what Ensure would have created; only from Check
 	Differences []Difference
 }
 
@@ -56,7 +60,7 @@ func (r Report) Log(log *slog.Logger) {
 	}
 	for _, d := range r.Differences {
 		remedy := "change it with kafka-configs, or leave it if it is meant"
-		if d.Setting == "partitions" {
+		if d.Setting == Partitions {
 			remedy = "set kafka.partitions to the topics' number; never add partitions to them: accounts would move away from their state"
 		}
 		log.Warn("topic differs from the table", "topic", d.Topic, "setting", d.Setting, "have", d.Have, "want", d.Want, "remedy", remedy)
@@ -67,13 +71,7 @@ func (r Report) Log(log *slog.Logger) {
 // be used, and reports how the others differ. It may run in several processes
 // at once.
 func Ensure(ctx context.Context, admin *kadm.Client, opts Options) (Report, error) {
-	if opts.Partitions == 0 {
-		opts.Partitions = schemas.DefaultPartitions
-	}
-	names := make([]string, 0, len(schemas.Topics()))
-	for _, t := range schemas.Topics() {
-		names = append(names, opts.Prefix+t.Name)
-	}
+	opts, names := opts.complete()
 	found, err := admin.ListTopics(ctx, names...)
 	if err != nil {
 		return Report{}, fmt.Errorf("list topics: %w", err)
@@ -86,6 +84,46 @@ func Ensure(ctx context.Context, admin *kadm.Client, opts Options) (Report, erro
 		if found, err = waitForLeaders(ctx, admin, names); err != nil {
 			return report, err
 		}
+	}
+	report.Differences, err = compare(ctx, admin, opts, found)
+	return report, err
+}
+
+// complete fills the default in and lists the topics' names on the wire.
+func (o Options) complete() (Options, []string) {
+	if o.Partitions == 0 {
+		o.Partitions = schemas.DefaultPartitions
+	}
+	names := make([]string, 0, len(schemas.Topics()))
+	for _, t := range schemas.Topics() {
+		names = append(names, o.Prefix+t.Name)
+	}
+	return o, names
+}
+
+// Check says what Ensure would create and how the rest differs from the table,
+// and changes nothing. A topic that cannot be used is an error.
+func Check(ctx context.Context, admin *kadm.Client, opts Options) (Report, error) {
+	opts, names := opts.complete()
+	found, err := admin.ListTopics(ctx, names...)
+	if err != nil {
+		return Report{}, fmt.Errorf("list topics: %w", err)
+	}
+	var report Report
+	var there []string
+	for _, name := range names {
+		if detail, ok := found[name]; ok && !errors.Is(detail.Err, kerr.UnknownTopicOrPartition) {
+			there = append(there, name)
+			continue
+		}
+		report.Missing = append(report.Missing, name)
+		delete(found, name)
+	}
+	if len(there) == 0 {
+		return report, nil
+	}
+	if err := ready(found, there); err != nil {
+		return report, err
 	}
 	report.Differences, err = compare(ctx, admin, opts, found)
 	return report, err
@@ -184,8 +222,11 @@ func compare(ctx context.Context, admin *kadm.Client, opts Options, found kadm.T
 	var differences []Difference
 	for _, t := range schemas.Topics() {
 		name := opts.Prefix + t.Name
+		if _, there := found[name]; !there {
+			continue
+		}
 		if n := len(found[name].Partitions); n != opts.Partitions {
-			differences = append(differences, Difference{name, "partitions", strconv.Itoa(n), strconv.Itoa(opts.Partitions)})
+			differences = append(differences, Difference{name, Partitions, strconv.Itoa(n), strconv.Itoa(opts.Partitions)})
 		}
 		for key, want := range t.Config(opts.Replication) {
 			if value, known := have[name][key]; known && value != want {

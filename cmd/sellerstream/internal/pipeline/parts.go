@@ -48,15 +48,24 @@ func awaitKafka(ctx context.Context, client *kgo.Client, brokers []string, log *
 	}
 }
 
+// registryOptions are how the schema registry is reached.
+func registryOptions(ctx context.Context, cfg config.Config, store *secrets.Store) ([]sr.ClientOpt, error) {
+	client := []sr.ClientOpt{sr.URLs(cfg.Registry.URL)}
+	if cfg.Registry.Username == "" {
+		return client, nil
+	}
+	password, err := cfg.Registry.Password.Source(store).Secret(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("registry.password: %w", err)
+	}
+	return append(client, sr.BasicAuth(cfg.Registry.Username, password.Reveal())), nil
+}
+
 // openRegistry connects to the schema registry and learns, or registers, the schemas.
 func openRegistry(ctx context.Context, cfg config.Config, store *secrets.Store, log *slog.Logger) (*registry.Codec, error) {
-	client := []sr.ClientOpt{sr.URLs(cfg.Registry.URL)}
-	if cfg.Registry.Username != "" {
-		password, err := cfg.Registry.Password.Source(store).Secret(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("registry.password: %w", err)
-		}
-		client = append(client, sr.BasicAuth(cfg.Registry.Username, password.Reveal()))
+	client, err := registryOptions(ctx, cfg, store)
+	if err != nil {
+		return nil, err
 	}
 	return registry.New(ctx, registry.Config{
 		Client: client, Prefix: cfg.Prefix, Register: cfg.Registry.Register, Logger: log,

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/doctor"
+	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/pipeline"
+	"github.com/sellerstream/sellerstream/pkg/config"
+)
+
+type doctorFlags struct {
+	config    string
+	account   string
+	json      bool
+	verbose   bool
+	tryEvents bool
+	timeout   time.Duration
+}
+
+func newDoctorCommand() *cobra.Command {
+	var f doctorFlags
+	cmd := &cobra.Command{
+		Use:   "doctor --config FILE",
+		Short: "Find out what is wrong with a setup, and how to mend it",
+		Long: `Doctor examines what a pipeline stands on: the configuration and its secrets,
+Kafka, the schema registry, our AWS account with its queues, bus and roles, the
+applications at Login with Amazon, and each seller account with its
+subscriptions. For what is wrong it names the cause and the fix.
+
+It changes nothing anywhere, and may be used beside a running pipeline: of each
+notifications operation it makes at most one call for an account, and one for an
+application in a region, and does not try again when it is throttled.
+
+  ok        as it must be
+  warning   works, or may work; see cause and fix
+  failed    does not work until the fix is made
+  skipped   could not be looked at, because something before it failed
+
+The exit status is 1 if anything failed.`,
+		Example: `  sellerstream doctor --config sellerstream.yaml
+  sellerstream doctor --config sellerstream.yaml --account acme-eu --verbose
+  sellerstream doctor --config sellerstream.yaml --json | jq '.results[] | select(.status == "failed")'`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
+	}
+	cmd.Flags().StringVar(&f.config, "config", "", "configuration file (required)")
+	cmd.Flags().StringVar(&f.account, "account", "", "examine only this account, and what it needs")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
+	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "show what is ok of accounts, too")
+	cmd.Flags().BoolVar(&f.tryEvents, "try-events", false, "send EventBridge an event that it must refuse, to see whether PutEvents is permitted")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 5*time.Minute, "how long everything may take; what is left then is skipped")
+	return cmd
+}
+
+func (f *doctorFlags) run(cmd *cobra.Command) error {
+	if f.config == "" {
+		return usageError{errors.New("--config is missing: `sellerstream config example` prints a file to begin with")}
+	}
+	if f.timeout <= 0 {
+		return usageError{errors.New("--timeout must be more than 0, such as 5m")}
+	}
+	report, err := f.examine(cmd)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		if err := report.JSON(cmd.OutOrStdout(), f.verbose); err != nil {
+			return err
+		}
+	} else {
+		report.Table(cmd.OutOrStdout(), f.verbose)
+	}
+	if n := report.Count(doctor.Failed); n > 0 {
+		return fmt.Errorf("%d checks failed", n)
+	}
+	return nil
+}
+
+func (f *doctorFlags) examine(cmd *cobra.Command) (doctor.Report, error) {
+	cfg, err := config.Load(f.config)
+	if err != nil {
+		return doctor.Unusable(f.config, err), nil
+	}
+	known := f.account == ""
+	for _, a := range cfg.Accounts {
+		known = known || a.ID == f.account
+	}
+	if !known {
+		return doctor.Report{}, usageError{fmt.Errorf("no account is called %q in %s", f.account, f.config)}
+	}
+	settings := pipeline.Settings{Config: cfg, Secrets: pipeline.OpenSecrets(cfg.AWS), Clock: newClock(cfg.Clock)}
+	ctx, cancel := context.WithTimeoutCause(cmd.Context(), f.timeout,
+		fmt.Errorf("the time of %s is over: raise --timeout, or name an --account", f.timeout))
+	defer cancel()
+	report := doctor.Run(ctx, doctor.Options{
+		File: f.config, Config: cfg, Secrets: settings.Secrets, Parts: pipeline.DoctorParts(settings), Clock: settings.Clock,
+		Account: f.account, TryEvents: f.tryEvents, TransactionalPrefix: transactionalPrefix(cfg),
+		Progress: f.progress(cmd),
+	})
+	if err := cmd.Context().Err(); err != nil {
+		return report, err
+	}
+	return report, nil
+}
+
+// progress says on a terminal what has been examined; nil elsewhere.
+func (f *doctorFlags) progress(cmd *cobra.Command) func(part, name string, worst doctor.Status) {
+	terminal, ok := cmd.ErrOrStderr().(*os.File)
+	if !ok || !term.IsTerminal(int(terminal.Fd())) {
+		return nil
+	}
+	return func(part, name string, worst doctor.Status) {
+		fmt.Fprintf(terminal, "examined %s %s: %s\n", part, name, worst)
+	}
+}

@@ -1,0 +1,117 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/sellerstream/sellerstream/pkg/config"
+)
+
+const (
+	checkFile    = "file"
+	checkSecrets = "secrets"
+	checkQueues  = "queues"
+)
+
+// Unusable is the report of a configuration that cannot be used, with all that
+// config.Load says of it.
+func Unusable(file string, err error) Report {
+	e := &exam{part: partConfiguration}
+	var faults *config.Faults
+	if !errors.As(err, &faults) {
+		e.add(checkFile, fail("", err.Error(), "name a readable file with --config"))
+	} else {
+		for _, fault := range faults.Found {
+			e.add(checkFile, faultFinding(file, fault))
+		}
+	}
+	e.add("everything else", skip("the configuration must be mended first"))
+	return Report{Results: e.results}
+}
+
+// faultFinding is a fault as a finding: its message says what to write.
+func faultFinding(file string, fault config.Fault) Finding {
+	place := file
+	if fault.Line > 0 {
+		place = fmt.Sprintf("%s:%d", file, fault.Line)
+	}
+	return fail(place, fault.Message, "correct the key; `sellerstream config example` explains each").at("%s", fault.Path)
+}
+
+// account is one that is examined, and where it stands in the configuration.
+type account struct {
+	config.Account
+	index int
+}
+
+func (a account) key(name string) string { return fmt.Sprintf("accounts[%d].%s", a.index, name) }
+
+// configuration checks that secrets can be read, and chooses the accounts.
+func (d *doctor) configuration(ctx context.Context) *exam {
+	for i, a := range d.Config.Accounts {
+		if d.Account == "" || d.Account == a.ID {
+			d.accounts = append(d.accounts, account{a, i})
+		}
+	}
+	e := &exam{part: partConfiguration}
+	e.add(checkFile, good("%s: %s, %s, %s", d.File, count(len(d.Config.Accounts), "account"),
+		count(len(d.Config.Applications), "application"), count(len(d.Config.Bridge.Queues), "queue")))
+	d.secrets(ctx, e)
+	e.check(ctx, checkQueues, nil, func(context.Context) Finding { return d.queuesFit() })
+	return d.tell(e)
+}
+
+// secrets reads those that the examination needs, and reports each that cannot be read.
+func (d *doctor) secrets(ctx context.Context, e *exam) {
+	needed := d.Config
+	needed.Accounts = nil
+	for _, a := range d.accounts {
+		needed.Accounts = append(needed.Accounts, a.Account)
+	}
+	err := needed.CheckSecrets(ctx, d.File, d.Secrets)
+	var faults *config.Faults
+	switch {
+	case err == nil:
+		e.add(checkSecrets, good("all can be read"))
+	case ctx.Err() != nil:
+		e.add(checkSecrets, unfinished(ctx))
+	case errors.As(err, &faults):
+		for _, fault := range faults.Found {
+			e.add(checkSecrets, fail(fmt.Sprintf("%s:%d", d.File, fault.Line), fault.Message,
+				"make the secret readable to this process, or name another source").at("%s", fault.Path))
+		}
+	default:
+		e.add(checkSecrets, fail("", err.Error(), "make the secrets readable to this process"))
+	}
+}
+
+// queuesFit says whether every account is subscribed somewhere.
+func (d *doctor) queuesFit() Finding {
+	if len(d.Config.Bridge.Queues) == 0 {
+		return fail("", "no queue is configured, so no notification can arrive",
+			"list the SQS queues that receive notifications").at("bridge.queues")
+	}
+	var without []string
+	for _, a := range d.accounts {
+		if len(d.Config.Bridge.QueuesFor(a.Application, a.Region)) == 0 {
+			without = append(without, a.ID)
+		}
+	}
+	if len(without) == 0 {
+		return good("every account has one to be subscribed to")
+	}
+	return warn(count(len(without), "account")+" without: "+few(without),
+		"no queue with an arn serves their application and region",
+		"write the arn of the queue that they are to be subscribed to, if Sellerstream is to see to it").at("bridge.queues[].arn")
+}
+
+// few is the beginning of a list of names.
+func few(names []string) string {
+	const most = 5
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}

@@ -1,0 +1,74 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/aws/smithy-go"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+const checkAssume = "assume"
+
+// newTransport is for AWS: no step of it can wait for ever.
+func newTransport() http.RoundTripper { return spapi.NewTransport() }
+
+// wantedRoles are the accounts' roles, each once. aws.role is part of the
+// credentials.
+func (d *doctor) wantedRoles() []string {
+	var roles []string
+	for _, a := range d.accounts {
+		if a.Role != "" && !slices.Contains(roles, a.Role) {
+			roles = append(roles, a.Role)
+		}
+	}
+	return roles
+}
+
+// role assumes a role as the calls of its accounts would.
+func (d *doctor) role(ctx context.Context, parts AWS, who, role string) *exam {
+	e := &exam{part: partRole, name: role}
+	if !e.usable(parts) {
+		return e
+	}
+	e.check(ctx, checkAssume, nil, func(ctx context.Context) Finding {
+		got, err := spapi.AssumeRole(parts.Assume, role).Retrieve(ctx)
+		if err != nil {
+			return assumeFault(err, role, who).at("accounts[].role")
+		}
+		return good("its credentials are given for %s", time.Until(got.Expires).Round(time.Minute))
+	})
+	return e
+}
+
+// assumeFault is why STS does not let us be a role. who is our identity, if known.
+func assumeFault(err error, role, who string) Finding {
+	code, found := "", refusalText(err)
+	var refusal *model.Error
+	var answer smithy.APIError
+	switch {
+	case errors.As(err, &refusal) && refusal.Code != "":
+		code, found = refusal.Code, oneLine(refusal.Code+": "+refusal.Message)
+	case errors.As(err, &answer):
+		code = answer.ErrorCode()
+	}
+	if who == "" {
+		who = "our AWS credentials"
+	}
+	switch code {
+	case "AccessDenied", "AccessDeniedException":
+		return fail(found, who+" may not assume the role "+role,
+			"let the role's trust policy name "+who+" as principal with sts:AssumeRole and, in another AWS account than the role's, allow them sts:AssumeRole on "+role+
+				"; check that the role exists and its ARN is right")
+	case "RegionDisabledException":
+		return fail(found, "STS is switched off in aws.region", "activate STS for the region in the IAM console, or set another aws.region")
+	case "":
+		return fail(found, "STS did not answer", "check that this machine reaches STS, or set aws.sts_endpoint")
+	}
+	return awsFault(err, "sts:AssumeRole", role)
+}

@@ -1,0 +1,56 @@
+package pipeline
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/doctor"
+	"github.com/sellerstream/sellerstream/pkg/spapi"
+)
+
+// DoctorParts are the same ways to everything as a run uses. None is tried.
+func DoctorParts(s Settings) doctor.Parts {
+	cfg := s.Config
+	return doctor.Parts{
+		Kafka: kafkaOptions(cfg),
+		Registry: func(ctx context.Context) ([]sr.ClientOpt, error) {
+			return registryOptions(ctx, cfg, s.Secrets)
+		},
+		AWS: func(ctx context.Context, transport http.RoundTripper) (doctor.AWS, error) {
+			return doctorAWS(ctx, s, transport)
+		},
+		Amazon: func(transport http.RoundTripper) (*spapi.Client, error) {
+			return spapi.New(spapi.Config{
+				UserAgent: cfg.SPAPI.UserAgent, Endpoints: cfg.SPAPI.Endpoints, LWAEndpoint: cfg.SPAPI.LWAEndpoint,
+				Timeout: cfg.SPAPI.Timeout, Clock: s.Clock, Base: transport,
+			})
+		},
+	}
+}
+
+func doctorAWS(ctx context.Context, s Settings, transport http.RoundTripper) (doctor.AWS, error) {
+	cfg := s.Config.AWS
+	loaded, err := openAWS(ctx, cfg)
+	if err != nil {
+		return doctor.AWS{}, err
+	}
+	loaded.HTTPClient = &http.Client{Transport: transport}
+	tokens := newSTS(loaded, cfg)
+	parts := doctor.AWS{
+		Credentials: loaded.Credentials, Assume: tokens,
+		Queues: sqs.NewFromConfig(loaded, func(o *sqs.Options) { o.BaseEndpoint = endpoint(cfg.SQSEndpoint) }),
+		Keys:   kms.NewFromConfig(loaded, func(o *kms.Options) { o.BaseEndpoint = endpoint(cfg.KMSEndpoint) }),
+		Buses:  eventbridge.NewFromConfig(loaded, func(o *eventbridge.Options) { o.BaseEndpoint = endpoint(cfg.EventBridgeEndpoint) }),
+	}
+	// What stands in for SQS or EventBridge has credentials of its own, of which
+	// AWS's STS knows nothing.
+	if cfg.STSEndpoint != "" || cfg.SQSEndpoint == "" && cfg.EventBridgeEndpoint == "" {
+		parts.Identity = tokens
+	}
+	return parts, nil
+}
