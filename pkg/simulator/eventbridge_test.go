@@ -110,3 +110,23 @@ func TestPutEventsFailsRequests(t *testing.T) {
 		t.Errorf("accepted %+v", events)
 	}
 }
+
+func TestDescribeEventBus(t *testing.T) {
+	t.Parallel()
+	a := start(t, withBus)
+	client := a.eventsClient()
+	const arn = "arn:aws:events:eu-west-1:000000000000:event-bus/orders"
+	for _, name := range []string{"orders", arn} {
+		got, err := client.DescribeEventBus(t.Context(), &eventbridge.DescribeEventBusInput{Name: &name})
+		if err != nil || aws.ToString(got.Arn) != arn || aws.ToString(got.Name) != "orders" {
+			t.Errorf("%s: got %+v, %v", name, got, err)
+		}
+	}
+	if got, err := client.DescribeEventBus(t.Context(), &eventbridge.DescribeEventBusInput{}); err != nil || aws.ToString(got.Name) != "default" {
+		t.Errorf("without a name: got %+v, %v", got, err)
+	}
+	var missing *types.ResourceNotFoundException
+	if _, err := client.DescribeEventBus(t.Context(), &eventbridge.DescribeEventBusInput{Name: aws.String("none")}); !errors.As(err, &missing) {
+		t.Errorf("got %v", err)
+	}
+}

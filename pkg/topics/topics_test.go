@@ -117,3 +117,34 @@ func TestEnsureFails(t *testing.T) {
 		t.Error("no error without a cluster")
 	}
 }
+
+func TestCheckChangesNothing(t *testing.T) {
+	t.Parallel()
+	admin := newAdmin(t)
+	opts := topics.Options{Prefix: "test.", Replication: 1}
+	report, err := topics.Check(t.Context(), admin, opts)
+	if err != nil || len(report.Missing) != len(schemas.Topics()) || len(report.Created)+len(report.Differences) != 0 {
+		t.Errorf("on an empty cluster: %+v, %v", report, err)
+	}
+	if _, err := admin.CreateTopic(t.Context(), 3, 1, nil, "test."+schemas.Orders); err != nil {
+		t.Fatal(err)
+	}
+	// Metadata is cached for seconds, except where the permissions are asked for too.
+	fresh := kadm.WithAuthorizedOps(t.Context())
+	report, err = topics.Check(fresh, admin, opts)
+	if err != nil || len(report.Missing) != len(schemas.Topics())-1 || len(report.Differences) == 0 {
+		t.Errorf("with one topic: %+v, %v", report, err)
+	}
+	for _, d := range report.Differences {
+		if d.Topic != "test."+schemas.Orders {
+			t.Errorf("a topic that is missing differs: %v", d)
+		}
+	}
+	if _, err := topics.Ensure(fresh, admin, opts); err != nil {
+		t.Fatal(err)
+	}
+	report, err = topics.Check(fresh, admin, opts)
+	if err != nil || len(report.Missing) != 0 {
+		t.Errorf("with all topics: %+v, %v", report, err)
+	}
+}

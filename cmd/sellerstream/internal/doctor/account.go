@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"golang.org/x/sync/errgroup"
 
@@ -41,7 +42,7 @@ func (d *doctor) sellers(ctx context.Context) []*exam {
 	}
 	_ = group.Wait() // what fails is in the results
 	explain(all)
-	whole := &exam{part: partAccount, name: fmt.Sprintf("all %d", len(all))}
+	whole := &exam{part: "accounts", name: strconv.Itoa(len(all))}
 	exams := make([]*exam, len(all))
 	for i, s := range all {
 		exams[i] = s.exam
@@ -116,8 +117,6 @@ func (d *doctor) call(ctx context.Context, s *seller) ([]model.Subscription, Fin
 		s.refused = refusal
 		d.tryElsewhere(ctx, s)
 		return nil, Finding{Status: Failed} // explain says why, when all accounts are known
-	case classOf(err) == model.Throttled:
-		return nil, skip("%s", "throttled: the quota of getSubscriptions is being used by somebody else, such as the role subscriptions; run doctor again in a few seconds")
 	}
 	return nil, d.callFault(err, s.account.Application, s.account.Region)
 }
@@ -176,7 +175,7 @@ func (s *seller) forbidden(others int) Finding {
 			"it was given before the application got its roles, or was withdrawn, or is for another region", a.Application, a.Region),
 			"let the seller authorize application "+a.Application+" again in Seller Central and write the new refresh token; check the account's region").at("%s", a.key("refresh_token"))
 	}
-	return fail(found, fmt.Sprintf("no seller of application %s is let in in region %s: most likely the application lacks the roles that notifications need; "+
+	return fail(found, fmt.Sprintf("no seller of application %s in region %s is let in: most likely the application lacks the roles that notifications need; "+
 		"else the accounts' region is wrong, or their authorizations are older than the roles", a.Application, a.Region),
 		"give application "+a.Application+" the roles of ORDER_CHANGE and FEED_PROCESSING_FINISHED in Seller Central (Develop Apps), "+
 			"then let the sellers authorize it again").at("%s", a.key("application"))

@@ -79,7 +79,7 @@ func (d *doctor) aws(ctx context.Context) []*exam {
 
 // credentials opens AWS and says whose the credentials are.
 func (d *doctor) credentials(ctx context.Context) (AWS, string, Finding) {
-	parts, err := d.Parts.AWS(ctx, d.dates.transport(newTransport()))
+	parts, err := d.Parts.AWS(ctx, d.dates.transport(d.connections))
 	if err != nil {
 		return AWS{}, "", fail("", err.Error(), "correct the section aws of the configuration").at("aws")
 	}

@@ -58,12 +58,17 @@ type doctor struct {
 	roles    map[string]aws.CredentialsProvider // of roles that could be assumed
 	apps     map[string]*application
 	progress chan func()
+
+	connections *http.Transport // to AWS; no step of it can wait for ever
 }
 
 // Run examines everything until ctx ends, which cuts off what is left.
 func Run(ctx context.Context, opts Options) Report {
 	began := time.Now()
-	d := &doctor{Options: opts, dates: newDates(), roles: map[string]aws.CredentialsProvider{}, apps: map[string]*application{}, progress: make(chan func())}
+	d := &doctor{
+		Options: opts, dates: newDates(), roles: map[string]aws.CredentialsProvider{}, apps: map[string]*application{},
+		progress: make(chan func()), connections: spapi.NewTransport(),
+	}
 	if d.Parallel <= 0 {
 		d.Parallel = 64
 	}
@@ -88,6 +93,7 @@ func (d *doctor) run(ctx context.Context) []Result {
 		return configuration.results
 	}
 	defer client.Close()
+	defer d.connections.CloseIdleConnections()
 	d.amazon = client
 
 	var kafka, registry, clocks *exam

@@ -40,7 +40,7 @@ func encryption(ctx context.Context, client KeyClient, has map[string]string) Fi
 	case about.KeyState != kmstypes.KeyStateEnabled:
 		return fail("key "+id+" is "+string(about.KeyState), "the queue's key cannot be used, so neither Amazon nor we can use the queue", "enable the key in KMS, or give the queue another")
 	}
-	answer, err := client.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: about.KeyId})
+	answer, err := client.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: about.KeyId, PolicyName: aws.String("default")}) // the only name that there is
 	if err != nil {
 		return warn(refusalText(err), unknown, remedy)
 	}

@@ -77,7 +77,7 @@ func (d *doctor) callFault(err error, application string, region model.Region) F
 	case refusal.TokenMissing && refusal.Class == model.Unauthorized:
 		return d.tokenFault(err, application)
 	case refusal.Class == model.Throttled:
-		return warn(found, "the quota of "+refusal.Operation+" is being used by somebody else, such as the role subscriptions", "nothing; to know more, run doctor again in a few seconds")
+		return skip("throttled: the quota of %s is being used by somebody else, such as the role subscriptions; run doctor again in a few seconds", refusal.Operation)
 	case refusal.Class == model.Unavailable:
 		return fail(found, "Amazon does not answer at "+d.Config.SPAPI.Endpoints[region],
 			"check that this machine reaches it (network, proxy), and spapi.endpoints; else Amazon is at fault, and waiting mends it")

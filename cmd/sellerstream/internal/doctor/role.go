@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 	"time"
 
@@ -14,9 +13,6 @@ import (
 )
 
 const checkAssume = "assume"
-
-// newTransport is for AWS: no step of it can wait for ever.
-func newTransport() http.RoundTripper { return spapi.NewTransport() }
 
 // wantedRoles are the accounts' roles, each once. aws.role is part of the
 // credentials.

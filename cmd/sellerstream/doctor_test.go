@@ -1,0 +1,78 @@
+package main
+
+import (
+	"encoding/json"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sellerstream/sellerstream/pkg/embedded"
+)
+
+func TestDoctorCommand(t *testing.T) {
+	t.Parallel()
+	cluster, err := embedded.Start(embedded.Config{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cluster.Close() })
+	_, file := startAmazon(t)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reached := strings.NewReplacer("127.0.0.1:1\"", cluster.Brokers()[0]+"\"", "http://127.0.0.1:1\n", cluster.RegistryURL()+"\n").Replace(string(text))
+	if err := os.WriteFile(file, []byte(reached), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command := func(want int, says string, args ...string) string {
+		t.Helper()
+		code, out, errs := execute(append([]string{"doctor", "--config", file}, args...)...)
+		if code != want || !strings.Contains(out+errs, says) {
+			t.Errorf("%v: exit %d, want %d and %q\n%s%s", args, code, want, says, out, errs)
+		}
+		return out
+	}
+	// Nothing is subscribed yet.
+	command(exitFailed, "the seller has no subscription to ORDER_CHANGE")
+	if code, _, errs := execute("subscriptions", "ensure", "--config", file); code != 0 {
+		t.Fatal(errs)
+	}
+	command(0, "accounts: all 2 are well")
+	var report struct {
+		Healthy  bool
+		Accounts struct{ Well int }
+	}
+	if err := json.Unmarshal([]byte(command(0, "", "--json", "--account", "seller-2-us")), &report); err != nil || !report.Healthy || report.Accounts.Well != 1 {
+		t.Errorf("%v: %+v", err, report)
+	}
+	command(exitUsage, `no account is called "nobody"`, "--account", "nobody")
+	command(exitUsage, "--timeout must be more than 0", "--timeout", "0s")
+}
+
+func TestDoctorOfAConfigurationThatIsWrong(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "bad.yaml")
+	if err := os.WriteFile(file, []byte("accounts: [{id: Acme}]\nlog: {level: loud}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, _ := execute("doctor", "--config", file, "--json")
+	var report struct {
+		Results []struct{ Found, Cause, Key string }
+	}
+	if err := json.Unmarshal([]byte(out), &report); err != nil || code != exitFailed {
+		t.Fatalf("exit %d: %v\n%s", code, err, out)
+	}
+	found := false
+	for _, r := range report.Results {
+		found = found || r.Found == file+":2" && r.Key == "log.level" && strings.Contains(r.Cause, "write one of")
+	}
+	if !found {
+		t.Errorf("the fault in line 2 is not named\n%s", out)
+	}
+	if code, _, errs := execute("doctor"); code != exitUsage || !strings.Contains(errs, "--config is missing") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+}
