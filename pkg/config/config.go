@@ -99,6 +99,10 @@ type Account struct {
 	at place // for a fault found when files are held against each other
 }
 
+// Place is the file in which the account stands, and its path there, such as
+// "accounts[2]"; both are empty for one that was not read.
+func (a Account) Place() (file, path string) { return a.at.file, a.at.path }
+
 // Quota overrides Amazon's default for one operation of one account.
 type Quota struct {
 	Rate  float64 `yaml:"rate"` // requests per second

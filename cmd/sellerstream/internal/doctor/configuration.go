@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,26 +34,45 @@ func Unusable(file string, err error) Report {
 
 // faultFinding is a fault as a finding: its message says what to write.
 func faultFinding(file string, fault config.Fault) Finding {
-	place := file
+	return fail(placeOf(file, fault), fault.Message, "correct the key; `sellerstream config example` explains each").at("%s", fault.Path)
+}
+
+// placeOf is where a fault stands, in the form that editors can jump to.
+func placeOf(file string, fault config.Fault) string {
+	file = cmp.Or(fault.File, file)
 	if fault.Line > 0 {
-		place = fmt.Sprintf("%s:%d", file, fault.Line)
+		return fmt.Sprintf("%s:%d", file, fault.Line)
 	}
-	return fail(place, fault.Message, "correct the key; `sellerstream config example` explains each").at("%s", fault.Path)
+	return file
 }
 
 // account is one that is examined, and where it stands in the configuration.
 type account struct {
 	config.Account
-	index int
+	place string
 }
 
-func (a account) key(name string) string { return fmt.Sprintf("accounts[%d].%s", a.index, name) }
+func (a account) key(name string) string { return a.place + "." + name }
+
+// accountAt finds out where an account stands: a file of accounts is named, the
+// configuration itself is not.
+func (d *doctor) accountAt(i int) account {
+	a := d.Config.Accounts[i]
+	file, path := a.Place()
+	switch {
+	case path == "":
+		path = fmt.Sprintf("accounts[%d]", i)
+	case file != d.File:
+		path = file + ": " + path
+	}
+	return account{a, path}
+}
 
 // configuration checks that secrets can be read, and chooses the accounts.
 func (d *doctor) configuration(ctx context.Context) *exam {
 	for i, a := range d.Config.Accounts {
 		if d.Account == "" || d.Account == a.ID {
-			d.accounts = append(d.accounts, account{a, i})
+			d.accounts = append(d.accounts, d.accountAt(i))
 		}
 	}
 	e := &exam{part: partConfiguration}
@@ -79,7 +99,7 @@ func (d *doctor) secrets(ctx context.Context, e *exam) {
 		e.add(checkSecrets, unfinished(ctx))
 	case errors.As(err, &faults):
 		for _, fault := range faults.Found {
-			e.add(checkSecrets, fail(fmt.Sprintf("%s:%d", d.File, fault.Line), fault.Message,
+			e.add(checkSecrets, fail(placeOf(d.File, fault), fault.Message,
 				"make the secret readable to this process, or name another source").at("%s", fault.Path))
 		}
 	default:
