@@ -283,9 +283,32 @@ func TestARequestThatNobodyKnowsIsRefused(t *testing.T) {
 	}
 }
 
+// TestEachRequestHasItsCall makes calls that the client refuses by itself.
+func TestEachRequestHasItsCall(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for operation, request := range map[string]any{
+		model.GetOrder: &model.GetOrderRequest{}, model.CreateFeedDocument: &model.UploadFeedRequest{},
+		model.CreateFeed: &model.CreateFeedRequest{}, model.GetFeed: &model.GetFeedRequest{}, model.GetFeeds: &model.GetFeedsRequest{},
+		model.CancelFeed: &model.CancelFeedRequest{}, model.GetFeedDocument: &model.ReadFeedReportRequest{},
+		model.PatchListingsItem: &model.PatchQuantityRequest{}, model.GetListingsItem: &model.GetListingsItemRequest{},
+	} {
+		res := b.Execute(t.Context(), machine.Call{Account: "good", Operation: "?", Request: request})
+		reject, ok := res.Outcome.(machine.Reject)
+		var refusal *model.Error
+		if !ok || !errors.As(reject.Err, &refusal) || refusal.Operation != operation {
+			t.Errorf("%s: %+v", operation, res.Outcome)
+		}
+	}
+	if calls := b.simulator.Ledger.Calls(simulator.Filter{}); len(calls) != 0 {
+		t.Errorf("calls were made: %+v", calls)
+	}
+}
+
 func TestWritingCallsAreNeverSimplyRetried(t *testing.T) {
 	t.Parallel()
 	read, write := machine.Call{Operation: model.GetOrder}, machine.Call{Operation: model.CreateFeed}
+	document := machine.Call{Operation: model.CreateFeedDocument}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, test := range []struct {
@@ -301,6 +324,9 @@ func TestWritingCallsAreNeverSimplyRetried(t *testing.T) {
 		{"a write that we stopped", ended, write, &model.Error{Class: model.Ambiguous}, machine.Ambiguous{}},
 		{"a write without a class", t.Context(), write, errors.New("?"), machine.Ambiguous{}},
 		{"a write that was never sent", t.Context(), write, &model.Error{Class: model.Unavailable, TokenMissing: true}, machine.Snooze{For: tokenPause, Unspent: true}},
+		{"a write of which nothing was written", t.Context(), write, &model.Error{Class: model.Unavailable, NotSent: true}, machine.Snooze{Unspent: true}},
+		{"a read of which nothing was written", t.Context(), read, &model.Error{Class: model.Unavailable, NotSent: true}, machine.Retry{}},
+		{"a write that can be repeated", t.Context(), document, &model.Error{Class: model.Unavailable}, machine.Retry{}},
 		{"a stale token", t.Context(), write, &model.Error{Class: model.Forbidden, StaleToken: true}, machine.Retry{}},
 		{"a wait that was asked for", t.Context(), write, &model.Error{Class: model.Throttled, RetryAfter: time.Minute}, machine.Snooze{For: time.Minute, Throttled: true}},
 	} {

@@ -88,12 +88,19 @@ func (e *Error) Error() string {
 }
 
 // InputDocumentRefused says that createFeed was refused for its input document,
-// which is unknown, expired or was never uploaded: upload it again, and the
-// next createFeed may succeed. Amazon has no code for it, so this goes by an
-// InvalidInput whose message names the document.
+// as far as Amazon tells: the document is unknown, expired or was never
+// uploaded. Amazon's 400 often says no more than "Invalid request parameters"
+// (selling-partner-api-models#5186), and what else can be wrong with a request
+// that Seller.CreateFeed let pass is the feed's type or the marketplace. So it
+// is true for every 400 that names neither: upload the document again, but not
+// without end.
 func (e *Error) InputDocumentRefused() bool {
-	return e.Operation == CreateFeed && e.Class == Invalid && e.Status == 400 &&
-		strings.Contains(strings.ToLower(e.Message), "document")
+	if e.Operation != CreateFeed || e.Class != Invalid || e.Status != 400 {
+		return false
+	}
+	text := strings.ToLower(e.Message)
+	return strings.Contains(text, "document") || !strings.Contains(text, "marketplace") && !strings.Contains(text, "feedtype") &&
+		!strings.Contains(text, "feed type")
 }
 
 // Unwrap is the cause.

@@ -1,0 +1,257 @@
+package spapi
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// cleaver is an SP-API that is not HTTP's friend: it does with each connection
+// what the test says, and counts connections and requests.
+type cleaver struct {
+	listener net.Listener
+	done     sync.WaitGroup
+	accepted atomic.Int32
+	bytes    atomic.Int64 // that came
+	requests atomic.Int32 // that came whole
+}
+
+// newCleaver gives each connection to handle, once its request has come.
+func newCleaver(t *testing.T, handle func(net.Conn)) *cleaver {
+	t.Helper()
+	c := new(cleaver)
+	var err error
+	if c.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	c.done.Go(func() {
+		for {
+			conn, err := c.listener.Accept()
+			if err != nil {
+				return
+			}
+			c.accepted.Add(1)
+			c.done.Go(func() {
+				defer conn.Close()
+				counted := &counter{Conn: conn, total: &c.bytes}
+				request, err := http.ReadRequest(bufio.NewReader(counted))
+				if err != nil {
+					return
+				}
+				if _, err := io.Copy(io.Discard, request.Body); err == nil {
+					c.requests.Add(1)
+					handle(conn)
+				}
+			})
+		}
+	})
+	t.Cleanup(c.wait)
+	return c
+}
+
+// wait ends it, when all that came to it has been read.
+func (c *cleaver) wait() {
+	_ = c.listener.Close()
+	c.done.Wait()
+}
+
+func (c *cleaver) address() string { return "http://" + c.listener.Addr().String() }
+
+type counter struct {
+	net.Conn
+	total *atomic.Int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.total.Add(int64(n))
+	return n, err
+}
+
+// seller calls an SP-API at an address over once.
+func (f *fake) sellerOver(t *testing.T, api string, once http.RoundTripper) *Seller {
+	t.Helper()
+	client, err := New(Config{
+		LWAEndpoint: f.URL, Clock: newTestClock(), Timeout: 10 * time.Second, Once: once,
+		Endpoints: map[model.Region]string{model.Europe: api},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	seller, err := client.Seller(testSeller("acme-eu"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seller
+}
+
+func createFeed(ctx context.Context, s *Seller) error {
+	_, _, err := s.CreateFeed(ctx, model.CreateFeedRequest{
+		FeedType: model.JSONListingsFeed, MarketplaceIDs: []string{"A1PA6795UKMFR9"}, InputFeedDocumentID: "d",
+	})
+	return err
+}
+
+// TestCreateFeedIsSentOnce loses its answer in every way there is, on the
+// connection after a good one, where http.Transport would try again.
+func TestCreateFeedIsSentOnce(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(net.Conn){
+		"closed":             func(net.Conn) {},
+		"reset":              func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) },
+		"closed in its head": func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 202 Acc") },
+		"closed in its body": func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 202 Accepted\r\nContent-Length: 100\r\n\r\n{") },
+		"no HTTP":            func(c net.Conn) { fmt.Fprint(c, "220 smtp\r\n") },
+		"no feed id":         func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}") },
+		"no JSON":            func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\nOK") },
+		"a redirect":         func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 308 X\r\nLocation: /feeds\r\nContent-Length: 0\r\n\r\n") },
+		"408":                func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 408 X\r\nContent-Length: 0\r\n\r\n") },
+		"500":                func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n") },
+		"200":                func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{\"feedId\":\"1\"}") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			answered := false
+			c := newCleaver(t, func(conn net.Conn) {
+				if !answered {
+					answered = true
+					fmt.Fprint(conn, "HTTP/1.1 202 Accepted\r\nContent-Length: 14\r\n\r\n{\"feedId\":\"1\"}")
+					return
+				}
+				end(conn)
+			})
+			s := newFake(t).sellerOver(t, c.address(), nil)
+			if err := createFeed(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+			err := createFeed(t.Context(), s)
+			if refusal := wantError(t, err, model.CreateFeed, model.Ambiguous); refusal.NotSent {
+				t.Errorf("%v is said to be unsent", err)
+			}
+			if c.wait(); c.requests.Load() != 2 || c.accepted.Load() != 2 {
+				t.Errorf("%d requests over %d connections", c.requests.Load(), c.accepted.Load())
+			}
+		})
+	}
+}
+
+func TestTheLeaseEndsWhileAmazonThinks(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	c := newCleaver(t, func(conn net.Conn) {
+		cancel()
+		_, _ = conn.Read(make([]byte, 1)) // until the client is gone
+	})
+	err := createFeed(ctx, newFake(t).sellerOver(t, c.address(), nil))
+	if refusal := wantError(t, err, model.CreateFeed, model.Ambiguous); refusal.NotSent {
+		t.Errorf("%+v", refusal)
+	}
+}
+
+// dialed is a transport whose connections are made by dial.
+func dialed(dial func(context.Context) (net.Conn, error)) http.RoundTripper {
+	base := NewTransport()
+	base.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }
+	return NewOnceTransport(base)
+}
+
+func TestWhatWasNotSentIsSaidSo(t *testing.T) {
+	t.Parallel()
+	closed := newCleaver(t, func(net.Conn) {})
+	closed.wait()
+	foreign := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a request came") }))
+	t.Cleanup(foreign.Close)
+	foreign.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	foreign.StartTLS()
+	plain := newCleaver(t, func(net.Conn) { t.Error("a request came") })
+	for name, test := range map[string]struct {
+		api  string
+		once http.RoundTripper
+	}{
+		"nobody listens":       {closed.address(), nil},
+		"no such host":         {"http://amazon.invalid", dialed(func(context.Context) (net.Conn, error) { return nil, &net.DNSError{Err: "no such host"} })},
+		"foreign certificate":  {foreign.URL, nil},
+		"no TLS":               {strings.Replace(plain.address(), "http:", "https:", 1), nil},
+		"a dialer's own error": {"https://amazon.invalid", dialed(func(context.Context) (net.Conn, error) { return nil, errors.New("no way") })},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := createFeed(t.Context(), newFake(t).sellerOver(t, test.api, test.once))
+			if refusal := wantError(t, err, model.CreateFeed, model.Unavailable); !refusal.NotSent {
+				t.Errorf("%v is not said to be unsent", err)
+			}
+		})
+	}
+}
+
+// late is a context as a process sees it that was stopped: its deadline has
+// passed, but its timer has not fired yet.
+type late struct {
+	context.Context
+	passed *atomic.Bool
+}
+
+func (l late) Deadline() (time.Time, bool) {
+	if l.passed.Load() {
+		return time.Now().Add(-time.Nanosecond), true
+	}
+	return time.Now().Add(time.Hour), true
+}
+
+// TestNothingIsWrittenAfterTheLease stops the process, as far as its context
+// can tell, at the last moment before the write: after the connection is there.
+func TestNothingIsWrittenAfterTheLease(t *testing.T) {
+	t.Parallel()
+	for _, secure := range []bool{false, true} {
+		var came atomic.Int32
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			came.Add(1)
+			w.WriteHeader(http.StatusAccepted)
+			fmt.Fprint(w, `{"feedId":"1"}`)
+		}))
+		base := NewTransport()
+		if secure {
+			server.StartTLS()
+			base.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
+		} else {
+			server.Start()
+		}
+		for _, stopped := range []bool{false, true} {
+			var passed atomic.Bool
+			ctx := httptrace.WithClientTrace(late{t.Context(), &passed}, &httptrace.ClientTrace{
+				GotConn: func(httptrace.GotConnInfo) { passed.Store(stopped) },
+			})
+			request, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL, strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			came.Store(0)
+			answer, err := NewOnceTransport(base).RoundTrip(request)
+			if err == nil {
+				_, _ = io.Copy(io.Discard, answer.Body)
+				answer.Body.Close()
+			}
+			var unsent *notSentError
+			if stopped && (!errors.As(err, &unsent) || !errors.Is(err, context.DeadlineExceeded) || came.Load() != 0) ||
+				!stopped && (err != nil || came.Load() != 1) {
+				t.Errorf("secure %v, stopped %v: %v, %d requests came", secure, stopped, err, came.Load())
+			}
+		}
+		server.Close()
+	}
+}

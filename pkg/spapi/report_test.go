@@ -1,0 +1,287 @@
+package spapi
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"unicode/utf8"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+func TestReportsThatCanBeRead(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		text string
+		want model.FeedReport
+	}{
+		"summary alone": {`{"summary":{"messagesProcessed":3,"messagesAccepted":3}}`,
+			model.FeedReport{Summary: model.FeedReportSummary{MessagesProcessed: 3, MessagesAccepted: 3}}},
+		"an issue of the feed": {`{"issues":[{"severity":"ERROR","message":"cannot be parsed"}],"summary":{"errors":1}}`,
+			model.FeedReport{Issues: []model.FeedIssue{{Severity: "ERROR", Message: "cannot be parsed"}}, Summary: model.FeedReportSummary{Errors: 1}}},
+		"byte order mark, space": {"\xef\xbb\xbf \r\n{\"issues\" : [ ] }\n", model.FeedReport{}},
+		"other types": {`{"header":7,"issues":[7,null,{"messageId":"4","sku":null,"code":90220,"severity":["ERROR"],"message":{"a":[1]}}],"summary":{"errors":1.5,"warnings":-1,"messagesProcessed":"12","messagesInvalid":1e3}}`,
+			model.FeedReport{Issues: []model.FeedIssue{{MessageID: 4}}, Summary: model.FeedReportSummary{MessagesProcessed: 12}}},
+		"what nobody knows": {`{"new":{"a":[{"b":"}"}]},"items":[{"sku":"S","issues":[{"severity":"ERROR"}]}],"issues":[{"categories":["X"],"severity":"NEW","message":"m"}]}`,
+			model.FeedReport{Issues: []model.FeedIssue{{Severity: "NEW", Message: "m"}}}},
+		"no issues": {`{"issues":null,"summary":{}}`, model.FeedReport{}},
+		"no UTF-8":  {"{\"issues\":[{\"message\":\"a\xffb\"}]}", model.FeedReport{Issues: []model.FeedIssue{{Message: "a\ufffdb"}}}},
+		"long": {`{"issues":[{"message":"` + strings.Repeat("ä", 3000) + `"}]}`,
+			model.FeedReport{Issues: []model.FeedIssue{{Message: strings.Repeat("ä", 1000) + "…"}}}},
+	} {
+		for reader, wrap := range map[string]func(io.Reader) io.Reader{
+			"": func(r io.Reader) io.Reader { return r }, "byte by byte": iotest.OneByteReader, "with EOF": iotest.DataErrReader,
+		} {
+			got, err := readReport(wrap(strings.NewReader(test.text)), "")
+			if err != nil || !reflect.DeepEqual(*got, test.want) {
+				t.Errorf("%s %s: %+v, %v\nwant %+v", name, reader, got, err, test.want)
+			}
+			got, err = readReport(wrap(bytes.NewReader(zip(t, test.text))), "GZIP")
+			if err != nil || !reflect.DeepEqual(*got, test.want) {
+				t.Errorf("%s %s, zipped: %+v, %v", name, reader, got, err)
+			}
+		}
+	}
+}
+
+func TestDocumentsThatAreNoReport(t *testing.T) {
+	t.Parallel()
+	zeros := func(n int) string { return strings.Repeat(" ", n) }
+	report := `{"issues":[],"summary":{}}`
+	for name, test := range map[string]struct{ text, compression, says string }{
+		"empty":                     {"", "", "empty"},
+		"empty where GZIP is":       {"", "GZIP", "empty"},
+		"empty inside GZIP":         {string(zip(t, "")), "GZIP", "empty"},
+		"space":                     {" \n ", "", "empty"},
+		"not zipped":                {report, "GZIP", "not compressed"},
+		"zipped unsaid":             {string(zip(t, report)), "", "no JSON object"},
+		"zipped and cut":            {string(zip(t, report)[:20]), "GZIP", "ends"},
+		"zipped and broken":         {string(zip(t, report)[:len(zip(t, report))-8]) + "checksum", "GZIP", "ends"},
+		"unknown compression":       {report, "ZSTD", `"ZSTD"`},
+		"an XML report":             {`<?xml version="1.0"?><AmazonEnvelope><Message><ProcessingReport>`, "", "AmazonEnvelope"},
+		"an XML report, zipped":     {string(zip(t, "\n<AmazonEnvelope>")), "GZIP", "AmazonEnvelope"},
+		"HTML":                      {"<!DOCTYPE html><html>", "", "XML or HTML"},
+		"a flat-file report":        {"Feed Processing Summary:\n\tNumber of records processed\t3", "", "flat-file"},
+		"a list":                    {"[]", "", "no JSON object"},
+		"other JSON":                {`{"errors":[]}`, "", "neither issues nor a summary"},
+		"cut":                       {`{"issues":[{"message":"canary`, "", "no valid JSON at byte"},
+		"no JSON":                   {`{issues}`, "", "no valid JSON at byte 1"},
+		"more":                      {report + report, "", "follows"},
+		"more that is none":         {report + "canary", "", "no valid JSON"},
+		"deep":                      {`{"x":` + strings.Repeat("[", 20_000), "", "no valid JSON"},
+		"a long string":             {`{"x":"` + strings.Repeat("x", maxToken+1) + `"}`, "", "larger than 1 MiB"},
+		"a long name":               {`{"` + strings.Repeat("x", maxToken+1) + `":1}`, "", "larger than 1 MiB"},
+		"a long number":             {`{"x":` + strings.Repeat("1", maxToken+1) + `}`, "", "larger than 1 MiB"},
+		"much space":                {`{"x":` + zeros(maxToken+1) + `1}`, "", "larger than 1 MiB"},
+		"a bomb":                    {string(zip(t, `{"x":[`+strings.Repeat(`"xxxxxxxxxxxxxxxxxxxx",`, 100_000))), "GZIP", "gzip bomb"},
+		"a bomb of space":           {string(zip(t, zeros(2<<20))), "GZIP", "empty"},
+		"a bomb in several members": {strings.Repeat(string(zip(t, strings.Repeat(`{"x":[[`, 50_000))), 8), "GZIP", "no valid JSON"},
+	} {
+		got, err := readReport(strings.NewReader(test.text), test.compression)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if !strings.Contains(got.Unreadable, test.says) || got.Unreadable == "" || strings.Contains(got.Unreadable, "canary") || len(got.Unreadable) > 310 {
+			t.Errorf("%s: %q", name, got.Unreadable)
+		}
+		if len(got.Issues) != 0 || got.Summary != (model.FeedReportSummary{}) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// TestTheNetworksErrorIsNotTheDocuments breaks the connection at every byte.
+func TestTheNetworksErrorIsNotTheDocuments(t *testing.T) {
+	t.Parallel()
+	cut := errors.New("connection reset")
+	report := `{"issues":[{"message":"m"}],"summary":{}}`
+	for compression, text := range map[string]string{"": report, "GZIP": string(zip(t, report))} {
+		for n := range text {
+			_, err := readReport(io.MultiReader(strings.NewReader(text[:n]), iotest.ErrReader(cut)), compression)
+			if !errors.Is(err, cut) {
+				t.Errorf("%q cut at %d: %v", compression, n, err)
+			}
+		}
+	}
+}
+
+// TestNoRefusedMessageIsLost fills a report with more issues than are kept.
+func TestNoRefusedMessageIsLost(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString(`{"issues":[`)
+	total := 0
+	add := func(id int, severity string) {
+		if total > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `{"messageId":%d,"severity":%q,"message":"m"}`, id, severity)
+		total++
+	}
+	for range maxIssues / 2 {
+		add(1, "WARNING")
+	}
+	for id := range model.MaxFeedMessages {
+		add(id+1, "ERROR")
+		if id%100 == 0 {
+			add(id+1, "ERROR")
+			add(id+1, "INFO")
+		}
+	}
+	b.WriteString(`]}`)
+	got, err := readReport(strings.NewReader(b.String()), "")
+	if err != nil || got.Unreadable != "" {
+		t.Fatal(err, got.Unreadable)
+	}
+	refused := make(map[int]bool)
+	for _, issue := range got.Issues {
+		if issue.Severity == "ERROR" {
+			refused[issue.MessageID] = true
+		}
+	}
+	if len(refused) != model.MaxFeedMessages || len(got.Issues) != maxIssues/2+model.MaxFeedMessages || len(got.Issues)+got.IssuesOmitted != total {
+		t.Errorf("%d messages with errors; %d issues kept, %d omitted of %d", len(refused), len(got.Issues), got.IssuesOmitted, total)
+	}
+}
+
+// endless gives the same byte for ever.
+type endless byte
+
+func (e endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = byte(e)
+	}
+	return len(p), nil
+}
+
+func TestBoundsOfADocument(t *testing.T) {
+	t.Parallel()
+	const buffer = 64 << 10
+	for name, test := range map[string]struct {
+		from io.Reader
+		most int64
+	}{
+		"as it comes": {&source{from: endless(' ')}, maxDownload},
+		// Of so much that came, the ratio would allow more.
+		"inflated":  {&inflated{from: endless(' '), raw: &source{read: maxDownload}}, maxReport},
+		"its ratio": {&inflated{from: endless(' '), raw: &source{read: 10 << 10}}, max(maxUnmeasured, 10<<10*maxRatio)},
+		"one value": {&tokenBound{from: endless('1')}, maxToken},
+	} {
+		n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, test.from, make([]byte, buffer))
+		var bound unreadable
+		if !errors.As(err, &bound) || n > test.most || n < test.most-buffer {
+			t.Errorf("%s: %d bytes, then %v; the bound is %d", name, n, err, test.most)
+		}
+	}
+}
+
+// TestTooManyIssues has more messages with errors than a feed has messages.
+func TestTooManyIssues(t *testing.T) {
+	t.Parallel()
+	p := &reportParser{report: new(model.FeedReport), erred: make(map[int]struct{})}
+	for id := range maxIssues + 10 {
+		p.keep(model.FeedIssue{MessageID: id})
+	}
+	if len(p.report.Issues) != maxIssues || p.report.IssuesOmitted != 10 {
+		t.Errorf("%d kept, %d omitted", len(p.report.Issues), p.report.IssuesOmitted)
+	}
+}
+
+func exampleReport(t testing.TB) []byte {
+	t.Helper()
+	dir := os.Getenv("SPAPI_MODELS")
+	if dir == "" {
+		dir = "../../../shared/reference/spapi"
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "schemas", "listings-feed-processing-report-schema-v2.example.json"))
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("Amazon's models are not there: %v; set SPAPI_MODELS", err)
+		}
+		t.Skipf("Amazon's models are not there: %v; set SPAPI_MODELS to test with them", err)
+	}
+	return text
+}
+
+func TestAmazonsExampleReport(t *testing.T) {
+	t.Parallel()
+	got, err := readReport(bytes.NewReader(exampleReport(t)), "")
+	if err != nil || got.Unreadable != "" {
+		t.Fatal(err, got.Unreadable)
+	}
+	if got.FeedID != "1234567890" || len(got.Issues) != 3 || got.Issues[2] != (model.FeedIssue{
+		MessageID: 5, SKU: "My-SKU-C", Code: "99022", Severity: "ERROR", AttributeName: "purchasable_offer.our_price",
+		Message: "The field '\"prices\"' for the attribute 'purchasable_offer.our_price' does not have enough values. The required minimum is '1' value(s).",
+	}) {
+		t.Errorf("%+v", got)
+	}
+	if got.Summary != (model.FeedReportSummary{Errors: 3, MessagesProcessed: 4, MessagesAccepted: 2, MessagesInvalid: 2}) {
+		t.Errorf("%+v", got.Summary)
+	}
+}
+
+func FuzzReadReport(f *testing.F) {
+	for _, text := range []string{
+		"", "{}", `{"issues":[{"messageId":1,"sku":"S","severity":"ERROR","message":"m"}],"summary":{"errors":1}}`,
+		`<AmazonEnvelope>`, "\xef\xbb\xbf{", `{"issues":[[[]]],"summary":[]}`, `{"a":"\ud800","b":1e999}`, "\x1f\x8b\x08",
+	} {
+		f.Add([]byte(text), false)
+		f.Add(zip(f, text), true)
+	}
+	f.Fuzz(func(t *testing.T, body []byte, zipped bool) {
+		compression := ""
+		if zipped {
+			compression = "GZIP"
+		}
+		report, err := readReport(bytes.NewReader(body), compression)
+		if err != nil {
+			t.Fatalf("an error of a reader that has none: %v", err)
+		}
+		if report.Unreadable != "" && (len(report.Issues) > 0 || !utf8.ValidString(report.Unreadable)) {
+			t.Fatalf("%+v", report)
+		}
+		for _, issue := range report.Issues {
+			for _, text := range []string{issue.SKU, issue.Code, issue.Severity, issue.Message, issue.AttributeName} {
+				if !utf8.ValidString(text) || len(text) > maxIssueText+len("…") {
+					t.Fatalf("%q", text)
+				}
+			}
+			if issue.MessageID < 0 {
+				t.Fatalf("%+v", issue)
+			}
+		}
+	})
+}
+
+// BenchmarkReadReport reads a report in which each of 25,000 messages has an issue.
+func BenchmarkReadReport(b *testing.B) {
+	var text bytes.Buffer
+	w := gzip.NewWriter(&text)
+	fmt.Fprint(w, `{"issues":[`)
+	for i := range model.MaxFeedMessages {
+		if i > 0 {
+			fmt.Fprint(w, ",")
+		}
+		fmt.Fprintf(w, `{"messageId":%d,"sku":"SKU-%06d","code":"90220","severity":"ERROR","message":"'[batteries_required]' is required but not supplied.","attributeName":"batteries_required"}`, i+1, i)
+	}
+	fmt.Fprint(w, `],"summary":{"errors":25000}}`)
+	if err := w.Close(); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		report, err := readReport(bytes.NewReader(text.Bytes()), "GZIP")
+		if err != nil || len(report.Issues) != model.MaxFeedMessages {
+			b.Fatal(err, len(report.Issues))
+		}
+	}
+}

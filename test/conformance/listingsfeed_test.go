@@ -1,0 +1,114 @@
+package conformance_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/test/conformance"
+)
+
+// feedSchemas are Amazon's schemas of a listings feed and of its messages.
+type feedSchemas struct{ feed, message *conformance.Schema }
+
+func loadFeedSchemas(t *testing.T) feedSchemas {
+	t.Helper()
+	return feedSchemas{
+		conformance.LoadSchema(t, "listings-feed-schema-v2.json"), conformance.LoadSchema(t, "listings-feed-message-schema-v2.json"),
+	}
+}
+
+// check holds a document, and each message of it, to the schemas.
+func (s feedSchemas) check(feed *model.ListingsFeed) error {
+	text, err := io.ReadAll(feed.Reader())
+	if err != nil {
+		return err
+	}
+	if err := s.feed.Check(text); err != nil {
+		return err
+	}
+	var document struct{ Messages []json.RawMessage }
+	if err := json.Unmarshal(text, &document); err != nil {
+		return err
+	}
+	for i, message := range document.Messages {
+		if err := s.message.Check(message); err != nil {
+			return fmt.Errorf("message %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+// TestListingsFeedsConform generates feeds, each field of which may be wrong. A
+// feed without faults conforms, and one that does not conform has faults.
+func TestListingsFeedsConform(t *testing.T) {
+	t.Parallel()
+	schemas := loadFeedSchemas(t)
+	good, bad := 0, 0
+	rapid.Check(t, func(r *rapid.T) {
+		spoilt := rapid.Bool().Draw(r, "spoilt")
+		text := rapid.StringN(1, 10, -1)
+		number := func(least int) *rapid.Generator[int] { return rapid.IntRange(least, math.MaxInt32) }
+		if spoilt { // one field in eight is anything
+			text = rapid.OneOf(text, text, text, text, text, text, text, rapid.SampledFrom([]string{"", "\xff"}))
+			sound := number
+			number = func(least int) *rapid.Generator[int] {
+				return rapid.OneOf(sound(least), sound(least), sound(least), sound(least), sound(least), sound(least), sound(least), rapid.Int())
+			}
+		}
+		feed := model.ListingsFeed{
+			SellerID: text.Draw(r, "seller"), IssueLocale: rapid.OneOf(rapid.Just(""), text).Draw(r, "locale"),
+			Messages: rapid.SliceOfN(rapid.Custom(func(r *rapid.T) model.QuantityMessage {
+				return model.QuantityMessage{
+					MessageID: number(1).Draw(r, "id"), SKU: text.Draw(r, "SKU"), ProductType: text.Draw(r, "type"),
+					FulfillmentChannelCode: text.Draw(r, "channel"), Quantity: number(0).Draw(r, "quantity"),
+				}
+			}), 0, 5).Draw(r, "messages"),
+		}
+		faults, refused := feed.Faults(), schemas.check(&feed)
+		if len(faults) == 0 && refused != nil {
+			r.Fatalf("it has no faults, but the schema refuses it: %v", refused)
+		}
+		if len(faults) == 0 {
+			good++
+		}
+		if refused != nil {
+			bad++
+		}
+	})
+	if good == 0 || bad == 0 {
+		t.Errorf("%d feeds without faults and %d that the schema refuses: the test shows nothing", good, bad)
+	}
+}
+
+// TestTheLargestFeedConforms has as many messages as Amazon takes, and one more.
+func TestTheLargestFeedConforms(t *testing.T) {
+	t.Parallel()
+	schemas := loadFeedSchemas(t)
+	feed := model.ListingsFeed{SellerID: "AXXXXXXXXXXXX"}
+	for i := range model.MaxFeedMessages {
+		feed.Messages = append(feed.Messages, model.QuantityMessage{
+			MessageID: i + 1, SKU: fmt.Sprintf("SKU-%d", i), ProductType: "PRODUCT", FulfillmentChannelCode: "DEFAULT", Quantity: i,
+		})
+	}
+	check := func() error {
+		text, err := io.ReadAll(feed.Reader())
+		if err != nil {
+			return err
+		}
+		return schemas.feed.Check(text)
+	}
+	if err := check(); err != nil || len(feed.Faults()) != 0 {
+		t.Errorf("%v, %v", err, feed.Faults())
+	}
+	feed.Messages = append(feed.Messages, feed.Messages[0])
+	feed.Messages[model.MaxFeedMessages].MessageID, feed.Messages[model.MaxFeedMessages].SKU = model.MaxFeedMessages+1, "one more"
+	if err := check(); err == nil || len(feed.Faults()) != 1 {
+		t.Errorf("one more: %v, %v", err, feed.Faults())
+	}
+}
