@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -117,6 +118,6 @@ func (f *doctorFlags) progress(cmd *cobra.Command) func(part, name string, worst
 		return nil
 	}
 	return func(part, name string, worst doctor.Status) {
-		fmt.Fprintf(terminal, "examined %s %s: %s\n", part, name, worst)
+		fmt.Fprintf(terminal, "examined %s: %s\n", strings.TrimSpace(part+" "+name), worst)
 	}
 }

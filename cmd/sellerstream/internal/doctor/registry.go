@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	neturl "net/url"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/sr"
@@ -48,6 +49,10 @@ func registryFault(url string, err error) Finding {
 	}
 	if errors.As(err, &answer) {
 		return fail(oneLine(err.Error()), "what answers at "+url+" is no schema registry with Confluent's API, or it is ill", "correct the URL, path included").at("registry.url")
+	}
+	var lost *neturl.Error
+	if errors.As(err, &lost) {
+		err = lost.Err // without the address, which the cause names
 	}
 	return fail(oneLine(err.Error()), "the schema registry at "+url+" does not answer", "start it, or correct its URL and credentials").at("registry.url")
 }

@@ -37,7 +37,7 @@ func (r Report) Table(w io.Writer, all bool) {
 		fmt.Fprintf(w, "\naccounts: all %d are well\n", sound)
 	}
 	fmt.Fprintf(w, "\n%d ok, %d warnings, %d failed, %d skipped in %s\n",
-		r.Count(OK), r.Count(Warning), r.Count(Failed), r.Count(Skipped), r.Took.Round(100*time.Millisecond))
+		r.Count(OK), r.Count(Warning), r.Count(Failed), r.Count(Skipped), r.Took.Round(10*time.Millisecond))
 }
 
 // row is a result, or the same result of many accounts.
