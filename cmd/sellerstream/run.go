@@ -28,7 +28,9 @@ signal stops at once; nothing is lost by it.
 The roles, all by default:
   bridge          SQS notifications to Kafka
   orders          order changes to enriched orders, under each account's quota
-  events          enriched orders to EventBridge
+  inventory       wanted quantities to Amazon, in feeds and single calls
+  feeds           what became of the feeds
+  events          orders, feeds, refused quantities and alerts to EventBridge
   subscriptions   accounts' subscriptions at Amazon (by default only if a queue
                   under bridge.queues has an arn)
 

@@ -54,6 +54,11 @@ func (c Scaled) Real(d time.Duration) time.Duration {
 	return time.Duration(float64(d) / c.speed)
 }
 
+// Passes is how much of c's time passes in d of the real one.
+func Passes(c Clock, d time.Duration) time.Duration {
+	return time.Duration(float64(d) / c.Real(time.Hour).Hours())
+}
+
 // Sleep waits for d of c's time, or until ctx ends, and then returns its cause.
 func Sleep(ctx context.Context, c Clock, d time.Duration) error {
 	if d <= 0 {

@@ -20,6 +20,9 @@ func TestScaledClockRunsFaster(t *testing.T) {
 		if got := c.Real(2 * time.Minute); got != 2*time.Second {
 			t.Errorf("2m of its time take %s, want 2s", got)
 		}
+		if got := Passes(c, 2*time.Second); got != 2*time.Minute {
+			t.Errorf("%s of its time pass in 2s, want 2m", got)
+		}
 	})
 }
 

@@ -20,12 +20,14 @@ type Config struct {
 	Accounts     []Account     `yaml:"accounts"`
 	// AccountsDir is a folder of files that hold more accounts. Once loaded, they
 	// are among Accounts, behind those of the file itself.
-	AccountsDir string  `yaml:"accounts_dir"`
-	Bridge      Bridge  `yaml:"bridge"`
-	Orders      Orders  `yaml:"orders"`
-	Events      Events  `yaml:"events"`
-	Runtime     Runtime `yaml:"runtime"`
-	Clock       Clock   `yaml:"clock"`
+	AccountsDir string    `yaml:"accounts_dir"`
+	Bridge      Bridge    `yaml:"bridge"`
+	Orders      Orders    `yaml:"orders"`
+	Inventory   Inventory `yaml:"inventory"`
+	Feeds       Feeds     `yaml:"feeds"`
+	Events      Events    `yaml:"events"`
+	Runtime     Runtime   `yaml:"runtime"`
+	Clock       Clock     `yaml:"clock"`
 }
 
 // Log says how much is logged and in which form.
@@ -94,6 +96,7 @@ type Account struct {
 	RefreshToken    Secret           `yaml:"refresh_token"`
 	Role            string           `yaml:"role"` // ARN whose credentials sign requests; "" leaves them unsigned
 	KeepBuyerData   bool             `yaml:"keep_buyer_data"`
+	Inventory       Listings         `yaml:"inventory"`
 	Quotas          map[string]Quota `yaml:"quotas"`
 
 	at place // for a fault found when files are held against each other
@@ -189,7 +192,9 @@ func Default() Config {
 		Orders: Orders{IncludedData: []string{
 			"FULFILLMENT", "PROCEEDS", "PROMOTION", "CANCELLATION", "PACKAGES",
 		}},
-		Events: Events{Bus: "default", Source: "sellerstream", MaxEntryBytes: 1 << 20},
+		Inventory: defaultInventory(),
+		Feeds:     Feeds{StuckAfter: 2 * time.Hour},
+		Events:    Events{Bus: "default", Source: "sellerstream", MaxEntryBytes: 1 << 20},
 		Runtime: Runtime{
 			SessionTimeout:    10 * time.Second,
 			HeartbeatInterval: time.Second,

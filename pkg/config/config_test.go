@@ -44,8 +44,8 @@ func TestExampleDocumentsEveryDefault(t *testing.T) {
 	want := Default()
 	cfg.Kafka.Brokers, cfg.Bridge.Queues = nil, nil // keys that a user must write
 	cfg.AWS.Region, cfg.AWS.AccessKeyID, cfg.AWS.SecretAccessKey = "", "", Secret{}
-	got := []any{cfg.Prefix, cfg.Log, cfg.Kafka, cfg.AWS, cfg.SPAPI, cfg.Bridge, cfg.Orders, cfg.Events, cfg.Runtime}
-	defaults := []any{want.Prefix, want.Log, want.Kafka, want.AWS, want.SPAPI, want.Bridge, want.Orders, want.Events, want.Runtime}
+	got := []any{cfg.Prefix, cfg.Log, cfg.Kafka, cfg.AWS, cfg.SPAPI, cfg.Bridge, cfg.Orders, cfg.Inventory, cfg.Feeds, cfg.Events, cfg.Runtime}
+	defaults := []any{want.Prefix, want.Log, want.Kafka, want.AWS, want.SPAPI, want.Bridge, want.Orders, want.Inventory, want.Feeds, want.Events, want.Runtime}
 	for i := range got {
 		if !reflect.DeepEqual(got[i], defaults[i]) {
 			t.Errorf("the example says %+v, the default is %+v", got[i], defaults[i])

@@ -79,6 +79,7 @@ func (v *validator) validate() {
 	v.bridge(applications)
 	v.subscriptions()
 	v.roles()
+	v.inventory()
 	v.runtime()
 }
 
@@ -229,6 +230,7 @@ func (v *validator) account(path string, a *Account, applications []string) {
 	}
 	v.required(path+".refresh_token", a.RefreshToken)
 	v.roleARN(path+".role", a.Role)
+	v.listings(path+".inventory", a.Inventory)
 	for operation, plan := range a.Quotas {
 		if _, known := quota.Default(operation); !known {
 			v.fault(path+".quotas."+operation, "no such operation: the operations are %s", strings.Join(quota.Operations(), ", "))

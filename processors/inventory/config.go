@@ -71,8 +71,10 @@ type Config struct {
 	// Lease is within which real time after its commit a writing call must have
 	// started and ended: less than the runtime's session timeout. Default 8 s.
 	Lease time.Duration
-	// Timeout is the client's for one request. Default 30 s.
-	Timeout time.Duration
+	// CallTime is how long after its commit a writing call may go on, its lease and
+	// the client's timeout of a request: all that is real time in the quarantine,
+	// here on the pipeline's clock. Default 38 s.
+	CallTime time.Duration
 	// ApplyDelay is how late Amazon may carry out a call after the answer to it was
 	// lost. Default 5 minutes.
 	ApplyDelay time.Duration
@@ -117,7 +119,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.PatchBelow, 100)
 	setDefault(&c.PatchMost, 500)
 	setDefault(&c.Lease, 8*time.Second)
-	setDefault(&c.Timeout, 30*time.Second)
+	setDefault(&c.CallTime, c.Lease+30*time.Second)
 	setDefault(&c.ApplyDelay, 5*time.Minute)
 	setDefault(&c.ShowDelay, 5*time.Minute)
 	setDefault(&c.MaxAttempts, 5)
@@ -150,7 +152,7 @@ func (c *Config) quarantine() time.Duration { return c.patchWait() + c.ShowDelay
 
 // patchWait is how long after a restart a call that an earlier owner started
 // may still be carried out.
-func (c *Config) patchWait() time.Duration { return c.Lease + c.Timeout + c.ApplyDelay }
+func (c *Config) patchWait() time.Duration { return c.CallTime + c.ApplyDelay }
 
 func (c *Config) settings(account string) Settings {
 	s := c.Settings(account)

@@ -42,7 +42,7 @@ func TestATooShortQuarantineDoublesFeeds(t *testing.T) {
 	t.Parallel()
 	doubles := func(late time.Duration) (doubles int) {
 		for seed := range uint64(40) {
-			w := newWorld(t, t, seed, Config{MaxAttempts: 1000, Timeout: time.Second, ApplyDelay: time.Second, ShowDelay: time.Second})
+			w := newWorld(t, t, seed, Config{MaxAttempts: 1000, CallTime: 9 * time.Second, ApplyDelay: time.Second, ShowDelay: time.Second})
 			w.amazon.applyLate, w.amazon.showLate = late, late
 			for range 100 {
 				w.step()

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -50,6 +51,10 @@ func build(ctx context.Context, s Settings) (*pipeline, error) {
 			err = p.addBridge(ctx)
 		case Orders:
 			err = p.addOrders()
+		case Inventory:
+			err = p.addInventory()
+		case Feeds:
+			err = p.addFeeds()
 		case Events:
 			err = p.addEvents(ctx)
 		case Subscriptions:
@@ -149,11 +154,13 @@ func (p *pipeline) addOrders() error {
 
 // processor is what is particular to one: its topics and its logic.
 type processor struct {
-	name    string
-	inputs  []string
-	outputs []string
-	state   string
-	machine func(machine.Unit) machine.Machine
+	name        string
+	inputs      []string
+	neverPaused []string // of the inputs
+	outputs     []string
+	state       string
+	maxPending  int // 0 for that of all processors
+	machine     func(machine.Unit) machine.Machine
 }
 
 // addProcessor adds a role that runs machines and makes their calls.
@@ -166,12 +173,12 @@ func (p *pipeline) addProcessor(what processor) error {
 	runtime := p.Config.Runtime
 	processor, err := stream.New(stream.Options{
 		Processor: what.name, Prefix: p.Config.Prefix, TransactionalPrefix: p.TransactionalPrefix,
-		Inputs: what.inputs, Outputs: what.outputs, State: what.state, New: what.machine,
+		Inputs: what.inputs, NeverPaused: what.neverPaused, Outputs: what.outputs, State: what.state, New: what.machine,
 		Codec: p.codec, Execute: p.guard(execute.Execute), Clock: p.Clock,
 		Logger: p.Logger, Client: kafkaOptions(p.Config),
 		SessionTimeout: runtime.SessionTimeout, HeartbeatInterval: runtime.HeartbeatInterval,
 		RebalanceTimeout: runtime.RebalanceTimeout, DrainTimeout: runtime.DrainTimeout,
-		MaxPending: runtime.MaxPending,
+		MaxPending: cmp.Or(what.maxPending, runtime.MaxPending),
 	})
 	if err != nil {
 		return err

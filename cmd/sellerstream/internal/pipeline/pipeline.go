@@ -27,21 +27,22 @@ type Role string
 const (
 	Bridge Role = "bridge" // SQS to Kafka
 	Orders Role = "orders" // order-changes to orders
+
+	Inventory Role = "inventory" // inventory-updates to feeds and patches
+	Feeds     Role = "feeds"     // follows feeds to their end
+
 	Events Role = "events" // output topics to EventBridge
 
 	Subscriptions Role = "subscriptions" // sees that Amazon sends notifications to SQS
 )
 
 // Roles are all of them: first those that records pass, in their order.
-func Roles() []Role { return []Role{Bridge, Orders, Events, Subscriptions} }
+func Roles() []Role { return []Role{Bridge, Orders, Inventory, Feeds, Events, Subscriptions} }
 
 // DefaultRoles are all that the configuration has work for: accounts are
 // subscribed only where a queue has an ARN.
 func DefaultRoles(cfg config.Config) []Role {
-	if subscribes(cfg) {
-		return Roles()
-	}
-	return []Role{Bridge, Orders, Events}
+	return slices.DeleteFunc(Roles(), func(r Role) bool { return r == Subscriptions && !subscribes(cfg) })
 }
 
 // ParseRoles reads a list such as "bridge,orders"; an empty one means the
@@ -72,8 +73,11 @@ type Settings struct {
 	// while the pipeline runs, by Hangup at once. nil follows nothing.
 	Files  *config.Reader
 	Hangup <-chan os.Signal
-	Clock  clock.Clock
-	Logger *slog.Logger
+	// Excluded says whether another service manages a SKU of an account: its
+	// quantity is not sent. nil excludes none.
+	Excluded func(account, sku string) bool
+	Clock    clock.Clock
+	Logger   *slog.Logger
 	// TransactionalPrefix begins every transactional id. It stays the same over
 	// restarts, except on an embedded broker; see embedded.Broker.
 	TransactionalPrefix string

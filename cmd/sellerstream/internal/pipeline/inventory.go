@@ -1,0 +1,79 @@
+package pipeline
+
+import (
+	"slices"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/config"
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/processors/feeds"
+	"github.com/sellerstream/sellerstream/processors/inventory"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// longestLease bounds how long after its commit a writing call may start: a
+// longer one would only lengthen the quarantine after a crash.
+const longestLease = 8 * time.Second
+
+// addInventory adds the way from wanted quantities to Amazon.
+func (p *pipeline) addInventory() error {
+	machineConfig := p.inventoryConfig()
+	return p.addProcessor(processor{
+		name: inventory.Processor, inputs: []string{schemas.InventoryUpdates, schemas.FeedResults},
+		neverPaused: []string{schemas.FeedResults}, // they end what the updates begin
+		outputs:     []string{schemas.FeedSubmissions, schemas.InventoryResults, schemas.Alerts}, state: schemas.StateInventory,
+		maxPending: p.Config.Inventory.MaxPending,
+		machine:    func(machine.Unit) machine.Machine { return inventory.New(machineConfig) },
+	})
+}
+
+func (p *pipeline) inventoryConfig() inventory.Config {
+	cfg := p.Config.Inventory
+	// Shorter than the session, after whose end another process may own the work.
+	lease := min(p.Config.Runtime.SessionTimeout*4/5, longestLease)
+	return inventory.Config{
+		Accounts: p.live.directory, Settings: p.live.listings(cfg.Defaults), Excluded: p.Excluded, Quota: p.live.limit,
+		Linger: cfg.Linger, Enough: min(cfg.Enough, cfg.MaxMessages), MaxMessages: cfg.MaxMessages, MaxBytes: cfg.MaxBytes,
+		MaxUploads: cfg.MaxUploads, PatchLinger: cfg.PatchLinger, PatchBelow: orNone(cfg.PatchBelow), PatchMost: orNone(cfg.PatchMost),
+		Lease: lease, CallTime: clock.Passes(p.Clock, lease+p.Config.SPAPI.Timeout),
+		ApplyDelay: cfg.ApplyDelay, ShowDelay: cfg.ShowDelay, MaxAttempts: cfg.MaxAttempts,
+		NotListed:     func(code string) bool { return slices.Contains(cfg.NotListedCodes, code) },
+		Transient:     func(code string) bool { return slices.Contains(cfg.TransientCodes, code) },
+		ReadBackShare: cfg.ReadBackShare, ReadBackAfter: cfg.ReadBackAfter,
+	}
+}
+
+// orNone says that none are wanted as the machine understands it, to which 0
+// is the default.
+func orNone(n int) int {
+	if n == 0 {
+		return -1
+	}
+	return n
+}
+
+// listings are how an account's quantities are sent, as it is configured when
+// they are.
+func (l *live) listings(defaults config.Listings) func(account string) inventory.Settings {
+	return func(account string) inventory.Settings {
+		settings := defaults
+		if c, ok := l.now.Load().byID[account]; ok {
+			settings = c.Inventory.Or(defaults)
+		}
+		return inventory.Settings{
+			Scope: inventory.Scope(settings.Scope), ProductType: settings.ProductType,
+			Channel: settings.Channel, IssueLocale: settings.IssueLocale,
+		}
+	}
+}
+
+// addFeeds adds what follows feeds to their end.
+func (p *pipeline) addFeeds() error {
+	machineConfig := feeds.Config{Accounts: p.live.directory, Quota: p.live.limit, StuckAfter: p.Config.Feeds.StuckAfter}
+	return p.addProcessor(processor{
+		name: feeds.Processor, inputs: []string{schemas.FeedSubmissions, schemas.FeedNotifications},
+		outputs: []string{schemas.FeedResults, schemas.Alerts}, state: schemas.StateFeeds,
+		machine: func(machine.Unit) machine.Machine { return feeds.New(machineConfig) },
+	})
+}
