@@ -25,7 +25,28 @@ func classify(call call, account string, resp *http.Response, body []byte) *mode
 	}
 	e.Code, e.Message = errorList(body, sentSecrets(resp.Request))
 	e.Class, e.Remedy = classOf(resp.StatusCode, call.writes)
+	if e.Class == model.Forbidden {
+		e.Remedy = causeOf(e.Code, strings.ToLower(e.Message))
+	}
 	return e
+}
+
+// causeOf is the likely cause of a 403. Amazon has one code for nearly all of
+// them, so what its message and details say is looked at too; nothing but this
+// text depends on it.
+func causeOf(code, message string) (remedy string) {
+	switch {
+	case code == "MissingAuthenticationToken": // its gateway's word for a path that it does not know
+		return "the endpoint does not know this operation: check the endpoint's URL"
+	case strings.Contains(message, "signature"):
+		return "the request's signature is refused: check this machine's clock and the account's role, " +
+			"or remove the role: Amazon has not required one since October 2023"
+	case strings.Contains(message, "access token"):
+		return "the access token is refused: if a new one is too, the seller withdrew the authorization, " +
+			"or the account's region is wrong"
+	}
+	return "likely causes: the seller withdrew or never gave the authorization, the application lacks the role " +
+		"for this operation, the seller id is another seller's, or the account's region is wrong"
 }
 
 // classOf is the one place that says what a status means.
@@ -36,8 +57,7 @@ func classOf(status int, writes bool) (class model.Class, remedy string) {
 	case status == http.StatusUnauthorized:
 		return model.Unauthorized, "check the account's refresh token and its application's client id and secret"
 	case status == http.StatusForbidden:
-		return model.Forbidden, "likely causes: the seller withdrew or never gave the authorization, " +
-			"the application lacks the role for this operation, or the account's region is wrong"
+		return model.Forbidden, "" // see causeOf
 	case status == http.StatusNotFound:
 		return model.NotFound, ""
 	case status == http.StatusConflict:

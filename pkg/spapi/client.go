@@ -1,23 +1,3 @@
-// Package spapi is a client of Amazon's Selling Partner API: access tokens,
-// requests, bounds, and one classification of everything that can go wrong. It
-// knows nothing of Kafka and can be used on its own.
-//
-// A Client holds what is shared (connections, tokens); a Seller makes the calls
-// of one seller account in one region, a Grantless those of an application
-// alone. None of them waits for quota nor repeats a call: when to call, and
-// whether to call again, is the caller's decision (package quota helps with the
-// first, model.Error with the second).
-//
-// A request passes, in this order:
-//
-//	caller.send   adds the access token, classifies what comes back, bounds
-//	              and decodes the body; here because a refused token is an
-//	              outcome to decide on, not bytes to pass on
-//	userAgent     adds the User-Agent that Amazon requires
-//	signature     for a seller with AWS credentials: signs the request (SigV4);
-//	              last, so that what is signed is what is sent
-//	Config.Base   the connection: by default an http.Transport with a deadline
-//	              on each of its steps; wrap it to trace, measure or cut
 package spapi
 
 import (

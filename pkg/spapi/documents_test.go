@@ -32,7 +32,7 @@ type storage struct {
 	transfers   int
 }
 
-func newStorage(t *testing.T) *storage {
+func newStorage(t testing.TB) *storage {
 	t.Helper()
 	s := &storage{fake: newFake(t)}
 	s.api = func(w http.ResponseWriter, r *http.Request) {
@@ -94,6 +94,31 @@ func TestUploadFeed(t *testing.T) {
 	if header.Get("Content-Type") != "application/json; charset=UTF-8" || header.Get("x-amz-access-token") != "" ||
 		header.Get("Authorization") != "" || header.Get("Content-Encoding") != "" || header.Get("Transfer-Encoding") != "" {
 		t.Errorf("%v", header)
+	}
+}
+
+// TestAPresignedURLIsUsedToTheLetter: its signature covers the path as it is
+// escaped, and Amazon's begins with an escaped slash.
+func TestAPresignedURLIsUsedToTheLetter(t *testing.T) {
+	t.Parallel()
+	for operation, transfer := range transfers() {
+		s := newStorage(t)
+		api, asked := s.api, ""
+		s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.URL.Path == "/auth/o2/token":
+				s.giveToken(w, r)
+			case strings.HasPrefix(r.RequestURI, "/feeds/"):
+				api(w, r)
+			default:
+				asked = r.RequestURI
+			}
+		})
+		const target = "/%2FNinetyDays/amzn1.tortuga.4.eu.d?X-Amz-SignedHeaders=content-type%3Bhost&X-Amz-Credential=A%2Fb+c"
+		s.at = s.URL + target
+		if err := transfer(t.Context(), s.seller(t, nil)); err != nil || asked != target {
+			t.Errorf("%s asked for %s: %v", operation, asked, err)
+		}
 	}
 }
 

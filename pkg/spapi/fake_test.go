@@ -34,7 +34,7 @@ type fake struct {
 	forms  []map[string]string
 }
 
-func newFake(t *testing.T) *fake {
+func newFake(t testing.TB) *fake {
 	t.Helper()
 	f := &fake{api: func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"order":{"orderId":"1"}}`) }}
 	f.lwa = f.giveToken
@@ -75,7 +75,7 @@ func (f *fake) tokenRequests() int {
 }
 
 // seller is a client of the fake; clk may be nil.
-func (f *fake) seller(t *testing.T, clk *testClock) *Seller {
+func (f *fake) seller(t testing.TB, clk *testClock) *Seller {
 	t.Helper()
 	client := f.client(t, clk)
 	seller, err := client.Seller(testSeller("acme-eu"))
@@ -85,7 +85,7 @@ func (f *fake) seller(t *testing.T, clk *testClock) *Seller {
 	return seller
 }
 
-func (f *fake) client(t *testing.T, clk *testClock) *Client {
+func (f *fake) client(t testing.TB, clk *testClock) *Client {
 	t.Helper()
 	if clk == nil {
 		clk = newTestClock()

@@ -241,3 +241,29 @@ func TestASKUIsOneSegment(t *testing.T) {
 		}
 	}
 }
+
+func TestInputDocumentRefused(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		status  int
+		message string
+		want    bool
+	}{
+		{400, "Invalid request parameters", true}, // as Amazon mostly says it
+		{400, "The inputFeedDocumentId is not valid for this marketplace", true},
+		{400, "marketplaceIds is invalid", false},
+		{400, "FeedType is not supported", false},
+		{403, "document", false}, {404, "document", false}, {413, "document", false}, {429, "document", false}, {500, "document", false},
+	} {
+		f := newFake(t)
+		f.record(test.status, fmt.Sprintf(`{"errors":[{"code":"InvalidInput","message":%q,"details":""}]}`, test.message))
+		err := createFeed(t.Context(), f.seller(t, nil))
+		var refusal *model.Error
+		if !errors.As(err, &refusal) || refusal.InputDocumentRefused() != test.want {
+			t.Errorf("%d %s: %v", test.status, test.message, err)
+		}
+	}
+	if (&model.Error{Operation: model.GetFeed, Class: model.Invalid, Status: 400, Message: "document"}).InputDocumentRefused() {
+		t.Error("a getFeed has no input document")
+	}
+}
