@@ -74,6 +74,8 @@ type SPAPI struct {
 	Endpoints   map[model.Region]string `yaml:"endpoints"`
 	UserAgent   string                  `yaml:"user_agent"`
 	Timeout     time.Duration           `yaml:"timeout"`
+	// DocumentHosts are where feed documents may be in place of Amazon S3.
+	DocumentHosts []string `yaml:"document_hosts"`
 }
 
 // Application is one SP-API application (LWA client).
@@ -180,7 +182,7 @@ func Default() Config {
 		Registry: Registry{Register: true},
 		AWS:      AWS{SecretsTTL: 5 * time.Minute},
 		SPAPI: SPAPI{
-			LWAEndpoint: "https://api.amazon.com",
+			LWAEndpoint: "https://api.amazon.com", DocumentHosts: []string{}, // Amazon S3
 			Endpoints: map[model.Region]string{
 				model.NorthAmerica: model.NorthAmerica.Endpoint(),
 				model.Europe:       model.Europe.Endpoint(),

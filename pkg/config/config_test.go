@@ -97,6 +97,7 @@ accounts:
     marketplaces: []
     refresh_token: {env: TOKEN, file: /token}
 runtime: {heartbeat_interval: 9s}
+spapi: {document_hosts: [files.example.com, "https://files.example.com/feeds"]}
 `
 	want := []string{
 		`f:2: kafka.brokers: "localhost:9092" here: write a list`,
@@ -118,6 +119,7 @@ runtime: {heartbeat_interval: 9s}
 		`f:23: accounts[1].refresh_token: more than one source`,
 		`f:24: runtime.heartbeat_interval: 9s: write a duration from 50ms to 1s`,
 		`f:24: runtime.heartbeat_interval: 9s: write at most a third`,
+		`f:25: spapi.document_hosts[1]: "https://files.example.com/feeds": write a name`,
 	}
 	_, err := Parse("f", []byte(text))
 	var faults *Faults

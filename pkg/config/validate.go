@@ -153,6 +153,12 @@ func (v *validator) spapi() {
 		v.fault("spapi.user_agent", "%d characters: Amazon takes 500 with what the client adds, write at most 400", len(s.UserAgent))
 	}
 	v.duration("spapi.timeout", s.Timeout, time.Second, 5*time.Minute)
+	for i, host := range s.DocumentHosts {
+		name := strings.TrimPrefix(strings.TrimPrefix(host, "http://"), "*.")
+		if name == "" || strings.ContainsAny(name, "/*@ ") {
+			v.fault(fmt.Sprintf("spapi.document_hosts[%d]", i), "%q: write a name, *.name for all below it, or http://name", host)
+		}
+	}
 }
 
 // applications returns the names that accounts may use.

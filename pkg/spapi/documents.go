@@ -45,7 +45,7 @@ type documentHosts []string
 func (hosts documentHosts) allow(at *url.URL) bool {
 	name, port := strings.ToLower(at.Hostname()), at.Port()
 	secure := at.Scheme == "https"
-	if hosts == nil {
+	if len(hosts) == 0 {
 		return secure && (port == "" || port == "443") && s3Host.MatchString(name)
 	}
 	for _, host := range hosts {

@@ -50,7 +50,7 @@ func newAmazon(s Settings, l *live) (*amazon, error) {
 	cfg := s.Config
 	client, err := spapi.New(spapi.Config{
 		UserAgent: cfg.SPAPI.UserAgent, Endpoints: cfg.SPAPI.Endpoints,
-		LWAEndpoint: cfg.SPAPI.LWAEndpoint, Timeout: cfg.SPAPI.Timeout, Clock: s.Clock,
+		LWAEndpoint: cfg.SPAPI.LWAEndpoint, DocumentHosts: cfg.SPAPI.DocumentHosts, Timeout: cfg.SPAPI.Timeout, Clock: s.Clock,
 	})
 	if err != nil {
 		return nil, err
