@@ -147,6 +147,8 @@ func (b Bridge) QueuesFor(application string, region model.Region) []Queue {
 
 // Orders is the orders processor.
 type Orders struct {
+	// API is the version that orders are read with: Orders2026 or OrdersV0.
+	API          string   `yaml:"api"`
 	IncludedData []string `yaml:"included_data"`
 }
 
@@ -191,7 +193,7 @@ func Default() Config {
 			Timeout: 30 * time.Second,
 		},
 		Bridge: Bridge{MaxPollers: 32, VisibilityTimeout: 30 * time.Second},
-		Orders: Orders{IncludedData: []string{
+		Orders: Orders{API: Orders2026, IncludedData: []string{
 			"FULFILLMENT", "PROCEEDS", "PROMOTION", "CANCELLATION", "PACKAGES",
 		}},
 		Inventory: defaultInventory(),

@@ -34,13 +34,6 @@ var (
 	roleText = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\x21-\x7e]+$`)
 )
 
-// includedData are the parts that getOrder and searchOrders of Orders
-// 2026-01-01 can be asked for.
-func includedData() []string {
-	return []string{"BUYER", "RECIPIENT", "PROCEEDS", "EXPENSE", "PROMOTION", "CANCELLATION",
-		"FULFILLMENT", "PACKAGES", "TAX", "PAYMENT", "FULFILLMENT_ORDERS"}
-}
-
 // fault reports path, on its line or on that of the nearest key above it. It
 // says nothing where the file could not be read as what path should be: what
 // stands there is a default then, not what was meant.
@@ -78,8 +71,9 @@ func (v *validator) validate() {
 	v.accounts(applications)
 	v.bridge(applications)
 	v.subscriptions()
-	v.roles()
+	v.orders(time.Now())
 	v.inventory()
+	v.events()
 	v.runtime()
 }
 
@@ -294,15 +288,7 @@ func (v *validator) subscriptions() {
 	}
 }
 
-func (v *validator) roles() {
-	for i, part := range v.cfg.Orders.IncludedData {
-		if !slices.Contains(includedData(), part) {
-			v.fault(fmt.Sprintf("orders.included_data[%d]", i), "%q is not a part that Amazon knows: %s", part, strings.Join(includedData(), ", "))
-		}
-	}
-	if !slices.Contains(v.cfg.Orders.IncludedData, "FULFILLMENT") {
-		v.fault("orders.included_data", "FULFILLMENT is missing: without it Amazon does not send the order's status")
-	}
+func (v *validator) events() {
 	if v.cfg.Events.Bus == "" {
 		v.fault("events.bus", "missing: write the event bus's name or ARN")
 	}

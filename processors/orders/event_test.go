@@ -12,38 +12,51 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/models"
 )
 
-// examples are Amazon's own answers to getOrder, as its model holds them: one
-// example and some of the sandbox. By name, as Amazon sends them.
-func examples(t *testing.T) map[string]json.RawMessage {
+// answers are Amazon's own answers to an operation, as a model holds them: the
+// example, and those of the sandbox in their order.
+func answers(t *testing.T, file, path string) (example json.RawMessage, sandbox []json.RawMessage) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(models.Directory(t), "orders_2026-01-01.json"))
+	text, err := os.ReadFile(filepath.Join(models.Directory(t), file))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var api struct {
-		Paths map[string]map[string]struct {
-			Responses map[string]struct {
-				Examples map[string]json.RawMessage
-				Sandbox  struct {
-					Static []struct{ Response json.RawMessage }
-				} `json:"x-amzn-api-sandbox"`
+		Paths map[string]struct {
+			Get struct {
+				Responses map[string]struct {
+					Examples map[string]json.RawMessage
+					Sandbox  struct {
+						Static []struct{ Response json.RawMessage }
+					} `json:"x-amzn-api-sandbox"`
+				}
 			}
 		}
 	}
 	if err := json.Unmarshal(text, &api); err != nil {
 		t.Fatal(err)
 	}
-	ok := api.Paths["/orders/2026-01-01/orders/{orderId}"]["get"].Responses["200"]
-	found := map[string]json.RawMessage{"example": ok.Examples["application/json"]}
+	ok := api.Paths[path].Get.Responses["200"]
 	for _, test := range ok.Sandbox.Static {
-		var answer model.GetOrderResponse
-		if err := json.Unmarshal(test.Response, &answer); err != nil {
+		sandbox = append(sandbox, test.Response)
+	}
+	return ok.Examples["application/json"], sandbox
+}
+
+// examples are Amazon's own answers to getOrder, by name.
+func examples(t *testing.T) map[string]json.RawMessage {
+	t.Helper()
+	example, sandbox := answers(t, "orders_2026-01-01.json", "/orders/2026-01-01/orders/{orderId}")
+	found := map[string]json.RawMessage{"example": example}
+	for _, answer := range sandbox {
+		var order model.GetOrderResponse
+		if err := json.Unmarshal(answer, &order); err != nil {
 			t.Fatal(err)
 		}
-		found["sandbox-"+answer.Order.OrderID] = test.Response
+		found["sandbox-"+order.Order.OrderID] = answer
 	}
 	return found
 }
@@ -59,34 +72,41 @@ func TestGolden(t *testing.T) {
 			if err := json.Unmarshal(answer, &response); err != nil {
 				t.Fatal(err)
 			}
-			event := newEvent(testAccount, originNotification, &response.Order)
-			got, err := json.MarshalIndent(event, "", "  ")
-			if err != nil {
-				t.Fatal(err)
-			}
-			file := filepath.Join("testdata", name+".golden.json")
-			if os.Getenv("UPDATE_GOLDEN") != "" {
-				if err := os.WriteFile(file, append(got, '\n'), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(got, bytes.TrimSpace(want)) {
-				t.Errorf("the event of Amazon's answer changed:\n%s\nwant\n%s", got, want)
-			}
+			got := golden(t, name, newEvent(testAccount, originNotification, &response.Order))
 			noBuyerData(t, answer, got)
 		})
 	}
+}
+
+// golden compares an event with testdata, and gives its JSON.
+func golden(t *testing.T, name string, event *schemas.Order) []byte {
+	t.Helper()
+	got, err := json.MarshalIndent(event, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join("testdata", name+".golden.json")
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile(file, append(got, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, bytes.TrimSpace(want)) {
+		t.Errorf("the event of Amazon's answer changed:\n%s\nwant\n%s", got, want)
+	}
+	return got
 }
 
 // noBuyerData looks for each text of the answer's buyer and recipient in the event.
 func noBuyerData(t *testing.T, answer, event []byte) {
 	t.Helper()
 	var private struct {
-		Order struct{ Buyer, Recipient, Payment, Tax any }
+		Order   struct{ Buyer, Recipient, Payment, Tax any }
+		Payload struct{ BuyerInfo, ShippingAddress any } // Orders v0
 	}
 	if err := json.Unmarshal(answer, &private); err != nil {
 		t.Fatal(err)
@@ -109,7 +129,7 @@ func noBuyerData(t *testing.T, answer, event []byte) {
 			}
 		}
 	}
-	collect([]any{private.Order.Buyer, private.Order.Recipient, private.Order.Payment, private.Order.Tax})
+	collect([]any{private.Order.Buyer, private.Order.Recipient, private.Order.Payment, private.Order.Tax, private.Payload.BuyerInfo, private.Payload.ShippingAddress})
 	for _, text := range texts {
 		if strings.Contains(string(event), text) {
 			t.Errorf("the event holds %q, which is the buyer's", text)

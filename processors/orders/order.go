@@ -85,6 +85,10 @@ type order struct {
 	// it. Not in the state: it only guards against reads that lag.
 	untimed, dirtyUntimed bool
 
+	// What of the order Orders v0 has given so far. Not in the state: a new owner
+	// begins again.
+	part *partV0
+
 	// When Amazon last forbade this order. Not in the state: see Machine.answers.
 	forbidden millis
 }
@@ -154,7 +158,7 @@ func (o *order) fetched(now time.Time) {
 func (o *order) reset() {
 	o.pending, o.dirty, o.untimed, o.dirtyUntimed = false, false, false, false
 	o.pendingSince, o.received, o.dirtyReceived, o.notBefore = 0, 0, 0, 0
-	o.attempts, o.stale, o.forbidden = 0, 0, 0
+	o.attempts, o.stale, o.forbidden, o.part = 0, 0, 0, nil
 }
 
 // unsatisfied ends a fetch that did not give what was notified: a repeat of

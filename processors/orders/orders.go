@@ -8,7 +8,8 @@
 //  1. Every call was preceded by the committed wish for it (OrderState.pending).
 //  2. At most one call per order is in flight.
 //  3. Any number of changes that arrive before an order's call starts cost one
-//     call; any number that arrive during it cost one more.
+//     call; any number that arrive during it cost one more. With Orders v0 a
+//     call is a getOrder and what items it takes.
 //  4. What was emitted last is, once nothing is pending, Amazon's newest state.
 //  5. The same state of an order has the same event id, for ever.
 package orders
@@ -30,7 +31,9 @@ import (
 const Processor = "orders"
 
 // Operations are the operations whose quota the processor owns.
-func Operations() []string { return []string{model.GetOrder} }
+func Operations() []string {
+	return []string{model.GetOrder, model.GetOrderV0, model.GetOrderItemsV0}
+}
 
 // ReceivedAt is the header that every order carries: when the oldest
 // notification that led to it entered our queue, in Unix milliseconds.
@@ -84,6 +87,8 @@ type Config struct {
 	Accounts func() *account.Directory
 	// IncludedData is what getOrder asks for; see model.IncludeFulfillment.
 	IncludedData []string
+	// V0 has orders fetched with Orders v0, until Amazon ends it; see v0.go.
+	V0 bool
 	// Quota overrides Amazon's default plan for an account.
 	Quota quota.Overrides
 }
@@ -93,6 +98,7 @@ type Machine struct {
 	cfg    Config
 	orders map[string]*order // by state key
 	lanes  *lane.Lanes       // orders to fetch
+	v0     v0Lanes           // orders to fetch with Orders v0
 	idle   lane.Queue        // the others, by when they are forgotten
 
 	// answers is when Amazon last gave an order of an account. Not in the state:
@@ -104,6 +110,7 @@ type Machine struct {
 func New(cfg Config) *Machine {
 	m := &Machine{cfg: cfg, orders: make(map[string]*order), answers: make(map[string]millis)}
 	m.lanes = lane.New(model.GetOrder, cfg.Quota.Of)
+	m.v0 = newV0Lanes(cfg.Quota)
 	return m
 }
 
@@ -111,7 +118,7 @@ func New(cfg Config) *Machine {
 func (m *Machine) Restore(key string, value any) error {
 	switch state := value.(type) {
 	case *schemas.QuotaState:
-		if !m.lanes.Restore(state) {
+		if !m.lanes.Restore(state) && !m.v0.restore(state) {
 			return fmt.Errorf("orders: state %s is the quota of %s, which is not ours", key, state.Operation)
 		}
 	case *schemas.OrderState:
@@ -121,6 +128,7 @@ func (m *Machine) Restore(key string, value any) error {
 		o := restored(key, state)
 		m.orders[key] = o
 		m.lanes.Known(o.account)
+		m.v0.known(o.account)
 		// A day earlier: oldest first, and at once, also where the clock of the
 		// owner before us was ahead of ours.
 		m.settle(o, o.pendingSince-restoredEarlier)
@@ -165,8 +173,12 @@ func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 	switch {
 	case !wasPending:
 		m.settle(o, o.pendingSince)
+	case o.part != nil && !o.InFlight(): // what is half fetched is old now
+		m.lane(o).Remove(o.account, &o.Item)
+		o.part = nil
+		m.settle(o, o.pendingSince)
 	case o.notBefore != notBefore: // it need not wait any longer
-		m.lanes.Add(o.account, &o.Item, o.pendingSince.time())
+		m.lane(o).Add(o.account, &o.Item, o.pendingSince.time())
 	}
 }
 
@@ -181,6 +193,7 @@ func (m *Machine) Draw(tx *machine.Tx) {
 			Request:   &model.GetOrderRequest{OrderID: o.id(), IncludedData: m.cfg.IncludedData},
 		})
 	})
+	m.drawV0(tx)
 	for range sweepBatch {
 		item := m.idle.Pop(tx.Now)
 		if item == nil {
@@ -195,14 +208,23 @@ func (m *Machine) Draw(tx *machine.Tx) {
 }
 
 // Pending is how many orders are to be fetched.
-func (m *Machine) Pending() int { return m.lanes.Pending() }
+func (m *Machine) Pending() int { return m.lanes.Pending() + m.v0.pending() }
+
+// lane is where an order's next call waits for its turn, or the call that is in
+// flight did.
+func (m *Machine) lane(o *order) *lane.Lanes {
+	if m.cfg.V0 {
+		return m.v0.of(o)
+	}
+	return m.lanes
+}
 
 // settle puts an order that is neither in its lane nor in flight where it
 // belongs: into the lane, in its turn, or among the idle.
 func (m *Machine) settle(o *order, turn millis) {
 	if o.pending {
 		m.idle.Remove(&o.Item)
-		m.lanes.Add(o.account, &o.Item, latest(turn, o.notBefore).time())
+		m.lane(o).Add(o.account, &o.Item, latest(turn, o.notBefore).time())
 		return
 	}
 	m.idle.Add(&o.Item, o.forgetAt().time())

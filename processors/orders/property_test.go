@@ -66,6 +66,8 @@ func newWorld(t *testing.T, rt *rapid.T) *world {
 		w.amazon.lag = time.Duration(rapid.IntRange(0, 3000).Draw(rt, "lag")) * time.Millisecond
 	}
 	w.amazon.second = rapid.Bool().Draw(rt, "second")
+	w.v0 = rapid.Bool().Draw(rt, "v0")
+	w.amazon.v0, w.machine.cfg.V0 = w.v0, w.v0
 	return w
 }
 
@@ -170,9 +172,8 @@ func (w *world) advance(d time.Duration) {
 
 func (w *world) arrive(f *flight) {
 	f.arrived = true
-	id := f.call.Request.(*model.GetOrderRequest).OrderID
 	switch n := w.random.IntN(20); {
-	case !w.amazon.arrive(f.arrives):
+	case !w.amazon.arrive(f.call.Operation, f.arrives):
 		f.outcome = machine.Snooze{Throttled: true}
 	case n == 0:
 		f.outcome = machine.Retry{}
@@ -181,7 +182,7 @@ func (w *world) arrive(f *flight) {
 	case n == 2:
 		f.outcome = machine.Reject{Err: &model.Error{Class: model.Invalid, Operation: model.GetOrder, Status: 400}}
 	default:
-		f.outcome = w.amazon.answer(id, f.arrives)
+		f.outcome = w.amazon.answerTo(f.call, f.arrives)
 	}
 }
 

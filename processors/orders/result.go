@@ -12,7 +12,7 @@ import (
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-// Result takes the outcome of a getOrder call.
+// Result takes the outcome of a call.
 func (m *Machine) Result(tx *machine.Tx, res *machine.Result) {
 	o := m.orders[res.Call.Key]
 	if o == nil || !o.InFlight() {
@@ -24,16 +24,18 @@ func (m *Machine) Result(tx *machine.Tx, res *machine.Result) {
 	if own { // the account is well: it need not wait for this order
 		ended.Outcome = machine.Retry(park)
 	}
-	m.lanes.Finish(tx, o.account, &o.Item, &ended)
+	m.lane(o).Finish(tx, o.account, &o.Item, &ended)
 	switch outcome := res.Outcome.(type) {
 	case machine.Done:
 		m.answers[o.account] = millisOf(tx.Now)
 		m.answered(tx, o, outcome.Response)
 	case machine.Reject:
+		o.part = nil
 		m.refused(tx, o, outcome.Err)
 	case machine.Retry, machine.Ambiguous: // a read can simply be repeated
 		m.retry(tx, o)
 	case machine.Park:
+		o.part = nil // it would be old after the wait
 		m.forbidden(tx, o, outcome.Err, own)
 	case machine.Snooze:
 		// The lane waits, not the order.
@@ -42,18 +44,26 @@ func (m *Machine) Result(tx *machine.Tx, res *machine.Result) {
 	m.settle(o, min(o.pendingSince, millisOf(tx.Now)))
 }
 
-// answered takes what Amazon says of an order.
+// answered takes what Amazon says.
 func (m *Machine) answered(tx *machine.Tx, o *order, response any) {
-	answer, ok := response.(*model.GetOrderResponse)
-	if !ok {
+	switch answer := response.(type) {
+	case *model.GetOrderResponse:
+		m.shown(tx, o, &answer.Order)
+	case *model.GetOrderV0Response:
+		m.headOfV0(tx, o, &answer.Order)
+	case *model.GetOrderItemsV0Response:
+		m.itemsOfV0(tx, o, &answer.Page)
+	default:
 		m.retry(tx, o)
-		return
 	}
-	event := newEvent(o.account, o.origin, &answer.Order)
+}
+
+// shown takes an order as Amazon shows it.
+func (m *Machine) shown(tx *machine.Tx, o *order, given *model.Order) {
+	event := newEvent(o.account, o.origin, given)
 	updated := millisOf(event.LastUpdatedTime)
 	if !o.dirty && o.stale < maxStale && o.lags(updated, event.EventID) {
-		o.stale++
-		m.delay(tx, o, lane.Backoff(o.Key, int(o.stale), staleBase, staleLimit))
+		m.stale(tx, o)
 		return
 	}
 	if updated >= o.emitted && event.EventID != o.emittedID {
@@ -68,13 +78,19 @@ func (m *Machine) answered(tx *machine.Tx, o *order, response any) {
 	case o.dirty || !o.behind(updated):
 		o.fetched(tx.Now)
 	case o.stale < maxStale+maxLate:
-		o.stale++
+		o.stale, o.part = o.stale+1, nil
 		m.delay(tx, o, lateWait)
 		return
 	default:
 		o.unsatisfied(tx.Now)
 	}
 	m.save(tx, o)
+}
+
+// stale asks again for an order whose answer is not believed.
+func (m *Machine) stale(tx *machine.Tx, o *order) {
+	o.stale, o.part = o.stale+1, nil
+	m.delay(tx, o, lane.Backoff(o.Key, int(o.stale), staleBase, staleLimit))
 }
 
 // refused takes a definite no. An order that Amazon has never shown may be too
@@ -127,6 +143,7 @@ func (m *Machine) Changed(tx *machine.Tx, accounts []string) {
 	for _, account := range accounts {
 		changed[account] = true
 		m.lanes.Changed(tx, account)
+		m.v0.changed(tx, account)
 	}
 	// No other wait is as long. What the order was refused for is not in the state.
 	probe := millisOf(tx.Now.Add(max(retryLimit, lateWait)))
@@ -134,7 +151,7 @@ func (m *Machine) Changed(tx *machine.Tx, accounts []string) {
 		if o.pending && !o.InFlight() && changed[o.account] && (o.notBefore > probe || o.forbidden != 0 && o.notBefore > millisOf(tx.Now)) {
 			o.notBefore = 0
 			m.save(tx, o)
-			m.lanes.Add(o.account, &o.Item, min(o.pendingSince, millisOf(tx.Now)).time())
+			m.lane(o).Add(o.account, &o.Item, min(o.pendingSince, millisOf(tx.Now)).time())
 		}
 	}
 }

@@ -42,6 +42,7 @@ func newMachine(t testing.TB) *Machine {
 type runtime struct {
 	t       testing.TB
 	machine *Machine
+	v0      bool // the machine fetches with Orders v0
 	now     time.Time
 	state   map[string]any // committed
 	outputs []*schemas.Order
@@ -119,6 +120,7 @@ func (r *runtime) start(call machine.Call) {
 func (r *runtime) restart() {
 	r.t.Helper()
 	r.machine = newMachine(r.t)
+	r.machine.cfg.V0 = r.v0
 	clear(r.running)
 	for key, value := range r.state {
 		if err := r.machine.Restore(key, stored(r.t, value)); err != nil {
@@ -149,10 +151,11 @@ func (r *runtime) order(id string) *schemas.OrderState {
 // amazon is the marketplace that the machine must follow.
 type amazon struct {
 	versions map[string][]version
-	lag      time.Duration // how late a version shows
-	second   bool          // lastUpdatedTime in whole seconds
-	bucket   *rate.Limiter // its own bucket for getOrder
-	denied   int           // 429s that it had to give
+	lag      time.Duration            // how late a version shows
+	second   bool                     // lastUpdatedTime in whole seconds
+	v0       bool                     // asked through Orders v0
+	buckets  map[string]*rate.Limiter // its own, by operation
+	denied   int                      // 429s that it had to give
 }
 
 type version struct {
@@ -161,7 +164,9 @@ type version struct {
 }
 
 func newAmazon() *amazon {
-	return &amazon{versions: map[string][]version{}, bucket: rate.NewLimiter(0.5, 30)}
+	return &amazon{versions: map[string][]version{}, buckets: map[string]*rate.Limiter{
+		model.GetOrder: rate.NewLimiter(0.5, 30), model.GetOrderV0: rate.NewLimiter(0.5, 30), model.GetOrderItemsV0: rate.NewLimiter(0.5, 30),
+	}}
 }
 
 func (a *amazon) change(id string, at time.Time) version {
@@ -172,8 +177,8 @@ func (a *amazon) change(id string, at time.Time) version {
 }
 
 // arrive is a call's arrival at Amazon's door.
-func (a *amazon) arrive(at time.Time) bool {
-	if !a.bucket.AllowN(at, 1) {
+func (a *amazon) arrive(operation string, at time.Time) bool {
+	if !a.buckets[operation].AllowN(at, 1) {
 		a.denied++
 		return false
 	}
@@ -181,16 +186,21 @@ func (a *amazon) arrive(at time.Time) bool {
 }
 
 func (a *amazon) answer(id string, now time.Time) machine.Outcome {
-	var shown *version
+	shown, refusal := a.shown(id, now)
+	if shown == nil {
+		return refusal
+	}
+	return machine.Done{Response: &model.GetOrderResponse{Order: a.order(id, *shown)}}
+}
+
+// shown is the version that a caller sees, or nil and what it is told.
+func (a *amazon) shown(id string, now time.Time) (shown *version, refusal machine.Outcome) {
 	for i := range a.versions[id] {
 		if v := &a.versions[id][i]; !v.at.After(now.Add(-a.lag)) {
 			shown = v
 		}
 	}
-	if shown == nil {
-		return machine.Reject{Err: &model.Error{Class: model.NotFound, Operation: model.GetOrder, Status: 404}}
-	}
-	return machine.Done{Response: &model.GetOrderResponse{Order: a.order(id, *shown)}}
+	return shown, machine.Reject{Err: &model.Error{Class: model.NotFound, Operation: model.GetOrder, Status: 404}}
 }
 
 func (a *amazon) order(id string, v version) model.Order {
@@ -212,6 +222,10 @@ func (a *amazon) order(id string, v version) model.Order {
 func (a *amazon) final(id string) *schemas.Order {
 	all := a.versions[id]
 	order := a.order(id, all[len(all)-1])
+	if a.v0 {
+		head, lines := a.orderV0(id, all[len(all)-1])
+		order = *orderOfV0(&head, lines)
+	}
 	return newEvent(testAccount, originNotification, &order)
 }
 

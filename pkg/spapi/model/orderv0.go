@@ -26,26 +26,26 @@ type GetOrderV0Response struct {
 // OrderV0 is what this project uses of Amazon's Order (Orders v0). Times are
 // text there, in ISO 8601; statuses are an open set.
 type OrderV0 struct {
-	OrderID                string     `json:"AmazonOrderId"`
-	PurchaseDate           string     `json:"PurchaseDate"`
-	LastUpdateDate         string     `json:"LastUpdateDate"`
-	Status                 string     `json:"OrderStatus"`
-	FulfillmentChannel     string     `json:"FulfillmentChannel"` // AFN or MFN
-	SalesChannel           string     `json:"SalesChannel"`       // such as "Amazon.de"
-	MarketplaceID          string     `json:"MarketplaceId"`
-	OrderTotal             *MoneyV0   `json:"OrderTotal"`
-	ServiceLevelCategory   string     `json:"ShipmentServiceLevelCategory"`
-	EarliestShipDate       string     `json:"EarliestShipDate"`
-	LatestShipDate         string     `json:"LatestShipDate"`
-	EarliestDeliveryDate   string     `json:"EarliestDeliveryDate"`
-	LatestDeliveryDate     string     `json:"LatestDeliveryDate"`
-	IsBusinessOrder        bool       `json:"IsBusinessOrder"`
-	IsPrime                bool       `json:"IsPrime"`
-	IsPremiumOrder         bool       `json:"IsPremiumOrder"`
-	IsGlobalExpressEnabled bool       `json:"IsGlobalExpressEnabled"`
-	OrderType              string     `json:"OrderType"`
-	BuyerInfo              *BuyerV0   `json:"BuyerInfo"`       // nil unless asked for
-	ShippingAddress        *AddressV0 `json:"ShippingAddress"` // nil unless asked for
+	OrderID              string     `json:"AmazonOrderId"`
+	PurchaseDate         string     `json:"PurchaseDate"`
+	LastUpdateDate       string     `json:"LastUpdateDate"`
+	Status               string     `json:"OrderStatus"`
+	FulfillmentChannel   string     `json:"FulfillmentChannel"` // AFN or MFN
+	SalesChannel         string     `json:"SalesChannel"`       // such as "Amazon.de"
+	MarketplaceID        string     `json:"MarketplaceId"`
+	OrderTotal           *MoneyV0   `json:"OrderTotal"`
+	ServiceLevelCategory string     `json:"ShipmentServiceLevelCategory"`
+	EarliestShipDate     string     `json:"EarliestShipDate"`
+	LatestShipDate       string     `json:"LatestShipDate"`
+	EarliestDeliveryDate string     `json:"EarliestDeliveryDate"`
+	LatestDeliveryDate   string     `json:"LatestDeliveryDate"`
+	IsBusinessOrder      bool       `json:"IsBusinessOrder"`
+	IsPrime              bool       `json:"IsPrime"`
+	IsPremiumOrder       bool       `json:"IsPremiumOrder"`
+	IsISPU               bool       `json:"IsISPU"` // picked up in a store
+	OrderType            string     `json:"OrderType"`
+	BuyerInfo            *BuyerV0   `json:"BuyerInfo"`       // nil unless asked for
+	ShippingAddress      *AddressV0 `json:"ShippingAddress"` // nil unless asked for
 }
 
 // BuyerV0 is who bought an order.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/bridge/sqs"
 	"github.com/sellerstream/sellerstream/pkg/breaker"
+	"github.com/sellerstream/sellerstream/pkg/config"
 	"github.com/sellerstream/sellerstream/pkg/executor"
 	"github.com/sellerstream/sellerstream/pkg/machine"
 	"github.com/sellerstream/sellerstream/pkg/registry"
@@ -143,8 +144,12 @@ func (p *pipeline) breakers() *breaker.Breakers {
 }
 
 func (p *pipeline) addOrders() error {
+	v0 := p.Config.Orders.API == config.OrdersV0
+	if v0 {
+		p.Logger.Warn("orders are read with Orders v0, which Amazon ends on 2027-03-27: try orders.api 2026-01-01 before", "role", Orders)
+	}
 	machineConfig := orders.Config{
-		Accounts: p.live.directory, IncludedData: p.Config.Orders.IncludedData, Quota: p.live.limit,
+		Accounts: p.live.directory, IncludedData: p.Config.Orders.IncludedData, V0: v0, Quota: p.live.limit,
 	}
 	return p.addProcessor(processor{
 		name: orders.Processor, inputs: []string{schemas.OrderChanges}, outputs: []string{schemas.Orders}, state: schemas.StateOrders,

@@ -1,0 +1,154 @@
+package orders
+
+import (
+	"math/big"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// orderOfV0 is an order of Orders v0 as Orders 2026-01-01 would show it, so far
+// as the two agree. Orders v0 has no packages, and prices rather than the
+// proceeds of a line.
+func orderOfV0(order *model.OrderV0, lines []model.OrderItemV0) *model.Order {
+	o := &model.Order{
+		OrderID:         order.OrderID,
+		CreatedTime:     timeOrNoneV0(order.PurchaseDate),
+		LastUpdatedTime: timeOrNoneV0(order.LastUpdateDate),
+		Programs:        programsV0(order),
+		SalesChannel: model.SalesChannel{
+			ChannelName: "NON_AMAZON", MarketplaceID: order.MarketplaceID, MarketplaceName: order.SalesChannel,
+		},
+		Fulfillment: &model.OrderFulfillment{
+			Status:          statusV0(order.Status),
+			FulfilledBy:     fulfilledByV0(order.FulfillmentChannel),
+			ServiceLevel:    screaming(order.ServiceLevelCategory),
+			ShipByWindow:    windowV0(order.EarliestShipDate, order.LatestShipDate),
+			DeliverByWindow: windowV0(order.EarliestDeliveryDate, order.LatestDeliveryDate),
+		},
+	}
+	if order.SalesChannel == "" || strings.HasPrefix(order.SalesChannel, "Amazon.") {
+		o.SalesChannel.ChannelName = "AMAZON"
+	}
+	if total := order.OrderTotal; total != nil {
+		o.Proceeds = &model.OrderProceeds{GrandTotal: &model.Money{Amount: total.Amount, CurrencyCode: total.CurrencyCode}}
+	}
+	for i := range lines {
+		o.Items = append(o.Items, itemV0(&lines[i]))
+	}
+	return o
+}
+
+func itemV0(line *model.OrderItemV0) model.OrderItem {
+	item := model.OrderItem{
+		OrderItemID: line.OrderItemID, QuantityOrdered: line.QuantityOrdered,
+		Product: model.ItemProduct{ASIN: line.ASIN, Title: line.Title, SellerSKU: line.SellerSKU},
+	}
+	if line.IsTransparency {
+		item.Programs = []string{"TRANSPARENCY"}
+	}
+	if price := unitPriceV0(line.ItemPrice, line.QuantityOrdered); price != nil {
+		item.Product.Price = &model.ItemPrice{UnitPrice: price}
+	}
+	if c := line.BuyerRequestedCancel; c != nil && strings.EqualFold(c.Requested, "true") {
+		item.Cancellation = &model.ItemCancellation{
+			Request: &model.ItemCancellationRequest{Requester: "BUYER", CancelReason: c.Reason},
+		}
+	}
+	if shipped := line.QuantityShipped; shipped != nil {
+		left := max(0, line.QuantityOrdered-*shipped)
+		item.Fulfillment = &model.ItemFulfillment{QuantityFulfilled: shipped, QuantityUnfulfilled: &left}
+	}
+	return item
+}
+
+// unitPriceV0 is the price of one of so many units, if it comes out even in the
+// decimals that the price of all has; else there is none rather than a wrong one.
+func unitPriceV0(all *model.MoneyV0, units int32) *model.Money {
+	if all == nil || units < 1 || len(all.Amount) > 40 || strings.ContainsAny(all.Amount, "eE/_xXpP") {
+		return nil
+	}
+	price, ok := new(big.Rat).SetString(all.Amount)
+	if !ok {
+		return nil
+	}
+	price.Quo(price, big.NewRat(int64(units), 1))
+	_, decimals, _ := strings.Cut(all.Amount, ".")
+	text := price.FloatString(len(decimals))
+	if back, ok := new(big.Rat).SetString(text); !ok || back.Cmp(price) != 0 {
+		return nil
+	}
+	return &model.Money{Amount: text, CurrencyCode: all.CurrencyCode}
+}
+
+func programsV0(order *model.OrderV0) []string {
+	var programs []string
+	for _, p := range []struct {
+		name string
+		in   bool
+	}{
+		{"AMAZON_BUSINESS", order.IsBusinessOrder},
+		{"IN_STORE_PICK_UP", order.IsISPU},
+		{"PREMIUM", order.IsPremiumOrder},
+		{"PREORDER", order.OrderType == "Preorder"},
+		{"PRIME", order.IsPrime},
+	} {
+		if p.in {
+			programs = append(programs, p.name)
+		}
+	}
+	return programs
+}
+
+// statusV0 is a status in the words of Orders 2026-01-01. InvoiceUnconfirmed has
+// none of its own there: all items have been shipped.
+func statusV0(status string) string {
+	switch status {
+	case "Canceled":
+		return model.StatusCancelled
+	case "InvoiceUnconfirmed":
+		return "SHIPPED"
+	}
+	return screaming(status)
+}
+
+func fulfilledByV0(channel string) string {
+	switch channel {
+	case "MFN":
+		return "MERCHANT"
+	case "AFN":
+		return "AMAZON"
+	}
+	return channel
+}
+
+// screaming writes "FreeEconomy" as "FREE_ECONOMY".
+func screaming(camel string) string {
+	var b strings.Builder
+	for i, r := range camel {
+		if i > 0 && unicode.IsUpper(r) {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToUpper(r))
+	}
+	return b.String()
+}
+
+func windowV0(earliest, latest string) *model.DateTimeRange {
+	if earliest == "" && latest == "" {
+		return nil
+	}
+	return &model.DateTimeRange{Earliest: timeOrNoneV0(earliest), Latest: timeOrNoneV0(latest)}
+}
+
+func timeV0(text string) (time.Time, bool) {
+	t, err := time.Parse(time.RFC3339, text)
+	return t, err == nil
+}
+
+func timeOrNoneV0(text string) time.Time {
+	t, _ := timeV0(text)
+	return t
+}
