@@ -40,6 +40,8 @@ a configuration for ` + "`sellerstream run`" + ` that fits it:
   sellerstream run --config simulated.yaml
   curl -X POST 127.0.0.1:8090/_simulator/scenario -d '{"orders": 100}'
 
+Each seller lists 2,000 products, SKU-00001 and so on.
+
 ` + simulator.Guide("127.0.0.1:8090"),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

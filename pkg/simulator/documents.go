@@ -98,6 +98,12 @@ func (d *documents) put(doc *document) {
 	}
 }
 
+func (d *documents) drop(key documentKey) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.stored, key)
+}
+
 func (d *documents) get(key documentKey) *document {
 	d.mu.Lock()
 	defer d.mu.Unlock()

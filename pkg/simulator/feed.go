@@ -139,14 +139,17 @@ func (o *sellerFeeds) newID() string {
 	return strconv.FormatInt(o.next, 10)
 }
 
-// add lets a feed come into being, and forgets those that Amazon would.
-func (o *sellerFeeds) add(f *feed) {
+// add lets a feed come into being, and gives back those that Amazon would
+// forget by then.
+func (o *sellerFeeds) add(f *feed) (forgotten []*feed) {
 	for len(o.list) > 0 && f.created.Sub(o.list[0].created) > feedRetention {
+		forgotten = append(forgotten, o.list[0])
 		delete(o.byID, o.list[0].id)
 		o.list = o.list[1:]
 	}
 	o.list = append(o.list, f)
 	o.byID[f.id] = f
+	return forgotten
 }
 
 // shownFeed is a feed as getFeed and getFeeds show it.

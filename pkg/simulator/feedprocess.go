@@ -17,7 +17,9 @@ func (s *Simulator) submit(f *feed, now time.Time, hidden time.Duration) {
 	f.outcome = s.outcomeOf(f, now)
 	own := s.feeds.of(f.account.key())
 	f.judge(own.list)
-	own.add(f)
+	for _, old := range own.add(f) {
+		s.documents.drop(documentKey{f.account.key(), old.result})
+	}
 	s.agenda.schedule(now.Add(f.outcome.Queued), func() { s.startFeed(f, now.Add(f.outcome.Queued)) })
 }
 

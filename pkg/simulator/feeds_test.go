@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
@@ -383,5 +385,22 @@ func TestCancelFeed(t *testing.T) {
 	}
 	if got := s.call(http.MethodDelete, feedsPath+"/1", ""); got.status != 404 {
 		t.Errorf("unknown: %d %s", got.status, got.body)
+	}
+}
+
+// A feed ends by itself, and its notification wakes whoever waits for one.
+func TestFeedEndsWithoutBeingAsked(t *testing.T) {
+	t.Parallel()
+	a := start(t, func(c *simulator.Config) {
+		c.SKUs, c.FeedTimes = 1, simulator.FeedTimes{Least: time.Millisecond, Most: time.Millisecond}
+	})
+	s := &seller{a, nil, a.token(sellerToken(1)), model.Europe, a.Accounts()[0].SellerID}
+	id := s.create(s.upload(s.quantities("SKU-00001", 8)))
+	got, err := s.sqsClient().ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: s.queueURL(), WaitTimeSeconds: 20})
+	if err != nil || len(got.Messages) != 1 || !strings.Contains(*got.Messages[0].Body, `"feedId":"`+id+`"`) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if s.quantity("SKU-00001") != 8 {
+		t.Errorf("quantity %d", s.quantity("SKU-00001"))
 	}
 }

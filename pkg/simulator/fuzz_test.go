@@ -76,15 +76,22 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// FuzzOrders throws queries at the Orders API.
-func FuzzOrders(f *testing.F) {
-	s := fuzzed(f)
+// fuzzToken logs the first seller in.
+func fuzzToken(f *testing.F, s *simulator.Simulator) string {
+	f.Helper()
 	r := httptest.NewRequestWithContext(f.Context(), http.MethodPost, "/auth/o2/token", strings.NewReader(sellerToken(1).Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	w := httptest.NewRecorder()
 	s.LWA().ServeHTTP(w, r)
 	_, rest, _ := strings.Cut(w.Body.String(), `"access_token":"`)
 	token, _, _ := strings.Cut(rest, `"`)
+	return token
+}
+
+// FuzzOrders throws queries at the Orders API.
+func FuzzOrders(f *testing.F) {
+	s := fuzzed(f)
+	token := fuzzToken(f, s)
 	change, err := s.World.PlaceOrder(german)
 	if err != nil {
 		f.Fatal(err)
@@ -106,16 +113,56 @@ func FuzzOrders(f *testing.F) {
 	})
 }
 
+// FuzzFeeds throws bodies and presigned queries at what takes feeds, patches and
+// documents.
+func FuzzFeeds(f *testing.F) {
+	s, err := simulator.New(simulator.Config{
+		Applications: []simulator.Application{application}, Accounts: simulator.Sellers(1, "shop"), SKUs: 3, CallsKept: 10,
+		ListingsFeeds: simulator.Window{Count: 1 << 30, Per: 1},
+		Rates: map[string]simulator.Rate{
+			"createFeed": {PerSecond: 1e9, Burst: 1e9}, "createFeedDocument": {PerSecond: 1e9, Burst: 1e9},
+			"getFeeds": {PerSecond: 1e9, Burst: 1e9}, "patchListingsItem": {PerSecond: 1e9, Burst: 1e9},
+		},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { s.Close() })
+	token := fuzzToken(f, s)
+	item := "/listings/2021-08-01/items/" + s.Accounts()[0].SellerID + "/SKU-00001"
+	f.Add("POST", documentsPath, "", `{"contentType":"application/json"}`)
+	f.Add("POST", feedsPath, "", `{"feedType":"JSON_LISTINGS_FEED","marketplaceIds":["A1PA6795UKMFR9"],"inputFeedDocumentId":"x"}`)
+	f.Add("GET", feedsPath, "feedTypes=JSON_LISTINGS_FEED&pageSize=1&createdSince=2026-01-01T00:00:00Z", "")
+	f.Add("GET", feedsPath, "nextToken=x", "")
+	f.Add("PATCH", item, "marketplaceIds=A1PA6795UKMFR9", oneQuantity)
+	f.Add("PUT", "/NinetyDays/eu/A/x", "X-Amz-Date=20260101T000000Z&X-Amz-Expires=300&X-Amz-Signature=00", "{}")
+	f.Fuzz(func(t *testing.T, method, path, query, body string) {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body))
+		r.Method, r.URL = method, &url.URL{Path: path, RawQuery: query}
+		r.Header.Set("x-amz-access-token", token)
+		r.Header.Set("User-Agent", "Tests/1")
+		r.Header.Set("Content-Type", "application/json")
+		for _, handler := range []http.Handler{s.SPAPI(model.Europe), s.Documents()} {
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, r)
+			if w.Code >= 500 {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+		}
+	})
+}
+
 // FuzzAdmin throws bodies at the admin endpoint.
 func FuzzAdmin(f *testing.F) {
 	s := fuzzed(f)
 	f.Add("faults", `{"part":"spapi","status":500,"delay":"1ms","times":1}`)
 	f.Add("notifications", `{"bodies":["x"]}`)
+	f.Add("faults", `{"part":"processing","feed":{"status":"FATAL","skipped":0.5,"queued":"1h"}}`)
 	f.Add("nothing", `{}`)
 	f.Fuzz(func(t *testing.T, path, body string) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body))
 		r.URL = &url.URL{Path: "/_simulator/" + path}
-		if path == "scenario" {
+		if path == "scenario" || path == "updates" {
 			t.Skip("a scenario may be long")
 		}
 		w := httptest.NewRecorder()

@@ -51,7 +51,7 @@ func (sc *InventoryScenario) check(w *World) error {
 			return fmt.Errorf("inventory scenario: a share is between 0 and 1, not %v", share)
 		}
 	}
-	const most = 10_000_000
+	const most = 1_000_000
 	for _, n := range []int{sc.Updates, sc.SKUs, sc.Unknown, sc.Excluded} {
 		if n < 0 || n > most {
 			return fmt.Errorf("inventory scenario: a count is between 0 and %d, not %d", most, n)

@@ -19,6 +19,7 @@ const (
 	clientID     = "amzn1.application-oa2-client.simulated"
 	clientSecret = "amzn1.oa2-cs.v1.simulated" //nolint:gosec // not a secret: the simulator's own
 	eventBus     = "sellerstream"
+	skus         = 2000 // listings of each seller, SKU-00001 and so on
 )
 
 // New makes a simulator with n seller accounts in two regions.
@@ -29,9 +30,12 @@ func New(n int, c clock.Clock, log *slog.Logger) (*simulator.Simulator, error) {
 		}},
 		Accounts:   simulator.Sellers(n, application),
 		EventBuses: []string{eventBus},
-		Clock:      c,
-		Logger:     log,
-		Seed:       1,
+		SKUs:       skus,
+		// The rest of what goes wrong is scripted; this is how Amazon is.
+		FeedNotifications: simulator.FeedNotifications{AccountOnly: 0.1, Duplicated: 0.1},
+		Clock:             c,
+		Logger:            log,
+		Seed:              1,
 	})
 }
 
