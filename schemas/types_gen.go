@@ -336,6 +336,9 @@ type FeedLaneState struct {
 	AuditSince time.Time `avro:"auditSince,omitzero" json:"auditSince,omitzero"`
 	// Whether one was found: the running feed's quantities are sent again.
 	Ghost bool `avro:"ghost" json:"ghost"`
+	// Whether the running feed is past its objective: what waits for its end goes
+	// by patches.
+	Stuck bool `avro:"stuck" json:"stuck"`
 	// Recent feeds that are accounted for, so that a look-up does not take them
 	// for the lost one.
 	Known []KnownFeed `avro:"known" json:"known"`
@@ -415,6 +418,7 @@ func (r *FeedLaneState) AppendAvro(dst []byte) []byte {
 		dst = binary.AppendVarint(dst, r.AuditSince.UnixMilli())
 	}
 	dst = appendBool(dst, r.Ghost)
+	dst = appendBool(dst, r.Stuck)
 	if len(r.Known) > 0 {
 		dst = binary.AppendVarint(dst, int64(len(r.Known)))
 		for i := range r.Known {

@@ -9,13 +9,11 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
-// wantCancel notes the intent to cancel a feed, and says whether it is new.
-func (f *feed) wantCancel(id string) bool {
-	if slices.Contains(f.cancel, id) {
-		return false
+// wantCancel notes the intent to cancel a feed.
+func (f *feed) wantCancel(id string) {
+	if !slices.Contains(f.cancel, id) {
+		f.cancel = append(f.cancel, strings.Clone(id))
 	}
-	f.cancel = append(f.cancel, strings.Clone(id))
-	return true
 }
 
 // cancelFeed starts the cancellation of the first feed that is to be cancelled.

@@ -29,8 +29,8 @@ type Settings struct {
 }
 
 // Config is what the processor needs besides its input. A zero value means the
-// default where there is one; the durations are on the pipeline's clock, but
-// for Lease.
+// default where there is one. The durations are on the pipeline's clock, but for
+// Lease.
 type Config struct {
 	// Accounts is the directory of the moment; it may be replaced while running.
 	Accounts func() *account.Directory
@@ -60,12 +60,14 @@ type Config struct {
 	// patchListingsItem. Default 2 s.
 	PatchLinger time.Duration
 	// PatchBelow is the largest set of SKUs of a feed's marketplace that is sent by
-	// patches, those that wait for their patch included. Default 100, which are
-	// done in 20 s. Negative: patches are for the urgent only.
+	// patches, those that wait for their patch included. Of a larger set as many
+	// at a time are sent so while a feed is under way, once they have waited for
+	// Linger: the next feed may be half an hour off. Default 100, which are done in
+	// 20 s. Negative: patches are for the urgent only.
 	PatchBelow int
 	// PatchMost is how many SKUs of an account may wait for a patch, urgent ones
-	// included; more go into the next feed. Default 500, which take 100 s, less
-	// than a createFeed token. Negative: never patch.
+	// and those behind a stuck feed included; more go into the next feed. Default
+	// 500, which take 100 s, less than a createFeed token. Negative: never patch.
 	PatchMost int
 
 	// Lease is within which real time after its commit a writing call must have

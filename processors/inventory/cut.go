@@ -39,7 +39,7 @@ func (m *Machine) lookAt(f *feed, t time.Time) {
 // advance does what time allows a lane to do.
 func (m *Machine) advance(tx *machine.Tx, f *feed) {
 	m.next(tx, f)
-	m.sendSmallSet(tx, f)
+	m.sendByPatch(tx, f)
 	m.cutFeed(tx, f)
 }
 
@@ -67,23 +67,52 @@ func (m *Machine) next(tx *machine.Tx, f *feed) {
 	}
 }
 
-// sendSmallSet sends what waits by patches, where it is little: they may
-// overtake a feed.
-func (m *Machine) sendSmallSet(tx *machine.Tx, f *feed) {
-	a := m.account(f.account)
-	if f.waiting() == 0 || f.waiting()+a.patches > min(m.cfg.PatchBelow, m.cfg.PatchMost) {
+// sendByPatch sends by patches what waits, where it is little, and of more what
+// has waited longest while a feed is under way. They may overtake that feed.
+func (m *Machine) sendByPatch(tx *machine.Tx, f *feed) {
+	most := min(m.cfg.PatchBelow, m.cfg.PatchMost)
+	little := f.waiting()+len(m.account(f.account).patches) <= most
+	linger := m.cfg.Linger
+	switch {
+	case f.waiting() == 0 || !little && f.phase == phaseIdle: // the next feed is near
 		return
+	case little:
+		linger = m.cfg.PatchLinger
+	case f.stuck || f.phase == phaseParked:
+		most = m.cfg.PatchMost
 	}
-	if ripe := f.oldest().Add(m.cfg.PatchLinger); ripe.After(tx.Now) {
+	ripe := f.oldest().Add(linger)
+	if !ripe.After(tx.Now) && !m.patchesFlow(tx, f.account) {
+		ripe = tx.Now.Add(absentWait)
+	}
+	if ripe.After(tx.Now) {
 		m.lookAt(f, ripe)
 		return
 	}
+	until := tx.Now
+	if !little {
+		until = until.Add(-linger)
+	}
+	m.queuePatches(tx, f, until, most)
+}
+
+// queuePatches has what waits since until go by patches, as far as most may
+// wait for one. What no feed carries goes first: for it there is no repeat.
+func (m *Machine) queuePatches(tx *machine.Tx, f *feed, until time.Time, most int) {
+	a := m.account(f.account)
 	for _, queue := range []*lane.Queue{&f.ready, &f.fenced} {
-		for item := queue.Pop(tx.Now); item != nil; item = queue.Pop(tx.Now) {
+		for len(a.patches) < most {
+			item := queue.Pop(until)
+			if item == nil {
+				break
+			}
 			s := m.skus[item.Key]
 			s.place = nowhere
 			m.queuePatch(tx, s)
 		}
+	}
+	if oldest := f.oldest(); len(a.patches) < most && !oldest.IsZero() {
+		m.lookAt(f, oldest.Add(tx.Now.Sub(until)))
 	}
 }
 

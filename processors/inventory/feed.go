@@ -45,6 +45,7 @@ type feed struct {
 	cancel    []string // feeds to cancel
 	audit     millis   // since when a ghost of an earlier intent may exist
 	ghost     bool
+	stuck     bool // past its objective
 	known     []schemas.KnownFeed
 
 	ready  lane.Queue // SKUs to send, by since when
@@ -149,7 +150,7 @@ func (f *feed) forget(now millis) {
 // clear ends what was under way. An audit that is still to be made stays.
 func (f *feed) clear() {
 	f.phase, f.intent, f.id, f.adopted, f.submitted = phaseIdle, intent{}, "", false, 0
-	f.cancel, f.ghost, f.until, f.members = nil, false, 0, nil
+	f.cancel, f.ghost, f.stuck, f.until, f.members = nil, false, false, 0, nil
 	f.pages, f.nextToken = nil, ""
 }
 
@@ -160,7 +161,7 @@ func (f *feed) save(tx *machine.Tx) {
 		Bytes: f.intent.bytes, Messages: f.intent.messages,
 		IntentTime: f.intent.time.time(), OldestUpdateTime: f.intent.oldest.time(),
 		FeedID: f.id, Adopted: f.adopted, SubmittedTime: f.submitted.time(), Cancel: slices.Clone(f.cancel),
-		AuditSince: f.audit.time(), Ghost: f.ghost, Known: slices.Clone(f.known),
+		AuditSince: f.audit.time(), Ghost: f.ghost, Stuck: f.stuck, Known: slices.Clone(f.known),
 	})
 }
 
@@ -179,7 +180,7 @@ func (m *Machine) restoreFeed(key string, state *schemas.FeedLaneState) error {
 		bytes: state.Bytes, messages: state.Messages, time: millisOf(state.IntentTime), oldest: millisOf(state.OldestUpdateTime),
 	}
 	f.id, f.adopted, f.submitted = strings.Clone(state.FeedID), state.Adopted, millisOf(state.SubmittedTime)
-	f.audit, f.ghost = millisOf(state.AuditSince), state.Ghost
+	f.audit, f.ghost, f.stuck = millisOf(state.AuditSince), state.Ghost, state.Stuck
 	for _, id := range state.Cancel {
 		f.wantCancel(id)
 	}

@@ -86,8 +86,8 @@ type runningKey struct{ account, feedID string }
 // perAccount is what the feed lanes of an account share.
 type perAccount struct {
 	feeds   []*feed
-	patches int   // SKUs in Machine.patches
-	cutting *feed // the lane that makes or submits a feed: the token is for it
+	patches map[*sku]struct{} // that are queued in Machine.patches
+	cutting *feed             // the lane that makes or submits a feed: the token is for it
 }
 
 // New makes the machine of one unit, without state.
@@ -113,7 +113,7 @@ func (m *Machine) lanes() []*lane.Lanes {
 func (m *Machine) account(id string) *perAccount {
 	a := m.accounts[id]
 	if a == nil {
-		a = &perAccount{}
+		a = &perAccount{patches: make(map[*sku]struct{})}
 		m.accounts[id] = a
 	}
 	return a

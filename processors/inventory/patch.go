@@ -36,7 +36,7 @@ func (m *Machine) patch(tx *machine.Tx, s *sku) {
 // waits for a feed may be little enough.
 func (m *Machine) unqueuedPatch(tx *machine.Tx, s *sku) {
 	a := m.account(s.account)
-	if a.patches--; a.patches > 0 {
+	if delete(a.patches, s); len(a.patches) > 0 {
 		return
 	}
 	for _, f := range a.feeds {
@@ -80,11 +80,22 @@ func (m *Machine) patched(tx *machine.Tx, s *sku, res *machine.Result) {
 			w.notBefore = millisOf(tx.Now.Add(lane.Backoff(s.Key, 1, againBase, againLimit)))
 		}
 		m.want(tx, s, u)
-	default: // Snooze, Park: the account waits, not the SKU
+	case machine.Park:
+		m.want(tx, s, u)
+		m.divert(tx, s.account)
+	default: // Snooze: the account waits, not the SKU
 		m.want(tx, s, u)
 	}
 	m.route(tx, s)
 	s.save(tx)
+}
+
+// divert has what waits for the patches of an account that is parked wait for
+// feeds instead, which may still be allowed.
+func (m *Machine) divert(tx *machine.Tx, account string) {
+	for s := range m.account(account).patches {
+		m.route(tx, s)
+	}
 }
 
 // patchVerdict is what a refused patch says. "No such thing" has no code that

@@ -64,12 +64,14 @@ func (m *Machine) ended(tx *machine.Tx, result *schemas.FeedResult) {
 	case f == nil:
 		m.foreign(tx, result)
 	case result.EventType == eventStuck:
-		// Whoever follows the feed has raised the alarm. Urgent SKUs go by patches
-		// as ever; one that is still queued is not worth waiting for.
-		if result.ProcessingStatus == model.FeedInQueue && f.wantCancel(f.id) {
-			f.save(tx)
-			m.look(tx, f)
+		// Whoever follows the feed has raised the alarm. What waits goes by patches
+		// meanwhile; a feed that is still queued is not worth waiting for.
+		f.stuck = true
+		if result.ProcessingStatus == model.FeedInQueue {
+			f.wantCancel(f.id)
 		}
+		f.save(tx)
+		m.look(tx, f)
 	default:
 		m.note(tx, f, result.FeedIssues)
 		m.close(tx, f, result)

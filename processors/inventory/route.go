@@ -20,7 +20,7 @@ func (m *Machine) unplace(s *sku) {
 		m.holds.Remove(&s.Item)
 	case inPatch:
 		m.patches.Remove(s.account, &s.Item)
-		m.account(s.account).patches--
+		delete(m.account(s.account).patches, s)
 	}
 	s.place = nowhere
 }
@@ -61,7 +61,7 @@ func (m *Machine) route(tx *machine.Tx, s *sku) {
 		// The feed's end is what it waits for.
 	case w.notBefore > now:
 		m.hold(s, w.notBefore)
-	case m.urgent(s):
+	case m.urgent(tx, s):
 		m.queuePatch(tx, s)
 	case w.feed != nil:
 		s.place = inFenced
@@ -117,10 +117,17 @@ func (m *Machine) want(tx *machine.Tx, s *sku, u *update) {
 
 // urgent says whether a SKU goes by a patch at once: the producer said so, or
 // its stock has come to an end, and there is room for it.
-func (m *Machine) urgent(s *sku) bool {
+func (m *Machine) urgent(tx *machine.Tx, s *sku) bool {
 	w := s.work
 	ends := w.wanted.quantity == 0 && (s.applied != 0 || w.feed != nil)
-	return (w.wanted.urgent || ends) && m.account(s.account).patches < m.cfg.PatchMost
+	return (w.wanted.urgent || ends) && len(m.account(s.account).patches) < m.cfg.PatchMost && m.patchesFlow(tx, s.account)
+}
+
+// patchesFlow says whether an account's patches are not held up, as they are
+// while the account is parked or throttled: a feed may be the better way then.
+func (m *Machine) patchesFlow(tx *machine.Tx, account string) bool {
+	next := m.patches.Next(account, tx.Now)
+	return !next.IsZero() && !next.After(tx.Now.Add(m.cfg.PatchLinger))
 }
 
 func (m *Machine) queuePatch(tx *machine.Tx, s *sku) {
@@ -129,7 +136,7 @@ func (m *Machine) queuePatch(tx *machine.Tx, s *sku) {
 		return
 	}
 	s.place = inPatch
-	m.account(s.account).patches++
+	m.account(s.account).patches[s] = struct{}{}
 	m.patches.Add(s.account, &s.Item, tx.Now)
 }
 

@@ -1,0 +1,104 @@
+package inventory
+
+import (
+	"fmt"
+	goruntime "runtime"
+	"testing"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// BenchmarkRestore restores a unit's SKUs, one in ten of them pending. It is
+// the machine's part of a takeover; bytes/SKU is what the machine then holds.
+func BenchmarkRestore(b *testing.B) {
+	states := make([]*schemas.InventoryState, 100_000)
+	keys := make([]string, len(states))
+	for i := range states {
+		keys[i] = skuKey(testAccount, "", fmt.Sprintf("SKU-%08d", i))
+		s := newSKU(keys[i], testAccount, "")
+		s.touched, s.applied = millisOf(testStart)+millis(i), 7
+		if i%10 == 0 {
+			u := updateOf(s.id(), 8, testStart)
+			s.begin().wanted = newUpdate(u, 3, int64(i), testStart)
+		}
+		states[i] = new(schemas.InventoryState)
+		s.fill(states[i])
+	}
+	restore := func() *Machine {
+		m := New(Config{Accounts: testDirectory(b)})
+		for i, state := range states {
+			if err := m.Restore(keys[i], state); err != nil {
+				b.Fatal(err)
+			}
+		}
+		m.start(&machine.Tx{Now: testStart})
+		return m
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		restore()
+	}
+	before := heap()
+	m := restore()
+	b.ReportMetric(float64(heap()-before)/float64(len(states)), "bytes/SKU")
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(states)), "ns/SKU")
+	goruntime.KeepAlive(m)
+	goruntime.KeepAlive(states)
+}
+
+func heap() uint64 {
+	var stats goruntime.MemStats
+	goruntime.GC()
+	goruntime.ReadMemStats(&stats)
+	return stats.HeapAlloc
+}
+
+// BenchmarkRecord takes updates of 100,000 SKUs in, over and over.
+func BenchmarkRecord(b *testing.B) {
+	m, tx := New(Config{Accounts: testDirectory(b)}), &machine.Tx{Now: testStart}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		u := updateOf(fmt.Sprint("SKU-", i%100_000), i, testStart.Add(time.Duration(i)*time.Microsecond))
+		m.Record(tx, &machine.Record{Account: testAccount, Offset: int64(i), Value: u})
+		if i%5000 == 4999 {
+			tx = &machine.Tx{Now: testStart}
+		}
+	}
+}
+
+// BenchmarkFeed takes 25,000 updates through a feed, from the cut to the outcomes.
+func BenchmarkFeed(b *testing.B) {
+	const n = model.MaxFeedMessages
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		m, now := New(Config{Accounts: testDirectory(b)}), testStart
+		tx := &machine.Tx{Now: now}
+		for i := range n {
+			m.Record(tx, &machine.Record{Account: testAccount, Offset: int64(i), Value: updateOf(fmt.Sprint("SKU-", i), 1, testStart)})
+		}
+		now = now.Add(time.Minute)
+		b.StartTimer()
+		call := draw(m, now)[0]
+		tx = &machine.Tx{Now: now}
+		m.Result(tx, &machine.Result{Call: call, Outcome: machine.Done{Response: &model.UploadFeedResponse{FeedDocumentID: "d"}}})
+		m.Draw(tx)
+		call = tx.Calls[0]
+		tx = &machine.Tx{Now: now}
+		m.Result(tx, &machine.Result{Call: call, Outcome: machine.Done{Response: &model.CreateFeedResponse{FeedID: "1"}}})
+		tx = &machine.Tx{Now: now}
+		m.Record(tx, &machine.Record{Account: testAccount, Value: completed("1", n, 0)})
+		if len(tx.Outputs) != n {
+			b.Fatalf("%d outcomes", len(tx.Outputs))
+		}
+	}
+}
+
+func draw(m *Machine, now time.Time) []machine.Call {
+	tx := &machine.Tx{Now: now}
+	m.Draw(tx)
+	return tx.Calls
+}

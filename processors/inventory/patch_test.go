@@ -1,0 +1,140 @@
+package inventory
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+func many(prefix string, n int, at time.Time) []any {
+	var values []any
+	for i := range n {
+		values = append(values, updateOf(fmt.Sprint(prefix, i), 1, at))
+	}
+	return values
+}
+
+// accept ends the patches among calls well, and those that follow, until d is over.
+func (r *runtime) accept(calls []machine.Call, d time.Duration) (patches int) {
+	r.t.Helper()
+	for end := r.now.Add(d); ; {
+		var next []machine.Call
+		for _, call := range calls {
+			if call.Operation == model.PatchListingsItem {
+				patches++
+				next = append(next, r.done(call, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})...)
+			}
+		}
+		if r.now.After(end) && len(next) == 0 {
+			return patches
+		}
+		calls = append(next, r.pass(100*time.Millisecond)...)
+	}
+}
+
+func TestWhatWaitsForARunningFeedGoesByPatchInSmallPortions(t *testing.T) {
+	t.Parallel()
+	for stuck, least := range map[bool]int{false: 100, true: 500} {
+		r := newRuntime(t, Config{})
+		r.take(many("F", 150, testStart)...)
+		r.runFeed("1")
+		r.take(many("M", 2000, r.now)...)
+		if stuck {
+			r.take(&schemas.FeedResult{EventType: eventStuck, Account: testAccount, FeedID: "1", ProcessingStatus: model.FeedInProgress})
+			r.restart()
+		}
+		calls := r.pass(30 * time.Second)
+		if waiting := len(r.machine.account(testAccount).patches) + len(calls); waiting != least {
+			t.Errorf("stuck %v: %d SKUs go by patches, want %d", stuck, waiting, least)
+		}
+		// All of them are out before a feed of eight hours has ended.
+		if patches := r.accept(calls, 8*time.Minute); patches != 2000 {
+			t.Errorf("stuck %v: %d patches", stuck, patches)
+		}
+	}
+}
+
+func TestAParkedAccountsPatchesGoByFeed(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{})
+	var values []any
+	for i := range 20 {
+		u := updateOf(fmt.Sprint("U", i), 1, testStart)
+		u.Urgent = true
+		values = append(values, u)
+	}
+	var calls []machine.Call
+	for _, call := range r.take(values...) {
+		calls = append(calls, r.end(call, machine.Park{})...)
+	}
+	upload := r.only(append(calls, r.pass(time.Minute)...), model.CreateFeedDocument)
+	if got := messagesOf(upload); len(got) != 20 {
+		t.Fatalf("the feed has %q", got)
+	}
+}
+
+func TestAPatchThatCertainlyDidNotHappenIsRepeated(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{})
+	patch := r.only(r.take(updateOf("A", 0, testStart)), model.PatchListingsItem)
+	for _, outcome := range []machine.Outcome{machine.Snooze{Unspent: true}, machine.Snooze{Throttled: true}, machine.Retry{}, machine.Done{}} {
+		calls := r.end(patch, outcome)
+		patch = r.only(append(calls, r.pass(30*time.Second)...), model.PatchListingsItem)
+	}
+	r.done(patch, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
+	equal(t, "outcomes", r.outcomes(), []string{"A 0 APPLIED"})
+}
+
+func TestAFeedIsCutBySize(t *testing.T) {
+	t.Parallel()
+	for name, cfg := range map[string]Config{
+		"messages": {PatchBelow: -1, MaxMessages: 60},
+		"bytes":    {PatchBelow: -1, MaxBytes: 100 + 60*230},
+	} {
+		r := newRuntime(t, cfg)
+		upload := r.only(append(r.take(many("M", 100, testStart)...), r.pass(time.Minute)...), model.CreateFeedDocument)
+		feed := &upload.Request.(*model.UploadFeedRequest).Feed
+		if n := len(feed.Messages); n < 55 || n > 65 || feed.Size() > r.machine.cfg.MaxBytes || len(feed.Faults()) > 0 {
+			t.Errorf("%s: %d messages of %d bytes, faults %v", name, n, feed.Size(), feed.Faults())
+		}
+		r.done(r.uploadDone(upload, "1"), &model.CreateFeedResponse{FeedID: "1"})
+		n := len(feed.Messages)
+		calls := append(r.take(completed("1", n, 0)), r.pass(2*time.Minute)...)
+		if rest := messagesOf(r.only(calls, model.CreateFeedDocument)); len(rest) != 100-n {
+			t.Errorf("%s: the second feed has %d messages", name, len(rest))
+		}
+	}
+}
+
+func TestFewDocumentsAreMadeAtOnce(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{PatchBelow: -1, MaxUploads: 1})
+	other := updateOf("A", 1, testStart)
+	other.Account = otherAccount
+	r.take(updateOf("A", 1, testStart), other)
+	first := r.only(r.pass(time.Minute), model.CreateFeedDocument)
+	calls := r.done(first, &model.UploadFeedResponse{FeedDocumentID: "d"})
+	if len(calls) != 2 || calls[0].Operation != model.CreateFeedDocument || calls[1].Operation != model.CreateFeed {
+		t.Fatalf("started %v", operationsOf(calls))
+	}
+}
+
+func TestStateThatCannotBeReadIsAnError(t *testing.T) {
+	t.Parallel()
+	lane := feedKey("a", germany)
+	for key, value := range map[string]any{
+		"quota/a/getOrder": &schemas.QuotaState{Account: "a", Operation: model.GetOrder},
+		"sku/a//B":         &schemas.InventoryState{Account: "a", SKU: "C"},
+		"feed/a":           &schemas.FeedLaneState{Account: "a", Phase: phaseIdle},
+		lane:               &schemas.FeedLaneState{Account: "a", MarketplaceID: germany, Phase: "LATER"},
+		"other":            &schemas.Order{},
+	} {
+		if err := New(Config{}).Restore(key, value); err == nil {
+			t.Errorf("%s was restored", key)
+		}
+	}
+}
