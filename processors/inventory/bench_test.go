@@ -41,15 +41,15 @@ func BenchmarkRestore(b *testing.B) {
 	for b.Loop() {
 		restore()
 	}
-	before := heap()
+	before := heapBytes()
 	m := restore()
-	b.ReportMetric(float64(heap()-before)/float64(len(states)), "bytes/SKU")
+	b.ReportMetric(float64(heapBytes()-before)/float64(len(states)), "bytes/SKU")
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(states)), "ns/SKU")
 	goruntime.KeepAlive(m)
 	goruntime.KeepAlive(states)
 }
 
-func heap() uint64 {
+func heapBytes() uint64 {
 	var stats goruntime.MemStats
 	goruntime.GC()
 	goruntime.ReadMemStats(&stats)
