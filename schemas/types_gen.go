@@ -41,8 +41,8 @@ type Alert struct {
 	// Id of this alert: a hash of account, type, subject and the time since which
 	// it holds. Consumers deduplicate by it.
 	EventID string `avro:"eventId" json:"eventId"`
-	// FeedStuck, FeedUnknown, ForeignFeed, ShipmentAtRisk, NotificationsSilent,
-	// AccountParked; other values may come.
+	// FeedStuck, FeedUnknown, ForeignFeed, FeedsUnclear, QuantityNotApplied,
+	// ShipmentAtRisk, NotificationsSilent, AccountParked; other values may come.
 	EventType string `avro:"eventType" json:"eventType"`
 	// Our name of the seller account; also the record's key.
 	Account string `avro:"account" json:"account"`
