@@ -119,3 +119,20 @@ func FuzzReadFeed(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkReadFeed reads the largest feed that Amazon takes, so that what a
+// client's benchmark measures is not the simulator.
+func BenchmarkReadFeed(b *testing.B) {
+	messages := make([]string, mostMessages)
+	for i := range messages {
+		messages[i] = fmt.Sprintf(`{"messageId":%d,"sku":"SKU-%05d","operationType":"PATCH","productType":"PRODUCT",`, i+1, i) + merge + `}`
+	}
+	document := []byte(feedOf(messages...))
+	b.SetBytes(int64(len(document)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if content := readFeed(document); content.broken != nil {
+			b.Fatal(content.broken)
+		}
+	}
+}
