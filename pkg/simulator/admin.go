@@ -173,6 +173,7 @@ type inventoryRequest struct {
 	Updates   int      `json:"updates"`
 	SKUs      int      `json:"skus"`
 	Over      duration `json:"over"`
+	Waves     int      `json:"waves"`
 	Unknown   int      `json:"unknown"`
 	Excluded  int      `json:"excluded"`
 	Reordered float64  `json:"reordered"`
@@ -186,7 +187,7 @@ func (s *Simulator) adminUpdates(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	plan, err := s.PlanInventory(InventoryScenario{
-		Accounts: q.Accounts, Updates: q.Updates, SKUs: q.SKUs, Over: time.Duration(q.Over),
+		Accounts: q.Accounts, Updates: q.Updates, SKUs: q.SKUs, Over: time.Duration(q.Over), Waves: q.Waves,
 		Unknown: q.Unknown, Excluded: q.Excluded, Reordered: q.Reordered, Urgent: q.Urgent, SoldOut: q.SoldOut,
 	})
 	if err != nil {

@@ -37,6 +37,7 @@ Make business happen, in the background:
   curl -X POST BASE/updates -d '{"updates": 1000, "skus": 50, "unknown": 2, "excluded": 3}'
     decides updates of inventory and lists them as JSON lines; whoever asks produces them
     accounts, over            as above
+    waves                     in how many bursts, in place of evenly
     updates, skus             how many updates in all, and of how many SKUs of each seller
     unknown, excluded         of those SKUs, how many do not exist, and how many are managed elsewhere
     reordered, urgent, soldOut   shares of updates that come late, are urgent, and set 0

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -18,6 +19,7 @@ type InventoryScenario struct {
 	Updates  int           // of all accounts, dealt to them in turn
 	SKUs     int           // how many SKUs of each account change; all that exist when 0
 	Over     time.Duration // the time over which the updates happen; 0 means at once
+	Waves    int           // in how many bursts, the first at once; 0 means evenly
 
 	Unknown   int     // of those SKUs, how many does the seller not list at all
 	Excluded  int     // of those SKUs, how many does another service manage
@@ -52,7 +54,7 @@ func (sc *InventoryScenario) check(w *World) error {
 		}
 	}
 	const most = 1_000_000
-	for _, n := range []int{sc.Updates, sc.SKUs, sc.Unknown, sc.Excluded} {
+	for _, n := range []int{sc.Updates, sc.SKUs, sc.Waves, sc.Unknown, sc.Excluded} {
 		if n < 0 || n > most {
 			return fmt.Errorf("inventory scenario: a count is between 0 and %d, not %d", most, n)
 		}
@@ -118,6 +120,9 @@ func (s *Simulator) PlanInventory(sc InventoryScenario) (InventoryPlan, error) {
 // in the future when all happens at once.
 func (sc *InventoryScenario) moment(i int) time.Duration {
 	share := float64(i) / float64(sc.Updates)
+	if sc.Waves > 0 {
+		share = math.Floor(share*float64(sc.Waves)) / float64(sc.Waves)
+	}
 	return time.Duration(share*float64(sc.Over)).Truncate(time.Millisecond) - time.Duration(sc.Updates-i)*time.Millisecond
 }
 
@@ -147,17 +152,31 @@ func (s *Simulator) pool(account string, sc *InventoryScenario) ([]InventoryUpda
 	return pool, nil
 }
 
-// reorder puts updates behind the next one of their SKU.
+// reorder has updates come late: right behind the next one of their SKU, so that
+// nothing else waits for them.
 func (p *InventoryPlan) reorder(random *rand.Rand, share float64) {
 	type key struct{ account, sku string }
-	last := make(map[key]int) // SKU → where its update before this one is
+	last := make(map[key]int)   // SKU → where its update before this one is
+	behind := make(map[int]int) // place of an update → that of the one that comes behind it
+	late := make(map[int]bool)
 	for i, u := range p.Updates {
 		k := key{u.Account, u.SKU}
 		if before, ok := last[k]; ok && chance(random, share) {
-			p.Updates[before], p.Updates[i] = p.Updates[i], p.Updates[before]
+			behind[i], late[before] = before, true
 		}
 		last[k] = i
 	}
+	ordered := make([]InventoryUpdate, 0, len(p.Updates))
+	for i, u := range p.Updates {
+		if late[i] {
+			continue
+		}
+		ordered = append(ordered, u)
+		for next, ok := behind[i]; ok; next, ok = behind[next] {
+			ordered = append(ordered, p.Updates[next])
+		}
+	}
+	p.Updates = ordered
 }
 
 // Newest is the update of each SKU that happened last upstream, by account and

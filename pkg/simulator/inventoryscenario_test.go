@@ -41,6 +41,7 @@ func TestPlanInventory(t *testing.T) {
 			Unknown: rapid.IntRange(0, 3).Draw(t, "unknown"), Excluded: rapid.IntRange(0, 3).Draw(t, "excluded"),
 			Reordered: rapid.Float64Range(0, 1).Draw(t, "reordered"),
 			Over:      time.Duration(rapid.IntRange(0, 60).Draw(t, "minutes")) * time.Minute,
+			Waves:     rapid.IntRange(0, 5).Draw(t, "waves"),
 		}
 		plan, err := s.PlanInventory(sc)
 		if err != nil {
@@ -66,6 +67,39 @@ func TestPlanInventory(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Late updates come behind a newer one of their SKU, and keep nothing else waiting.
+func TestPlannedUpdatesComeLateOrInOrder(t *testing.T) {
+	t.Parallel()
+	plan, err := planner(t, newManual()).PlanInventory(simulator.InventoryScenario{
+		Accounts: []string{german}, Updates: 1000, SKUs: 20, Over: time.Hour, Waves: 4, Reordered: 0.3,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var newest time.Time
+	bySKU, late, bursts := make(map[string]time.Time), 0, 1
+	for i, u := range plan.Updates {
+		switch {
+		case u.Time.Before(newest):
+			late++
+			if !u.Time.Before(bySKU[u.SKU]) {
+				t.Fatalf("update %d comes late and not behind a newer one of its SKU", i)
+			}
+		case u.Time.Sub(newest) > time.Minute && !newest.IsZero():
+			bursts++
+		}
+		if u.Time.After(newest) {
+			newest = u.Time
+		}
+		if u.Time.After(bySKU[u.SKU]) {
+			bySKU[u.SKU] = u.Time
+		}
+	}
+	if late < 200 || late > 400 || bursts != 4 {
+		t.Errorf("%d of 1000 come late, in %d bursts; want some 300, and 4", late, bursts)
+	}
 }
 
 // What a listing shows in the end is compared with what upstream said last.

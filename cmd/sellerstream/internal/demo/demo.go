@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/pipeline"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 )
@@ -19,6 +21,7 @@ import (
 // Options size a demo and say where it shows itself.
 type Options struct {
 	Orders   int
+	Updates  int // of quantities
 	Accounts int
 	Speed    float64 // of the pipeline's and Amazon's clock
 	Exit     bool    // end when the work is done, rather than stay up
@@ -84,7 +87,12 @@ func Run(ctx context.Context, opts Options) (err error) {
 // play sends the business and watches until all of it has arrived.
 func (s *stage) play(ctx context.Context, opts Options, start time.Time) (Report, error) {
 	sent := make(chan error, 1)
-	go func() { sent <- s.sim.Run(ctx, business(opts)) }()
+	go func() {
+		group, ctx := errgroup.WithContext(ctx)
+		group.Go(func() error { return s.sim.Run(ctx, business(opts)) })
+		group.Go(func() error { return s.upstream.run(ctx, stock(opts)) })
+		sent <- group.Wait()
+	}()
 	shown := progress{out: opts.Progress, terminal: opts.Terminal, start: start}
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
@@ -102,7 +110,7 @@ func (s *stage) play(ctx context.Context, opts Options, start time.Time) (Report
 			return Report{}, context.Cause(ctx)
 		case <-ticker.C:
 		}
-		report, err := s.observer.report()
+		report, err := s.observer.report(s.upstream.planned())
 		if err != nil {
 			return Report{}, err
 		}
@@ -131,14 +139,14 @@ func same(a, b Report) bool {
 		}
 		return n
 	}
-	return a.Orders == b.Orders && a.DeadLetters == b.DeadLetters && calls(a) == calls(b)
+	return a.Orders == b.Orders && a.Inventory == b.Inventory && a.DeadLetters == b.DeadLetters && calls(a) == calls(b)
 }
 
-// business is what happens at Amazon: orders that are placed and change over
-// ten minutes of its time, told as disorderly as Amazon tells it.
+// business is what happens at Amazon: orders that are placed and change, told
+// as disorderly as Amazon tells it.
 func business(opts Options) simulator.Scenario {
 	return simulator.Scenario{
-		Orders: opts.Orders, Changes: 2, Over: 10 * time.Minute,
+		Orders: opts.Orders, Changes: 2, Over: stretch,
 		Duplicates: 0.2, Reordered: 0.1, BuyerRequests: 0.05,
 	}
 }

@@ -20,11 +20,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestEveryOrderArrivesOnce(t *testing.T) {
+func TestEveryOrderAndUpdateArrivesOnce(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	err := Run(t.Context(), Options{
-		Orders: 40, Accounts: 3, Speed: 300, Exit: true, JSON: true,
+		Orders: 40, Updates: 900, Accounts: 3, Speed: 120, Exit: true, JSON: true,
 		Out: &out, Progress: io.Discard, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -43,8 +43,15 @@ func TestEveryOrderArrivesOnce(t *testing.T) {
 	if calls := report.SPAPI.Calls["getOrder"]; calls < 40 || calls > o.Notifications {
 		t.Errorf("%d getOrder calls for 40 orders and %d notifications", calls, o.Notifications)
 	}
-	if report.DeadLetters != 0 || report.ElapsedSeconds <= 0 || report.Speed != 300 {
+	if report.DeadLetters != 0 || report.ElapsedSeconds <= 0 || report.Speed != 120 {
 		t.Errorf("got %+v", report)
+	}
+	i := report.Inventory
+	if i.Updates != 900 || i.outcomes() != 900 || i.SKUs != 180 || i.Unresolved != 0 || i.FeedsDouble != 0 {
+		t.Errorf("got %+v", i)
+	}
+	if i.Applied == 0 || i.Rejected == 0 || i.Superseded == 0 || i.Excluded == 0 || i.Feeds+i.Patches == 0 {
+		t.Errorf("a part of the flow was not taken: %+v", i)
 	}
 }
 
@@ -56,7 +63,7 @@ func TestStaysUpUntilInterrupted(t *testing.T) {
 	defer interrupt()
 	shown := &watcher{until: "Ctrl-C ends the demo", found: interrupt}
 	err := Run(ctx, Options{
-		Orders: 5, Accounts: 2, Speed: 600, Out: io.Discard, Progress: shown, Logger: slog.New(slog.DiscardHandler),
+		Orders: 5, Updates: 20, Accounts: 2, Speed: 600, Out: io.Discard, Progress: shown, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -139,6 +146,11 @@ func TestReportSaysWhichPromiseWasBroken(t *testing.T) {
 		{"nothing", func(*Report) {}, ""},
 		{"lost", func(r *Report) { r.Orders.Published, r.Orders.Lost = 1, 1 }, "1 of 2 orders were lost"},
 		{"twice", func(r *Report) { r.Orders.PublishedTwice = 3 }, "3 events were published twice"},
+		{"no outcome", func(r *Report) { r.Inventory.Updates, r.Inventory.Unresolved = 5, 5 }, "5 stock updates have no outcome"},
+		{"two outcomes", func(r *Report) { r.Inventory.Updates, r.Inventory.Applied, r.Inventory.Failed = 2, 2, 1 }, "1 stock updates have a second outcome"},
+		{"a double feed", func(r *Report) { r.Inventory.FeedsDouble = 1 }, "1 feeds were submitted twice"},
+		{"a wrong quantity", func(r *Report) { r.Inventory.QuantitiesWrong = 6 }, "6 SKUs do not have"},
+		{"a lost event", func(r *Report) { r.Inventory.EventsMissing = 7 }, "7 events of feeds"},
 		{"throttled", func(r *Report) { r.SPAPI.Throttled = 4 }, "Amazon throttled 4 calls"},
 	} {
 		report := good
@@ -156,13 +168,13 @@ func TestProgressIsDrawnInPlaceOnATerminal(t *testing.T) {
 	p := progress{out: &out, terminal: true, start: time.Now()}
 	report := Report{Orders: Orders{Distinct: 10, Enriched: 5}}
 	p.show(report)
-	if strings.Contains(out.String(), "\x1b[3A") {
+	if strings.Contains(out.String(), "\x1b[4A") {
 		t.Error("the first drawing moves up")
 	}
 	out.Reset()
 	report.Orders.Enriched = 10
 	p.show(report)
-	if text := out.String(); !strings.HasPrefix(text, "\x1b[3A") || !strings.Contains(text, strings.Repeat("█", barWidth)+" 10/10") {
+	if text := out.String(); !strings.HasPrefix(text, "\x1b[4A") || !strings.Contains(text, strings.Repeat("█", barWidth)+" 10/10") {
 		t.Errorf("drawn: %q", text)
 	}
 }

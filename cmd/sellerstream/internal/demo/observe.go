@@ -5,12 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/sellerstream/sellerstream/pkg/config"
 	"github.com/sellerstream/sellerstream/pkg/registry"
@@ -40,24 +39,20 @@ type observer struct {
 
 	mu          sync.Mutex // guards what follow writes
 	onTopic     map[stateKey]bool
+	outcomes    outcomes
 	deadLetters int
 	failure     error
 
-	onBus    map[stateKey]bool // only report reads and writes these
-	eventIDs map[string]int
-	lastSeen int64
+	onBus       map[stateKey]bool // only report reads and writes these
+	eventIDs    map[string]int
+	detailTypes map[string]int // events, repeats left out
+	lastSeen    int64
 }
 
-func newObserver(ctx context.Context, cfg config.Config, sim *simulator.Simulator, log *slog.Logger) (*observer, error) {
-	codec, err := registry.New(ctx, registry.Config{
-		Client: []sr.ClientOpt{sr.URLs(cfg.Registry.URL)}, Prefix: cfg.Prefix, Register: true, Logger: log,
-	})
-	if err != nil {
-		return nil, err
-	}
+func newObserver(cfg config.Config, sim *simulator.Simulator, codec *registry.Codec) (*observer, error) {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(cfg.Kafka.Brokers...),
-		kgo.ConsumeTopics(cfg.Prefix+schemas.Orders, cfg.Prefix+schemas.DeadLetters),
+		kgo.ConsumeTopics(cfg.Prefix+schemas.Orders, cfg.Prefix+schemas.InventoryResults, cfg.Prefix+schemas.DeadLetters),
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
@@ -69,7 +64,8 @@ func newObserver(ctx context.Context, cfg config.Config, sim *simulator.Simulato
 	}
 	return &observer{
 		sim: sim, client: client, codec: codec, prefix: cfg.Prefix,
-		onTopic: map[stateKey]bool{}, onBus: map[stateKey]bool{}, eventIDs: map[string]int{},
+		onTopic: map[stateKey]bool{}, outcomes: outcomes{map[updateKey]bool{}, map[string]int{}},
+		onBus: map[stateKey]bool{}, eventIDs: map[string]int{}, detailTypes: map[string]int{},
 	}, nil
 }
 
@@ -95,15 +91,18 @@ func (o *observer) take(ctx context.Context, rec *kgo.Record) error {
 		o.deadLetters++
 		return nil
 	}
-	value, err := o.codec.Decode(ctx, schemas.Orders, rec.Value)
+	value, err := o.codec.Decode(ctx, strings.TrimPrefix(rec.Topic, o.prefix), rec.Value)
 	if err != nil {
 		return fmt.Errorf("read %s/%d offset %d: %w", rec.Topic, rec.Partition, rec.Offset, err)
 	}
-	order, ok := value.(*schemas.Order)
-	if !ok {
+	switch value := value.(type) {
+	case *schemas.Order:
+		o.onTopic[stateKey{value.Account, value.OrderID, state{value.Status, value.LastUpdatedTime.UnixMilli()}}] = true
+	case *schemas.InventoryResult:
+		o.outcomes.take(value)
+	default:
 		return fmt.Errorf("%s/%d offset %d holds a %T", rec.Topic, rec.Partition, rec.Offset, value)
 	}
-	o.onTopic[stateKey{order.Account, order.OrderID, state{order.Status, order.LastUpdatedTime.UnixMilli()}}] = true
 	return nil
 }
 
@@ -126,13 +125,20 @@ func (o *observer) takeEvents() error {
 			return fmt.Errorf("EventBridge received a detail without an id, or that is not JSON: %.200s (%w)", event.Detail, err)
 		}
 		o.eventIDs[detail.ID]++
+		if o.eventIDs[detail.ID] == 1 {
+			o.detailTypes[event.DetailType]++
+		}
+		if detail.OrderID == "" {
+			continue // of a feed or a quantity, which are counted
+		}
 		o.onBus[stateKey{detail.Account, detail.OrderID, state{detail.Status, detail.LastUpdatedTime.UnixMilli()}}] = true
 	}
 	return nil
 }
 
-// report compares what is with what should be.
-func (o *observer) report() (Report, error) {
+// report compares what is with what should be. plan is what upstream services
+// say about stock.
+func (o *observer) report(plan simulator.InventoryPlan) (Report, error) {
 	if err := o.takeEvents(); err != nil {
 		return Report{}, err
 	}
@@ -162,6 +168,7 @@ func (o *observer) report() (Report, error) {
 			r.Orders.PublishedTwice++
 		}
 	}
+	r.Inventory = o.inventory(plan)
 	return r, o.failure
 }
 

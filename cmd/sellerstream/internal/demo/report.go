@@ -13,11 +13,12 @@ import (
 // the pipeline: calls are the simulator's ledger, enriched orders are read
 // from the topics (read_committed), events are what EventBridge received.
 type Report struct {
-	ElapsedSeconds float64 `json:"elapsed_seconds"`
-	Speed          float64 `json:"speed"`
-	Orders         Orders  `json:"orders"`
-	SPAPI          SPAPI   `json:"spapi"`
-	DeadLetters    int     `json:"dead_letters"`
+	ElapsedSeconds float64   `json:"elapsed_seconds"`
+	Speed          float64   `json:"speed"`
+	Orders         Orders    `json:"orders"`
+	Inventory      Inventory `json:"inventory"`
+	SPAPI          SPAPI     `json:"spapi"`
+	DeadLetters    int       `json:"dead_letters"`
 }
 
 // Orders follows the notified orders from SQS to EventBridge.
@@ -30,15 +31,61 @@ type Orders struct {
 	PublishedTwice int `json:"published_twice"` // event ids that EventBridge received more than once
 }
 
+// Inventory follows wanted quantities from upstream services to Amazon, and
+// their outcomes back.
+type Inventory struct {
+	Updates int `json:"updates"` // that upstream services produced
+	SKUs    int `json:"skus"`    // that they were about, by account
+	Feeds   int `json:"feeds"`   // that came into being at Amazon
+	Patches int `json:"patches"` // single calls that Amazon accepted
+
+	Applied    int `json:"applied"` // outcomes on inventory-results: together they are the updates
+	Rejected   int `json:"rejected"`
+	Superseded int `json:"superseded"`
+	Excluded   int `json:"excluded"`
+	Failed     int `json:"failed"`
+
+	Unresolved      int `json:"unresolved"`       // updates without an outcome
+	FeedsDouble     int `json:"feeds_double"`     // feeds that should not exist
+	QuantitiesWrong int `json:"quantities_wrong"` // SKUs that do not show their newest quantity at Amazon, once all is resolved
+	EventsMissing   int `json:"events_missing"`   // events of feeds and refusals that EventBridge did not receive
+}
+
+// outcomes is how many there are.
+func (i Inventory) outcomes() int {
+	return i.Applied + i.Rejected + i.Superseded + i.Excluded + i.Failed
+}
+
+// broken names the promises that are.
+func (i Inventory) broken() []string {
+	var broken []string
+	for _, promise := range []struct {
+		count int
+		text  string
+	}{
+		{i.Unresolved, "%d stock updates have no outcome"},
+		{i.outcomes() + i.Unresolved - i.Updates, "%d stock updates have a second outcome"},
+		{i.FeedsDouble, "%d feeds were submitted twice"},
+		{i.QuantitiesWrong, "%d SKUs do not have their newest quantity at Amazon"},
+		{i.EventsMissing, "%d events of feeds and refused quantities did not reach EventBridge"},
+	} {
+		if promise.count != 0 {
+			broken = append(broken, fmt.Sprintf(promise.text, promise.count))
+		}
+	}
+	return broken
+}
+
 // SPAPI counts the calls that reached the simulated Amazon.
 type SPAPI struct {
 	Calls     map[string]int `json:"calls"` // by operation
 	Throttled int            `json:"throttled"`
 }
 
-// complete says whether every notified order has arrived.
+// complete says whether every notified order has arrived, and every update and
+// feed has come to its end.
 func (r Report) complete() bool {
-	return r.Orders.Distinct > 0 && r.Orders.Published == r.Orders.Distinct
+	return r.Orders.Published == r.Orders.Distinct && r.Inventory.Unresolved == 0 && r.Inventory.EventsMissing == 0
 }
 
 // Err is nil when the run kept the pipeline's promises, and else names each
@@ -51,6 +98,7 @@ func (r Report) Err() error {
 	if r.Orders.PublishedTwice != 0 {
 		broken = append(broken, fmt.Sprintf("%d events were published twice", r.Orders.PublishedTwice))
 	}
+	broken = append(broken, r.Inventory.broken()...)
 	if r.SPAPI.Throttled != 0 {
 		broken = append(broken, fmt.Sprintf("Amazon throttled %d calls", r.SPAPI.Throttled))
 	}
@@ -75,6 +123,7 @@ func (r Report) WriteText(w io.Writer) error {
 	}
 	sort.Strings(calls)
 	amazon := time.Duration(r.ElapsedSeconds * r.Speed * float64(time.Second)).Round(time.Minute)
+	i := r.Inventory
 	_, err := fmt.Fprintf(w, `
 Done in %.1f s (%s on the pipeline's clock, %g times as fast).
   notifications   %6d   that Amazon sent, repeats included
@@ -84,9 +133,19 @@ Done in %.1f s (%s on the pipeline's clock, %g times as fast).
   lost            %6d
   published twice %6d   event ids
   dead letters    %6d
+  stock updates   %6d   of %d SKUs
+    applied       %6d   by %d feeds and %d single calls
+    rejected      %6d   by Amazon
+    superseded    %6d   by a newer update before they were sent
+    excluded      %6d   managed by another service
+    failed        %6d
+  unresolved      %6d   stock updates
+  feeds double    %6d
   calls to Amazon   %s; throttled %d
 `, r.ElapsedSeconds, amazon, r.Speed,
 		r.Orders.Notifications, r.Orders.Distinct, r.Orders.Enriched, r.Orders.Published,
-		r.Orders.Lost, r.Orders.PublishedTwice, r.DeadLetters, strings.Join(calls, ", "), r.SPAPI.Throttled)
+		r.Orders.Lost, r.Orders.PublishedTwice, r.DeadLetters,
+		i.Updates, i.SKUs, i.Applied, i.Feeds, i.Patches, i.Rejected, i.Superseded, i.Excluded, i.Failed,
+		i.Unresolved, i.FeedsDouble, strings.Join(calls, ", "), r.SPAPI.Throttled)
 	return err
 }

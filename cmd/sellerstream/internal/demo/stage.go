@@ -7,15 +7,19 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/pipeline"
 	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/simulated"
 	"github.com/sellerstream/sellerstream/pkg/clock"
 	"github.com/sellerstream/sellerstream/pkg/config"
 	"github.com/sellerstream/sellerstream/pkg/embedded"
+	"github.com/sellerstream/sellerstream/pkg/registry"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -27,6 +31,7 @@ type stage struct {
 	broker   string
 	registry string
 	observer *observer
+	upstream *upstream
 	settings pipeline.Settings
 	closers  []func() error
 }
@@ -69,12 +74,42 @@ func open(ctx context.Context, opts Options) (_ *stage, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.settings = pipeline.Settings{
-		Config: cfg, Roles: []pipeline.Role{pipeline.Bridge, pipeline.Orders, pipeline.Events}, Clock: scaled, Logger: opts.Logger,
-		TransactionalPrefix: cluster.TransactionalPrefix(),
+	excluded, err := s.setStock(opts)
+	if err != nil {
+		return nil, err
 	}
-	s.observer, err = newObserver(ctx, cfg, s.sim, opts.Logger)
-	return s, err
+	s.settings = pipeline.Settings{
+		Config: cfg, Roles: []pipeline.Role{pipeline.Bridge, pipeline.Orders, pipeline.Inventory, pipeline.Feeds, pipeline.Events},
+		Excluded: excluded, Clock: scaled, Logger: opts.Logger, TransactionalPrefix: cluster.TransactionalPrefix(),
+	}
+	return s, s.observe(ctx, cfg, opts.Logger)
+}
+
+// setStock scripts what goes slowly, and says which SKUs another service manages.
+func (s *stage) setStock(opts Options) (excluded func(account, sku string) bool, err error) {
+	if err := slowFeed(s.sim); err != nil {
+		return nil, err
+	}
+	plan, err := s.sim.PlanInventory(stock(opts)) // the same SKUs as when it is run
+	return func(account, sku string) bool { return slices.Contains(plan.Excluded[account], sku) }, err
+}
+
+// observe connects those who stand outside of the pipeline.
+func (s *stage) observe(ctx context.Context, cfg config.Config, log *slog.Logger) error {
+	codec, err := registry.New(ctx, registry.Config{
+		Client: []sr.ClientOpt{sr.URLs(cfg.Registry.URL)}, Prefix: cfg.Prefix, Register: true, Logger: log,
+	})
+	if err != nil {
+		return err
+	}
+	if s.observer, err = newObserver(cfg, s.sim, codec); err != nil {
+		return err
+	}
+	if s.upstream, err = newUpstream(cfg, s.sim, codec); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, func() error { s.upstream.client.Close(); return nil })
+	return nil
 }
 
 // serve starts the simulator, elsewhere if the wished address is taken, perhaps
@@ -111,13 +146,14 @@ func (s *stage) configure(brokers []string, speed float64, epoch time.Time) (con
 }
 
 func (s *stage) introduce(opts Options) {
-	fmt.Fprintf(opts.Progress, `Sellerstream demo: %d orders of %d seller accounts, on a clock %g times as fast.
+	fmt.Fprintf(opts.Progress, `Sellerstream demo: %d orders and %d stock updates of %d seller accounts, on a clock %g times as fast.
   Kafka            %s
   schema registry  %s
   Amazon simulator %s/_simulator/
 Amazon → SQS → bridge → Kafka → orders (getOrder, paced by quota) → Kafka → events → EventBridge
+upstream → Kafka → inventory (feeds and single calls, paced by quota) → Amazon → SQS → feeds → Kafka → outcomes
 
-`, opts.Orders, opts.Accounts, opts.Speed, s.broker, s.registry, s.urls.Admin)
+`, opts.Orders, opts.Updates, opts.Accounts, opts.Speed, s.broker, s.registry, s.urls.Admin)
 }
 
 // invite says what a person can do while everything is still up.
@@ -130,6 +166,10 @@ Everything is still up. Try, in another terminal:
     kcat -b %[1]s -L | grep topic
   enriched orders as JSON (keys are account names)
     kcat -C -e -q -b %[1]s -t %[2]s -X isolation.level=read_committed -f '%%R%%s' | sellerstream decode --registry %[4]s
+  what became of each stock update
+    kcat -C -e -q -b %[1]s -t %[6]s -X isolation.level=read_committed -f '%%R%%s' | sellerstream decode --registry %[4]s
+  how each feed ended
+    kcat -C -e -q -b %[1]s -t %[7]s -X isolation.level=read_committed -f '%%R%%s' | sellerstream decode --registry %[4]s
   what the orders processor remembers, and how much quota it has left
     kcat -C -e -q -b %[1]s -t %[3]s -f '%%k\n' | sort -u | head
   every call that Amazon got, and what EventBridge received
@@ -140,5 +180,5 @@ Everything is still up. Try, in another terminal:
 
 (`+"`go run ./cmd/sellerstream`"+` in place of sellerstream if it is not installed.)
 Ctrl-C ends the demo and removes its data.
-`, s.broker, prefix+schemas.Orders, prefix+schemas.StateOrders, s.registry, s.urls.Admin)
+`, s.broker, prefix+schemas.Orders, prefix+schemas.StateOrders, s.registry, s.urls.Admin, prefix+schemas.InventoryResults, prefix+schemas.FeedResults)
 }
