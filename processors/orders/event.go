@@ -18,15 +18,20 @@ const (
 	OrderCancelled = "OrderCancelled"
 )
 
+const statusUnknown = "UNKNOWN"
+
+// Who has to fulfil an order.
 const (
-	statusUnknown      = "UNKNOWN"
-	responsibilityOurs = "OURS"
+	responsibilityOurs      = "OURS"
+	responsibilityMixed     = "MIXED"
+	responsibilityElsewhere = "ELSEWHERE"
 )
 
 // newEvent is Amazon's order in our schema. Lists that Amazon may give in any
 // order are sorted, times are in UTC and milliseconds: two answers that say the
-// same must give the same event id.
-func newEvent(account, origin string, order *model.Order) *schemas.Order {
+// same must give the same event id. Lines whose SKUs are excluded, if any, are
+// marked first: that is content, since fulfilment acts on it.
+func newEvent(account, origin string, order *model.Order, excluded func(account, sku string) bool) *schemas.Order {
 	event := &schemas.Order{
 		EventType:       OrderChanged,
 		Account:         account,
@@ -57,9 +62,32 @@ func newEvent(account, origin string, order *model.Order) *schemas.Order {
 	if event.Status == model.StatusCancelled {
 		event.EventType = OrderCancelled
 	}
+	markElsewhere(event, excluded)
 	event.EventID = eventID(event)
 	event.Origin = origin
 	return event
+}
+
+// markElsewhere marks the lines that another service manages, and says what that
+// makes of the order.
+func markElsewhere(event *schemas.Order, excluded func(account, sku string) bool) {
+	if excluded == nil {
+		return
+	}
+	marked := 0
+	for i := range event.Items {
+		item := &event.Items[i]
+		if item.ManagedElsewhere = excluded(event.Account, item.SellerSKU); item.ManagedElsewhere {
+			marked++
+		}
+	}
+	switch {
+	case marked == 0:
+	case marked < len(event.Items):
+		event.Responsibility = responsibilityMixed
+	default:
+		event.Responsibility = responsibilityElsewhere
+	}
 }
 
 // eventID hashes the event's content, which holds account, type, order id and

@@ -72,7 +72,7 @@ func TestGolden(t *testing.T) {
 			if err := json.Unmarshal(answer, &response); err != nil {
 				t.Fatal(err)
 			}
-			got := golden(t, name, newEvent(testAccount, originNotification, &response.Order))
+			got := golden(t, name, newEvent(testAccount, originNotification, &response.Order, nil))
 			noBuyerData(t, answer, got)
 		})
 	}
@@ -158,7 +158,7 @@ func TestTheSameStateHasTheSameID(t *testing.T) {
 	id := func(account string, change func(*model.Order)) string {
 		order := base()
 		change(&order)
-		return newEvent(account, originNotification, &order).EventID
+		return newEvent(account, originNotification, &order, nil).EventID
 	}
 	want := id("a", func(*model.Order) {})
 	for name, change := range map[string]func(*model.Order){
@@ -191,7 +191,7 @@ func TestTheSameStateHasTheSameID(t *testing.T) {
 		t.Error("another account has the same id")
 	}
 	order := base()
-	if newEvent("a", "REPLAY", &order).EventID != want {
+	if newEvent("a", "REPLAY", &order, nil).EventID != want {
 		t.Error("the origin changes the id")
 	}
 }
@@ -201,7 +201,7 @@ func TestEventType(t *testing.T) {
 	for status, want := range map[string]string{
 		"CANCELLED": OrderCancelled, "SHIPPED": OrderChanged, "": OrderChanged, "SOMETHING_NEW": OrderChanged,
 	} {
-		event := newEvent("a", originNotification, &model.Order{Fulfillment: &model.OrderFulfillment{Status: status}})
+		event := newEvent("a", originNotification, &model.Order{Fulfillment: &model.OrderFulfillment{Status: status}}, nil)
 		if event.EventType != want {
 			t.Errorf("status %q is %s, want %s", status, event.EventType, want)
 		}
@@ -249,8 +249,8 @@ func FuzzEvent(f *testing.F) {
 		if json.Unmarshal(body, &answer) != nil {
 			return
 		}
-		event := newEvent(testAccount, originNotification, &answer.Order)
-		if again := newEvent(testAccount, "REPLAY", &answer.Order); event.EventID != again.EventID || len(event.EventID) != 32 {
+		event := newEvent(testAccount, originNotification, &answer.Order, nil)
+		if again := newEvent(testAccount, "REPLAY", &answer.Order, nil); event.EventID != again.EventID || len(event.EventID) != 32 {
 			t.Fatalf("ids %q and %q", event.EventID, again.EventID)
 		}
 		if _, err := json.Marshal(event); err != nil {

@@ -37,7 +37,7 @@ func TestGoldenV0(t *testing.T) {
 		if found++; found > len(sandbox) {
 			name, lines = "v0-example", page.Page.Items
 		}
-		got := golden(t, name, newEvent(testAccount, originNotification, orderOfV0(&order.Order, lines)))
+		got := golden(t, name, newEvent(testAccount, originNotification, orderOfV0(&order.Order, lines), nil))
 		noBuyerData(t, answer, got)
 	}
 	if found < 3 || len(items) == 0 || len(page.Page.Items) == 0 {
@@ -82,7 +82,7 @@ func FuzzOrderOfV0(f *testing.F) {
 		order := orderOfV0(&model.OrderV0{
 			OrderID: "1", LastUpdateDate: at, PurchaseDate: at, EarliestShipDate: at, Status: status, SalesChannel: channel, ServiceLevelCategory: status,
 		}, []model.OrderItemV0{{OrderItemID: "1", QuantityOrdered: ordered, QuantityShipped: &shipped, ItemPrice: &model.MoneyV0{Amount: amount}}})
-		if event := newEvent(testAccount, originNotification, order); len(event.EventID) != 32 || event.Status == "" {
+		if event := newEvent(testAccount, originNotification, order, nil); len(event.EventID) != 32 || event.Status == "" {
 			t.Errorf("%+v", event)
 		}
 	})

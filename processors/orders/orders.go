@@ -89,6 +89,11 @@ type Config struct {
 	IncludedData []string
 	// V0 has orders fetched with Orders v0, until Amazon ends it; see v0.go.
 	V0 bool
+	// Excluded says whether another service manages a SKU of an account at this
+	// moment: lines of it are marked. nil excludes none. A change of what it says
+	// has no order fetched again; one that is fetched for another reason, and has
+	// other marks than before, is emitted again.
+	Excluded func(account, sku string) bool
 	// Quota overrides Amazon's default plan for an account.
 	Quota quota.Overrides
 }

@@ -245,7 +245,7 @@ func TestCancellationAndUnitsReachTheEvent(t *testing.T) {
 		Proceeds:     &model.ItemProceeds{Total: &model.Money{Amount: "3.50", CurrencyCode: "EUR"}},
 		Fulfillment:  &model.ItemFulfillment{QuantityFulfilled: &two, QuantityUnfulfilled: &one},
 		Cancellation: &model.ItemCancellation{Request: &model.ItemCancellationRequest{Requester: "BUYER", CancelReason: "No longer needed"}},
-	}}})
+	}}}, nil)
 	item := event.Items[0]
 	if item.CancelRequestedBy != "BUYER" || item.CancelReason != "No longer needed" || *item.QuantityFulfilled != 2 ||
 		*item.QuantityUnfulfilled != 1 || *item.Total != (schemas.Money{Amount: "3.50", Currency: "EUR"}) {

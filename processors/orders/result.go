@@ -60,7 +60,7 @@ func (m *Machine) answered(tx *machine.Tx, o *order, response any) {
 
 // shown takes an order as Amazon shows it.
 func (m *Machine) shown(tx *machine.Tx, o *order, given *model.Order) {
-	event := newEvent(o.account, o.origin, given)
+	event := newEvent(o.account, o.origin, given, m.cfg.Excluded)
 	updated := millisOf(event.LastUpdatedTime)
 	if !o.dirty && o.stale < maxStale && o.lags(updated, event.EventID) {
 		m.stale(tx, o)

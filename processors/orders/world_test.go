@@ -226,7 +226,7 @@ func (a *amazon) final(id string) *schemas.Order {
 		head, lines := a.orderV0(id, all[len(all)-1])
 		order = *orderOfV0(&head, lines)
 	}
-	return newEvent(testAccount, originNotification, &order)
+	return newEvent(testAccount, originNotification, &order, nil)
 }
 
 func orderID(n int) string { return fmt.Sprintf("202-0000000-%07d", n) }
