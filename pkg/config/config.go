@@ -20,14 +20,15 @@ type Config struct {
 	Accounts     []Account     `yaml:"accounts"`
 	// AccountsDir is a folder of files that hold more accounts. Once loaded, they
 	// are among Accounts, behind those of the file itself.
-	AccountsDir string    `yaml:"accounts_dir"`
-	Bridge      Bridge    `yaml:"bridge"`
-	Orders      Orders    `yaml:"orders"`
-	Inventory   Inventory `yaml:"inventory"`
-	Feeds       Feeds     `yaml:"feeds"`
-	Events      Events    `yaml:"events"`
-	Runtime     Runtime   `yaml:"runtime"`
-	Clock       Clock     `yaml:"clock"`
+	AccountsDir string     `yaml:"accounts_dir"`
+	Exclusions  Exclusions `yaml:"exclusions"`
+	Bridge      Bridge     `yaml:"bridge"`
+	Orders      Orders     `yaml:"orders"`
+	Inventory   Inventory  `yaml:"inventory"`
+	Feeds       Feeds      `yaml:"feeds"`
+	Events      Events     `yaml:"events"`
+	Runtime     Runtime    `yaml:"runtime"`
+	Clock       Clock      `yaml:"clock"`
 }
 
 // Log says how much is logged and in which form.
@@ -192,7 +193,8 @@ func Default() Config {
 			},
 			Timeout: 30 * time.Second,
 		},
-		Bridge: Bridge{MaxPollers: 32, VisibilityTimeout: 30 * time.Second},
+		Exclusions: Exclusions{TTL: 15 * time.Minute, OrdersWait: time.Minute},
+		Bridge:     Bridge{MaxPollers: 32, VisibilityTimeout: 30 * time.Second},
 		Orders: Orders{API: Orders2026, IncludedData: []string{
 			"FULFILLMENT", "PROCEEDS", "PROMOTION", "CANCELLATION", "PACKAGES",
 		}},

@@ -37,15 +37,17 @@ func TestExampleDocumentsEveryDefault(t *testing.T) {
 	for _, pair := range []string{"username", "access_key_id"} { // without these their passwords are faults
 		text = strings.Replace(text, pair+`: ""`, pair+": x", 1)
 	}
+	text = strings.Replace(text, `  url: "" `, `  url: https://x `, 1) // so does exclusions.token
 	cfg, err := Parse("example.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := Default()
+	cfg.Exclusions.URL, cfg.Exclusions.Token = "", Secret{}
 	cfg.Kafka.Brokers, cfg.Bridge.Queues = nil, nil // keys that a user must write
 	cfg.AWS.Region, cfg.AWS.AccessKeyID, cfg.AWS.SecretAccessKey = "", "", Secret{}
-	got := []any{cfg.Prefix, cfg.Log, cfg.Kafka, cfg.AWS, cfg.SPAPI, cfg.Bridge, cfg.Orders, cfg.Inventory, cfg.Feeds, cfg.Events, cfg.Runtime}
-	defaults := []any{want.Prefix, want.Log, want.Kafka, want.AWS, want.SPAPI, want.Bridge, want.Orders, want.Inventory, want.Feeds, want.Events, want.Runtime}
+	got := []any{cfg.Prefix, cfg.Log, cfg.Kafka, cfg.AWS, cfg.SPAPI, cfg.Exclusions, cfg.Bridge, cfg.Orders, cfg.Inventory, cfg.Feeds, cfg.Events, cfg.Runtime}
+	defaults := []any{want.Prefix, want.Log, want.Kafka, want.AWS, want.SPAPI, want.Exclusions, want.Bridge, want.Orders, want.Inventory, want.Feeds, want.Events, want.Runtime}
 	for i := range got {
 		if !reflect.DeepEqual(got[i], defaults[i]) {
 			t.Errorf("the example says %+v, the default is %+v", got[i], defaults[i])

@@ -71,6 +71,7 @@ func (v *validator) validate() {
 	v.accounts(applications)
 	v.bridge(applications)
 	v.subscriptions()
+	v.exclusions()
 	v.orders(time.Now())
 	v.inventory()
 	v.events()

@@ -35,6 +35,13 @@ Replicated topics have ` + "`min.insync.replicas`" + ` 2 from three replicas on,
 topics are compacted early (%s), because what is not
 compacted is read again at every takeover.
 
+One topic follows none of this: the list of SKUs that another service manages, if
+` + "`exclusions.topic`" + ` names one. It belongs to that service and is not created here:
+any name and number of partitions, ` + "`cleanup.policy=compact`" + `. Its keys are
+` + "`account/sku`" + `, or ` + "`/sku`" + ` for every account, since compaction keeps one record for
+a key; any value excludes the SKU, and none (a tombstone) ends that. A key must
+always go to the same partition, no matter which.
+
 ## Conventions
 
 Times are milliseconds since 1970 (UTC), money is decimal text with its currency,

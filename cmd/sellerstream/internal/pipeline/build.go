@@ -12,6 +12,7 @@ import (
 	"github.com/sellerstream/sellerstream/bridge/sqs"
 	"github.com/sellerstream/sellerstream/pkg/breaker"
 	"github.com/sellerstream/sellerstream/pkg/config"
+	"github.com/sellerstream/sellerstream/pkg/exclusion"
 	"github.com/sellerstream/sellerstream/pkg/executor"
 	"github.com/sellerstream/sellerstream/pkg/machine"
 	"github.com/sellerstream/sellerstream/pkg/registry"
@@ -24,12 +25,13 @@ import (
 // pipeline holds what the roles of a process share.
 type pipeline struct {
 	Settings
-	live    *live
-	codec   *registry.Codec
-	amazon  *amazon           // see openAmazon
-	guards  *breaker.Breakers // see breakers
-	roles   []role
-	closers []func()
+	live     *live
+	codec    *registry.Codec
+	amazon   *amazon           // see openAmazon
+	guards   *breaker.Breakers // see breakers
+	excluded *exclusion.Source // see exclusions
+	roles    []role
+	closers  []func()
 }
 
 func (p *pipeline) close() {
@@ -148,11 +150,19 @@ func (p *pipeline) addOrders() error {
 	if v0 {
 		p.Logger.Warn("orders are read with Orders v0, which Amazon ends on 2027-03-27: try orders.api 2026-01-01 before", "role", Orders)
 	}
+	source, err := p.exclusions()
+	if err != nil {
+		return err
+	}
 	machineConfig := orders.Config{
 		Accounts: p.live.directory, IncludedData: p.Config.Orders.IncludedData, V0: v0, Quota: p.live.limit,
 	}
+	if source != nil {
+		machineConfig.Excluded = source.Excluded
+	}
 	return p.addProcessor(processor{
 		name: orders.Processor, inputs: []string{schemas.OrderChanges}, outputs: []string{schemas.Orders}, state: schemas.StateOrders,
+		begin:   p.awaitExclusionsForAWhile,
 		machine: func(machine.Unit) machine.Machine { return orders.New(machineConfig) },
 	})
 }
@@ -164,7 +174,8 @@ type processor struct {
 	neverPaused []string // of the inputs
 	outputs     []string
 	state       string
-	maxPending  int // 0 for that of all processors
+	maxPending  int                         // 0 for that of all processors
+	begin       func(context.Context) error // waits for what it needs before it takes accounts over; nil for nothing
 	machine     func(machine.Unit) machine.Machine
 }
 
@@ -192,6 +203,9 @@ func (p *pipeline) addProcessor(what processor) error {
 	p.roles = append(p.roles, role{Role(what.name), func(ctx context.Context) error {
 		work, cancel := workContext(ctx, runtime.DrainTimeout)
 		defer cancel()
+		if what.begin != nil && what.begin(ctx) != nil {
+			return nil // it was stopped before it began
+		}
 		return processor.Run(ctx, work)
 	}})
 	return nil

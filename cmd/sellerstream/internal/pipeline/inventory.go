@@ -18,13 +18,20 @@ const longestLease = 8 * time.Second
 
 // addInventory adds the way from wanted quantities to Amazon.
 func (p *pipeline) addInventory() error {
+	source, err := p.exclusions()
+	if err != nil {
+		return err
+	}
 	machineConfig := p.inventoryConfig()
+	if source != nil {
+		machineConfig.Excluded = source.Excluded
+	}
 	return p.addProcessor(processor{
 		name: inventory.Processor, inputs: []string{schemas.InventoryUpdates, schemas.FeedResults},
 		neverPaused: []string{schemas.FeedResults}, // they end what the updates begin
 		outputs:     []string{schemas.FeedSubmissions, schemas.InventoryResults, schemas.Alerts}, state: schemas.StateInventory,
-		maxPending: p.Config.Inventory.MaxPending,
-		machine:    func(machine.Unit) machine.Machine { return inventory.New(machineConfig) },
+		maxPending: p.Config.Inventory.MaxPending, begin: p.awaitExclusions,
+		machine: func(machine.Unit) machine.Machine { return inventory.New(machineConfig) },
 	})
 }
 
