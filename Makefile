@@ -13,10 +13,10 @@ WITHOUT_PARTS := env -u KAFKA_BROKERS -u SCHEMA_REGISTRY_URL -u AWS_ENDPOINT_URL
 PARTS := if [ -z "$$KAFKA_BROKERS" ]; then test/parts/parts up && eval "$$(test/parts/parts env)"; fi
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test interop integration bench check fmt vet lint vuln generate image parts-up parts-down clean
+.PHONY: help demo build test simulate24 interop integration bench check fmt vet lint vuln generate image parts-up parts-down clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## see the whole pipeline work on this machine (DEMO="--exit --json" for flags)
 	@go run ./cmd/sellerstream demo $(DEMO)
@@ -27,6 +27,9 @@ build: ## build bin/sellerstream
 test: ## run the tests, with the race detector on
 	$(WITHOUT_PARTS) go test -race ./...
 	@$(MAKE) --no-print-directory interop
+
+simulate24: ## a day of 200 accounts' stock updates in virtual time, 1 % of all steps gone wrong (minutes of one core)
+	SIMULATE_HOURS=24 SIMULATE_ACCOUNTS=200 go test -v -count=1 -timeout 60m -run TestADay ./test/simulation/stock
 
 interop: ## only the tests of our Avro against a second library (a module of its own, never shipped)
 	cd test/interop && go test -race ./...

@@ -1,0 +1,42 @@
+package stock
+
+import (
+	"testing"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/processors/inventory"
+)
+
+// TestGetFeedCalls counts what following feeds of 30 to 60 s costs: at most
+// 1.5 getFeed calls a feed with notifications, of which some are lost and some
+// come twice, and at most 8 without.
+func TestGetFeedCalls(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		notes bool
+		lost  float64
+		limit float64
+	}{
+		{"notified", true, 0, 1.5},
+		{"5 % lost", true, 0.05, 1.5},
+		{"not notified", false, 0, 8},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := simulate(t, setup{seed: 7, accounts: 20, length: 6 * time.Hour, calm: true, notes: test.notes, lostNotes: test.lost, config: feedsOnly()})
+			calls := float64(w.count.calls[model.GetFeed]) / float64(w.count.feeds)
+			t.Logf("%d feeds, %.2f getFeed calls each", w.count.feeds, calls)
+			if w.count.feeds < 20*30 {
+				t.Errorf("only %d feeds", w.count.feeds)
+			}
+			if calls > test.limit {
+				t.Errorf("%.2f getFeed calls a feed, want at most %.1f", calls, test.limit)
+			}
+		})
+	}
+}
+
+// feedsOnly sends small sets by feeds too.
+func feedsOnly() inventory.Config { return inventory.Config{PatchBelow: -1} }
