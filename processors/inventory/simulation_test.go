@@ -20,7 +20,7 @@ import (
 // feed is submitted within the linger and a token's interval while Amazon is up.
 func TestADayOfManyAccounts(t *testing.T) {
 	t.Parallel()
-	const accounts, day = 20, 24 * time.Hour
+	const accounts, day = 10, 24 * time.Hour
 	s := newSimulation(t, accounts)
 	for i := range accounts {
 		s.burst(fmt.Sprint("account-", i), day)

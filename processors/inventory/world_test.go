@@ -147,7 +147,7 @@ func (r *runtime) commit(tx *machine.Tx) {
 			delete(r.state, key)
 			continue
 		}
-		r.state[key] = stored(r.t, value)
+		r.state[key] = value // which the machine must leave alone from now on
 	}
 	for _, out := range tx.Outputs {
 		switch v := out.Value.(type) {
