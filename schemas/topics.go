@@ -18,11 +18,16 @@ const (
 	ShipmentConfirmations = "shipment-confirmations"
 	Alerts                = "alerts"
 	DeadLetters           = "dead-letters"
+	Switches              = "switches"
 	StateOrders           = "state.orders"
 	StateInventory        = "state.inventory"
 	StateFeeds            = "state.feeds"
 	StateShipments        = "state.shipments"
 )
+
+// AllWrites is the subject of the switch for the writing calls of all accounts.
+// No account can be called so.
+const AllWrites = "*writes*"
 
 const (
 	// DefaultPrefix stands before every logical name on the wire.
@@ -53,7 +58,7 @@ const (
 
 // Topic is one row of the topic table. Every topic is keyed by the account id
 // (plain UTF-8), except state topics, whose keys belong to their processor and
-// whose partition is the unit's.
+// whose partition is the unit's, and switches, where AllWrites is a key too.
 type Topic struct {
 	Name      string        // logical name, without the prefix
 	Records   []string      // names of the records that may stand on it
@@ -82,6 +87,10 @@ func Topics() []Topic {
 		{
 			Name: DeadLetters, Records: []string{"DeadLetter"}, Retention: 14 * day, MaxBytes: MaxDeadLetterBytes,
 			Writers: roles("bridge", "orders", "inventory", "feeds", "shipments", "events"), Readers: roles("operator"),
+		},
+		{
+			Name: Switches, Records: []string{"Switch"}, MaxBytes: MaxRecordBytes,
+			Writers: roles("operator"), Readers: roles("orders", "inventory", "feeds", "shipments", "subscriptions"),
 		},
 		stateTopic(StateOrders, "orders", "OrderState"),
 		stateTopic(StateInventory, "inventory", "InventoryState", "FeedLaneState"),

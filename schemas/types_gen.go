@@ -32,6 +32,7 @@ func recordTable() []Record {
 		{Name: "QuotaState", file: "quota_state.avsc", New: func() Value { return new(QuotaState) }},
 		{Name: "Shipment", file: "shipment.avsc", New: func() Value { return new(Shipment) }},
 		{Name: "ShipmentConfirmation", file: "shipment_confirmation.avsc", New: func() Value { return new(ShipmentConfirmation) }},
+		{Name: "Switch", file: "switch.avsc", New: func() Value { return new(Switch) }},
 	}
 }
 
@@ -2355,6 +2356,42 @@ func (r *ShipmentItem) AppendAvro(dst []byte) []byte {
 		}
 	}
 	dst = append(dst, 0)
+	return dst
+}
+
+// Switch: Whether calls to Amazon may be made: of one account, or all that
+// write. Written by the operator's commands to switches, keyed by subject;
+// every process follows it.
+type Switch struct {
+	// Our name of the seller account, whose calls are meant, or *writes* for the
+	// writing calls of all; also the record's key.
+	Subject string `avro:"subject" json:"subject"`
+	// Whether the calls wait. What waits stays in the state and is lost by
+	// nothing.
+	Paused bool `avro:"paused" json:"paused"`
+	// Since when it is so.
+	Since time.Time `avro:"since" json:"since"`
+	// Who switched: user and host.
+	By string `avro:"by" json:"by"`
+	// Why, in the operator's words.
+	Reason string `avro:"reason,omitzero" json:"reason,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *Switch) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.Subject)))
+	dst = append(dst, r.Subject...)
+	dst = appendBool(dst, r.Paused)
+	dst = binary.AppendVarint(dst, r.Since.UnixMilli())
+	dst = binary.AppendVarint(dst, int64(len(r.By)))
+	dst = append(dst, r.By...)
+	if r.Reason == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Reason)))
+		dst = append(dst, r.Reason...)
+	}
 	return dst
 }
 

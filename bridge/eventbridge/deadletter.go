@@ -25,6 +25,11 @@ const (
 // not take it, the cursor is postponed and setAside says false: nothing is skipped.
 func (p *Publisher) setAside(ctx context.Context, c *cursor, reason, message string) bool {
 	rec := c.records[0]
+	if p.opts.DryRun {
+		p.opts.Logger.Info("dry run: a record would be set aside", "topic", c.topic, "partition", c.number, "offset", rec.Offset,
+			"account", string(rec.Key), "reason", reason, "message", message)
+		return true
+	}
 	source := strings.TrimPrefix(c.topic, p.opts.Prefix)
 	id := sha256.Sum256(fmt.Appendf(nil, "events\x00%s\x00%d\x00%d", source, c.number, rec.Offset))
 	letter := &schemas.DeadLetter{

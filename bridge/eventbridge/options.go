@@ -44,6 +44,10 @@ type Options struct {
 	Clock   clock.Clock
 	Logger  *slog.Logger
 
+	// DryRun commits no offset and sets nothing aside, so that a later run begins
+	// where this one did. Client should then send nothing.
+	DryRun bool
+
 	// MaxEntryBytes bounds an entry and the sum of a request's entries, by
 	// Amazon's way of counting; 1 MiB by default, which is Amazon's limit since
 	// January 2026 (256 KiB before, and still in some partitions).

@@ -218,7 +218,9 @@ func (p *Publisher) step(ctx context.Context) {
 			p.client.ResumeFetchPartitions(map[string][]int32{c.topic: {c.number}})
 		}
 	}
-	p.commit(ctx, offsets)
+	if !p.opts.DryRun {
+		p.commit(ctx, offsets)
+	}
 }
 
 const maxBackoff = 16 * time.Second

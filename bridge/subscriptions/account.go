@@ -59,11 +59,14 @@ func (v *visit) subscriptions(ctx context.Context, kind string) []Subscription {
 	if slices.ContainsFunc(rows, func(s Subscription) bool { return s.State == Good || s.State == Narrowed }) {
 		return rows
 	}
-	if len(v.ours) == 0 || !v.act.create && !vacated {
-		return append(rows, v.row(kind, model.Subscription{}, Missing, nil))
+	create := v.act.create || vacated
+	if create {
+		if held := v.held(v.seller.ID, model.CreateSubscription, kind); held != nil {
+			return append(rows, v.row(kind, model.Subscription{}, Held, held))
+		}
 	}
-	if held := v.held(v.seller.ID, model.CreateSubscription, kind); held != nil {
-		return append(rows, v.row(kind, model.Subscription{}, Held, held))
+	if len(v.ours) == 0 || !create {
+		return append(rows, v.row(kind, model.Subscription{}, Missing, nil))
 	}
 	return append(rows, v.create(ctx, kind))
 }

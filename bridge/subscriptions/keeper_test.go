@@ -2,9 +2,12 @@ package subscriptions
 
 import (
 	"context"
+	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -318,4 +321,86 @@ func TestNewChecksItsOptions(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	}
+}
+
+// keeping runs a keeper as in its turn, until the end of the test.
+func keeping(t *testing.T, k *Keeper) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); k.keep(ctx) }()
+	t.Cleanup(func() { stop(); <-done })
+}
+
+// An account that is new is subscribed at once, and nobody else is looked at
+// because of it.
+func TestANewAccountIsSubscribedAtOnce(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		var whole atomic.Bool
+		k := w.keeper(func(o *Options) {
+			all := o.Targets
+			o.Targets = func() []Target {
+				targets := slices.Clone(all())
+				if !whole.Load() {
+					targets[0].Accounts = targets[0].Accounts[:1]
+				}
+				return targets
+			}
+		})
+		keeping(t, k)
+		time.Sleep(settle)
+		if applied, _ := w.applied("createSubscription"); applied != 4 {
+			t.Fatalf("%d subscriptions for two accounts", applied)
+		}
+		_, before := w.applied("getSubscriptions")
+		whole.Store(true)
+		k.Changed([]string{british})
+		time.Sleep(settle)
+		if _, calls := w.applied("getSubscriptions"); !w.complete() || calls != before+2 {
+			t.Errorf("%d looks at subscriptions, want 2 more than %d: %+v", calls, before, w.Subscriptions())
+		}
+		k.Changed(nil)
+		time.Sleep(settle)
+		if _, calls := w.applied("getSubscriptions"); calls != before+2 {
+			t.Errorf("looked again without a change")
+		}
+	})
+}
+
+func TestWhatIsHeldIsNotCalledAndGoesOnWhenItMay(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		var writes, account atomic.Bool // held
+		writes.Store(true)
+		account.Store(true)
+		k := w.keeper(func(o *Options) {
+			o.Hold = func(owner, operation, what string) error {
+				if account.Load() && owner == german || writes.Load() && model.Writes(operation) {
+					return fmt.Errorf("held: %s %s %s", owner, operation, what)
+				}
+				return nil
+			}
+		})
+		report := k.Ensure(t.Context())
+		wantStates(t, "held", report, map[State]int{Held: 2 + 6})
+		if report.Complete() {
+			t.Error("a report with held rows is complete")
+		}
+		keeping(t, k)
+		time.Sleep(settle)
+		if w.Ledger.Calls(simulator.Filter{Account: german}) != nil {
+			t.Error("a held account was called")
+		}
+		writes.Store(false)
+		k.Changed([]string{german, american, british})
+		time.Sleep(settle)
+		if applied, _ := w.applied("createSubscription"); applied != 4 {
+			t.Errorf("%d subscriptions were made for the two that are not held", applied)
+		}
+		account.Store(false)
+		k.Changed([]string{german})
+		time.Sleep(settle)
+		if !w.complete() {
+			t.Errorf("%+v", w.Subscriptions())
+		}
+	})
 }

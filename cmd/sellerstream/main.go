@@ -91,6 +91,7 @@ Start here:
 		return usageError{fmt.Errorf("%w\nSee `%s --help`", err, cmd.CommandPath())}
 	})
 	root.AddCommand(newDemoCommand(), newRunCommand(), newSimulateCommand(), newConfigCommand(), newDoctorCommand(), newSubscriptionsCommand(),
+		newPauseCommand(), newResumeCommand(), newSwitchesCommand(),
 		newDecodeCommand(), newEncodeCommand(), newVersionCommand())
 	return root
 }

@@ -15,13 +15,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/config"
 )
 
-func newRunCommand() *cobra.Command {
-	var file, roles string
-	noRegister := false
-	cmd := &cobra.Command{
-		Use:   "run --config FILE",
-		Short: "Run the pipeline against real Kafka, AWS and Amazon",
-		Long: `Run starts the pipeline's roles and goes on until it is told to stop (Ctrl-C or
+const runHelp = `Run starts the pipeline's roles and goes on until it is told to stop (Ctrl-C or
 SIGTERM), then finishes what is under way and hands its accounts over. A second
 signal stops at once; nothing is lost by it.
 
@@ -38,8 +32,25 @@ Accounts and applications may be added, changed and removed in the file, and in
 the folder accounts_dir, while it runs: it looks every few seconds, and at once on
 SIGHUP. What is wrong there is logged, and changes nothing.
 
+With --dry-run it is a shadow: it reads at Amazon, and shows each call that would
+write there (a feed, a quantity, a shipment, a subscription) and each event, once,
+as a line on stdout and in the log. Nothing of it is sent; the work stays pending
+and is done by the next run without --dry-run. The bridge is left out, since to
+take messages off a queue is to write too; name it in --roles to have it run.
+Kafka is written as ever. A dry run takes its share of the accounts from other
+processes of the same prefix, whose calls then wait: run it in their place, or
+give it a prefix of its own.
+
 Start as many processes as you like, each with all roles or with some: Kafka
-divides the accounts among them.`,
+divides the accounts among them.`
+
+func newRunCommand() *cobra.Command {
+	var file, roles string
+	noRegister, dryRun := false, false
+	cmd := &cobra.Command{
+		Use:   "run --config FILE",
+		Short: "Run the pipeline against real Kafka, AWS and Amazon",
+		Long:  runHelp,
 		Example: `  sellerstream config example > sellerstream.yaml
   sellerstream config check sellerstream.yaml
   sellerstream run --config sellerstream.yaml
@@ -54,7 +65,10 @@ divides the accounts among them.`,
 			if err != nil {
 				return err
 			}
-			settings.Roles = selected
+			settings.Roles, settings.DryRun = selected, dryRun
+			if dryRun {
+				settings.Out = cmd.OutOrStdout()
+			}
 			hangup := make(chan os.Signal, 1)
 			signal.Notify(hangup, syscall.SIGHUP)
 			defer signal.Stop(hangup)
@@ -67,6 +81,7 @@ divides the accounts among them.`,
 	}
 	cmd.Flags().StringVar(&file, "config", "", "configuration file (required)")
 	cmd.Flags().BoolVar(&noRegister, "no-register", false, "look schemas up and register none, as registry.register: false does")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "read at Amazon, and show what would be written there instead of writing it")
 	cmd.Flags().StringVar(&roles, "roles", "", "roles to run, such as bridge,orders; all by default")
 	return cmd
 }
@@ -74,7 +89,7 @@ divides the accounts among them.`,
 // loadSettings reads the file of --config and the secrets that it points to.
 func loadSettings(cmd *cobra.Command, file string) (pipeline.Settings, error) {
 	if file == "" {
-		return pipeline.Settings{}, usageError{errors.New("--config is missing: `sellerstream config example` prints a file to begin with")}
+		return pipeline.Settings{}, errNoConfig()
 	}
 	reader, cfg, err := openConfig(file)
 	if err != nil {
@@ -91,6 +106,10 @@ func loadSettings(cmd *cobra.Command, file string) (pipeline.Settings, error) {
 }
 
 func transactionalPrefix(cfg config.Config) string { return cfg.Prefix + "tx" }
+
+func errNoConfig() error {
+	return usageError{errors.New("--config is missing: `sellerstream config example` prints a file to begin with")}
+}
 
 func newClock(cfg config.Clock) clock.Clock {
 	if cfg.Speed == 1 {

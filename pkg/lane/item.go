@@ -19,7 +19,8 @@ type Item struct {
 	due      time.Time
 	place    int32 // 1 + index in the heap; 0 when not queued
 	inFlight bool
-	low      bool // queued, if at all, behind the other work of its account
+	held     int64 // Unix nanoseconds before which no Add makes it due; 0 for none
+	low      bool  // queued, if at all, behind the other work of its account
 }
 
 // Queued says whether the item waits in a queue.

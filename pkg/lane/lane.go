@@ -126,6 +126,9 @@ func (l *lane) finish(tx *machine.Tx, res *machine.Result) {
 	case machine.Done, machine.Reject:
 		l.parked = false
 	case machine.Snooze:
+		if outcome.Own {
+			break
+		}
 		l.heldUntil = latest(l.heldUntil, tx.Now.Add(outcome.For))
 	case machine.Park:
 		l.parked = true

@@ -64,6 +64,9 @@ func (s *Lanes) add(account string, item *Item, due time.Time, low bool) {
 	case item.low != low:
 		l.queueOf(item.low).Remove(item)
 	}
+	if item.held != 0 {
+		due = latest(due, time.Unix(0, item.held))
+	}
 	item.low = low
 	l.queueOf(low).Add(item, due)
 	s.schedule(l, due)
@@ -118,13 +121,16 @@ func (s *Lanes) Pending() int { return s.pending }
 
 // Finish ends an item's call: the item is idle again, and what the result says
 // of the account is taken note of. A 429 drains the buckets; a snooze holds the
-// lane, and gives the tokens back if the call never left; refused credentials
+// lane, or the item alone, and gives the tokens back if the call never left; refused credentials
 // park it; an answer lets a parked lane go on.
 func (s *Lanes) Finish(tx *machine.Tx, account string, item *Item, res *machine.Result) {
 	if !item.inFlight {
 		return
 	}
-	item.inFlight = false
+	item.inFlight, item.held = false, 0
+	if snooze, ok := res.Outcome.(machine.Snooze); ok && snooze.Own {
+		item.held = tx.Now.Add(snooze.For).UnixNano()
+	}
 	s.pending--
 	l := s.of(account)
 	l.finish(tx, res)

@@ -224,3 +224,29 @@ func TestAChangedAccountGoesOnAtOnceByItsNewPlan(t *testing.T) {
 		}
 	}
 }
+
+func TestWorkThatWaitsByItselfDoesNotHoldItsLane(t *testing.T) {
+	t.Parallel()
+	s := newLanes(quota.Limit{Rate: 1, Burst: 2})
+	items := map[string]*Item{"1": {Key: "1"}, "2": {Key: "2"}}
+	s.Add("a", items["1"], start)
+	s.Add("a", items["2"], start)
+	for _, key := range []string{"1", "2"} { // 1 is added where it was, and 2 comes all the same
+		if got := draw(s, start); !slices.Equal(got, []string{key}) {
+			t.Fatalf("drew %v, want %s", got, key)
+		}
+		finish(s, "a", items[key], machine.Snooze{Own: true, Unspent: true, For: time.Hour}, start)
+		s.Add("a", items[key], start)
+	}
+	if got := draw(s, start.Add(time.Hour-1)); len(got) != 0 {
+		t.Fatalf("drew %v before its time", got)
+	}
+	if got := draw(s, start.Add(time.Hour)); !slices.Equal(got, []string{"1"}) {
+		t.Fatalf("drew %v", got)
+	}
+	finish(s, "a", items["1"], machine.Done{}, start.Add(time.Hour))
+	s.Add("a", items["1"], start)
+	if got := draw(s, start.Add(2*time.Hour)); !slices.Contains(got, "1") && !slices.Contains(got, "2") {
+		t.Fatalf("drew %v", got)
+	}
+}

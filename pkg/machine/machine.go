@@ -105,6 +105,7 @@ type Retry struct{ Err error }
 type Snooze struct {
 	For       time.Duration // at least this long; 0 lets the machine choose
 	Throttled bool          // Amazon answered 429: the bucket must be drained
+	Own       bool          // the wait is this work's own: the account's other work goes on
 	Unspent   bool          // the call never left, so its token is not spent at Amazon either
 	Err       error
 }

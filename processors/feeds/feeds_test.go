@@ -364,6 +364,35 @@ func TestAForbiddenFeedDoesNotStopItsAccount(t *testing.T) {
 	}
 }
 
+// A mended account's feeds do not wait for its next probe, also not those of an
+// owner before this one.
+func TestAMendedAccountGoesOnAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, restart := range map[string]bool{"here": false, "after a restart": true} {
+		r, a := newRuntime(t), newAmazon()
+		_, submission := a.submit("1", r.now, time.Minute)
+		park := func(machine.Call) machine.Outcome {
+			return machine.Park{Err: &model.Error{Class: model.Unauthorized, Operation: model.GetFeed}}
+		}
+		r.follow(10*time.Minute, r.tick([]any{submission}), park)
+		if restart {
+			r.restart()
+		}
+		tx := &machine.Tx{Now: r.now}
+		r.machine.Changed(tx, []string{"another"})
+		r.machine.Draw(tx)
+		if len(tx.Calls) != 0 {
+			t.Fatalf("%s: a parked account calls: %v", name, tx.Calls)
+		}
+		r.machine.Changed(tx, []string{testAccount})
+		r.machine.Draw(tx)
+		r.commit(tx)
+		if len(tx.Calls) != 1 {
+			t.Errorf("%s: calls %v", name, tx.Calls)
+		}
+	}
+}
+
 // What is learned goes by Amazon's clock, and a notification that was only a
 // little slower than a poll speaks for those that come.
 func TestWhatIsLearned(t *testing.T) {

@@ -79,6 +79,27 @@ func TestAFailedUploadIsRepeated(t *testing.T) {
 	}
 }
 
+// A mended account's feeds and patches do not wait for its next probe.
+func TestAMendedAccountGoesOnAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, outcome := range map[string]machine.Outcome{"parked": machine.Park{}, "held": machine.Snooze{For: time.Hour, Unspent: true}} {
+		r := newRuntime(t, feedsOnly())
+		r.take(updateOf("A", 1, testStart))
+		upload := r.only(r.pass(30*time.Second), model.CreateFeedDocument)
+		r.end(upload, outcome)
+		if calls := r.pass(time.Minute); len(calls) > 0 {
+			t.Fatalf("%s: started %v", name, operationsOf(calls))
+		}
+		tx := &machine.Tx{Now: r.now}
+		r.machine.Changed(tx, []string{"another", upload.Account})
+		r.machine.Draw(tx)
+		r.commit(tx)
+		if len(tx.Calls) != 1 || tx.Calls[0].Operation != model.CreateFeedDocument {
+			t.Errorf("%s: started %v", name, operationsOf(tx.Calls))
+		}
+	}
+}
+
 // lost is a machine whose createFeed for A 1 had no answer, in quarantine.
 func lost(t *testing.T, restart bool) *runtime {
 	r := newRuntime(t, feedsOnly())

@@ -17,6 +17,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/machine"
 	"github.com/sellerstream/sellerstream/pkg/registry"
 	"github.com/sellerstream/sellerstream/pkg/stream"
+	"github.com/sellerstream/sellerstream/pkg/switches"
 	"github.com/sellerstream/sellerstream/pkg/topics"
 	"github.com/sellerstream/sellerstream/processors/orders"
 	"github.com/sellerstream/sellerstream/schemas"
@@ -27,10 +28,13 @@ type pipeline struct {
 	Settings
 	live     *live
 	codec    *registry.Codec
+	switches *switches.Switches
+	shadow   *shadow           // of a dry run
 	amazon   *amazon           // see openAmazon
 	guards   *breaker.Breakers // see breakers
 	excluded *exclusion.Source // see exclusions
 	roles    []role
+	wakers   []func(accounts []string) // see wake
 	closers  []func()
 }
 
@@ -42,7 +46,7 @@ func (p *pipeline) close() {
 
 // build prepares the roles: topics exist and schemas are known when it returns.
 func build(ctx context.Context, s Settings) (*pipeline, error) {
-	p := &pipeline{Settings: s}
+	p := &pipeline{Settings: s, shadow: newShadow(s.Logger, s.Out)}
 	if err := p.prepare(ctx); err != nil {
 		p.close()
 		return nil, err
@@ -70,6 +74,7 @@ func build(ctx context.Context, s Settings) (*pipeline, error) {
 			return nil, fmt.Errorf("role %s: %w", name, err)
 		}
 	}
+	p.live.watch(p.wake) // behind those that drop what was known of the accounts
 	return p, nil
 }
 
@@ -92,8 +97,10 @@ func (p *pipeline) prepare(ctx context.Context) (err error) {
 		return fmt.Errorf("topics on %v: %w", p.Config.Kafka.Brokers, err)
 	}
 	report.Log(p.Logger)
-	p.codec, err = openRegistry(ctx, p.Config, p.Secrets, p.Logger)
-	return err
+	if p.codec, err = openRegistry(ctx, p.Config, p.Secrets, p.Logger); err != nil {
+		return err
+	}
+	return p.openSwitches(ctx)
 }
 
 func (p *pipeline) addBridge(ctx context.Context) error {
@@ -163,8 +170,15 @@ func (p *pipeline) addOrders() error {
 	return p.addProcessor(processor{
 		name: orders.Processor, inputs: []string{schemas.OrderChanges}, outputs: []string{schemas.Orders}, state: schemas.StateOrders,
 		begin:   p.awaitExclusionsForAWhile,
-		machine: func(machine.Unit) machine.Machine { return orders.New(machineConfig) },
+		machine: func(machine.Unit) liveMachine { return orders.New(machineConfig) },
 	})
+}
+
+// liveMachine hears of accounts that have changed or may go on: parked work must
+// not wait for the next probe.
+type liveMachine interface {
+	machine.Machine
+	machine.Follower
 }
 
 // processor is what is particular to one: its topics and its logic.
@@ -176,7 +190,7 @@ type processor struct {
 	state       string
 	maxPending  int                         // 0 for that of all processors
 	begin       func(context.Context) error // waits for what it needs before it takes accounts over; nil for nothing
-	machine     func(machine.Unit) machine.Machine
+	machine     func(machine.Unit) liveMachine
 }
 
 // addProcessor adds a role that runs machines and makes their calls.
@@ -189,7 +203,8 @@ func (p *pipeline) addProcessor(what processor) error {
 	runtime := p.Config.Runtime
 	processor, err := stream.New(stream.Options{
 		Processor: what.name, Prefix: p.Config.Prefix, TransactionalPrefix: p.TransactionalPrefix,
-		Inputs: what.inputs, NeverPaused: what.neverPaused, Outputs: what.outputs, State: what.state, New: what.machine,
+		Inputs: what.inputs, NeverPaused: what.neverPaused, Outputs: what.outputs, State: what.state,
+		New:   func(u machine.Unit) machine.Machine { return what.machine(u) },
 		Codec: p.codec, Execute: p.guard(execute.Execute), Clock: p.Clock,
 		Logger: p.Logger, Client: kafkaOptions(p.Config),
 		SessionTimeout: runtime.SessionTimeout, HeartbeatInterval: runtime.HeartbeatInterval,
@@ -199,7 +214,7 @@ func (p *pipeline) addProcessor(what processor) error {
 	if err != nil {
 		return err
 	}
-	p.live.watch(processor.Changed)
+	p.wakers = append(p.wakers, processor.Changed)
 	p.roles = append(p.roles, role{Role(what.name), func(ctx context.Context) error {
 		work, cancel := workContext(ctx, runtime.DrainTimeout)
 		defer cancel()

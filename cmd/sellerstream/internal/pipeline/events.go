@@ -9,13 +9,17 @@ import (
 
 // addEvents adds the way from the output topics to EventBridge.
 func (p *pipeline) addEvents(ctx context.Context) error {
-	awsConfig, err := openAWS(ctx, p.Config.AWS)
-	if err != nil {
-		return err
+	var client eventbridge.API = putEvents{p.shadow}
+	if !p.DryRun {
+		awsConfig, err := openAWS(ctx, p.Config.AWS)
+		if err != nil {
+			return err
+		}
+		client = eventbridge.NewClient(awsConfig, p.Config.AWS.EventBridgeEndpoint)
 	}
 	publisher, err := eventbridge.New(eventbridge.Options{
-		Client: eventbridge.NewClient(awsConfig, p.Config.AWS.EventBridgeEndpoint),
-		Codec:  p.codec, Details: details, Kafka: groupOptions(p.Config),
+		Client: client, DryRun: p.DryRun,
+		Codec: p.codec, Details: details, Kafka: groupOptions(p.Config),
 		Prefix: p.Config.Prefix, Topics: schemas.EventTopics(),
 		Bus: p.Config.Events.Bus, Source: p.Config.Events.Source, MaxEntryBytes: p.Config.Events.MaxEntryBytes,
 		Clock: p.Clock, Logger: p.Logger.With("role", Events), DrainTimeout: p.Config.Runtime.DrainTimeout,

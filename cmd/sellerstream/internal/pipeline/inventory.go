@@ -31,7 +31,7 @@ func (p *pipeline) addInventory() error {
 		neverPaused: []string{schemas.FeedResults}, // they end what the updates begin
 		outputs:     []string{schemas.FeedSubmissions, schemas.InventoryResults, schemas.Alerts}, state: schemas.StateInventory,
 		maxPending: p.Config.Inventory.MaxPending, begin: p.awaitExclusions,
-		machine: func(machine.Unit) machine.Machine { return inventory.New(machineConfig) },
+		machine: func(machine.Unit) liveMachine { return inventory.New(machineConfig) },
 	})
 }
 
@@ -81,6 +81,6 @@ func (p *pipeline) addFeeds() error {
 	return p.addProcessor(processor{
 		name: feeds.Processor, inputs: []string{schemas.FeedSubmissions, schemas.FeedNotifications},
 		outputs: []string{schemas.FeedResults, schemas.Alerts}, state: schemas.StateFeeds,
-		machine: func(machine.Unit) machine.Machine { return feeds.New(machineConfig) },
+		machine: func(machine.Unit) liveMachine { return feeds.New(machineConfig) },
 	})
 }

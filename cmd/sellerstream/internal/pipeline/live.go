@@ -165,6 +165,16 @@ func (l *live) account(id string) (*configured, config.Application, bool) {
 
 func (l *live) directory() *account.Directory { return l.now.Load().directory }
 
+// names lists the accounts.
+func (l *live) names() []string {
+	now := l.now.Load()
+	names := make([]string, len(now.list))
+	for i := range now.list {
+		names[i] = now.list[i].ID
+	}
+	return names
+}
+
 // revisionOf an account; 0 for one that is not configured.
 func (l *live) revisionOf(id string) uint64 {
 	if c, ok := l.now.Load().byID[id]; ok {

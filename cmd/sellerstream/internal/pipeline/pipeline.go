@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"slices"
@@ -40,9 +41,12 @@ const (
 func Roles() []Role { return []Role{Bridge, Orders, Inventory, Feeds, Events, Subscriptions} }
 
 // DefaultRoles are all that the configuration has work for: accounts are
-// subscribed only where a queue has an ARN.
-func DefaultRoles(cfg config.Config) []Role {
-	return slices.DeleteFunc(Roles(), func(r Role) bool { return r == Subscriptions && !subscribes(cfg) })
+// subscribed only where a queue has an ARN. A dry run leaves the bridge out: to
+// take messages off a queue is to write.
+func DefaultRoles(cfg config.Config, dryRun bool) []Role {
+	return slices.DeleteFunc(Roles(), func(r Role) bool {
+		return r == Subscriptions && !subscribes(cfg) || r == Bridge && dryRun
+	})
 }
 
 // ParseRoles reads a list such as "bridge,orders"; an empty one means the
@@ -76,8 +80,12 @@ type Settings struct {
 	// Excluded says whether another service manages a SKU of an account: its
 	// quantity is not sent. nil excludes none.
 	Excluded func(account, sku string) bool
-	Clock    clock.Clock
-	Logger   *slog.Logger
+	// DryRun writes nothing at Amazon and AWS. What would be written is shown in
+	// the log and, a line for each call, on Out.
+	DryRun bool
+	Out    io.Writer // may be nil
+	Clock  clock.Clock
+	Logger *slog.Logger
 	// TransactionalPrefix begins every transactional id. It stays the same over
 	// restarts, except on an embedded broker; see embedded.Broker.
 	TransactionalPrefix string
@@ -98,7 +106,11 @@ const grace = 10 * time.Second
 // one of them does, and says which.
 func Run(ctx context.Context, s Settings) error {
 	if len(s.Roles) == 0 {
-		s.Roles = DefaultRoles(s.Config)
+		s.Roles = DefaultRoles(s.Config, s.DryRun)
+	}
+	if s.DryRun {
+		s.Logger.Warn("dry run: Amazon is read and nothing is written there; writing calls and events are shown, and wait for a run that is none",
+			"bridge", slices.Contains(s.Roles, Bridge), "group_prefix", s.Config.Prefix)
 	}
 	p, err := build(ctx, s)
 	if err != nil {
@@ -119,6 +131,10 @@ func Run(ctx context.Context, s Settings) error {
 			return nil
 		})
 	}
+	group.Go(func() error {
+		p.switches.Run(groupCtx)
+		return nil
+	})
 	if s.Files != nil {
 		group.Go(func() error {
 			config.Watch{

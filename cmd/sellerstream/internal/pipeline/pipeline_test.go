@@ -41,7 +41,7 @@ func TestDefaultRolesSubscribeOnlyWhereAQueueHasAnARN(t *testing.T) {
 	t.Parallel()
 	for arn, want := range map[string]bool{"": false, "arn:aws:sqs:eu-west-1:1:q": true} {
 		cfg := config.Config{Bridge: config.Bridge{Queues: []config.Queue{{URL: "u"}, {URL: "v", ARN: arn}}}}
-		if got := DefaultRoles(cfg); slices.Contains(got, Subscriptions) != want || !slices.Contains(got, Bridge) {
+		if got := DefaultRoles(cfg, false); slices.Contains(got, Subscriptions) != want || !slices.Contains(got, Bridge) {
 			t.Errorf("ARN %q: %v", arn, got)
 		}
 	}

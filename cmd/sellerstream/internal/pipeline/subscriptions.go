@@ -29,7 +29,7 @@ func (p *pipeline) addSubscriptions() error {
 	if err != nil {
 		return err
 	}
-	p.live.watch(keeper.Changed)
+	p.wakers = append(p.wakers, keeper.Changed)
 	p.roles = append(p.roles, role{Subscriptions, keeper.Run})
 	return nil
 }
@@ -46,10 +46,22 @@ func (p *pipeline) newKeeper() (*subscriptions.Keeper, error) {
 		return nil, fmt.Errorf("none of the %d accounts is of an application and a region that a queue with an arn serves: see bridge.queues", len(p.Config.Accounts))
 	}
 	return subscriptions.New(subscriptions.Options{
-		Targets: func() []subscriptions.Target { return p.targets(amazon) }, Quota: p.live.limit,
+		Targets: func() []subscriptions.Target { return p.targets(amazon) }, Quota: p.live.limit, Hold: p.hold,
 		Clock: p.Clock, Logger: p.Logger.With("role", Subscriptions),
 		Kafka: groupOptions(p.Config), Prefix: p.Config.Prefix,
 	})
+}
+
+// hold says why the keeper is not to make a call.
+func (p *pipeline) hold(owner, operation, what string) error {
+	if err := p.paused(owner, operation); err != nil {
+		return err
+	}
+	if p.DryRun && model.Writes(operation) {
+		p.shadow.show(owner, operation, what)
+		return errDryRun
+	}
+	return nil
 }
 
 // targets are the applications and regions that have accounts and a queue, as

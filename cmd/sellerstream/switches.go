@@ -1,0 +1,201 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/pipeline"
+	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/config"
+	"github.com/sellerstream/sellerstream/pkg/switches"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// maxReason bounds an operator's words, which every log line about a paused
+// call repeats.
+const maxReason = 200
+
+type switchFlags struct {
+	config  string
+	account string
+	writes  bool
+	reason  string
+}
+
+func newPauseCommand() *cobra.Command {
+	return newSwitchCommand("pause", true, "Stop calls to Amazon: of one account, or all that write",
+		`Pause stops the calls to Amazon of one account, or the writing calls of all
+accounts (feeds, quantities, shipments, subscriptions), in every running process
+within seconds, and in those that start later, until resume. Calls that are under
+way may finish. Nothing is lost: what waits stays pending.
+
+Notifications and events go on. The command `+"`subscriptions`"+` calls Amazon all the
+same.`)
+}
+
+func newResumeCommand() *cobra.Command {
+	return newSwitchCommand("resume", false, "Let calls that were paused go on",
+		"Resume ends what pause began: in every running process what waits goes on within\nseconds.")
+}
+
+func newSwitchCommand(name string, paused bool, short, long string) *cobra.Command {
+	var f switchFlags
+	cmd := &cobra.Command{
+		Use:   name + " --config FILE (--account ID | --writes)",
+		Short: short,
+		Long:  long,
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return f.turn(cmd, paused) },
+	}
+	cmd.Flags().StringVar(&f.config, "config", "", "configuration file (required)")
+	cmd.Flags().StringVar(&f.account, "account", "", "the account whose calls are meant, by our name of it")
+	cmd.Flags().BoolVar(&f.writes, "writes", false, "the writing calls of all accounts are meant")
+	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for whoever reads the log")
+	return cmd
+}
+
+func newSwitchesCommand() *cobra.Command {
+	var f switchFlags
+	cmd := &cobra.Command{
+		Use:   "switches --config FILE",
+		Short: "Show which calls are paused, since when, by whom and why",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return f.list(cmd) },
+	}
+	cmd.Flags().StringVar(&f.config, "config", "", "configuration file (required)")
+	return cmd
+}
+
+func (f *switchFlags) turn(cmd *cobra.Command, paused bool) error {
+	if (f.account == "") == !f.writes {
+		return usageError{errors.New("say which calls: --account ID or --writes")}
+	}
+	if len(f.reason) > maxReason || !utf8.ValidString(f.reason) {
+		return usageError{fmt.Errorf("--reason: at most %d bytes of text", maxReason)}
+	}
+	return f.open(cmd, func(ctx context.Context, cfg config.Config, s *switches.Switches) error {
+		subject := cmp.Or(f.account, schemas.AllWrites)
+		// What is paused can be resumed, even if it is no longer configured.
+		known := f.writes || slices.ContainsFunc(s.Paused(), func(p schemas.Switch) bool { return p.Subject == subject })
+		if !known {
+			if err := checkAccount(cfg, subject); err != nil {
+				return err
+			}
+		}
+		before, err := s.Turn(ctx, schemas.Switch{
+			Subject: subject, Paused: paused, Since: time.Now().UTC(), By: operator(), Reason: f.reason,
+		})
+		if err != nil {
+			return err
+		}
+		what := map[bool]string{true: "paused", false: "going on"}[paused]
+		if before.Paused == paused {
+			what += " already"
+			if before.By != "" {
+				what += fmt.Sprintf(", since %s by %s", before.Since.Format(time.RFC3339), before.By)
+			}
+		}
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "calls %s: %s\n", map[bool]string{true: "that write", false: "of account " + subject}[f.writes], what)
+		return err
+	})
+}
+
+func (f *switchFlags) list(cmd *cobra.Command) error {
+	return f.open(cmd, func(_ context.Context, _ config.Config, s *switches.Switches) error {
+		paused := s.Paused()
+		if len(paused) == 0 {
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "nothing is paused")
+			return err
+		}
+		table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "PAUSED\tSINCE\tBY\tREASON")
+		for _, p := range paused {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", p.Subject, p.Since.Format(time.RFC3339), p.By, cmp.Or(p.Reason, "-"))
+		}
+		return table.Flush()
+	})
+}
+
+// open lets do use the switches of the configuration's Kafka.
+func (f *switchFlags) open(cmd *cobra.Command, do func(context.Context, config.Config, *switches.Switches) error) error {
+	if f.config == "" {
+		return errNoConfig()
+	}
+	cfg, err := loadConfig(f.config)
+	if err != nil {
+		return err
+	}
+	// The sellers' secrets are none of this command's business.
+	opened, stop, err := pipeline.OpenSwitches(cmd.Context(), pipeline.Settings{
+		Config: cfg, Secrets: pipeline.OpenSecrets(cfg.AWS), Clock: clock.Real{},
+		Logger: newLogger(cmd.ErrOrStderr(), config.Log{Level: "warn"}),
+	})
+	if err != nil {
+		return err
+	}
+	defer stop()
+	return do(cmd.Context(), cfg, opened)
+}
+
+// operator is who turns a switch.
+func operator() string {
+	name := "unknown"
+	if who, err := user.Current(); err == nil {
+		name = who.Username
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return name
+	}
+	return name + "@" + host
+}
+
+// checkAccount refuses a name that no account has, and says which are like it.
+func checkAccount(cfg config.Config, name string) error {
+	var near []string
+	for _, a := range cfg.Accounts {
+		if a.ID == name {
+			return nil
+		}
+		if distance(a.ID, name) <= max(2, len(name)/3) || strings.HasPrefix(a.ID, name) {
+			near = append(near, a.ID)
+		}
+	}
+	slices.SortStableFunc(near, func(a, b string) int { return cmp.Compare(distance(a, name), distance(b, name)) })
+	hint := ""
+	if len(near) > 0 {
+		hint = "; there is " + strings.Join(near[:min(5, len(near))], ", ")
+	}
+	return usageError{fmt.Errorf("no account is called %q%s", name, hint)}
+}
+
+// distance is how many letters must be added, removed or replaced to make b of a.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,23 @@
+package inventory
+
+import (
+	"github.com/sellerstream/sellerstream/pkg/lane"
+	"github.com/sellerstream/sellerstream/pkg/machine"
+)
+
+// Changed takes accounts that may be mended: their calls do not wait for the
+// next probe of a parked lane, and have the limits of now.
+func (m *Machine) Changed(tx *machine.Tx, accounts []string) {
+	changed := make(map[string]bool, len(accounts))
+	for _, account := range accounts {
+		changed[account] = true
+		for _, lanes := range []*lane.Lanes{m.uploads, m.submits, m.lookups, m.cancels, m.patches, m.readbacks.lanes} {
+			lanes.Changed(tx, account)
+		}
+	}
+	for _, f := range m.feeds {
+		if changed[f.account] {
+			m.look(tx, f) // a feed is cut when its calls can follow
+		}
+	}
+}
