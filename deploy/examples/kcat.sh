@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# An upstream service with kcat: sends the inventory updates that stand on standard
+# input as JSON, one a line, to Sellerstream.
+#
+#   ./kcat.sh < updates.jsonl
+#
+# These variables change the defaults:
+#   BROKERS    localhost:9092
+#   REGISTRY   http://localhost:8081
+#   PREFIX     sellerstream.
+set -euo pipefail
+topic=inventory-updates
+
+# The partitioner is the one that matters: librdkafka's own default would put the
+# account on another partition than its owner's, and the records into dead-letters.
+sellerstream encode --registry "${REGISTRY:-http://localhost:8081}" --prefix "${PREFIX:=sellerstream.}" --topic "$topic" |
+	kcat -P -b "${BROKERS:-localhost:9092}" -t "$PREFIX$topic" -K : -D '<<end>>' -X partitioner=murmur2_random

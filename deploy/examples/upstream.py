@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""An upstream service in Python: sends quantities to Sellerstream and waits for
+what becomes of them.
+
+Reads lines "sku,quantity" from standard input, produces one record for each to
+inventory-updates, and prints each outcome from inventory-results as JSON. Its exit
+status is 1 if an outcome is missing when the time is up.
+
+    printf 'ECHO-DOT,7\\n' | python upstream.py --account acme-eu \\
+        --brokers localhost:9092 --registry http://localhost:8081
+"""
+
+import argparse
+import base64
+import csv
+import io
+import json
+import os
+import struct
+import sys
+import time
+import urllib.request
+import uuid
+from datetime import datetime, timezone
+
+import fastavro
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+
+
+class Registry:
+    """The few questions that Avro in Confluent's wire format has for a schema
+    registry: a zero byte, the schema's id in four, then the value."""
+
+    def __init__(self, url, user=None, password=None):
+        self.url = url.rstrip("/")
+        self.headers = {"Accept": "application/vnd.schemaregistry.v1+json"}
+        if user:
+            pair = base64.b64encode(f"{user}:{password}".encode()).decode()
+            self.headers["Authorization"] = f"Basic {pair}"
+        self.by_id = {}
+
+    def get(self, path):
+        request = urllib.request.Request(self.url + path, headers=self.headers)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def latest(self, subject):
+        """The id and the schema that records of a subject are written with."""
+        found = self.get(f"/subjects/{subject}/versions/latest")
+        return found["id"], fastavro.parse_schema(json.loads(found["schema"]))
+
+    def encode(self, schema_id, schema, record):
+        out = io.BytesIO()
+        out.write(struct.pack(">bI", 0, schema_id))
+        fastavro.schemaless_writer(out, schema, record)
+        return out.getvalue()
+
+    def decode(self, value):
+        """Reads with the schema that the writer used, which may be newer."""
+        magic, schema_id = struct.unpack(">bI", value[:5])
+        if magic != 0:
+            raise ValueError("the value is not in Confluent's wire format")
+        if schema_id not in self.by_id:
+            schema = json.loads(self.get(f"/schemas/ids/{schema_id}")["schema"])
+            self.by_id[schema_id] = fastavro.parse_schema(schema)
+        return fastavro.schemaless_reader(io.BytesIO(value[5:]), self.by_id[schema_id])
+
+
+def consumer_at_the_end(brokers, topic):
+    """Reads what is written to a topic from now on. It needs no group: an upstream
+    service that must miss nothing across restarts would subscribe with one."""
+    consumer = Consumer({
+        "bootstrap.servers": brokers,
+        "group.id": f"upstream-{uuid.uuid4()}",  # required by the library; nothing is committed
+        "enable.auto.commit": False,
+        "isolation.level": "read_committed",  # or an outcome could be one that was taken back
+    })
+    found = consumer.list_topics(topic, timeout=10).topics[topic]
+    if found.error:
+        raise KafkaException(found.error)
+    start = []
+    for partition in found.partitions:
+        _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+        start.append(TopicPartition(topic, partition, end))
+    consumer.assign(start)
+    return consumer
+
+
+def produce(args, registry, rows):
+    """Sends the updates and returns their ids."""
+    topic = args.prefix + "inventory-updates"
+    schema_id, schema = registry.latest(topic + "-value")
+    producer = Producer({
+        "bootstrap.servers": args.brokers,
+        # Sellerstream's accounts live where Java's default partitioner puts them.
+        # librdkafka's own default is another one.
+        "partitioner": "murmur2_random",
+        "enable.idempotence": True,
+    })
+    refused = []
+    waiting = set()
+    for sku, quantity in rows:
+        update = {
+            "updateId": str(uuid.uuid4()),
+            "account": args.account,
+            "sku": sku,
+            "quantity": int(quantity),
+            "eventTime": datetime.now(timezone.utc),
+            "source": "upstream.py",
+        }
+        producer.produce(
+            topic,
+            key=args.account,
+            value=registry.encode(schema_id, schema, update),
+            on_delivery=lambda error, _: error and refused.append(error),
+        )
+        producer.poll(0)
+        waiting.add(update["updateId"])
+    if producer.flush(30) > 0 or refused:
+        sys.exit(f"Kafka did not take all updates: {refused or 'no answer within 30 s'}")
+    return waiting
+
+
+def await_outcomes(args, registry, results, waiting):
+    """Prints the outcomes of updates until none or no time is left."""
+    deadline = time.monotonic() + args.wait
+    while waiting and time.monotonic() < deadline:
+        message = results.poll(1)
+        if message is None:
+            continue
+        if message.error():
+            raise KafkaException(message.error())
+        outcome = registry.decode(message.value())
+        if outcome["updateId"] in waiting:
+            waiting.remove(outcome["updateId"])
+            print(json.dumps(outcome, default=str), flush=True)
+
+
+def main():
+    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags.add_argument("--account", required=True, help="our name of the seller account, such as acme-eu")
+    flags.add_argument("--brokers", default="localhost:9092")
+    flags.add_argument("--registry", default="http://localhost:8081", help="the schema registry's URL")
+    flags.add_argument("--registry-user", help="the password comes from REGISTRY_PASSWORD")
+    flags.add_argument("--prefix", default="sellerstream.", help="begins the names of the topics")
+    flags.add_argument("--wait", type=float, default=300, help="seconds to wait for outcomes; 0 waits for none")
+    args = flags.parse_args()
+
+    rows = [row for row in csv.reader(sys.stdin) if row]
+    registry = Registry(args.registry, args.registry_user, os.environ.get("REGISTRY_PASSWORD"))
+    results = consumer_at_the_end(args.brokers, args.prefix + "inventory-results")
+    try:
+        waiting = produce(args, registry, rows)
+        await_outcomes(args, registry, results, waiting)
+    finally:
+        results.close()
+    if waiting and args.wait:
+        sys.exit(f"{len(waiting)} of {len(rows)} updates have no outcome yet; "
+                 "look for them in dead-letters if none comes: " + ", ".join(sorted(waiting)))
+
+
+if __name__ == "__main__":
+    main()
