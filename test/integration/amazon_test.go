@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"testing"
 	"time"
@@ -21,15 +22,15 @@ var application = simulator.Application{
 	Name: "main", ClientID: "amzn1.application-oa2-client.integration", ClientSecrets: []string{"integration-secret"},
 }
 
-// startAmazon simulates SP-API and LWA for three accounts in two regions.
-func startAmazon(t *testing.T) (*simulator.Simulator, simulator.URLs) {
+// startAmazon simulates SP-API and LWA for three accounts in two regions, and
+// what else config says.
+func startAmazon(t *testing.T, config simulator.Config) (*simulator.Simulator, simulator.URLs) {
 	t.Helper()
-	amazon, err := simulator.New(simulator.Config{
-		Applications: []simulator.Application{application},
-		Accounts:     simulator.Sellers(3, application.Name),
-		Rates:        map[string]simulator.Rate{"getOrder": getOrderRate},
-		Seed:         1,
-	})
+	config.Applications = []simulator.Application{application}
+	config.Accounts = simulator.Sellers(3, application.Name)
+	config.Rates = map[string]simulator.Rate{"getOrder": getOrderRate}
+	config.Seed = 1
+	amazon, err := simulator.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,14 +76,42 @@ func (e *environment) play(ctx context.Context, t *testing.T, orders int) {
 // carry takes some messages over, and says how many. It waits a second for the first.
 func (e *environment) carry(ctx context.Context, t *testing.T) int {
 	t.Helper()
+	n, err := e.move(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// carryOn takes messages over until the test ends.
+func (e *environment) carryOn(t *testing.T) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for ctx.Err() == nil {
+			if _, err := e.move(ctx); err != nil && ctx.Err() == nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-stopped
+	})
+}
+
+func (e *environment) move(ctx context.Context) (int, error) {
 	from := sqs.NewFromConfig(credentials(), func(o *sqs.Options) { o.BaseEndpoint = aws.String(e.urls.SQS) })
 	source := e.urls.QueueURL(simulator.DefaultQueue)
 	got, err := from.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &source, MaxNumberOfMessages: 10, WaitTimeSeconds: 1})
 	if err != nil {
-		t.Fatalf("receive from the simulator: %v", err)
+		return 0, fmt.Errorf("receive from the simulator: %w", err)
 	}
 	if len(got.Messages) == 0 {
-		return 0
+		return 0, nil
 	}
 	var send []types.SendMessageBatchRequestEntry
 	var remove []types.DeleteMessageBatchRequestEntry
@@ -93,15 +122,15 @@ func (e *environment) carry(ctx context.Context, t *testing.T) int {
 	}
 	sent, err := e.sqs.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &e.queue, Entries: send})
 	if err != nil {
-		t.Fatalf("send to the queue: %v", err)
+		return 0, fmt.Errorf("send to the queue: %w", err)
 	}
 	if len(sent.Failed) > 0 {
-		t.Fatalf("the queue refused messages: %v", sent.Failed)
+		return 0, fmt.Errorf("the queue refused messages: %v", sent.Failed)
 	}
 	if _, err := from.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &source, Entries: remove}); err != nil {
-		t.Fatalf("delete at the simulator: %v", err)
+		return 0, fmt.Errorf("delete at the simulator: %w", err)
 	}
-	return len(got.Messages)
+	return len(got.Messages), nil
 }
 
 // poison is how many notifications of a scenario no code can process.

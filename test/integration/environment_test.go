@@ -43,6 +43,13 @@ type environment struct {
 
 func newEnvironment(t *testing.T) *environment {
 	t.Helper()
+	return newEnvironmentWith(t, simulator.Config{}, process.Config{})
+}
+
+// newEnvironmentWith is one whose Amazon and configuration have settings of the
+// test's own.
+func newEnvironmentWith(t *testing.T, amazon simulator.Config, settings process.Config) *environment {
+	t.Helper()
 	name := fmt.Sprintf("it-%d", time.Now().UnixNano())
 	e := &environment{
 		brokers: parts.Kafka(t), registry: parts.Registry(t), aws: parts.AWS(t),
@@ -50,7 +57,7 @@ func newEnvironment(t *testing.T) *environment {
 		binary: buildBinary(t),
 	}
 	t.Cleanup(func() { removeTopics(t, e.brokers, e.prefix) })
-	e.amazon, e.urls = startAmazon(t)
+	e.amazon, e.urls = startAmazon(t, amazon)
 	e.tap = startTap(t, e.aws)
 
 	config := credentials()
@@ -67,13 +74,14 @@ func newEnvironment(t *testing.T) *environment {
 		t.Fatalf("connect to the schema registry: %v", err)
 	}
 	e.codec = codec
-	e.config, err = process.Config{
-		Prefix: e.prefix, Brokers: e.brokers, Registry: e.registry,
-		// moto scans the whole queue for each request, one at a time, and many
-		// pollers would keep it from answering PutEvents in time.
-		SQS: e.aws, Queue: e.queue, MaxPollers: 2, EventBridge: e.tap.url, Bus: e.bus,
-		Amazon: e.urls, Accounts: e.amazon.Accounts(), Application: application, GetOrderRate: getOrderRate,
-	}.Write(t.TempDir())
+	settings.Prefix, settings.Brokers, settings.Registry = e.prefix, e.brokers, e.registry
+	// moto scans the whole queue for each request, one at a time, and many pollers
+	// would keep it from answering PutEvents in time.
+	settings.SQS, settings.Queue, settings.MaxPollers = e.aws, e.queue, 2
+	settings.EventBridge, settings.Bus = e.tap.url, e.bus
+	settings.Amazon, settings.Accounts, settings.Application = e.urls, e.amazon.Accounts(), application
+	settings.GetOrderRate = getOrderRate
+	e.config, err = settings.Write(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"text/template"
+	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 )
@@ -26,6 +27,11 @@ type Config struct {
 	Accounts     []simulator.Account
 	Application  simulator.Application
 	GetOrderRate simulator.Rate
+
+	Timeout time.Duration // of a request to Amazon; 0 leaves the default
+	Speed   float64       // of the clock; 0 for the real one
+	Epoch   time.Time     // of a clock with a speed
+	More    string        // of the file, as it is to stand there
 }
 
 const (
@@ -69,6 +75,9 @@ spapi:
 {{- range $region, $url := .Amazon.SPAPI}}
     {{$region}}: {{$url}}
 {{- end}}
+{{- if .Timeout}}
+  timeout: {{.Timeout}}
+{{- end}}
 applications:
   - name: {{.Application.Name}}
     client_id: {{.Application.ClientID}}
@@ -95,4 +104,10 @@ events:
   bus: {{.Bus}}
 runtime:
   session_timeout: 6s
+{{- if .Speed}}
+clock:
+  speed: {{.Speed}}
+  epoch: {{.Epoch.Format "2006-01-02T15:04:05.999999999Z07:00"}}
+{{- end}}
+{{.More}}
 `

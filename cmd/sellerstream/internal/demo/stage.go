@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"slices"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -74,24 +74,34 @@ func open(ctx context.Context, opts Options) (_ *stage, err error) {
 	if err != nil {
 		return nil, err
 	}
-	excluded, err := s.setStock(opts)
-	if err != nil {
+	cfg.Exclusions.File = filepath.Join(dir, "excluded.csv")
+	if err := s.setStock(opts, cfg.Exclusions.File); err != nil {
 		return nil, err
 	}
 	s.settings = pipeline.Settings{
 		Config: cfg, Roles: []pipeline.Role{pipeline.Bridge, pipeline.Orders, pipeline.Inventory, pipeline.Feeds, pipeline.Events},
-		Excluded: excluded, Clock: scaled, Logger: opts.Logger, TransactionalPrefix: cluster.TransactionalPrefix(),
+		Clock: scaled, Logger: opts.Logger, TransactionalPrefix: cluster.TransactionalPrefix(),
 	}
 	return s, s.observe(ctx, cfg, opts.Logger)
 }
 
-// setStock scripts what goes slowly, and says which SKUs another service manages.
-func (s *stage) setStock(opts Options) (excluded func(account, sku string) bool, err error) {
+// setStock scripts what goes slowly, and writes the list of SKUs that another
+// service manages: the same as when the scenario is run.
+func (s *stage) setStock(opts Options, list string) error {
 	if err := slowFeed(s.sim); err != nil {
-		return nil, err
+		return err
 	}
-	plan, err := s.sim.PlanInventory(stock(opts)) // the same SKUs as when it is run
-	return func(account, sku string) bool { return slices.Contains(plan.Excluded[account], sku) }, err
+	plan, err := s.sim.PlanInventory(stock(opts))
+	if err != nil {
+		return err
+	}
+	var lines strings.Builder
+	for account, skus := range plan.Excluded {
+		for _, sku := range skus {
+			fmt.Fprintf(&lines, "%s,%s\n", account, sku)
+		}
+	}
+	return os.WriteFile(list, []byte(lines.String()), 0o600)
 }
 
 // observe connects those who stand outside of the pipeline.

@@ -40,7 +40,7 @@ func (p *pipeline) inventoryConfig() inventory.Config {
 	// Shorter than the session, after whose end another process may own the work.
 	lease := min(p.Config.Runtime.SessionTimeout*4/5, longestLease)
 	return inventory.Config{
-		Accounts: p.live.directory, Settings: p.live.listings(cfg.Defaults), Excluded: p.Excluded, Quota: p.live.limit,
+		Accounts: p.live.directory, Settings: p.live.listings(cfg.Defaults), Quota: p.live.limit,
 		Linger: cfg.Linger, Enough: min(cfg.Enough, cfg.MaxMessages), MaxMessages: cfg.MaxMessages, MaxBytes: cfg.MaxBytes,
 		MaxUploads: cfg.MaxUploads, PatchLinger: cfg.PatchLinger, PatchBelow: orNone(cfg.PatchBelow), PatchMost: orNone(cfg.PatchMost),
 		Lease: lease, CallTime: clock.Passes(p.Clock, lease+p.Config.SPAPI.Timeout),

@@ -77,9 +77,6 @@ type Settings struct {
 	// while the pipeline runs, by Hangup at once. nil follows nothing.
 	Files  *config.Reader
 	Hangup <-chan os.Signal
-	// Excluded says whether another service manages a SKU of an account: its
-	// quantity is not sent. nil excludes none.
-	Excluded func(account, sku string) bool
 	// DryRun writes nothing at Amazon and AWS. What would be written is shown in
 	// the log and, a line for each call, on Out.
 	DryRun bool
