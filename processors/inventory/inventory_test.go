@@ -263,3 +263,34 @@ func TestScopeOfMarketplaces(t *testing.T) {
 	r.take(&schemas.FeedIssues{Account: testAccount, FeedID: seen[france], Issues: []schemas.FeedIssue{issue(1, "13013")}}, result)
 	equal(t, "outcomes", r.outcomes(), []string{"A 2 REJECTED 13013"})
 }
+
+// A SKU that changes faster than the patches before it are done keeps its turn.
+func TestAChangingSKUKeepsItsTurn(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{})
+	const last = 19
+	var urgent []any
+	for i := range last + 1 {
+		u := updateOf(skuName(10+i), 1, r.now)
+		u.Urgent = true
+		urgent = append(urgent, u)
+	}
+	calls := r.take(urgent...)
+	for quantity := 2; len(calls) > 0; quantity++ {
+		for _, call := range calls {
+			switch sku := call.Request.(*model.PatchQuantityRequest).SKU; sku {
+			case skuName(10 + last - 1):
+				return
+			case skuName(10 + last):
+				t.Fatal("the SKU behind it was first")
+			}
+			r.done(call, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
+		}
+		r.now = r.now.Add(100 * time.Millisecond)
+		again := updateOf(skuName(10+last-1), quantity, r.now)
+		again.Urgent = true
+		r.take(again)
+		calls = r.pass(time.Second)
+	}
+	t.Fatal("it was never sent")
+}

@@ -137,7 +137,8 @@ func (m *Machine) queuePatch(tx *machine.Tx, s *sku) {
 	}
 	s.place = inPatch
 	m.account(s.account).patches[s] = struct{}{}
-	m.patches.Add(s.account, &s.Item, tx.Now)
+	// By since when, so that a SKU that changes again and again keeps its turn.
+	m.patches.Add(s.account, &s.Item, min(s.work.since, millisOf(tx.Now)).time())
 }
 
 // queueFeed has a SKU wait for the next feed.
