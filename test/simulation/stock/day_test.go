@@ -45,6 +45,13 @@ func TestADay(t *testing.T) {
 	if w.count.feeds != w.count.submissions {
 		t.Errorf("%d feeds, and %d intents that became one", w.count.feeds, w.count.submissions)
 	}
+	rate, burst := plan(model.CreateFeed)
+	quota := int(burst + rate*w.now.Seconds())
+	busiest := slices.MaxFunc(w.shops, func(a, b *shop) int { return a.createFeeds - b.createFeeds })
+	t.Logf("createFeed calls of the busiest account: %d, of %d that its quota has", busiest.createFeeds, quota)
+	if busiest.createFeeds > quota {
+		t.Errorf("%d createFeed calls of %s, more than %d", busiest.createFeeds, busiest.id, quota)
+	}
 	for i, text := range w.waits.broken {
 		if t.Errorf("waited above %v: %s", bound, text); i == 10 {
 			t.Fatalf("and %d more", len(w.waits.broken)-i)

@@ -36,7 +36,7 @@ func (w *world) deathIn(tx *machine.Tx) death {
 			return death(1 + w.random.IntN(3))
 		}
 	}
-	if len(tx.Outputs) > 0 && w.random.IntN(20) == 0 && w.strikes() {
+	if len(tx.Outputs) > 0 && w.random.IntN(100) == 0 && w.strikes() {
 		return death(1 + w.random.IntN(3))
 	}
 	return survives
@@ -84,6 +84,9 @@ func (w *world) launch(u *unit, call *machine.Call) {
 	f := &flight{unit: u, owner: u.owner, call: call, shop: w.byID[call.Account], begun: w.now + commitTime, fault: w.faultOf(call.Operation)}
 	w.flying++
 	w.count.calls[call.Operation]++
+	if call.Operation == model.CreateFeed {
+		f.shop.createFeeds++
+	}
 	switch req := call.Request.(type) {
 	case *model.UploadFeedRequest:
 		f.shop.cut(req)

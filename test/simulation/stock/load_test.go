@@ -30,15 +30,15 @@ func traitsOf(i int, s setup) traits {
 	case s.calm: // few SKUs, a feed every few minutes
 		return traits{catalogue: 60, trickle: 5 * time.Minute, burst: 20, every: 5 * time.Minute}
 	case i%50 == 0:
-		t.catalogue, t.flood, t.floods = 40_000, 50_000, 8*time.Hour
+		t.catalogue, t.flood, t.floods = 40_000, 50_000, 12*time.Hour
 		t.burst, t.every = 2000, time.Hour
 	case i%10 == 1:
-		t.catalogue, t.flood, t.floods = 5000, 50_000, 6*time.Hour
+		t.catalogue, t.flood, t.floods = 5000, 50_000, 12*time.Hour
 		t.burst, t.every = 1500, time.Hour
 	case i%20 == 3:
-		t.catalogue, t.burst, t.every = 2000, 200, 40*time.Second
+		t.catalogue, t.burst, t.every = 2000, 160, 40*time.Second
 	case i%2 == 0:
-		t.catalogue, t.burst, t.every = 2000, 600, 30*time.Minute
+		t.catalogue, t.burst, t.every = 2000, 600, time.Hour
 	default:
 		t.catalogue, t.trickle = 300, 20*time.Second
 	}

@@ -22,13 +22,14 @@ type shop struct {
 	traits
 	notified bool // Amazon sends notifications of feeds
 
-	skus    []sku
-	pending int           // SKUs of which something newer is wanted than was submitted
-	over    time.Duration // when more than a feed holds were pending last
-	busy    bool          // the committed phase of the feed lane is not IDLE
-	freed   time.Duration // when it became IDLE last
-	slow    map[string]bool
-	struck  time.Duration // when a fault of a call, other than a patch's own, was felt last
+	skus        []sku
+	createFeeds int           // calls
+	pending     int           // SKUs of which something newer is wanted than was submitted
+	over        time.Duration // when more than a feed holds were pending last
+	busy        bool          // the committed phase of the feed lane is not IDLE
+	freed       time.Duration // when it became IDLE last
+	slow        map[string]bool
+	struck      time.Duration // when a fault of a call, other than a patch's own, was felt last
 }
 
 // sku is a SKU's newest update, and what became of it.

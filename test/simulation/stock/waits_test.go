@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 // bound is what a SKU may wait for at most when nothing is in its way: linger
@@ -16,8 +18,8 @@ const bound = 30*time.Second + 120482*time.Millisecond
 // taken a newer one: a createFeed that it carries out, or a patch.
 //
 // A change is disturbed when, after the lane was free for it, a call of the
-// account failed or was throttled, the unit changed hands or createFeed's rate
-// was below the plan because of a 429, or when an ambiguous patch of the SKU
+// account failed or was throttled, the unit changed hands, when the rate of its
+// calls was still below the plan because of a 429, or when an ambiguous patch of the SKU
 // was waited out: for these Amazon was not up.
 type class int
 
@@ -57,10 +59,8 @@ func (ws *waits) note(sh *shop, s *sku, m *message, now time.Duration) {
 }
 
 func (sh *shop) classOf(s *sku, free time.Duration, patch bool) class {
-	slow := sh.slow["createFeed"] || sh.slow["createFeed/JSON_LISTINGS_FEED"]
-	if patch {
-		slow = sh.slow["patchListingsItem"]
-	}
+	// What goes by a patch at last may have waited for a feed before.
+	slow := sh.slow[model.CreateFeed] || sh.slow[model.CreateListingsFeed] || patch && sh.slow[model.PatchListingsItem]
 	switch {
 	case sh.over >= s.since:
 		return overFull
