@@ -51,8 +51,9 @@ func (l *List) Has(account, sku string) bool {
 // Len is how many entries there are.
 func (l *List) Len() int { return len(l.entries) }
 
-// strangers counts the entries of accounts that are not known, and names one.
-func (l *List) strangers(known func(account string) bool) (count int, account string) {
+// Strangers counts the entries of accounts that are not known, which exclude
+// nothing, and names one of those accounts.
+func (l *List) Strangers(known func(account string) bool) (count int, account string) {
 	for e := range l.entries {
 		if e.account != "" && !known(e.account) {
 			count++

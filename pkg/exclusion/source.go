@@ -195,7 +195,7 @@ func (s *Source) take(list, last *List) {
 	if s.opts.Known == nil {
 		return
 	}
-	if n, account := list.strangers(s.opts.Known); n > 0 {
+	if n, account := list.Strangers(s.opts.Known); n > 0 {
 		s.opts.Logger.Warn("some entries exclude nothing, because their accounts are not configured", "from", before.From, "entries", n, "one_of_them", account)
 	}
 }

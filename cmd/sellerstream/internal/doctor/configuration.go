@@ -5,15 +5,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sellerstream/sellerstream/pkg/config"
+	"github.com/sellerstream/sellerstream/pkg/exclusion"
 )
 
 const (
 	checkFile    = "file"
 	checkSecrets = "secrets"
 	checkQueues  = "queues"
+	checkExclude = "exclusions"
 )
 
 // Unusable is the report of a configuration that cannot be used, with all that
@@ -80,6 +83,9 @@ func (d *doctor) configuration(ctx context.Context) *exam {
 		count(len(d.Config.Applications), "application"), count(len(d.Config.Bridge.Queues), "queue")))
 	d.secrets(ctx, e)
 	e.check(ctx, checkQueues, nil, func(context.Context) Finding { return d.queuesFit() })
+	if d.Config.Exclusions.Given() {
+		e.check(ctx, checkExclude, nil, d.exclusions)
+	}
 	return d.tell(e)
 }
 
@@ -125,6 +131,27 @@ func (d *doctor) queuesFit() Finding {
 	return warn(count(len(without), "account")+" without: "+few(without),
 		"no queue with an arn serves their application and region",
 		"write the arn of the queue that they are to be subscribed to, if Sellerstream is to see to it").at("bridge.queues[].arn")
+}
+
+// exclusions reads the list of SKUs that other services manage.
+func (d *doctor) exclusions(ctx context.Context) Finding {
+	from, err := d.Parts.Exclusions()
+	var list *exclusion.List
+	if err == nil {
+		list, err = from.Load(ctx, nil)
+	}
+	if err != nil {
+		return fail(oneLine(err.Error()), "the list of excluded SKUs cannot be read: a process that starts now sends no quantity",
+			"mend what the message names, or name another source").at(checkExclude)
+	}
+	known := func(account string) bool {
+		return slices.ContainsFunc(d.Config.Accounts, func(a config.Account) bool { return a.ID == account })
+	}
+	if n, account := list.Strangers(known); n > 0 {
+		return warn(fmt.Sprintf("%d of %d entries are of accounts such as %q", n, list.Len(), account),
+			"these accounts are not configured, so the entries exclude nothing", "correct the accounts' names in the list").at(checkExclude)
+	}
+	return good("%d from %s", list.Len(), from)
 }
 
 // few is the beginning of a list of names.

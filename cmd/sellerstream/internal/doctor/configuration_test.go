@@ -1,11 +1,14 @@
 package doctor
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/sellerstream/sellerstream/pkg/config"
+	"github.com/sellerstream/sellerstream/pkg/exclusion"
 )
 
 // TestAccountsAreNamedWhereTheyStand has one account in the configuration and
@@ -34,5 +37,32 @@ func TestAccountsAreNamedWhereTheyStand(t *testing.T) {
 		if got := d.accountAt(i).key("region"); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
+	}
+}
+
+func TestExcludedSKUsAreRead(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "skus.csv")
+	cfg := config.Config{Accounts: []config.Account{{ID: "acme-eu"}}}
+	for _, test := range []struct {
+		list string
+		want Status
+		says string
+	}{
+		{"A\nacme-eu,B\n", OK, "2 from file " + file},
+		{"A\nacme-ue,B\n", Warning, `1 of 2 entries are of accounts such as "acme-ue"`},
+		{"A,B,C\n", Failed, "line 1"},
+	} {
+		if err := os.WriteFile(file, []byte(test.list), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d := &doctor{Options: Options{Config: cfg, Parts: Parts{Exclusions: func() (exclusion.Loader, error) { return exclusion.File(file), nil }}}}
+		if got := d.exclusions(t.Context()); got.Status != test.want || !strings.Contains(got.Found, test.says) {
+			t.Errorf("%q: %+v", test.list, got)
+		}
+	}
+	d := &doctor{Options: Options{Parts: Parts{Exclusions: func() (exclusion.Loader, error) { return nil, errors.New("no URL") }}}}
+	if got := d.exclusions(t.Context()); got.Status != Failed {
+		t.Errorf("a place that is none: %+v", got)
 	}
 }

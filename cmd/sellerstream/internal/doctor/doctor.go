@@ -12,6 +12,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/clock"
 	"github.com/sellerstream/sellerstream/pkg/config"
+	"github.com/sellerstream/sellerstream/pkg/exclusion"
 	"github.com/sellerstream/sellerstream/pkg/secrets"
 	"github.com/sellerstream/sellerstream/pkg/spapi"
 )
@@ -23,6 +24,8 @@ type Parts struct {
 	Registry func(context.Context) ([]sr.ClientOpt, error)
 	// AWS makes clients on transport.
 	AWS func(ctx context.Context, transport http.RoundTripper) (AWS, error)
+	// Exclusions is where excluded SKUs are listed, if the configuration says so.
+	Exclusions func() (exclusion.Loader, error)
 	// Amazon makes a client on transport that shares no token with any other.
 	Amazon func(transport http.RoundTripper) (*spapi.Client, error)
 }
