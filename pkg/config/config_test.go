@@ -269,6 +269,10 @@ func FuzzParse(f *testing.F) {
 		if _, err := Parse("f", text); err != nil && err.Error() == "" {
 			t.Error("an error without words")
 		}
+		main := Default()
+		if accounts, faults := parseAccounts("f", text, &main); (len(accounts) > 0) == (faults != nil) {
+			t.Errorf("%d accounts and faults %v", len(accounts), faults)
+		}
 	})
 }
 

@@ -19,6 +19,7 @@ type Config struct {
 
 	SQS         string // endpoint
 	Queue       string // URL
+	QueueARN    string // accounts are subscribed to it; "" for a queue that others see to
 	MaxPollers  int    // 0 leaves the default
 	EventBridge string // endpoint
 	Bus         string
@@ -96,6 +97,9 @@ accounts:
 bridge:
   queues:
     - url: {{.Queue}}
+{{- if .QueueARN}}
+      arn: {{.QueueARN}}
+{{- end}}
   visibility_timeout: 10s # what a killed process had in flight comes back soon
 {{- if .MaxPollers}}
   max_pollers: {{.MaxPollers}}

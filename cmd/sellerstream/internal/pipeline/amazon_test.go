@@ -2,6 +2,10 @@ package pipeline
 
 import (
 	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/sellerstream/sellerstream/pkg/clock"
@@ -83,5 +87,49 @@ func TestSellersFollowTheConfiguration(t *testing.T) {
 	a.live.apply(cfg)
 	if _, err := a.seller("a"); err == nil || len(a.sellers) != 0 {
 		t.Errorf("a removed account: %v, %d kept", err, len(a.sellers))
+	}
+}
+
+// A secret in a file is changed by another file in its place, for every account
+// that reads it.
+func TestAnotherSecretsFileChangesItsAccounts(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path+"~", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+"~", path); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	shared, own, client := write("shared", "1"), write("own", "1"), write("client", "1")
+	cfg := config.Default()
+	cfg.Applications = []config.Application{
+		{Name: "main", ClientID: "c", ClientSecret: config.Secret{File: client}},
+		{Name: "other", ClientID: "d", ClientSecret: config.Secret{Value: secrets.New("s")}},
+	}
+	for id, file := range map[string]string{"a": shared, "b": shared, "c": own} {
+		application := map[bool]string{true: "other", false: "main"}[id == "c"]
+		cfg.Accounts = append(cfg.Accounts, config.Account{ID: id, SellerID: id, Application: application, RefreshToken: config.Secret{File: file}})
+	}
+	l, err := newLive(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var changed []string
+	l.watch(func(accounts []string) { changed = append(changed, accounts...) })
+	for _, step := range []struct{ file, want string }{{"", ""}, {"shared", "a b"}, {"own", "c"}, {"client", "a b"}, {"", ""}} {
+		if step.file != "" {
+			write(step.file, "2")
+		}
+		changed = nil
+		l.apply(cfg)
+		slices.Sort(changed)
+		if got := strings.Join(changed, " "); got != step.want {
+			t.Errorf("another %q changes %q, want %q", step.file, got, step.want)
+		}
 	}
 }

@@ -1,0 +1,40 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// clockTick is the unit of times in /proc/PID/stat (sysconf(_SC_CLK_TCK)), 100 a
+// second on every Linux that Go runs on.
+const clockTick = 10 * time.Millisecond
+
+// Usage is what a process has cost so far.
+type Usage struct {
+	RSS int64         // resident memory now, in bytes
+	CPU time.Duration // user and system time since its start
+}
+
+// Usage reads what the process has cost from /proc, which only Linux has.
+func (p *Process) Usage() (Usage, error) {
+	dir := fmt.Sprintf("/proc/%d/", p.cmd.Process.Pid)
+	stat, err1 := os.ReadFile(dir + "stat")
+	status, err2 := os.ReadFile(dir + "status")
+	if err := errors.Join(err1, err2); err != nil {
+		return Usage{}, fmt.Errorf("read what the process costs: %w", err)
+	}
+	// Fields 14 and 15; the second, a name in parentheses, may hold spaces.
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	_, rss, found := strings.Cut(string(status), "VmRSS:")
+	if len(fields) < 13 || !found {
+		return Usage{}, errors.New("/proc does not say what the process costs")
+	}
+	user, err1 := strconv.ParseInt(fields[11], 10, 64)
+	system, err2 := strconv.ParseInt(fields[12], 10, 64)
+	kilobytes, err3 := strconv.ParseInt(strings.Fields(rss)[0], 10, 64)
+	return Usage{RSS: kilobytes << 10, CPU: time.Duration(user+system) * clockTick}, errors.Join(err1, err2, err3)
+}
