@@ -18,7 +18,9 @@ import (
 // account has a role.
 const Login = "login"
 
-// slowCall is how long, in real time, a call may take to count as answered.
+// slowCall is how long, in real time, a call may take to count as answered,
+// unless it carries a document: how long that takes is its size's and our line's
+// doing, and Amazon is well.
 const slowCall = 15 * time.Second
 
 // key is who is called, or who calls, and the section of the API.
@@ -71,17 +73,18 @@ func (e *OpenError) Unwrap() error { return e.Cause }
 
 // Pass is a call that may be made. Exit must be called when it has ended.
 type Pass struct {
-	s       *Breakers
-	host    key
-	account string
-	eras    struct{ host, account int } // account's is 0 where it had no breaker
-	began   time.Time                   // real
+	s         *Breakers
+	host      key
+	account   string
+	operation string
+	eras      struct{ host, account int } // account's is 0 where it had no breaker
+	began     time.Time                   // real
 }
 
 // Enter asks for a call to host. Its error is an *OpenError.
 func (s *Breakers) Enter(host, account, operation string) (*Pass, error) {
 	now := s.clock.Now()
-	p := &Pass{s: s, host: key{host, sectionOf(operation)}, account: account, began: time.Now()}
+	p := &Pass{s: s, host: key{host, sectionOf(operation)}, account: account, operation: operation, began: time.Now()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	login := s.accounts[account]
@@ -122,6 +125,11 @@ func probes(operation string) bool {
 	return !model.Writes(operation)
 }
 
+// carriesDocument says whether a call's time is mostly that of a document.
+func carriesDocument(operation string) bool {
+	return operation == model.CreateFeedDocument || operation == model.GetFeedDocument
+}
+
 func sectionOf(operation string) string {
 	if section := model.Section(operation); section != "" {
 		return section
@@ -133,7 +141,7 @@ func sectionOf(operation string) string {
 // call's context.
 func (p *Pass) Exit(ctx context.Context, err error) {
 	s, now := p.s, p.s.clock.Now()
-	slow := time.Since(p.began) >= slowCall
+	slow := time.Since(p.began) >= slowCall && !carriesDocument(p.operation)
 	v := judge(err, slow, ctx.Err() != nil)
 	if slow && err == nil {
 		err = fmt.Errorf("a call took longer than %s", slowCall)
@@ -201,6 +209,8 @@ func judge(err error, slow, ended bool) verdicts {
 	case err == nil:
 	case !errors.As(err, &refusal):
 		v = verdicts{host: bad}
+	case refusal.Class == model.Invalid && refusal.Status == 0: // refused before it was sent
+		v = verdicts{}
 	case refusal.TokenMissing:
 		v = verdicts{login: bad, least: refusal.RetryAfter}
 		if refusal.Class == model.Unauthorized || refusal.Class == model.Forbidden {

@@ -228,7 +228,6 @@ func TestAnAccountWithoutATokenIsHeldBackInAllItsOperations(t *testing.T) {
 	}
 }
 
-// TestACallThatItsHostHoldsBackIsNotTheAccountsProbe: the permit goes back.
 func TestAnAccountWithNewCredentialsIsNotHeldBack(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *bench) {
@@ -246,6 +245,45 @@ func TestAnAccountWithNewCredentialsIsNotHeldBack(t *testing.T) {
 	})
 }
 
+// TestADocumentMayTakeItsTime: on a thin line, uploads of many accounts are all
+// slow, while Amazon is well.
+func TestADocumentMayTakeItsTime(t *testing.T) {
+	t.Parallel()
+	for _, operation := range []string{model.CreateFeedDocument, model.GetFeedDocument} {
+		inBubble(t, func(t *testing.T, b *bench) {
+			for _, account := range []string{"a", "b", "c", "a", "b", "c"} {
+				b.call(t.Context(), account, operation, 4*slowCall, nil)
+			}
+			if b.position("feeds") != Closed {
+				t.Errorf("slow calls of %s opened the breaker", operation)
+			}
+		})
+	}
+}
+
+// TestWhatWasRefusedHereShowsNothing: no request has left, so neither the host
+// nor Login with Amazon is known to be back.
+func TestWhatWasRefusedHereShowsNothing(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *bench) {
+		for range 5 {
+			b.call(t.Context(), "a", model.GetOrder, 0, failure(model.Unavailable))
+		}
+		b.call(t.Context(), "b", model.GetFeed, 0, &model.Error{Class: model.Unavailable, TokenMissing: true})
+		time.Sleep(time.Minute)
+		b.call(t.Context(), "a", model.GetOrder, 0, failure(model.Invalid))
+		b.call(t.Context(), "b", model.GetFeed, 0, failure(model.Invalid))
+		if host, login := b.position("orders"), b.position(Login); host != Open || login != Open {
+			t.Errorf("the breakers are %s and %s", host, login)
+		}
+		refusal := &model.Error{Class: model.Invalid, Status: 400}
+		if wait := b.call(t.Context(), "a", model.GetOrder, 0, refusal); wait != 0 || b.position("orders") != Closed {
+			t.Errorf("waits %v although Amazon's own refusal would show that it is back", wait)
+		}
+	})
+}
+
+// TestACallThatItsHostHoldsBackIsNotTheAccountsProbe: the permit goes back.
 func TestACallThatItsHostHoldsBackIsNotTheAccountsProbe(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *bench) {

@@ -4,8 +4,9 @@
 //
 // The breaker of a (host, section of the API) opens when calls go unanswered,
 // are answered with 5xx, or are slow, unless they are all of one account while
-// others are answered: then the budget alone slows that account. It is asked before each call, and what it
-// holds back has not left the process: nothing is lost by waiting but time.
+// others are answered: then the budget alone slows that account. It is asked
+// before each call, and what it holds back has not left the process: nothing is
+// lost by waiting but time.
 // When the wait is over it lets exactly one call through, of the next that may
 // be repeated without harm; createFeed, which may not, waits until another call
 // of its section, such as createFeedDocument, has shown that Amazon is back.

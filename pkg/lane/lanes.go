@@ -20,8 +20,9 @@ type Lanes struct {
 }
 
 // New makes an empty set of lanes for operation. limit is each account's usage
-// plan; it is asked once for each account, and after Changed. also names further buckets that each
-// call takes a token of, such as model.CreateListingsFeed: all or none are taken.
+// plan; it is asked once for each account, and after Changed. also names further
+// buckets that each call takes a token of, such as model.CreateListingsFeed: all
+// or none are taken.
 func New(operation string, limit func(account, operation string) quota.Limit, also ...string) *Lanes {
 	return &Lanes{
 		operations: append([]string{operation}, also...), limit: limit, byAccount: make(map[string]*lane),
