@@ -21,6 +21,11 @@ import (
 // one token request is made for all of them.
 const tokenPause = 10 * time.Second
 
+// sendPause is how long an account's calls of an operation wait when a writing
+// one found no connection: it costs no attempt, so without a pause it would be
+// made again as fast as connections fail.
+const sendPause = 5 * time.Second
+
 // Sellers finds the caller of an account by our name of it. Its error parks the
 // account, so it should say what to configure.
 type Sellers func(account string) (*spapi.Seller, error)
@@ -131,7 +136,7 @@ func outcome(ctx context.Context, call machine.Call, err error) machine.Outcome 
 	case refusal.TokenMissing: // nothing was sent
 		return machine.Snooze{For: max(tokenPause, refusal.RetryAfter), Unspent: true, Err: err}
 	case refusal.NotSent && model.Writes(call.Operation): // with a byte of it sent, it would be in doubt
-		return machine.Snooze{Unspent: true, Err: err}
+		return machine.Snooze{For: max(sendPause, refusal.RetryAfter), Unspent: true, Err: err}
 	case refusal.Class == model.Ambiguous:
 		return machine.Ambiguous{Err: err}
 	case ctx.Err() != nil: // we stopped it: no fault of Amazon's

@@ -324,7 +324,7 @@ func TestWritingCallsAreNeverSimplyRetried(t *testing.T) {
 		{"a write that we stopped", ended, write, &model.Error{Class: model.Ambiguous}, machine.Ambiguous{}},
 		{"a write without a class", t.Context(), write, errors.New("?"), machine.Ambiguous{}},
 		{"a write that was never sent", t.Context(), write, &model.Error{Class: model.Unavailable, TokenMissing: true}, machine.Snooze{For: tokenPause, Unspent: true}},
-		{"a write of which nothing was written", t.Context(), write, &model.Error{Class: model.Unavailable, NotSent: true}, machine.Snooze{Unspent: true}},
+		{"a write of which nothing was written", t.Context(), write, &model.Error{Class: model.Unavailable, NotSent: true}, machine.Snooze{For: sendPause, Unspent: true}},
 		{"a read of which nothing was written", t.Context(), read, &model.Error{Class: model.Unavailable, NotSent: true}, machine.Retry{}},
 		{"a write that can be repeated", t.Context(), document, &model.Error{Class: model.Unavailable}, machine.Retry{}},
 		{"a stale token", t.Context(), write, &model.Error{Class: model.Forbidden, StaleToken: true}, machine.Retry{}},
