@@ -73,9 +73,13 @@ func (s *Seller) SearchOrders(ctx context.Context, req model.SearchOrdersRequest
 		query.Set("paginationToken", req.PaginationToken)
 	}
 	var answer model.SearchOrdersResponse
-	meta, err := s.send(ctx, call{operation: model.SearchOrders, method: http.MethodGet, path: ordersPath, query: query}, &answer)
+	search := call{operation: model.SearchOrders, method: http.MethodGet, path: ordersPath, query: query}
+	meta, err := s.send(ctx, search, &answer)
 	if err != nil {
 		return nil, meta, err
+	}
+	if answer.Orders == nil { // an empty list would pass for no orders
+		return nil, meta, s.lost(search, errors.New("the answer holds no list of orders"))
 	}
 	return &answer, meta, nil
 }

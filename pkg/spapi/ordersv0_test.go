@@ -131,6 +131,26 @@ func TestSearchOrders(t *testing.T) {
 	}
 }
 
+// TestAnAnswerWithoutOrdersIsNotNone: who looks for missed orders would take it
+// for a yes.
+func TestAnAnswerWithoutOrdersIsNotNone(t *testing.T) {
+	t.Parallel()
+	f, clk, text := newFake(t), newTestClock(), ""
+	f.api = func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, text) }
+	search := model.SearchOrdersRequest{LastUpdatedAfter: clk.Now().Add(-time.Hour)}
+	for _, text = range []string{`{}`, `null`, `{"orders":null}`} {
+		_, _, err := f.seller(t, clk).SearchOrders(t.Context(), search)
+		var refusal *model.Error
+		if !errors.As(err, &refusal) || refusal.Class != model.Unavailable {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	text = `{"orders":[]}`
+	if answer, _, err := f.seller(t, clk).SearchOrders(t.Context(), search); err != nil || len(answer.Orders) != 0 {
+		t.Errorf("%+v, %v", answer, err)
+	}
+}
+
 func TestOrderItemsV0ComeInPages(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
