@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/breaker"
 	"github.com/sellerstream/sellerstream/pkg/clock"
 	"github.com/sellerstream/sellerstream/pkg/quota"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
@@ -125,6 +126,78 @@ func TestCallsAreRepeatedWhenTheyDidNotHappen(t *testing.T) {
 				}
 				if r := w.keeper(nil).Ensure(t.Context()); !r.Complete() || !w.complete() {
 					t.Errorf("%+v", r)
+				}
+			})
+		})
+	}
+}
+
+// heldCaller is a seller whose first looks a breaker holds back.
+type heldCaller struct {
+	Seller
+	times int
+	wait  time.Duration
+	held  []time.Time
+}
+
+func (h *heldCaller) GetSubscriptions(ctx context.Context, req model.GetSubscriptionsRequest) (model.SubscriptionPage, spapi.Meta, error) {
+	if len(h.held) < h.times {
+		h.held = append(h.held, time.Now())
+		return model.SubscriptionPage{}, spapi.Meta{}, &breaker.OpenError{
+			Operation: model.GetSubscriptions, Account: german, Wait: h.wait, What: "it",
+			Cause: &model.Error{Class: model.Unavailable, Operation: model.GetSubscriptions},
+		}
+	}
+	return h.Seller.GetSubscriptions(ctx, req)
+}
+
+// TestABreakerIsWaitedFor as long as it says, and without a token; but not for
+// credentials that are refused, which hold back for much longer.
+func TestABreakerIsWaitedFor(t *testing.T) {
+	for _, test := range []struct {
+		name       string
+		wait       time.Duration
+		times      int
+		held, good int
+	}{
+		{"a moment", time.Minute, 2, 2, 2},
+		{"too often", time.Minute, 99, 2 * tries, 0},
+		{"too long", longestHeld + 1, 99, 2, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			virtually(t, func(t *testing.T, w *world) {
+				caller := &heldCaller{times: test.times, wait: test.wait}
+				k := w.keeper(func(o *Options) {
+					// Slower than the breaker: whose token is not given back waits longer.
+					o.Quota = func(_, operation string) (quota.Limit, bool) {
+						return quota.Limit{Rate: 0.01, Burst: 1}, operation == model.GetSubscriptions
+					}
+					targets := o.Targets()
+					for i := range targets[0].Accounts {
+						if a := &targets[0].Accounts[i]; a.ID == german {
+							caller.Seller = a.Caller
+							a.Caller = caller
+						}
+					}
+				})
+				report := k.Ensure(t.Context())
+				rows := map[State]int{}
+				for _, s := range report.Subscriptions {
+					if s.Account == german {
+						rows[s.State]++
+						if s.State == Failed && !strings.Contains(s.Error, german) {
+							t.Errorf("the error does not name the account: %s", s.Error)
+						}
+					}
+				}
+				if len(caller.held) != test.held || rows[Created] != test.good || rows[Failed] != 2-test.good {
+					t.Errorf("held back %d times, want %d; %v", len(caller.held), test.held, rows)
+				}
+				if apart := caller.held[1].Sub(caller.held[0]); test.wait <= longestHeld && apart != test.wait {
+					t.Errorf("it was tried again after %v, want %v", apart, test.wait)
+				}
+				if calls := w.Ledger.Calls(simulator.Filter{Account: german}); test.good == 0 && calls != nil {
+					t.Errorf("calls were made: %+v", calls)
 				}
 			})
 		})

@@ -16,7 +16,8 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
-// Application makes the calls of an application in one region; *spapi.Grantless has it.
+// Application makes the calls of an application in one region; *spapi.Grantless
+// has it. A call that a breaker holds back, its error a *breaker.OpenError, waits.
 type Application interface {
 	GetDestinations(context.Context) ([]model.Destination, spapi.Meta, error)
 	CreateDestination(context.Context, model.CreateDestinationRequest) (model.Destination, spapi.Meta, error)
@@ -24,7 +25,8 @@ type Application interface {
 	DeleteSubscriptionByID(ctx context.Context, notificationType, id string) (spapi.Meta, error)
 }
 
-// Seller makes the calls of one account; *spapi.Seller has it.
+// Seller makes the calls of one account; *spapi.Seller has it. See Application
+// for breakers.
 type Seller interface {
 	GetSubscriptions(context.Context, model.GetSubscriptionsRequest) (model.SubscriptionPage, spapi.Meta, error)
 	CreateSubscription(ctx context.Context, notificationType string, req model.CreateSubscriptionRequest) (model.Subscription, spapi.Meta, error)

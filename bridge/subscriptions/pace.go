@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/breaker"
 	"github.com/sellerstream/sellerstream/pkg/clock"
 	"github.com/sellerstream/sellerstream/pkg/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi"
@@ -21,6 +22,10 @@ const (
 	// firstPause grows fourfold with each attempt at a call that Amazon, or the
 	// way to it, did not answer.
 	firstPause = 2 * time.Second
+	// longestHeld is how long a call waits for a breaker. A host's is never open
+	// for longer before a call may find out; one of refused credentials is, and
+	// waiting for it would keep the other accounts waiting too.
+	longestHeld = 2 * time.Minute
 )
 
 // pacer holds a bucket for each (account or application, operation). Only the
@@ -74,8 +79,9 @@ func (p *pacer) forget(owners []string) {
 }
 
 // call makes a call when there is a token for it, and again, with a token of
-// its own, when it was throttled or a read went unanswered. A writing call that
-// may have been carried out is not made again: whoever asked has to look.
+// its own, when it was throttled, a read went unanswered, or a breaker held it
+// back. A writing call that may have been carried out is not made again: whoever
+// asked has to look.
 func (p *pacer) call(ctx context.Context, owner, operation string, do func() (spapi.Meta, error)) error {
 	b := p.of(owner, operation)
 	select {
@@ -90,6 +96,17 @@ func (p *pacer) call(ctx context.Context, owner, operation string, do func() (sp
 			return err
 		}
 		meta, err := do()
+		var open *breaker.OpenError
+		if errors.As(err, &open) {
+			b.bucket.Return(p.clock.Now())
+			if attempt == tries || open.Wait > longestHeld {
+				return err
+			}
+			if err := clock.Sleep(ctx, p.clock, open.Wait); err != nil {
+				return err
+			}
+			continue
+		}
 		var refusal *model.Error
 		errors.As(err, &refusal)
 		b.learn(meta, refusal, p.clock.Now())

@@ -65,7 +65,7 @@ type OpenError struct {
 
 // Error says what is waited for.
 func (e *OpenError) Error() string {
-	return fmt.Sprintf("%s for account %s was not made: the breaker of %s is open: %v", e.Operation, e.Account, e.What, e.Cause)
+	return fmt.Sprintf("%s of %s was not made: the breaker of %s is open: %v", e.Operation, e.Account, e.What, e.Cause)
 }
 
 // Unwrap is why the breaker is open.
@@ -81,7 +81,8 @@ type Pass struct {
 	began     time.Time                   // real
 }
 
-// Enter asks for a call to host. Its error is an *OpenError.
+// Enter asks for a call to host. account is whose token the call needs: an
+// application has none of an account's names. Its error is an *OpenError.
 func (s *Breakers) Enter(host, account, operation string) (*Pass, error) {
 	now := s.clock.Now()
 	p := &Pass{s: s, host: key{host, sectionOf(operation)}, account: account, operation: operation, began: time.Now()}

@@ -214,6 +214,9 @@ func (c *Client) Grantless(app Application, region model.Region) (*Grantless, er
 	}}, nil
 }
 
+// Host is where the application's calls go.
+func (g *Grantless) Host() string { return g.base.Host }
+
 // NewTransport is the default connection: no step of it can wait for ever.
 func NewTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}

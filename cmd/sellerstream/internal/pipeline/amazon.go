@@ -10,7 +10,6 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/config"
 	"github.com/sellerstream/sellerstream/pkg/spapi"
-	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 // amazon is Amazon's client, and who calls by it. It may be used from any goroutine.
@@ -125,29 +124,4 @@ func (a *amazon) role(arn string) (aws.CredentialsProvider, error) {
 	}
 	a.roles[arn] = spapi.AssumeRole(a.sts, arn)
 	return a.roles[arn], nil
-}
-
-// notifications makes an account's calls about its subscriptions, by whatever
-// is configured when they are made.
-type notifications struct {
-	*amazon
-	account string
-}
-
-// GetSubscriptions asks for one type's subscriptions.
-func (n notifications) GetSubscriptions(ctx context.Context, req model.GetSubscriptionsRequest) (model.SubscriptionPage, spapi.Meta, error) {
-	seller, err := n.seller(n.account)
-	if err != nil {
-		return model.SubscriptionPage{}, spapi.Meta{}, err
-	}
-	return seller.GetSubscriptions(ctx, req)
-}
-
-// CreateSubscription subscribes the account.
-func (n notifications) CreateSubscription(ctx context.Context, kind string, req model.CreateSubscriptionRequest) (model.Subscription, spapi.Meta, error) {
-	seller, err := n.seller(n.account)
-	if err != nil {
-		return model.Subscription{}, spapi.Meta{}, err
-	}
-	return seller.CreateSubscription(ctx, kind, req)
 }

@@ -147,7 +147,7 @@ func (p *pipeline) addBridge(ctx context.Context) error {
 func (p *pipeline) breakers() *breaker.Breakers {
 	if p.guards == nil {
 		p.guards = breaker.New(p.Clock, p.Logger)
-		p.live.watch(p.guards.Forget)
+		p.live.watch(func(accounts []string) { p.guards.Forget(append(p.live.applicationOwners(accounts), accounts...)) })
 	}
 	return p.guards
 }

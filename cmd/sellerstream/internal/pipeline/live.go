@@ -175,6 +175,19 @@ func (l *live) names() []string {
 	return names
 }
 
+// applicationOwners are the applications of accounts, as the breakers name them.
+func (l *live) applicationOwners(accounts []string) []string {
+	now, known := l.now.Load(), map[string]bool{}
+	var owners []string
+	for _, id := range accounts {
+		if c, ok := now.byID[id]; ok && !known[c.Application] {
+			known[c.Application] = true
+			owners = append(owners, applicationOwner(c.Application))
+		}
+	}
+	return owners
+}
+
 // revisionOf an account; 0 for one that is not configured.
 func (l *live) revisionOf(id string) uint64 {
 	if c, ok := l.now.Load().byID[id]; ok {

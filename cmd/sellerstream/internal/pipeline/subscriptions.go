@@ -88,7 +88,7 @@ func (p *pipeline) targets(amazon *amazon) []subscriptions.Target {
 			}
 		}
 		if t := known[at]; t >= 0 {
-			targets[t].Accounts = append(targets[t].Accounts, subscriptions.Account{ID: a.ID, Caller: notifications{amazon, a.ID}})
+			targets[t].Accounts = append(targets[t].Accounts, subscriptions.Account{ID: a.ID, Caller: sellerNotifications{amazon, p.breakers(), a.ID}})
 		}
 	}
 	return targets
@@ -100,7 +100,10 @@ func (p *pipeline) target(amazon *amazon, app config.Application, region model.R
 		return subscriptions.Target{}, errors.New("no queue with an arn serves their application and region: see bridge.queues")
 	}
 	caller, err := amazon.Grantless(amazon.application(app), region)
-	return subscriptions.Target{Application: app.Name, Region: region, QueueARN: queues[0].ARN, Caller: caller}, err
+	return subscriptions.Target{
+		Application: app.Name, Region: region, QueueARN: queues[0].ARN,
+		Caller: applicationNotifications{caller, p.breakers(), applicationOwner(app.Name)},
+	}, err
 }
 
 // subscribes says whether the configuration wants accounts to be subscribed.
