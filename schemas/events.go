@@ -13,6 +13,9 @@ const (
 	feedCompleted     = "FeedCompleted"
 	feedStuck         = "FeedStuck"
 	inventoryRejected = "InventoryRejected"
+	shipmentConfirmed = "ShipmentConfirmed"
+	shipmentRejected  = "ShipmentRejected"
+	outcomeConfirmed  = "CONFIRMED"
 	outcomeRejected   = "REJECTED"
 )
 
@@ -52,6 +55,8 @@ func Events() []Event {
 		{DetailType: feedCompleted, Topic: FeedResults, Record: "FeedResult", Field: "eventType", Value: feedCompleted},
 		{DetailType: feedStuck, Topic: FeedResults, Record: "FeedResult", Field: "eventType", Value: feedStuck},
 		{DetailType: inventoryRejected, Topic: InventoryResults, Record: "InventoryResult", Field: "outcome", Value: outcomeRejected},
+		{DetailType: shipmentConfirmed, Topic: ShipmentConfirmations, Record: "ShipmentConfirmation", Field: "outcome", Value: outcomeConfirmed},
+		{DetailType: shipmentRejected, Topic: ShipmentConfirmations, Record: "ShipmentConfirmation", Field: "outcome", Value: outcomeRejected},
 		{Topic: Alerts, Record: "Alert"},
 	}
 }
@@ -112,6 +117,14 @@ func eventOf(record any) (detailType, id string, err error) {
 			return inventoryRejected, r.EventID, nil
 		}
 		return "", "", nil
+	case *ShipmentConfirmation:
+		switch r.Outcome {
+		case outcomeConfirmed:
+			return shipmentConfirmed, r.EventID, nil
+		case outcomeRejected:
+			return shipmentRejected, r.EventID, nil
+		}
+		return "", "", nil // a superseded one has no effect
 	case *Alert:
 		switch {
 		case r.EventType == feedStuck: // its FeedResult is the event

@@ -251,6 +251,7 @@ func TestPassedOver(t *testing.T) {
 	for _, record := range []any{
 		&schemas.FeedIssues{FeedID: "1"}, &schemas.Alert{EventType: "FeedStuck"},
 		&schemas.InventoryResult{Outcome: "APPLIED"}, &schemas.InventoryResult{Outcome: "FAILED"},
+		&schemas.ShipmentConfirmation{Outcome: "SUPERSEDED"},
 	} {
 		if detail, detailType, err := schemas.AppendDetail([]byte("x"), record); err != nil || detailType != "" || string(detail) != "x" {
 			t.Errorf("%T became %s %s, %v", record, detailType, detail, err)

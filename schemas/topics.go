@@ -95,7 +95,7 @@ func Topics() []Topic {
 		stateTopic(StateOrders, "orders", "OrderState"),
 		stateTopic(StateInventory, "inventory", "InventoryState", "FeedLaneState"),
 		stateTopic(StateFeeds, "feeds", "FeedState", "FeedPace"),
-		stateTopic(StateShipments, "shipments"),
+		stateTopic(StateShipments, "shipments", "ShipmentState"),
 	}
 }
 

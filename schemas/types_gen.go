@@ -32,6 +32,7 @@ func recordTable() []Record {
 		{Name: "QuotaState", file: "quota_state.avsc", New: func() Value { return new(QuotaState) }},
 		{Name: "Shipment", file: "shipment.avsc", New: func() Value { return new(Shipment) }},
 		{Name: "ShipmentConfirmation", file: "shipment_confirmation.avsc", New: func() Value { return new(ShipmentConfirmation) }},
+		{Name: "ShipmentState", file: "shipment_state.avsc", New: func() Value { return new(ShipmentState) }},
 		{Name: "Switch", file: "switch.avsc", New: func() Value { return new(Switch) }},
 	}
 }
@@ -1298,6 +1299,22 @@ func (r *KnownFeed) AppendAvro(dst []byte) []byte {
 	return dst
 }
 
+// LineUnits: Units of one order line.
+type LineUnits struct {
+	// Amazon's order item id.
+	OrderItemID string `avro:"orderItemId" json:"orderItemId"`
+	// How many.
+	Quantity int32 `avro:"quantity" json:"quantity"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *LineUnits) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.OrderItemID)))
+	dst = append(dst, r.OrderItemID...)
+	dst = binary.AppendVarint(dst, int64(r.Quantity))
+	return dst
+}
+
 // Money: An amount as Amazon writes it.
 type Money struct {
 	// Decimal text, such as "12.90": never a binary floating-point number.
@@ -2012,6 +2029,156 @@ func (r *PackageItem) AppendAvro(dst []byte) []byte {
 	return dst
 }
 
+// PackageState: One package of an order.
+type PackageState struct {
+	// The producer's id of the package.
+	PackageID string `avro:"packageId" json:"packageId"`
+	// Amazon's id of it: a string of digits, derived from the order's and the
+	// package's id.
+	PackageReferenceID string `avro:"packageReferenceId" json:"packageReferenceId"`
+	// The newest eventTime seen: an older shipment is superseded.
+	NewestTime time.Time `avro:"newestTime" json:"newestTime"`
+	// Offset of the shipment that had it, which decides between equal times.
+	NewestOffset int64 `avro:"newestOffset" json:"newestOffset"`
+	// Its shipmentId.
+	NewestShipmentID string `avro:"newestShipmentId" json:"newestShipmentId"`
+	// The newest shipment, where it is to be confirmed.
+	Wanted *PendingShipment `avro:"wanted,omitzero" json:"wanted,omitzero"`
+	// The shipment that a call carries: the committed intent of a confirmShipment
+	// call.
+	Sent *PendingShipment `avro:"sent,omitzero" json:"sent,omitzero"`
+	// Offset of the shipment that doubtUntil is about.
+	DoubtOffset int64 `avro:"doubtOffset" json:"doubtOffset"`
+	// Until when a call whose end is not known may still be carried out: another
+	// shipment of the package waits for it.
+	DoubtUntil time.Time `avro:"doubtUntil,omitzero" json:"doubtUntil,omitzero"`
+	// Whether Amazon has confirmed the package.
+	Confirmed bool `avro:"confirmed" json:"confirmed"`
+	// What Amazon was last told is in it, where it accepted that.
+	Units []LineUnits `avro:"units" json:"units"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *PackageState) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.PackageID)))
+	dst = append(dst, r.PackageID...)
+	dst = binary.AppendVarint(dst, int64(len(r.PackageReferenceID)))
+	dst = append(dst, r.PackageReferenceID...)
+	dst = binary.AppendVarint(dst, r.NewestTime.UnixMilli())
+	dst = binary.AppendVarint(dst, int64(r.NewestOffset))
+	dst = binary.AppendVarint(dst, int64(len(r.NewestShipmentID)))
+	dst = append(dst, r.NewestShipmentID...)
+	if r.Wanted == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.Wanted.AppendAvro(dst)
+	}
+	if r.Sent == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.Sent.AppendAvro(dst)
+	}
+	dst = binary.AppendVarint(dst, int64(r.DoubtOffset))
+	if r.DoubtUntil.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.DoubtUntil.UnixMilli())
+	}
+	dst = appendBool(dst, r.Confirmed)
+	if len(r.Units) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Units)))
+		for i := range r.Units {
+			dst = r.Units[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	return dst
+}
+
+// PendingShipment: A shipment whose outcome is not known yet.
+type PendingShipment struct {
+	// shipmentId of the shipment.
+	ShipmentID string `avro:"shipmentId" json:"shipmentId"`
+	// Partition of the shipment in shipments.
+	SourcePartition int32 `avro:"sourcePartition" json:"sourcePartition"`
+	// Offset of the shipment in shipments.
+	SourceOffset int64 `avro:"sourceOffset" json:"sourceOffset"`
+	// eventTime of the shipment.
+	EventTime time.Time `avro:"eventTime" json:"eventTime"`
+	// The marketplace that the shipment names.
+	MarketplaceID string `avro:"marketplaceId,omitzero" json:"marketplaceId,omitzero"`
+	// What is in the package.
+	Items []ShipmentItem `avro:"items" json:"items"`
+	// The carrier code that Amazon is given.
+	CarrierCode string `avro:"carrierCode" json:"carrierCode"`
+	// The carrier name that Amazon is given where the code is Other.
+	CarrierName string `avro:"carrierName,omitzero" json:"carrierName,omitzero"`
+	// The carrier's service.
+	ShippingMethod string `avro:"shippingMethod,omitzero" json:"shippingMethod,omitzero"`
+	// The tracking number.
+	TrackingNumber string `avro:"trackingNumber" json:"trackingNumber"`
+	// When the carrier took the package.
+	ShipTime time.Time `avro:"shipTime" json:"shipTime"`
+	// Amazon's id of the location that it was shipped from.
+	ShipFromSupplySourceID string `avro:"shipFromSupplySourceId,omitzero" json:"shipFromSupplySourceId,omitzero"`
+	// When the shipment was taken in.
+	ReceivedTime time.Time `avro:"receivedTime" json:"receivedTime"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *PendingShipment) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.ShipmentID)))
+	dst = append(dst, r.ShipmentID...)
+	dst = binary.AppendVarint(dst, int64(r.SourcePartition))
+	dst = binary.AppendVarint(dst, int64(r.SourceOffset))
+	dst = binary.AppendVarint(dst, r.EventTime.UnixMilli())
+	if r.MarketplaceID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
+		dst = append(dst, r.MarketplaceID...)
+	}
+	if len(r.Items) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Items)))
+		for i := range r.Items {
+			dst = r.Items[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	dst = binary.AppendVarint(dst, int64(len(r.CarrierCode)))
+	dst = append(dst, r.CarrierCode...)
+	if r.CarrierName == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.CarrierName)))
+		dst = append(dst, r.CarrierName...)
+	}
+	if r.ShippingMethod == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.ShippingMethod)))
+		dst = append(dst, r.ShippingMethod...)
+	}
+	dst = binary.AppendVarint(dst, int64(len(r.TrackingNumber)))
+	dst = append(dst, r.TrackingNumber...)
+	dst = binary.AppendVarint(dst, r.ShipTime.UnixMilli())
+	if r.ShipFromSupplySourceID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.ShipFromSupplySourceID)))
+		dst = append(dst, r.ShipFromSupplySourceID...)
+	}
+	dst = binary.AppendVarint(dst, r.ReceivedTime.UnixMilli())
+	return dst
+}
+
 // PendingUpdate: An inventory update whose outcome is not known yet.
 type PendingUpdate struct {
 	// The quantity that was asked for.
@@ -2356,6 +2523,99 @@ func (r *ShipmentItem) AppendAvro(dst []byte) []byte {
 		}
 	}
 	dst = append(dst, 0)
+	return dst
+}
+
+// ShipmentState: What the shipments processor knows of one order. In
+// state.shipments under order/<account>/<orderId>.
+type ShipmentState struct {
+	// Our name of the seller account.
+	Account string `avro:"account" json:"account"`
+	// Amazon's order id.
+	OrderID string `avro:"orderId" json:"orderId"`
+	// lastUpdatedTime of the order as orders last had it; null for an order that
+	// it has not had.
+	OrderTime time.Time `avro:"orderTime,omitzero" json:"orderTime,omitzero"`
+	// The order's marketplace.
+	MarketplaceID string `avro:"marketplaceId,omitzero" json:"marketplaceId,omitzero"`
+	// The order's status as Amazon writes it.
+	Status string `avro:"status,omitzero" json:"status,omitzero"`
+	// When the order must be shipped.
+	LatestShipDate time.Time `avro:"latestShipDate,omitzero" json:"latestShipDate,omitzero"`
+	// Units ordered of each line.
+	Lines []LineUnits `avro:"lines" json:"lines"`
+	// The packages that shipments have named, in the order in which they came.
+	Packages []PackageState `avro:"packages" json:"packages"`
+	// Calls since the last answer that settled a shipment.
+	Attempts int32 `avro:"attempts" json:"attempts"`
+	// No call before this time.
+	NotBefore time.Time `avro:"notBefore,omitzero" json:"notBefore,omitzero"`
+	// The latest ship date that a ShipmentAtRisk was raised for.
+	AlertedDate time.Time `avro:"alertedDate,omitzero" json:"alertedDate,omitzero"`
+	// When this entry was last written.
+	TouchedTime time.Time `avro:"touchedTime" json:"touchedTime"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *ShipmentState) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.Account)))
+	dst = append(dst, r.Account...)
+	dst = binary.AppendVarint(dst, int64(len(r.OrderID)))
+	dst = append(dst, r.OrderID...)
+	if r.OrderTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.OrderTime.UnixMilli())
+	}
+	if r.MarketplaceID == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
+		dst = append(dst, r.MarketplaceID...)
+	}
+	if r.Status == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Status)))
+		dst = append(dst, r.Status...)
+	}
+	if r.LatestShipDate.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.LatestShipDate.UnixMilli())
+	}
+	if len(r.Lines) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Lines)))
+		for i := range r.Lines {
+			dst = r.Lines[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	if len(r.Packages) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Packages)))
+		for i := range r.Packages {
+			dst = r.Packages[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	dst = binary.AppendVarint(dst, int64(r.Attempts))
+	if r.NotBefore.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.NotBefore.UnixMilli())
+	}
+	if r.AlertedDate.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.AlertedDate.UnixMilli())
+	}
+	dst = binary.AppendVarint(dst, r.TouchedTime.UnixMilli())
 	return dst
 }
 
