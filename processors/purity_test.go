@@ -13,6 +13,7 @@ import (
 	"github.com/sellerstream/sellerstream/processors/feeds"
 	"github.com/sellerstream/sellerstream/processors/inventory"
 	"github.com/sellerstream/sellerstream/processors/orders"
+	"github.com/sellerstream/sellerstream/processors/shipments"
 )
 
 const module = "github.com/sellerstream/sellerstream/"
@@ -103,6 +104,7 @@ func TestEachOperationHasOneOwner(t *testing.T) {
 		orders.Processor:    orders.Operations(),
 		feeds.Processor:     feeds.Operations(),
 		inventory.Processor: inventory.Operations(),
+		shipments.Processor: shipments.Operations(),
 	} {
 		for _, operation := range calls {
 			if !slices.Contains(owners()[role], operation) {

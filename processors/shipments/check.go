@@ -1,0 +1,69 @@
+package shipments
+
+import (
+	"fmt"
+
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// Codes of what the check against the order refuses.
+const (
+	codeUnknownItem = "unknown_item"
+	codeTooLarge    = "quantity_too_large"
+)
+
+// screen rejects the shipments that the order, as far as it is known, cannot
+// have, one after the other as they would be confirmed.
+func (m *Machine) screen(tx *machine.Tx, o *order) {
+	if len(o.Lines) == 0 { // not known, or not shown yet
+		return
+	}
+	for p := o.first(); p != nil && p.Sent == nil; p = o.first() {
+		code, message := o.misfit(p)
+		if code == "" {
+			return
+		}
+		m.reject(tx, o, p, p.Wanted, code, message)
+		p.Wanted = nil
+	}
+}
+
+// misfit says why the order cannot have what is wanted for a package: a line
+// that it does not have, or more units, with what Amazon has confirmed in its
+// other packages, than were ordered. What somebody else has confirmed is
+// Amazon's to count.
+func (o *order) misfit(p *schemas.PackageState) (code, message string) {
+	units := make(map[string]int64)
+	for i := range o.Packages {
+		if other := &o.Packages[i]; other.PackageID != p.PackageID {
+			for _, u := range other.Units {
+				units[u.OrderItemID] += int64(u.Quantity)
+			}
+		}
+	}
+	for _, item := range p.Wanted.Items {
+		ordered, known := o.ordered(item.OrderItemID)
+		if !known {
+			return codeUnknownItem, fmt.Sprintf(
+				"order %s has no line %s: correct the item at the producer", o.OrderID, item.OrderItemID)
+		}
+		units[item.OrderItemID] += int64(item.Quantity)
+		if packed := units[item.OrderItemID]; packed > ordered {
+			return codeTooLarge, fmt.Sprintf(
+				"line %s of order %s has %d units, its packages would hold %d: correct the quantity at the producer",
+				item.OrderItemID, o.OrderID, ordered, packed)
+		}
+	}
+	return "", ""
+}
+
+// ordered is how many units of a line were ordered.
+func (o *order) ordered(orderItemID string) (units int64, known bool) {
+	for _, line := range o.Lines {
+		if line.OrderItemID == orderItemID {
+			units, known = units+int64(line.Quantity), true
+		}
+	}
+	return units, known
+}

@@ -1,0 +1,175 @@
+package shipments
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/sellerstream/sellerstream/pkg/account"
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+const (
+	// maxAhead is how far ahead of our clock an event time may be. A later one
+	// would keep all others of its package out until it is past.
+	maxAhead = 5 * time.Minute
+	// maxID, maxBytes and maxPackages bound the state: an order with all of its
+	// packages waiting must fit a record.
+	maxID       = 256
+	maxBytes    = 16 << 10
+	maxPackages = 60
+)
+
+// shipment takes a shipment in: at once it is its package's newest, or superseded.
+func (m *Machine) shipment(tx *machine.Tx, rec *machine.Record, a *account.Account, s *schemas.Shipment) {
+	if reason, message := invalid(s, a, tx.Now); reason != "" {
+		tx.Reject(rec, reason, message)
+		return
+	}
+	o := m.orders[orderKey(a.ID, s.OrderID)]
+	if o == nil {
+		o = newOrder(&schemas.ShipmentState{Account: a.ID, OrderID: s.OrderID})
+	}
+	next := m.pending(rec, s, tx.Now)
+	at := o.find(s.PackageID)
+	switch {
+	case at < 0 && len(o.Packages) == maxPackages:
+		tx.Reject(rec, "too_many_packages", fmt.Sprintf(
+			"order %s has %d packages already, the most that are followed: confirm this one in Seller Central", s.OrderID, maxPackages))
+		return
+	case at < 0:
+		at = m.addPackage(o, s.PackageID)
+	case o.Packages[at].NewestOffset == rec.Offset:
+		return // the same record again: it has its outcome, or will have it
+	case older(next, o.Packages[at].NewestTime, o.Packages[at].NewestOffset):
+		m.supersede(tx, o, &o.Packages[at], next)
+		return
+	}
+	p := &o.Packages[at]
+	p.NewestTime, p.NewestOffset, p.NewestShipmentID = next.EventTime, next.SourceOffset, next.ShipmentID
+	if p.Wanted != nil {
+		m.supersede(tx, o, p, p.Wanted)
+	}
+	p.Wanted = next
+	m.orders[o.Key] = o
+	m.settle(tx, o)
+}
+
+// addPackage adds a package to an order, and is its index.
+func (m *Machine) addPackage(o *order, id string) int {
+	flying := -1
+	if o.flying != nil {
+		flying = o.find(o.flying.PackageID)
+	}
+	o.Packages = append(o.Packages, schemas.PackageState{
+		PackageID: id, PackageReferenceID: m.newReference(o, id), Units: []schemas.LineUnits{},
+	})
+	if flying >= 0 { // the packages may have moved
+		o.flying = &o.Packages[flying]
+	}
+	return len(o.Packages) - 1
+}
+
+// pending is what is remembered of a shipment until it has its outcome.
+func (m *Machine) pending(rec *machine.Record, s *schemas.Shipment, now time.Time) *schemas.PendingShipment {
+	code, name := m.carrier(s.CarrierCode, s.CarrierName)
+	return &schemas.PendingShipment{
+		ShipmentID: s.ShipmentID, SourcePartition: rec.Partition, SourceOffset: rec.Offset, EventTime: s.EventTime,
+		MarketplaceID: s.MarketplaceID, Items: s.Items, CarrierCode: code, CarrierName: name,
+		ShippingMethod: s.ShippingMethod, TrackingNumber: s.TrackingNumber, ShipTime: s.ShipTime,
+		ShipFromSupplySourceID: s.ShipFromSupplySourceID, ReceivedTime: now,
+	}
+}
+
+// known takes an order as Amazon has it, unless something newer is known of it.
+func (m *Machine) known(tx *machine.Tx, rec *machine.Record, given *schemas.Order) {
+	if !validOrderID(given.OrderID) {
+		tx.Reject(rec, "invalid_order_id", noOrderID)
+		return
+	}
+	key := orderKey(given.Account, given.OrderID)
+	o := m.orders[key]
+	if o == nil {
+		o = newOrder(&schemas.ShipmentState{Account: given.Account, OrderID: given.OrderID})
+		m.orders[key] = o
+	}
+	if given.LastUpdatedTime.Before(o.OrderTime) {
+		return
+	}
+	o.OrderTime, o.MarketplaceID, o.Status = given.LastUpdatedTime, given.MarketplaceID, given.Status
+	o.LatestShipDate = time.Time{}
+	if given.ShipBy != nil {
+		o.LatestShipDate = given.ShipBy.Latest
+	}
+	o.Lines = make([]schemas.LineUnits, 0, len(given.Items))
+	for i := range given.Items {
+		o.Lines = append(o.Lines, schemas.LineUnits{
+			OrderItemID: given.Items[i].OrderItemID, Quantity: given.Items[i].QuantityOrdered,
+		})
+	}
+	m.settle(tx, o)
+}
+
+const noOrderID = "the order id is not one that Amazon gives, such as 202-1234567-8901234"
+
+// invalid says why a shipment cannot be taken, as a stable reason and a message
+// that says what to do.
+func invalid(s *schemas.Shipment, a *account.Account, now time.Time) (reason, message string) {
+	switch {
+	case !validOrderID(s.OrderID):
+		return "invalid_order_id", noOrderID
+	case s.PackageID == "" || len(s.PackageID) > maxID || len(s.ShipmentID) > maxID:
+		return "invalid_package_id", fmt.Sprintf(
+			"packageId is empty, or it or shipmentId has more than %d bytes: correct it at the producer", maxID)
+	case strings.TrimSpace(s.TrackingNumber) == "":
+		return "no_tracking_number", "Amazon takes no package without a tracking number: add it at the producer"
+	case squeeze(s.CarrierName) == "" && (squeeze(s.CarrierCode) == "" || squeeze(s.CarrierCode) == "other"):
+		return "no_carrier", "neither carrierCode nor carrierName says who has the package: add one at the producer"
+	case s.ShipTime.Unix() <= 0 || s.ShipTime.Year() > 9998:
+		return "invalid_ship_time", "shipTime is no time: it is when the carrier took the package"
+	case s.EventTime.After(now.Add(maxAhead)):
+		return "event_time_ahead", fmt.Sprintf(
+			"the event time %s is more than %v ahead of %s and would keep every other shipment of the package out: set the producer's clock, then produce it again",
+			s.EventTime.UTC().Format(time.RFC3339), maxAhead, now.UTC().Format(time.RFC3339))
+	case s.MarketplaceID != "" && !slices.Contains(a.Marketplaces, s.MarketplaceID):
+		return "unknown_marketplace", fmt.Sprintf(
+			"marketplace %q is not among the account's: add it to the account, or correct it at the producer", s.MarketplaceID)
+	}
+	return invalidContent(s)
+}
+
+func invalidContent(s *schemas.Shipment) (reason, message string) {
+	texts := []string{
+		s.ShipmentID, s.PackageID, s.CarrierCode, s.CarrierName, s.ShippingMethod, s.TrackingNumber, s.ShipFromSupplySourceID,
+	}
+	for _, item := range s.Items {
+		if item.OrderItemID == "" || item.Quantity < 1 {
+			return "invalid_item", "an item has no orderItemId, or its quantity is not above 0: correct it at the producer"
+		}
+		texts = append(append(texts, item.OrderItemID), item.TransparencyCodes...)
+	}
+	bytes := 0
+	for _, text := range texts {
+		if bytes += len(text) + 8; !utf8.ValidString(text) {
+			return "not_utf8", "a text of the shipment is not UTF-8: correct it at the producer"
+		}
+	}
+	switch {
+	case len(s.Items) == 0:
+		return "no_items", "the package has no items: say at the producer what is in it"
+	case bytes > maxBytes:
+		return "too_large", fmt.Sprintf("the shipment has more than %d bytes: divide the package at the producer", maxBytes)
+	}
+	return "", ""
+}
+
+// validOrderID accepts what Amazon's ids look like, seller-made ones such as
+// S01-1234567-1234567 included, and nothing that could be a path.
+func validOrderID(id string) bool {
+	return len(id) > 0 && len(id) <= 50 && strings.IndexFunc(id, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r != '-'
+	}) < 0
+}

@@ -1,0 +1,261 @@
+package shipments
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/sellerstream/sellerstream/pkg/account"
+	"github.com/sellerstream/sellerstream/pkg/lane"
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+func TestDeadLetters(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		reason string
+		change func(s *schemas.Shipment)
+	}{
+		{"unknown_account", func(s *schemas.Shipment) { s.Account = "nobody" }},
+		{"invalid_order_id", func(s *schemas.Shipment) { s.OrderID = "../x" }},
+		{"invalid_package_id", func(s *schemas.Shipment) { s.PackageID = "" }},
+		{"invalid_package_id", func(s *schemas.Shipment) { s.ShipmentID = strings.Repeat("x", maxID+1) }},
+		{"no_tracking_number", func(s *schemas.Shipment) { s.TrackingNumber = " " }},
+		{"no_carrier", func(s *schemas.Shipment) { s.CarrierName = "" }},
+		{"no_carrier", func(s *schemas.Shipment) { s.CarrierName, s.CarrierCode = "", "other" }},
+		{"invalid_ship_time", func(s *schemas.Shipment) { s.ShipTime = time.Time{} }},
+		{"event_time_ahead", func(s *schemas.Shipment) { s.EventTime = testStart.Add(6 * time.Minute) }},
+		{"unknown_marketplace", func(s *schemas.Shipment) { s.MarketplaceID = "X" }},
+		{"no_items", func(s *schemas.Shipment) { s.Items = nil }},
+		{"invalid_item", func(s *schemas.Shipment) { s.Items[0].Quantity = 0 }},
+		{"invalid_item", func(s *schemas.Shipment) { s.Items[0].OrderItemID = "" }},
+		{"not_utf8", func(s *schemas.Shipment) { s.TrackingNumber = "\xff" }},
+		{"too_large", func(s *schemas.Shipment) { s.Items[0].TransparencyCodes = make([]string, maxBytes) }},
+	} {
+		r := newRuntime(t, Config{})
+		s := shipped("s1", orderID(1), "p1", 1, testStart)
+		test.change(s)
+		calls := r.take(s)
+		if len(r.letters) != 1 || r.letters[0].Reason != test.reason || r.letters[0].Message == "" || len(r.outcomes)+len(calls)+len(r.machine.orders) > 0 {
+			t.Errorf("%s: letters %+v, %d outcomes, %d calls", test.reason, r.letters, len(r.outcomes), len(calls))
+		}
+	}
+	r := newRuntime(t, Config{})
+	foreign := r.record(shipped("s1", orderID(1), "p1", 1, testStart))
+	foreign.Account = otherAccount
+	strange := r.record(&schemas.Alert{})
+	bad := known("", 1, testStart)
+	r.tick([]*machine.Record{foreign, strange, r.record(bad)}, nil)
+	for i, want := range []string{"account_mismatch", "unexpected_type", "invalid_order_id"} {
+		if r.letters[i].Reason != want {
+			t.Errorf("got %s, want %s", r.letters[i].Reason, want)
+		}
+	}
+}
+
+// TestBounded has an order get as many and as large packages as are taken: its
+// state must fit a Kafka record.
+func TestBounded(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{})
+	for n := range maxPackages + 1 {
+		s := shipped(fmt.Sprint("s", n), orderID(1), fmt.Sprint("p", n), 1, testStart)
+		for range (maxBytes - 300) / 40 {
+			s.Items[0].TransparencyCodes = append(s.Items[0].TransparencyCodes, strings.Repeat("x", 32))
+		}
+		r.take(s)
+	}
+	if len(r.letters) != 1 || r.letters[0].Reason != "too_many_packages" {
+		t.Fatalf("letters %+v", r.letters)
+	}
+	if n := len(r.orderState(orderID(1)).AppendAvro(nil)); n > schemas.MaxRecordBytes-1000 {
+		t.Errorf("the state has %d bytes", n)
+	}
+}
+
+func TestCarriers(t *testing.T) {
+	t.Parallel()
+	m := New(Config{Carriers: map[string]string{"Haus Kurier": "DHL", "U.P.S.": "UPSMI", "Yodel": "Other", "evri": "Evri"}})
+	for _, test := range []struct{ code, name, wantCode, wantName string }{
+		{"", "DHL", "DHL", ""},
+		{"", "dhl  paket", "DHL", ""},
+		{"", "ROYAL-MAIL", "Royal Mail", ""},
+		{"", "royalmail", "Royal Mail", ""},
+		{"", "GO!", "GO!", ""},
+		{"", "Hermes", "Hermes Logistik Gruppe", ""},
+		{"", "Velo Kurier", "Other", "Velo Kurier"},
+		{"", " Вело ", "Other", "Вело"},
+		{"usps", "", "USPS", ""},
+		{"BRT", "", "BRT", ""},
+		{"BRT", "Bartolini", "BRT", ""},
+		{"Other", "Velo Kurier", "Other", "Velo Kurier"},
+		{"OTHER", "Fedex", "FedEx", ""},
+		{"-", "Fedex", "FedEx", ""},
+		{"", "haus-kurier", "DHL", ""},
+		{"", "UPS", "UPSMI", ""},
+		{"Yodel", "", "Other", "Yodel"},
+		{"yodel", "Yodel Direct", "Other", "Yodel Direct"},
+		{"", "EVRI", "Evri", ""},
+	} {
+		if code, name := m.carrier(test.code, test.name); code != test.wantCode || name != test.wantName {
+			t.Errorf("%q, %q: %q, %q, want %q, %q", test.code, test.name, code, name, test.wantCode, test.wantName)
+		}
+	}
+	codes := map[string]string{}
+	for _, code := range carrierCodes() {
+		if other := codes[squeeze(code)]; other != "" {
+			t.Errorf("%s and %s are spelled alike", other, code)
+		}
+		codes[squeeze(code)] = code
+	}
+	for name, code := range carrierAliases() {
+		if squeeze(name) != name || codes[squeeze(code)] != code {
+			t.Errorf("alias %s of %s", name, code)
+		}
+	}
+}
+
+// TestReferences pins ids: they must never change.
+func TestReferences(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		order, pack string
+		attempt     int
+		want        string
+	}{
+		{"202-1234567-8901234", "5512-1", 0, "642835592"},
+		{"202-1234567-8901234", "5512-1", 1, "624871137"},
+		{"202-1234567-8901234", "5512-2", 0, "446568782"},
+	} {
+		if got := reference(test.order, test.pack, test.attempt, referenceNumbers); got != test.want {
+			t.Errorf("package %s of order %s, attempt %d: %s, want %s", test.pack, test.order, test.attempt, got, test.want)
+		}
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		id := reference(rapid.String().Draw(rt, "order"), rapid.String().Draw(rt, "package"), rapid.Int().Draw(rt, "attempt"), referenceNumbers)
+		if strings.Trim(id, "0123456789") != "" || id[0] == '0' || len(id) > 9 {
+			rt.Fatalf("%q is not a positive number of nine digits", id)
+		}
+	})
+}
+
+// TestForgets lets time pass after an order's end: its packages keep their ids.
+func TestForgets(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{})
+	confirm := func(id, pack string) string {
+		t.Helper()
+		calls := r.take(shipped(id, orderID(1), pack, 1, r.now))
+		if len(calls) == 0 {
+			calls = r.pass(r.machine.cfg.WaitForOrder)
+		}
+		r.end(calls[0], done())
+		return r.settled(id).PackageReferenceID
+	}
+	r.take(known(orderID(1), 9, r.now))
+	first := confirm("s1", "p1")
+	shippedElsewhere := known(orderID(2), 1, r.now)
+	shippedElsewhere.Status = "SHIPPED"
+	r.take(shippedElsewhere)
+	r.pass(keepDone)
+	if r.orderState(orderID(2)) != nil || r.orderState(orderID(1)) == nil {
+		t.Fatal("forgotten too early, or too late")
+	}
+	r.pass(keepPackages - keepDone)
+	if len(r.state) > 1 || len(r.machine.orders) > 0 {
+		t.Fatalf("remembered: %+v", r.state)
+	}
+	if again := confirm("s2", "p1"); again != first {
+		t.Errorf("a late correction has the id %s, and the package %s", again, first)
+	}
+	// Where ids collide, only the state knows which one a package has.
+	r.machine.numbers = 2
+	first = confirm("s3", "p2")
+	second := confirm("s4", "p3")
+	r.restart()
+	r.machine.numbers = 2
+	r.pass(3 * keepPackages)
+	if second == first || r.orderState(orderID(1)) == nil {
+		t.Errorf("ids %s and %s; a collision must be remembered", first, second)
+	}
+}
+
+// TestForbiddenOrder has one order refused while the account is well.
+func TestForbiddenOrder(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{})
+	refused := r.take(known(orderID(1), 1, testStart), shipped("s1", orderID(1), "p", 1, testStart))[0]
+	r.end(refused, machine.Park{})
+	r.take(known(orderID(2), 1, testStart), shipped("s2", orderID(2), "p", 1, testStart))
+	probe := r.pass(lane.ProbeAfter)
+	if len(probe) != 1 || requestOf(probe[0]).OrderID != orderID(2) {
+		t.Fatalf("the probe is %+v, want another order's", probe)
+	}
+	r.end(probe[0], done())
+	for range 3 {
+		for _, call := range r.pass(6 * time.Minute) {
+			r.end(call, machine.Park{})
+		}
+	}
+	if calls := r.take(known(orderID(3), 1, testStart), shipped("s3", orderID(3), "p", 1, testStart)); len(calls) != 1 {
+		t.Error("one forbidden order holds up the account")
+	}
+}
+
+func TestChanged(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{})
+	r.end(r.take(known(orderID(1), 1, testStart), shipped("s1", orderID(1), "p", 1, testStart))[0], machine.Park{})
+	changed := func(accounts ...string) []machine.Call {
+		tx := &machine.Tx{Now: r.now}
+		r.machine.Changed(tx, accounts)
+		r.machine.Draw(tx)
+		r.commit(tx)
+		return tx.Calls
+	}
+	if calls := changed(otherAccount); len(calls) > 0 {
+		t.Error("another account was mended")
+	}
+	if calls := changed(testAccount); len(calls) != 1 {
+		t.Errorf("%d calls when the account was mended", len(calls))
+	}
+}
+
+// TestUnconfiguredAccountWaits removes the account of a shipment that has no
+// other marketplace than its home.
+func TestUnconfiguredAccountWaits(t *testing.T) {
+	t.Parallel()
+	full := testDirectory(t)
+	empty, err := account.NewDirectory(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	directory := full()
+	r := newRuntime(t, Config{Accounts: func() *account.Directory { return directory }})
+	r.take(shipped("s1", orderID(1), "p", 1, testStart))
+	directory = empty
+	if calls := r.pass(time.Hour); len(calls) > 0 || len(r.outcomes) > 0 {
+		t.Fatalf("calls %+v, outcomes %+v", calls, r.outcomes)
+	}
+	directory = full()
+	if calls := r.pass(unconfigured); len(calls) != 1 {
+		t.Errorf("%d calls", len(calls))
+	}
+}
+
+func TestRestoreRefuses(t *testing.T) {
+	t.Parallel()
+	for key, value := range map[string]any{
+		"order/acme-eu/1":        &schemas.ShipmentState{Account: "acme-eu", OrderID: "2"},
+		"quota/acme-eu/getOrder": &schemas.QuotaState{Account: "acme-eu", Operation: "getOrder"},
+		"x":                      &schemas.Order{},
+	} {
+		if err := New(Config{Accounts: testDirectory(t)}).Restore(key, value); err == nil {
+			t.Errorf("%s was taken", key)
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package shipments
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// alertAtRisk is the type of the alert about an order that waits too long. It is
+// raised once for each latest ship date of an order, and only for a package
+// that was shipped and waits to be confirmed for the first time: an order of
+// which no shipment has come is the warehouse's matter, a correction is in no
+// hurry.
+const alertAtRisk = "ShipmentAtRisk"
+
+// watch has an order that waits looked at again when it will be at risk; ready is
+// when its shipment may go.
+func (m *Machine) watch(o *order, ready, now time.Time) {
+	if at := m.riskAt(o, ready, now); at.IsZero() {
+		m.risks.Remove(&o.risk)
+	} else {
+		m.risks.Add(&o.risk, at)
+	}
+}
+
+// riskAt is when the latest ship date, less the margin, is nearer than the wait
+// that is expected now; zero when there is nothing to tell.
+func (m *Machine) riskAt(o *order, ready, now time.Time) time.Time {
+	if o.LatestShipDate.IsZero() || o.AlertedDate.Equal(o.LatestShipDate) || o.done() || !o.unconfirmed() {
+		return time.Time{}
+	}
+	return o.LatestShipDate.Add(-m.cfg.RiskMargin - m.wait(o.Account, ready, now))
+}
+
+// wait is how long a shipment that may go at ready is expected to wait, at most:
+// all of the account's that wait for a call go before it. While a parked
+// account's probe is under way nothing is known, and nothing is added.
+func (m *Machine) wait(account string, ready, now time.Time) time.Duration {
+	next := latest(now, latest(ready, m.lanes.Next(account, now)))
+	wait := next.Sub(now)
+	if rate := m.cfg.Quota.Of(account, model.ConfirmShipment).Rate; rate > 0 {
+		wait += time.Duration(float64(m.backlog[account]) / rate * float64(time.Second))
+	}
+	return wait
+}
+
+// drawRisks raises the alert for the orders that are at risk now.
+func (m *Machine) drawRisks(tx *machine.Tx) {
+	for range sweepBatch {
+		item := m.risks.Pop(tx.Now)
+		if item == nil {
+			return
+		}
+		o := m.orders[item.Key]
+		p := o.first()
+		ready := m.ready(o, p, tx.Now)
+		switch at := m.riskAt(o, ready, tx.Now); {
+		case at.IsZero():
+		case at.After(tx.Now): // others were faster than expected
+			m.risks.Add(item, at)
+		default:
+			m.alert(tx, o)
+		}
+	}
+}
+
+func (m *Machine) alert(tx *machine.Tx, o *order) {
+	o.AlertedDate = o.LatestShipDate
+	m.save(tx, o)
+	date := o.LatestShipDate.UTC().Format(time.RFC3339)
+	severity, message := "WARNING", fmt.Sprintf(
+		"Order %s must be confirmed as shipped by %s, and its shipment still waits to be sent to Amazon (%d orders of the account wait, tried %d times). "+
+			"Look for calls that are refused or throttled, or confirm it in Seller Central.",
+		o.OrderID, date, m.backlog[o.Account], o.Attempts)
+	if !tx.Now.Before(o.LatestShipDate) {
+		severity = "CRITICAL"
+	}
+	tx.Emit(machine.Output{Topic: schemas.Alerts, Account: o.Account, Value: &schemas.Alert{
+		EventID:   hash(o.Account, alertAtRisk, o.OrderID, fmt.Sprint(tx.Now.UnixMilli())),
+		EventType: alertAtRisk, Account: o.Account, Role: Processor, Severity: severity, Subject: o.OrderID,
+		Message: message, Since: tx.Now, Time: tx.Now,
+		Attributes: map[string]string{"latestShipDate": date, "marketplaceId": o.MarketplaceID},
+	}})
+}
