@@ -106,7 +106,6 @@ func (u *unit) takeResults(tx *machine.Tx) {
 	for i := range u.results {
 		u.machine.Result(tx, &u.results[i])
 	}
-	u.results = nil
 }
 
 // commit makes a tick's decisions durable and visible.
@@ -116,7 +115,7 @@ func (u *unit) commit(tx *machine.Tx, n int) {
 		u.w.stateWritten(value)
 	}
 	clear(u.queue[:n])
-	u.queue = u.queue[n:]
+	u.queue, u.results = u.queue[n:], nil
 	for i := range tx.Outputs {
 		u.w.written(&tx.Outputs[i])
 	}
