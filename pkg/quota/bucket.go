@@ -114,13 +114,14 @@ func (b *Bucket) Next(now time.Time) time.Time {
 
 // Learn takes note of an answer that was not throttled: a rate that was halved
 // regains a twentieth of the plan, and granted, if not 0, is the plan (the
-// answer's x-amzn-RateLimit-Limit, in requests per second). The checkpoint, if
+// answer's x-amzn-RateLimit-Limit, in requests per second), unless a lower one is
+// configured than Amazon's default. The checkpoint, if
 // not nil, should be committed: a new owner must not reckon with a higher rate.
 func (b *Bucket) Learn(granted float64, now time.Time) *schemas.QuotaState {
 	b.start(now)
 	was := b.rate()
 	if granted > 0 && !math.IsInf(granted, 0) && !math.IsNaN(granted) {
-		b.plan = granted
+		b.plan = min(granted, b.ceiling())
 	}
 	next := b.plan
 	if b.throttled {
@@ -226,6 +227,15 @@ func (b *Bucket) Checkpoint(now time.Time) *schemas.QuotaState {
 // left is how many tokens there are.
 func (b *Bucket) left(now time.Time) float64 { return b.tokens.TokensAt(now) }
 
+// ceiling is the highest rate that may be learned. Whoever configures less than
+// Amazon's default leaves the rest to another program of the same pair.
+func (b *Bucket) ceiling() float64 {
+	if plan, ok := Default(b.operation); ok && b.limit.Rate < plan.Rate {
+		return b.limit.Rate
+	}
+	return math.Inf(1)
+}
+
 func (b *Bucket) rate() float64 { return float64(b.tokens.Limit()) }
 
 // capacity is the burst without the token that stays unspent.
@@ -255,9 +265,10 @@ func (b *Bucket) start(now time.Time) {
 // the first answer says it anew.
 func (b *Bucket) resume(now time.Time) {
 	if b.from.Rate > 0 && !math.IsInf(b.from.Rate, 0) && !math.IsNaN(b.from.Rate) {
-		b.plan = max(b.plan, b.from.Rate)
-		b.throttled = b.from.Rate < b.plan
-		b.tokens.SetLimitAt(now, rate.Limit(b.from.Rate))
+		inUse := min(b.from.Rate, b.ceiling())
+		b.plan = max(b.plan, inUse)
+		b.throttled = inUse < b.plan
+		b.tokens.SetLimitAt(now, rate.Limit(inUse))
 	}
 	b.fill(now, level(b.from, b.capacity(), now))
 }

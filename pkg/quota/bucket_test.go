@@ -142,6 +142,35 @@ func TestTheHeaderIsFollowed(t *testing.T) {
 	}
 }
 
+// TestALowerPlanHolds against what Amazon grants and what an earlier owner used:
+// the rest of the pair's quota is another program's.
+func TestALowerPlanHolds(t *testing.T) {
+	t.Parallel()
+	checkpoint := &schemas.QuotaState{Account: "a", Operation: model.GetOrder, Tokens: 3, Rate: 0.5, Time: start}
+	for name, b := range map[string]*Bucket{
+		"new":     NewFull("a", model.GetOrder, Limit{0.1, 5}),
+		"resumed": Resume(checkpoint, Limit{0.1, 5}),
+	} {
+		b.Learn(0, start)
+		if got := b.Checkpoint(start).Rate; got != 0.1 {
+			t.Errorf("%s: the rate is %v before an answer, want 0.1", name, got)
+		}
+		b.Learn(0.5, start)
+		if got := b.Checkpoint(start).Rate; got != 0.1 {
+			t.Errorf("%s: the rate is %v, want 0.1 although Amazon grants 0.5", name, got)
+		}
+		b.Learn(0.05, start)
+		if got := b.Checkpoint(start).Rate; got != 0.05 {
+			t.Errorf("%s: the rate is %v, want the 0.05 that Amazon grants", name, got)
+		}
+	}
+	raised := NewFull("a", model.GetOrder, Limit{1, 30})
+	raised.Learn(2, start)
+	if got := raised.Checkpoint(start).Rate; got != 2 {
+		t.Errorf("the rate is %v, want the 2 that Amazon grants", got)
+	}
+}
+
 // TestCallsUnderWayTakeUpRoom: while a call is on its way Amazon's bucket may
 // be full, and what flows in there is lost.
 func TestCallsUnderWayTakeUpRoom(t *testing.T) {
