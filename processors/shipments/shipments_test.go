@@ -285,3 +285,25 @@ func TestNearestDateFirst(t *testing.T) {
 		t.Errorf("called in the order %v, want %s", got, want)
 	}
 }
+
+// TestUnitsMove has a unit go from one package to another: the package that
+// gives it must be corrected first, or the order would be one unit too small.
+func TestUnitsMove(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{})
+	ship := func(id, pack string, units int32, seconds int) *schemas.Shipment {
+		return shipped(id, orderID(1), pack, units, testStart.Add(time.Duration(seconds)*time.Second))
+	}
+	work := func(calls []machine.Call) {
+		for len(calls) > 0 {
+			calls = r.end(calls[0], done())
+		}
+	}
+	work(r.take(known(orderID(1), 3, testStart), ship("s1", "p1", 1, 0), ship("s2", "p2", 2, 0)))
+	work(r.take(ship("s3", "p2", 1, 1), ship("s4", "p1", 2, 2)))
+	for _, id := range []string{"s1", "s2", "s3", "s4"} {
+		if c := r.settled(id); c.Outcome != confirmed {
+			t.Errorf("%s is %s: %s", id, c.Outcome, c.Message)
+		}
+	}
+}
