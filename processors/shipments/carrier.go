@@ -7,9 +7,13 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
-// carrierCodes are Amazon's carrier codes: the values of CarrierCode in the
-// schema of its order fulfillment feed, which the changelog entry "CarrierCode
-// value required in shipment confirmations" points to for confirmShipment.
+// carrierCodes are the values of CarrierCode in Amazon's order fulfillment feed,
+// as two published copies of that list have them: Amazon's own, which its changelog
+// entry "CarrierCode value required in shipment confirmations" points to, has not
+// been compared. The older copy ends with Yodel; Amazon Shipping, Seur, Correos,
+// MRW, Endopack, Chrono Express, Nacex, Correios, Toll Global Express, China Post,
+// AUSSIE_POST, EUB, Australia Post, Yun Express, 4PX, YANWEN and SF Express are in
+// the newer one alone. Where one is wrong, Config.Carriers corrects it.
 func carrierCodes() []string {
 	return []string{
 		"4PX", "AFL/Fedex", "AUSSIE_POST", "Amazon Shipping", "Aramex", "Australia Post", "Blue Package", "BlueDart",
@@ -24,8 +28,8 @@ func carrierCodes() []string {
 	}
 }
 
-// carrierAliases are names that stand for one of the codes without doubt, as
-// they are spelled by squeeze.
+// carrierAliases are other names of carriers that have a code, as they are spelled
+// by squeeze. They are ours, not Amazon's.
 func carrierAliases() map[string]string {
 	return map[string]string{
 		"dhlpaket": "DHL", "dhlparcel": "DHL", "dhlexpress": "DHL", "dhlgermany": "DHL", "deutschepostdhl": "DHL",
