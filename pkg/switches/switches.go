@@ -95,20 +95,24 @@ func (s *Switches) take(ctx context.Context, fetches kgo.Fetches) {
 }
 
 // apply takes one record. A null value stands for a switch that is as if it had
-// never been turned.
+// never been turned; one that cannot be read holds calls back, since that can
+// be mended and a call cannot.
 func (s *Switches) apply(ctx context.Context, rec *kgo.Record) {
-	turned := schemas.Switch{Subject: string(rec.Key), Since: rec.Timestamp}
+	turned := schemas.Switch{Since: rec.Timestamp}
 	if rec.Value != nil {
 		value, err := s.decode(ctx, rec.Value)
-		if err != nil {
-			if ctx.Err() == nil {
-				s.opts.Logger.ErrorContext(ctx, "a switch cannot be read and is passed over: turn it again", "topic", rec.Topic, "partition", rec.Partition, "offset", rec.Offset, "error", err)
-			}
+		switch {
+		case err == nil:
+			turned = *value
+		case ctx.Err() != nil:
 			return
+		default:
+			s.opts.Logger.ErrorContext(ctx, "a switch cannot be read and counts as paused: turn it again", "subject", string(rec.Key),
+				"topic", rec.Topic, "partition", rec.Partition, "offset", rec.Offset, "error", err)
+			turned.Paused, turned.By, turned.Reason = true, "a record that cannot be read", err.Error()
 		}
-		turned = *value
-		turned.Subject = string(rec.Key)
 	}
+	turned.Subject = string(rec.Key)
 	before := *s.now.Load()
 	next := maps.Clone(before)
 	next[turned.Subject] = turned

@@ -225,12 +225,11 @@ func TestOpenWaits(t *testing.T) {
 	})
 }
 
-// A record that cannot be read does not hide the others, and what is deleted
-// counts as never turned.
+// A record that cannot be read counts as a pause, which can be ended, and what
+// is deleted counts as never turned.
 func TestOddRecords(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		w.turn("a", true)
-		w.turn("b", true)
 		client, err := kgo.NewClient(w.options().Kafka...)
 		if err != nil {
 			t.Fatal(err)
@@ -245,6 +244,12 @@ func TestOddRecords(t *testing.T) {
 		defer s.Close()
 		if held(s, "a", true) || !held(s, "b", true) || w.log.count("a switch cannot be read") != 1 {
 			t.Errorf("paused: %+v, log %s", s.Paused(), w.log.buf.String())
+		}
+		w.turn("b", false)
+		mended := w.open(nil)
+		defer mended.Close()
+		if held(mended, "b", true) {
+			t.Errorf("a switch that was turned again is not: %+v", mended.Paused())
 		}
 	})
 }
