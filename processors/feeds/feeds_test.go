@@ -16,7 +16,7 @@ import (
 
 // answers is Amazon at the runtime's present time, without delay.
 func answers(r *runtime, a *amazon) func(machine.Call) machine.Outcome {
-	return func(call machine.Call) machine.Outcome { return a.answer(call, r.now) }
+	return func(call machine.Call) machine.Outcome { return a.answer(call, r.Now) }
 }
 
 // only is the one result that was written.
@@ -31,27 +31,27 @@ func only(t *testing.T, r *runtime) ended {
 func TestANotificationEndsTheWaitAtOnce(t *testing.T) {
 	t.Parallel()
 	r, a := newRuntime(t), newAmazon()
-	f, submission := a.submit("1", r.now, 45*time.Second)
-	calls := r.tick([]any{submission})
+	f, submission := a.submit("1", r.Now, 45*time.Second)
+	calls := r.Take(submission)
 	if len(calls) != 0 {
 		t.Fatalf("%+v called at once", calls)
 	}
-	r.follow(46*time.Second, calls, answers(r, a))
-	r.follow(0, r.tick([]any{f.notification()}), answers(r, a))
+	r.Follow(46*time.Second, calls, answers(r, a))
+	r.Follow(0, r.Take(f.notification()), answers(r, a))
 	got := only(t, r)
 	if err := f.final(got); err != nil {
 		t.Fatal(err)
 	}
-	if got.DetectedBy != byNotification || !got.DetectedTime.Equal(r.now) || *got.TookSeconds != 45 || got.ExpectedSeconds != nil {
+	if got.DetectedBy != byNotification || !got.DetectedTime.Equal(r.Now) || *got.TookSeconds != 45 || got.ExpectedSeconds != nil {
 		t.Fatalf("%+v", got.FeedResult)
 	}
-	if n := r.asked[feedKey(testAccount, "1")]; n != 1 {
+	if n := r.asked("1"); n != 1 {
 		t.Fatalf("%d getFeed calls", n)
 	}
 	for range 3 { // and duplicates change nothing
-		r.restart()
-		r.now = r.now.Add(time.Hour)
-		if calls := r.tick([]any{f.notification(), submission}); len(calls) != 0 || len(r.results) != 1 {
+		r.Restart()
+		r.Now = r.Now.Add(time.Hour)
+		if calls := r.Take(f.notification(), submission); len(calls) != 0 || len(r.results) != 1 {
 			t.Fatalf("a repeat made %d calls and %d results", len(calls), len(r.results))
 		}
 	}
@@ -60,17 +60,17 @@ func TestANotificationEndsTheWaitAtOnce(t *testing.T) {
 func TestANotificationBeforeItsSubmission(t *testing.T) {
 	t.Parallel()
 	r, a := newRuntime(t), newAmazon()
-	f, submission := a.submit("1", r.now, 20*time.Second)
-	r.now = r.now.Add(25 * time.Second)
-	if calls := r.tick([]any{f.notification()}); len(calls) != 0 {
+	f, submission := a.submit("1", r.Now, 20*time.Second)
+	r.Now = r.Now.Add(25 * time.Second)
+	if calls := r.Take(f.notification()); len(calls) != 0 {
 		t.Fatalf("called %+v before the submission", calls)
 	}
-	r.restart()
-	r.now = r.now.Add(holdFor - time.Minute)
+	r.Restart()
+	r.Now = r.Now.Add(holdFor - time.Minute)
 	// An account with a past has no burst to spend, so tokens take a moment.
-	r.follow(time.Minute, r.tick([]any{submission}), answers(r, a))
+	r.Follow(time.Minute, r.Take(submission), answers(r, a))
 	got := only(t, r)
-	if got.DetectedBy != byNotification || r.asked[feedKey(testAccount, "1")] != 1 || len(r.alerts) != 0 {
+	if got.DetectedBy != byNotification || r.asked("1") != 1 || len(r.alerts) != 0 {
 		t.Fatalf("%+v, alerts %+v", got.FeedResult, r.alerts)
 	}
 }
@@ -80,28 +80,28 @@ func TestAForeignFeedIsToldOnceADay(t *testing.T) {
 	r := newRuntime(t)
 	for i := range maxHeld + 50 {
 		stranger := &amazonFeed{account: testAccount, id: fmt.Sprint("foreign-", i), status: model.FeedDone}
-		r.tick([]any{stranger.notification()})
+		r.Take(stranger.notification())
 	}
-	if len(r.state) != maxHeld {
-		t.Fatalf("%d entries are kept, want %d", len(r.state), maxHeld)
+	if r.Store.Len() != maxHeld {
+		t.Fatalf("%d entries are kept, want %d", r.Store.Len(), maxHeld)
 	}
-	r.restart()
-	r.now = r.now.Add(time.Minute)
+	r.Restart()
+	r.Now = r.Now.Add(time.Minute)
 	late := &amazonFeed{account: testAccount, id: "late", status: model.FeedDone}
-	if r.tick([]any{late.notification()}); len(r.state) != maxHeld {
-		t.Fatalf("%d entries are kept after a restart, want %d", len(r.state), maxHeld)
+	if r.Take(late.notification()); r.Store.Len() != maxHeld {
+		t.Fatalf("%d entries are kept after a restart, want %d", r.Store.Len(), maxHeld)
 	}
-	r.follow(holdFor-time.Minute, nil, nil)
-	r.tick([]any{late.notification()})
-	r.restart()
-	r.tick(nil)
-	r.follow(holdFor-time.Minute, nil, nil)
+	r.Follow(holdFor-time.Minute, nil, nil)
+	r.Take(late.notification())
+	r.Restart()
+	r.Tick(nil)
+	r.Follow(holdFor-time.Minute, nil, nil)
 	if len(r.alerts) != 1 || r.alerts[0].EventType != alertForeign || !strings.Contains(r.alerts[0].Message, "foreign-") {
 		t.Fatalf("%d alerts: %+v", len(r.alerts), r.alerts)
 	}
 	// The next day's is told again, and then all are forgotten.
-	if r.follow(2*foreignFor, nil, nil); len(r.state) != 0 || len(r.alerts) != 2 {
-		t.Fatalf("%d entries are left, %d alerts", len(r.state), len(r.alerts))
+	if r.Follow(2*foreignFor, nil, nil); r.Store.Len() != 0 || len(r.alerts) != 2 {
+		t.Fatalf("%d entries are left, %d alerts", r.Store.Len(), len(r.alerts))
 	}
 }
 
@@ -109,17 +109,17 @@ func TestAForeignFeedIsToldOnceADay(t *testing.T) {
 func TestForgedNotificationsEndNothing(t *testing.T) {
 	t.Parallel()
 	r, a := newRuntime(t), newAmazon()
-	f, submission := a.submit("1", r.now, time.Hour)
-	calls := r.tick([]any{submission})
+	f, submission := a.submit("1", r.Now, time.Hour)
+	calls := r.Take(submission)
 	for range 3000 {
-		calls = append(calls, r.tick([]any{f.notification()})...)
-		r.follow(time.Second, calls, answers(r, a))
+		calls = append(calls, r.Take(f.notification())...)
+		r.Follow(time.Second, calls, answers(r, a))
 		calls = nil
 	}
-	if n := r.asked[feedKey(testAccount, "1")]; n > 40 || len(r.results) != 0 {
+	if n := r.asked("1"); n > 40 || len(r.results) != 0 {
 		t.Fatalf("3000 forged notifications within 50 minutes cost %d getFeed calls and made %d results", n, len(r.results))
 	}
-	r.follow(30*time.Minute, nil, answers(r, a))
+	r.Follow(30*time.Minute, nil, answers(r, a))
 	if got := only(t, r); got.ProcessingStatus != model.FeedDone {
 		t.Fatalf("%+v", got.FeedResult)
 	}
@@ -136,18 +136,18 @@ func TestAStuckFeedIsToldOnceAndThenItsEnd(t *testing.T) {
 		{"Amazon says so", answers, model.FeedInQueue, 2*time.Hour + time.Second},
 		{"Amazon says nothing", func(r *runtime, a *amazon) func(machine.Call) machine.Outcome {
 			return func(call machine.Call) machine.Outcome {
-				if r.now.Before(testStart.Add(8 * time.Hour)) {
+				if r.Now.Before(testStart.Add(8 * time.Hour)) {
 					return machine.Retry{Err: errors.New("503")}
 				}
-				return a.answer(call, r.now)
+				return a.answer(call, r.Now)
 			}
 		}, statusUnknown, 3*time.Hour + time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			r, a := newRuntime(t), newAmazon()
-			f, submission := a.submit("1", r.now, 7*time.Hour)
-			r.follow(test.told, r.tick([]any{submission}), test.answer(r, a))
+			f, submission := a.submit("1", r.Now, 7*time.Hour)
+			r.Follow(test.told, r.Take(submission), test.answer(r, a))
 			got := only(t, r)
 			if got.EventType != alertStuck || got.DetectedBy != byObjective || got.ProcessingStatus != test.status || *got.TookSeconds < 7200 {
 				t.Fatalf("%+v", got.FeedResult)
@@ -155,9 +155,9 @@ func TestAStuckFeedIsToldOnceAndThenItsEnd(t *testing.T) {
 			if len(r.alerts) != 1 || r.alerts[0].EventType != alertStuck || r.alerts[0].Subject != "1" || !strings.HasPrefix(r.alerts[0].Message, "Feed 1 ") {
 				t.Fatalf("%+v", r.alerts)
 			}
-			r.restart()
-			r.tick(nil)
-			r.follow(8*time.Hour, nil, test.answer(r, a))
+			r.Restart()
+			r.Tick(nil)
+			r.Follow(8*time.Hour, nil, test.answer(r, a))
 			if len(r.results) != 2 || len(r.alerts) != 1 || r.results[0].EventID == r.results[1].EventID {
 				t.Fatalf("%d results, %d alerts", len(r.results), len(r.alerts))
 			}
@@ -172,11 +172,11 @@ func TestAStuckFeedIsToldOnceAndThenItsEnd(t *testing.T) {
 func TestAFeedThatEndedWhileWeWereDownIsNotStuck(t *testing.T) {
 	t.Parallel()
 	r, a := newRuntime(t), newAmazon()
-	_, submission := a.submit("1", r.now, time.Minute)
-	r.tick([]any{submission})
-	r.now = r.now.Add(10 * time.Hour)
-	r.restart()
-	r.follow(time.Minute, r.tick(nil), answers(r, a))
+	_, submission := a.submit("1", r.Now, time.Minute)
+	r.Take(submission)
+	r.Now = r.Now.Add(10 * time.Hour)
+	r.Restart()
+	r.Follow(time.Minute, r.Tick(nil), answers(r, a))
 	if got := only(t, r); got.EventType != eventCompleted || len(r.alerts) != 0 {
 		t.Fatalf("%+v, alerts %+v", got.FeedResult, r.alerts)
 	}
@@ -187,19 +187,19 @@ func TestTheObjectiveFollowsWhatFeedsTake(t *testing.T) {
 	t.Parallel()
 	r, a := newRuntime(t), newAmazon()
 	for i := range 6 {
-		_, submission := a.submit(fmt.Sprint(i), r.now, time.Hour)
-		r.follow(5*time.Hour, r.tick([]any{submission}), answers(r, a))
+		_, submission := a.submit(fmt.Sprint(i), r.Now, time.Hour)
+		r.Follow(5*time.Hour, r.Take(submission), answers(r, a))
 	}
 	if last := r.results[len(r.results)-1]; len(r.results) != 6 || last.ExpectedSeconds == nil || *last.ExpectedSeconds != 3600 {
 		t.Fatalf("%d results, the last %+v", len(r.results), last.FeedResult)
 	}
-	r.restart()
-	_, submission := a.submit("slow", r.now, 8*time.Hour)
-	r.follow(4*time.Hour-time.Second, r.tick([]any{submission}), answers(r, a))
+	r.Restart()
+	_, submission := a.submit("slow", r.Now, 8*time.Hour)
+	r.Follow(4*time.Hour-time.Second, r.Take(submission), answers(r, a))
 	if len(r.results) != 6 {
 		t.Fatalf("stuck before four times the expected hour: %+v", r.results[6].FeedResult)
 	}
-	if r.follow(2*time.Second, nil, answers(r, a)); len(r.results) != 7 || r.results[6].EventType != alertStuck {
+	if r.Follow(2*time.Second, nil, answers(r, a)); len(r.results) != 7 || r.results[6].EventType != alertStuck {
 		t.Fatalf("%d results", len(r.results))
 	}
 }
@@ -207,14 +207,14 @@ func TestTheObjectiveFollowsWhatFeedsTake(t *testing.T) {
 func TestAFeedThatAmazonNeverShows(t *testing.T) {
 	t.Parallel()
 	r, a := newRuntime(t), newAmazon()
-	f, submission := a.submit("1", r.now, time.Minute)
+	f, submission := a.submit("1", r.Now, time.Minute)
 	f.lost = true
-	r.follow(missingFor, r.tick([]any{submission}), answers(r, a))
+	r.Follow(missingFor, r.Take(submission), answers(r, a))
 	if len(r.results) != 0 {
 		t.Fatalf("given up within %v: %+v", missingFor, r.results[0].FeedResult)
 	}
-	r.restart()
-	r.follow(20*time.Minute, r.tick(nil), answers(r, a))
+	r.Restart()
+	r.Follow(20*time.Minute, r.Tick(nil), answers(r, a))
 	got := only(t, r)
 	if err := f.final(got); err != nil {
 		t.Fatal(err)
@@ -229,11 +229,11 @@ func TestAReportThatShowsLate(t *testing.T) {
 	t.Parallel()
 	for lag, want := range map[time.Duration]string{8 * time.Second: reportRead, time.Hour: reportNone} {
 		r, a := newRuntime(t), newAmazon()
-		f, submission := a.submit("1", r.now, 30*time.Second)
+		f, submission := a.submit("1", r.Now, 30*time.Second)
 		f.documentLag = lag
-		r.tick([]any{submission})
-		r.now = r.now.Add(31 * time.Second)
-		r.follow(2*time.Minute, r.tick([]any{f.notification()}), answers(r, a))
+		r.Take(submission)
+		r.Now = r.Now.Add(31 * time.Second)
+		r.Follow(2*time.Minute, r.Take(f.notification()), answers(r, a))
 		if got := only(t, r); got.Report != want || got.DetectedBy != byNotification || got.DetectedTime.Sub(f.end) != time.Second {
 			t.Errorf("a report %v late: %+v", lag, got.FeedResult)
 		}
@@ -245,20 +245,20 @@ func TestAReportThatShowsLate(t *testing.T) {
 func TestAReportThatCannotBeDownloaded(t *testing.T) {
 	t.Parallel()
 	r, a := newRuntime(t), newAmazon()
-	f, submission := a.submit("1", r.now, 30*time.Second)
+	f, submission := a.submit("1", r.Now, 30*time.Second)
 	f.broken = true
 	downloads := 0
-	r.follow(unreadableAfter, r.tick([]any{submission}), func(call machine.Call) machine.Outcome {
+	r.Follow(unreadableAfter, r.Take(submission), func(call machine.Call) machine.Outcome {
 		if call.Operation == model.GetFeedDocument {
 			downloads++
 		}
-		return a.answer(call, r.now)
+		return a.answer(call, r.Now)
 	})
 	if len(r.results) != 0 {
 		t.Fatalf("given up too early: %+v", r.results[0].FeedResult)
 	}
-	r.restart()
-	r.follow(time.Hour, r.tick(nil), answers(r, a))
+	r.Restart()
+	r.Follow(time.Hour, r.Tick(nil), answers(r, a))
 	if err := f.final(only(t, r)); err != nil {
 		t.Fatal(err)
 	}
@@ -271,9 +271,9 @@ func TestReportsOfOtherFeedsAndOldKindsAreNotRead(t *testing.T) {
 	t.Parallel()
 	for _, report := range []model.FeedReport{{FeedID: "2"}, {Unreadable: "an XML report"}} {
 		r, a := newRuntime(t), newAmazon()
-		f, submission := a.submit("1", r.now, 30*time.Second)
+		f, submission := a.submit("1", r.Now, 30*time.Second)
 		f.report = report
-		r.follow(10*time.Minute, r.tick([]any{submission}), answers(r, a))
+		r.Follow(10*time.Minute, r.Take(submission), answers(r, a))
 		if got := only(t, r); got.Report != reportUnreadable || got.ReportError == "" || got.MessagesProcessed != nil {
 			t.Errorf("%+v", got.FeedResult)
 		}
@@ -285,13 +285,13 @@ func TestReportsOfOtherFeedsAndOldKindsAreNotRead(t *testing.T) {
 func TestALargeReportGoesInParts(t *testing.T) {
 	t.Parallel()
 	r, a := newRuntime(t), newAmazon()
-	f, submission := a.submit("1", r.now, 30*time.Second)
+	f, submission := a.submit("1", r.Now, 30*time.Second)
 	for i := range 25_000 {
 		f.report.Issues = append(f.report.Issues,
 			model.FeedIssue{MessageID: i + 1, SKU: strings.Repeat("S", 40), Code: "8058", Severity: "ERROR", Message: strings.Repeat("ü", 600)},
 			model.FeedIssue{Severity: "WARNING", Message: strings.Repeat("w", 5000)})
 	}
-	r.follow(10*time.Minute, r.tick([]any{submission}), answers(r, a))
+	r.Follow(10*time.Minute, r.Take(submission), answers(r, a))
 	got := only(t, r)
 	if len(got.issues) != 25_000 || got.IssueParts < 20 {
 		t.Fatalf("%d issues in %d parts", len(got.issues), got.IssueParts)
@@ -313,11 +313,11 @@ func TestReportsAreReadInOrderOfSubmission(t *testing.T) {
 	r, a := newRuntime(t), newAmazon()
 	var records []any
 	for i := range 30 {
-		f, submission := a.submit(fmt.Sprintf("%02d", 29-i), r.now.Add(time.Duration(i)*time.Second), 20*time.Second)
+		f, submission := a.submit(fmt.Sprintf("%02d", 29-i), r.Now.Add(time.Duration(i)*time.Second), 20*time.Second)
 		records = append(records, submission, f.notification())
 	}
-	r.now = r.now.Add(time.Minute)
-	r.follow(2*time.Hour, r.tick(records), answers(r, a))
+	r.Now = r.Now.Add(time.Minute)
+	r.Follow(2*time.Hour, r.Take(records...), answers(r, a))
 	if len(r.results) != 30 {
 		t.Fatalf("%d results", len(r.results))
 	}
@@ -332,18 +332,18 @@ func TestReportsAreReadInOrderOfSubmission(t *testing.T) {
 func TestAForbiddenFeedDoesNotStopItsAccount(t *testing.T) {
 	t.Parallel()
 	r, a := newRuntime(t), newAmazon()
-	_, bad := a.submit("bad", r.now, time.Minute)
+	_, bad := a.submit("bad", r.Now, time.Minute)
 	answer := func(call machine.Call) machine.Outcome {
 		if call.Key == feedKey(testAccount, "bad") {
 			return machine.Park{Err: &model.Error{Class: model.Forbidden, Operation: model.GetFeed, Status: 403}}
 		}
-		return a.answer(call, r.now)
+		return a.answer(call, r.Now)
 	}
-	r.follow(time.Hour, r.tick([]any{bad}), answer)
+	r.Follow(time.Hour, r.Take(bad), answer)
 	for i := range 40 {
-		f, submission := a.submit(fmt.Sprint(i), r.now, time.Minute)
-		r.follow(61*time.Second, r.tick([]any{submission}), answer)
-		r.follow(5*time.Minute, r.tick([]any{f.notification()}), answer)
+		f, submission := a.submit(fmt.Sprint(i), r.Now, time.Minute)
+		r.Follow(61*time.Second, r.Take(submission), answer)
+		r.Follow(5*time.Minute, r.Take(f.notification()), answer)
 	}
 	completed, late := 0, 0
 	for _, result := range r.results {
@@ -358,7 +358,7 @@ func TestAForbiddenFeedDoesNotStopItsAccount(t *testing.T) {
 	if completed != 40 || late > 3 {
 		t.Fatalf("%d of 40 other feeds ended, %d of them late", completed, late)
 	}
-	r.follow(refusedFor, nil, answer)
+	r.Follow(refusedFor, nil, answer)
 	if last := r.results[len(r.results)-1]; last.FeedID != "bad" || last.ProcessingStatus != statusUnknown {
 		t.Fatalf("the forbidden feed: %+v", last.FeedResult)
 	}
@@ -370,25 +370,19 @@ func TestAMendedAccountGoesOnAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, restart := range map[string]bool{"here": false, "after a restart": true} {
 		r, a := newRuntime(t), newAmazon()
-		_, submission := a.submit("1", r.now, time.Minute)
+		_, submission := a.submit("1", r.Now, time.Minute)
 		park := func(machine.Call) machine.Outcome {
 			return machine.Park{Err: &model.Error{Class: model.Unauthorized, Operation: model.GetFeed}}
 		}
-		r.follow(10*time.Minute, r.tick([]any{submission}), park)
+		r.Follow(10*time.Minute, r.Take(submission), park)
 		if restart {
-			r.restart()
+			r.Restart()
 		}
-		tx := &machine.Tx{Now: r.now}
-		r.machine.Changed(tx, []string{"another"})
-		r.machine.Draw(tx)
-		if len(tx.Calls) != 0 {
-			t.Fatalf("%s: a parked account calls: %v", name, tx.Calls)
+		if calls := r.Changed("another"); len(calls) != 0 {
+			t.Fatalf("%s: a parked account calls: %v", name, calls)
 		}
-		r.machine.Changed(tx, []string{testAccount})
-		r.machine.Draw(tx)
-		r.commit(tx)
-		if len(tx.Calls) != 1 {
-			t.Errorf("%s: calls %v", name, tx.Calls)
+		if calls := r.Changed(testAccount); len(calls) != 1 {
+			t.Errorf("%s: calls %v", name, calls)
 		}
 	}
 }
@@ -399,17 +393,17 @@ func TestWhatIsLearned(t *testing.T) {
 	t.Parallel()
 	r, a := newRuntime(t), newAmazon()
 	for i := range 6 {
-		f, submission := a.submit(fmt.Sprint(i), r.now, 40*time.Second)
+		f, submission := a.submit(fmt.Sprint(i), r.Now, 40*time.Second)
 		submission.SubmittedTime = submission.SubmittedTime.Add(-5 * time.Second)
-		r.follow(5*time.Minute, r.tick([]any{submission}), answers(r, a))
+		r.Follow(5*time.Minute, r.Take(submission), answers(r, a))
 		if len(r.results) != i+1 || r.results[i].DetectedBy != byPoll {
 			t.Fatalf("feed %d: %d results", i, len(r.results))
 		}
-		r.now = r.results[i].DetectedTime.Add(time.Second)
-		r.tick([]any{f.notification()})
-		r.now = r.now.Add(time.Hour)
+		r.Now = r.results[i].DetectedTime.Add(time.Second)
+		r.Take(f.notification())
+		r.Now = r.Now.Add(time.Hour)
 	}
-	pace, _ := r.state[paceKey(testAccount, model.JSONListingsFeed)].(*schemas.FeedPace)
+	pace, _ := r.State(paceKey(testAccount, model.JSONListingsFeed)).(*schemas.FeedPace)
 	if pace == nil || pace.Samples != 6 || math.Abs(pace.ExpectedSeconds-40) > 0.002 || pace.NotifiedShare < firstShare {
 		t.Fatalf("%+v", pace)
 	}
@@ -418,14 +412,14 @@ func TestWhatIsLearned(t *testing.T) {
 func TestUnknownStatusesAreTolerated(t *testing.T) {
 	t.Parallel()
 	r, a := newRuntime(t), newAmazon()
-	f, submission := a.submit("1", r.now, 30*time.Second)
+	f, submission := a.submit("1", r.Now, 30*time.Second)
 	f.status = "POSTPONED"
-	r.follow(time.Hour, r.tick([]any{submission}), answers(r, a))
+	r.Follow(time.Hour, r.Take(submission), answers(r, a))
 	if state := r.feed("1"); len(r.results) != 0 || state.ProcessingStatus != "POSTPONED" || state.Phase != running {
 		t.Fatalf("%+v", state)
 	}
 	f.status = model.FeedDone
-	r.follow(time.Hour, nil, answers(r, a))
+	r.Follow(time.Hour, nil, answers(r, a))
 	only(t, r)
 }
 
@@ -439,8 +433,8 @@ func TestBadRecordsAreSetAside(t *testing.T) {
 	} {
 		r, bad := newRuntime(t), *good
 		change(&bad)
-		if r.tick([]any{&bad}); len(r.letters) != 1 || r.letters[0].Reason != reason || len(r.state) != 0 {
-			t.Errorf("%s: %+v", reason, r.letters)
+		if r.Take(&bad); len(r.Letters) != 1 || r.Letters[0].Reason != reason || r.Store.Len() != 0 {
+			t.Errorf("%s: %+v", reason, r.Letters)
 		}
 	}
 	for reason, rec := range map[string]*machine.Record{

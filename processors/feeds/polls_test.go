@@ -71,31 +71,33 @@ func watch(t *testing.T, lost float64) (calls float64, delays []time.Duration) {
 			}
 		}
 	}
-	for len(todo) > 0 || r.machine.Pending() > 0 {
-		if next := r.wake; len(todo) > 0 && (next.IsZero() || todo[0].at.Before(next)) {
-			r.now = todo[0].at
-		} else if next.After(r.now) {
-			r.now = next
+	for len(todo) > 0 || r.Machine.Pending() > 0 {
+		if next := r.Wake; len(todo) > 0 && (next.IsZero() || todo[0].at.Before(next)) {
+			r.Now = todo[0].at
+		} else if next.After(r.Now) {
+			r.Now = next
 		}
 		var records []any
 		var results []machine.Result
-		for len(todo) > 0 && !todo[0].at.After(r.now) {
+		for len(todo) > 0 && !todo[0].at.After(r.Now) {
 			switch due := heap.Pop(&todo).(entry); {
 			case due.call == nil:
 				records = append(records, due.record)
-			case !a.arrive(*due.call, r.now):
+			case !a.arrive(*due.call, r.Now):
 				t.Fatal("Amazon answered 429")
 			default:
-				results = append(results, machine.Result{Call: *due.call, Outcome: a.answer(*due.call, r.now)})
+				results = append(results, machine.Result{Call: *due.call, Outcome: a.answer(*due.call, r.Now)})
 			}
 		}
-		for _, call := range r.tick(records, results...) {
-			todo.add(r.now.Add(200*time.Millisecond), nil, &call)
+		for _, call := range r.Tick(r.Records(records...), results...) {
+			todo.add(r.Now.Add(200*time.Millisecond), nil, &call)
 		}
 	}
 	total := 0
-	for _, n := range r.asked {
-		total += n
+	for _, call := range r.Started {
+		if call.Operation == model.GetFeed {
+			total++
+		}
 	}
 	for _, result := range r.results {
 		delays = append(delays, result.DetectedTime.Sub(result.ProcessingEndTime))

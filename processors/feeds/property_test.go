@@ -99,7 +99,7 @@ func (w *world) account() string { return fmt.Sprint("shop-", w.random.IntN(w.ac
 // submit has a feed of any kind created, and its records sent.
 func (w *world) submit() {
 	id := fmt.Sprint(50000 + len(w.amazon.feeds))
-	f := &amazonFeed{account: w.account(), id: id, created: w.now, status: model.FeedDone, document: "document-" + id}
+	f := &amazonFeed{account: w.account(), id: id, created: w.Now, status: model.FeedDone, document: "document-" + id}
 	took := time.Duration(20+w.random.IntN(60)) * time.Second
 	switch n := w.random.IntN(40); n {
 	case 0:
@@ -156,7 +156,7 @@ func (w *world) write(f *amazonFeed) {
 
 func (w *world) send(record any, copies int) {
 	for range copies {
-		w.mail = append(w.mail, mail{w.now.Add(time.Duration(w.random.IntN(90)) * time.Second), record})
+		w.mail = append(w.mail, mail{w.Now.Add(time.Duration(w.random.IntN(90)) * time.Second), record})
 	}
 }
 
@@ -164,7 +164,7 @@ func (w *world) send(record any, copies int) {
 func (w *world) due() (records []any) {
 	var later []mail
 	for _, m := range w.mail {
-		if m.at.After(w.now) {
+		if m.at.After(w.Now) {
 			later = append(later, m)
 			continue
 		}
@@ -179,22 +179,22 @@ func (w *world) deliver() {
 	var results []machine.Result
 	var still []flight
 	for _, f := range w.flying {
-		if f.ends.After(w.now) {
+		if f.ends.After(w.Now) {
 			still = append(still, f)
 			continue
 		}
 		results = append(results, machine.Result{Call: f.call, Outcome: f.outcome})
 	}
 	w.flying = still
-	for _, call := range w.tick(w.due(), results...) {
-		arrives := w.now.Add(time.Duration(w.random.IntN(900)) * time.Millisecond)
+	for _, call := range w.Tick(w.Records(w.due()...), results...) {
+		arrives := w.Now.Add(time.Duration(w.random.IntN(900)) * time.Millisecond)
 		w.flying = append(w.flying, flight{call: call, arrives: arrives, ends: arrives.Add(time.Duration(w.random.IntN(2000)) * time.Millisecond)})
 	}
 }
 
 // advance moves time on, in steps at which calls arrive at Amazon in order.
 func (w *world) advance(d time.Duration) {
-	end := w.now.Add(d)
+	end := w.Now.Add(d)
 	for {
 		next := -1
 		for i, f := range w.flying {
@@ -207,7 +207,7 @@ func (w *world) advance(d time.Duration) {
 		}
 		w.arrive(&w.flying[next])
 	}
-	w.now = end
+	w.Now = end
 }
 
 func (w *world) arrive(f *flight) {
@@ -232,16 +232,16 @@ func (w *world) arrive(f *flight) {
 func (w *world) restartNow() {
 	w.advance(time.Second)
 	w.flying = nil
-	w.restart()
+	w.Restart()
 }
 
 // loseTransaction has a tick fail before its commit: its inputs come again,
 // and nothing it asked for happens.
 func (w *world) loseTransaction() {
 	records := w.due()
-	w.decide(records, nil)
+	w.Decide(w.Records(records...))
 	for _, record := range records {
-		w.mail = append(w.mail, mail{w.now, record})
+		w.mail = append(w.mail, mail{w.Now, record})
 	}
 	w.restartNow()
 }
@@ -250,10 +250,10 @@ func (w *world) loseTransaction() {
 func (w *world) settle() {
 	for range 100_000 {
 		w.deliver()
-		if w.machine.Pending() == 0 && len(w.flying) == 0 && len(w.mail) == 0 {
+		if w.Machine.Pending() == 0 && len(w.flying) == 0 && len(w.mail) == 0 {
 			break
 		}
-		next := w.wake
+		next := w.Wake
 		for _, f := range w.flying {
 			if next.IsZero() || f.ends.Before(next) {
 				next = f.ends
@@ -267,18 +267,18 @@ func (w *world) settle() {
 		if next.IsZero() {
 			w.rt.Fatal("work is pending, and the machine wants no tick")
 		}
-		w.advance(max(0, next.Sub(w.now)))
+		w.advance(max(0, next.Sub(w.Now)))
 	}
-	if w.machine.Pending() > 0 {
-		w.rt.Fatalf("%d feeds still pending at %v", w.machine.Pending(), w.now)
+	if w.Machine.Pending() > 0 {
+		w.rt.Fatalf("%d feeds still pending at %v", w.Machine.Pending(), w.Now)
 	}
 	// And then all is forgotten.
-	w.follow(keepFinished+2*holdFor, nil, func(call machine.Call) machine.Outcome {
+	w.Follow(keepFinished+2*holdFor, nil, func(call machine.Call) machine.Outcome {
 		w.rt.Fatalf("called %+v after everything had ended", call)
 		return nil
 	})
-	for key, value := range w.state {
-		if f, ok := value.(*schemas.FeedState); ok {
+	for key := range w.Store.Keys() {
+		if f, ok := w.State(key).(*schemas.FeedState); ok {
 			w.rt.Fatalf("%s is not forgotten: %+v", key, f)
 		}
 	}
@@ -315,7 +315,7 @@ func (w *world) check() {
 	for key, f := range w.amazon.feeds {
 		got, ok := completed[key]
 		if !ok {
-			w.rt.Fatalf("rule 4: feed %s never ended: %+v", key, w.state[feedPrefix+key])
+			w.rt.Fatalf("rule 4: feed %s never ended: %+v", key, w.State(feedPrefix+key))
 		}
 		if err := f.final(got); err != nil {
 			w.rt.Fatal(err)
@@ -333,7 +333,7 @@ func (w *world) check() {
 	if w.foreign > 0 && told[alertForeign] == 0 {
 		w.rt.Fatal("rule 6: a foreign feed was not told")
 	}
-	if len(w.letters) > 0 || w.amazon.denied > 0 {
-		w.rt.Fatalf("dead letters %+v, %d answers 429", w.letters, w.amazon.denied)
+	if len(w.Letters) > 0 || w.amazon.denied > 0 {
+		w.rt.Fatalf("dead letters %+v, %d answers 429", w.Letters, w.amazon.denied)
 	}
 }

@@ -1,10 +1,8 @@
 package feeds
 
 import (
-	"encoding/json"
 	"fmt"
 	"reflect"
-	"slices"
 	"testing"
 	"time"
 
@@ -12,6 +10,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/account"
 	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -35,18 +34,10 @@ func testDirectory(t testing.TB) func() *account.Directory {
 
 func newMachine(t testing.TB) *Machine { return New(Config{Accounts: testDirectory(t)}) }
 
-// runtime runs a machine as pkg/stream does, with a committed log in memory.
 type runtime struct {
-	t       testing.TB
-	machine *Machine
-	now     time.Time
-	state   map[string]any // committed
-	results []ended        // of feed-results, in order
+	*machinetest.Runtime[*Machine]
+	results []ended // of feed-results, in order
 	alerts  []*schemas.Alert
-	letters []machine.DeadLetter
-	running map[string]machine.Call // started and not ended, by key
-	asked   map[string]int          // getFeed calls, by key
-	wake    time.Time
 }
 
 // ended is a FeedResult with the issues that stood before it in its transaction.
@@ -56,60 +47,20 @@ type ended struct {
 }
 
 func newRuntime(t testing.TB) *runtime {
-	return &runtime{
-		t: t, machine: newMachine(t), now: testStart,
-		state: map[string]any{}, running: map[string]machine.Call{}, asked: map[string]int{},
-	}
+	r := &runtime{}
+	r.Runtime = machinetest.New(t, machinetest.Config[*Machine]{
+		Processor: Processor, Operations: Operations(), Now: testStart, Committed: r.committed, Check: r.check,
+		Build: func() *Machine { return newMachine(t) },
+	})
+	return r
 }
 
-// tick applies records and results in one transaction, then starts its calls.
-func (r *runtime) tick(records []any, results ...machine.Result) []machine.Call {
-	r.t.Helper()
-	tx := r.decide(records, results)
-	r.commit(tx)
-	for i := range results {
-		delete(r.running, results[i].Call.Key)
-	}
-	for _, call := range tx.Calls {
-		r.start(call)
-	}
-	return tx.Calls
-}
-
-func (r *runtime) decide(records []any, results []machine.Result) *machine.Tx {
-	tx := &machine.Tx{Now: r.now}
-	for _, value := range records {
-		rec := &machine.Record{Value: value}
-		switch v := value.(type) {
-		case *schemas.FeedSubmission:
-			rec.Topic, rec.Account = schemas.FeedSubmissions, v.Account
-		case *schemas.FeedNotification:
-			rec.Topic, rec.Account = schemas.FeedNotifications, v.Account
-		}
-		r.machine.Record(tx, rec)
-	}
-	for i := range results {
-		r.machine.Result(tx, &results[i])
-	}
-	r.machine.Draw(tx)
-	r.wake = tx.Wake
-	return tx
-}
-
-func (r *runtime) commit(tx *machine.Tx) {
-	r.t.Helper()
-	for key, value := range tx.State {
-		if value == nil {
-			delete(r.state, key)
-			continue
-		}
-		r.state[key] = stored(r.t, value)
-	}
-	r.letters = append(r.letters, tx.DeadLetters...)
+func (r *runtime) committed(tx *machine.Tx) {
+	r.T.Helper()
 	var parts []*schemas.FeedIssues
 	for _, out := range tx.Outputs {
 		if size := len(out.Value.(schemas.Value).AppendAvro(nil)); size > schemas.MaxRecordBytes*9/10 {
-			r.t.Fatalf("a %T of %d bytes", out.Value, size)
+			r.T.Fatalf("a %T of %d bytes", out.Value, size)
 		}
 		switch value := out.Value.(type) {
 		case *schemas.Alert:
@@ -122,101 +73,57 @@ func (r *runtime) commit(tx *machine.Tx) {
 		}
 	}
 	if len(parts) > 0 {
-		r.t.Fatalf("rule 4: %d parts without a result behind them", len(parts))
+		r.T.Fatalf("rule 4: %d parts without a result behind them", len(parts))
 	}
 }
 
 // whole puts a report together again, and checks that it can be.
 func (r *runtime) whole(result *schemas.FeedResult, parts []*schemas.FeedIssues) ended {
-	r.t.Helper()
+	r.T.Helper()
 	e := ended{FeedResult: result}
 	if int(result.IssueParts) != len(parts) {
-		r.t.Fatalf("rule 4: %d parts stand before a result of %d", len(parts), result.IssueParts)
+		r.T.Fatalf("rule 4: %d parts stand before a result of %d", len(parts), result.IssueParts)
 	}
 	for i, part := range parts {
 		if part.FeedID != result.FeedID || part.Account != result.Account || int(part.Part) != i || len(part.Issues) == 0 {
-			r.t.Fatalf("rule 4: part %d is %+v", i, part)
+			r.T.Fatalf("rule 4: part %d is %+v", i, part)
 		}
 		e.issues = append(e.issues, part.Issues...)
 	}
 	return e
 }
 
-// start checks rules 1 and 2 of the package for a call.
-func (r *runtime) start(call machine.Call) {
-	r.t.Helper()
-	state, ok := r.state[call.Key].(*schemas.FeedState)
+// check holds a call to rule 1 of the package.
+func (r *runtime) check(call machine.Call) {
+	r.T.Helper()
+	state, ok := r.State(call.Key).(*schemas.FeedState)
 	if !ok {
-		r.t.Fatalf("rule 1: call for %s started without a committed wish", call.Key)
+		r.T.Fatalf("rule 1: call for %s started without a committed wish", call.Key)
 	}
 	switch request := call.Request.(type) {
 	case *model.GetFeedRequest:
-		r.asked[call.Key]++
 		ok = state.Phase == running && call.Operation == model.GetFeed && request.FeedID == state.FeedID
 	case *model.ReadFeedReportRequest:
 		ok = state.Phase == report && call.Operation == model.GetFeedDocument && request.FeedDocumentID == state.ResultFeedDocumentID
 	}
-	if !ok || !slices.Contains(Operations(), call.Operation) {
-		r.t.Fatalf("rule 1: %s called for %+v", call.Operation, state)
+	if !ok {
+		r.T.Fatalf("rule 1: %s called for %+v", call.Operation, state)
 	}
-	if _, twice := r.running[call.Key]; twice {
-		r.t.Fatalf("rule 2: two calls for %s in flight", call.Key)
-	}
-	r.running[call.Key] = call
 }
 
-// restart drops the machine and builds one from the committed state, as after
-// a crash or a handover: whatever was running is lost.
-func (r *runtime) restart() {
-	r.t.Helper()
-	r.machine = newMachine(r.t)
-	clear(r.running)
-	for key, value := range r.state {
-		if err := r.machine.Restore(key, stored(r.t, value)); err != nil {
-			r.t.Fatal(err)
+// asked is how many getFeed calls a feed has cost.
+func (r *runtime) asked(id string) (calls int) {
+	for _, call := range r.Started {
+		if call.Operation == model.GetFeed && call.Key == feedKey(testAccount, id) {
+			calls++
 		}
 	}
-}
-
-// stored is what a value is after a round trip through the state topic.
-func stored(t testing.TB, value any) any {
-	t.Helper()
-	text, err := schemas.AppendJSON(nil, value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fresh := reflect.New(reflect.TypeOf(value).Elem())
-	if err := json.Unmarshal(text, fresh.Interface()); err != nil {
-		t.Fatal(err)
-	}
-	return fresh.Interface()
+	return calls
 }
 
 func (r *runtime) feed(id string) *schemas.FeedState {
-	state, _ := r.state[feedKey(testAccount, id)].(*schemas.FeedState)
+	state, _ := r.State(feedKey(testAccount, id)).(*schemas.FeedState)
 	return state
-}
-
-// follow lets time pass as the machine wishes, for d, and answers every call at
-// once.
-func (r *runtime) follow(d time.Duration, calls []machine.Call, answer func(machine.Call) machine.Outcome) {
-	r.t.Helper()
-	for end := r.now.Add(d); ; {
-		var results []machine.Result
-		for _, call := range calls {
-			results = append(results, machine.Result{Call: call, Outcome: answer(call)})
-		}
-		if len(results) == 0 {
-			if r.wake.IsZero() || r.wake.After(end) {
-				r.now = end
-				return
-			}
-			if r.wake.After(r.now) {
-				r.now = r.wake
-			}
-		}
-		calls = r.tick(nil, results...)
-	}
 }
 
 // amazon is the processing of feeds that the machine must follow.

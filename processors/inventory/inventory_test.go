@@ -30,15 +30,15 @@ func TestUpdatesBecomeOneFeedOfTheNewest(t *testing.T) {
 		for i := from; i < from+5000; i++ {
 			values = append(values, updateOf(fmt.Sprint("SKU-", i%skus), 1+i, testStart.Add(time.Duration(i)*time.Millisecond)))
 		}
-		if calls := r.take(values...); len(calls) > 0 {
+		if calls := r.Take(values...); len(calls) > 0 {
 			t.Fatalf("started %v before the linger", operationsOf(calls))
 		}
-		r.now = r.now.Add(10 * time.Millisecond)
+		r.Now = r.Now.Add(10 * time.Millisecond)
 	}
-	if got := len(r.results); got != updates-skus || r.machine.Pending() != skus {
-		t.Fatalf("%d outcomes, %d pending", got, r.machine.Pending())
+	if got := len(r.results); got != updates-skus || r.Machine.Pending() != skus {
+		t.Fatalf("%d outcomes, %d pending", got, r.Machine.Pending())
 	}
-	upload := r.only(r.pass(time.Minute), model.CreateFeedDocument)
+	upload := r.only(r.Pass(time.Minute), model.CreateFeedDocument)
 	messages := upload.Request.(*model.UploadFeedRequest).Feed.Messages
 	for _, message := range messages {
 		var n int
@@ -46,42 +46,43 @@ func TestUpdatesBecomeOneFeedOfTheNewest(t *testing.T) {
 			t.Fatalf("%+v is not the newest", message)
 		}
 	}
-	r.done(r.uploadDone(upload, "d"), &model.CreateFeedResponse{FeedID: "1"})
+	r.Done(r.uploadDone(upload, "d"), &model.CreateFeedResponse{FeedID: "1"})
 	if len(messages) != skus || len(r.submissions) != 1 || r.submissions[0].Messages != skus {
 		t.Fatalf("%d messages, submissions %+v", len(messages), r.submissions)
 	}
-	if calls := r.pass(time.Hour); len(calls) > 0 {
+	if calls := r.Pass(time.Hour); len(calls) > 0 {
 		t.Fatalf("started %v while the feed runs", operationsOf(calls))
 	}
 	r.results = nil
-	r.take(completed("1", skus, 0))
-	if len(r.results) != skus || r.results[0].Outcome != applied || r.results[0].FeedID != "1" || r.machine.Pending() != 0 {
-		t.Fatalf("%d outcomes, %d pending", len(r.results), r.machine.Pending())
+	r.Take(completed("1", skus, 0))
+	if len(r.results) != skus || r.results[0].Outcome != applied || r.results[0].FeedID != "1" || r.Machine.Pending() != 0 {
+		t.Fatalf("%d outcomes, %d pending", len(r.results), r.Machine.Pending())
 	}
 }
 
 func TestOlderAndRepeatedUpdates(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t, feedsOnly())
-	newer := r.record(updateOf("A", 2, testStart.Add(time.Second)))
-	r.tick([]*machine.Record{r.record(updateOf("A", 1, testStart)), newer, r.record(updateOf("A", 3, testStart))}, nil)
+	records := r.Records(updateOf("A", 1, testStart), updateOf("A", 2, testStart.Add(time.Second)), updateOf("A", 3, testStart))
+	newer := records[1:2]
+	r.Tick(records)
 	equal(t, "outcomes", r.outcomes(), []string{"A 1 SUPERSEDED", "A 3 SUPERSEDED"})
-	r.take(updateOf("A", 4, testStart.Add(time.Second))) // the same time, later in the topic
+	r.Take(updateOf("A", 4, testStart.Add(time.Second))) // the same time, later in the topic
 	if len(r.results) != 1 || r.results[0].SupersededBy != "A=4" {
 		t.Fatalf("%+v", r.results)
 	}
 	equal(t, "outcomes", r.outcomes(), []string{"A 2 SUPERSEDED"})
 	r.runFeed("1")
-	r.take(completed("1", 1, 0))
+	r.Take(completed("1", 1, 0))
 	equal(t, "outcomes", r.outcomes(), []string{"A 4 APPLIED"})
-	r.tick([]*machine.Record{newer}, nil) // a replay
-	r.restart()
-	r.tick([]*machine.Record{newer}, nil)
+	r.Tick(newer) // a replay
+	r.Restart()
+	r.Tick(newer)
 	equal(t, "outcomes", r.outcomes(), []string{"A 2 SUPERSEDED", "A 2 SUPERSEDED"})
-	if calls := r.pass(time.Hour); len(calls) > 0 {
+	if calls := r.Pass(time.Hour); len(calls) > 0 {
 		t.Fatalf("started %v for a replay", operationsOf(calls))
 	}
-	if r.pass(8 * 24 * time.Hour); r.sku("A") != nil {
+	if r.Pass(8 * 24 * time.Hour); r.sku("A") != nil {
 		t.Fatal("an idle SKU is not forgotten")
 	}
 }
@@ -100,37 +101,37 @@ func TestDeadLetters(t *testing.T) {
 		r := newRuntime(t, Config{})
 		u := updateOf("A", 1, testStart)
 		change(u)
-		r.take(u, updateOf("B", 1, testStart))
-		if len(r.letters) != 1 || r.letters[0].Reason != reason || r.letters[0].Message == "" || r.machine.Pending() != 1 {
-			t.Errorf("%s: %+v, %d pending", reason, r.letters, r.machine.Pending())
+		r.Take(u, updateOf("B", 1, testStart))
+		if len(r.Letters) != 1 || r.Letters[0].Reason != reason || r.Letters[0].Message == "" || r.Machine.Pending() != 1 {
+			t.Errorf("%s: %+v, %d pending", reason, r.Letters, r.Machine.Pending())
 		}
 	}
 	r := newRuntime(t, Config{})
-	mismatch := r.record(updateOf("A", 1, testStart))
-	mismatch.Account = otherAccount
-	r.tick([]*machine.Record{mismatch, {Topic: schemas.InventoryUpdates, Value: &schemas.Order{}}}, nil)
-	if len(r.letters) != 2 || r.letters[0].Reason != "account_mismatch" || r.letters[1].Reason != "unexpected_type" {
-		t.Errorf("%+v", r.letters)
+	records := r.Records(updateOf("A", 1, testStart))
+	records[0].Account = otherAccount
+	r.Tick(append(records, &machine.Record{Topic: schemas.InventoryUpdates, Value: &schemas.Order{}}))
+	if len(r.Letters) != 2 || r.Letters[0].Reason != "account_mismatch" || r.Letters[1].Reason != "unexpected_type" {
+		t.Errorf("%+v", r.Letters)
 	}
 }
 
 func TestASKUInARunningFeedIsFenced(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t, feedsOnly())
-	r.take(updateOf("A", 1, testStart), updateOf("B", 1, testStart))
-	upload := r.only(r.pass(r.machine.cfg.Linger), model.CreateFeedDocument)
-	r.take(updateOf("B", 2, testStart.Add(time.Second))) // while the document is made
+	r.Take(updateOf("A", 1, testStart), updateOf("B", 1, testStart))
+	upload := r.only(r.Pass(r.Machine.cfg.Linger), model.CreateFeedDocument)
+	r.Take(updateOf("B", 2, testStart.Add(time.Second))) // while the document is made
 	equal(t, "outcomes", r.outcomes(), []string{"B 1 SUPERSEDED"})
-	r.done(r.uploadDone(upload, "d"), &model.CreateFeedResponse{FeedID: "1"})
-	r.take(updateOf("A", 2, testStart.Add(time.Second)))
-	if calls := r.pass(time.Hour); len(calls) > 0 || len(r.results) > 0 {
+	r.Done(r.uploadDone(upload, "d"), &model.CreateFeedResponse{FeedID: "1"})
+	r.Take(updateOf("A", 2, testStart.Add(time.Second)))
+	if calls := r.Pass(time.Hour); len(calls) > 0 || len(r.results) > 0 {
 		t.Fatalf("started %v, outcomes %v", operationsOf(calls), r.outcomes())
 	}
-	r.restart()
-	r.pass(time.Second)
-	calls := r.take(completed("1", 2, 0))
+	r.Restart()
+	r.Pass(time.Second)
+	calls := r.Take(completed("1", 2, 0))
 	equal(t, "outcomes", r.outcomes(), []string{"A 1 APPLIED"})
-	upload = r.only(append(calls, r.pass(time.Hour)...), model.CreateFeedDocument)
+	upload = r.only(append(calls, r.Pass(time.Hour)...), model.CreateFeedDocument)
 	equal(t, "second feed", messagesOf(upload), []string{"A 2", "B 2"})
 }
 
@@ -139,78 +140,78 @@ func TestUrgentAndSmallSetsGoByPatch(t *testing.T) {
 	r := newRuntime(t, Config{PatchBelow: 2})
 	urgent := updateOf("U", 5, testStart)
 	urgent.Urgent = true
-	calls := r.take(urgent, updateOf("Z", 0, testStart))
+	calls := r.Take(urgent, updateOf("Z", 0, testStart))
 	if len(calls) != 2 {
 		t.Fatalf("started %v at once", operationsOf(calls))
 	}
 	for _, call := range calls {
-		r.done(call, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
+		r.Done(call, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
 	}
 	equal(t, "outcomes", r.outcomes(), []string{"U 5 APPLIED", "Z 0 APPLIED"})
 
-	r.take(updateOf("A", 1, testStart), updateOf("B", 1, testStart))
-	calls = r.pass(3 * time.Second)
+	r.Take(updateOf("A", 1, testStart), updateOf("B", 1, testStart))
+	calls = r.Pass(3 * time.Second)
 	if len(calls) != 2 || calls[0].Operation != model.PatchListingsItem {
 		t.Fatalf("started %v for a small set", operationsOf(calls))
 	}
-	r.done(calls[0], &model.ListingsItemSubmission{Status: model.SubmissionInvalid, Issues: []model.ListingIssue{
+	r.Done(calls[0], &model.ListingsItemSubmission{Status: model.SubmissionInvalid, Issues: []model.ListingIssue{
 		{Severity: "WARNING", Code: "1"}, {Severity: severityError, Code: "99022", Message: "no", AttributeNames: []string{"x"}},
 	}})
-	r.end(calls[1], machine.Reject{Err: &model.Error{Class: model.Invalid, Code: "InvalidInput", Message: "no"}})
+	r.End(calls[1], machine.Reject{Err: &model.Error{Class: model.Invalid, Code: "InvalidInput", Message: "no"}})
 	equal(t, "outcomes", r.outcomes(), []string{"A 1 REJECTED 99022", "B 1 REJECTED InvalidInput"})
 
-	r.take(updateOf("A", 2, r.now), updateOf("B", 2, r.now), updateOf("C", 2, r.now))
-	upload := r.only(r.pass(time.Minute), model.CreateFeedDocument)
+	r.Take(updateOf("A", 2, r.Now), updateOf("B", 2, r.Now), updateOf("C", 2, r.Now))
+	upload := r.only(r.Pass(time.Minute), model.CreateFeedDocument)
 	equal(t, "feed", messagesOf(upload), []string{"A 2", "B 2", "C 2"})
 }
 
 func TestAPatchMayOvertakeAFeed(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t, feedsOnly())
-	r.take(updateOf("A", 9, testStart))
+	r.Take(updateOf("A", 9, testStart))
 	r.runFeed("1")
-	patch := r.only(r.take(updateOf("A", 0, r.now)), model.PatchListingsItem)
-	r.done(patch, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
-	if calls := r.pass(time.Hour); len(r.results) > 0 || len(calls) > 0 || !r.sku("A").Patched {
+	patch := r.only(r.Take(updateOf("A", 0, r.Now)), model.PatchListingsItem)
+	r.Done(patch, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
+	if calls := r.Pass(time.Hour); len(r.results) > 0 || len(calls) > 0 || !r.sku("A").Patched {
 		t.Fatalf("outcomes %v, calls %v: the feed may undo the patch", r.outcomes(), operationsOf(calls))
 	}
-	r.restart()
-	r.pass(time.Second)
-	again := r.only(r.take(completed("1", 1, 0)), model.PatchListingsItem)
+	r.Restart()
+	r.Pass(time.Second)
+	again := r.only(r.Take(completed("1", 1, 0)), model.PatchListingsItem)
 	equal(t, "outcomes", r.outcomes(), []string{"A 9 APPLIED"})
-	r.done(again, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
+	r.Done(again, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
 	equal(t, "outcomes", r.outcomes(), []string{"A 0 APPLIED"})
 
 	// The feed ends while the patch is in flight: which was first is not known.
-	r.take(updateOf("A", 9, r.now))
+	r.Take(updateOf("A", 9, r.Now))
 	r.runFeed("2")
-	patch = r.only(r.take(updateOf("A", 0, r.now)), model.PatchListingsItem)
-	r.take(completed("2", 1, 0))
-	again = r.only(r.done(patch, &model.ListingsItemSubmission{Status: model.SubmissionAccepted}), model.PatchListingsItem)
+	patch = r.only(r.Take(updateOf("A", 0, r.Now)), model.PatchListingsItem)
+	r.Take(completed("2", 1, 0))
+	again = r.only(r.Done(patch, &model.ListingsItemSubmission{Status: model.SubmissionAccepted}), model.PatchListingsItem)
 	equal(t, "outcomes", r.outcomes(), []string{"A 9 APPLIED"})
-	r.done(again, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
+	r.Done(again, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
 	equal(t, "outcomes", r.outcomes(), []string{"A 0 APPLIED"})
 }
 
 func TestAnAmbiguousPatchIsWaitedOut(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t, Config{})
-	patch := r.only(r.take(updateOf("A", 0, testStart)), model.PatchListingsItem)
-	r.end(patch, machine.Ambiguous{})
-	r.take(updateOf("A", 7, testStart.Add(time.Second)))
-	if calls := r.pass(5*time.Minute - time.Second); len(calls) > 0 {
+	patch := r.only(r.Take(updateOf("A", 0, testStart)), model.PatchListingsItem)
+	r.End(patch, machine.Ambiguous{})
+	r.Take(updateOf("A", 7, testStart.Add(time.Second)))
+	if calls := r.Pass(5*time.Minute - time.Second); len(calls) > 0 {
 		t.Fatalf("started %v while the patch may still be applied", operationsOf(calls))
 	}
-	next := r.only(r.pass(time.Minute), model.PatchListingsItem)
+	next := r.only(r.Pass(time.Minute), model.PatchListingsItem)
 	equal(t, "outcomes", r.outcomes(), []string{"A 0 SUPERSEDED"})
 	if next.Request.(*model.PatchQuantityRequest).Quantity != 7 {
 		t.Fatalf("%+v", next.Request)
 	}
-	r.restart()
-	if calls := r.pass(5 * time.Minute); len(calls) > 0 {
+	r.Restart()
+	if calls := r.Pass(5 * time.Minute); len(calls) > 0 {
 		t.Fatalf("started %v while an earlier owner's patch may be applied", operationsOf(calls))
 	}
-	r.done(r.only(r.pass(time.Minute), model.PatchListingsItem), &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
+	r.Done(r.only(r.Pass(time.Minute), model.PatchListingsItem), &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
 	equal(t, "outcomes", r.outcomes(), []string{"A 7 APPLIED"})
 }
 
@@ -220,15 +221,15 @@ func TestExcludedSKUs(t *testing.T) {
 	cfg := feedsOnly()
 	cfg.Excluded = func(_, sku string) bool { return out[sku] }
 	r := newRuntime(t, cfg)
-	r.take(updateOf("X", 1, testStart), updateOf("A", 1, testStart), updateOf("B", 1, testStart))
+	r.Take(updateOf("X", 1, testStart), updateOf("A", 1, testStart), updateOf("B", 1, testStart))
 	equal(t, "outcomes", r.outcomes(), []string{"X 1 EXCLUDED"})
 	out["A"] = true
-	upload := r.only(r.pass(time.Minute), model.CreateFeedDocument)
+	upload := r.only(r.Pass(time.Minute), model.CreateFeedDocument)
 	equal(t, "feed", messagesOf(upload), []string{"B 1"})
 	equal(t, "outcomes", r.outcomes(), []string{"A 1 EXCLUDED"})
 	r.uploadDone(upload, "d")
 	out["B"] = true
-	r.take(updateOf("B", 2, testStart.Add(time.Second)))
+	r.Take(updateOf("B", 2, testStart.Add(time.Second)))
 	equal(t, "outcomes", r.outcomes(), []string{"B 2 EXCLUDED"})
 }
 
@@ -239,13 +240,13 @@ func TestScopeOfMarketplaces(t *testing.T) {
 	r := newRuntime(t, cfg)
 	french := updateOf("A", 2, testStart)
 	french.MarketplaceID, french.ProductType = france, "LUGGAGE"
-	r.take(updateOf("A", 1, testStart), french)
-	first := r.only(r.pass(30*time.Second), model.CreateFeedDocument)
-	second := r.done(r.uploadDone(first, "1"), &model.CreateFeedResponse{FeedID: "1"})
+	r.Take(updateOf("A", 1, testStart), french)
+	first := r.only(r.Pass(30*time.Second), model.CreateFeedDocument)
+	second := r.Done(r.uploadDone(first, "1"), &model.CreateFeedResponse{FeedID: "1"})
 	if len(second) == 0 {
-		second = r.pass(time.Second)
+		second = r.Pass(time.Second)
 	}
-	r.done(r.uploadDone(r.only(second, model.CreateFeedDocument), "2"), &model.CreateFeedResponse{FeedID: "2"})
+	r.Done(r.uploadDone(r.only(second, model.CreateFeedDocument), "2"), &model.CreateFeedResponse{FeedID: "2"})
 	seen := map[string]string{}
 	for _, s := range r.submissions {
 		seen[s.MarketplaceID] = s.FeedID
@@ -260,7 +261,7 @@ func TestScopeOfMarketplaces(t *testing.T) {
 	// Not listed there is final: another marketplace has a quantity of its own.
 	result := completed(seen[france], 1, 1)
 	result.MarketplaceID = france
-	r.take(&schemas.FeedIssues{Account: testAccount, FeedID: seen[france], Issues: []schemas.FeedIssue{issue(1, "13013")}}, result)
+	r.Take(&schemas.FeedIssues{Account: testAccount, FeedID: seen[france], Issues: []schemas.FeedIssue{issue(1, "13013")}}, result)
 	equal(t, "outcomes", r.outcomes(), []string{"A 2 REJECTED 13013"})
 }
 
@@ -271,11 +272,11 @@ func TestAChangingSKUKeepsItsTurn(t *testing.T) {
 	const last = 19
 	var urgent []any
 	for i := range last + 1 {
-		u := updateOf(skuName(10+i), 1, r.now)
+		u := updateOf(skuName(10+i), 1, r.Now)
 		u.Urgent = true
 		urgent = append(urgent, u)
 	}
-	calls := r.take(urgent...)
+	calls := r.Take(urgent...)
 	for quantity := 2; len(calls) > 0; quantity++ {
 		for _, call := range calls {
 			switch sku := call.Request.(*model.PatchQuantityRequest).SKU; sku {
@@ -284,13 +285,13 @@ func TestAChangingSKUKeepsItsTurn(t *testing.T) {
 			case skuName(10 + last):
 				t.Fatal("the SKU behind it was first")
 			}
-			r.done(call, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
+			r.Done(call, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
 		}
-		r.now = r.now.Add(100 * time.Millisecond)
-		again := updateOf(skuName(10+last-1), quantity, r.now)
+		r.Now = r.Now.Add(100 * time.Millisecond)
+		again := updateOf(skuName(10+last-1), quantity, r.Now)
 		again.Urgent = true
-		r.take(again)
-		calls = r.pass(time.Second)
+		r.Take(again)
+		calls = r.Pass(time.Second)
 	}
 	t.Fatal("it was never sent")
 }

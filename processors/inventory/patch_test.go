@@ -20,19 +20,19 @@ func many(prefix string, n int, at time.Time) []any {
 
 // accept ends the patches among calls well, and those that follow, until d is over.
 func (r *runtime) accept(calls []machine.Call, d time.Duration) (patches int) {
-	r.t.Helper()
-	for end := r.now.Add(d); ; {
+	r.T.Helper()
+	for end := r.Now.Add(d); ; {
 		var next []machine.Call
 		for _, call := range calls {
 			if call.Operation == model.PatchListingsItem {
 				patches++
-				next = append(next, r.done(call, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})...)
+				next = append(next, r.Done(call, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})...)
 			}
 		}
-		if r.now.After(end) && len(next) == 0 {
+		if r.Now.After(end) && len(next) == 0 {
 			return patches
 		}
-		calls = append(next, r.pass(100*time.Millisecond)...)
+		calls = append(next, r.Pass(100*time.Millisecond)...)
 	}
 }
 
@@ -40,15 +40,15 @@ func TestWhatWaitsForARunningFeedGoesByPatchInSmallPortions(t *testing.T) {
 	t.Parallel()
 	for stuck, least := range map[bool]int{false: 100, true: 500} {
 		r := newRuntime(t, Config{})
-		r.take(many("F", 150, testStart)...)
+		r.Take(many("F", 150, testStart)...)
 		r.runFeed("1")
-		r.take(many("M", 2000, r.now)...)
+		r.Take(many("M", 2000, r.Now)...)
 		if stuck {
-			r.take(&schemas.FeedResult{EventType: eventStuck, Account: testAccount, FeedID: "1", ProcessingStatus: model.FeedInProgress})
-			r.restart()
+			r.Take(&schemas.FeedResult{EventType: eventStuck, Account: testAccount, FeedID: "1", ProcessingStatus: model.FeedInProgress})
+			r.Restart()
 		}
-		calls := r.pass(30 * time.Second)
-		if waiting := len(r.machine.account(testAccount).patches) + len(calls); waiting != least {
+		calls := r.Pass(30 * time.Second)
+		if waiting := len(r.Machine.account(testAccount).patches) + len(calls); waiting != least {
 			t.Errorf("stuck %v: %d SKUs go by patches, want %d", stuck, waiting, least)
 		}
 		// All of them are out before a feed of eight hours has ended.
@@ -68,10 +68,10 @@ func TestAParkedAccountsPatchesGoByFeed(t *testing.T) {
 		values = append(values, u)
 	}
 	var calls []machine.Call
-	for _, call := range r.take(values...) {
-		calls = append(calls, r.end(call, machine.Park{})...)
+	for _, call := range r.Take(values...) {
+		calls = append(calls, r.End(call, machine.Park{})...)
 	}
-	upload := r.only(append(calls, r.pass(time.Minute)...), model.CreateFeedDocument)
+	upload := r.only(append(calls, r.Pass(time.Minute)...), model.CreateFeedDocument)
 	if got := messagesOf(upload); len(got) != 20 {
 		t.Fatalf("the feed has %q", got)
 	}
@@ -80,12 +80,12 @@ func TestAParkedAccountsPatchesGoByFeed(t *testing.T) {
 func TestAPatchThatCertainlyDidNotHappenIsRepeated(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t, Config{})
-	patch := r.only(r.take(updateOf("A", 0, testStart)), model.PatchListingsItem)
+	patch := r.only(r.Take(updateOf("A", 0, testStart)), model.PatchListingsItem)
 	for _, outcome := range []machine.Outcome{machine.Snooze{Unspent: true}, machine.Snooze{Throttled: true}, machine.Retry{}, machine.Done{}} {
-		calls := r.end(patch, outcome)
-		patch = r.only(append(calls, r.pass(30*time.Second)...), model.PatchListingsItem)
+		calls := r.End(patch, outcome)
+		patch = r.only(append(calls, r.Pass(30*time.Second)...), model.PatchListingsItem)
 	}
-	r.done(patch, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
+	r.Done(patch, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
 	equal(t, "outcomes", r.outcomes(), []string{"A 0 APPLIED"})
 }
 
@@ -96,14 +96,14 @@ func TestAFeedIsCutBySize(t *testing.T) {
 		"bytes":    {PatchBelow: -1, MaxBytes: 100 + 60*230},
 	} {
 		r := newRuntime(t, cfg)
-		upload := r.only(append(r.take(many("M", 100, testStart)...), r.pass(time.Minute)...), model.CreateFeedDocument)
+		upload := r.only(append(r.Take(many("M", 100, testStart)...), r.Pass(time.Minute)...), model.CreateFeedDocument)
 		feed := &upload.Request.(*model.UploadFeedRequest).Feed
-		if n := len(feed.Messages); n < 55 || n > 65 || feed.Size() > r.machine.cfg.MaxBytes || len(feed.Faults()) > 0 {
+		if n := len(feed.Messages); n < 55 || n > 65 || feed.Size() > r.Machine.cfg.MaxBytes || len(feed.Faults()) > 0 {
 			t.Errorf("%s: %d messages of %d bytes, faults %v", name, n, feed.Size(), feed.Faults())
 		}
-		r.done(r.uploadDone(upload, "1"), &model.CreateFeedResponse{FeedID: "1"})
+		r.Done(r.uploadDone(upload, "1"), &model.CreateFeedResponse{FeedID: "1"})
 		n := len(feed.Messages)
-		calls := append(r.take(completed("1", n, 0)), r.pass(2*time.Minute)...)
+		calls := append(r.Take(completed("1", n, 0)), r.Pass(2*time.Minute)...)
 		if rest := messagesOf(r.only(calls, model.CreateFeedDocument)); len(rest) != 100-n {
 			t.Errorf("%s: the second feed has %d messages", name, len(rest))
 		}
@@ -115,9 +115,9 @@ func TestFewDocumentsAreMadeAtOnce(t *testing.T) {
 	r := newRuntime(t, Config{PatchBelow: -1, MaxUploads: 1})
 	other := updateOf("A", 1, testStart)
 	other.Account = otherAccount
-	r.take(updateOf("A", 1, testStart), other)
-	first := r.only(r.pass(time.Minute), model.CreateFeedDocument)
-	calls := r.done(first, &model.UploadFeedResponse{FeedDocumentID: "d"})
+	r.Take(updateOf("A", 1, testStart), other)
+	first := r.only(r.Pass(time.Minute), model.CreateFeedDocument)
+	calls := r.Done(first, &model.UploadFeedResponse{FeedDocumentID: "d"})
 	if len(calls) != 2 || calls[0].Operation != model.CreateFeedDocument || calls[1].Operation != model.CreateFeed {
 		t.Fatalf("started %v", operationsOf(calls))
 	}

@@ -25,7 +25,7 @@ func TestFollowsTheNewest(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(t, rt, rapid.Uint64().Draw(rt, "seed"), Config{MaxAttempts: 1000})
-		w.amazon.applyLate, w.amazon.showLate = w.machine.cfg.ApplyDelay, w.machine.cfg.ShowDelay
+		w.amazon.applyLate, w.amazon.showLate = w.Machine.cfg.ApplyDelay, w.Machine.cfg.ShowDelay
 		for range rapid.IntRange(10, 150).Draw(rt, "steps") {
 			w.step()
 		}
@@ -144,7 +144,7 @@ func (w *world) step() {
 // update produces an update, sometimes one that is older than the last.
 func (w *world) update(sku int) {
 	w.updates++
-	at := w.now.Truncate(time.Millisecond)
+	at := w.Now.Truncate(time.Millisecond)
 	if w.random.IntN(5) == 0 {
 		at = at.Add(-time.Duration(w.random.IntN(600)) * time.Second)
 	}
@@ -154,7 +154,7 @@ func (w *world) update(sku int) {
 	}
 	u.UpdateID = fmt.Sprint("u-", w.updates)
 	u.Urgent = w.random.IntN(20) == 0
-	rec := w.record(u)
+	rec := w.Records(u)[0]
 	w.sent, w.records, w.queue = append(w.sent, u), append(w.records, rec), append(w.queue, rec)
 }
 
@@ -162,10 +162,10 @@ func (w *world) update(sku int) {
 func (w *world) stuck() {
 	for _, f := range w.amazon.feeds {
 		if !f.told && w.submitted(f.FeedID) && (f.ProcessingStatus == model.FeedInQueue || f.ProcessingStatus == model.FeedInProgress) {
-			w.queue = append(w.queue, w.record(&schemas.FeedResult{
+			w.queue = append(w.queue, w.Records(&schemas.FeedResult{
 				EventType: eventStuck, Account: testAccount, FeedID: f.FeedID, MarketplaceID: f.MarketplaceIDs[0],
 				ProcessingStatus: f.ProcessingStatus, SubmittedTime: f.CreatedTime,
-			}))
+			})...)
 			return
 		}
 	}
@@ -176,14 +176,12 @@ func (w *world) stuck() {
 func (w *world) follow() {
 	for _, s := range w.submissions {
 		for _, f := range w.amazon.feeds {
-			if f.FeedID != s.FeedID || f.told || f.ends.IsZero() || f.ends.After(w.now) {
+			if f.FeedID != s.FeedID || f.told || f.ends.IsZero() || f.ends.After(w.Now) {
 				continue
 			}
 			f.told = true
 			for range 1 + w.random.IntN(10)/9 {
-				for _, value := range f.result() {
-					w.queue = append(w.queue, w.record(value))
-				}
+				w.queue = append(w.queue, w.Records(f.result()...)...)
 			}
 		}
 	}
@@ -195,13 +193,13 @@ func (w *world) deliver(n int) {
 	n = min(n, len(w.queue))
 	records := w.queue[:n]
 	w.queue = w.queue[n:]
-	w.launch(w.tick(records, w.landed()))
+	w.launch(w.Tick(records, w.landed()...))
 }
 
 // launch gives each call its way and its fault.
 func (w *world) launch(calls []machine.Call) {
 	for _, call := range calls {
-		arrives := w.now.Add(time.Duration(w.random.IntN(900)) * time.Millisecond)
+		arrives := w.Now.Add(time.Duration(w.random.IntN(900)) * time.Millisecond)
 		f := flight{call: call, arrives: arrives, ends: arrives.Add(time.Duration(w.random.IntN(3000)) * time.Millisecond)}
 		if w.random.IntN(100) < w.faults {
 			f.fault = []string{"lost", "no answer", "late", "throttled", "refused", "not sent", "parked", "retry"}[w.random.IntN(8)]
@@ -215,7 +213,7 @@ func (w *world) landed() []machine.Result {
 	var results []machine.Result
 	var still []flight
 	for _, f := range w.flying {
-		if f.ends.After(w.now) {
+		if f.ends.After(w.Now) {
 			still = append(still, f)
 			continue
 		}
@@ -227,7 +225,7 @@ func (w *world) landed() []machine.Result {
 
 // advance moves time on, in steps at which calls arrive and Amazon acts.
 func (w *world) advance(d time.Duration) {
-	end := w.now.Add(d)
+	end := w.Now.Add(d)
 	for {
 		next := -1
 		for i, f := range w.flying {
@@ -242,7 +240,7 @@ func (w *world) advance(d time.Duration) {
 		w.arrive(&w.flying[next])
 	}
 	w.amazon.advance(end)
-	w.now = end
+	w.Now = end
 }
 
 func (w *world) arrive(f *flight) {
@@ -294,27 +292,27 @@ func (w *world) crash() {
 	w.flying = sent
 	w.advance(time.Second)
 	w.flying = nil
-	w.restart()
+	w.Restart()
 }
 
 // handOver ends the owner as a drain does: calls end, and no new one starts.
 func (w *world) handOver() {
 	w.advance(4 * time.Second)
 	results := w.landed()
-	tx := &machine.Tx{Now: w.now}
+	tx := &machine.Tx{Now: w.Now}
 	for i := range results {
-		w.machine.Result(tx, &results[i])
+		w.Machine.Result(tx, &results[i])
 	}
-	w.commit(tx)
+	w.Commit(tx)
 	w.flying = nil
-	w.restart()
+	w.Restart()
 }
 
 // loseTransaction has a tick fail before its commit: its inputs come again,
 // and nothing it asked for happens.
 func (w *world) loseTransaction() {
 	n := min(w.random.IntN(10), len(w.queue))
-	w.decide(w.queue[:n], w.landed())
+	w.Decide(w.queue[:n], w.landed()...)
 	w.crash()
 }
 
@@ -328,10 +326,10 @@ func (w *world) settle() {
 		switch {
 		case len(w.queue) > 0: // written meanwhile
 			continue
-		case w.machine.Pending() == 0 && len(w.flying) == 0:
+		case w.Machine.Pending() == 0 && len(w.flying) == 0:
 			return
 		}
-		next := w.wake
+		next := w.Wake
 		for _, at := range append(w.ends(), w.amazon.next()) {
 			if !at.IsZero() && (next.IsZero() || at.Before(next)) {
 				next = at
@@ -340,9 +338,9 @@ func (w *world) settle() {
 		if next.IsZero() {
 			w.rt.Fatalf("work is pending, and the machine wants no tick: %v", w.pending())
 		}
-		w.advance(max(0, next.Sub(w.now)))
+		w.advance(max(0, next.Sub(w.Now)))
 	}
-	w.rt.Fatalf("still pending at %v: %v", w.now, w.pending())
+	w.rt.Fatalf("still pending at %v: %v", w.Now, w.pending())
 }
 
 func (w *world) ends() []time.Time {
@@ -356,12 +354,12 @@ func (w *world) ends() []time.Time {
 // pending describes what is not settled.
 func (w *world) pending() string {
 	var list []string
-	for _, s := range w.machine.skus {
+	for _, s := range w.Machine.skus {
 		if s.work != nil {
 			list = append(list, fmt.Sprintf("%s at %d: %+v", s.id(), s.place, *s.work))
 		}
 	}
-	for _, f := range w.machine.feeds {
+	for _, f := range w.Machine.feeds {
 		list = append(list, fmt.Sprintf("%s: phase %s, feed %s, busy %v, until %v", f.call.Key, f.phase, f.id, f.busy(), f.until.time()))
 	}
 	for _, f := range w.amazon.feeds {

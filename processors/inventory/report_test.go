@@ -12,11 +12,11 @@ import (
 // inFeed is a machine whose feed "1" carries the SKUs A, B and C as messages 1 to 3.
 func inFeed(t *testing.T, cfg Config) *runtime {
 	r := newRuntime(t, cfg)
-	r.take(updateOf("A", 1, testStart))
-	r.now = r.now.Add(time.Millisecond)
-	r.take(updateOf("B", 1, testStart))
-	r.now = r.now.Add(time.Millisecond)
-	r.take(updateOf("C", 1, testStart))
+	r.Take(updateOf("A", 1, testStart))
+	r.Now = r.Now.Add(time.Millisecond)
+	r.Take(updateOf("B", 1, testStart))
+	r.Now = r.Now.Add(time.Millisecond)
+	r.Take(updateOf("C", 1, testStart))
 	r.runFeed("1")
 	return r
 }
@@ -64,14 +64,14 @@ func TestHowAFeedEnds(t *testing.T) {
 			test.result.Errors = &none
 			r := inFeed(t, feedsOnly())
 			if test.parts != nil {
-				r.take(&schemas.FeedIssues{Account: testAccount, FeedID: "1", Issues: test.parts})
-				r.restart() // between the parts and the result
+				r.Take(&schemas.FeedIssues{Account: testAccount, FeedID: "1", Issues: test.parts})
+				r.Restart() // between the parts and the result
 			}
-			calls := r.take(test.result, test.result)
+			calls := r.Take(test.result, test.result)
 			equal(t, "outcomes", r.outcomes(), test.outcomes)
-			calls = append(calls, r.pass(10*time.Minute)...)
+			calls = append(calls, r.Pass(10*time.Minute)...)
 			if test.again == nil {
-				if len(calls) > 0 || r.machine.Pending() > 0 {
+				if len(calls) > 0 || r.Machine.Pending() > 0 {
 					t.Fatalf("started %v", operationsOf(calls))
 				}
 				return
@@ -90,32 +90,32 @@ func TestWhatIsNeverSettledFails(t *testing.T) {
 	cfg.MaxAttempts = 2
 	r := inFeed(t, cfg)
 	fatal := &schemas.FeedResult{Account: testAccount, FeedID: "1", ProcessingStatus: model.FeedFatal, Report: "NONE"}
-	r.take(updateOf("A", 2, r.now)) // begins to count anew
-	r.runFeed("2", r.take(fatal)...)
+	r.Take(updateOf("A", 2, r.Now)) // begins to count anew
+	r.runFeed("2", r.Take(fatal)...)
 	again := *fatal
 	again.FeedID = "2"
-	r.take(&again)
+	r.Take(&again)
 	equal(t, "outcomes", r.outcomes(), []string{"A 1 SUPERSEDED", "B 1 FAILED feed_FATAL", "C 1 FAILED feed_FATAL"})
 }
 
 func TestASKUIsTriedInTheOtherMarketplaces(t *testing.T) {
 	t.Parallel()
 	r := inFeed(t, feedsOnly())
-	calls := r.take(&schemas.FeedIssues{Account: testAccount, FeedID: "1", Issues: []schemas.FeedIssue{issue(1, "13013"), issue(2, "13013")}}, completed("1", 3, 2))
+	calls := r.Take(&schemas.FeedIssues{Account: testAccount, FeedID: "1", Issues: []schemas.FeedIssue{issue(1, "13013"), issue(2, "13013")}}, completed("1", 3, 2))
 	equal(t, "outcomes", r.outcomes(), []string{"C 1 APPLIED"})
 	r.runFeed("2", calls...)
 	if r.submissions[1].MarketplaceID != france || r.submissions[1].Messages != 2 {
 		t.Fatalf("%+v", r.submissions[1])
 	}
-	r.take(&schemas.FeedIssues{Account: testAccount, FeedID: "2", Issues: []schemas.FeedIssue{{SKU: "B", Code: "13013", Severity: severityError}}}, completed("2", 2, 1))
+	r.Take(&schemas.FeedIssues{Account: testAccount, FeedID: "2", Issues: []schemas.FeedIssue{{SKU: "B", Code: "13013", Severity: severityError}}}, completed("2", 2, 1))
 	equal(t, "outcomes", r.outcomes(), []string{"A 1 APPLIED", "B 1 REJECTED 13013"})
 	// Where it is listed is remembered.
-	r.restart()
-	r.take(updateOf("A", 2, r.now), updateOf("B", 2, r.now))
+	r.Restart()
+	r.Take(updateOf("A", 2, r.Now), updateOf("B", 2, r.Now))
 	calls = nil
 	for _, id := range []string{"3", "4"} {
-		upload := r.only(append(calls, r.pass(4*time.Minute)...), model.CreateFeedDocument)
-		calls = r.done(r.uploadDone(upload, "document of "+id), &model.CreateFeedResponse{FeedID: id})
+		upload := r.only(append(calls, r.Pass(4*time.Minute)...), model.CreateFeedDocument)
+		calls = r.Done(r.uploadDone(upload, "document of "+id), &model.CreateFeedResponse{FeedID: id})
 	}
 	if r.sku("A").FeedMarketplaceID != france || r.sku("B").FeedMarketplaceID != germany {
 		t.Fatalf("%+v %+v", r.sku("A"), r.sku("B"))
@@ -125,12 +125,12 @@ func TestASKUIsTriedInTheOtherMarketplaces(t *testing.T) {
 func TestAPatchTriesTheOtherMarketplaces(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t, Config{})
-	patch := r.only(r.take(updateOf("A", 0, testStart)), model.PatchListingsItem)
-	patch = r.only(r.end(patch, refusedWith(model.NotFound, "")), model.PatchListingsItem)
+	patch := r.only(r.Take(updateOf("A", 0, testStart)), model.PatchListingsItem)
+	patch = r.only(r.End(patch, refusedWith(model.NotFound, "")), model.PatchListingsItem)
 	if patch.Request.(*model.PatchQuantityRequest).MarketplaceID != france {
 		t.Fatalf("%+v", patch.Request)
 	}
-	r.end(patch, refusedWith(model.NotFound, ""))
+	r.End(patch, refusedWith(model.NotFound, ""))
 	equal(t, "outcomes", r.outcomes(), []string{"A 0 REJECTED NOT_FOUND"})
 }
 
@@ -138,26 +138,26 @@ func TestAStuckFeedIsCancelledWhereItCanBe(t *testing.T) {
 	t.Parallel()
 	stuck := &schemas.FeedResult{EventType: eventStuck, Account: testAccount, FeedID: "1", MarketplaceID: germany, ProcessingStatus: model.FeedInProgress}
 	r := inFeed(t, feedsOnly())
-	if calls := r.take(stuck); len(calls) > 0 {
+	if calls := r.Take(stuck); len(calls) > 0 {
 		t.Fatalf("started %v for a feed in progress", operationsOf(calls))
 	}
 	stuck.ProcessingStatus = model.FeedInQueue
-	cancel := r.only(r.take(stuck), model.CancelFeed)
-	r.only(append(r.end(cancel, machine.Ambiguous{}), r.pass(time.Minute)...), model.CancelFeed)
-	r.restart()
-	cancel = r.only(r.pass(time.Second), model.CancelFeed)
-	r.done(cancel, &model.CancelFeedResponse{})
+	cancel := r.only(r.Take(stuck), model.CancelFeed)
+	r.only(append(r.End(cancel, machine.Ambiguous{}), r.Pass(time.Minute)...), model.CancelFeed)
+	r.Restart()
+	cancel = r.only(r.Pass(time.Second), model.CancelFeed)
+	r.Done(cancel, &model.CancelFeedResponse{})
 	// Meanwhile others go on: another account, and urgent SKUs of this one.
-	other := updateOf("A", 4, r.now)
+	other := updateOf("A", 4, r.Now)
 	other.Account = otherAccount
-	urgent := updateOf("B", 0, r.now)
-	patch := r.only(r.take(other, urgent), model.PatchListingsItem)
-	r.done(patch, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
+	urgent := updateOf("B", 0, r.Now)
+	patch := r.only(r.Take(other, urgent), model.PatchListingsItem)
+	r.Done(patch, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
 	r.runFeed("2")
 	if r.submissions[1].Account != otherAccount {
 		t.Fatalf("%+v", r.submissions)
 	}
-	r.take(&schemas.FeedResult{Account: testAccount, FeedID: "1", ProcessingStatus: model.FeedCancelled, Report: "NONE"})
+	r.Take(&schemas.FeedResult{Account: testAccount, FeedID: "1", ProcessingStatus: model.FeedCancelled, Report: "NONE"})
 	equal(t, "outcomes", r.outcomes(), []string{"B 1 SUPERSEDED"})
 }
 
@@ -165,14 +165,14 @@ func TestTheEndOfAFeedThatNobodyKnows(t *testing.T) {
 	t.Parallel()
 	r := inFeed(t, feedsOnly())
 	foreign := completed("77", 1, 0)
-	foreign.SubmittedTime = r.now
-	r.take(foreign)
+	foreign.SubmittedTime = r.Now
+	r.Take(foreign)
 	if len(r.alerts) != 1 || r.alerts[0].EventType != alertForeign || r.alerts[0].Subject != "77" {
 		t.Fatalf("%+v", r.alerts)
 	}
 	ours := completed("1", 3, 0)
-	ours.SubmittedTime = r.now
-	r.take(ours, ours)
+	ours.SubmittedTime = r.Now
+	r.Take(ours, ours)
 	if len(r.alerts) != 1 {
 		t.Fatalf("a repeated result: %+v", r.alerts[1])
 	}
@@ -186,13 +186,13 @@ func TestReadBack(t *testing.T) {
 	for shown, alerts := range map[int]int{5: 0, 4: 0, 6: 1, 1: 1} {
 		r := newRuntime(t, Config{ReadBackShare: 1})
 		for _, n := range []int{1, 5} {
-			u := updateOf("A", n, r.now)
+			u := updateOf("A", n, r.Now)
 			u.Urgent = true
-			r.done(r.only(r.take(u), model.PatchListingsItem), &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
-			r.now = r.now.Add(time.Minute)
+			r.Done(r.only(r.Take(u), model.PatchListingsItem), &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
+			r.Now = r.Now.Add(time.Minute)
 		}
-		calls := r.pass(12 * time.Minute)
-		r.done(r.only(calls, model.GetListingsItem), quantity(shown))
+		calls := r.Pass(12 * time.Minute)
+		r.Done(r.only(calls, model.GetListingsItem), quantity(shown))
 		if len(r.alerts) != alerts {
 			t.Errorf("%d shown: %+v", shown, r.alerts)
 		}

@@ -34,15 +34,15 @@ func TestACreateFeedThatDidNotHappen(t *testing.T) {
 		"refused":       refusedWith(model.Invalid, "InvalidInput"),
 	} {
 		r := newRuntime(t, feedsOnly())
-		r.take(updateOf("A", 1, testStart))
+		r.Take(updateOf("A", 1, testStart))
 		create := r.cutFeed("d1")
-		r.take(updateOf("A", 2, r.now))
-		r.end(create, outcome)
+		r.Take(updateOf("A", 2, r.Now))
+		r.End(create, outcome)
 		equal(t, name, r.outcomes(), []string{"A 1 SUPERSEDED"})
 		if r.lane(germany).Phase != phaseIdle {
 			t.Fatalf("%s: %+v", name, r.lane(germany))
 		}
-		calls := r.pass(20 * time.Minute)
+		calls := r.Pass(20 * time.Minute)
 		equal(t, name, messagesOf(r.only(calls, model.CreateFeedDocument)), []string{"A 2"})
 	}
 }
@@ -50,32 +50,32 @@ func TestACreateFeedThatDidNotHappen(t *testing.T) {
 func TestRefusalsAreBounded(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t, feedsOnly())
-	r.take(updateOf("A", 1, testStart))
+	r.Take(updateOf("A", 1, testStart))
 	var calls []machine.Call
 	for i := range maxRefusals - 1 {
 		create := r.cutFeed(fmt.Sprint("d", i), calls...)
-		calls = r.end(create, refusedWith(model.Invalid, "InvalidInput"))
+		calls = r.End(create, refusedWith(model.Invalid, "InvalidInput"))
 		equal(t, "outcomes", r.outcomes(), nil)
 	}
-	r.end(r.only(append(calls, r.pass(3*time.Minute)...), model.CreateFeedDocument), refusedWith(model.Invalid, "Broken"))
+	r.End(r.only(append(calls, r.Pass(3*time.Minute)...), model.CreateFeedDocument), refusedWith(model.Invalid, "Broken"))
 	equal(t, "outcomes", r.outcomes(), []string{"A 1 FAILED Broken"})
-	if r.machine.Pending() != 0 {
+	if r.Machine.Pending() != 0 {
 		t.Fatal("something is pending")
 	}
-	r.take(updateOf("B", 1, r.now))
+	r.Take(updateOf("B", 1, r.Now))
 	r.runFeed("1")
 }
 
 func TestAFailedUploadIsRepeated(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t, feedsOnly())
-	r.take(updateOf("A", 1, testStart))
-	upload := r.only(r.pass(30*time.Second), model.CreateFeedDocument)
+	r.Take(updateOf("A", 1, testStart))
+	upload := r.only(r.Pass(30*time.Second), model.CreateFeedDocument)
 	for _, outcome := range []machine.Outcome{machine.Retry{}, machine.Ambiguous{}, machine.Snooze{For: time.Second}, machine.Park{}} {
-		r.take(updateOf("A", len(r.started)+1, r.now))
-		r.end(upload, outcome)
-		upload = r.only(r.pass(16*time.Minute), model.CreateFeedDocument)
-		equal(t, "feed", messagesOf(upload), []string{fmt.Sprint("A ", len(r.started))})
+		r.Take(updateOf("A", len(r.Started)+1, r.Now))
+		r.End(upload, outcome)
+		upload = r.only(r.Pass(16*time.Minute), model.CreateFeedDocument)
+		equal(t, "feed", messagesOf(upload), []string{fmt.Sprint("A ", len(r.Started))})
 	}
 }
 
@@ -84,18 +84,15 @@ func TestAMendedAccountGoesOnAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, outcome := range map[string]machine.Outcome{"parked": machine.Park{}, "held": machine.Snooze{For: time.Hour, Unspent: true}} {
 		r := newRuntime(t, feedsOnly())
-		r.take(updateOf("A", 1, testStart))
-		upload := r.only(r.pass(30*time.Second), model.CreateFeedDocument)
-		r.end(upload, outcome)
-		if calls := r.pass(time.Minute); len(calls) > 0 {
+		r.Take(updateOf("A", 1, testStart))
+		upload := r.only(r.Pass(30*time.Second), model.CreateFeedDocument)
+		r.End(upload, outcome)
+		if calls := r.Pass(time.Minute); len(calls) > 0 {
 			t.Fatalf("%s: started %v", name, operationsOf(calls))
 		}
-		tx := &machine.Tx{Now: r.now}
-		r.machine.Changed(tx, []string{"another", upload.Account})
-		r.machine.Draw(tx)
-		r.commit(tx)
-		if len(tx.Calls) != 1 || tx.Calls[0].Operation != model.CreateFeedDocument {
-			t.Errorf("%s: started %v", name, operationsOf(tx.Calls))
+		calls := r.Changed("another", upload.Account)
+		if len(calls) != 1 || calls[0].Operation != model.CreateFeedDocument {
+			t.Errorf("%s: started %v", name, operationsOf(calls))
 		}
 	}
 }
@@ -103,16 +100,16 @@ func TestAMendedAccountGoesOnAtOnce(t *testing.T) {
 // lost is a machine whose createFeed for A 1 had no answer, in quarantine.
 func lost(t *testing.T, restart bool) *runtime {
 	r := newRuntime(t, feedsOnly())
-	r.take(updateOf("A", 1, testStart))
+	r.Take(updateOf("A", 1, testStart))
 	create := r.cutFeed("d1")
 	if restart {
-		r.pass(time.Minute)
-		r.restart()
+		r.Pass(time.Minute)
+		r.Restart()
 	} else {
-		r.end(create, machine.Ambiguous{})
+		r.End(create, machine.Ambiguous{})
 	}
-	q := r.machine.cfg.quarantine()
-	if calls := r.pass(q - time.Second); len(calls) > 0 {
+	q := r.Machine.cfg.quarantine()
+	if calls := r.Pass(q - time.Second); len(calls) > 0 {
 		t.Fatalf("started %v in quarantine", operationsOf(calls))
 	}
 	return r
@@ -123,20 +120,20 @@ func TestALostAnswer(t *testing.T) {
 	for _, restart := range []bool{false, true} {
 		// Nothing is there: submitted again.
 		r := lost(t, restart)
-		look := r.only(r.pass(time.Second), model.GetFeeds)
+		look := r.only(r.Pass(time.Second), model.GetFeeds)
 		request := look.Request.(*model.GetFeedsRequest)
 		if since := r.lane(germany).IntentTime.Add(-lookBack); !request.CreatedSince.Equal(since) || request.PageSize != pageSize {
 			t.Fatalf("%+v", request)
 		}
 		old := amazonFeed("old", model.FeedDone, testStart.Add(-lookBack))
-		other := amazonFeed("french", model.FeedDone, r.now)
+		other := amazonFeed("french", model.FeedDone, r.Now)
 		other.MarketplaceIDs = []string{france}
-		calls := r.done(look, feedsPage("", old, other))
-		calls = append(calls, r.pass(time.Minute)...)
+		calls := r.Done(look, feedsPage("", old, other))
+		calls = append(calls, r.Pass(time.Minute)...)
 		create := r.uploadDone(r.only(calls, model.CreateFeedDocument), "d2")
-		audit := r.only(r.done(create, &model.CreateFeedResponse{FeedID: "2"}), model.GetFeeds)
-		r.done(audit, feedsPage("", amazonFeed("2", model.FeedInProgress, r.now)))
-		r.take(completed("2", 1, 0))
+		audit := r.only(r.Done(create, &model.CreateFeedResponse{FeedID: "2"}), model.GetFeeds)
+		r.Done(audit, feedsPage("", amazonFeed("2", model.FeedInProgress, r.Now)))
+		r.Take(completed("2", 1, 0))
 		equal(t, "outcomes", r.outcomes(), []string{"A 1 APPLIED"})
 		if len(r.alerts) > 0 || len(r.submissions) != 1 {
 			t.Fatalf("alerts %+v, submissions %+v", r.alerts, r.submissions)
@@ -144,17 +141,17 @@ func TestALostAnswer(t *testing.T) {
 
 		// It is there, on the second page: adopted.
 		r = lost(t, restart)
-		look = r.only(r.pass(time.Second), model.GetFeeds)
-		look = r.only(r.done(look, feedsPage("more")), model.GetFeeds)
+		look = r.only(r.Pass(time.Second), model.GetFeeds)
+		look = r.only(r.Done(look, feedsPage("more")), model.GetFeeds)
 		if request := look.Request.(*model.GetFeedsRequest); request.NextToken != "more" || request.FeedTypes != nil || !request.CreatedSince.IsZero() {
 			t.Fatalf("%+v", request)
 		}
 		created := testStart.Add(time.Minute)
-		r.done(look, feedsPage("", amazonFeed("1", model.FeedDone, created), amazonFeed("1", model.FeedDone, created)))
+		r.Done(look, feedsPage("", amazonFeed("1", model.FeedDone, created), amazonFeed("1", model.FeedDone, created)))
 		if len(r.submissions) != 1 || !r.submissions[0].Adopted || !r.submissions[0].SubmittedTime.Equal(created) {
 			t.Fatalf("%+v", r.submissions)
 		}
-		r.take(completed("1", 1, 0))
+		r.Take(completed("1", 1, 0))
 		equal(t, "outcomes", r.outcomes(), []string{"A 1 APPLIED"})
 	}
 }
@@ -162,8 +159,8 @@ func TestALostAnswer(t *testing.T) {
 func TestAnAdoptedFeedThatIsNotOurs(t *testing.T) {
 	t.Parallel()
 	r := lost(t, false)
-	r.done(r.only(r.pass(time.Second), model.GetFeeds), feedsPage("", amazonFeed("1", model.FeedDone, r.now)))
-	calls := r.take(&schemas.FeedIssues{Account: testAccount, FeedID: "1", Issues: []schemas.FeedIssue{issue(1, "99022")}}, completed("1", 9, 1))
+	r.Done(r.only(r.Pass(time.Second), model.GetFeeds), feedsPage("", amazonFeed("1", model.FeedDone, r.Now)))
+	calls := r.Take(&schemas.FeedIssues{Account: testAccount, FeedID: "1", Issues: []schemas.FeedIssue{issue(1, "99022")}}, completed("1", 9, 1))
 	equal(t, "outcomes", r.outcomes(), nil)
 	equal(t, "feed", messagesOf(r.only(calls, model.CreateFeedDocument)), []string{"A 1"})
 }
@@ -171,25 +168,25 @@ func TestAnAdoptedFeedThatIsNotOurs(t *testing.T) {
 func TestSeveralFeedsThatMayBeOursParkTheLane(t *testing.T) {
 	t.Parallel()
 	r := lost(t, true)
-	found := []model.Feed{amazonFeed("1", model.FeedInProgress, r.now), amazonFeed("2", model.FeedDone, r.now)}
-	r.done(r.only(r.pass(time.Second), model.GetFeeds), feedsPage("", found...))
+	found := []model.Feed{amazonFeed("1", model.FeedInProgress, r.Now), amazonFeed("2", model.FeedDone, r.Now)}
+	r.Done(r.only(r.Pass(time.Second), model.GetFeeds), feedsPage("", found...))
 	if len(r.alerts) != 1 || r.alerts[0].EventType != alertUnclear || r.lane(germany).Phase != phaseParked {
 		t.Fatalf("alerts %+v, %+v", r.alerts, r.lane(germany))
 	}
-	r.take(updateOf("B", 1, r.now))
+	r.Take(updateOf("B", 1, r.Now))
 	// What can go by a patch does not wait.
-	calls := r.pass(parkedLook)
+	calls := r.Pass(parkedLook)
 	if len(calls) != 2 || calls[0].Operation != model.PatchListingsItem || calls[1].Operation != model.GetFeeds {
 		t.Fatalf("started %v", operationsOf(calls))
 	}
-	r.done(calls[0], &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
-	r.done(calls[1], feedsPage("", found...))
+	r.Done(calls[0], &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
+	r.Done(calls[1], feedsPage("", found...))
 	equal(t, "outcomes", r.outcomes(), []string{"B 1 APPLIED"})
-	r.restart()
-	look := r.only(r.pass(time.Second), model.GetFeeds)
+	r.Restart()
+	look := r.only(r.Pass(time.Second), model.GetFeeds)
 	found[0].ProcessingStatus = model.FeedFatal
-	calls = r.done(look, feedsPage("", found...))
-	upload := r.only(append(calls, r.pass(time.Minute)...), model.CreateFeedDocument)
+	calls = r.Done(look, feedsPage("", found...))
+	upload := r.only(append(calls, r.Pass(time.Minute)...), model.CreateFeedDocument)
 	equal(t, "feed", messagesOf(upload), []string{"A 1"})
 	if len(r.alerts) != 1 || len(r.submissions) != 0 {
 		t.Fatalf("alerts %+v, submissions %+v", r.alerts, r.submissions)
@@ -199,18 +196,18 @@ func TestSeveralFeedsThatMayBeOursParkTheLane(t *testing.T) {
 func TestAGhostHasTheFeedSentAgain(t *testing.T) {
 	t.Parallel()
 	r := lost(t, false)
-	calls := r.done(r.only(r.pass(time.Second), model.GetFeeds), feedsPage(""))
-	calls = append(calls, r.pass(time.Minute)...)
+	calls := r.Done(r.only(r.Pass(time.Second), model.GetFeeds), feedsPage(""))
+	calls = append(calls, r.Pass(time.Minute)...)
 	create := r.uploadDone(r.only(calls, model.CreateFeedDocument), "d2")
-	audit := r.only(r.done(create, &model.CreateFeedResponse{FeedID: "2"}), model.GetFeeds)
-	calls = r.done(audit, feedsPage("", amazonFeed("ghost", model.FeedInQueue, r.now), amazonFeed("2", model.FeedInQueue, r.now)))
+	audit := r.only(r.Done(create, &model.CreateFeedResponse{FeedID: "2"}), model.GetFeeds)
+	calls = r.Done(audit, feedsPage("", amazonFeed("ghost", model.FeedInQueue, r.Now), amazonFeed("2", model.FeedInQueue, r.Now)))
 	cancel := r.only(calls, model.CancelFeed)
 	if cancel.Request.(*model.CancelFeedRequest).FeedID != "ghost" || len(r.alerts) != 1 || r.alerts[0].EventType != alertForeign {
 		t.Fatalf("%+v, alerts %+v", cancel.Request, r.alerts)
 	}
-	r.done(cancel, &model.CancelFeedResponse{})
-	r.restart()
-	calls = append(r.take(completed("2", 1, 0)), r.pass(time.Minute)...)
+	r.Done(cancel, &model.CancelFeedResponse{})
+	r.Restart()
+	calls = append(r.Take(completed("2", 1, 0)), r.Pass(time.Minute)...)
 	equal(t, "outcomes", r.outcomes(), nil)
 	equal(t, "feed", messagesOf(r.only(calls, model.CreateFeedDocument)), []string{"A 1"})
 }
@@ -218,15 +215,15 @@ func TestAGhostHasTheFeedSentAgain(t *testing.T) {
 func TestALookUpThatFailsBeginsAnew(t *testing.T) {
 	t.Parallel()
 	r := lost(t, false)
-	look := r.only(r.pass(time.Second), model.GetFeeds)
-	look = r.only(r.done(look, feedsPage("more", amazonFeed("1", model.FeedDone, r.now))), model.GetFeeds)
-	r.end(look, refusedWith(model.Invalid, "InvalidToken"))
-	look = r.only(r.pass(time.Minute), model.GetFeeds)
+	look := r.only(r.Pass(time.Second), model.GetFeeds)
+	look = r.only(r.Done(look, feedsPage("more", amazonFeed("1", model.FeedDone, r.Now))), model.GetFeeds)
+	r.End(look, refusedWith(model.Invalid, "InvalidToken"))
+	look = r.only(r.Pass(time.Minute), model.GetFeeds)
 	if request := look.Request.(*model.GetFeedsRequest); request.NextToken != "" || request.CreatedSince.IsZero() {
 		t.Fatalf("%+v", request)
 	}
-	look = r.only(append(r.end(look, machine.Retry{}), r.pass(time.Minute)...), model.GetFeeds)
-	r.done(look, feedsPage("", amazonFeed("1", model.FeedDone, r.now)))
+	look = r.only(append(r.End(look, machine.Retry{}), r.Pass(time.Minute)...), model.GetFeeds)
+	r.Done(look, feedsPage("", amazonFeed("1", model.FeedDone, r.Now)))
 	if len(r.submissions) != 1 || !r.submissions[0].Adopted {
 		t.Fatalf("%+v", r.submissions)
 	}

@@ -1,15 +1,14 @@
 package inventory
 
 import (
-	"encoding/json"
 	"fmt"
-	"reflect"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/account"
 	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -35,120 +34,26 @@ func testDirectory(t testing.TB) func() *account.Directory {
 	return func() *account.Directory { return directory }
 }
 
-// runtime runs a machine as pkg/stream does, with a committed log in memory.
 type runtime struct {
-	t       testing.TB
-	cfg     Config
-	machine *Machine
-	now     time.Time
-	offset  int64
-	wake    time.Time
-
-	state       map[string]any // committed
+	*machinetest.Runtime[*Machine]
 	results     []*schemas.InventoryResult
 	submissions []*schemas.FeedSubmission
 	alerts      []*schemas.Alert
-	letters     []machine.DeadLetter
-	running     map[string]machine.Call // started and not ended, by key
-	started     []machine.Call
 }
 
 func newRuntime(t testing.TB, cfg Config) *runtime {
 	if cfg.Accounts == nil {
 		cfg.Accounts = testDirectory(t)
 	}
-	return &runtime{
-		t: t, cfg: cfg, machine: New(cfg), now: testStart, state: map[string]any{}, running: map[string]machine.Call{},
-	}
+	r := &runtime{}
+	r.Runtime = machinetest.New(t, machinetest.Config[*Machine]{
+		Processor: Processor, Operations: Operations(), Now: testStart, Committed: r.committed, Check: r.check,
+		Build: func() *Machine { return New(cfg) },
+	})
+	return r
 }
 
-// record is a record of the value's topic, at the next offset.
-func (r *runtime) record(value any) *machine.Record {
-	rec := &machine.Record{Partition: 3, Offset: r.offset, Value: value}
-	r.offset++
-	switch v := value.(type) {
-	case *schemas.InventoryUpdate:
-		rec.Topic, rec.Account = schemas.InventoryUpdates, v.Account
-	case *schemas.FeedIssues:
-		rec.Topic, rec.Account = schemas.FeedResults, v.Account
-	case *schemas.FeedResult:
-		rec.Topic, rec.Account = schemas.FeedResults, v.Account
-	}
-	return rec
-}
-
-// take applies values in one tick and returns the calls that it started.
-func (r *runtime) take(values ...any) []machine.Call {
-	r.t.Helper()
-	var records []*machine.Record
-	for _, value := range values {
-		records = append(records, r.record(value))
-	}
-	return r.tick(records, nil)
-}
-
-// end ends a call in a tick.
-func (r *runtime) end(call machine.Call, outcome machine.Outcome) []machine.Call {
-	r.t.Helper()
-	return r.tick(nil, []machine.Result{{Call: call, Outcome: outcome}})
-}
-
-// done ends a call well.
-func (r *runtime) done(call machine.Call, response any) []machine.Call {
-	r.t.Helper()
-	return r.end(call, machine.Done{Response: response})
-}
-
-// pass lets time pass, with the ticks that the machine asks for, and returns
-// the calls that they started.
-func (r *runtime) pass(d time.Duration) []machine.Call {
-	r.t.Helper()
-	end := r.now.Add(d)
-	calls := r.tick(nil, nil)
-	for !r.wake.IsZero() && !r.wake.After(end) {
-		r.now = latest(r.now.Add(time.Millisecond), r.wake)
-		calls = append(calls, r.tick(nil, nil)...)
-	}
-	r.now = end
-	return append(calls, r.tick(nil, nil)...)
-}
-
-// tick applies records and results in one transaction, then starts its calls.
-func (r *runtime) tick(records []*machine.Record, results []machine.Result) []machine.Call {
-	r.t.Helper()
-	tx := r.decide(records, results)
-	r.commit(tx)
-	for i := range results {
-		delete(r.running, results[i].Call.Key)
-	}
-	for _, call := range tx.Calls {
-		r.start(call)
-	}
-	return tx.Calls
-}
-
-func (r *runtime) decide(records []*machine.Record, results []machine.Result) *machine.Tx {
-	tx := &machine.Tx{Now: r.now}
-	for i := range results {
-		r.machine.Result(tx, &results[i])
-	}
-	for _, rec := range records {
-		r.machine.Record(tx, rec)
-	}
-	r.machine.Draw(tx)
-	r.wake = tx.Wake
-	return tx
-}
-
-func (r *runtime) commit(tx *machine.Tx) {
-	r.t.Helper()
-	for key, value := range tx.State {
-		if value == nil {
-			delete(r.state, key)
-			continue
-		}
-		r.state[key] = value // which the machine must leave alone from now on
-	}
+func (r *runtime) committed(tx *machine.Tx) {
 	for _, out := range tx.Outputs {
 		switch v := out.Value.(type) {
 		case *schemas.InventoryResult:
@@ -159,73 +64,37 @@ func (r *runtime) commit(tx *machine.Tx) {
 			r.alerts = append(r.alerts, v)
 		}
 	}
-	r.letters = append(r.letters, tx.DeadLetters...)
 }
 
-// start checks rules 1 and 2 of the package for a call.
-func (r *runtime) start(call machine.Call) {
-	r.t.Helper()
-	if !slices.Contains(Operations(), call.Operation) {
-		r.t.Fatalf("called %s, which is not the processor's own", call.Operation)
-	}
-	if _, twice := r.running[call.Key]; twice {
-		r.t.Fatalf("rule 2: two calls for %s in flight", call.Key)
-	}
+// check holds a call to rule 1 of the package.
+func (r *runtime) check(call machine.Call) {
+	r.T.Helper()
 	switch req := call.Request.(type) {
 	case *model.CreateFeedRequest:
-		state, ok := r.state[call.Key].(*schemas.FeedLaneState)
+		state, ok := r.State(call.Key).(*schemas.FeedLaneState)
 		if !ok || state.Phase != phaseIntent || state.InputFeedDocumentID != req.InputFeedDocumentID || call.Lease == 0 {
-			r.t.Fatalf("rule 1: createFeed without its committed intent: %+v, %+v", call, state)
+			r.T.Fatalf("rule 1: createFeed without its committed intent: %+v, %+v", call, state)
 		}
 	case *model.PatchQuantityRequest:
-		state, ok := r.state[call.Key].(*schemas.InventoryState)
+		state, ok := r.State(call.Key).(*schemas.InventoryState)
 		if !ok || state.Patch == nil || int(state.Patch.Quantity) != req.Quantity || call.Lease == 0 {
-			r.t.Fatalf("rule 1: patch without its committed intent: %+v, %+v", call, state)
+			r.T.Fatalf("rule 1: patch without its committed intent: %+v, %+v", call, state)
 		}
 	case *model.CancelFeedRequest:
-		state, ok := r.state[call.Key].(*schemas.FeedLaneState)
+		state, ok := r.State(call.Key).(*schemas.FeedLaneState)
 		if !ok || !slices.Contains(state.Cancel, req.FeedID) {
-			r.t.Fatalf("rule 1: cancelFeed without its committed intent: %+v, %+v", call, state)
+			r.T.Fatalf("rule 1: cancelFeed without its committed intent: %+v, %+v", call, state)
 		}
 	}
-	r.running[call.Key] = call
-	r.started = append(r.started, call)
-}
-
-// restart drops the machine and builds one from the committed state, as after
-// a crash or a handover: whatever was running is lost.
-func (r *runtime) restart() {
-	r.t.Helper()
-	r.machine = New(r.cfg)
-	clear(r.running)
-	for key, value := range r.state {
-		if err := r.machine.Restore(key, stored(r.t, value)); err != nil {
-			r.t.Fatal(err)
-		}
-	}
-}
-
-// stored is what a value is after a round trip through the state topic.
-func stored(t testing.TB, value any) any {
-	t.Helper()
-	text, err := json.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fresh := reflect.New(reflect.TypeOf(value).Elem())
-	if err := json.Unmarshal(text, fresh.Interface()); err != nil {
-		t.Fatal(err)
-	}
-	return fresh.Interface()
 }
 
 func (r *runtime) lane(marketplace string) *schemas.FeedLaneState {
-	state, _ := r.state[feedKey(testAccount, marketplace)].(*schemas.FeedLaneState)
+	state, _ := r.State(feedKey(testAccount, marketplace)).(*schemas.FeedLaneState)
 	return state
 }
 
 func (r *runtime) sku(id string) *schemas.InventoryState {
-	state, _ := r.state[skuKey(testAccount, "", id)].(*schemas.InventoryState)
+	state, _ := r.State(skuKey(testAccount, "", id)).(*schemas.InventoryState)
 	return state
 }
 
@@ -246,9 +115,9 @@ func (r *runtime) outcomes() []string {
 
 // only is the one call of a list, which must be of the operation.
 func (r *runtime) only(calls []machine.Call, operation string) machine.Call {
-	r.t.Helper()
+	r.T.Helper()
 	if len(calls) != 1 || calls[0].Operation != operation {
-		r.t.Fatalf("started %v, want one %s", operationsOf(calls), operation)
+		r.T.Fatalf("started %v, want one %s", operationsOf(calls), operation)
 	}
 	return calls[0]
 }
@@ -274,19 +143,19 @@ func messagesOf(call machine.Call) []string {
 // cutFeed lets the linger pass, where nothing has started yet, and returns the
 // createFeed of what waits.
 func (r *runtime) cutFeed(document string, started ...machine.Call) machine.Call {
-	r.t.Helper()
-	return r.uploadDone(r.only(append(started, r.pass(r.machine.cfg.Linger)...), model.CreateFeedDocument), document)
+	r.T.Helper()
+	return r.uploadDone(r.only(append(started, r.Pass(r.Machine.cfg.Linger)...), model.CreateFeedDocument), document)
 }
 
 func (r *runtime) uploadDone(upload machine.Call, document string) machine.Call {
-	r.t.Helper()
-	return r.only(r.done(upload, &model.UploadFeedResponse{FeedDocumentID: document, SHA256: "aa", Bytes: 10}), model.CreateFeed)
+	r.T.Helper()
+	return r.only(r.Done(upload, &model.UploadFeedResponse{FeedDocumentID: document, SHA256: "aa", Bytes: 10}), model.CreateFeed)
 }
 
 // runFeed brings what waits to Amazon as a feed.
 func (r *runtime) runFeed(id string, started ...machine.Call) {
-	r.t.Helper()
-	r.done(r.cutFeed("document of "+id, started...), &model.CreateFeedResponse{FeedID: id})
+	r.T.Helper()
+	r.Done(r.cutFeed("document of "+id, started...), &model.CreateFeedResponse{FeedID: id})
 }
 
 func updateOf(sku string, quantity int, at time.Time) *schemas.InventoryUpdate {

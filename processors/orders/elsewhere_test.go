@@ -4,9 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
-	"github.com/sellerstream/sellerstream/schemas"
 )
 
 func TestLinesOfExcludedSKUsAreMarked(t *testing.T) {
@@ -61,25 +59,25 @@ func TestChangedExclusionsEmitNothingByThemselves(t *testing.T) {
 	t.Parallel()
 	r, a := newRuntime(t), newAmazon()
 	out := false
-	r.machine.cfg.Excluded = func(_, sku string) bool { return out && sku == "SKU" }
+	r.Machine.cfg.Excluded = func(_, sku string) bool { return out && sku == "SKU" }
 	fetch := func(notification string, changed time.Time, v version) {
 		t.Helper()
-		calls := r.tick([]*schemas.OrderChange{notified(orderID(1), notification, changed)}, nil)
+		calls := r.Take(notified(orderID(1), notification, changed))
 		if len(calls) != 1 {
 			t.Fatalf("notification %s leads to %d calls", notification, len(calls))
 		}
-		r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), v))})
+		r.Tick(nil, doneWith(calls[0], a.order(orderID(1), v)))
 	}
-	v := a.change(orderID(1), r.now)
+	v := a.change(orderID(1), r.Now)
 	fetch("1", v.at, v)
 
 	out = true
-	r.now = r.now.Add(time.Hour)
-	if calls := r.tick([]*schemas.OrderChange{notified(orderID(1), "1", v.at)}, nil); len(calls) != 0 || len(r.outputs) != 1 {
+	r.Now = r.Now.Add(time.Hour)
+	if calls := r.Take(notified(orderID(1), "1", v.at)); len(calls) != 0 || len(r.outputs) != 1 {
 		t.Fatalf("%d calls and %d outputs although nothing but the list has changed", len(calls), len(r.outputs))
 	}
 
-	v = a.change(orderID(1), r.now)
+	v = a.change(orderID(1), r.Now)
 	fetch("2", v.at, v)
 	if len(r.outputs) != 2 || r.outputs[0].Responsibility != responsibilityOurs || r.outputs[1].Responsibility != responsibilityElsewhere {
 		t.Fatalf("the outputs are %+v", r.outputs)

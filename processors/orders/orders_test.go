@@ -16,11 +16,11 @@ import (
 func TestManyChangesBeforeTheCallCostOneCall(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t)
-	var changes []*schemas.OrderChange
+	var changes []any
 	for i := range 10 {
 		changes = append(changes, notified(orderID(1), fmt.Sprint(i), testStart.Add(time.Duration(i)*time.Second)))
 	}
-	if calls := r.tick(changes, nil); len(calls) != 1 {
+	if calls := r.Take(changes...); len(calls) != 1 {
 		t.Fatalf("%d calls: %s", len(calls), callIDs(calls))
 	}
 }
@@ -28,20 +28,20 @@ func TestManyChangesBeforeTheCallCostOneCall(t *testing.T) {
 func TestAChangeDuringTheCallIsFetchedOnceMore(t *testing.T) {
 	t.Parallel()
 	r, a := newRuntime(t), newAmazon()
-	v := a.change(orderID(1), r.now)
-	calls := r.tick([]*schemas.OrderChange{notified(orderID(1), "1", v.at)}, nil)
-	r.now = r.now.Add(time.Second)
+	v := a.change(orderID(1), r.Now)
+	calls := r.Take(notified(orderID(1), "1", v.at))
+	r.Now = r.Now.Add(time.Second)
 	for i := range 5 {
-		if more := r.tick([]*schemas.OrderChange{notified(orderID(1), fmt.Sprint("later", i), r.now.Add(time.Duration(i)))}, nil); len(more) != 0 {
+		if more := r.Take(notified(orderID(1), fmt.Sprint("later", i), r.Now.Add(time.Duration(i)))); len(more) != 0 {
 			t.Fatal("rule 2: a second call in flight")
 		}
 	}
-	again := r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), v))})
+	again := r.Tick(nil, doneWith(calls[0], a.order(orderID(1), v)))
 	if len(again) != 1 || len(r.outputs) != 1 {
 		t.Fatalf("%d calls and %d outputs after the answer, want 1 and 1", len(again), len(r.outputs))
 	}
-	v = a.change(orderID(1), r.now)
-	if calls = r.tick(nil, []machine.Result{doneWith(again[0], a.order(orderID(1), v))}); len(calls) != 0 || len(r.outputs) != 2 {
+	v = a.change(orderID(1), r.Now)
+	if calls = r.Tick(nil, doneWith(again[0], a.order(orderID(1), v))); len(calls) != 0 || len(r.outputs) != 2 {
 		t.Fatalf("%d calls and %d outputs at the end, want 0 and 2", len(calls), len(r.outputs))
 	}
 }
@@ -75,21 +75,21 @@ func TestWhatIsKnownIsNotFetchedAgain(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			r, a := newRuntime(t), newAmazon()
-			r.now = at.Add(time.Second)
+			r.Now = at.Add(time.Second)
 			v := a.change(orderID(1), at)
-			calls := r.tick([]*schemas.OrderChange{timed("1", at)}, nil)
-			r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), v))})
-			r.restart() // what is known must be in the state
-			if calls = r.tick([]*schemas.OrderChange{test.change}, nil); len(calls) != test.calls {
+			calls := r.Take(timed("1", at))
+			r.Tick(nil, doneWith(calls[0], a.order(orderID(1), v)))
+			r.Restart() // what is known must be in the state
+			if calls = r.Take(test.change); len(calls) != test.calls {
 				t.Fatalf("%d calls, want %d", len(calls), test.calls)
 			}
 			if len(calls) == 1 {
-				next := a.change(orderID(1), r.now)
-				r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), next))})
+				next := a.change(orderID(1), r.Now)
+				r.Tick(nil, doneWith(calls[0], a.order(orderID(1), next)))
 			}
-			r.restart()
+			r.Restart()
 			// At the second time it is known, whichever kind it is.
-			if calls = r.tick([]*schemas.OrderChange{test.change}, nil); len(calls) != 0 {
+			if calls = r.Take(test.change); len(calls) != 0 {
 				t.Fatal("its repeat was fetched again")
 			}
 		})
@@ -99,11 +99,11 @@ func TestWhatIsKnownIsNotFetchedAgain(t *testing.T) {
 func TestAFarFutureChangeCannotBlockAnOrder(t *testing.T) {
 	t.Parallel()
 	r, a := newRuntime(t), newAmazon()
-	v := a.change(orderID(1), r.now)
-	calls := r.tick([]*schemas.OrderChange{notified(orderID(1), "forged", r.now.AddDate(10, 0, 0))}, nil)
-	r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), v))})
-	r.now = r.now.Add(time.Minute)
-	if calls = r.tick([]*schemas.OrderChange{notified(orderID(1), "real", r.now)}, nil); len(calls) != 1 {
+	v := a.change(orderID(1), r.Now)
+	calls := r.Take(notified(orderID(1), "forged", r.Now.AddDate(10, 0, 0)))
+	r.Tick(nil, doneWith(calls[0], a.order(orderID(1), v)))
+	r.Now = r.Now.Add(time.Minute)
+	if calls = r.Take(notified(orderID(1), "real", r.Now)); len(calls) != 1 {
 		t.Fatal("the real change after it was dropped")
 	}
 }
@@ -111,21 +111,21 @@ func TestAFarFutureChangeCannotBlockAnOrder(t *testing.T) {
 func TestAnAnswerOlderThanTheChangeIsAskedAgainBounded(t *testing.T) {
 	t.Parallel()
 	r, a := newRuntime(t), newAmazon()
-	old := a.change(orderID(1), r.now)
-	r.now = r.now.Add(time.Hour)
-	calls := r.tick([]*schemas.OrderChange{notified(orderID(1), "1", r.now)}, nil)
+	old := a.change(orderID(1), r.Now)
+	r.Now = r.Now.Add(time.Hour)
+	calls := r.Take(notified(orderID(1), "1", r.Now))
 	for try := range maxStale {
-		if calls = r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), old))}); len(calls) != 0 || len(r.outputs) != 0 {
+		if calls = r.Tick(nil, doneWith(calls[0], a.order(orderID(1), old))); len(calls) != 0 || len(r.outputs) != 0 {
 			t.Fatalf("try %d: %d calls at once, %d outputs", try, len(calls), len(r.outputs))
 		}
-		r.restart() // the count must survive
-		r.tick(nil, nil)
-		r.now = r.wake
-		if calls = r.tick(nil, nil); len(calls) != 1 {
+		r.Restart() // the count must survive
+		r.Tick(nil)
+		r.Now = r.Wake
+		if calls = r.Tick(nil); len(calls) != 1 {
 			t.Fatalf("try %d: no call at the time it asked for", try)
 		}
 	}
-	r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), old))})
+	r.Tick(nil, doneWith(calls[0], a.order(orderID(1), old)))
 	if len(r.outputs) != 1 || !r.order(orderID(1)).Pending {
 		t.Fatalf("%d outputs, state %+v: the last answer must be taken, and a newer one awaited", len(r.outputs), r.order(orderID(1)))
 	}
@@ -136,22 +136,22 @@ func TestAnAnswerOlderThanTheChangeIsAskedAgainBounded(t *testing.T) {
 func lateRuntime(t *testing.T) (*runtime, *amazon, version, time.Time) {
 	t.Helper()
 	r, a := newRuntime(t), newAmazon()
-	old := a.change(orderID(1), r.now)
-	r.now = r.now.Add(time.Hour)
-	at := r.now
-	calls := r.tick([]*schemas.OrderChange{notified(orderID(1), "1", at)}, nil)
+	old := a.change(orderID(1), r.Now)
+	r.Now = r.Now.Add(time.Hour)
+	at := r.Now
+	calls := r.Take(notified(orderID(1), "1", at))
 	for try := range maxStale + 1 {
 		if try > 0 {
-			r.now = r.wake
-			calls = r.tick(nil, nil)
+			r.Now = r.Wake
+			calls = r.Tick(nil)
 		}
 		if len(calls) != 1 {
 			t.Fatalf("try %d: %d calls", try, len(calls))
 		}
-		r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), old))})
+		r.Tick(nil, doneWith(calls[0], a.order(orderID(1), old)))
 	}
-	if len(r.outputs) != 1 || r.wake.Sub(r.now) != lateWait {
-		t.Fatalf("%d outputs, next try in %v", len(r.outputs), r.wake.Sub(r.now))
+	if len(r.outputs) != 1 || r.Wake.Sub(r.Now) != lateWait {
+		t.Fatalf("%d outputs, next try in %v", len(r.outputs), r.Wake.Sub(r.Now))
 	}
 	return r, a, old, at
 }
@@ -159,11 +159,11 @@ func lateRuntime(t *testing.T) (*runtime, *amazon, version, time.Time) {
 func TestAChangeThatAmazonShowsLateIsStillEmitted(t *testing.T) {
 	t.Parallel()
 	r, a, _, at := lateRuntime(t)
-	r.restart()
-	r.tick(nil, nil)
-	r.now = r.wake
-	calls := r.tick(nil, nil)
-	r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), a.change(orderID(1), at)))})
+	r.Restart()
+	r.Tick(nil)
+	r.Now = r.Wake
+	calls := r.Tick(nil)
+	r.Tick(nil, doneWith(calls[0], a.order(orderID(1), a.change(orderID(1), at))))
 	if len(r.outputs) != 2 || r.order(orderID(1)).Pending {
 		t.Fatalf("%d outputs, %+v", len(r.outputs), r.order(orderID(1)))
 	}
@@ -174,16 +174,16 @@ func TestAChangeThatAmazonNeverShowsIsLetGoAndItsRepeatFetched(t *testing.T) {
 	r, a, old, at := lateRuntime(t)
 	tries := 0
 	for ; r.order(orderID(1)).Pending && tries < 100; tries++ {
-		r.now = r.wake
-		calls := r.tick(nil, nil)
-		r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), old))})
+		r.Now = r.Wake
+		calls := r.Tick(nil)
+		r.Tick(nil, doneWith(calls[0], a.order(orderID(1), old)))
 	}
 	if tries != maxLate || len(r.outputs) != 1 {
 		t.Fatalf("%d more tries, want %d; %d outputs", tries, maxLate, len(r.outputs))
 	}
-	r.restart()
-	r.now = r.now.Add(time.Minute)
-	if calls := r.tick([]*schemas.OrderChange{notified(orderID(1), "1", at)}, nil); len(calls) != 1 {
+	r.Restart()
+	r.Now = r.Now.Add(time.Minute)
+	if calls := r.Take(notified(orderID(1), "1", at)); len(calls) != 1 {
 		t.Fatal("a repeat of the notification was dropped")
 	}
 }
@@ -191,13 +191,13 @@ func TestAChangeThatAmazonNeverShowsIsLetGoAndItsRepeatFetched(t *testing.T) {
 func TestALaterChangeEndsTheLongWait(t *testing.T) {
 	t.Parallel()
 	r, a, _, _ := lateRuntime(t)
-	r.now = r.now.Add(3 * time.Second)
-	v := a.change(orderID(1), r.now)
-	calls := r.tick([]*schemas.OrderChange{notified(orderID(1), "2", v.at)}, nil)
+	r.Now = r.Now.Add(3 * time.Second)
+	v := a.change(orderID(1), r.Now)
+	calls := r.Take(notified(orderID(1), "2", v.at))
 	if len(calls) != 1 {
-		t.Fatalf("%d calls, next tick in %v", len(calls), r.wake.Sub(r.now))
+		t.Fatalf("%d calls, next tick in %v", len(calls), r.Wake.Sub(r.Now))
 	}
-	if r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), v))}); len(r.outputs) != 2 || r.order(orderID(1)).Pending {
+	if r.Tick(nil, doneWith(calls[0], a.order(orderID(1), v))); len(r.outputs) != 2 || r.order(orderID(1)).Pending {
 		t.Fatalf("%d outputs, %+v", len(r.outputs), r.order(orderID(1)))
 	}
 }
@@ -208,28 +208,28 @@ func TestABuyersRequestIsNotMissedWhenReadsLag(t *testing.T) {
 	t.Parallel()
 	for _, during := range []bool{false, true} {
 		r, a := newRuntime(t), newAmazon()
-		old := a.change(orderID(1), r.now)
-		calls := r.tick([]*schemas.OrderChange{notified(orderID(1), "1", old.at)}, nil)
+		old := a.change(orderID(1), r.Now)
+		calls := r.Take(notified(orderID(1), "1", old.at))
 		request := notified(orderID(1), "2", old.at)
 		request.ChangeType = buyerRequestedChange
-		answer := []machine.Result{doneWith(calls[0], a.order(orderID(1), old))}
+		answer := doneWith(calls[0], a.order(orderID(1), old))
 		if during { // the request comes while the first call is in flight
-			r.tick([]*schemas.OrderChange{request}, nil)
-			calls = r.tick(nil, answer)
+			r.Take(request)
+			calls = r.Tick(nil, answer)
 		} else {
-			r.tick(nil, answer)
-			calls = r.tick([]*schemas.OrderChange{request}, nil)
+			r.Tick(nil, answer)
+			calls = r.Take(request)
 		}
 		if len(calls) != 1 || len(r.outputs) != 1 {
 			t.Fatalf("%d calls, %d outputs", len(calls), len(r.outputs))
 		}
-		r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), old))}) // not shown yet
-		r.now = r.wake
-		if calls = r.tick(nil, nil); len(calls) != 1 {
+		r.Tick(nil, doneWith(calls[0], a.order(orderID(1), old))) // not shown yet
+		r.Now = r.Wake
+		if calls = r.Tick(nil); len(calls) != 1 {
 			t.Fatal("not asked again")
 		}
-		fresh := a.change(orderID(1), r.now)
-		r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), fresh))})
+		fresh := a.change(orderID(1), r.Now)
+		r.Tick(nil, doneWith(calls[0], a.order(orderID(1), fresh)))
 		if len(r.outputs) != 2 || r.order(orderID(1)).Pending {
 			t.Fatalf("%d outputs, state %+v", len(r.outputs), r.order(orderID(1)))
 		}
@@ -239,30 +239,30 @@ func TestABuyersRequestIsNotMissedWhenReadsLag(t *testing.T) {
 func TestAnOrderThatAmazonDoesNotKnowIsLetGo(t *testing.T) {
 	t.Parallel()
 	r, a := newRuntime(t), newAmazon()
-	change := notified(orderID(1), "1", r.now)
-	calls := r.tick([]*schemas.OrderChange{change}, nil)
+	change := notified(orderID(1), "1", r.Now)
+	calls := r.Take(change)
 	tries := 0
 	for ; len(calls) > 0; tries++ {
-		calls = r.tick(nil, []machine.Result{{Call: calls[0], Outcome: a.answer(orderID(1), r.now)}})
+		calls = r.End(calls[0], a.answer(orderID(1), r.Now))
 		if len(calls) == 0 && r.order(orderID(1)).Pending {
-			r.now = r.wake
-			calls = r.tick(nil, nil)
+			r.Now = r.Wake
+			calls = r.Tick(nil)
 		}
 	}
 	if tries != maxStale+1 {
 		t.Fatalf("asked %d times, want %d", tries, maxStale+1)
 	}
-	r.restart()
-	r.now = r.now.Add(missingFor - time.Second)
-	later := notified(orderID(1), "2", r.now)
-	if calls = r.tick([]*schemas.OrderChange{change, later}, nil); len(calls) != 0 || len(r.letters) != 0 {
+	r.Restart()
+	r.Now = r.Now.Add(missingFor - time.Second)
+	later := notified(orderID(1), "2", r.Now)
+	if calls = r.Take(change, later); len(calls) != 0 || len(r.Letters) != 0 {
 		t.Fatal("asked again while it is believed to be missing")
 	}
-	r.now = r.now.Add(2 * time.Second)
-	if r.tick(nil, nil); r.order(orderID(1)) != nil {
+	r.Now = r.Now.Add(2 * time.Second)
+	if r.Tick(nil); r.order(orderID(1)) != nil {
 		t.Fatal("its entry outlives the belief")
 	}
-	if calls = r.tick([]*schemas.OrderChange{later}, nil); len(calls) != 1 {
+	if calls = r.Take(later); len(calls) != 1 {
 		t.Fatal("not asked after it")
 	}
 }
@@ -302,21 +302,21 @@ func TestThrottledAndParkedAccountsWaitAndOthersDoNot(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRuntime(t)
-			calls := r.tick([]*schemas.OrderChange{notified(orderID(1), "1", r.now)}, nil)
-			theirs := notified(orderID(9), "9", r.now)
+			calls := r.Take(notified(orderID(1), "1", r.Now))
+			theirs := notified(orderID(9), "9", r.Now)
 			theirs.Account = "other"
-			changes := []*schemas.OrderChange{notified(orderID(2), "2", r.now), theirs}
-			next := r.tick(changes, []machine.Result{{Call: calls[0], Outcome: outcome}})
-			// The result comes after the records of its tick, the draw after both.
+			records := r.Records(notified(orderID(2), "2", r.Now), theirs)
+			next := r.Tick(records, machine.Result{Call: calls[0], Outcome: outcome})
+			// The draw comes after both.
 			if callIDs(next) != orderID(9) {
 				t.Fatalf("called %q", callIDs(next))
 			}
 			if r.order(orderID(1)).Attempts != 0 {
 				t.Fatal("a wait cost an attempt")
 			}
-			r.now = r.wake
-			if next = r.tick(nil, nil); len(next) == 0 || r.now.Equal(testStart) {
-				t.Fatalf("no call at %v, the time it asked for", r.now)
+			r.Now = r.Wake
+			if next = r.Tick(nil); len(next) == 0 || r.Now.Equal(testStart) {
+				t.Fatalf("no call at %v, the time it asked for", r.Now)
 			}
 		})
 	}
@@ -326,44 +326,44 @@ func TestThrottledAndParkedAccountsWaitAndOthersDoNot(t *testing.T) {
 func TestAnotherClockDoesNotStall(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t)
-	r.tick([]*schemas.OrderChange{notified(orderID(1), "1", r.now)}, nil)
-	r.restart()
-	r.now = r.now.Add(-5 * time.Minute)
+	r.Take(notified(orderID(1), "1", r.Now))
+	r.Restart()
+	r.Now = r.Now.Add(-5 * time.Minute)
 	for range 3 {
-		calls := r.tick(nil, nil)
+		calls := r.Tick(nil)
 		for range 2 { // the bucket is not full after a takeover
-			if len(calls) == 0 && r.wake.Sub(r.now) <= 2*time.Second+time.Millisecond {
-				r.now = r.wake
-				calls = r.tick(nil, nil)
+			if len(calls) == 0 && r.Wake.Sub(r.Now) <= 2*time.Second+time.Millisecond {
+				r.Now = r.Wake
+				calls = r.Tick(nil)
 			}
 		}
 		if len(calls) != 1 {
-			t.Fatalf("no call; the next tick is wanted in %v", r.wake.Sub(r.now))
+			t.Fatalf("no call; the next tick is wanted in %v", r.Wake.Sub(r.Now))
 		}
-		delete(r.running, calls[0].Key)
-		r.decide(nil, []machine.Result{{Call: calls[0], Outcome: machine.Snooze{}}})
-		r.restart()
+		delete(r.Running, calls[0].Key)
+		r.Decide(nil, machine.Result{Call: calls[0], Outcome: machine.Snooze{}})
+		r.Restart()
 	}
 }
 
 func TestATokenIsReservedBeforeItIsSpent(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t)
-	var changes []*schemas.OrderChange
+	var changes []any
 	for i := range 100 {
-		changes = append(changes, notified(orderID(i), fmt.Sprint(i), r.now))
+		changes = append(changes, notified(orderID(i), fmt.Sprint(i), r.Now))
 	}
-	calls := r.tick(changes, nil)
+	calls := r.Take(changes...)
 	if len(calls) != 29 { // Amazon's burst of 30 less the one that stays unspent
 		t.Fatalf("%d calls at once", len(calls))
 	}
-	state := r.state["quota/acme-eu/getOrder"].(*schemas.QuotaState)
+	state := r.State("quota/acme-eu/getOrder").(*schemas.QuotaState)
 	if state.Tokens != 0 || state.Rate != 0.5 {
 		t.Fatalf("committed %+v", state)
 	}
-	r.restart()
-	r.now = r.now.Add(3 * time.Second)
-	if calls = r.tick(nil, nil); len(calls) != 1 {
+	r.Restart()
+	r.Now = r.Now.Add(3 * time.Second)
+	if calls = r.Tick(nil); len(calls) != 1 {
 		t.Fatalf("%d calls of a new owner after 3 s at 0.5/s, want 1", len(calls))
 	}
 }
@@ -372,33 +372,33 @@ func TestIdleOrdersAreForgotten(t *testing.T) {
 	t.Parallel()
 	r, a := newRuntime(t), newAmazon()
 	for i := range 3 {
-		v := a.change(orderID(i), r.now)
-		calls := r.tick([]*schemas.OrderChange{notified(orderID(i), fmt.Sprint(i), v.at)}, nil)
-		r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(i), v))})
+		v := a.change(orderID(i), r.Now)
+		calls := r.Take(notified(orderID(i), fmt.Sprint(i), v.at))
+		r.Tick(nil, doneWith(calls[0], a.order(orderID(i), v)))
 	}
-	r.restart()
-	r.tick(nil, nil)
-	if want := testStart.Add(keepIdle); !r.wake.Equal(want) {
-		t.Fatalf("wants to be woken at %v, not %v", r.wake, want)
+	r.Restart()
+	r.Tick(nil)
+	if want := testStart.Add(keepIdle); !r.Wake.Equal(want) {
+		t.Fatalf("wants to be woken at %v, not %v", r.Wake, want)
 	}
-	r.now = r.wake.Add(-time.Millisecond)
-	if r.tick(nil, nil); r.order(orderID(0)) == nil {
+	r.Now = r.Wake.Add(-time.Millisecond)
+	if r.Tick(nil); r.order(orderID(0)) == nil {
 		t.Fatal("forgotten too early")
 	}
-	r.now = r.now.Add(time.Millisecond)
-	if r.tick(nil, nil); len(r.state) != 1 { // the quota stays
-		t.Fatalf("%d entries left", len(r.state))
+	r.Now = r.Now.Add(time.Millisecond)
+	if r.Tick(nil); r.Store.Len() != 1 { // the quota stays
+		t.Fatalf("%d entries left", r.Store.Len())
 	}
 }
 
 func TestTheOutputCarriesWhenItsNotificationWasReceived(t *testing.T) {
 	t.Parallel()
 	r, a := newRuntime(t), newAmazon()
-	v := a.change(orderID(1), r.now)
+	v := a.change(orderID(1), r.Now)
 	early, late := notified(orderID(1), "1", v.at), notified(orderID(1), "2", v.at.Add(time.Millisecond))
-	late.ReceivedTime = r.now.Add(-time.Hour) // later in the topic, yet older in the queue
-	calls := r.tick([]*schemas.OrderChange{early, late}, nil)
-	tx := r.decide(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), version{late.ChangeTime, 1}))})
+	late.ReceivedTime = r.Now.Add(-time.Hour) // later in the topic, yet older in the queue
+	calls := r.Take(early, late)
+	tx := r.Decide(nil, doneWith(calls[0], a.order(orderID(1), version{late.ChangeTime, 1})))
 	headers := tx.Outputs[0].Headers
 	if want := fmt.Sprint(late.ReceivedTime.UnixMilli()); len(headers) != 1 || headers[0].Key != ReceivedAt || string(headers[0].Value) != want {
 		t.Fatalf("headers %v, want %s", headers, want)

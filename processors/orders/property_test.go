@@ -36,8 +36,8 @@ type world struct {
 	rt      *rapid.T
 	amazon  *amazon
 	random  *rand.Rand
-	queue   []*schemas.OrderChange // notifications on their way
-	sent    []*schemas.OrderChange // all so far, to repeat some
+	queue   []any // notifications on their way
+	sent    []any // all so far, to repeat some
 	flying  []flight
 	orders  int
 	forged  int
@@ -67,7 +67,7 @@ func newWorld(t *testing.T, rt *rapid.T) *world {
 	}
 	w.amazon.second = rapid.Bool().Draw(rt, "second")
 	w.v0 = rapid.Bool().Draw(rt, "v0")
-	w.amazon.v0, w.machine.cfg.V0 = w.v0, w.v0
+	w.amazon.v0, w.Machine.cfg.V0 = w.v0, w.v0
 	return w
 }
 
@@ -80,7 +80,7 @@ func (w *world) step() {
 	case n < 43: // a notification about an order that is nobody's
 		w.counter++
 		id := fmt.Sprintf("999-0000000-%07d", w.random.IntN(3))
-		w.queue = append(w.queue, notified(id, fmt.Sprint("forged-", w.counter), w.now))
+		w.queue = append(w.queue, notified(id, fmt.Sprint("forged-", w.counter), w.Now))
 		w.forged++
 	case n < 47:
 		w.restartNow()
@@ -101,10 +101,10 @@ func (w *world) step() {
 
 // change changes an order at Amazon and sends one to three notifications.
 func (w *world) change(id string) {
-	if all := w.amazon.versions[id]; len(all) > 0 && w.now.Sub(all[len(all)-1].at) < 2*time.Second {
+	if all := w.amazon.versions[id]; len(all) > 0 && w.Now.Sub(all[len(all)-1].at) < 2*time.Second {
 		return // finer than a second Amazon's own times say nothing
 	}
-	v := w.amazon.change(id, w.now)
+	v := w.amazon.change(id, w.Now)
 	for range 1 + w.random.IntN(3) {
 		w.counter++
 		change := notified(id, fmt.Sprint("n-", w.counter), v.at)
@@ -124,15 +124,15 @@ func (w *world) change(id string) {
 // deliver runs a tick with up to n notifications and the calls that have ended.
 func (w *world) deliver(n int) {
 	n = min(n, len(w.queue))
-	records := w.queue[:n]
+	records := w.Records(w.queue[:n]...)
 	w.queue = w.queue[n:]
-	w.launch(w.tick(records, w.landed()))
+	w.launch(w.Tick(records, w.landed()...))
 }
 
 // launch gives each call the time at which it arrives at Amazon and ends.
 func (w *world) launch(calls []machine.Call) {
 	for _, call := range calls {
-		arrives := w.now.Add(time.Duration(w.random.IntN(900)) * time.Millisecond)
+		arrives := w.Now.Add(time.Duration(w.random.IntN(900)) * time.Millisecond)
 		w.flying = append(w.flying, flight{call: call, arrives: arrives, ends: arrives.Add(time.Duration(w.random.IntN(3000)) * time.Millisecond)})
 	}
 }
@@ -142,7 +142,7 @@ func (w *world) landed() []machine.Result {
 	var results []machine.Result
 	var still []flight
 	for _, f := range w.flying {
-		if f.ends.After(w.now) {
+		if f.ends.After(w.Now) {
 			still = append(still, f)
 			continue
 		}
@@ -154,7 +154,7 @@ func (w *world) landed() []machine.Result {
 
 // advance moves time on, in steps at which calls arrive at Amazon in order.
 func (w *world) advance(d time.Duration) {
-	end := w.now.Add(d)
+	end := w.Now.Add(d)
 	for {
 		next := -1
 		for i, f := range w.flying {
@@ -167,7 +167,7 @@ func (w *world) advance(d time.Duration) {
 		}
 		w.arrive(&w.flying[next])
 	}
-	w.now = end
+	w.Now = end
 }
 
 func (w *world) arrive(f *flight) {
@@ -190,14 +190,14 @@ func (w *world) arrive(f *flight) {
 func (w *world) restartNow() {
 	w.advance(time.Second)
 	w.flying = nil
-	w.restart()
+	w.Restart()
 }
 
 // loseTransaction has a tick fail before its commit: its inputs come again,
 // and nothing it asked for happens.
 func (w *world) loseTransaction() {
 	n := min(w.random.IntN(4), len(w.queue))
-	w.decide(w.queue[:n], nil)
+	w.Decide(w.Records(w.queue[:n]...))
 	w.restartNow()
 }
 
@@ -205,21 +205,21 @@ func (w *world) loseTransaction() {
 func (w *world) settle() {
 	for range 20_000 {
 		w.deliver(len(w.queue))
-		if w.machine.Pending() == 0 && len(w.flying) == 0 {
+		if w.Machine.Pending() == 0 && len(w.flying) == 0 {
 			return
 		}
-		next := w.wake
+		next := w.Wake
 		for _, f := range w.flying {
 			if next.IsZero() || f.ends.Before(next) {
 				next = f.ends
 			}
 		}
 		if next.IsZero() {
-			w.t.Fatal("work is pending, and the machine wants no tick")
+			w.T.Fatal("work is pending, and the machine wants no tick")
 		}
-		w.advance(max(0, next.Sub(w.now)))
+		w.advance(max(0, next.Sub(w.Now)))
 	}
-	w.rt.Fatalf("%d orders still pending at %v", w.machine.Pending(), w.now)
+	w.rt.Fatalf("%d orders still pending at %v", w.Machine.Pending(), w.Now)
 }
 
 func (w *world) check() {

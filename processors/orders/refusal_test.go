@@ -17,21 +17,21 @@ import (
 // with outcome, and returns how many calls that were and how long it took.
 func again(t *testing.T, r *runtime, outcome machine.Outcome, limit int) (calls int, took time.Duration) {
 	t.Helper()
-	began := r.now
-	started := r.tick([]*schemas.OrderChange{notified(orderID(1), "1", r.now)}, nil)
+	began := r.Now
+	started := r.Take(notified(orderID(1), "1", r.Now))
 	for calls < limit {
 		if len(started) == 0 {
-			r.now = r.wake
-			started = r.tick(nil, nil)
+			r.Now = r.Wake
+			started = r.Tick(nil)
 			continue
 		}
 		calls++
-		started = r.tick(nil, []machine.Result{{Call: started[0], Outcome: outcome}})
+		started = r.End(started[0], outcome)
 		if !r.order(orderID(1)).Pending {
 			break
 		}
 	}
-	return calls, r.now.Sub(began)
+	return calls, r.Now.Sub(began)
 }
 
 func TestAnOrderThatAmazonRefusesIsLetGoAtLast(t *testing.T) {
@@ -44,10 +44,10 @@ func TestAnOrderThatAmazonRefusesIsLetGoAtLast(t *testing.T) {
 	if state := r.order(orderID(1)); state.Pending || !state.MissingUntil.IsZero() {
 		t.Fatalf("%+v", state)
 	}
-	if len(r.letters) != 1 {
-		t.Fatalf("%d dead letters, want one", len(r.letters))
+	if len(r.Letters) != 1 {
+		t.Fatalf("%d dead letters, want one", len(r.Letters))
 	}
-	letter := r.letters[0]
+	letter := r.Letters[0]
 	if letter.Account != testAccount || letter.Key != orderKey(testAccount, orderID(1)) || letter.Reason != reasonRefused {
 		t.Fatalf("%+v", letter)
 	}
@@ -56,10 +56,10 @@ func TestAnOrderThatAmazonRefusesIsLetGoAtLast(t *testing.T) {
 			t.Errorf("%q does not say %q", letter.Message, says)
 		}
 	}
-	r.restart()
-	r.now = r.now.Add(time.Minute)
+	r.Restart()
+	r.Now = r.Now.Add(time.Minute)
 	repeat := notified(orderID(1), "1", testStart)
-	if calls := r.tick([]*schemas.OrderChange{repeat}, nil); len(calls) != 1 {
+	if calls := r.Take(repeat); len(calls) != 1 {
 		t.Fatal("its next notification was dropped, though it may be mended by now")
 	}
 }
@@ -67,36 +67,13 @@ func TestAnOrderThatAmazonRefusesIsLetGoAtLast(t *testing.T) {
 func TestAnOrderThatIsGoneIsSetAside(t *testing.T) {
 	t.Parallel()
 	r, a := newRuntime(t), newAmazon()
-	v := a.change(orderID(1), r.now)
-	calls := r.tick([]*schemas.OrderChange{notified(orderID(1), "0", r.now)}, nil)
-	r.tick(nil, []machine.Result{doneWith(calls[0], a.order(orderID(1), v))})
-	r.now = r.now.Add(time.Minute)
+	v := a.change(orderID(1), r.Now)
+	calls := r.Take(notified(orderID(1), "0", r.Now))
+	r.Tick(nil, doneWith(calls[0], a.order(orderID(1), v)))
+	r.Now = r.Now.Add(time.Minute)
 	tries, _ := again(t, r, machine.Reject{Err: &model.Error{Class: model.NotFound, Status: 404}}, 100)
-	if state := r.order(orderID(1)); tries != maxRefusals+1 || len(r.letters) != 1 || !state.MissingUntil.IsZero() {
-		t.Fatalf("%d tries, %d dead letters, %+v", tries, len(r.letters), state)
-	}
-}
-
-// answerAll follows the machine's wishes for d, answers every call, and counts
-// those that were forbidden.
-func answerAll(r *runtime, calls []machine.Call, d time.Duration, answer func(machine.Call) machine.Outcome) (forbidden int) {
-	for end := r.now.Add(d); ; {
-		var results []machine.Result
-		for _, call := range calls {
-			outcome := answer(call)
-			if _, parks := outcome.(machine.Park); parks {
-				forbidden++
-			}
-			results = append(results, machine.Result{Call: call, Outcome: outcome})
-		}
-		if len(results) == 0 {
-			if r.wake.IsZero() || r.wake.After(end) {
-				r.now = end
-				return forbidden
-			}
-			r.now = r.wake
-		}
-		calls = r.tick(nil, results)
+	if state := r.order(orderID(1)); tries != maxRefusals+1 || len(r.Letters) != 1 || !state.MissingUntil.IsZero() {
+		t.Fatalf("%d tries, %d dead letters, %+v", tries, len(r.Letters), state)
 	}
 }
 
@@ -111,32 +88,32 @@ func TestAForbiddenOrderDoesNotStopItsAccount(t *testing.T) {
 			return machine.Park{Err: errForbidden}
 		}
 		id := call.Request.(*model.GetOrderRequest).OrderID
-		return a.answer(id, r.now)
+		return a.answer(id, r.Now)
 	}
-	a.change(orderID(1), r.now)
-	calls := r.tick([]*schemas.OrderChange{notified(orderID(1), "1", r.now)}, nil)
-	answerAll(r, calls, time.Minute, answer)
+	a.change(orderID(1), r.Now)
+	calls := r.Take(notified(orderID(1), "1", r.Now))
+	r.Follow(time.Minute, calls, answer)
 	// A later order gets the probe.
-	a.change(orderID(2), r.now)
-	calls = r.tick([]*schemas.OrderChange{notified(orderID(2), "2", r.now)}, nil)
-	answerAll(r, calls, lane.ProbeAfter, answer)
+	a.change(orderID(2), r.Now)
+	calls = r.Take(notified(orderID(2), "2", r.Now))
+	r.Follow(lane.ProbeAfter, calls, answer)
 	if len(r.outputs) != 1 {
 		t.Fatalf("%d orders emitted after the probe, want the other one", len(r.outputs))
 	}
 	// From now on the account is known to be well.
-	for i := 3; len(r.letters) == 0; i++ {
+	for i := 3; len(r.Letters) == 0; i++ {
 		if i > 100 {
 			t.Fatalf("the forbidden order is never set aside: %+v", r.order(orderID(1)))
 		}
-		a.change(orderID(i), r.now)
-		calls = r.tick([]*schemas.OrderChange{notified(orderID(i), fmt.Sprint(i), r.now)}, nil)
+		a.change(orderID(i), r.Now)
+		calls = r.Take(notified(orderID(i), fmt.Sprint(i), r.Now))
 		before := len(r.outputs)
-		answerAll(r, calls, retryLimit+lane.ProbeAfter, answer)
+		r.Follow(retryLimit+lane.ProbeAfter, calls, answer)
 		if len(r.outputs) != before+1 {
 			t.Fatalf("order %d was not fetched", i)
 		}
 	}
-	if letter := r.letters[0]; letter.Key != bad || letter.Reason != reasonRefused || !strings.Contains(letter.Message, "(403)") {
+	if letter := r.Letters[0]; letter.Key != bad || letter.Reason != reasonRefused || !strings.Contains(letter.Message, "(403)") {
 		t.Fatalf("%+v", letter)
 	}
 	if r.order(orderID(1)).Pending {
@@ -147,30 +124,30 @@ func TestAForbiddenOrderDoesNotStopItsAccount(t *testing.T) {
 func TestWrongCredentialsLoseNothing(t *testing.T) {
 	t.Parallel()
 	r, a := newRuntime(t), newAmazon()
-	asked := map[string]int{}
+	asked, forbidden := map[string]int{}, 0
 	refuse := func(call machine.Call) machine.Outcome {
 		asked[call.Key]++
+		forbidden++
 		return machine.Park{Err: errForbidden}
 	}
-	var changes []*schemas.OrderChange
+	var changes []any
 	for i := range 40 {
-		changes = append(changes, notified(orderID(i), fmt.Sprint(i), a.change(orderID(i), r.now).at))
+		changes = append(changes, notified(orderID(i), fmt.Sprint(i), a.change(orderID(i), r.Now).at))
 	}
-	calls := r.tick(changes, nil)
-	forbidden := answerAll(r, calls, 40*lane.ProbeAfter, refuse)
-	if forbidden < 60 || len(r.letters) != 0 || r.machine.Pending() != len(changes) {
-		t.Fatalf("%d refusals, %d dead letters, %d pending", forbidden, len(r.letters), r.machine.Pending())
+	r.Follow(40*lane.ProbeAfter, r.Take(changes...), refuse)
+	if forbidden < 60 || len(r.Letters) != 0 || r.Machine.Pending() != len(changes) {
+		t.Fatalf("%d refusals, %d dead letters, %d pending", forbidden, len(r.Letters), r.Machine.Pending())
 	}
 	for key, n := range asked {
 		if n > 4 {
 			t.Errorf("%s was the probe %d times: the probe does not rotate", key, n)
 		}
 	}
-	answerAll(r, nil, 2*lane.ProbeAfter, func(call machine.Call) machine.Outcome {
-		return a.answer(call.Request.(*model.GetOrderRequest).OrderID, r.now)
+	r.Follow(2*lane.ProbeAfter, nil, func(call machine.Call) machine.Outcome {
+		return a.answer(call.Request.(*model.GetOrderRequest).OrderID, r.Now)
 	})
-	if len(r.outputs) != len(changes) || r.machine.Pending() != 0 {
-		t.Fatalf("mended: %d emitted, %d pending", len(r.outputs), r.machine.Pending())
+	if len(r.outputs) != len(changes) || r.Machine.Pending() != 0 {
+		t.Fatalf("mended: %d emitted, %d pending", len(r.outputs), r.Machine.Pending())
 	}
 }
 
@@ -180,21 +157,17 @@ func TestAMendedAccountGoesOnAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, restart := range map[string]bool{"here": false, "after a restart": true} {
 		r := newRuntime(t)
-		calls := r.tick([]*schemas.OrderChange{notified(orderID(1), "1", r.now)}, nil)
-		r.tick(nil, []machine.Result{{Call: calls[0], Outcome: machine.Park{Err: errForbidden}}})
+		calls := r.Take(notified(orderID(1), "1", r.Now))
+		r.End(calls[0], machine.Park{Err: errForbidden})
 		if restart {
-			r.restart()
+			r.Restart()
 		}
-		r.now = r.now.Add(time.Minute)
-		if calls := r.tick(nil, nil); len(calls) != 0 {
+		r.Now = r.Now.Add(time.Minute)
+		if calls := r.Tick(nil); len(calls) != 0 {
 			t.Fatalf("%s: a parked account calls: %v", name, calls)
 		}
-		tx := &machine.Tx{Now: r.now}
-		r.machine.Changed(tx, []string{"another", testAccount})
-		r.machine.Draw(tx)
-		r.commit(tx)
-		if len(tx.Calls) != 1 || tx.Calls[0].Key != orderKey(testAccount, orderID(1)) {
-			t.Errorf("%s: calls %v", name, tx.Calls)
+		if calls := r.Changed("another", testAccount); len(calls) != 1 || calls[0].Key != orderKey(testAccount, orderID(1)) {
+			t.Errorf("%s: calls %v", name, calls)
 		}
 	}
 }
@@ -205,7 +178,7 @@ func TestAnOrderIsNeverLetGoBecauseAmazonIsDown(t *testing.T) {
 	if calls, took := again(t, r, machine.Retry{}, 300); calls != 300 || took > 300*retryLimit {
 		t.Fatalf("let go after %d calls in %v", calls, took)
 	}
-	if len(r.letters) != 0 {
+	if len(r.Letters) != 0 {
 		t.Fatal("dead letters")
 	}
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
-	"github.com/sellerstream/sellerstream/schemas"
 )
 
 // answerTo answers a call of either API.
@@ -62,16 +61,16 @@ func (a *amazon) pageV0(request *model.GetOrderItemsV0Request, v version) model.
 
 func newRuntimeV0(t *testing.T) (*runtime, *amazon) {
 	r, a := newRuntime(t), newAmazon()
-	r.v0, r.machine.cfg.V0, a.v0 = true, true, true
+	r.v0, r.Machine.cfg.V0, a.v0 = true, true, true
 	return r, a
 }
 
 // run answers calls until there are none, and gives their operations.
 func (r *runtime) run(a *amazon, calls []machine.Call) (made []string) {
-	r.t.Helper()
+	r.T.Helper()
 	for len(calls) > 0 {
 		made = append(made, calls[0].Operation)
-		calls = r.tick(nil, []machine.Result{{Call: calls[0], Outcome: a.answerTo(calls[0], r.now)}})
+		calls = r.End(calls[0], a.answerTo(calls[0], r.Now))
 	}
 	return made
 }
@@ -79,8 +78,8 @@ func (r *runtime) run(a *amazon, calls []machine.Call) (made []string) {
 func TestAnOrderOfV0IsOneEvent(t *testing.T) {
 	t.Parallel()
 	r, a := newRuntimeV0(t)
-	v := a.change(orderID(1), r.now)
-	made := r.run(a, r.tick([]*schemas.OrderChange{notified(orderID(1), "n", v.at)}, nil))
+	v := a.change(orderID(1), r.Now)
+	made := r.run(a, r.Take(notified(orderID(1), "n", v.at)))
 	page := model.GetOrderItemsV0
 	if !slices.Equal(made, []string{model.GetOrderV0, page, page, page}) {
 		t.Errorf("called %v", made)
@@ -95,26 +94,26 @@ func TestAnOrderOfV0IsOneEvent(t *testing.T) {
 func TestNewsOfAHalfFetchedOrder(t *testing.T) {
 	t.Parallel()
 	r, a := newRuntimeV0(t)
-	v := a.change(orderID(1), r.now)
-	calls := r.tick([]*schemas.OrderChange{notified(orderID(1), "n", v.at)}, nil)
+	v := a.change(orderID(1), r.Now)
+	calls := r.Take(notified(orderID(1), "n", v.at))
 	// Amazon throttles the items, so that the order waits for them.
-	items := r.tick(nil, []machine.Result{{Call: calls[0], Outcome: a.answerTo(calls[0], r.now)}})
+	items := r.End(calls[0], a.answerTo(calls[0], r.Now))
 	if len(items) != 1 || items[0].Operation != model.GetOrderItemsV0 {
 		t.Fatalf("%+v", items)
 	}
-	r.tick(nil, []machine.Result{{Call: items[0], Outcome: machine.Snooze{Throttled: true, For: time.Minute}}})
-	r.now = r.now.Add(5 * time.Second)
-	again := a.change(orderID(1), r.now)
-	calls = r.tick([]*schemas.OrderChange{notified(orderID(1), "m", again.at)}, nil)
+	r.End(items[0], machine.Snooze{Throttled: true, For: time.Minute})
+	r.Now = r.Now.Add(5 * time.Second)
+	again := a.change(orderID(1), r.Now)
+	calls = r.Take(notified(orderID(1), "m", again.at))
 	if len(calls) != 1 || calls[0].Operation != model.GetOrderV0 {
 		t.Fatalf("after the news: %+v", calls)
 	}
 	r.run(a, calls)
-	r.now = r.now.Add(2 * time.Minute)
-	r.run(a, r.tick(nil, nil))
+	r.Now = r.Now.Add(2 * time.Minute)
+	r.run(a, r.Tick(nil))
 	for range 3 { // a page for each token that comes back
-		r.now = r.now.Add(time.Minute)
-		r.run(a, r.tick(nil, nil))
+		r.Now = r.Now.Add(time.Minute)
+		r.run(a, r.Tick(nil))
 	}
 	if len(r.outputs) != 1 || r.outputs[0].EventID != a.final(orderID(1)).EventID {
 		t.Errorf("%+v", r.outputs)
@@ -133,12 +132,12 @@ func TestAnswersOfV0ThatMakeNoSense(t *testing.T) {
 		"a page for an order":  {&model.GetOrderItemsV0Response{Page: model.OrderItemPageV0{OrderID: orderID(1)}}},
 	} {
 		r, _ := newRuntimeV0(t)
-		calls := r.tick([]*schemas.OrderChange{notified(orderID(1), "n", testStart)}, nil)
+		calls := r.Take(notified(orderID(1), "n", testStart))
 		for _, answer := range answers {
 			if len(calls) != 1 {
 				t.Fatalf("%s: %d calls", name, len(calls))
 			}
-			calls = r.tick(nil, []machine.Result{{Call: calls[0], Outcome: machine.Done{Response: answer}}})
+			calls = r.Done(calls[0], answer)
 		}
 		if state := r.order(orderID(1)); len(r.outputs) != 0 || !state.Pending || state.Attempts != 1 {
 			t.Errorf("%s: %d outputs, %+v", name, len(r.outputs), state)
@@ -151,17 +150,17 @@ func TestAnswersOfV0ThatMakeNoSense(t *testing.T) {
 func TestPagesWithoutEndAreGivenUp(t *testing.T) {
 	t.Parallel()
 	r, a := newRuntimeV0(t)
-	v := a.change(orderID(1), r.now)
-	calls := r.tick([]*schemas.OrderChange{notified(orderID(1), "n", v.at)}, nil)
-	calls = r.tick(nil, []machine.Result{{Call: calls[0], Outcome: a.answerTo(calls[0], r.now)}})
+	v := a.change(orderID(1), r.Now)
+	calls := r.Take(notified(orderID(1), "n", v.at))
+	calls = r.End(calls[0], a.answerTo(calls[0], r.Now))
 	pages := 0
 	for ; r.order(orderID(1)).Attempts == 0 && pages < 10*maxPagesV0; pages++ {
 		for len(calls) == 0 {
-			r.now = r.wake
-			calls = r.tick(nil, nil)
+			r.Now = r.Wake
+			calls = r.Tick(nil)
 		}
 		endless := &model.GetOrderItemsV0Response{Page: model.OrderItemPageV0{OrderID: orderID(1), NextToken: "again"}}
-		calls = r.tick(nil, []machine.Result{{Call: calls[0], Outcome: machine.Done{Response: endless}}})
+		calls = r.Done(calls[0], endless)
 	}
 	if pages != maxPagesV0+1 || len(r.outputs) != 0 {
 		t.Errorf("%d pages, %d outputs", pages, len(r.outputs))

@@ -1,11 +1,8 @@
 package orders
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +11,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/account"
 	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -38,113 +36,42 @@ func newMachine(t testing.TB) *Machine {
 	return New(Config{Accounts: testDirectory(t), IncludedData: []string{model.IncludeFulfillment}})
 }
 
-// runtime runs a machine as pkg/stream does, with a committed log in memory.
 type runtime struct {
-	t       testing.TB
-	machine *Machine
+	*machinetest.Runtime[*Machine]
 	v0      bool // the machine fetches with Orders v0
-	now     time.Time
-	state   map[string]any // committed
 	outputs []*schemas.Order
-	letters []machine.DeadLetter
-	running map[string]machine.Call // started and not ended, by key
-	started []machine.Call          // since the start, all of them
-	wake    time.Time
 }
 
 func newRuntime(t testing.TB) *runtime {
-	return &runtime{t: t, machine: newMachine(t), now: testStart, state: map[string]any{}, running: map[string]machine.Call{}}
+	r := &runtime{}
+	r.Runtime = machinetest.New(t, machinetest.Config[*Machine]{
+		Processor: Processor, Operations: Operations(), Now: testStart, Committed: r.committed, Check: r.check,
+		Build: func() *Machine {
+			m := newMachine(t)
+			m.cfg.V0 = r.v0
+			return m
+		},
+	})
+	return r
 }
 
-// tick applies records and results in one transaction, then starts its calls.
-func (r *runtime) tick(records []*schemas.OrderChange, results []machine.Result) []machine.Call {
-	r.t.Helper()
-	tx := r.decide(records, results)
-	r.commit(tx)
-	for i := range results {
-		delete(r.running, results[i].Call.Key)
-	}
-	for _, call := range tx.Calls {
-		r.start(call)
-	}
-	return tx.Calls
-}
-
-func (r *runtime) decide(records []*schemas.OrderChange, results []machine.Result) *machine.Tx {
-	tx := &machine.Tx{Now: r.now}
-	for _, change := range records {
-		r.machine.Record(tx, &machine.Record{Topic: schemas.OrderChanges, Account: change.Account, Value: change})
-	}
-	for i := range results {
-		r.machine.Result(tx, &results[i])
-	}
-	r.machine.Draw(tx)
-	r.wake = tx.Wake
-	return tx
-}
-
-func (r *runtime) commit(tx *machine.Tx) {
-	r.t.Helper()
-	for key, value := range tx.State {
-		if value == nil {
-			delete(r.state, key)
-			continue
-		}
-		r.state[key] = stored(r.t, value)
-	}
+func (r *runtime) committed(tx *machine.Tx) {
 	for _, out := range tx.Outputs {
 		r.outputs = append(r.outputs, out.Value.(*schemas.Order))
 	}
-	r.letters = append(r.letters, tx.DeadLetters...)
 }
 
-// start checks rules 1 and 2 of the package for a call.
-func (r *runtime) start(call machine.Call) {
-	r.t.Helper()
-	state, ok := r.state[call.Key].(*schemas.OrderState)
+// check holds a call to rule 1 of the package.
+func (r *runtime) check(call machine.Call) {
+	r.T.Helper()
+	state, ok := r.State(call.Key).(*schemas.OrderState)
 	if !ok || !state.Pending {
-		r.t.Fatalf("rule 1: call for %s started without a committed wish: %+v", call.Key, state)
+		r.T.Fatalf("rule 1: call for %s started without a committed wish: %+v", call.Key, state)
 	}
-	if !slices.Contains(Operations(), call.Operation) {
-		r.t.Fatalf("called %s, which is not the processor's own", call.Operation)
-	}
-	if _, twice := r.running[call.Key]; twice {
-		r.t.Fatalf("rule 2: two calls for %s in flight", call.Key)
-	}
-	r.running[call.Key] = call
-	r.started = append(r.started, call)
-}
-
-// restart drops the machine and builds one from the committed state, as after
-// a crash or a handover: whatever was running is lost.
-func (r *runtime) restart() {
-	r.t.Helper()
-	r.machine = newMachine(r.t)
-	r.machine.cfg.V0 = r.v0
-	clear(r.running)
-	for key, value := range r.state {
-		if err := r.machine.Restore(key, stored(r.t, value)); err != nil {
-			r.t.Fatal(err)
-		}
-	}
-}
-
-// stored is what a value is after a round trip through the state topic.
-func stored(t testing.TB, value any) any {
-	t.Helper()
-	text, err := json.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fresh := reflect.New(reflect.TypeOf(value).Elem())
-	if err := json.Unmarshal(text, fresh.Interface()); err != nil {
-		t.Fatal(err)
-	}
-	return fresh.Interface()
 }
 
 func (r *runtime) order(id string) *schemas.OrderState {
-	state, _ := r.state[orderKey(testAccount, id)].(*schemas.OrderState)
+	state, _ := r.State(orderKey(testAccount, id)).(*schemas.OrderState)
 	return state
 }
 

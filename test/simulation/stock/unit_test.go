@@ -1,9 +1,11 @@
 package stock
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -23,7 +25,7 @@ type unit struct {
 	processor string
 	build     func() machine.Machine
 	machine   machine.Machine // nil while nobody owns the unit
-	state     *store
+	state     *machinetest.Store
 	queue     []*machine.Record // input behind the committed position
 	results   []machine.Result  // of calls that have ended
 	owner     int               // counts the owners
@@ -34,7 +36,7 @@ type unit struct {
 }
 
 func newUnit(w *world, processor string, build func() machine.Machine) *unit {
-	u := &unit{w: w, processor: processor, build: build, state: newStore(w.codec), tickAt: -1}
+	u := &unit{w: w, processor: processor, build: build, state: machinetest.NewStore(), tickAt: -1}
 	u.machine = build()
 	return u
 }
@@ -111,7 +113,9 @@ func (u *unit) takeResults(tx *machine.Tx) {
 // commit makes a tick's decisions durable and visible.
 func (u *unit) commit(tx *machine.Tx, n int) {
 	for key, value := range tx.State {
-		u.state.put(key, value)
+		if err := u.state.Put(key, value); err != nil {
+			u.w.faultf("%v", err)
+		}
 		u.w.stateWritten(value)
 	}
 	clear(u.queue[:n])
@@ -176,7 +180,7 @@ func (u *unit) drop() {
 
 func (u *unit) takeOver() {
 	u.machine = u.build()
-	if err := u.state.restore(u.machine); err != nil {
+	if err := u.state.Restore(u.machine, slices.Sorted(u.state.Keys())); err != nil {
 		u.w.faultf("restore: %v", err)
 	}
 	u.restored = u.w.now

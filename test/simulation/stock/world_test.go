@@ -35,7 +35,6 @@ type world struct {
 	setup  setup
 	start  time.Time
 	random *rand.Rand
-	codec  codec
 	amazon *amazon
 	shops  []*shop
 	byID   map[string]*shop
@@ -91,10 +90,6 @@ func newWorld(s setup) (*world, error) {
 		count: count{
 			calls: map[string]int{}, throttled: map[string]int{}, alerts: map[string]int{}, byOutcome: map[string]int{}, reasons: map[string]int{},
 		},
-	}
-	var err error
-	if w.codec, err = newCodec(); err != nil {
-		return nil, err
 	}
 	w.amazon = newAmazon(w)
 	var accounts []account.Account
