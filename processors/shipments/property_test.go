@@ -86,7 +86,7 @@ func newWorld(t *testing.T, rt *rapid.T) *world {
 	w.orders = rapid.IntRange(1, 40).Draw(rt, "orders")
 	if rapid.Bool().Draw(rt, "few numbers") { // most packages collide
 		w.numbers = 5
-		w.machine.numbers = 5
+		w.Machine.numbers = 5
 	}
 	return w
 }
@@ -96,7 +96,7 @@ func newSeededWorld(t testing.TB, rt rapid.TB, seed uint64, cfg Config) *world {
 		runtime: newRuntime(t, cfg), rt: rt, amazon: newAmazon(), random: rand.New(rand.NewPCG(seed, 0)),
 		orders: 5, sent: map[int64]*schemas.Shipment{},
 	}
-	w.late = w.machine.cfg.CallTime + w.machine.cfg.ApplyDelay
+	w.late = w.Machine.cfg.CallTime + w.Machine.cfg.ApplyDelay
 	for n := range 50 {
 		w.amazon.ordered[orderID(n)] = 1000
 	}
@@ -115,7 +115,7 @@ func (w *world) step() {
 	case n < 60: // an order comes
 		id := orderID(w.random.IntN(w.orders))
 		if w.random.IntN(4) > 0 {
-			w.queue = append(w.queue, w.record(known(id, 1000, w.now)))
+			w.queue = append(w.queue, w.Records(known(id, 1000, w.Now))...)
 		}
 	case n < 65:
 		w.restartNow()
@@ -132,20 +132,22 @@ func (w *world) step() {
 // ship has a package of an order shipped, or corrected: in one of ten cases
 // wrongly, in one of ten late, so that it is older than what is known.
 func (w *world) ship(n int) {
-	at := w.now.Add(-time.Duration(w.random.IntN(3)) * time.Second)
+	at := w.Now.Add(-time.Duration(w.random.IntN(3)) * time.Second)
 	if w.random.IntN(10) == 0 {
-		at = w.now.Add(-time.Duration(w.random.IntN(600)) * time.Second)
+		at = w.Now.Add(-time.Duration(w.random.IntN(600)) * time.Second)
 	}
-	id := strconv.FormatInt(w.offset, 10)
-	s := shipped(id, orderID(n), fmt.Sprint("p", w.random.IntN(3)), int32(1+w.random.IntN(3)), at)
+	s := shipped("", orderID(n), fmt.Sprint("p", w.random.IntN(3)), int32(1+w.random.IntN(3)), at)
 	switch w.random.IntN(20) {
 	case 0:
 		s.Items[0].Quantity = 5000
 	case 1:
 		s.Items[0].OrderItemID = "1"
 	}
-	w.sent[w.offset] = s
-	w.queue = append(w.queue, w.record(s))
+	rec := w.Records(s)[0]
+	s.ShipmentID = strconv.FormatInt(rec.Offset, 10)
+	s.TrackingNumber = s.ShipmentID
+	w.sent[rec.Offset] = s
+	w.queue = append(w.queue, rec)
 }
 
 // deliver runs a tick with up to n records and the calls that have ended.
@@ -153,11 +155,11 @@ func (w *world) deliver(n int) {
 	n = min(n, len(w.queue))
 	records := w.queue[:n]
 	w.queue = w.queue[n:]
-	for _, call := range w.tick(records, w.landed()) {
-		arrives := w.now.Add(time.Duration(w.random.IntN(900)) * time.Millisecond)
+	for _, call := range w.Tick(records, w.landed()...) {
+		arrives := w.Now.Add(time.Duration(w.random.IntN(900)) * time.Millisecond)
 		w.flying = append(w.flying, flight{
 			call: call, arrives: arrives, ends: arrives.Add(time.Duration(w.random.IntN(3000)) * time.Millisecond),
-			until: w.now.Add(w.late),
+			until: w.Now.Add(w.late),
 		})
 	}
 }
@@ -167,7 +169,7 @@ func (w *world) landed() []machine.Result {
 	var results []machine.Result
 	var still []flight
 	for _, f := range w.flying {
-		if f.ends.After(w.now) {
+		if f.ends.After(w.Now) {
 			still = append(still, f)
 			continue
 		}
@@ -179,7 +181,7 @@ func (w *world) landed() []machine.Result {
 
 // advance moves time on, in steps at which Amazon does something.
 func (w *world) advance(d time.Duration) {
-	end := w.now.Add(d)
+	end := w.Now.Add(d)
 	for {
 		next, arrival, delayed := end, -1, -1
 		for i, f := range w.flying {
@@ -199,7 +201,7 @@ func (w *world) advance(d time.Duration) {
 		case arrival >= 0:
 			w.arrive(&w.flying[arrival])
 		default:
-			w.now = end
+			w.Now = end
 			return
 		}
 	}
@@ -239,14 +241,14 @@ func (w *world) arrive(f *flight) {
 func (w *world) restartNow() {
 	w.advance(time.Second)
 	w.flying = nil
-	w.restart()
+	w.Restart()
 }
 
 // loseTransaction has a tick fail before its commit: its inputs come again,
 // and nothing it asked for happens.
 func (w *world) loseTransaction() {
 	n := min(w.random.IntN(4), len(w.queue))
-	w.decide(w.queue[:n], nil)
+	w.Decide(w.queue[:n])
 	w.restartNow()
 }
 
@@ -254,11 +256,11 @@ func (w *world) loseTransaction() {
 func (w *world) settle() {
 	for range 20_000 {
 		w.deliver(len(w.queue))
-		if w.machine.Pending() == 0 && len(w.flying) == 0 {
+		if w.Machine.Pending() == 0 && len(w.flying) == 0 {
 			w.advance(w.late) // for what is still on its way
 			return
 		}
-		next := w.wake
+		next := w.Wake
 		for _, f := range w.flying {
 			if next.IsZero() || f.ends.Before(next) {
 				next = f.ends
@@ -267,9 +269,9 @@ func (w *world) settle() {
 		if next.IsZero() {
 			w.rt.Fatalf("work is pending, and the machine wants no tick")
 		}
-		w.advance(max(0, next.Sub(w.now)))
+		w.advance(max(0, next.Sub(w.Now)))
 	}
-	w.rt.Fatalf("%d orders still pending at %v", w.machine.Pending(), w.now)
+	w.rt.Fatalf("%d orders still pending at %v", w.Machine.Pending(), w.Now)
 }
 
 func (w *world) check() {

@@ -2,6 +2,7 @@ package shipments
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,20 +40,18 @@ func TestDeadLetters(t *testing.T) {
 		r := newRuntime(t, Config{})
 		s := shipped("s1", orderID(1), "p1", 1, testStart)
 		test.change(s)
-		calls := r.take(s)
-		if len(r.letters) != 1 || r.letters[0].Reason != test.reason || r.letters[0].Message == "" || len(r.outcomes)+len(calls)+len(r.machine.orders) > 0 {
-			t.Errorf("%s: letters %+v, %d outcomes, %d calls", test.reason, r.letters, len(r.outcomes), len(calls))
+		calls := r.Take(s)
+		if len(r.Letters) != 1 || r.Letters[0].Reason != test.reason || r.Letters[0].Message == "" || len(r.outcomes)+len(calls)+len(r.Machine.orders) > 0 {
+			t.Errorf("%s: letters %+v, %d outcomes, %d calls", test.reason, r.Letters, len(r.outcomes), len(calls))
 		}
 	}
 	r := newRuntime(t, Config{})
-	foreign := r.record(shipped("s1", orderID(1), "p1", 1, testStart))
-	foreign.Account = otherAccount
-	strange := r.record(&schemas.Alert{})
-	bad := known("", 1, testStart)
-	r.tick([]*machine.Record{foreign, strange, r.record(bad)}, nil)
+	records := r.Records(shipped("s1", orderID(1), "p1", 1, testStart), known("", 1, testStart))
+	records[0].Account = otherAccount
+	r.Tick(slices.Insert(records, 1, &machine.Record{Value: &schemas.Alert{}}))
 	for i, want := range []string{"account_mismatch", "unexpected_type", "invalid_order_id"} {
-		if r.letters[i].Reason != want {
-			t.Errorf("got %s, want %s", r.letters[i].Reason, want)
+		if r.Letters[i].Reason != want {
+			t.Errorf("got %s, want %s", r.Letters[i].Reason, want)
 		}
 	}
 }
@@ -67,10 +66,10 @@ func TestBounded(t *testing.T) {
 		for range (maxBytes - 300) / 40 {
 			s.Items[0].TransparencyCodes = append(s.Items[0].TransparencyCodes, strings.Repeat("x", 32))
 		}
-		r.take(s)
+		r.Take(s)
 	}
-	if len(r.letters) != 1 || r.letters[0].Reason != "too_many_packages" {
-		t.Fatalf("letters %+v", r.letters)
+	if len(r.Letters) != 1 || r.Letters[0].Reason != "too_many_packages" {
+		t.Fatalf("letters %+v", r.Letters)
 	}
 	if n := len(r.orderState(orderID(1)).AppendAvro(nil)); n > schemas.MaxRecordBytes-1000 {
 		t.Errorf("the state has %d bytes", n)
@@ -149,36 +148,36 @@ func TestForgets(t *testing.T) {
 	r := newRuntime(t, Config{})
 	confirm := func(id, pack string) string {
 		t.Helper()
-		calls := r.take(shipped(id, orderID(1), pack, 1, r.now))
+		calls := r.Take(shipped(id, orderID(1), pack, 1, r.Now))
 		if len(calls) == 0 {
-			calls = r.pass(r.machine.cfg.WaitForOrder)
+			calls = r.Pass(r.Machine.cfg.WaitForOrder)
 		}
-		r.end(calls[0], done())
+		r.End(calls[0], done())
 		return r.settled(id).PackageReferenceID
 	}
-	r.take(known(orderID(1), 9, r.now))
+	r.Take(known(orderID(1), 9, r.Now))
 	first := confirm("s1", "p1")
-	shippedElsewhere := known(orderID(2), 1, r.now)
+	shippedElsewhere := known(orderID(2), 1, r.Now)
 	shippedElsewhere.Status = "SHIPPED"
-	r.take(shippedElsewhere)
-	r.pass(keepDone)
+	r.Take(shippedElsewhere)
+	r.Pass(keepDone)
 	if r.orderState(orderID(2)) != nil || r.orderState(orderID(1)) == nil {
 		t.Fatal("forgotten too early, or too late")
 	}
-	r.pass(keepPackages - keepDone)
-	if len(r.state) > 1 || len(r.machine.orders) > 0 {
-		t.Fatalf("remembered: %+v", r.state)
+	r.Pass(keepPackages - keepDone)
+	if r.Store.Len() > 1 || len(r.Machine.orders) > 0 {
+		t.Fatalf("remembered: %v", slices.Collect(r.Store.Keys()))
 	}
 	if again := confirm("s2", "p1"); again != first {
 		t.Errorf("a late correction has the id %s, and the package %s", again, first)
 	}
 	// Where ids collide, only the state knows which one a package has.
-	r.machine.numbers = 2
+	r.Machine.numbers = 2
 	first = confirm("s3", "p2")
 	second := confirm("s4", "p3")
-	r.restart()
-	r.machine.numbers = 2
-	r.pass(3 * keepPackages)
+	r.Restart()
+	r.Machine.numbers = 2
+	r.Pass(3 * keepPackages)
 	if second == first || r.orderState(orderID(1)) == nil {
 		t.Errorf("ids %s and %s; a collision must be remembered", first, second)
 	}
@@ -188,20 +187,20 @@ func TestForgets(t *testing.T) {
 func TestForbiddenOrder(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t, Config{})
-	refused := r.take(known(orderID(1), 1, testStart), shipped("s1", orderID(1), "p", 1, testStart))[0]
-	r.end(refused, machine.Park{})
-	r.take(known(orderID(2), 1, testStart), shipped("s2", orderID(2), "p", 1, testStart))
-	probe := r.pass(lane.ProbeAfter)
+	refused := r.Take(known(orderID(1), 1, testStart), shipped("s1", orderID(1), "p", 1, testStart))[0]
+	r.End(refused, machine.Park{})
+	r.Take(known(orderID(2), 1, testStart), shipped("s2", orderID(2), "p", 1, testStart))
+	probe := r.Pass(lane.ProbeAfter)
 	if len(probe) != 1 || requestOf(probe[0]).OrderID != orderID(2) {
 		t.Fatalf("the probe is %+v, want another order's", probe)
 	}
-	r.end(probe[0], done())
+	r.End(probe[0], done())
 	for range 3 {
-		for _, call := range r.pass(6 * time.Minute) {
-			r.end(call, machine.Park{})
+		for _, call := range r.Pass(6 * time.Minute) {
+			r.End(call, machine.Park{})
 		}
 	}
-	if calls := r.take(known(orderID(3), 1, testStart), shipped("s3", orderID(3), "p", 1, testStart)); len(calls) != 1 {
+	if calls := r.Take(known(orderID(3), 1, testStart), shipped("s3", orderID(3), "p", 1, testStart)); len(calls) != 1 {
 		t.Error("one forbidden order holds up the account")
 	}
 }
@@ -209,18 +208,11 @@ func TestForbiddenOrder(t *testing.T) {
 func TestChanged(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t, Config{})
-	r.end(r.take(known(orderID(1), 1, testStart), shipped("s1", orderID(1), "p", 1, testStart))[0], machine.Park{})
-	changed := func(accounts ...string) []machine.Call {
-		tx := &machine.Tx{Now: r.now}
-		r.machine.Changed(tx, accounts)
-		r.machine.Draw(tx)
-		r.commit(tx)
-		return tx.Calls
-	}
-	if calls := changed(otherAccount); len(calls) > 0 {
+	r.End(r.Take(known(orderID(1), 1, testStart), shipped("s1", orderID(1), "p", 1, testStart))[0], machine.Park{})
+	if calls := r.Changed(otherAccount); len(calls) > 0 {
 		t.Error("another account was mended")
 	}
-	if calls := changed(testAccount); len(calls) != 1 {
+	if calls := r.Changed(testAccount); len(calls) != 1 {
 		t.Errorf("%d calls when the account was mended", len(calls))
 	}
 }
@@ -236,13 +228,13 @@ func TestUnconfiguredAccountWaits(t *testing.T) {
 	}
 	directory := full()
 	r := newRuntime(t, Config{Accounts: func() *account.Directory { return directory }})
-	r.take(shipped("s1", orderID(1), "p", 1, testStart))
+	r.Take(shipped("s1", orderID(1), "p", 1, testStart))
 	directory = empty
-	if calls := r.pass(time.Hour); len(calls) > 0 || len(r.outcomes) > 0 {
+	if calls := r.Pass(time.Hour); len(calls) > 0 || len(r.outcomes) > 0 {
 		t.Fatalf("calls %+v, outcomes %+v", calls, r.outcomes)
 	}
 	directory = full()
-	if calls := r.pass(unconfigured); len(calls) != 1 {
+	if calls := r.Pass(unconfigured); len(calls) != 1 {
 		t.Errorf("%d calls", len(calls))
 	}
 }

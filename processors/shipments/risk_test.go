@@ -15,22 +15,22 @@ func TestAtRiskOnce(t *testing.T) {
 	r := newRuntime(t, Config{})
 	order := known(orderID(1), 3, testStart)
 	order.ShipBy.Latest = testStart.Add(10 * time.Hour)
-	r.end(r.take(order, shipped("s1", orderID(1), "p1", 1, testStart))[0], machine.Park{})
+	r.End(r.Take(order, shipped("s1", orderID(1), "p1", 1, testStart))[0], machine.Park{})
 	// Each probe is refused again.
 	for range 12 {
-		for _, call := range r.pass(30 * time.Minute) {
-			r.end(call, machine.Park{})
+		for _, call := range r.Pass(30 * time.Minute) {
+			r.End(call, machine.Park{})
 		}
 	}
-	r.restart()
+	r.Restart()
 	if len(r.alerts) != 0 {
 		t.Fatalf("alert %+v four hours before the date", r.alerts[0])
 	}
 	for range 12 {
-		for _, call := range r.pass(30 * time.Minute) {
-			r.end(call, machine.Park{})
+		for _, call := range r.Pass(30 * time.Minute) {
+			r.End(call, machine.Park{})
 		}
-		r.restart()
+		r.Restart()
 	}
 	if len(r.alerts) != 1 {
 		t.Fatalf("%d alerts, want 1", len(r.alerts))
@@ -45,9 +45,9 @@ func TestAtRiskOnce(t *testing.T) {
 		t.Errorf("alert %+v", a)
 	}
 	// Amazon gives it more time: that date can be missed too.
-	moved := known(orderID(1), 3, r.now)
-	moved.ShipBy.Latest = r.now.Add(time.Hour)
-	r.take(moved)
+	moved := known(orderID(1), 3, r.Now)
+	moved.ShipBy.Latest = r.Now.Add(time.Hour)
+	r.Take(moved)
 	if len(r.alerts) != 2 {
 		t.Errorf("%d alerts, want one for each date", len(r.alerts))
 	}
@@ -65,28 +65,28 @@ func TestNoRisk(t *testing.T) {
 		name string
 		run  func(r *runtime)
 	}{
-		{"no shipment has come", func(r *runtime) { r.take(late(orderID(1))) }},
+		{"no shipment has come", func(r *runtime) { r.Take(late(orderID(1))) }},
 		{"it goes at once", func(r *runtime) {
-			r.end(r.take(late(orderID(1)), shipped("s1", orderID(1), "p1", 1, testStart))[0], done())
+			r.End(r.Take(late(orderID(1)), shipped("s1", orderID(1), "p1", 1, testStart))[0], done())
 		}},
 		{"a correction waits", func(r *runtime) {
-			r.end(r.take(late(orderID(1)), shipped("s1", orderID(1), "p1", 1, testStart))[0], done())
-			r.end(r.take(shipped("s2", orderID(1), "p1", 1, testStart))[0], machine.Park{})
+			r.End(r.Take(late(orderID(1)), shipped("s1", orderID(1), "p1", 1, testStart))[0], done())
+			r.End(r.Take(shipped("s2", orderID(1), "p1", 1, testStart))[0], machine.Park{})
 		}},
 		{"Amazon has it as shipped", func(r *runtime) {
 			order := late(orderID(1))
 			order.Status = "SHIPPED"
-			r.end(r.take(order, shipped("s1", orderID(1), "p1", 1, testStart))[0], machine.Park{})
+			r.End(r.Take(order, shipped("s1", orderID(1), "p1", 1, testStart))[0], machine.Park{})
 		}},
 		{"no date is known", func(r *runtime) {
 			order := late(orderID(1))
 			order.ShipBy = nil
-			r.end(r.take(order, shipped("s1", orderID(1), "p1", 1, testStart))[0], machine.Park{})
+			r.End(r.Take(order, shipped("s1", orderID(1), "p1", 1, testStart))[0], machine.Park{})
 		}},
 	} {
 		r := newRuntime(t, Config{})
 		test.run(r)
-		r.pass(10 * time.Minute)
+		r.Pass(10 * time.Minute)
 		if len(r.alerts) > 0 {
 			t.Errorf("%s: alert %+v", test.name, r.alerts[0])
 		}
@@ -104,7 +104,7 @@ func TestRiskCountsTheBacklog(t *testing.T) {
 		order.ShipBy.Latest = testStart.Add(4*time.Hour + time.Duration(n)*time.Second)
 		values = append(values, order, shipped(fmt.Sprint("s", n), orderID(n), "p", 1, testStart))
 	}
-	r.take(values...)
+	r.Take(values...)
 	if len(r.alerts) == 0 || len(r.alerts) == 12 {
 		t.Fatalf("%d alerts at once, want those whose wait is too long", len(r.alerts))
 	}

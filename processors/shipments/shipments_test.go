@@ -19,7 +19,7 @@ func TestConfirms(t *testing.T) {
 	r := newRuntime(t, Config{})
 	s := shipped("s1", orderID(1), "p1", 2, testStart)
 	s.ShippingMethod, s.ShipFromSupplySourceID, s.Items[0].TransparencyCodes = "Same day", "loc-1", []string{"AZ:1"}
-	calls := r.take(known(orderID(1), 2, testStart), s)
+	calls := r.Take(known(orderID(1), 2, testStart), s)
 	if len(calls) != 1 {
 		t.Fatalf("%d calls, want 1", len(calls))
 	}
@@ -35,14 +35,14 @@ func TestConfirms(t *testing.T) {
 	if len(r.outcomes) > 0 {
 		t.Error("an outcome before the answer")
 	}
-	r.end(calls[0], done())
+	r.End(calls[0], done())
 	c := r.settled("s1")
 	if c.Outcome != confirmed || c.PackageReferenceID != reference || c.MarketplaceID != france || c.CarrierCode != "DHL" ||
 		c.SourcePartition != 3 || c.SourceOffset != 1 || !c.LatestShipDate.Equal(testStart.Add(24*time.Hour)) || c.EventID == "" {
 		t.Errorf("outcome %+v", c)
 	}
-	if r.machine.Pending() != 0 || len(r.alerts) > 0 {
-		t.Errorf("%d pending, alerts %+v", r.machine.Pending(), r.alerts)
+	if r.Machine.Pending() != 0 || len(r.alerts) > 0 {
+		t.Errorf("%d pending, alerts %+v", r.Machine.Pending(), r.alerts)
 	}
 }
 
@@ -73,22 +73,22 @@ func TestAnswers(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			r := newRuntime(t, Config{})
-			first := r.take(known(orderID(1), 2, testStart), shipped("s1", orderID(1), "p1", 2, testStart))[0]
-			calls := r.end(first, test.answer)
+			first := r.Take(known(orderID(1), 2, testStart), shipped("s1", orderID(1), "p1", 2, testStart))[0]
+			calls := r.End(first, test.answer)
 			if test.want != "" {
 				if c := r.settled("s1"); c.Outcome != test.want || c.Code != test.code || len(calls) > 0 {
 					t.Errorf("outcome %+v, %d calls", c, len(calls))
 				}
 				return
 			}
-			if early := r.pass(test.wait - time.Millisecond); len(calls)+len(early) > 0 {
+			if early := r.Pass(test.wait - time.Millisecond); len(calls)+len(early) > 0 {
 				t.Fatal("called again too early")
 			}
-			calls = r.pass(test.afterwait - test.wait + time.Millisecond)
+			calls = r.Pass(test.afterwait - test.wait + time.Millisecond)
 			if len(calls) != 1 || fmt.Sprintf("%+v", calls[0].Request) != fmt.Sprintf("%+v", first.Request) {
 				t.Fatalf("called again with %+v, want %+v", calls, first.Request)
 			}
-			r.end(calls[0], done())
+			r.End(calls[0], done())
 			if c := r.settled("s1"); c.Outcome != confirmed {
 				t.Errorf("outcome %+v", c)
 			}
@@ -127,8 +127,8 @@ func TestChecks(t *testing.T) {
 			for _, s := range test.shipments {
 				values = append(values, s)
 			}
-			for calls := r.take(values...); len(calls) > 0; {
-				calls = r.end(calls[0], done())
+			for calls := r.Take(values...); len(calls) > 0; {
+				calls = r.End(calls[0], done())
 			}
 			var got []string
 			for _, s := range test.shipments {
@@ -152,7 +152,7 @@ func TestAmazonDecides(t *testing.T) {
 		r := newRuntime(t, Config{})
 		order := known(orderID(1), 3, testStart)
 		order.Status = status
-		if calls := r.take(order, shipped("s1", orderID(1), "p1", 3, testStart)); len(calls) != 1 {
+		if calls := r.Take(order, shipped("s1", orderID(1), "p1", 3, testStart)); len(calls) != 1 {
 			t.Errorf("%s: %d calls", status, len(calls))
 		}
 	}
@@ -161,17 +161,17 @@ func TestAmazonDecides(t *testing.T) {
 func TestWaitsForTheOrder(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t, Config{})
-	if calls := r.take(shipped("s1", orderID(1), "p1", 9, testStart), shipped("s2", orderID(2), "p1", 9, testStart)); len(calls) > 0 {
+	if calls := r.Take(shipped("s1", orderID(1), "p1", 9, testStart), shipped("s2", orderID(2), "p1", 9, testStart)); len(calls) > 0 {
 		t.Fatal("called before the order was known")
 	}
-	r.now = r.now.Add(time.Minute)
-	if calls := r.take(known(orderID(1), 3, testStart)); len(calls) > 0 || r.settled("s1").Code != codeTooLarge {
+	r.Now = r.Now.Add(time.Minute)
+	if calls := r.Take(known(orderID(1), 3, testStart)); len(calls) > 0 || r.settled("s1").Code != codeTooLarge {
 		t.Errorf("the order came, and was not looked at")
 	}
-	if calls := r.pass(59 * time.Second); len(calls) > 0 {
+	if calls := r.Pass(59 * time.Second); len(calls) > 0 {
 		t.Fatal("did not wait long enough")
 	}
-	calls := r.pass(time.Second)
+	calls := r.Pass(time.Second)
 	if len(calls) != 1 || requestOf(calls[0]).OrderID != orderID(2) || requestOf(calls[0]).MarketplaceID != germany {
 		t.Fatalf("the other one: %+v, want it asked of the home marketplace", calls)
 	}
@@ -182,7 +182,7 @@ func TestMarketplace(t *testing.T) {
 	r := newRuntime(t, Config{})
 	s := shipped("s1", orderID(1), "p1", 1, testStart)
 	s.MarketplaceID = germany
-	calls := r.take(known(orderID(1), 3, testStart), s)
+	calls := r.Take(known(orderID(1), 3, testStart), s)
 	if got := requestOf(calls[0]).MarketplaceID; got != germany {
 		t.Errorf("%s, want the shipment's own", got)
 	}
@@ -195,23 +195,23 @@ func TestCorrections(t *testing.T) {
 	at := func(id string, seconds int) *schemas.Shipment {
 		return shipped(id, orderID(1), "p1", 1, testStart.Add(time.Duration(seconds)*time.Second))
 	}
-	first := r.take(known(orderID(1), 3, testStart), at("s1", 10))[0]
-	if calls := r.take(at("s2", 20), at("s3", 30), at("s4", 15)); len(calls) > 0 {
+	first := r.Take(known(orderID(1), 3, testStart), at("s1", 10))[0]
+	if calls := r.Take(at("s2", 20), at("s3", 30), at("s4", 15)); len(calls) > 0 {
 		t.Fatal("rule 2: a second call")
 	}
-	second := r.end(first, done())
+	second := r.End(first, done())
 	if len(second) != 1 || requestOf(second[0]).Package.TrackingNumber != "s3" ||
 		requestOf(second[0]).Package.PackageReferenceID != requestOf(first).Package.PackageReferenceID {
 		t.Fatalf("the correction is %+v", second)
 	}
-	r.end(second[0], done())
-	r.take(at("s5", 30)) // of the same time: the later offset
+	r.End(second[0], done())
+	r.Take(at("s5", 30)) // of the same time: the later offset
 	for id, want := range map[string]string{"s1": "CONFIRMED ", "s2": "SUPERSEDED s3", "s3": "CONFIRMED ", "s4": "SUPERSEDED s3"} {
 		if c := r.settled(id); c.Outcome+" "+c.SupersededBy != want {
 			t.Errorf("%s is %s by %q, want %s", id, c.Outcome, c.SupersededBy, want)
 		}
 	}
-	if call := r.started[len(r.started)-1]; requestOf(call).Package.TrackingNumber != "s5" {
+	if call := r.Started[len(r.Started)-1]; requestOf(call).Package.TrackingNumber != "s5" {
 		t.Errorf("of two with the same time the later record counts, not %+v", call)
 	}
 }
@@ -223,26 +223,26 @@ func TestDoubt(t *testing.T) {
 	t.Parallel()
 	for _, crash := range []bool{false, true} {
 		r := newRuntime(t, Config{})
-		call := r.take(known(orderID(1), 3, testStart), shipped("s1", orderID(1), "p1", 1, testStart))[0]
+		call := r.Take(known(orderID(1), 3, testStart), shipped("s1", orderID(1), "p1", 1, testStart))[0]
 		if crash {
-			r.restart()
+			r.Restart()
 		} else {
-			r.end(call, machine.Ambiguous{})
+			r.End(call, machine.Ambiguous{})
 		}
-		r.take(shipped("s2", orderID(1), "p1", 1, testStart.Add(time.Second)))
-		r.pass(5 * time.Second)
-		again := r.started[len(r.started)-1]
-		if len(r.started) != 2 || requestOf(again).Package.TrackingNumber != "s1" {
-			t.Fatalf("crash %v: started %+v, want the same again", crash, r.started)
+		r.Take(shipped("s2", orderID(1), "p1", 1, testStart.Add(time.Second)))
+		r.Pass(5 * time.Second)
+		again := r.Started[len(r.Started)-1]
+		if len(r.Started) != 2 || requestOf(again).Package.TrackingNumber != "s1" {
+			t.Fatalf("crash %v: started %+v, want the same again", crash, r.Started)
 		}
-		r.end(again, done())
+		r.End(again, done())
 		if r.settled("s1").Outcome != confirmed {
 			t.Errorf("crash %v: the first is not confirmed", crash)
 		}
-		if calls := r.pass(5 * time.Minute); len(calls) > 0 {
+		if calls := r.Pass(5 * time.Minute); len(calls) > 0 {
 			t.Fatalf("crash %v: the correction did not wait", crash)
 		}
-		if calls := r.pass(time.Minute); len(calls) != 1 || requestOf(calls[0]).Package.TrackingNumber != "s2" {
+		if calls := r.Pass(time.Minute); len(calls) != 1 || requestOf(calls[0]).Package.TrackingNumber != "s2" {
 			t.Fatalf("crash %v: the correction: %+v", crash, calls)
 		}
 	}
@@ -256,29 +256,29 @@ func TestNearestDateFirst(t *testing.T) {
 	for n := range 9 { // a burst, of which the bucket keeps one back
 		first = append(first, known(orderID(n), 1, testStart), shipped(fmt.Sprint("s", n), orderID(n), "p", 1, testStart))
 	}
-	running := r.take(first...)
+	running := r.Take(first...)
 	for i, hours := range []int{30, 5, 90, 1, -3, 12, 60, 4} {
 		order := known(orderID(20+i), 1, testStart)
 		order.ShipBy.Latest = testStart.Add(time.Duration(hours) * time.Hour)
-		r.take(order, shipped(fmt.Sprint("t", i), orderID(20+i), fmt.Sprint(hours), 1, testStart))
+		r.Take(order, shipped(fmt.Sprint("t", i), orderID(20+i), fmt.Sprint(hours), 1, testStart))
 	}
 	dateless := known(orderID(30), 1, testStart) // as if it had a day
 	dateless.ShipBy = nil
-	r.take(dateless, shipped("t30", orderID(30), "24", 1, testStart))
+	r.Take(dateless, shipped("t30", orderID(30), "24", 1, testStart))
 	// A correction of what Amazon has: no date waits for it.
-	r.take(shipped("u0", orderID(0), "p", 1, testStart.Add(time.Second)))
+	r.Take(shipped("u0", orderID(0), "p", 1, testStart.Add(time.Second)))
 	for _, call := range running {
-		if calls := r.end(call, done()); len(calls) > 0 {
+		if calls := r.End(call, done()); len(calls) > 0 {
 			t.Fatal("more calls than the quota has")
 		}
 	}
-	r.restart() // the order does not depend on how long each waits
+	r.Restart() // the order does not depend on how long each waits
 	var got []string
 	for range 40 {
-		for calls := r.pass(500 * time.Millisecond); len(calls) > 0; {
+		for calls := r.Pass(500 * time.Millisecond); len(calls) > 0; {
 			call := calls[0]
 			got = append(got, r.orderState(requestOf(call).OrderID).Packages[0].PackageID)
-			calls = append(calls[1:], r.end(call, done())...)
+			calls = append(calls[1:], r.End(call, done())...)
 		}
 	}
 	if want := "-3 1 4 5 12 p 24 30 60 90"; strings.Join(got, " ") != want {
@@ -296,11 +296,11 @@ func TestUnitsMove(t *testing.T) {
 	}
 	work := func(calls []machine.Call) {
 		for len(calls) > 0 {
-			calls = r.end(calls[0], done())
+			calls = r.End(calls[0], done())
 		}
 	}
-	work(r.take(known(orderID(1), 3, testStart), ship("s1", "p1", 1, 0), ship("s2", "p2", 2, 0)))
-	work(r.take(ship("s3", "p2", 1, 1), ship("s4", "p1", 2, 2)))
+	work(r.Take(known(orderID(1), 3, testStart), ship("s1", "p1", 1, 0), ship("s2", "p2", 2, 0)))
+	work(r.Take(ship("s3", "p2", 1, 1), ship("s4", "p1", 2, 2)))
 	for _, id := range []string{"s1", "s2", "s3", "s4"} {
 		if c := r.settled(id); c.Outcome != confirmed {
 			t.Errorf("%s is %s: %s", id, c.Outcome, c.Message)

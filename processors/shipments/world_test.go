@@ -2,15 +2,14 @@ package shipments
 
 import (
 	"fmt"
-	"reflect"
 	"testing"
 	"time"
 
-	"github.com/twmb/avro"
 	"golang.org/x/time/rate"
 
 	"github.com/sellerstream/sellerstream/pkg/account"
 	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -37,114 +36,30 @@ func testDirectory(t testing.TB) func() *account.Directory {
 	return func() *account.Directory { return directory }
 }
 
-// runtime runs a machine as pkg/stream does, with a committed log in memory.
 type runtime struct {
-	t       testing.TB
-	cfg     Config
-	numbers uint64
-	machine *Machine
-	now     time.Time
-	offset  int64
-	wake    time.Time
-
-	state    map[string]entry // committed
-	codecs   map[string]*avro.Schema
+	*machinetest.Runtime[*Machine]
+	numbers  uint64 // of package references
 	outcomes []*schemas.ShipmentConfirmation
 	alerts   []*schemas.Alert
-	letters  []machine.DeadLetter
-	running  map[string]machine.Call // started and not ended, by key
-	started  []machine.Call
 }
 
 func newRuntime(t testing.TB, cfg Config) *runtime {
 	if cfg.Accounts == nil {
 		cfg.Accounts = testDirectory(t)
 	}
-	return &runtime{
-		t: t, cfg: cfg, numbers: referenceNumbers, machine: New(cfg), now: testStart,
-		state: map[string]entry{}, codecs: map[string]*avro.Schema{}, running: map[string]machine.Call{},
-	}
+	r := &runtime{numbers: referenceNumbers}
+	r.Runtime = machinetest.New(t, machinetest.Config[*Machine]{
+		Processor: Processor, Operations: Operations(), Now: testStart, Committed: r.committed, Check: r.check,
+		Build: func() *Machine {
+			m := New(cfg)
+			m.numbers = r.numbers
+			return m
+		},
+	})
+	return r
 }
 
-// record is a record of the value's topic, at the next offset.
-func (r *runtime) record(value any) *machine.Record {
-	rec := &machine.Record{Partition: 3, Offset: r.offset, Value: value}
-	r.offset++
-	switch v := value.(type) {
-	case *schemas.Shipment:
-		rec.Topic, rec.Account = schemas.Shipments, v.Account
-	case *schemas.Order:
-		rec.Topic, rec.Account = schemas.Orders, v.Account
-	}
-	return rec
-}
-
-// take applies values in one tick and returns the calls that it started.
-func (r *runtime) take(values ...any) []machine.Call {
-	r.t.Helper()
-	var records []*machine.Record
-	for _, value := range values {
-		records = append(records, r.record(value))
-	}
-	return r.tick(records, nil)
-}
-
-// end ends a call in a tick.
-func (r *runtime) end(call machine.Call, outcome machine.Outcome) []machine.Call {
-	r.t.Helper()
-	return r.tick(nil, []machine.Result{{Call: call, Outcome: outcome}})
-}
-
-// pass lets time pass, with the ticks that the machine asks for, and returns
-// the calls that they started.
-func (r *runtime) pass(d time.Duration) []machine.Call {
-	r.t.Helper()
-	end := r.now.Add(d)
-	calls := r.tick(nil, nil)
-	for !r.wake.IsZero() && !r.wake.After(end) {
-		r.now = latest(r.now.Add(time.Millisecond), r.wake)
-		calls = append(calls, r.tick(nil, nil)...)
-	}
-	r.now = end
-	return append(calls, r.tick(nil, nil)...)
-}
-
-// tick applies records and results in one transaction, then starts its calls.
-func (r *runtime) tick(records []*machine.Record, results []machine.Result) []machine.Call {
-	r.t.Helper()
-	tx := r.decide(records, results)
-	r.commit(tx)
-	for i := range results {
-		delete(r.running, results[i].Call.Key)
-	}
-	for _, call := range tx.Calls {
-		r.start(call)
-	}
-	return tx.Calls
-}
-
-func (r *runtime) decide(records []*machine.Record, results []machine.Result) *machine.Tx {
-	tx := &machine.Tx{Now: r.now}
-	for _, rec := range records {
-		r.machine.Record(tx, rec)
-	}
-	for i := range results {
-		r.machine.Result(tx, &results[i])
-	}
-	r.machine.Draw(tx)
-	r.wake = tx.Wake
-	return tx
-}
-
-func (r *runtime) commit(tx *machine.Tx) {
-	r.t.Helper()
-	for key, value := range tx.State {
-		if value == nil {
-			delete(r.state, key)
-			continue
-		}
-		r.state[key] = encoded(value)
-	}
+func (r *runtime) committed(tx *machine.Tx) {
 	for _, out := range tx.Outputs {
 		switch v := out.Value.(type) {
 		case *schemas.ShipmentConfirmation:
@@ -153,21 +68,15 @@ func (r *runtime) commit(tx *machine.Tx) {
 			r.alerts = append(r.alerts, v)
 		}
 	}
-	r.letters = append(r.letters, tx.DeadLetters...)
 }
 
-// start checks rules 1 and 2 of the package for a call.
-func (r *runtime) start(call machine.Call) {
-	r.t.Helper()
-	if _, twice := r.running[call.Key]; twice {
-		r.t.Fatalf("rule 2: two calls for %s in flight", call.Key)
-	}
-	r.running[call.Key] = call
-	r.started = append(r.started, call)
+// check holds a call to rule 1 of the package.
+func (r *runtime) check(call machine.Call) {
+	r.T.Helper()
 	request := requestOf(call)
 	state := r.orderState(request.OrderID)
 	if state == nil || call.Operation != model.ConfirmShipment || call.Lease == 0 {
-		r.t.Fatalf("rule 1: call %+v started without a committed intent", call)
+		r.T.Fatalf("rule 1: call %+v started without a committed intent", call)
 	}
 	for i := range state.Packages {
 		p := &state.Packages[i]
@@ -175,71 +84,28 @@ func (r *runtime) start(call machine.Call) {
 			return
 		}
 	}
-	r.t.Fatalf("rule 1: call %+v started without a committed intent: %+v", request, state)
-}
-
-// restart drops the machine and builds one from the committed state, as after
-// a crash or a handover: whatever was running is lost.
-func (r *runtime) restart() {
-	r.t.Helper()
-	r.machine = New(r.cfg)
-	r.machine.numbers = r.numbers
-	clear(r.running)
-	for key, e := range r.state {
-		if err := r.machine.Restore(key, r.decoded(e)); err != nil {
-			r.t.Fatal(err)
-		}
-	}
-}
-
-// entry is a value as it stands in the state topic.
-type entry struct {
-	record string
-	bytes  []byte
-}
-
-func encoded(value any) entry {
-	return entry{reflect.TypeOf(value).Elem().Name(), value.(schemas.Value).AppendAvro(nil)}
-}
-
-func (r *runtime) decoded(e entry) any {
-	r.t.Helper()
-	record, ok := schemas.Of(e.record)
-	if !ok {
-		r.t.Fatalf("no record %s", e.record)
-	}
-	if r.codecs[e.record] == nil {
-		r.codecs[e.record] = avro.MustParse(record.Schema())
-	}
-	value := record.New()
-	if _, err := r.codecs[e.record].Decode(e.bytes, value); err != nil {
-		r.t.Fatal(err)
-	}
-	return value
+	r.T.Fatalf("rule 1: call %+v started without a committed intent: %+v", request, state)
 }
 
 func (r *runtime) orderState(id string) *schemas.ShipmentState {
-	e, ok := r.state[orderKey(testAccount, id)]
-	if !ok {
-		return nil
-	}
-	return r.decoded(e).(*schemas.ShipmentState)
+	state, _ := r.State(orderKey(testAccount, id)).(*schemas.ShipmentState)
+	return state
 }
 
 // settled is the outcome of a shipment; there must be one.
 func (r *runtime) settled(shipmentID string) *schemas.ShipmentConfirmation {
-	r.t.Helper()
+	r.T.Helper()
 	var found *schemas.ShipmentConfirmation
 	for _, c := range r.outcomes {
 		if c.ShipmentID == shipmentID {
 			if found != nil {
-				r.t.Fatalf("shipment %s has two outcomes", shipmentID)
+				r.T.Fatalf("shipment %s has two outcomes", shipmentID)
 			}
 			found = c
 		}
 	}
 	if found == nil {
-		r.t.Fatalf("shipment %s has no outcome", shipmentID)
+		r.T.Fatalf("shipment %s has no outcome", shipmentID)
 	}
 	return found
 }
