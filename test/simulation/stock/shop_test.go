@@ -167,10 +167,12 @@ func (sh *shop) trouble(w *world, call *machine.Call, f fault, died bool) {
 }
 
 // inherited takes note that a new owner waits out every patch of which the
-// state does not say how it ended.
+// state does not say how it ended, those included that the last owner was about
+// to end when it died.
 func (sh *shop) inherited(now time.Duration) {
+	died := now - sessionTime - time.Second
 	for i := range sh.skus {
-		if s := &sh.skus[i]; s.blocked >= now {
+		if s := &sh.skus[i]; s.blocked > 0 && s.blocked >= died {
 			s.blocked = now + lease + callTimeout + applyDelay
 		}
 	}
