@@ -9,9 +9,10 @@
 #   REGISTRY   http://localhost:8081
 #   PREFIX     sellerstream.
 set -euo pipefail
+prefix=${PREFIX:-sellerstream.}
 topic=inventory-updates
 
 # The partitioner is the one that matters: librdkafka's own default would put the
 # account on another partition than its owner's, and the records into dead-letters.
-sellerstream encode --registry "${REGISTRY:-http://localhost:8081}" --prefix "${PREFIX:=sellerstream.}" --topic "$topic" |
-	kcat -P -b "${BROKERS:-localhost:9092}" -t "$PREFIX$topic" -K : -D '<<end>>' -X partitioner=murmur2_random
+sellerstream encode --registry "${REGISTRY:-http://localhost:8081}" --prefix "$prefix" --topic "$topic" |
+	kcat -P -b "${BROKERS:-localhost:9092}" -t "$prefix$topic" -K : -D '<<end>>' -X partitioner=murmur2_random

@@ -134,6 +134,28 @@ func (e *environment) misplaced(t *testing.T) string {
 	return ""
 }
 
+// The script needs no variable to be set.
+func TestKcatExampleOnItsDefaults(t *testing.T) {
+	t.Parallel()
+	bin := t.TempDir()
+	for name, text := range map[string]string{
+		"sellerstream": "echo \"$@\"; cat", "kcat": "cat; echo \"$@\"",
+	} {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/usr/bin/env bash\n"+text+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	script := exec.CommandContext(t.Context(), "bash", filepath.Join(examples, "kcat.sh"))
+	script.Env = []string{"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH")}
+	want := `encode --registry http://localhost:8081 --prefix sellerstream. --topic inventory-updates
+{}
+-P -b localhost:9092 -t sellerstream.inventory-updates -K : -D <<end>> -X partitioner=murmur2_random
+`
+	if got := output(t, script, "{}\n"); got != want {
+		t.Errorf("it ran\n%s, want\n%s", got, want)
+	}
+}
+
 // owner is the partition of an account.
 func owner(account string) int {
 	return kgo.StickyKeyPartitioner(nil).ForTopic("").Partition(&kgo.Record{Key: []byte(account)}, partitions)
