@@ -34,6 +34,6 @@ func (m *Machine) cancelled(tx *machine.Tx, f *feed, res *machine.Result) {
 		f.cancel = slices.DeleteFunc(f.cancel, func(c string) bool { return c == id })
 		f.save(tx)
 	case machine.Retry, machine.Ambiguous:
-		f.until = millisOf(tx.Now.Add(lane.Backoff(f.call.Key, 1, lookBase, lookLimit)))
+		f.until = tx.Now.Add(lane.Backoff(f.call.Key, 1, lookBase, lookLimit))
 	}
 }

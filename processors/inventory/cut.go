@@ -50,15 +50,15 @@ func (m *Machine) next(tx *machine.Tx, f *feed) {
 	}
 	switch f.phase {
 	case phaseIntent, phaseParked:
-		if f.until > millisOf(tx.Now) {
-			m.lookAt(f, f.until.time())
+		if f.until.After(tx.Now) {
+			m.lookAt(f, f.until)
 			return
 		}
 		f.ask(tx, m.lookups)
 	case phaseRunning:
 		switch {
-		case f.until > millisOf(tx.Now):
-			m.lookAt(f, f.until.time())
+		case f.until.After(tx.Now):
+			m.lookAt(f, f.until)
 		case len(f.cancel) > 0:
 			f.ask(tx, m.cancels)
 		case f.audit != 0:
@@ -162,6 +162,8 @@ func (m *Machine) gather(tx *machine.Tx, f *feed) *cut {
 	}}
 	messages := make([]model.QuantityMessage, 0, min(f.ready.Len(), m.cfg.MaxMessages))
 	size := c.request.Feed.Overhead()
+	taken := make(map[string]struct{}, cap(messages))
+	var twice []*sku
 	for len(messages) < m.cfg.MaxMessages {
 		due := f.ready.Due()
 		item := f.ready.Pop(tx.Now)
@@ -175,16 +177,26 @@ func (m *Machine) gather(tx *machine.Tx, f *feed) *cut {
 			s.save(tx)
 			continue
 		}
+		// After a change of scope a SKU can have two entries. Amazon refuses a
+		// document that names it twice; the one that waits less long goes after this.
+		if _, ok := taken[s.id()]; ok {
+			twice = append(twice, s)
+			continue
+		}
 		message := settings.message(s, len(messages)+1)
 		size += message.EncodedSize()
 		if size > m.cfg.MaxBytes && len(messages) > 0 {
 			m.route(tx, s)
 			break
 		}
+		taken[s.id()] = struct{}{}
 		messages = append(messages, message)
 		c.members = append(c.members, s)
 		c.oldest = min(c.oldest, millisOf(due))
 		s.work.lane, s.work.feed, s.work.sent = nil, f, s.work.wanted
+	}
+	for _, s := range twice {
+		m.route(tx, s)
 	}
 	if len(messages) == 0 {
 		return nil

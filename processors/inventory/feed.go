@@ -51,11 +51,11 @@ type feed struct {
 	ready  lane.Queue // SKUs to send, by since when
 	fenced lane.Queue // SKUs that the feed carries and that want something newer
 
-	cut       *cut   // a document that is being made
-	members   []*sku // of the intent or the running feed: members[messageId-1]
-	until     millis // no look-up before
-	heldUntil millis // no document before
-	refusals  int    // documents and feeds that Amazon refused, one after the other
+	cut       *cut      // a document that is being made
+	members   []*sku    // of the intent or the running feed: members[messageId-1]
+	until     time.Time // no look-up before; with its monotonic reading, as no clock that is set may shorten the quarantine
+	heldUntil millis    // no document before
+	refusals  int       // documents and feeds that Amazon refused, one after the other
 	pages     []model.Feed
 	nextToken string
 }
@@ -150,7 +150,7 @@ func (f *feed) forget(now millis) {
 // clear ends what was under way. An audit that is still to be made stays.
 func (f *feed) clear() {
 	f.phase, f.intent, f.id, f.adopted, f.submitted = phaseIdle, intent{}, "", false, 0
-	f.cancel, f.ghost, f.stuck, f.until, f.members = nil, false, false, 0, nil
+	f.cancel, f.ghost, f.stuck, f.until, f.members = nil, false, false, time.Time{}, nil
 	f.pages, f.nextToken = nil, ""
 }
 

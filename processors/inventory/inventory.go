@@ -162,14 +162,13 @@ func (m *Machine) start(tx *machine.Tx) {
 		return
 	}
 	m.fresh = false
-	now := millisOf(tx.Now)
 	for _, s := range m.restored {
 		w := s.work
 		if w.message > 0 && !w.feed.carry(s) {
 			m.leave(tx, s)
 		}
 		if w.patch != nil {
-			w.heldUntil = now.add(m.cfg.patchWait())
+			w.heldUntil = tx.Now.Add(m.cfg.patchWait())
 		}
 		m.route(tx, s)
 	}
@@ -183,7 +182,7 @@ func (m *Machine) start(tx *machine.Tx) {
 func (m *Machine) resume(tx *machine.Tx, f *feed) {
 	switch f.phase {
 	case phaseIntent:
-		f.until = millisOf(tx.Now).add(m.cfg.quarantine())
+		f.until = tx.Now.Add(m.cfg.quarantine())
 	case phaseRunning:
 		m.running[runningKey{f.account, f.id}] = f
 	}

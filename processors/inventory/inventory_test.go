@@ -94,6 +94,7 @@ func TestDeadLetters(t *testing.T) {
 		"empty_sku":           func(u *schemas.InventoryUpdate) { u.SKU = "" },
 		"invalid_sku":         func(u *schemas.InventoryUpdate) { u.SKU = "12345678901234567890123456789012345678901" },
 		"negative_quantity":   func(u *schemas.InventoryUpdate) { u.Quantity = -1 },
+		"no_event_time":       func(u *schemas.InventoryUpdate) { u.EventTime = time.UnixMilli(0) },
 		"event_time_ahead":    func(u *schemas.InventoryUpdate) { u.EventTime = testStart.Add(6 * time.Minute) },
 		"unknown_marketplace": func(u *schemas.InventoryUpdate) { u.MarketplaceID = "ATVPDKIKX0DER" },
 		"field_too_long":      func(u *schemas.InventoryUpdate) { u.UpdateID = string(make([]byte, 300)) },
@@ -263,6 +264,26 @@ func TestScopeOfMarketplaces(t *testing.T) {
 	result.MarketplaceID = france
 	r.Take(&schemas.FeedIssues{Account: testAccount, FeedID: seen[france], Issues: []schemas.FeedIssue{issue(1, "13013")}}, result)
 	equal(t, "outcomes", r.outcomes(), []string{"A 2 REJECTED 13013"})
+}
+
+// A change of an account's scope can leave a SKU with two entries. No document
+// names it twice, for Amazon would refuse all of it.
+func TestAChangeOfScopeSpoilsNoFeed(t *testing.T) {
+	t.Parallel()
+	scope := PerSeller
+	cfg := feedsOnly()
+	cfg.Settings = func(string) Settings { return Settings{Scope: scope} }
+	r := newRuntime(t, cfg)
+	r.Take(updateOf("A", 1, testStart), updateOf("B", 1, testStart))
+	r.Now = r.Now.Add(time.Second)
+	scope = PerMarketplace
+	r.Take(updateOf("A", 2, r.Now))
+	upload := r.only(r.Pass(30*time.Second), model.CreateFeedDocument)
+	equal(t, "first feed", messagesOf(upload), []string{"A 1", "B 1"})
+	r.Done(r.uploadDone(upload, "d"), &model.CreateFeedResponse{FeedID: "1"})
+	calls := append(r.Take(completed("1", 2, 0)), r.Pass(3*time.Minute)...)
+	equal(t, "second feed", messagesOf(r.only(calls, model.CreateFeedDocument)), []string{"A 2"})
+	equal(t, "outcomes", r.outcomes(), []string{"A 1 APPLIED", "B 1 APPLIED"})
 }
 
 // A SKU that changes faster than the patches before it are done keeps its turn.

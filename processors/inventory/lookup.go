@@ -64,7 +64,7 @@ func (m *Machine) lookedUp(tx *machine.Tx, f *feed, res *machine.Result) {
 			return // the next page is asked for
 		}
 		f.refusals = 0
-		found := f.candidates()
+		found := f.candidates(m.cfg.patchWait())
 		f.pages = nil
 		m.decide(tx, f, found)
 	case machine.Snooze, machine.Park: // the lane waits by itself
@@ -77,16 +77,20 @@ func (m *Machine) lookedUp(tx *machine.Tx, f *feed, res *machine.Result) {
 func (m *Machine) lookAgain(tx *machine.Tx, f *feed) {
 	f.refusals++
 	f.nextToken, f.pages = "", nil
-	f.until = millisOf(tx.Now.Add(lane.Backoff(f.call.Key, f.refusals, lookBase, lookLimit)))
+	f.until = tx.Now.Add(lane.Backoff(f.call.Key, f.refusals, lookBase, lookLimit))
 }
 
-// candidates are the feeds found that nobody accounts for.
-func (f *feed) candidates() []model.Feed {
+// candidates are the feeds found that nobody accounts for. Amazon carries a call
+// out within late of its intent: a parked lane need not wait for the end of what
+// another program submits after that.
+func (f *feed) candidates(late time.Duration) []model.Feed {
+	until := f.intent.time.add(late + lookBack)
 	var found []model.Feed
 	for i := range f.pages {
 		c := &f.pages[i]
 		if c.FeedType == model.JSONListingsFeed && slices.Contains(c.MarketplaceIDs, f.marketplace) &&
 			!f.knows(c.FeedID) && millisOf(c.CreatedTime) >= f.lookSince() &&
+			(f.phase != phaseParked || millisOf(c.CreatedTime) <= until) &&
 			!slices.ContainsFunc(found, func(o model.Feed) bool { return o.FeedID == c.FeedID }) {
 			found = append(found, *c)
 		}
@@ -107,9 +111,12 @@ func (m *Machine) decide(tx *machine.Tx, f *feed, found []model.Feed) {
 		}
 		m.giveBack(tx, f)
 	case len(found) == 1:
+		// While an earlier try may still come to life this can be it, with the
+		// quantities of then and as many messages: they are sent again.
+		f.ghost = f.audit != 0
 		m.runs(tx, f, found[0].FeedID, millisOf(found[0].CreatedTime), true)
 	default:
-		f.phase, f.until = phaseParked, millisOf(tx.Now).add(parkedLook)
+		f.phase, f.until = phaseParked, tx.Now.Add(parkedLook)
 		f.save(tx)
 		alert(tx, f.account, schemas.Alert{
 			EventType: alertUnclear, Severity: critical, Subject: f.marketplace, Since: f.intent.time.time(),
@@ -125,7 +132,7 @@ func (m *Machine) decide(tx *machine.Tx, f *feed, found []model.Feed) {
 // carried out any more.
 func (m *Machine) parked(tx *machine.Tx, f *feed, found []model.Feed) {
 	if slices.ContainsFunc(found, func(c model.Feed) bool { return !hasEnded(c.ProcessingStatus) }) {
-		f.until = millisOf(tx.Now).add(parkedLook)
+		f.until = tx.Now.Add(parkedLook)
 		return
 	}
 	for i := range found {

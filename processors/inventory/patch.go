@@ -52,7 +52,7 @@ func (m *Machine) patched(tx *machine.Tx, s *sku, res *machine.Result) {
 	w := s.work
 	if _, ambiguous := res.Outcome.(machine.Ambiguous); ambiguous {
 		// It may still be carried out, after anything that is sent now.
-		w.heldUntil = millisOf(tx.Now.Add(m.cfg.ApplyDelay))
+		w.heldUntil = tx.Now.Add(m.cfg.ApplyDelay)
 		m.route(tx, s)
 		return
 	}

@@ -360,7 +360,7 @@ func (w *world) pending() string {
 		}
 	}
 	for _, f := range w.Machine.feeds {
-		list = append(list, fmt.Sprintf("%s: phase %s, feed %s, busy %v, until %v", f.call.Key, f.phase, f.id, f.busy(), f.until.time()))
+		list = append(list, fmt.Sprintf("%s: phase %s, feed %s, busy %v, until %v", f.call.Key, f.phase, f.id, f.busy(), f.until))
 	}
 	for _, f := range w.amazon.feeds {
 		list = append(list, fmt.Sprintf("Amazon's %s: %s, ends %v, told %v", f.FeedID, f.ProcessingStatus, f.ends, f.told))

@@ -103,6 +103,8 @@ func invalid(u *schemas.InventoryUpdate, a *account.Account, now time.Time) (rea
 		return "invalid_sku", "the SKU holds a control character, such as a line feed: correct it at the producer"
 	case u.Quantity < 0:
 		return "negative_quantity", fmt.Sprintf("the quantity is %d: it is the number of units to offer, not a difference", u.Quantity)
+	case u.EventTime.UnixMilli() <= 0:
+		return "no_event_time", "the event time is missing, or lies before 1970: it decides which of a SKU's updates is the newest, so the producer must set it"
 	case u.EventTime.After(now.Add(maxAhead)):
 		return "event_time_ahead", fmt.Sprintf(
 			"the event time %s is more than %v ahead of %s and would keep every other update of the SKU out: set the producer's clock, then produce it again",

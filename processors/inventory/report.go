@@ -31,7 +31,7 @@ func (m *Machine) note(tx *machine.Tx, f *feed, issues []schemas.FeedIssue) {
 		if issue.Severity != severityError {
 			continue
 		}
-		s := f.member(issue)
+		s := m.member(f, issue)
 		if s == nil || s.work.verdict != nil {
 			continue
 		}
@@ -42,15 +42,15 @@ func (m *Machine) note(tx *machine.Tx, f *feed, issues []schemas.FeedIssue) {
 
 // member is the SKU that an issue is about, or nil: by its messageId, else by
 // the SKU that it names.
-func (f *feed) member(issue *schemas.FeedIssue) *sku {
+func (m *Machine) member(f *feed, issue *schemas.FeedIssue) *sku {
 	if id := issue.MessageID; id != nil && *id >= 1 && *id <= int64(len(f.members)) {
 		return f.members[*id-1]
 	}
 	if issue.SKU == "" {
 		return nil
 	}
-	for _, s := range f.members {
-		if s != nil && s.id() == issue.SKU {
+	for _, marketplace := range []string{"", f.marketplace} { // whichever scope it had
+		if s := m.skus[skuKey(f.account, marketplace, issue.SKU)]; s != nil && s.work != nil && s.work.feed == f && s.work.message > 0 {
 			return s
 		}
 	}
@@ -80,7 +80,7 @@ func (m *Machine) ended(tx *machine.Tx, result *schemas.FeedResult) {
 
 // close settles what a feed carried, and lets the lane go on.
 func (m *Machine) close(tx *machine.Tx, f *feed, result *schemas.FeedResult) {
-	end := f.judge(result)
+	end := m.judge(f, result)
 	how := sending{viaFeed, f.id, f.marketplace}
 	members := f.members
 	delete(m.running, runningKey{f.account, f.id})
@@ -119,7 +119,7 @@ type end struct {
 }
 
 // judge says what a feed's end means.
-func (f *feed) judge(r *schemas.FeedResult) end {
+func (m *Machine) judge(f *feed, r *schemas.FeedResult) end {
 	count := func(n *int32) int32 {
 		if n == nil {
 			return 0
@@ -148,7 +148,7 @@ func (f *feed) judge(r *schemas.FeedResult) end {
 		return unknown("ghost_feed", fmt.Sprintf("another feed was carried out beside feed %s, in an unknown order", r.FeedID))
 	}
 	for i := range r.FeedIssues {
-		if issue := &r.FeedIssues[i]; issue.Severity == severityError && f.member(issue) == nil {
+		if issue := &r.FeedIssues[i]; issue.Severity == severityError && m.member(f, issue) == nil {
 			return unknown("feed_error", words(issue.Message))
 		}
 	}

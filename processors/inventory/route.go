@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"slices"
+	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/machine"
 	"github.com/sellerstream/sellerstream/schemas"
@@ -60,7 +61,7 @@ func (m *Machine) route(tx *machine.Tx, s *sku) {
 	case w.wanted == nil || w.feed != nil && (w.patched || w.inCut()):
 		// The feed's end is what it waits for.
 	case w.notBefore > now:
-		m.hold(s, w.notBefore)
+		m.hold(s, w.notBefore.time())
 	case m.urgent(tx, s):
 		m.queuePatch(tx, s)
 	case w.feed != nil:
@@ -76,9 +77,9 @@ func (m *Machine) route(tx *machine.Tx, s *sku) {
 func (w *work) inCut() bool { return w.feed != nil && w.message == 0 && w.sent == w.wanted }
 
 // hold has a SKU looked at again at a time.
-func (m *Machine) hold(s *sku, until millis) {
+func (m *Machine) hold(s *sku, until time.Time) {
 	s.place = inHold
-	m.holds.Add(&s.Item, until.time())
+	m.holds.Add(&s.Item, until)
 }
 
 // released goes on with a SKU whose time has come. A patch that could have been
@@ -132,7 +133,7 @@ func (m *Machine) patchesFlow(tx *machine.Tx, account string) bool {
 
 func (m *Machine) queuePatch(tx *machine.Tx, s *sku) {
 	if m.target(s) == "" {
-		m.hold(s, millisOf(tx.Now).add(absentWait))
+		m.hold(s, tx.Now.Add(absentWait))
 		return
 	}
 	s.place = inPatch
@@ -145,7 +146,7 @@ func (m *Machine) queuePatch(tx *machine.Tx, s *sku) {
 func (m *Machine) queueFeed(tx *machine.Tx, s *sku) {
 	target := m.target(s)
 	if target == "" {
-		m.hold(s, millisOf(tx.Now).add(absentWait))
+		m.hold(s, tx.Now.Add(absentWait))
 		return
 	}
 	f := m.feed(s.account, target)

@@ -3,6 +3,7 @@ package inventory
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/lane"
 	"github.com/sellerstream/sellerstream/pkg/machine"
@@ -46,9 +47,9 @@ type work struct {
 	sent    *update  // what the feed carries; nil where it was superseded before the intent
 	verdict *verdict // what the feed's report said against it
 
-	patch     *update // what a patch carries or may have carried
-	overtook  bool    // the patch was started while a feed carried the SKU
-	heldUntil millis  // until when an ambiguous patch may still be carried out
+	patch     *update   // what a patch carries or may have carried
+	overtook  bool      // the patch was started while a feed carried the SKU
+	heldUntil time.Time // until when an ambiguous patch may still be carried out; as feed.until
 
 	notBefore millis
 	tried     []string // marketplaces in which it is not listed

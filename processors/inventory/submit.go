@@ -3,6 +3,7 @@ package inventory
 import (
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
@@ -65,7 +66,7 @@ func (m *Machine) submitted(tx *machine.Tx, f *feed, res *machine.Result) {
 
 // runs notes that Amazon has the feed, and tells who follows it.
 func (m *Machine) runs(tx *machine.Tx, f *feed, id string, submitted millis, adopted bool) {
-	f.phase, f.id, f.adopted, f.submitted, f.refusals, f.until = phaseRunning, strings.Clone(id), adopted, submitted, 0, 0
+	f.phase, f.id, f.adopted, f.submitted, f.refusals, f.until = phaseRunning, strings.Clone(id), adopted, submitted, 0, time.Time{}
 	f.know(f.id, submitted)
 	m.running[runningKey{f.account, f.id}] = f
 	f.save(tx)
@@ -80,7 +81,7 @@ func (m *Machine) runs(tx *machine.Tx, f *feed, id string, submitted millis, ado
 // quarantine waits until getFeeds is sure to show the feed, if there is one.
 // The intent stands in the state as it is.
 func (m *Machine) quarantine(tx *machine.Tx, f *feed) {
-	f.until = millisOf(tx.Now).add(m.cfg.quarantine())
+	f.until = tx.Now.Add(m.cfg.quarantine())
 }
 
 // giveBack ends an intent that certainly came to nothing: its SKUs wait again.

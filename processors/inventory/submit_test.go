@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -212,6 +213,41 @@ func TestAGhostHasTheFeedSentAgain(t *testing.T) {
 	equal(t, "feed", messagesOf(r.only(calls, model.CreateFeedDocument)), []string{"A 1"})
 }
 
+// Of two tries whose answers were lost, the feed that shows may be the first,
+// with the quantities of then.
+func TestAnAdoptedFeedThatMayBeTheFirstTry(t *testing.T) {
+	t.Parallel()
+	r := lost(t, false)
+	r.Take(updateOf("A", 2, r.Now))
+	calls := r.Done(r.only(r.Pass(time.Second), model.GetFeeds), feedsPage(""))
+	calls = append(calls, r.Pass(time.Minute)...)
+	r.End(r.uploadDone(r.only(calls, model.CreateFeedDocument), "d2"), machine.Ambiguous{})
+	look := r.only(r.Pass(r.Machine.cfg.quarantine()+time.Second), model.GetFeeds)
+	first := amazonFeed("1", model.FeedInProgress, testStart.Add(time.Minute))
+	audit := r.only(r.Done(look, feedsPage("", first)), model.GetFeeds)
+	r.Done(audit, feedsPage("", first))
+	equal(t, "outcomes", r.outcomes(), []string{"A 1 SUPERSEDED"})
+	r.Restart()
+	calls = append(r.Take(completed("1", 1, 0)), r.Pass(3*time.Minute)...)
+	equal(t, "outcomes", r.outcomes(), nil)
+	equal(t, "feed", messagesOf(r.only(calls, model.CreateFeedDocument)), []string{"A 2"})
+}
+
+// What another program submits later than Amazon can carry our call out is not
+// ours, and a parked lane does not wait for it.
+func TestAParkedLaneDoesNotWaitForLaterFeeds(t *testing.T) {
+	t.Parallel()
+	r := lost(t, false)
+	found := []model.Feed{amazonFeed("1", model.FeedInProgress, r.Now), amazonFeed("2", model.FeedInProgress, r.Now)}
+	r.Done(r.only(r.Pass(time.Second), model.GetFeeds), feedsPage("", found...))
+	look := r.only(r.Pass(2*parkedLook), model.GetFeeds)
+	later := amazonFeed("3", model.FeedInProgress, r.Now)
+	look = r.only(append(r.Done(look, feedsPage("", append(found, later)...)), r.Pass(parkedLook)...), model.GetFeeds)
+	found[0].ProcessingStatus, found[1].ProcessingStatus = model.FeedDone, model.FeedCancelled
+	calls := append(r.Done(look, feedsPage("", append(found, later)...)), r.Pass(time.Minute)...)
+	equal(t, "feed", messagesOf(r.only(calls, model.CreateFeedDocument)), []string{"A 1"})
+}
+
 func TestALookUpThatFailsBeginsAnew(t *testing.T) {
 	t.Parallel()
 	r := lost(t, false)
@@ -226,5 +262,35 @@ func TestALookUpThatFailsBeginsAnew(t *testing.T) {
 	r.Done(look, feedsPage("", amazonFeed("1", model.FeedDone, r.Now)))
 	if len(r.submissions) != 1 || !r.submissions[0].Adopted {
 		t.Fatalf("%+v", r.submissions)
+	}
+}
+
+// A clock that is set forward must not end a quarantine early, so what waits for
+// one keeps the monotonic reading of the moment that it began.
+func TestAQuarantineIsMonotonic(t *testing.T) {
+	t.Parallel()
+	monotonic := func(at time.Time) bool { return strings.Contains(at.String(), " m=") }
+	for _, restart := range []bool{false, true} {
+		r := newRuntime(t, feedsOnly())
+		r.Now = time.Now()
+		r.Take(updateOf("A", 1, r.Now))
+		create := r.cutFeed("d1")
+		if restart {
+			r.Restart()
+			r.Pass(time.Second)
+		} else {
+			r.End(create, machine.Ambiguous{})
+		}
+		f := r.Machine.feeds[create.Key]
+		if !monotonic(f.until) || !monotonic(f.due) {
+			t.Errorf("restart %v: the quarantine ends at %v, looked at %v", restart, f.until, f.due)
+		}
+	}
+	r := newRuntime(t, Config{})
+	r.Now = time.Now()
+	r.Take(updateOf("A", 0, r.Now))
+	r.End(r.Started[0], machine.Ambiguous{})
+	if s := r.Machine.skus[r.Started[0].Key]; !monotonic(s.work.heldUntil) || !monotonic(r.Machine.holds.Due()) {
+		t.Errorf("the patch is waited for until %v, looked at %v", s.work.heldUntil, r.Machine.holds.Due())
 	}
 }
