@@ -2,6 +2,7 @@ package config
 
 import (
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -101,12 +102,22 @@ func (v *validator) inventory() {
 	v.duration("inventory.apply_delay", c.ApplyDelay, time.Second, time.Hour)
 	v.duration("inventory.show_delay", c.ShowDelay, time.Second, time.Hour)
 	v.between("inventory.max_attempts", c.MaxAttempts, 1, 100)
+	v.codes("inventory.not_listed_codes", c.NotListedCodes)
+	v.codes("inventory.transient_codes", c.TransientCodes)
 	if !(c.ReadBackShare >= 0 && c.ReadBackShare <= 1) {
 		v.fault("inventory.read_back_share", "%g: write a share from 0 to 1", c.ReadBackShare)
 	}
 	v.duration("inventory.read_back_after", c.ReadBackAfter, time.Minute, 24*time.Hour)
 	v.between("inventory.max_pending", c.MaxPending, 1000, 10_000_000)
 	v.duration("feeds.stuck_after", v.cfg.Feeds.StuckAfter, time.Minute, 7*24*time.Hour)
+}
+
+// codes checks a list of Amazon's codes. An empty one would be that of every issue
+// without a code.
+func (v *validator) codes(path string, codes []string) {
+	if slices.Contains(codes, "") {
+		v.fault(path, "a code is empty: remove it, or write the code that Amazon gives, such as 13013")
+	}
 }
 
 // listings checks what an account, or the default, says; what is empty is open.

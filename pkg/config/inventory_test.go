@@ -30,6 +30,8 @@ func TestFaultsOfInventory(t *testing.T) {
 		{"inventory.read_back_after", "inventory: {read_back_after: 1s}", "1s: write a duration from 1m0s"},
 		{"inventory.max_pending", "inventory: {max_pending: 10}", "10: write a number from 1000"},
 		{"inventory.not_listed_codes", "inventory: {not_listed_codes: NOT_FOUND}", "write a list"},
+		{"inventory.not_listed_codes", `inventory: {not_listed_codes: ["13013", ""]}`, "a code is empty"},
+		{"inventory.transient_codes", `inventory: {transient_codes: [""]}`, "a code is empty"},
 		{"feeds.stuck_after", "feeds: {stuck_after: 1s}", "1s: write a duration from 1m0s"},
 	} {
 		checkFault(t, Example+test.text+"\n", strings.Count(Example, "\n")+1, test.key, test.says)

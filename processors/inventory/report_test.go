@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/account"
 	"github.com/sellerstream/sellerstream/pkg/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
@@ -119,6 +120,30 @@ func TestASKUIsTriedInTheOtherMarketplaces(t *testing.T) {
 	}
 	if r.sku("A").FeedMarketplaceID != france || r.sku("B").FeedMarketplaceID != germany {
 		t.Fatalf("%+v %+v", r.sku("A"), r.sku("B"))
+	}
+}
+
+// A marketplace that was taken from the account gets no more feeds.
+func TestAMarketplaceThatIsGone(t *testing.T) {
+	t.Parallel()
+	both := testDirectory(t)
+	home, err := account.NewDirectory([]account.Account{{ID: testAccount, SellerID: "A1", Region: model.Europe, Marketplaces: []string{germany}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := both()
+	cfg := feedsOnly()
+	cfg.Accounts = func() *account.Directory { return now }
+	r := inFeed(t, cfg)
+	calls := r.Take(&schemas.FeedIssues{Account: testAccount, FeedID: "1", Issues: []schemas.FeedIssue{issue(1, "13013")}}, completed("1", 3, 1))
+	r.runFeed("2", calls...)
+	r.Take(completed("2", 1, 0))
+	equal(t, "outcomes", r.outcomes(), []string{"A 1 APPLIED", "B 1 APPLIED", "C 1 APPLIED"})
+	now = home
+	r.Take(updateOf("A", 2, r.Now))
+	r.runFeed("3", r.Pass(4*time.Minute)...)
+	if got := r.sku("A").FeedMarketplaceID; got != germany {
+		t.Errorf("sent for %s, want the marketplace that is left", got)
 	}
 }
 

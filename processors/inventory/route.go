@@ -160,13 +160,14 @@ func (m *Machine) target(s *sku) string {
 	if s.market > 0 {
 		return s.marketplace()
 	}
-	if s.listed != "" {
+	all := m.cfg.marketplaces(s.account)
+	switch {
+	case len(all) == 0:
+		return ""
+	case slices.Contains(all, s.listed): // which it may not be any more
 		return s.listed
 	}
-	if all := m.cfg.marketplaces(s.account); len(all) > 0 {
-		return all[0]
-	}
-	return ""
+	return all[0]
 }
 
 // elsewhere is a marketplace of the account in which the SKU was not tried, or
