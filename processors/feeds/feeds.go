@@ -125,7 +125,7 @@ func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 			m.submitted(tx, value)
 		}
 	case *schemas.FeedNotification:
-		if m.accepts(tx, rec, value.Account, value.FeedID, value.FeedType) {
+		if m.known(tx, rec) && m.accepts(tx, rec, value.Account, value.FeedID, value.FeedType) {
 			m.notified(tx, value)
 		}
 	default:
@@ -134,17 +134,24 @@ func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 	}
 }
 
+// known sets aside a notification for an account that is not configured. A
+// submission is our own, and whoever made it waits for its end: it is kept when
+// the account was removed meanwhile, and followed when that comes back.
+func (m *Machine) known(tx *machine.Tx, rec *machine.Record) bool {
+	_, ok := m.cfg.Accounts().ByID(rec.Account)
+	if !ok {
+		tx.Reject(rec, "unknown_account", fmt.Sprintf(
+			"account %q is not configured: configure it, then reprocess this record", rec.Account))
+	}
+	return ok
+}
+
 // accepts checks what both kinds of record have in common, and sets aside what
 // is wrong.
 func (m *Machine) accepts(tx *machine.Tx, rec *machine.Record, account, feedID, feedType string) bool {
 	if account != rec.Account {
 		tx.Reject(rec, "account_mismatch", fmt.Sprintf(
 			"the record's key names account %q, its value account %q: the producer must key by account", rec.Account, account))
-		return false
-	}
-	if _, ok := m.cfg.Accounts().ByID(account); !ok {
-		tx.Reject(rec, "unknown_account", fmt.Sprintf(
-			"account %q is not configured: configure it, then reprocess this record", account))
 		return false
 	}
 	if !validName(feedID) {

@@ -423,11 +423,27 @@ func TestUnknownStatusesAreTolerated(t *testing.T) {
 	only(t, r)
 }
 
+// A feed of an account that was removed before its submission was read has an
+// end too, for which the inventory processor waits.
+func TestAnAccountThatIsGoneKeepsItsFeeds(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t)
+	submission := (&amazonFeed{account: "gone", id: "1"}).submission()
+	calls := append(r.Take(submission), r.Pass(5*time.Minute)...)
+	if len(r.Letters) > 0 || len(calls) != 1 || calls[0].Account != "gone" {
+		t.Fatalf("started %+v, set aside %+v", calls, r.Letters)
+	}
+	r.End(calls[0], machine.Park{})
+	calls = r.Changed("gone")
+	if len(calls) != 1 || calls[0].Operation != model.GetFeed {
+		t.Fatalf("started %+v when the account came back", calls)
+	}
+}
+
 func TestBadRecordsAreSetAside(t *testing.T) {
 	t.Parallel()
 	good := (&amazonFeed{account: testAccount, id: "1"}).submission()
 	for reason, change := range map[string]func(*schemas.FeedSubmission){
-		"unknown_account":   func(s *schemas.FeedSubmission) { s.Account = "nobody" },
 		"invalid_feed_id":   func(s *schemas.FeedSubmission) { s.FeedID = "../1" },
 		"invalid_feed_type": func(s *schemas.FeedSubmission) { s.FeedType = "" },
 	} {
@@ -438,6 +454,7 @@ func TestBadRecordsAreSetAside(t *testing.T) {
 		}
 	}
 	for reason, rec := range map[string]*machine.Record{
+		"unknown_account":  {Account: "nobody", Value: &schemas.FeedNotification{Account: "nobody", FeedID: "1", FeedType: good.FeedType}},
 		"account_mismatch": {Account: "shop-1", Value: good},
 		"unexpected_type":  {Account: testAccount, Value: &schemas.Order{}},
 	} {
