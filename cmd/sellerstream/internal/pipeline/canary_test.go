@@ -97,7 +97,8 @@ func TestSecretsStayInside(t *testing.T) {
 		t.Fatalf("no event came out: %v, %v\n%s", err, context.Cause(ctx), log)
 	}
 	for _, parked := range []int{badToken, badSecret, badRole} {
-		log.await(ctx, t, `"account parked: its calls wait until this is mended" role=orders account=`+sim.Accounts()[parked].ID)
+		// Whoever calls first is refused, and holds back all that the account calls.
+		log.await(ctx, t, `"breaker opened: calls wait" account=`+sim.Accounts()[parked].ID+" section=login")
 	}
 	log.await(ctx, t, "what is [secret]")
 	records := readRecords(ctx, t, cfg)
