@@ -29,6 +29,10 @@ const (
 	retryBase  = 5 * time.Second
 	retryLimit = 5 * time.Minute
 
+	// sayAgain is how long a source may fail on before that is logged again, with
+	// the age that its list has by then.
+	sayAgain = time.Hour
+
 	// A list that loses more than all but a tenth of many entries at once is more
 	// likely half a file, or an endpoint's mistake, than what somebody decided.
 	many      = 20
@@ -68,6 +72,7 @@ type Source struct {
 
 	mu     sync.Mutex
 	status Status
+	said   time.Time // when it was last logged that the source fails
 }
 
 // Status is how a source is doing. Its times are on the source's clock.
@@ -200,21 +205,26 @@ func (s *Source) take(list, last *List) {
 	}
 }
 
-// failed keeps the last list and says so, once for as long as it lasts.
+// failed keeps the last list and says so, at once and as long as it lasts.
 func (s *Source) failed(err error) {
+	now := s.opts.Clock.Now()
 	s.mu.Lock()
 	first := s.status.Err == nil
 	if s.status.Err = err; first {
-		s.status.FailingSince = s.opts.Clock.Now()
+		s.status.FailingSince = now
+	}
+	say := first || now.Sub(s.said) >= sayAgain
+	if say {
+		s.said = now
 	}
 	status := s.status
 	s.mu.Unlock()
 	switch {
-	case !first:
+	case !say:
 	case status.LoadedAt.IsZero():
 		s.opts.Logger.Warn("the list of excluded SKUs cannot be read; what needs it waits", "from", status.From, "error", err)
 	default:
 		s.opts.Logger.Warn("the list of excluded SKUs cannot be renewed; the last one holds on", "from", status.From, "error", err,
-			"skus", status.Count, "age", status.Age(s.opts.Clock.Now()).Round(time.Second))
+			"skus", status.Count, "age", status.Age(now).Round(time.Second))
 	}
 }
