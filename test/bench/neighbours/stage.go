@@ -21,6 +21,7 @@ const (
 	neighbours = 4   // accounts that are measured
 	backlog    = 300 // orders of a bad account
 	pace       = 15 * time.Millisecond
+	settling   = 100 // orders before those that are measured
 	patience   = time.Minute
 )
 
@@ -129,6 +130,17 @@ func (s *stage) measure(ctx context.Context, t trouble, orders int) ([]time.Dura
 		}
 		defer remove()
 	}
+	// What arrived with the trouble is behind us when these are through: it is a
+	// burst, as a healthy account's would be, and not what is measured.
+	if _, err := s.deal(ctx, settling); err != nil {
+		return nil, err
+	}
+	return s.deal(ctx, orders)
+}
+
+// deal sends orders to the neighbours in turn, at a fixed pace, and waits for
+// their events.
+func (s *stage) deal(ctx context.Context, orders int) ([]time.Duration, error) {
 	sent := make(map[string]time.Time, orders)
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
