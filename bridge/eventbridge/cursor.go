@@ -8,10 +8,11 @@ import (
 )
 
 // Marks of how many polled records of a partition wait here. Above the higher
-// one the partition is paused, so that the others' records can be polled.
+// one the partition is paused, so that the others' records can be polled; the
+// lower one lasts for about fetchMaxWait, at 5 ms a request.
 const (
 	pauseAt  = 100
-	resumeAt = 20
+	resumeAt = 50
 )
 
 type partition struct {
