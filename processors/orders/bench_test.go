@@ -18,7 +18,7 @@ func BenchmarkRestore(b *testing.B) {
 		o.touched = millisOf(testStart) + millis(i)
 		o.emitted, o.emittedID = o.touched, fmt.Sprintf("%032d", i)
 		if i%10 == 0 {
-			o.want(testStart, o.touched, false)
+			o.want(testStart, originNotification, o.touched, false)
 		}
 		keys[i], states[i] = o.Key, o.state()
 	}

@@ -9,9 +9,13 @@ import (
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
+// Origins of a fetch: what made us look.
 const (
 	originNotification = "NOTIFICATION"
+	originRecovered    = "RECOVERED"
+)
 
+const (
 	// buyerRequestedChange is the change type whose time Amazon does not move
 	// the order's lastUpdatedTime to.
 	buyerRequestedChange = "BuyerRequestedChange"
@@ -74,7 +78,7 @@ type order struct {
 	dirtyReceived                     millis // received time of the changes that made it dirty
 
 	emittedID string
-	origin    string
+	origin    string // of the present fetch or, when idle, of the last one
 	seen      []string
 	attempts  int32
 	stale     int32
@@ -101,6 +105,9 @@ func newOrder(key, account string) *order {
 
 func (o *order) id() string { return o.Key[len(orderPrefix)+len(o.account)+1:] }
 
+// low says whether the fetch comes behind those that notifications asked for.
+func (o *order) low() bool { return o.origin != originNotification }
+
 // note takes a change in and says whether it is news: whether the order must
 // be fetched after this moment because of it.
 func (o *order) note(change *schemas.OrderChange, now time.Time) bool {
@@ -113,6 +120,8 @@ func (o *order) note(change *schemas.OrderChange, now time.Time) bool {
 		return false // forged ids must not burn the quota
 	case timed && changed < known:
 		return false // what we have, or are about to have, includes it
+	case timed && o.origin == originRecovered && !o.pending && !o.emitted.before(changed):
+		return false // it was found and fetched minutes after this change
 	case seen && (!timed || changed == known):
 		return false // a repeat; two changes can have the same time
 	case timed:
@@ -130,18 +139,19 @@ func (o *order) note(change *schemas.OrderChange, now time.Time) bool {
 		if o.stale > maxStale { // the long wait was for an earlier change
 			o.stale, o.notBefore = 0, 0
 		}
+		o.origin = originNotification // whatever asked before: it need not wait behind others
 		o.untimed = o.untimed || !timed
 		o.received = earliest(o.received, received)
 	default:
-		o.want(now, received, !timed)
+		o.want(now, originNotification, received, !timed)
 	}
 	return true
 }
 
 // want begins a new fetch.
-func (o *order) want(now time.Time, received millis, untimed bool) {
+func (o *order) want(now time.Time, origin string, received millis, untimed bool) {
 	o.reset()
-	o.pending, o.untimed = true, untimed
+	o.pending, o.origin, o.untimed = true, origin, untimed
 	o.pendingSince, o.received, o.missing = millisOf(now), received, 0
 }
 
@@ -150,7 +160,7 @@ func (o *order) fetched(now time.Time) {
 	dirty, received, untimed := o.dirty, o.dirtyReceived, o.dirtyUntimed
 	o.reset()
 	if dirty {
-		o.want(now, received, untimed)
+		o.want(now, originNotification, received, untimed)
 	}
 }
 
@@ -216,7 +226,11 @@ func restored(key string, state *schemas.OrderState) *order {
 	o.attempts = state.Attempts
 	o.stale = state.StaleAnswers
 	o.notBefore = millisOf(state.NotBefore)
-	if state.Origin != originNotification { // else the constant, which is shared
+	switch state.Origin { // the constants are shared
+	case originNotification:
+	case originRecovered:
+		o.origin = originRecovered
+	default:
 		o.origin = state.Origin
 	}
 	o.received = millisOf(state.ReceivedTime)

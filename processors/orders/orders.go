@@ -170,7 +170,7 @@ func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 		o = newOrder(key, rec.Account)
 		m.orders[key] = o
 	}
-	wasPending, notBefore := o.pending, o.notBefore
+	wasPending, notBefore, wasLow := o.pending, o.notBefore, o.low()
 	if !o.note(change, tx.Now) {
 		return
 	}
@@ -182,8 +182,8 @@ func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 		m.lane(o).Remove(o.account, &o.Item)
 		o.part = nil
 		m.settle(o, o.pendingSince)
-	case o.notBefore != notBefore: // it need not wait any longer
-		m.lane(o).Add(o.account, &o.Item, o.pendingSince.time())
+	case o.notBefore != notBefore || wasLow && !o.low(): // it need not wait as long
+		m.queue(o, o.pendingSince)
 	}
 }
 
@@ -229,10 +229,20 @@ func (m *Machine) lane(o *order) *lane.Lanes {
 func (m *Machine) settle(o *order, turn millis) {
 	if o.pending {
 		m.idle.Remove(&o.Item)
-		m.lane(o).Add(o.account, &o.Item, latest(turn, o.notBefore).time())
+		m.queue(o, turn)
 		return
 	}
 	m.idle.Add(&o.Item, o.forgetAt().time())
+}
+
+// queue puts an order that is pending and not in flight into its lane, in its
+// turn, or moves it there. What no notification asked for comes last.
+func (m *Machine) queue(o *order, turn millis) {
+	add := m.lane(o).Add
+	if o.low() {
+		add = m.lane(o).AddLow
+	}
+	add(o.account, &o.Item, latest(turn, o.notBefore).time())
 }
 
 func (m *Machine) save(tx *machine.Tx, o *order) {

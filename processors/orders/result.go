@@ -151,7 +151,7 @@ func (m *Machine) Changed(tx *machine.Tx, accounts []string) {
 		if o.pending && !o.InFlight() && changed[o.account] && (o.notBefore > probe || o.forbidden != 0 && o.notBefore > millisOf(tx.Now)) {
 			o.notBefore = 0
 			m.save(tx, o)
-			m.lane(o).Add(o.account, &o.Item, min(o.pendingSince, millisOf(tx.Now)).time())
+			m.queue(o, min(o.pendingSince, millisOf(tx.Now)))
 		}
 	}
 }
