@@ -23,10 +23,12 @@ func main() {
 }
 
 // Exit codes: 0 done, 1 failed, 2 the command line or the configuration is
-// wrong, 130 interrupted before it was done.
+// wrong, 3 something differs that was only to be compared, 130 interrupted
+// before it was done.
 const (
 	exitFailed      = 1
 	exitUsage       = 2
+	exitDiffers     = 3
 	exitInterrupted = 130
 )
 
@@ -34,6 +36,9 @@ const (
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
+
+// differsError is the finding of a comparison.
+type differsError struct{ error }
 
 // run is main without the process: it owns signals and maps errors to exit codes.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -54,9 +59,13 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	var usage usageError
+	var differs differsError
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &differs):
+		fmt.Fprintln(stderr, "sellerstream:", err)
+		return exitDiffers
 	case errors.As(err, &usage):
 		fmt.Fprintln(stderr, err)
 		return exitUsage
@@ -90,7 +99,7 @@ Start here:
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w\nSee `%s --help`", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newDemoCommand(), newRunCommand(), newSimulateCommand(), newConfigCommand(), newDoctorCommand(), newSubscriptionsCommand(),
+	root.AddCommand(newDemoCommand(), newRunCommand(), newSimulateCommand(), newConfigCommand(), newDoctorCommand(), newTopicsCommand(), newSubscriptionsCommand(),
 		newPauseCommand(), newResumeCommand(), newSwitchesCommand(),
 		newDecodeCommand(), newEncodeCommand(), newVersionCommand())
 	return root

@@ -148,3 +148,103 @@ func TestCheckChangesNothing(t *testing.T) {
 		t.Errorf("with all topics: %+v, %v", report, err)
 	}
 }
+
+func TestApplyMakesTheTable(t *testing.T) {
+	t.Parallel()
+	admin := newAdmin(t)
+	config := map[string]*string{"cleanup.policy": kadm.StringPtr("compact"), "retention.ms": kadm.StringPtr("-1")}
+	if _, err := admin.CreateTopic(t.Context(), 3, 1, config, "test."+schemas.Orders); err != nil {
+		t.Fatal(err)
+	}
+	opts := topics.Options{Prefix: "test.", Replication: 1}
+	fresh := kadm.WithAuthorizedOps(t.Context()) // else metadata is cached for seconds
+	plan, err := topics.Check(fresh, admin, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, err := topics.Apply(fresh, admin, opts, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	partitions := []topics.Difference{{Topic: "test.orders", Setting: topics.Partitions, Have: "3", Want: "12"}}
+	if len(done.Created) != len(schemas.Topics())-1 || len(done.Altered) != len(plan.Differences)-1 || !reflect.DeepEqual(done.Differences, partitions) {
+		t.Errorf("done: %+v\nof: %+v", done, plan)
+	}
+	after, err := topics.Check(fresh, admin, opts)
+	if err != nil || !reflect.DeepEqual(after, topics.Report{Differences: partitions}) {
+		t.Errorf("afterwards: %+v, %v", after, err)
+	}
+}
+
+func TestApplySaysWhatItDidWhereSomeFails(t *testing.T) {
+	t.Parallel()
+	admin := newAdmin(t)
+	if _, err := topics.Ensure(t.Context(), admin, topics.Options{Replication: 1}); err != nil {
+		t.Fatal(err)
+	}
+	done, err := topics.Apply(t.Context(), admin, topics.Options{Replication: 1}, topics.Report{Differences: []topics.Difference{
+		{Topic: "absent", Setting: "retention.ms", Want: "1"},
+		{Topic: schemas.Orders, Setting: "retention.ms", Want: "1"},
+	}})
+	if err == nil || !strings.Contains(err.Error(), "set retention.ms of topic absent to 1: UNKNOWN_TOPIC") {
+		t.Errorf("error %v", err)
+	}
+	if len(done.Altered) != 1 || done.Altered[0].Topic != schemas.Orders {
+		t.Errorf("done %+v", done)
+	}
+}
+
+// More in-sync replicas than a topic has would stop its writers: they wait for
+// the replicas.
+func TestReplicasComeBeforeTheirMinimum(t *testing.T) {
+	t.Parallel()
+	admin := newAdmin(t)
+	if _, err := topics.Ensure(t.Context(), admin, topics.Options{Replication: 1}); err != nil {
+		t.Fatal(err)
+	}
+	report, err := topics.Check(t.Context(), admin, topics.Options{Replication: 3})
+	if err != nil || len(report.Differences) != len(schemas.Topics()) {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	for _, d := range report.Differences {
+		if d.Setting != topics.Replication || d.Have != "1" || d.Want != "3" || d.Alterable() {
+			t.Errorf("%+v", d)
+		}
+	}
+}
+
+func TestUnknown(t *testing.T) {
+	t.Parallel()
+	admin := newAdmin(t)
+	if _, err := admin.CreateTopics(t.Context(), 1, 1, nil, "test.orders", "test.ordres", "test.skus", "other"); err != nil {
+		t.Fatal(err)
+	}
+	fresh := kadm.WithAuthorizedOps(t.Context())
+	found, err := topics.Unknown(fresh, admin, topics.Options{Prefix: "test."}, "test.skus")
+	if err != nil || !reflect.DeepEqual(found, []string{"test.ordres"}) {
+		t.Errorf("found %v, %v", found, err)
+	}
+	if found, err := topics.Unknown(fresh, admin, topics.Options{}); err != nil || len(found) != 0 {
+		t.Errorf("without a prefix: %v, %v", found, err)
+	}
+}
+
+func TestLoss(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		setting, have, want string
+		loses               bool
+	}{
+		{"retention.ms", "-1", "604800000", true},
+		{"retention.ms", "604800001", "604800000", true},
+		{"retention.ms", "1000", "604800000", false},
+		{"cleanup.policy", "delete", "compact", true},
+		{"cleanup.policy", "compact", "delete", true},
+		{"max.message.bytes", "2", "1", false},
+	} {
+		d := topics.Difference{Setting: test.setting, Have: test.have, Want: test.want}
+		if loss := d.Loss(); (loss != "") != test.loses {
+			t.Errorf("%+v: %q", test, loss)
+		}
+	}
+}

@@ -42,6 +42,29 @@ any name and number of partitions, ` + "`cleanup.policy=compact`" + `. Its keys 
 a key; any value excludes the SKU, and none (a tombstone) ends that. A key must
 always go to the same partition, no matter which.
 
+` + "`sellerstream topics plan`" + ` compares a cluster with this table, ` + "`topics apply`" + ` makes it so.
+
+### Another number of partitions
+
+It is not changed in place, neither here nor by ` + "`kafka-topics.sh --alter`" + `: whoever owns a
+partition number owns its accounts, and with another number the partitioner sends
+an account to another owner while its state stays behind. Move to a new prefix:
+
+1. Copy the configuration; give the copy a new ` + "`prefix`" + ` and the number at
+   ` + "`kafka.partitions`" + `. ` + "`sellerstream topics apply --config NEW`" + ` creates its topics.
+2. Stop the old ` + "`bridge`" + ` (SQS keeps the notifications meanwhile) and what produces to
+   ` + "`inventory-updates`" + ` and ` + "`shipments`" + `.
+3. Let the other old roles finish: until their groups have no lag
+   (` + "`kafka-consumer-groups.sh --describe`" + `), each update has its outcome on
+   ` + "`inventory-results`" + ` and each feed its result on ` + "`feed-results`" + `. State does not move,
+   so two systems must never have work for the same account at once.
+4. Stop them, and start ` + "`sellerstream run --config NEW`" + `. Quotas begin full there: after
+   heavy use wait an hour, or accept some throttling.
+5. Have producers write to, and consumers read from, the new topics. The new state
+   does not know which quantities are the newest: produce none older than the last
+   one sent.
+6. Delete the old topics when nobody reads them any more.
+
 ## Conventions
 
 Times are milliseconds since 1970 (UTC), money is decimal text with its currency,

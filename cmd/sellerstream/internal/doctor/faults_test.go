@@ -243,7 +243,7 @@ func TestSeededFaultsOfKafkaAndTheRegistry(t *testing.T) {
 				})
 				w.settle(t)
 			},
-			cause: "otherwise than the table", fix: "kafka-configs.sh",
+			cause: "otherwise than the table", fix: "sellerstream topics apply",
 		},
 		{
 			name: "the registry is not there", part: "registry", check: "reachable",

@@ -127,10 +127,10 @@ func (d *doctor) topics(ctx context.Context, admin *kadm.Client) (topics.Report,
 		return report, fail(oneLine(err.Error()), "a topic cannot be used as it is", "see to the brokers that hold it")
 	case len(report.Missing) == all:
 		return report, warn(fmt.Sprintf("none of the %d topics", all), "no pipeline has run here with the prefix "+d.Config.Prefix,
-			"nothing, if this is a new one: `sellerstream run` creates them; else correct the prefix").at("prefix")
+			"nothing, if this is a new one: `sellerstream topics apply` or `run` creates them; else correct the prefix").at("prefix")
 	case len(report.Missing) > 0:
 		return report, warn("missing: "+few(report.Missing), "they were deleted, or are new in this version",
-			"nothing, if they are new: `sellerstream run` creates them")
+			"nothing, if they are new: `sellerstream topics apply` or `run` creates them")
 	}
 	return report, good("all %d are there", all)
 }
@@ -177,7 +177,7 @@ func settings(r topics.Report) Finding {
 		return good("cleanup, retention and sizes are as the table says")
 	}
 	return warn(few(found), "topics are set up otherwise than the table of topics says",
-		"change them with kafka-configs.sh --alter --add-config, or leave what is meant")
+		"look with `sellerstream topics plan` and set them with `sellerstream topics apply`, or leave what is meant")
 }
 
 // transactions asks for a transaction of ours, without beginning one. Kafka asks

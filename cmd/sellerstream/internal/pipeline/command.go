@@ -1,0 +1,28 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// kafkaAnswers is how long an operator's command waits for a broker: unlike a
+// role it has somebody who can look what is wrong.
+const kafkaAnswers = 15 * time.Second
+
+// OpenKafka connects an operator's command to the configuration's Kafka.
+func OpenKafka(ctx context.Context, s Settings, opts ...kgo.Opt) (*kgo.Client, error) {
+	client, err := kgo.NewClient(append(kafkaOptions(s.Config), opts...)...)
+	if err != nil {
+		return nil, fmt.Errorf("Kafka client: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, kafkaAnswers)
+	defer cancel()
+	if err := client.Ping(ctx); err != nil {
+		client.Close()
+		return nil, fmt.Errorf("no broker of %v answers: start Kafka, or correct kafka.brokers (`sellerstream doctor` looks closer): %w", s.Config.Kafka.Brokers, err)
+	}
+	return client, nil
+}

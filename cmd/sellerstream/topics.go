@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/pipeline"
+	"github.com/sellerstream/sellerstream/pkg/topics"
+)
+
+type topicsFlags struct {
+	config string
+	json   bool
+	yes    bool
+}
+
+func newTopicsCommand() *cobra.Command {
+	var f topicsFlags
+	cmd := &cobra.Command{
+		Use:   "topics",
+		Short: "Compare Kafka's topics with the table of topics, and make them so",
+		Long: `Topics holds the topics of the configured Kafka, prefix, partitions and replication
+against the table in schemas/README.md. ` + "`run`" + ` creates what is missing by itself and
+warns of the rest; these commands show and mend it beforehand, by a user who may,
+so that the pipeline's own user need not be allowed to create topics.`,
+		Example: `  sellerstream topics plan --config sellerstream.yaml          what would change
+  sellerstream topics apply --config sellerstream.yaml         change it, after a yes
+  sellerstream topics plan --config sellerstream.yaml --json | jq .change`,
+	}
+	cmd.PersistentFlags().StringVar(&f.config, "config", "", "configuration file (required)")
+	cmd.AddCommand(f.planCommand(), f.applyCommand())
+	return cmd
+}
+
+func (f *topicsFlags) planCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "plan --config FILE",
+		Short: "Show how the topics differ from the table",
+		Long: `Plan shows what apply would do, and what it would not, and changes nothing:
+
+  +  a topic that would be created
+  ~  a setting that would be changed; what is lost by it stands below
+  !  partitions or replicas, which apply leaves as they are; how to change them
+     stands below
+  ?  a topic under the prefix that the table does not have; it is left alone
+
+The exit status is 0 if nothing differs, 3 if something does (+, ~ or !).`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.compare(cmd, func(_ context.Context, _ *kadm.Client, plan topicsPlan) error {
+				if err := f.show(cmd, plan); err != nil {
+					return err
+				}
+				if !plan.same() {
+					return differsError{errors.New("the topics differ from the table")}
+				}
+				return nil
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
+	return cmd
+}
+
+func (f *topicsFlags) applyCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "apply --config FILE",
+		Short: "Create topics that are missing and set settings that differ",
+		Long: `Apply shows the plan, asks, and then creates the topics that are missing and sets
+the settings that differ as the table says. It may be used beside a running
+pipeline, and again: what is done already is not done twice.
+
+It never changes partitions: whoever owns a partition number owns its accounts,
+and with more partitions Kafka's partitioner would send accounts to other owners
+while their state stays behind. It moves no replicas either. Where these differ,
+it says how to change them; the exit status is then 3.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.compare(cmd, func(ctx context.Context, admin *kadm.Client, plan topicsPlan) error {
+				return f.apply(ctx, cmd, admin, plan)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
+	return cmd
+}
+
+// compare lets do use what the cluster has against what the configuration wants.
+func (f *topicsFlags) compare(cmd *cobra.Command, do func(context.Context, *kadm.Client, topicsPlan) error) error {
+	if f.config == "" {
+		return errNoConfig()
+	}
+	cfg, err := loadConfig(f.config)
+	if err != nil {
+		return err
+	}
+	settings := pipeline.Settings{Config: cfg, Secrets: pipeline.OpenSecrets(cfg.AWS)}
+	client, err := pipeline.OpenKafka(cmd.Context(), settings)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	plan := topicsPlan{brokers: cfg.Kafka.Brokers, options: topics.Options{
+		Prefix: cfg.Prefix, Partitions: cfg.Kafka.Partitions, Replication: cfg.Kafka.Replication,
+	}}
+	if plan.report, err = topics.Check(cmd.Context(), admin, plan.options); err != nil {
+		return fmt.Errorf("topics on %v: %w", cfg.Kafka.Brokers, err)
+	}
+	if plan.unknown, err = topics.Unknown(cmd.Context(), admin, plan.options, cfg.Exclusions.Topic); err != nil {
+		return err
+	}
+	return do(cmd.Context(), admin, plan)
+}
+
+func (f *topicsFlags) show(cmd *cobra.Command, plan topicsPlan) error {
+	if f.json {
+		return plan.JSON(cmd.OutOrStdout())
+	}
+	return plan.Text(cmd.OutOrStdout())
+}
+
+func (f *topicsFlags) apply(ctx context.Context, cmd *cobra.Command, admin *kadm.Client, plan topicsPlan) error {
+	if err := plan.Text(cmd.OutOrStdout()); err != nil {
+		return err
+	}
+	creations, changes, refusals := len(plan.report.Missing), len(plan.changes()), len(plan.refusals())
+	if creations+changes > 0 {
+		question := fmt.Sprintf("Create %s and change %s?", counted(creations, "topic"), counted(changes, "setting"))
+		if err := confirm(cmd, question, f.yes); err != nil {
+			return err
+		}
+		done, err := topics.Apply(ctx, admin, plan.options, plan.report)
+		fmt.Fprintf(cmd.OutOrStdout(), "\ncreated %s, changed %s\n", counted(len(done.Created), "topic"), counted(len(done.Altered), "setting"))
+		if err != nil {
+			return err
+		}
+	}
+	if refusals > 0 {
+		return differsError{fmt.Errorf("%s of partitions or replicas left as they are; see above for how to change them", counted(refusals, "difference"))}
+	}
+	return nil
+}
+
+// counted is a number of things in words.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/topics"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// topicsPlan is what `topics plan` shows.
+type topicsPlan struct {
+	brokers []string
+	options topics.Options
+	report  topics.Report
+	unknown []string
+}
+
+func (p topicsPlan) same() bool { return len(p.report.Missing)+len(p.report.Differences) == 0 }
+
+// changes are the differences that apply mends.
+func (p topicsPlan) changes() []topics.Difference {
+	return slices.DeleteFunc(slices.Clone(p.report.Differences), func(d topics.Difference) bool { return !d.Alterable() })
+}
+
+// refusals are those that it does not.
+func (p topicsPlan) refusals() []topics.Difference {
+	return slices.DeleteFunc(slices.Clone(p.report.Differences), topics.Difference.Alterable)
+}
+
+// The words for what apply does not do.
+const (
+	howPartitions = `Partitions are never changed: whoever owns a partition number owns its accounts, and
+with another number Kafka's partitioner would send accounts to other owners while
+their state stays behind. If the topics are right, write their number at
+kafka.partitions. If the configuration is right, move to a new prefix: the section
+"Another number of partitions" in schemas/README.md says how.`
+	howReplication = `Replicas are not moved here: kafka-reassign-partitions.sh does it while everything
+runs. Or write what the topics have at kafka.replication. Run apply again after it,
+since min.insync.replicas follows the replicas.`
+)
+
+// Text shows the plan to a person.
+func (p topicsPlan) Text(w io.Writer) error {
+	replication := "the cluster's default replication"
+	if p.options.Replication > 0 {
+		replication = fmt.Sprint("replication ", p.options.Replication)
+	}
+	fmt.Fprintf(w, "topics %s* on %s against the table with %d partitions, %s\n\n",
+		p.options.Prefix, strings.Join(p.brokers, ","), p.options.Partitions, replication)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, name := range p.report.Missing {
+		fmt.Fprintf(table, "+ %s\tcreate\t%s\n", name, strings.Join(p.settings(name), " "))
+	}
+	for _, d := range p.changes() {
+		fmt.Fprintf(table, "~ %s\t%s\t%s → %s\n", d.Topic, d.Setting, readable(d.Setting, d.Have), readable(d.Setting, d.Want))
+		if loss := d.Loss(); loss != "" {
+			fmt.Fprintf(table, "\t\t%s\n", loss)
+		}
+	}
+	for _, d := range p.refusals() {
+		fmt.Fprintf(table, "! %s\t%s\t%s, not %s\n", d.Topic, d.Setting, d.Have, d.Want)
+	}
+	for _, name := range p.unknown {
+		fmt.Fprintf(table, "? %s\tnot in the table\tleft alone\n", name)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if p.same() {
+		_, err := fmt.Fprintln(w, "nothing differs")
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%d to create, %d to change, %d that apply does not change\n%s", len(p.report.Missing), len(p.changes()), len(p.refusals()), p.advice())
+	return err
+}
+
+// settings are what a missing topic is created with.
+func (p topicsPlan) settings(name string) []string {
+	t, _ := schemas.TopicOf(strings.TrimPrefix(name, p.options.Prefix))
+	var list []string
+	for key, value := range t.Config(p.options.Replication) {
+		list = append(list, key+"="+value)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// advice says how to change what apply does not.
+func (p topicsPlan) advice() string {
+	text := ""
+	for _, kind := range []struct{ setting, how string }{{topics.Partitions, howPartitions}, {topics.Replication, howReplication}} {
+		if slices.ContainsFunc(p.report.Differences, func(d topics.Difference) bool { return d.Setting == kind.setting }) {
+			text += "\n" + kind.how + "\n"
+		}
+	}
+	return text
+}
+
+// readable is a value with what it means.
+func readable(setting, value string) string {
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || !strings.HasSuffix(setting, ".ms") {
+		return value
+	}
+	if n < 0 {
+		return value + " (for ever)"
+	}
+	d := time.Duration(n) * time.Millisecond
+	if days := d / (24 * time.Hour); days > 0 && d%(24*time.Hour) == 0 {
+		return fmt.Sprintf("%s (%s)", value, counted(int(days), "day"))
+	}
+	return fmt.Sprintf("%s (%s)", value, d)
+}
+
+// The plan as JSON.
+type (
+	planJSON struct {
+		Same    bool           `json:"same"`
+		Create  []creationJSON `json:"create"`
+		Change  []changeJSON   `json:"change"`
+		Refused []changeJSON   `json:"refused"` // partitions and replicas, which apply leaves as they are
+		Unknown []string       `json:"unknown"` // topics under the prefix that the table does not have
+	}
+	creationJSON struct {
+		Topic       string            `json:"topic"`
+		Partitions  int               `json:"partitions"`
+		Replication int               `json:"replication"` // -1 for the cluster's default
+		Config      map[string]string `json:"config"`
+	}
+	changeJSON struct {
+		topics.Difference
+		Loss string `json:"loss,omitempty"`
+	}
+)
+
+// JSON shows the plan to a program.
+func (p topicsPlan) JSON(w io.Writer) error {
+	out := planJSON{
+		Same: p.same(), Create: []creationJSON{}, Change: losses(p.changes()), Refused: losses(p.refusals()),
+		Unknown: append([]string{}, p.unknown...),
+	}
+	for _, name := range p.report.Missing {
+		t, _ := schemas.TopicOf(strings.TrimPrefix(name, p.options.Prefix))
+		out.Create = append(out.Create, creationJSON{name, p.options.Partitions, p.options.Replication, t.Config(p.options.Replication)})
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(out)
+}
+
+func losses(differences []topics.Difference) []changeJSON {
+	list := []changeJSON{}
+	for _, d := range differences {
+		list = append(list, changeJSON{d, d.Loss()})
+	}
+	return list
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"encoding/json"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sellerstream/sellerstream/pkg/config"
+	"github.com/sellerstream/sellerstream/pkg/embedded"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// embeddedConfig starts an embedded cluster and writes a file that leads to it.
+// Its secrets cannot be read here, and need not be.
+func embeddedConfig(t *testing.T) (file string, admin *kadm.Client) {
+	t.Helper()
+	cluster, err := embedded.Start(embedded.Config{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cluster.Close() })
+	file = filepath.Join(t.TempDir(), "sellerstream.yaml")
+	text := strings.NewReplacer("127.0.0.1:9092", cluster.Brokers()[0], "http://127.0.0.1:8081", cluster.RegistryURL()).Replace(config.Example)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.Brokers()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return file, kadm.NewClient(client)
+}
+
+func TestTopicsPlanAndApply(t *testing.T) {
+	t.Parallel()
+	file, admin := embeddedConfig(t)
+	settings := map[string]*string{"retention.ms": kadm.StringPtr("-1")}
+	if _, err := admin.CreateTopic(t.Context(), 3, 1, settings, "sellerstream.orders"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.CreateTopic(t.Context(), 1, 1, nil, "sellerstream.ordres"); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		args []string
+		code int
+		says []string
+	}{
+		{[]string{"plan"}, exitDiffers, []string{
+			"+ sellerstream.alerts", "cleanup.policy=delete max.message.bytes=1048588",
+			"~ sellerstream.orders", "-1 (for ever) → 604800000 (7 days)", "older records are deleted",
+			"! sellerstream.orders", "3, not 12", "move to a new prefix",
+			"? sellerstream.ordres", "1 that apply does not change",
+		}},
+		{[]string{"apply"}, exitUsage, []string{"Nobody is at the terminal to say yes", "--yes"}},
+		{[]string{"apply", "--yes"}, exitDiffers, []string{"created ", "changed 2 settings", "1 difference of partitions or replicas left as they are"}},
+		{[]string{"apply", "--yes"}, exitDiffers, []string{"0 to create, 0 to change, 1 that apply does not change"}},
+		{[]string{"plan"}, exitDiffers, []string{"! sellerstream.orders", "the topics differ from the table"}},
+	} {
+		code, stdout, stderr := execute(append(append([]string{"topics"}, step.args...), "--config", file)...)
+		if code != step.code {
+			t.Errorf("%v: exit %d, want %d", step.args, code, step.code)
+		}
+		for _, says := range step.says {
+			if !strings.Contains(stdout+stderr, says) {
+				t.Errorf("%v: no %q in\n%s%s", step.args, says, stdout, stderr)
+			}
+		}
+	}
+	if _, err := admin.DeleteTopics(t.Context(), "sellerstream.orders"); err != nil {
+		t.Fatal(err)
+	}
+	if code, stdout, stderr := execute("topics", "apply", "--yes", "--config", file); code != 0 {
+		t.Errorf("without the topic: exit %d\n%s%s", code, stdout, stderr)
+	}
+	if code, stdout, stderr := execute("topics", "plan", "--config", file); code != 0 || !strings.Contains(stdout, "nothing differs") {
+		t.Errorf("afterwards: exit %d\n%s%s", code, stdout, stderr)
+	}
+}
+
+func TestTopicsPlanAsJSON(t *testing.T) {
+	t.Parallel()
+	file, admin := embeddedConfig(t)
+	settings := map[string]*string{"retention.ms": kadm.StringPtr("-1")}
+	if _, err := admin.CreateTopic(t.Context(), 3, 1, settings, "sellerstream.orders"); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := execute("topics", "plan", "--json", "--config", file)
+	var plan planJSON
+	if err := json.Unmarshal([]byte(stdout), &plan); err != nil || code != exitDiffers {
+		t.Fatalf("exit %d, %v\n%s%s", code, err, stdout, stderr)
+	}
+	if plan.Same || len(plan.Create) != len(schemas.Topics())-1 || plan.Create[0].Partitions != 12 || plan.Create[0].Config["cleanup.policy"] != "delete" {
+		t.Errorf("create: %+v", plan.Create)
+	}
+	if len(plan.Change) != 2 || plan.Change[1].Setting != "retention.ms" || plan.Change[1].Loss == "" {
+		t.Errorf("change: %+v", plan.Change)
+	}
+	if len(plan.Refused) != 1 || plan.Refused[0].Setting != "partitions" || plan.Refused[0].Have != "3" {
+		t.Errorf("refused: %+v", plan.Refused)
+	}
+}
