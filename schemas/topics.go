@@ -18,6 +18,7 @@ const (
 	ShipmentConfirmations = "shipment-confirmations"
 	Alerts                = "alerts"
 	DeadLetters           = "dead-letters"
+	Replays               = "replays"
 	Switches              = "switches"
 	StateOrders           = "state.orders"
 	StateInventory        = "state.inventory"
@@ -43,6 +44,9 @@ const (
 	// MaxRecordBytes or an SQS message of 1 MiB must fit with its attributes
 	// and the reason around it.
 	MaxDeadLetterBytes = 2 << 20
+	// MaxReplayBytes is max.message.bytes of replays: any record of an input topic
+	// must fit with the header that says where it comes from.
+	MaxReplayBytes = MaxRecordBytes + 16<<10
 )
 
 const (
@@ -87,6 +91,10 @@ func Topics() []Topic {
 		{
 			Name: DeadLetters, Records: []string{"DeadLetter"}, Retention: 14 * day, MaxBytes: MaxDeadLetterBytes,
 			Writers: roles("bridge", "orders", "inventory", "feeds", "shipments", "events"), Readers: roles("operator"),
+		},
+		{
+			Name: Replays, Records: []string{"OrderChange", "InventoryUpdate", "Shipment"}, Retention: 7 * day, MaxBytes: MaxReplayBytes,
+			Writers: roles("operator"), Readers: roles("orders", "inventory", "shipments"),
 		},
 		{
 			Name: Switches, Records: []string{"Switch"}, MaxBytes: MaxRecordBytes,

@@ -924,11 +924,12 @@ func (r *FeedSubmission) AppendAvro(dst []byte) []byte {
 	return dst
 }
 
-// InventoryResult: The one outcome of one record of inventory-updates.
-// Written by the inventory processor to inventory-results, keyed by account.
+// InventoryResult: The one outcome of one record of inventory-updates, and
+// one more for each replay of the record. Written by the inventory processor
+// to inventory-results, keyed by account.
 type InventoryResult struct {
-	// Id of this outcome: a hash of account and the update's partition and
-	// offset. Consumers deduplicate by it.
+	// Id of this outcome: a hash of account, the update's partition and offset,
+	// and the replay if there was one. Consumers deduplicate by it.
 	EventID string `avro:"eventId" json:"eventId"`
 	// updateId of the update.
 	UpdateID string `avro:"updateId" json:"updateId"`
@@ -960,8 +961,12 @@ type InventoryResult struct {
 	Message string `avro:"message,omitzero" json:"message,omitzero"`
 	// For REJECTED the attribute that Amazon refused, where it names one.
 	AttributeName string `avro:"attributeName,omitzero" json:"attributeName,omitzero"`
-	// For SUPERSEDED the updateId of the newer update.
+	// For SUPERSEDED the updateId of the update that took its place: a newer one
+	// or, for a replay, the same one if it was under way already.
 	SupersededBy string `avro:"supersededBy,omitzero" json:"supersededBy,omitzero"`
+	// Id of the replay that had the update processed again: this is the outcome
+	// of that, and has an eventId of its own. null for the first outcome.
+	Replay string `avro:"replay,omitzero" json:"replay,omitzero"`
 	// When the outcome became known.
 	DecidedTime time.Time `avro:"decidedTime" json:"decidedTime"`
 }
@@ -1030,6 +1035,13 @@ func (r *InventoryResult) AppendAvro(dst []byte) []byte {
 		dst = append(dst, 2)
 		dst = binary.AppendVarint(dst, int64(len(r.SupersededBy)))
 		dst = append(dst, r.SupersededBy...)
+	}
+	if r.Replay == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Replay)))
+		dst = append(dst, r.Replay...)
 	}
 	dst = binary.AppendVarint(dst, r.DecidedTime.UnixMilli())
 	return dst
@@ -2126,6 +2138,8 @@ type PendingShipment struct {
 	ShipFromSupplySourceID string `avro:"shipFromSupplySourceId,omitzero" json:"shipFromSupplySourceId,omitzero"`
 	// When the shipment was taken in.
 	ReceivedTime time.Time `avro:"receivedTime" json:"receivedTime"`
+	// The replay that had it processed again; null for the first time.
+	Replay string `avro:"replay,omitzero" json:"replay,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -2176,6 +2190,13 @@ func (r *PendingShipment) AppendAvro(dst []byte) []byte {
 		dst = append(dst, r.ShipFromSupplySourceID...)
 	}
 	dst = binary.AppendVarint(dst, r.ReceivedTime.UnixMilli())
+	if r.Replay == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Replay)))
+		dst = append(dst, r.Replay...)
+	}
 	return dst
 }
 
@@ -2199,6 +2220,8 @@ type PendingUpdate struct {
 	Urgent bool `avro:"urgent" json:"urgent"`
 	// When this update was taken in.
 	ReceivedTime time.Time `avro:"receivedTime" json:"receivedTime"`
+	// The replay that had it processed again; null for the first time.
+	Replay string `avro:"replay,omitzero" json:"replay,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -2225,6 +2248,13 @@ func (r *PendingUpdate) AppendAvro(dst []byte) []byte {
 	}
 	dst = appendBool(dst, r.Urgent)
 	dst = binary.AppendVarint(dst, r.ReceivedTime.UnixMilli())
+	if r.Replay == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Replay)))
+		dst = append(dst, r.Replay...)
+	}
 	return dst
 }
 
@@ -2237,6 +2267,11 @@ type Position struct {
 	Offset int64 `avro:"offset" json:"offset"`
 	// Leader epoch of the last record read; -1 where unknown.
 	Epoch int32 `avro:"epoch" json:"epoch"`
+	// Id of the replay that set the position back; null where none has.
+	Replay string `avro:"replay,omitzero" json:"replay,omitzero"`
+	// Records before this offset were read before: they are processed again, as
+	// that replay. 0 where there are none.
+	ReplayUntil int64 `avro:"replayUntil" json:"replayUntil"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -2245,6 +2280,14 @@ func (r *Position) AppendAvro(dst []byte) []byte {
 	dst = append(dst, r.Topic...)
 	dst = binary.AppendVarint(dst, int64(r.Offset))
 	dst = binary.AppendVarint(dst, int64(r.Epoch))
+	if r.Replay == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Replay)))
+		dst = append(dst, r.Replay...)
+	}
+	dst = binary.AppendVarint(dst, int64(r.ReplayUntil))
 	return dst
 }
 
@@ -2381,11 +2424,12 @@ func (r *Shipment) AppendAvro(dst []byte) []byte {
 	return dst
 }
 
-// ShipmentConfirmation: The one outcome of one record of shipments. Written
-// by the shipments processor to shipment-confirmations, keyed by account.
+// ShipmentConfirmation: The one outcome of one record of shipments, and one
+// more for each replay of the record. Written by the shipments processor to
+// shipment-confirmations, keyed by account.
 type ShipmentConfirmation struct {
-	// Id of this outcome: a hash of account and the shipment's partition and
-	// offset. Consumers deduplicate by it.
+	// Id of this outcome: a hash of account, the shipment's partition and offset,
+	// and the replay if there was one. Consumers deduplicate by it.
 	EventID string `avro:"eventId" json:"eventId"`
 	// shipmentId of the shipment.
 	ShipmentID string `avro:"shipmentId" json:"shipmentId"`
@@ -2421,8 +2465,12 @@ type ShipmentConfirmation struct {
 	Code string `avro:"code,omitzero" json:"code,omitzero"`
 	// For REJECTED: the reason in words.
 	Message string `avro:"message,omitzero" json:"message,omitzero"`
-	// For SUPERSEDED the shipmentId of the newer record.
+	// For SUPERSEDED the shipmentId of the record that took its place: a newer
+	// one or, for a replay, the same one if it was under way already.
 	SupersededBy string `avro:"supersededBy,omitzero" json:"supersededBy,omitzero"`
+	// Id of the replay that had the shipment processed again: this is the outcome
+	// of that, and has an eventId of its own. null for the first outcome.
+	Replay string `avro:"replay,omitzero" json:"replay,omitzero"`
 	// When the outcome became known.
 	DecidedTime time.Time `avro:"decidedTime" json:"decidedTime"`
 }
@@ -2495,6 +2543,13 @@ func (r *ShipmentConfirmation) AppendAvro(dst []byte) []byte {
 		dst = append(dst, 2)
 		dst = binary.AppendVarint(dst, int64(len(r.SupersededBy)))
 		dst = append(dst, r.SupersededBy...)
+	}
+	if r.Replay == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Replay)))
+		dst = append(dst, r.Replay...)
 	}
 	dst = binary.AppendVarint(dst, r.DecidedTime.UnixMilli())
 	return dst

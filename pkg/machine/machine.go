@@ -49,7 +49,15 @@ type Record struct {
 	Account   string    // the key: our name of the seller account
 	Value     any       // pointer to the generated type of package schemas
 	Headers   []Header
-	Raw       []byte // the value as it stood in Kafka, for a dead letter
+	Raw       []byte  // the value as it stood in Kafka, for a dead letter
+	Replay    *Replay // nil for a record that is read for the first time
+}
+
+// Replay says that a record was read before and is to be processed again. Topic,
+// Partition, Offset and Time are those of the first time.
+type Replay struct {
+	ID      string // of the replay, the same for all records of it
+	Effects bool   // whether calls that write at Amazon are allowed
 }
 
 // Header is a Kafka record header.

@@ -245,7 +245,7 @@ func (g *group) commit(units []*unit) {
 	req := kmsg.NewPtrOffsetCommitRequest()
 	req.Group = g.p.opts.Group
 	req.MemberID, req.Generation = g.client.GroupMetadata()
-	for _, logical := range g.p.opts.Inputs {
+	for _, logical := range g.p.opts.consumed() {
 		topic := kmsg.NewOffsetCommitRequestTopic()
 		topic.Topic = g.p.opts.topic(logical)
 		topic.TopicID = g.p.topicIDs[topic.Topic]

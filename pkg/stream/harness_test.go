@@ -30,6 +30,7 @@ const (
 	in1, in2       = "in1", "in2"
 	out            = "out"
 	state          = "state.test"
+	replays        = "replays"
 
 	// patience is virtual. The fake broker can leave a member waiting for the
 	// answer to its SyncGroup when the leader has died meanwhile, until the
@@ -97,7 +98,7 @@ func inBubble(t *testing.T, test func(t *testing.T, w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, net: &kfake.VirtualNetwork{}, logs: &logBuffer{}}
 		var names []string
-		for _, logical := range []string{in1, in2, out, state, schemas.DeadLetters} {
+		for _, logical := range []string{in1, in2, out, state, replays, schemas.DeadLetters} {
 			names = append(names, testPrefix+logical)
 		}
 		cluster, err := kfake.NewCluster(

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +32,8 @@ type input struct {
 	epoch   int32 // leader epoch of the last one
 	dirty   bool  // next is not in the state yet
 	queue   []*kgo.Record
-	always  bool // records are taken however much is pending
+	rank    rank
+	again   again
 	waiting bool // for the schema of the first in queue
 	paused  bool // the client does not fetch it
 }
@@ -39,9 +41,10 @@ type input struct {
 // intake is a unit's inputs: what was fetched and not yet applied.
 type intake struct {
 	s       *session
-	inputs  []*input // those that are always taken first
+	inputs  []*input // by rank
 	byTopic map[string]*input
 	full    bool // the machine has too much pending
+	busy    bool // the machine has too much pending for replays
 	owners  owners
 
 	retry   *time.Timer // tries inputs that wait again
@@ -58,23 +61,18 @@ func newIntake(s *session) *intake {
 		owners: newOwners(s.u.partition, s.u.p.partitions),
 		retry:  stoppedTimer(), lag: stoppedTimer(),
 	}
-	for _, logical := range s.opts.Inputs {
-		i := &input{
-			logical: logical, topic: s.opts.topic(logical), next: -1, epoch: -1,
-			always: slices.Contains(s.opts.NeverPaused, logical),
+	for _, logical := range s.opts.consumed() {
+		i := &input{logical: logical, topic: s.opts.topic(logical), next: -1, epoch: -1, rank: rankInput}
+		switch {
+		case logical == s.opts.Replays:
+			i.rank = rankReplayed
+		case slices.Contains(s.opts.NeverPaused, logical):
+			i.rank = rankAlways
 		}
 		in.inputs = append(in.inputs, i)
 		in.byTopic[i.topic] = i
 	}
-	slices.SortStableFunc(in.inputs, func(a, b *input) int {
-		switch {
-		case a.always == b.always:
-			return 0
-		case a.always:
-			return -1
-		}
-		return 1
-	})
+	slices.SortStableFunc(in.inputs, func(a, b *input) int { return cmp.Compare(a.rank, b.rank) })
 	return in
 }
 
@@ -83,8 +81,18 @@ func newIntake(s *session) *intake {
 func (in *intake) restore(position *schemas.Position) {
 	if i := in.byTopic[in.s.opts.topic(position.Topic)]; i != nil {
 		i.next, i.epoch = position.Offset, position.Epoch
+		i.again = again{position.Replay, position.ReplayUntil}
 		in.s.u.positions.set(i.topic, i.next)
 	}
+}
+
+// position is what the state keeps of an input.
+func (i *input) position() *schemas.Position {
+	position := &schemas.Position{Topic: i.logical, Offset: i.next, Epoch: i.epoch}
+	if i.next < i.again.until {
+		position.Replay, position.ReplayUntil = i.again.replay, i.again.until
+	}
+	return position
 }
 
 // start begins to consume at the positions, or at the start of the log where
@@ -111,14 +119,23 @@ func (in *intake) add(rec *kgo.Record) {
 }
 
 // open tells whether a tick takes records of an input.
-func (in *intake) open(i *input) bool { return (!in.full || i.always) && !i.waiting }
+func (in *intake) open(i *input) bool {
+	switch i.rank {
+	case rankAlways:
+		return !i.waiting
+	case rankReplayed:
+		return !in.busy && !in.full && !i.waiting
+	default:
+		return !in.full && !i.waiting
+	}
+}
 
 // room tells whether more may be fetched. What waits in inputs that are not open
-// is not counted, or it would keep the others' records out.
+// is not counted, nor what is replayed, or it would keep the others' records out.
 func (in *intake) room() bool {
 	queued := 0
 	for _, i := range in.inputs {
-		if in.open(i) {
+		if in.open(i) && i.rank != rankReplayed {
 			queued += len(i.queue)
 		}
 	}
@@ -144,52 +161,92 @@ func (in *intake) each(ctx context.Context, limit int, apply func(*machine.Recor
 	ctx, cancel := context.WithTimeout(ctx, decodeTimeout)
 	defer cancel()
 	for _, i := range in.inputs {
-		taken := 0
-		for len(i.queue) > taken && limit > 0 && in.open(i) {
-			rec := i.queue[taken]
-			if !rec.Attrs.IsControl() {
-				if !in.one(ctx, i, rec, apply, reject) {
-					break
-				}
-				some = true
-				limit--
-			}
-			i.next, i.epoch, i.dirty = rec.Offset+1, rec.LeaderEpoch, true
-			i.queue[taken] = nil
-			taken++
+		if i.rank == rankReplayed {
+			limit = min(limit, 1+in.s.opts.MaxTick/replayShare)
 		}
-		i.queue = i.queue[taken:]
+		taken := in.taking(ctx, i, limit, apply, reject)
+		some = some || taken > 0
+		limit -= taken
 	}
 	return some
 }
 
-// one applies or rejects a record. It tells false when the record's schema is
-// not to be had: the record stays, and its input waits.
-func (in *intake) one(ctx context.Context, i *input, rec *kgo.Record, apply func(*machine.Record), reject func(machine.DeadLetter)) bool {
-	r := &machine.Record{
-		Topic: i.logical, Partition: rec.Partition, Offset: rec.Offset, Time: rec.Timestamp, Raw: rec.Value,
+// taking takes up to limit records of an input, and says how many.
+func (in *intake) taking(ctx context.Context, i *input, limit int, apply func(*machine.Record), reject func(machine.DeadLetter)) (taken int) {
+	done := 0
+	for len(i.queue) > done && taken < limit && in.open(i) {
+		rec := i.queue[done]
+		became := in.one(ctx, i, rec, apply, reject)
+		if became == stays {
+			break
+		}
+		if became == applied {
+			taken++
+		}
+		i.next, i.epoch, i.dirty = rec.Offset+1, rec.LeaderEpoch, true
+		i.queue[done] = nil
+		done++
 	}
-	for _, h := range rec.Headers {
-		r.Headers = append(r.Headers, machine.Header{Key: h.Key, Value: h.Value})
+	i.queue = i.queue[done:]
+	return taken
+}
+
+// verdict is what a tick makes of a record.
+type verdict byte
+
+const (
+	applied verdict = iota // or set aside
+	passed                 // it is nothing to this unit
+	stays                  // its schema is not to be had: its input waits
+)
+
+// one applies or rejects a record.
+func (in *intake) one(ctx context.Context, i *input, rec *kgo.Record, apply func(*machine.Record), reject func(machine.DeadLetter)) verdict {
+	if rec.Attrs.IsControl() {
+		return passed
 	}
+	r := i.record(rec)
 	var ours bool
 	if r.Account, ours = in.owners.account(rec.Key); !ours {
 		reject(in.wrongKey(r))
-		return true
+		return applied
 	}
-	value, err := in.s.opts.Codec.Decode(ctx, i.logical, rec.Value)
+	if i.rank == rankReplayed {
+		if err := originate(r); err != nil {
+			reject(machine.DeadLetter{Record: r, Reason: "no_origin", Message: noOrigin(i.topic, err)})
+			return applied
+		}
+		if !slices.Contains(in.s.opts.Inputs, r.Topic) {
+			return passed
+		}
+	}
+	value, err := in.s.opts.Codec.Decode(ctx, r.Topic, rec.Value)
 	switch {
 	case err == nil:
 		r.Value = value
 		apply(r)
 	case errors.Is(err, registry.ErrUnavailable):
 		in.wait(i, rec, err)
-		return false
+		return stays
 	default:
 		reject(machine.DeadLetter{Record: r, Reason: "undecodable", Message: fmt.Sprintf(
-			"the value is not Avro in Confluent's wire format with a schema of topic %s: %v", i.topic, err)})
+			"the value is not Avro in Confluent's wire format with a schema of topic %s: %v", in.s.opts.topic(r.Topic), err)})
 	}
-	return true
+	return applied
+}
+
+// record is a record of an input before it is decoded.
+func (i *input) record(rec *kgo.Record) *machine.Record {
+	r := &machine.Record{
+		Topic: i.logical, Partition: rec.Partition, Offset: rec.Offset, Time: rec.Timestamp, Raw: rec.Value,
+	}
+	for _, h := range rec.Headers {
+		r.Headers = append(r.Headers, machine.Header{Key: h.Key, Value: h.Value})
+	}
+	if rec.Offset < i.again.until {
+		r.Replay = &machine.Replay{ID: i.again.replay, Effects: true}
+	}
+	return r
 }
 
 func (in *intake) wrongKey(r *machine.Record) machine.DeadLetter {
@@ -218,11 +275,12 @@ func (in *intake) settle(pending int) {
 		in.full = false
 		in.s.log.Info("intake resumes", "pending", pending)
 	}
+	in.settleReplays(pending)
 	waiting, lagging := false, false
 	for _, i := range in.inputs {
 		waiting = waiting || i.waiting
 		lagging = lagging || i.dirty
-		in.fetch(i, in.open(i))
+		in.fetch(i, in.open(i) && !in.ample(i))
 	}
 	if waiting && !in.waiting {
 		in.retry.Reset(backoff(in.attempt))

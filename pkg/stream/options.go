@@ -46,6 +46,11 @@ type Options struct {
 	// Inputs are the logical names of the topics to consume. The consumer
 	// group's assignment of the first one decides which units run here.
 	Inputs []string
+	// Replays is the logical name of a topic with copies of input records that are
+	// to be processed again, each with schemas.ReplayHeader; "" for none. Those of
+	// other processors' inputs are passed over. They are taken behind those of the
+	// inputs, and only while little is pending.
+	Replays string
 	// Outputs are the logical names of the topics that the machine may emit to.
 	Outputs []string
 	// State is the logical name of the compacted topic of the units' state.
@@ -144,8 +149,8 @@ func (o Options) validate() error {
 	for _, topic := range o.NeverPaused {
 		require(slices.Contains(o.Inputs, topic), "NeverPaused %q is not an input", topic)
 	}
-	for i, topic := range o.Inputs {
-		require(!slices.Contains(o.Inputs[:i], topic), "input %q is named twice", topic)
+	for i, topic := range o.consumed() {
+		require(!slices.Contains(o.consumed()[:i], topic), "input %q is named twice", topic)
 		require(!slices.Contains(o.Outputs, topic), "%q is an input and an output: the unit would read what it writes", topic)
 	}
 	require(o.HeartbeatInterval > 0 && o.HeartbeatInterval <= time.Second,
@@ -168,7 +173,15 @@ func (o Options) topic(logical string) string { return o.Prefix + logical }
 
 // topics are the logical names of all topics whose partitions a unit touches.
 func (o Options) topics() []string {
-	all := slices.Concat(o.Inputs, o.Outputs, []string{o.State, schemas.DeadLetters})
+	all := slices.Concat(o.consumed(), o.Outputs, []string{o.State, schemas.DeadLetters})
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// consumed are the logical names of the topics that a unit reads.
+func (o Options) consumed() []string {
+	if o.Replays == "" {
+		return o.Inputs
+	}
+	return append(slices.Clone(o.Inputs), o.Replays)
 }

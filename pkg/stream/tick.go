@@ -220,8 +220,7 @@ func (t *tick) encode(positions bool) error {
 	if positions || len(t.records) > 0 {
 		for _, i := range t.s.intake.inputs {
 			if i.dirty {
-				position := &schemas.Position{Topic: i.logical, Offset: i.next, Epoch: i.epoch}
-				if err := t.add(t.s.opts.State, []byte(positionPrefix+i.logical), position); err != nil {
+				if err := t.add(t.s.opts.State, []byte(positionPrefix+i.logical), i.position()); err != nil {
 					return err
 				}
 			}

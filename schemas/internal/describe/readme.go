@@ -35,6 +35,11 @@ Replicated topics have ` + "`min.insync.replicas`" + ` 2 from three replicas on,
 topics are compacted early (%s), because what is not
 compacted is read again at every takeover.
 
+Records of replays are copies of records of an input topic, key and value as they
+were. Their header ` + "`replay`" + ` is JSON that says which: ` + "`id`" + ` of the replay, ` + "`topic`" + `
+without its prefix, ` + "`partition`, `offset`, `timestamp`" + `, and ` + "`effects`" + `, whether calls
+that write at Amazon are allowed. A processor passes over records of others' topics.
+
 One topic follows none of this: the list of SKUs that another service manages, if
 ` + "`exclusions.topic`" + ` names one. It belongs to that service and is not created here:
 any name and number of partitions, ` + "`cleanup.policy=compact`" + `. Its keys are
