@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/sellerstream/sellerstream/pkg/machine"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -44,6 +46,14 @@ func (in *intake) settleReplays(pending int) {
 // small portions, and what waits of them is not counted in room.
 func (in *intake) ample(i *input) bool {
 	return i.rank == rankReplayed && len(i.queue) >= in.s.opts.MaxTick
+}
+
+// restart consumes an input from the start of the log.
+func (in *intake) restart(i *input) {
+	partition := map[string][]int32{i.topic: {in.s.u.partition}}
+	in.s.client.RemoveConsumePartitions(partition)
+	i.next, i.epoch, i.queue = -1, -1, nil
+	in.s.client.AddConsumePartitions(map[string]map[int32]kgo.Offset{i.topic: {in.s.u.partition: kgo.NewOffset().AtStart()}})
 }
 
 // originate makes of a record of Options.Replays the one that it is a copy of.

@@ -20,16 +20,10 @@ func (w *world) again(origin schemas.Origin, account string, n int) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	origin.Partition = newOwnersOf(account)
+	origin.Partition = partitionOf(account)
 	w.produceRaw(&kgo.Record{Topic: testPrefix + replays, Key: []byte(account), Value: value, Headers: []kgo.RecordHeader{
 		{Key: "trace", Value: []byte("x")}, {Key: schemas.ReplayHeader, Value: origin.Header()},
 	}})
-}
-
-// newOwnersOf is the partition of an account.
-func newOwnersOf(account string) int32 {
-	o := newOwners(0, testPartitions)
-	return o.partitionOf([]byte(account))
 }
 
 // notebook is a machine that writes down what it is given, and has as much
@@ -85,7 +79,7 @@ func TestReplayedRecordsStandForTheirOrigin(t *testing.T) {
 		w.eventually("two records", func() bool { return len(m.taken()) == 2 })
 		r.shutdown()
 		first, second := m.taken()[0], m.taken()[1]
-		if first.Topic != in2 || first.Offset != 77 || !first.Time.Equal(at) || first.Partition != newOwnersOf("a") || first.Account != "a" {
+		if first.Topic != in2 || first.Offset != 77 || !first.Time.Equal(at) || first.Partition != partitionOf("a") || first.Account != "a" {
 			t.Errorf("the record stands for %s/%d/%d of %s at %v", first.Topic, first.Partition, first.Offset, first.Account, first.Time)
 		}
 		if *first.Replay != (machine.Replay{ID: "r1", Effects: true}) || *second.Replay != (machine.Replay{ID: "r2"}) {

@@ -49,7 +49,7 @@ func newSession(u *unit) (*session, error) {
 	deadLetters := opts.topic(schemas.DeadLetters)
 	client, err := kgo.NewClient(u.p.clientOptions(
 		kgo.WithContext(u.work),
-		kgo.TransactionalID(fmt.Sprintf("%s-%s-%d", opts.TransactionalPrefix, opts.Processor, u.partition)),
+		kgo.TransactionalID(transactionalID(opts.TransactionalPrefix, opts.Processor, u.partition)),
 		kgo.TransactionTimeout(opts.TransactionTimeout),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		// A tick is flushed at its end, as one request per broker.
@@ -90,6 +90,11 @@ func newSession(u *unit) (*session, error) {
 	s.intake = newIntake(s)
 	s.tick = newTick(s)
 	return s, nil
+}
+
+// transactionalID is a unit's, the same for every owner (1).
+func transactionalID(prefix, processor string, partition int32) string {
+	return fmt.Sprintf("%s-%s-%d", prefix, processor, partition)
 }
 
 func (s *session) close() {
@@ -215,11 +220,12 @@ func (s *session) fetchError(e kgo.FetchError) error {
 	}
 }
 
-// outOfRange explains a position that is not in the log (6).
+// outOfRange explains a position that is not in the log (6). For records to be
+// processed again that is no reason to stop: whoever wants them copies them anew.
 func (s *session) outOfRange(e kgo.FetchError) error {
-	position := int64(-1)
-	if in := s.intake.byTopic[e.Topic]; in != nil {
-		position = in.next
+	in := s.intake.byTopic[e.Topic]
+	if in == nil {
+		return fmt.Errorf("fetch topic %s, partition %d: %w", e.Topic, e.Partition, e.Err)
 	}
 	has := "its range is unknown"
 	admin := kadm.NewClient(s.client)
@@ -230,8 +236,13 @@ func (s *session) outOfRange(e kgo.FetchError) error {
 		end, _ := ends.Lookup(e.Topic, e.Partition)
 		has = fmt.Sprintf("it has offsets %d to %d", start.Offset, end.Offset)
 	}
+	if in.rank == rankReplayed {
+		s.log.Error("records to be processed again were removed before they were read: replay them again", "topic", e.Topic, "position", in.next, "log", has)
+		s.intake.restart(in)
+		return nil
+	}
 	return fatalf("topic %s, partition %d: the position %d is not in the log (%s): %w; "+
 		"records were removed before they were read (retention too short, topic made anew, or data lost): "+
-		"see what is missing, then write a position inside the log into topic %s with all processes of group %s stopped",
-		e.Topic, e.Partition, position, has, e.Err, s.opts.topic(s.opts.State), s.opts.Group)
+		"see what is missing, stop all processes of group %s and run `%s` with an offset inside the log",
+		e.Topic, e.Partition, in.next, has, e.Err, s.opts.Group, resetCommand(in.logical, e.Partition, "OFFSET"))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -182,7 +183,13 @@ func (s *session) noteForeignOffsets(ctx context.Context) {
 			continue
 		}
 		s.log.Warn("the group's offset was set by another tool and has no effect: the unit goes on at the position in its state; "+
-			"to move it, write the position into the state topic with all processes of the group stopped",
-			"topic", in.topic, "group", s.opts.Group, "offset", at.At, "position", in.next, "state", s.opts.topic(s.opts.State))
+			"to move it, stop all processes of the group and run the command, then start them again",
+			"topic", in.topic, "group", s.opts.Group, "offset", at.At, "position", in.next,
+			"command", resetCommand(in.logical, s.u.partition, strconv.FormatInt(at.At, 10)))
 	}
+}
+
+// resetCommand is what an operator runs to move a unit.
+func resetCommand(topic string, partition int32, offset string) string {
+	return fmt.Sprintf("sellerstream replay --config FILE --reset --topic %s --from-offset %d:%s", topic, partition, offset)
 }
