@@ -1,0 +1,89 @@
+package eventbridge_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sellerstream/sellerstream/bridge/eventbridge"
+	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// A partition that has fallen behind goes at EventBridge's pace, one event a
+// request, and does not wait for fetches that find nothing in the idle ones.
+func TestPartitionThatFellBehindCatchesUp(t *testing.T) {
+	t.Parallel()
+	const (
+		backlog = 1000
+		latency = 5 * time.Millisecond
+	)
+	synctest.Test(t, func(t *testing.T) {
+		w := newVirtualWorld(t, latency)
+		for range backlog {
+			w.producer.Produce(t.Context(), &kgo.Record{
+				Topic: prefix + schemas.Orders, Key: []byte(account(0)), Value: []byte(account(0)),
+			}, nil)
+		}
+		if err := w.producer.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		p, stop := w.run(w.virtualOptions())
+		for p.Stats().Published == 0 {
+			time.Sleep(latency)
+		}
+		joined := time.Since(began)
+		for p.Stats().Published < backlog {
+			time.Sleep(latency)
+		}
+		took := time.Since(began) - joined
+		stop()
+		// A quarter more for polls that bring nothing.
+		if most := backlog * latency * 5 / 4; took > most {
+			t.Errorf("%d events of one partition took %s of virtual time, want at most %s", backlog, took, most)
+		}
+		t.Logf("%d events of one partition in %s, %s a request", backlog, took, latency)
+	})
+}
+
+// virtualWorld is a world under virtual time.
+type virtualWorld struct {
+	*world
+	net *kfake.VirtualNetwork
+}
+
+func newVirtualWorld(t *testing.T, latency time.Duration) *virtualWorld {
+	t.Helper()
+	s, err := simulator.New(simulator.Config{
+		Applications: []simulator.Application{application}, Accounts: simulator.Sellers(1, "shop"), EventBridgeLatency: latency,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &virtualWorld{world: &world{Simulator: s, t: t}, net: &kfake.VirtualNetwork{}}
+	w.cluster, err = kfake.NewCluster(
+		kfake.NumBrokers(1), kfake.Ports(9092), kfake.ListenFn(w.net.Listen),
+		kfake.SeedTopics(partitions, prefix+schemas.Orders, prefix+schemas.DeadLetters))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.producer = w.client(kgo.Dialer(w.net.DialContext))
+	t.Cleanup(func() {
+		w.producer.Close()
+		w.cluster.Close()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+func (w *virtualWorld) virtualOptions() eventbridge.Options {
+	opts := w.options()
+	opts.Kafka = []kgo.Opt{kgo.SeedBrokers(w.cluster.ListenAddrs()...), kgo.Dialer(w.net.DialContext)}
+	return opts
+}
