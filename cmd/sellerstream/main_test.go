@@ -64,7 +64,7 @@ func TestExitCodesAndMessages(t *testing.T) {
 		{"run refuses a bad file", []string{"run", "--config", bad}, exitUsage, "2 to mend"},
 		{"no such file", []string{"run", "--config", filepath.Join(dir, "none.yaml")}, exitFailed, "sellerstream config example >"},
 		{"no file named", []string{"run"}, exitUsage, "--config is missing"},
-		{"a role that is none", []string{"run", "--config", good, "--roles", "bridge,feds"}, exitUsage, `no role is called "feds"; the roles are [bridge orders inventory feeds events subscriptions]`},
+		{"a role that is none", []string{"run", "--config", good, "--roles", "bridge,feds"}, exitUsage, `no role is called "feds"; the roles are [bridge orders inventory feeds shipments events subscriptions]`},
 		{"simulate explains faults", []string{"simulate", "--help"}, 0, "loseAnswer"},
 		{"a port that is none", []string{"simulate", "--port", "65529"}, exitUsage, "1 to 65528, or 0 for free ones"},
 		{"a port that is taken", []string{"simulate", "--port", taken(t)}, exitFailed, "choose another with --port, or 0 for free ones"},

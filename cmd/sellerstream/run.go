@@ -24,7 +24,9 @@ The roles, all by default:
   orders          order changes to enriched orders, under each account's quota
   inventory       wanted quantities to Amazon, in feeds and single calls
   feeds           what became of the feeds
-  events          orders, feeds, refused quantities and alerts to EventBridge
+  shipments       packages that were shipped, confirmed to Amazon
+  events          orders, feeds, refused quantities, shipments and alerts to
+                  EventBridge
   subscriptions   accounts' subscriptions at Amazon (by default only if a queue
                   under bridge.queues has an arn)
 

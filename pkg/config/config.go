@@ -26,6 +26,7 @@ type Config struct {
 	Orders      Orders     `yaml:"orders"`
 	Inventory   Inventory  `yaml:"inventory"`
 	Feeds       Feeds      `yaml:"feeds"`
+	Shipments   Shipments  `yaml:"shipments"`
 	Events      Events     `yaml:"events"`
 	Runtime     Runtime    `yaml:"runtime"`
 	Clock       Clock      `yaml:"clock"`
@@ -200,6 +201,7 @@ func Default() Config {
 		}},
 		Inventory: defaultInventory(),
 		Feeds:     Feeds{StuckAfter: 2 * time.Hour},
+		Shipments: defaultShipments(),
 		Events:    Events{Bus: "default", Source: "sellerstream", MaxEntryBytes: 1 << 20},
 		Runtime: Runtime{
 			SessionTimeout:    10 * time.Second,

@@ -46,8 +46,8 @@ func TestExampleDocumentsEveryDefault(t *testing.T) {
 	cfg.Exclusions.URL, cfg.Exclusions.Token = "", Secret{}
 	cfg.Kafka.Brokers, cfg.Bridge.Queues = nil, nil // keys that a user must write
 	cfg.AWS.Region, cfg.AWS.AccessKeyID, cfg.AWS.SecretAccessKey = "", "", Secret{}
-	got := []any{cfg.Prefix, cfg.Log, cfg.Kafka, cfg.AWS, cfg.SPAPI, cfg.Exclusions, cfg.Bridge, cfg.Orders, cfg.Inventory, cfg.Feeds, cfg.Events, cfg.Runtime}
-	defaults := []any{want.Prefix, want.Log, want.Kafka, want.AWS, want.SPAPI, want.Exclusions, want.Bridge, want.Orders, want.Inventory, want.Feeds, want.Events, want.Runtime}
+	got := []any{cfg.Prefix, cfg.Log, cfg.Kafka, cfg.AWS, cfg.SPAPI, cfg.Exclusions, cfg.Bridge, cfg.Orders, cfg.Inventory, cfg.Feeds, cfg.Shipments, cfg.Events, cfg.Runtime}
+	defaults := []any{want.Prefix, want.Log, want.Kafka, want.AWS, want.SPAPI, want.Exclusions, want.Bridge, want.Orders, want.Inventory, want.Feeds, want.Shipments, want.Events, want.Runtime}
 	for i := range got {
 		if !reflect.DeepEqual(got[i], defaults[i]) {
 			t.Errorf("the example says %+v, the default is %+v", got[i], defaults[i])

@@ -74,6 +74,7 @@ func (v *validator) validate() {
 	v.exclusions()
 	v.orders(time.Now())
 	v.inventory()
+	v.shipments()
 	v.events()
 	v.runtime()
 }

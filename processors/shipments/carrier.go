@@ -2,7 +2,6 @@ package shipments
 
 import (
 	"strings"
-	"unicode"
 
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
@@ -29,7 +28,7 @@ func carrierCodes() []string {
 }
 
 // carrierAliases are other names of carriers that have a code, as they are spelled
-// by squeeze. They are ours, not Amazon's.
+// by model.CarrierKey. They are ours, not Amazon's.
 func carrierAliases() map[string]string {
 	return map[string]string{
 		"dhlpaket": "DHL", "dhlparcel": "DHL", "dhlexpress": "DHL", "dhlgermany": "DHL", "deutschepostdhl": "DHL",
@@ -45,15 +44,15 @@ func carrierAliases() map[string]string {
 	}
 }
 
-// carrierTable gives a code by a carrier's squeezed name or code. What overrides
+// carrierTable gives a code by the key of a carrier's name or code. What overrides
 // say goes first.
 func carrierTable(overrides map[string]string) map[string]string {
 	table := carrierAliases()
 	for _, code := range carrierCodes() {
-		table[squeeze(code)] = code
+		table[model.CarrierKey(code)] = code
 	}
 	for name, code := range overrides {
-		table[squeeze(name)] = code
+		table[model.CarrierKey(name)] = code
 	}
 	return table
 }
@@ -64,10 +63,10 @@ func carrierTable(overrides map[string]string) map[string]string {
 func (m *Machine) carrier(givenCode, givenName string) (code, name string) {
 	givenCode, givenName = strings.TrimSpace(givenCode), strings.TrimSpace(givenName)
 	given := givenCode
-	if none := squeeze(given); none == "" || none == squeeze(model.CarrierOther) {
+	if none := model.CarrierKey(given); none == "" || none == model.CarrierKey(model.CarrierOther) {
 		given = givenName
 	}
-	code, known := m.carriers[squeeze(given)]
+	code, known := m.carriers[model.CarrierKey(given)]
 	switch {
 	case !known && given == givenCode:
 		return givenCode, ""
@@ -78,15 +77,4 @@ func (m *Machine) carrier(givenCode, givenName string) (code, name string) {
 		return model.CarrierOther, given
 	}
 	return code, ""
-}
-
-// squeeze leaves of a name what tells it from another: letters and digits,
-// without case.
-func squeeze(name string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
-			return unicode.ToLower(r)
-		}
-		return -1
-	}, name)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/account"
 	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -126,10 +127,12 @@ func invalid(s *schemas.Shipment, a *account.Account, now time.Time) (reason, me
 			"packageId is empty, or it or shipmentId has more than %d bytes: correct it at the producer", maxID)
 	case strings.TrimSpace(s.TrackingNumber) == "":
 		return "no_tracking_number", "Amazon takes no package without a tracking number: add it at the producer"
-	case squeeze(s.CarrierName) == "" && (squeeze(s.CarrierCode) == "" || squeeze(s.CarrierCode) == "other"):
+	case model.CarrierKey(s.CarrierName) == "" && (model.CarrierKey(s.CarrierCode) == "" || model.CarrierKey(s.CarrierCode) == "other"):
 		return "no_carrier", "neither carrierCode nor carrierName says who has the package: add one at the producer"
 	case s.ShipTime.Unix() <= 0 || s.ShipTime.Year() > 9998:
 		return "invalid_ship_time", "shipTime is no time: it is when the carrier took the package"
+	case s.EventTime.UnixMilli() <= 0:
+		return "no_event_time", "the event time is missing, or lies before 1970: it decides which of a package's shipments is the newest, so the producer must set it"
 	case s.EventTime.After(now.Add(maxAhead)):
 		return "event_time_ahead", fmt.Sprintf(
 			"the event time %s is more than %v ahead of %s and would keep every other shipment of the package out: set the producer's clock, then produce it again",

@@ -12,6 +12,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/account"
 	"github.com/sellerstream/sellerstream/pkg/lane"
 	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -29,6 +30,7 @@ func TestDeadLetters(t *testing.T) {
 		{"no_carrier", func(s *schemas.Shipment) { s.CarrierName = "" }},
 		{"no_carrier", func(s *schemas.Shipment) { s.CarrierName, s.CarrierCode = "", "other" }},
 		{"invalid_ship_time", func(s *schemas.Shipment) { s.ShipTime = time.Time{} }},
+		{"no_event_time", func(s *schemas.Shipment) { s.EventTime = time.UnixMilli(0) }},
 		{"event_time_ahead", func(s *schemas.Shipment) { s.EventTime = testStart.Add(6 * time.Minute) }},
 		{"unknown_marketplace", func(s *schemas.Shipment) { s.MarketplaceID = "X" }},
 		{"no_items", func(s *schemas.Shipment) { s.Items = nil }},
@@ -106,13 +108,13 @@ func TestCarriers(t *testing.T) {
 	}
 	codes := map[string]string{}
 	for _, code := range carrierCodes() {
-		if other := codes[squeeze(code)]; other != "" {
+		if other := codes[model.CarrierKey(code)]; other != "" {
 			t.Errorf("%s and %s are spelled alike", other, code)
 		}
-		codes[squeeze(code)] = code
+		codes[model.CarrierKey(code)] = code
 	}
 	for name, code := range carrierAliases() {
-		if squeeze(name) != name || codes[squeeze(code)] != code {
+		if model.CarrierKey(name) != name || codes[model.CarrierKey(code)] != code {
 			t.Errorf("alias %s of %s", name, code)
 		}
 	}

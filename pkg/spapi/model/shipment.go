@@ -3,11 +3,23 @@ package model
 import (
 	"strings"
 	"time"
+	"unicode"
 )
 
 // CarrierOther is the carrierCode of a carrier that Amazon has no code for; it
 // goes with a carrierName.
 const CarrierOther = "Other"
+
+// CarrierKey is what tells a carrier's name or code, as people write it, from
+// another: letters and digits, without case.
+func CarrierKey(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, name)
+}
 
 // ConfirmShipmentRequest says that a package of an order was shipped. The same
 // PackageReferenceID again edits that package, another one adds a package.

@@ -62,6 +62,8 @@ func build(ctx context.Context, s Settings) (*pipeline, error) {
 			err = p.addInventory()
 		case Feeds:
 			err = p.addFeeds()
+		case Shipments:
+			err = p.addShipments()
 		case Events:
 			err = p.addEvents(ctx)
 		case Subscriptions:

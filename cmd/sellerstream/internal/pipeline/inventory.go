@@ -35,15 +35,22 @@ func (p *pipeline) addInventory() error {
 	})
 }
 
+// writing is within which real time after its commit a writing call must have
+// started, and how long after it, on the pipeline's clock, the call may go on.
+func (p *pipeline) writing() (lease, callTime time.Duration) {
+	// Shorter than the session, after whose end another process may own the work.
+	lease = min(p.Config.Runtime.SessionTimeout*4/5, longestLease)
+	return lease, clock.Passes(p.Clock, lease+p.Config.SPAPI.Timeout)
+}
+
 func (p *pipeline) inventoryConfig() inventory.Config {
 	cfg := p.Config.Inventory
-	// Shorter than the session, after whose end another process may own the work.
-	lease := min(p.Config.Runtime.SessionTimeout*4/5, longestLease)
+	lease, callTime := p.writing()
 	return inventory.Config{
 		Accounts: p.live.directory, Settings: p.live.listings(cfg.Defaults), Quota: p.live.limit,
 		Linger: cfg.Linger, Enough: min(cfg.Enough, cfg.MaxMessages), MaxMessages: cfg.MaxMessages, MaxBytes: cfg.MaxBytes,
 		MaxUploads: cfg.MaxUploads, PatchLinger: cfg.PatchLinger, PatchBelow: orNone(cfg.PatchBelow), PatchMost: orNone(cfg.PatchMost),
-		Lease: lease, CallTime: clock.Passes(p.Clock, lease+p.Config.SPAPI.Timeout),
+		Lease: lease, CallTime: callTime,
 		ApplyDelay: cfg.ApplyDelay, ShowDelay: cfg.ShowDelay, MaxAttempts: cfg.MaxAttempts,
 		NotListed:     func(code string) bool { return slices.Contains(cfg.NotListedCodes, code) },
 		Transient:     func(code string) bool { return slices.Contains(cfg.TransientCodes, code) },

@@ -29,6 +29,9 @@ func TestQuarantineCoversRealTimeOnAFastClock(t *testing.T) {
 		if got.Lease != test.lease || got.CallTime != test.callTime {
 			t.Errorf("%+v: a lease of %s and a call time of %s", test, got.Lease, got.CallTime)
 		}
+		if s := p.shipmentsConfig(); s.Lease != got.Lease || s.CallTime != got.CallTime {
+			t.Errorf("%+v: shipments have a lease of %s and a call time of %s", test, s.Lease, s.CallTime)
+		}
 	}
 }
 

@@ -143,13 +143,47 @@ func (e *estate) stop() {
 	e.log.reset()
 }
 
-func (e *estate) order(account string) {
+// order has an order placed that can be shipped.
+func (e *estate) order(account string) simulator.Order {
 	e.t.Helper()
 	change, err := e.sim.World.PlaceOrder(account)
+	for err == nil && change.Order.Status() == simulator.Pending {
+		change, err = e.sim.World.Change(change.Order.OrderID)
+	}
 	if err != nil {
 		e.t.Fatal(err)
 	}
 	e.sim.Notify(change)
+	return change.Order
+}
+
+// ship says that the first line of an order was handed to a carrier.
+func (e *estate) ship(account string, order simulator.Order) {
+	e.t.Helper()
+	now := time.Now()
+	e.produce(schemas.Shipments, account, &schemas.Shipment{
+		ShipmentID: "shipment-1", Account: account, OrderID: order.OrderID, PackageID: "package-1",
+		Items:       []schemas.ShipmentItem{{OrderItemID: order.Items[0].OrderItemID, Quantity: int32(order.Items[0].Quantity)}},
+		CarrierName: "DHL Paket", TrackingNumber: "00340434161094021501", ShipTime: now, EventTime: now,
+	})
+}
+
+// produce writes records of an account to a topic.
+func (e *estate) produce(topic, account string, values ...any) {
+	e.t.Helper()
+	client, codec := e.kafka()
+	defer client.Close()
+	var recs []*kgo.Record
+	for _, value := range values {
+		bytes, err := codec.AppendEncode(nil, topic, value)
+		if err != nil {
+			e.t.Fatal(err)
+		}
+		recs = append(recs, &kgo.Record{Topic: schemas.DefaultPrefix + topic, Key: []byte(account), Value: bytes})
+	}
+	if err := client.ProduceSync(e.ctx, recs...).FirstErr(); err != nil {
+		e.t.Fatal(err)
+	}
 }
 
 // events waits for an account's n-th event.
@@ -188,22 +222,14 @@ func (e *estate) calls(operation, account string) int {
 // updates asks for quantities of n SKUs.
 func (e *estate) updates(account, name string, n int, urgent bool) {
 	e.t.Helper()
-	client, codec := e.kafka()
-	defer client.Close()
-	var recs []*kgo.Record
+	var values []any
 	for i := range n {
 		sku := fmt.Sprintf("%s-%d", name, i)
-		value, err := codec.AppendEncode(nil, schemas.InventoryUpdates, &schemas.InventoryUpdate{
+		values = append(values, &schemas.InventoryUpdate{
 			UpdateID: sku, Account: account, SKU: sku, Quantity: int32(i + 1), EventTime: time.Now(), Urgent: urgent,
 		})
-		if err != nil {
-			e.t.Fatal(err)
-		}
-		recs = append(recs, &kgo.Record{Topic: schemas.DefaultPrefix + schemas.InventoryUpdates, Key: []byte(account), Value: value})
 	}
-	if err := client.ProduceSync(e.ctx, recs...).FirstErr(); err != nil {
-		e.t.Fatal(err)
-	}
+	e.produce(schemas.InventoryUpdates, account, values...)
 }
 
 // records counts all that was ever written to a topic.
@@ -346,12 +372,14 @@ func TestDryRun(t *testing.T) {
 	e.run(func(s *Settings) {
 		s.DryRun, s.Out, s.Roles = true, out, Roles()
 	})
-	e.order(german)
+	order := e.order(german)
+	e.ship(german, order)
 	e.updates(german, "urgent", 8, true)
 	e.updates(german, "slow", 40, false)
 	for _, line := range []string{
 		german + "\tcreateFeedDocument\ta document with 40 quantities", german + "\tpatchListingsItem\tSKU urgent-7 to quantity 8 in marketplace A1PA6795UKMFR9\n",
-		german + "\tPutEvents\tOrderChanged ", "application simulated\tcreateDestination\tarn:aws:sqs",
+		german + "\tPutEvents\tOrderChanged ", german + "\tconfirmShipment\torder " + order.OrderID + ", package ",
+		"application simulated\tcreateDestination\tarn:aws:sqs",
 		german + "\tcreateSubscription\tORDER_CHANGE\n", german + "\tcreateSubscription\tFEED_PROCESSING_FINISHED\n",
 	} {
 		out.await(e.ctx, t, line)
@@ -362,27 +390,30 @@ func TestDryRun(t *testing.T) {
 	e.stop()
 	for _, count := range e.sim.Ledger.Counts() {
 		switch count.Operation {
-		case "createDestination", "createSubscription", "PutEvents", "createFeedDocument", "createFeed", "patchListingsItem":
+		case "createDestination", "createSubscription", "PutEvents", "createFeedDocument", "createFeed", "patchListingsItem", "confirmShipment":
 			t.Errorf("the dry run wrote: %+v", count)
 		}
 	}
 	if lines := strings.Count(out.String(), "PutEvents"); lines != 1 {
 		t.Errorf("one event was shown %d times", lines)
 	}
-	for _, piece := range []string{"createFeedDocument", "SKU urgent-3 "} {
+	for _, piece := range []string{"createFeedDocument", "SKU urgent-3 ", "confirmShipment"} {
 		if lines := strings.Count(out.String(), piece); lines != 1 {
 			t.Errorf("%s was shown %d times\n%s", piece, lines, out)
 		}
 	}
 	e.run(nil)
 	e.events(german, 1)
-	for operation, n := range map[string]int{"patchListingsItem": 8, "createFeed": 1} {
+	for operation, n := range map[string]int{"patchListingsItem": 8, "createFeed": 1, "confirmShipment": 1} {
 		if _, err := e.sim.Ledger.Await(e.ctx, simulator.Filter{Operation: operation}, n); err != nil {
 			t.Fatalf("%s: %v\n%s", operation, err, e.log)
 		}
 	}
 	if _, err := e.sim.Ledger.Await(e.ctx, simulator.Filter{Operation: "createSubscription", Status: 200}, 2); err != nil {
 		t.Fatal(err)
+	}
+	if shipped := e.sim.World.Shipments(); len(shipped) != 1 || shipped[0].Confirmed != 1 || shipped[0].Parcels[0].CarrierCode != "DHL" {
+		t.Errorf("Amazon has %+v, want the one package", shipped)
 	}
 }
 

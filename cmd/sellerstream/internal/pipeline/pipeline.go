@@ -32,13 +32,17 @@ const (
 	Inventory Role = "inventory" // inventory-updates to feeds and patches
 	Feeds     Role = "feeds"     // follows feeds to their end
 
+	Shipments Role = "shipments" // shipments to confirmations at Amazon
+
 	Events Role = "events" // output topics to EventBridge
 
 	Subscriptions Role = "subscriptions" // sees that Amazon sends notifications to SQS
 )
 
 // Roles are all of them: first those that records pass, in their order.
-func Roles() []Role { return []Role{Bridge, Orders, Inventory, Feeds, Events, Subscriptions} }
+func Roles() []Role {
+	return []Role{Bridge, Orders, Inventory, Feeds, Shipments, Events, Subscriptions}
+}
 
 // DefaultRoles are all that the configuration has work for: accounts are
 // subscribed only where a queue has an ARN. A dry run leaves the bridge out: to
