@@ -8,7 +8,8 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
-// Config is the whole file. example.yaml documents each key and its default.
+// Config is the whole file. example.yaml documents each key and its default. The
+// tag path:"relative" says that a relative path starts at the file's folder.
 type Config struct {
 	Prefix       string        `yaml:"prefix"`
 	Log          Log           `yaml:"log"`
@@ -20,7 +21,7 @@ type Config struct {
 	Accounts     []Account     `yaml:"accounts"`
 	// AccountsDir is a folder of files that hold more accounts. Once loaded, they
 	// are among Accounts, behind those of the file itself.
-	AccountsDir string     `yaml:"accounts_dir"`
+	AccountsDir string     `yaml:"accounts_dir" path:"relative"`
 	Exclusions  Exclusions `yaml:"exclusions"`
 	Bridge      Bridge     `yaml:"bridge"`
 	Orders      Orders     `yaml:"orders"`

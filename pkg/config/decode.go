@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"sort"
 	"strconv"
@@ -97,13 +98,25 @@ func (d *decoder) mapping(node *yaml.Node, into reflect.Value, path string) {
 			continue
 		}
 		seen[key.Value] = key.Line
-		field, ok := fieldOf(into, key.Value)
+		field, tag, ok := fieldOf(into, key.Value)
 		if !ok {
 			d.faults.add(key.Line, where, "no such key; the keys here are %s", strings.Join(keysOf(into.Type()), ", "))
 			continue
 		}
 		d.decode(value, field, where)
+		if tag.Get("path") == "relative" {
+			field.SetString(d.absolute(field.String()))
+		}
 	}
+}
+
+// absolute is a path of the file's as the program can use it, wherever it was
+// started: a relative one starts at the file's folder.
+func (d *decoder) absolute(path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(d.faults.File), path)
 }
 
 func (d *decoder) sequence(node *yaml.Node, into reflect.Value, path string) {
@@ -219,13 +232,14 @@ func describe(node *yaml.Node) string {
 	return strconv.Quote(node.Value)
 }
 
-func fieldOf(v reflect.Value, key string) (reflect.Value, bool) {
+func fieldOf(v reflect.Value, key string) (reflect.Value, reflect.StructTag, bool) {
 	for i := range v.NumField() {
-		if name, ok := v.Type().Field(i).Tag.Lookup("yaml"); ok && name == key {
-			return v.Field(i), true
+		tag := v.Type().Field(i).Tag
+		if name, ok := tag.Lookup("yaml"); ok && name == key {
+			return v.Field(i), tag, true
 		}
 	}
-	return reflect.Value{}, false
+	return reflect.Value{}, "", false
 }
 
 func keysOf(t reflect.Type) []string {

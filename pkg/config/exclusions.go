@@ -9,7 +9,7 @@ import (
 // Exclusions say where the list of SKUs is kept that other services manage: in at
 // most one of File, URL and Topic.
 type Exclusions struct {
-	File  string `yaml:"file"`
+	File  string `yaml:"file" path:"relative"`
 	URL   string `yaml:"url"`
 	Token Secret `yaml:"token"`
 	Topic string `yaml:"topic"` // its name on the wire: it may be another service's

@@ -73,9 +73,6 @@ func Open(name string) (*Reader, Config, error) {
 	}
 	r.main = mainFile{good: cfg, next: cfg, seen: at}
 	if r.dir = cfg.AccountsDir; r.dir != "" {
-		if !filepath.IsAbs(r.dir) {
-			r.dir = filepath.Join(filepath.Dir(name), r.dir)
-		}
 		if len(faults.Found) == 0 { // else the applications are in doubt
 			r.readDir(faults)
 			r.compare(faults, r.latest())

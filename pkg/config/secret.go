@@ -14,7 +14,7 @@ import (
 // itself.
 type Secret struct {
 	Env   string         `yaml:"env"`
-	File  string         `yaml:"file"`
+	File  string         `yaml:"file" path:"relative"`
 	AWS   string         `yaml:"aws"` // name or ARN in AWS Secrets Manager
 	Key   string         `yaml:"key"` // member of the JSON object that stands there; "" takes the whole text
 	Value secrets.Secret `yaml:"value"`
