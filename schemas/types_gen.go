@@ -143,7 +143,8 @@ type DeadLetter struct {
 	SourceTime time.Time `avro:"sourceTime,omitzero" json:"sourceTime,omitzero"`
 	// The record's key.
 	Key []byte `avro:"key,omitzero" json:"key,omitzero"`
-	// The record's value or the message's body, unchanged.
+	// The record's value, unchanged, or the message's body, in which a buyer's
+	// postal code (DestinationPostalCode) was made empty wherever it stood.
 	Value []byte `avro:"value,omitzero" json:"value,omitzero"`
 	// Kafka headers, or SQS message id and attributes.
 	Attributes map[string][]byte `avro:"attributes" json:"attributes"`
@@ -1531,8 +1532,8 @@ type OrderChange struct {
 	OrderStatus string `avro:"orderStatus" json:"orderStatus"`
 	// When the order was placed.
 	PurchaseDate time.Time `avro:"purchaseDate,omitzero" json:"purchaseDate,omitzero"`
-	// The buyer's postal code; left out unless the account is configured to keep
-	// buyer data.
+	// Always null: the bridge leaves the buyer's postal code out. Kept for older
+	// records.
 	DestinationPostalCode string `avro:"destinationPostalCode,omitzero" json:"destinationPostalCode,omitzero"`
 	// AFN (by Amazon) or MFN (by the merchant).
 	FulfillmentType string `avro:"fulfillmentType,omitzero" json:"fulfillmentType,omitzero"`

@@ -95,8 +95,8 @@ func TestSetsAsideWhatItCannotRead(t *testing.T) {
 		}
 		for _, value := range w.values(schemas.DeadLetters) {
 			letter := value.(*schemas.DeadLetter)
-			if string(letter.Value) != bodies[letter.Reason] {
-				t.Errorf("%s: the dead letter does not hold the body's bytes", letter.Reason)
+			if string(letter.Value) != strings.ReplaceAll(bodies[letter.Reason], "48110", "") {
+				t.Errorf("%s: the dead letter does not hold the body without its postal code", letter.Reason)
 			}
 			if letter.Role != "bridge" || letter.Message == "" || len(letter.Attributes["message_id"]) == 0 || letter.SourceTime.IsZero() {
 				t.Errorf("%s: incomplete dead letter %+v", letter.Reason, letter)
@@ -216,7 +216,7 @@ func TestKafkaRefusesForGood(t *testing.T) {
 			t.Errorf("orders %v", got)
 		}
 		letters := w.values(schemas.DeadLetters)
-		if len(letters) != 1 || letters[0].(*schemas.DeadLetter).Reason != sqs.ReasonKafkaRefused || string(letters[0].(*schemas.DeadLetter).Value) != poison {
+		if len(letters) != 1 || letters[0].(*schemas.DeadLetter).Reason != sqs.ReasonKafkaRefused || string(letters[0].(*schemas.DeadLetter).Value) != strings.ReplaceAll(poison, "48110", "") {
 			t.Errorf("dead letters %+v", letters)
 		}
 		w.checkEmpty(4)

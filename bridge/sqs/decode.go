@@ -139,9 +139,6 @@ func (d *decoder) orderChange(in *orderChange, sent time.Time, accounts *account
 		OrderPrograms:    s.OrderPrograms, ShippingPrograms: s.ShippingPrograms,
 		Items: d.change.Items[:0],
 	}
-	if owner.KeepBuyerData {
-		d.change.DestinationPostalCode = s.DestinationPostalCode
-	}
 	for i := range s.Items {
 		d.change.Items = append(d.change.Items, schemas.OrderChangeItem(s.Items[i]))
 	}
@@ -162,9 +159,6 @@ func (d *decoder) orderStatusChange(in *orderStatusChange, sent time.Time, accou
 		Items: append(d.change.Items[:0], schemas.OrderChangeItem{
 			OrderItemID: in.OrderItemID, SellerSKU: in.SellerSKU, SupplySourceID: in.SupplySourceID, Quantity: in.Quantity,
 		}),
-	}
-	if owner.KeepBuyerData {
-		d.change.DestinationPostalCode = in.DestinationPostalCode
 	}
 	return decoded{schemas.OrderChanges, owner.ID, &d.change}, nil
 }

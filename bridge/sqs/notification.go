@@ -14,6 +14,7 @@ import (
 // the decoder minds the case, so both stand here side by side. Shapes: Amazon's
 // OrderChangeNotification.json and FeedProcessingFinishedNotification.json;
 // OrderStatusChangeNotification was withdrawn after 2023 and is in archives only.
+// The buyer's postal code is not in them: what is never decoded cannot leak.
 type notification struct {
 	Type      string    `json:"NotificationType"`
 	EventTime timestamp `json:"EventTime"`
@@ -49,22 +50,21 @@ type orderChange struct {
 }
 
 type orderSummary struct {
-	MarketplaceID         string      `json:"MarketplaceId"`
-	OrderStatus           string      `json:"OrderStatus"`
-	PurchaseDate          timestamp   `json:"PurchaseDate"`
-	DestinationPostalCode string      `json:"DestinationPostalCode"`
-	FulfillmentType       string      `json:"FulfillmentType"`
-	OrderType             string      `json:"OrderType"`
-	ItemsShipped          *int32      `json:"NumberOfItemsShipped"`
-	ItemsUnshipped        *int32      `json:"NumberOfItemsUnshipped"`
-	EarliestDelivery      timestamp   `json:"EarliestDeliveryDate"`
-	LatestDelivery        timestamp   `json:"LatestDeliveryDate"`
-	EarliestShip          timestamp   `json:"EarliestShipDate"`
-	LatestShip            timestamp   `json:"LatestShipDate"`
-	CancelNotify          timestamp   `json:"CancelNotifyDate"`
-	OrderPrograms         []string    `json:"OrderPrograms"`
-	ShippingPrograms      []string    `json:"ShippingPrograms"`
-	Items                 []orderItem `json:"OrderItems"`
+	MarketplaceID    string      `json:"MarketplaceId"`
+	OrderStatus      string      `json:"OrderStatus"`
+	PurchaseDate     timestamp   `json:"PurchaseDate"`
+	FulfillmentType  string      `json:"FulfillmentType"`
+	OrderType        string      `json:"OrderType"`
+	ItemsShipped     *int32      `json:"NumberOfItemsShipped"`
+	ItemsUnshipped   *int32      `json:"NumberOfItemsUnshipped"`
+	EarliestDelivery timestamp   `json:"EarliestDeliveryDate"`
+	LatestDelivery   timestamp   `json:"LatestDeliveryDate"`
+	EarliestShip     timestamp   `json:"EarliestShipDate"`
+	LatestShip       timestamp   `json:"LatestShipDate"`
+	CancelNotify     timestamp   `json:"CancelNotifyDate"`
+	OrderPrograms    []string    `json:"OrderPrograms"`
+	ShippingPrograms []string    `json:"ShippingPrograms"`
+	Items            []orderItem `json:"OrderItems"`
 }
 
 type orderItem struct {
@@ -79,17 +79,16 @@ type orderItem struct {
 
 // orderStatusChange names one item of an order, unlike its successor.
 type orderStatusChange struct {
-	SellerID              string    `json:"SellerId"`
-	MarketplaceID         string    `json:"MarketplaceId"`
-	OrderID               string    `json:"AmazonOrderId"`
-	PurchaseDate          timestamp `json:"PurchaseDate"`
-	OrderStatus           string    `json:"OrderStatus"`
-	DestinationPostalCode string    `json:"DestinationPostalCode"`
-	SupplySourceID        string    `json:"SupplySourceId"`
-	OrderItemID           string    `json:"OrderItemId"`
-	SellerSKU             string    `json:"SellerSKU"`
-	Quantity              int32     `json:"Quantity"`
-	FulfillmentChannel    string    `json:"FulfillmentChannel"`
+	SellerID           string    `json:"SellerId"`
+	MarketplaceID      string    `json:"MarketplaceId"`
+	OrderID            string    `json:"AmazonOrderId"`
+	PurchaseDate       timestamp `json:"PurchaseDate"`
+	OrderStatus        string    `json:"OrderStatus"`
+	SupplySourceID     string    `json:"SupplySourceId"`
+	OrderItemID        string    `json:"OrderItemId"`
+	SellerSKU          string    `json:"SellerSKU"`
+	Quantity           int32     `json:"Quantity"`
+	FulfillmentChannel string    `json:"FulfillmentChannel"`
 }
 
 type feedProcessingFinished struct {

@@ -17,7 +17,7 @@ type Account struct {
 	Region          model.Region // Amazon selling region
 	Application     string       // name of the SP-API application that holds its authorization
 	Marketplaces    []string     // marketplace ids, the home marketplace first
-	KeepBuyerData   bool         // whether buyer data, such as postal codes, may enter Kafka
+	BuyerData       bool         // whether its orders carry buyer data, encrypted
 }
 
 // Directory finds accounts. It does not change once made and may be shared.

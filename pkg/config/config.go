@@ -25,6 +25,7 @@ type Config struct {
 	Exclusions  Exclusions `yaml:"exclusions"`
 	Bridge      Bridge     `yaml:"bridge"`
 	Orders      Orders     `yaml:"orders"`
+	BuyerData   BuyerData  `yaml:"buyer_data"`
 	Inventory   Inventory  `yaml:"inventory"`
 	Feeds       Feeds      `yaml:"feeds"`
 	Shipments   Shipments  `yaml:"shipments"`
@@ -64,7 +65,7 @@ type AWS struct {
 	SQSEndpoint         string `yaml:"sqs_endpoint"`
 	EventBridgeEndpoint string `yaml:"eventbridge_endpoint"`
 	STSEndpoint         string `yaml:"sts_endpoint"`
-	KMSEndpoint         string `yaml:"kms_endpoint"` // only doctor asks KMS
+	KMSEndpoint         string `yaml:"kms_endpoint"`
 	// SecretsManagerEndpoint is where secrets of source aws are read, and
 	// SecretsTTL how long they are kept.
 	SecretsManagerEndpoint string        `yaml:"secretsmanager_endpoint"`
@@ -99,8 +100,8 @@ type Account struct {
 	Marketplaces    []string         `yaml:"marketplaces"`
 	Application     string           `yaml:"application"`
 	RefreshToken    Secret           `yaml:"refresh_token"`
-	Role            string           `yaml:"role"` // ARN whose credentials sign requests; "" leaves them unsigned
-	KeepBuyerData   bool             `yaml:"keep_buyer_data"`
+	Role            string           `yaml:"role"`       // ARN whose credentials sign requests; "" leaves them unsigned
+	BuyerData       bool             `yaml:"buyer_data"` // whether its orders carry buyer data, encrypted
 	Inventory       Listings         `yaml:"inventory"`
 	Quotas          map[string]Quota `yaml:"quotas"`
 
@@ -200,6 +201,7 @@ func Default() Config {
 		Orders: Orders{API: Orders2026, IncludedData: []string{
 			"FULFILLMENT", "PROCEEDS", "PROMOTION", "CANCELLATION", "PACKAGES",
 		}},
+		BuyerData: BuyerData{Retention: 30 * 24 * time.Hour},
 		Inventory: defaultInventory(),
 		Feeds:     Feeds{StuckAfter: 2 * time.Hour},
 		Shipments: defaultShipments(),

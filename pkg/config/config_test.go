@@ -44,10 +44,11 @@ func TestExampleDocumentsEveryDefault(t *testing.T) {
 	}
 	want := Default()
 	cfg.Exclusions.URL, cfg.Exclusions.Token = "", Secret{}
+	cfg.BuyerData.Keys = Secret{}
 	cfg.Kafka.Brokers, cfg.Bridge.Queues = nil, nil // keys that a user must write
 	cfg.AWS.Region, cfg.AWS.AccessKeyID, cfg.AWS.SecretAccessKey = "", "", Secret{}
-	got := []any{cfg.Prefix, cfg.Log, cfg.Kafka, cfg.AWS, cfg.SPAPI, cfg.Exclusions, cfg.Bridge, cfg.Orders, cfg.Inventory, cfg.Feeds, cfg.Shipments, cfg.Events, cfg.Runtime}
-	defaults := []any{want.Prefix, want.Log, want.Kafka, want.AWS, want.SPAPI, want.Exclusions, want.Bridge, want.Orders, want.Inventory, want.Feeds, want.Shipments, want.Events, want.Runtime}
+	got := []any{cfg.Prefix, cfg.Log, cfg.Kafka, cfg.AWS, cfg.SPAPI, cfg.Exclusions, cfg.Bridge, cfg.Orders, cfg.BuyerData, cfg.Inventory, cfg.Feeds, cfg.Shipments, cfg.Events, cfg.Runtime}
+	defaults := []any{want.Prefix, want.Log, want.Kafka, want.AWS, want.SPAPI, want.Exclusions, want.Bridge, want.Orders, want.BuyerData, want.Inventory, want.Feeds, want.Shipments, want.Events, want.Runtime}
 	for i := range got {
 		if !reflect.DeepEqual(got[i], defaults[i]) {
 			t.Errorf("the example says %+v, the default is %+v", got[i], defaults[i])
@@ -159,6 +160,11 @@ func TestOneFaultIsReportedOnce(t *testing.T) {
 		"an application without id": {"  - name: main\n", "  - name:\n", "applications[0].name: missing"},
 		"an application twice":      {"accounts:\n", again, `applications[1].name: "main" is given twice`},
 		"a file that is a list":     {Example, "- a\n- b\n", "a list here: write a block of keys"},
+		"what was renamed":          {refresh, refresh + "\n    keep_buyer_data: true", "accounts[0].keep_buyer_data: it is buyer_data now"},
+		"buyer data without a key":  {refresh, refresh + "\n    buyer_data: true", "accounts[0].buyer_data: there is no key"},
+		"buyer data, asked for":     {Example, Example + "orders: {included_data: [FULFILLMENT, BUYER]}\n", "orders.included_data[1]: BUYER is asked for by itself"},
+		"a key that is no ARN":      {Example, Example + "buyer_data: {kms: alias/buyers}\n", `buyer_data.kms: "alias/buyers" is not the ARN`},
+		"a retention without end":   {Example, Example + "buyer_data: {retention: 100000h}\n", "buyer_data.retention: 100000h0m0s: write a duration from 1h0m0s"},
 		"an operation misspelt":     {refresh, refresh + "\n    quotas: {getOrders: {rate: 1, burst: 1}}", "accounts[0].quotas.getOrders: no such operation: the operations are getOrder, "},
 	} {
 		_, err := Parse("f", []byte(strings.Replace(Example, test.old, test.spoilt, 1)))

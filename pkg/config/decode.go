@@ -98,6 +98,10 @@ func (d *decoder) mapping(node *yaml.Node, into reflect.Value, path string) {
 			continue
 		}
 		seen[key.Value] = key.Line
+		if advice, ok := withdrawn(key.Value); ok {
+			d.faults.add(key.Line, where, "%s", advice)
+			continue
+		}
 		field, tag, ok := fieldOf(into, key.Value)
 		if !ok {
 			d.faults.add(key.Line, where, "no such key; the keys here are %s", strings.Join(keysOf(into.Type()), ", "))

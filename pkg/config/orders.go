@@ -29,6 +29,9 @@ func (v *validator) orders(now time.Time) {
 		if !slices.Contains(includedData(), part) {
 			v.fault(fmt.Sprintf("orders.included_data[%d]", i), "%q is not a part that Amazon knows: %s", part, strings.Join(includedData(), ", "))
 		}
+		if part == "BUYER" || part == "RECIPIENT" {
+			v.fault(fmt.Sprintf("orders.included_data[%d]", i), "%s is asked for by itself for the accounts that have buyer_data: true; remove it", part)
+		}
 	}
 	if !slices.Contains(orders.IncludedData, "FULFILLMENT") {
 		v.fault("orders.included_data", "FULFILLMENT is missing: without it Amazon does not send the order's status")

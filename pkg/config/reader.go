@@ -363,6 +363,7 @@ func NotLive(a, b Config) (keys []string) {
 	for _, cfg := range []*Config{&a, &b} {
 		cfg.Accounts, cfg.Applications = nil, nil
 		cfg.Registry.Password.at, cfg.AWS.SecretAccessKey.at, cfg.Exclusions.Token.at = place{}, place{}, place{}
+		cfg.BuyerData.Keys.at = place{}
 	}
 	before, after := reflect.ValueOf(a), reflect.ValueOf(b)
 	for i := range before.NumField() {

@@ -56,7 +56,7 @@ const readers = 16
 // CheckSecrets reads every secret once and reports all that cannot be read.
 // name is the file's, for the messages.
 func (c *Config) CheckSecrets(ctx context.Context, name string, store *secrets.Store) error {
-	all := []Secret{c.Registry.Password, c.AWS.SecretAccessKey, c.Exclusions.Token}
+	all := []Secret{c.Registry.Password, c.AWS.SecretAccessKey, c.Exclusions.Token, c.BuyerData.Keys}
 	for _, app := range c.Applications {
 		all = append(all, app.ClientSecret, app.NextClientSecret)
 	}

@@ -73,6 +73,7 @@ func (v *validator) validate() {
 	v.subscriptions()
 	v.exclusions()
 	v.orders(time.Now())
+	v.buyerData()
 	v.inventory()
 	v.shipments()
 	v.events()
@@ -233,6 +234,9 @@ func (v *validator) account(path string, a *Account, applications []string) {
 	v.required(path+".refresh_token", a.RefreshToken)
 	v.roleARN(path+".role", a.Role)
 	v.listings(path+".inventory", a.Inventory)
+	if a.BuyerData && !v.cfg.BuyerData.Given() && !v.unreadable("buyer_data") {
+		v.fault(path+".buyer_data", "there is no key to encrypt with: write buyer_data.keys or buyer_data.kms")
+	}
 	for operation, plan := range a.Quotas {
 		if _, known := quota.Default(operation); !known {
 			v.fault(path+".quotas."+operation, "no such operation: the operations are %s", strings.Join(quota.Operations(), ", "))

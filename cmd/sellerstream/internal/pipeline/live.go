@@ -212,7 +212,7 @@ func newDirectory(accounts []config.Account) (*account.Directory, error) {
 	for _, a := range accounts {
 		list = append(list, account.Account{
 			ID: a.ID, SellerID: a.SellerID, AmazonAccountID: a.AmazonAccountID, Region: a.Region,
-			Application: a.Application, Marketplaces: a.Marketplaces, KeepBuyerData: a.KeepBuyerData,
+			Application: a.Application, Marketplaces: a.Marketplaces, BuyerData: a.BuyerData,
 		})
 	}
 	return account.NewDirectory(list)
