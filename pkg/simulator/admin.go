@@ -139,6 +139,7 @@ type scenarioRequest struct {
 	Duplicates     float64  `json:"duplicates"`
 	Reordered      float64  `json:"reordered"`
 	Dropped        float64  `json:"dropped"`
+	SellerShips    float64  `json:"sellerShips"`
 	BuyerRequests  float64  `json:"buyerRequests"`
 	Forged         int      `json:"forged"`
 	UnknownSellers int      `json:"unknownSellers"`
@@ -152,7 +153,7 @@ func (s *Simulator) adminScenario(w http.ResponseWriter, r *http.Request) {
 	}
 	scenario := Scenario{
 		Accounts: q.Accounts, Orders: q.Orders, Changes: q.Changes, Over: time.Duration(q.Over),
-		Duplicates: q.Duplicates, Reordered: q.Reordered, Dropped: q.Dropped, BuyerRequests: q.BuyerRequests,
+		Duplicates: q.Duplicates, Reordered: q.Reordered, Dropped: q.Dropped, SellerShips: q.SellerShips, BuyerRequests: q.BuyerRequests,
 		Forged: q.Forged, UnknownSellers: q.UnknownSellers, Malformed: q.Malformed,
 	}
 	if err := scenario.check(s.World); err != nil {

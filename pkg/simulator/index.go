@@ -30,6 +30,7 @@ Make business happen, in the background:
     over                      the time it takes, such as "10m"; at once if left out
     duplicates, reordered     shares (0 to 1) of notifications sent again, and sent late
     dropped                   share of notifications never sent, though the order changes
+    sellerShips               share of orders that are not shipped by themselves, but left to the seller
     buyerRequests             share of orders whose buyer asks to cancel
     forged, unknownSellers, malformed   how many notifications of orders and of sellers
                               that do not exist, and how many that are not JSON

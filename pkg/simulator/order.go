@@ -34,6 +34,8 @@ type Order struct {
 	Fulfillment     *orderFulfillment `json:"fulfillment,omitempty"`
 	Items           []orderItem       `json:"orderItems"`
 	Packages        []orderPackage    `json:"packages,omitempty"`
+
+	SellerShips bool `json:"-"` // see Scenario.SellerShips
 }
 
 // Status is the order's fulfillment status.

@@ -117,6 +117,8 @@ func (w *World) nextStatus(o *Order) Status {
 		return Unshipped
 	case Unshipped:
 		switch {
+		case o.SellerShips:
+			return Unshipped
 		case w.random.IntN(10) == 0:
 			return Cancelled
 		case len(o.Items) > 1 && w.random.IntN(4) == 0:
@@ -124,7 +126,9 @@ func (w *World) nextStatus(o *Order) Status {
 		}
 		return Shipped
 	case PartiallyShipped:
-		return Shipped
+		if !o.SellerShips {
+			return Shipped
+		}
 	}
 	return o.Status()
 }

@@ -23,6 +23,7 @@ type Scenario struct {
 	Duplicates    float64 // share of notifications sent 2 to 10 times, byte for byte
 	Reordered     float64 // share of notifications held back behind the order's next one
 	Dropped       float64 // share of notifications that are never sent, though the change happens
+	SellerShips   float64 // share of orders that the marketplace leaves to the seller to ship: by themselves they only become UNSHIPPED
 	BuyerRequests float64 // share of orders whose buyer asks to cancel (a notification without a time)
 
 	Forged         int // notifications of orders that do not exist
@@ -31,7 +32,7 @@ type Scenario struct {
 }
 
 func (sc *Scenario) check(w *World) error {
-	for _, share := range []float64{sc.Duplicates, sc.Reordered, sc.Dropped, sc.BuyerRequests} {
+	for _, share := range []float64{sc.Duplicates, sc.Reordered, sc.Dropped, sc.SellerShips, sc.BuyerRequests} {
 		if share < 0 || share > 1 {
 			return fmt.Errorf("scenario: a share is between 0 and 1, not %v", share)
 		}
@@ -68,6 +69,7 @@ type OrderTruth struct {
 	SellerID        string    `json:"sellerId"`
 	Status          Status    `json:"status"`
 	LastUpdatedTime time.Time `json:"lastUpdatedTime"`
+	SellerShips     bool      `json:"sellerShips,omitempty"` // the marketplace leaves it to the seller to ship it
 }
 
 // truthLog counts what was sent.
@@ -136,6 +138,7 @@ func (s *Simulator) Truth() Truth {
 	for id, o := range truth.Orders {
 		if order, ok := s.World.Order(id); ok {
 			o.Status, o.LastUpdatedTime = order.Status(), time.Time(order.LastUpdatedTime)
+			o.SellerShips = order.SellerShips
 			truth.Orders[id] = o
 		}
 	}
@@ -198,6 +201,7 @@ func (p *play) planOrder(account string) {
 	for range changes {
 		life.times = append(life.times, p.moment(life.times[len(life.times)-1]))
 	}
+	life.sellerShips = chance(p.random, p.scenario.SellerShips)
 	asks := p.random.Float64() < p.scenario.BuyerRequests
 	if asks {
 		life.times = append(life.times, p.moment(life.times[len(life.times)-1]))
@@ -216,17 +220,18 @@ func (p *play) planOrder(account string) {
 
 // life is one order in a scenario.
 type life struct {
-	orderID string
-	times   []time.Duration
-	done    int      // how many of its times have passed
-	held    []func() // notifications that wait for a newer one to overtake them
+	orderID     string
+	times       []time.Duration
+	sellerShips bool
+	done        int      // how many of its times have passed
+	held        []func() // notifications that wait for a newer one to overtake them
 }
 
 // happen makes the i-th thing of an order's life happen in the marketplace.
 func (p *play) happen(l *life, i int, account string, asks bool) (Change, error) {
 	l.done++
 	if i == 0 {
-		change, err := p.simulator.World.PlaceOrder(account)
+		change, err := p.simulator.World.placeOrder(account, l.sellerShips)
 		l.orderID = change.Order.OrderID
 		return change, err
 	}

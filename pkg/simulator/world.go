@@ -84,7 +84,9 @@ func newWorld(c *Config) *World {
 
 // PlaceOrder makes a buyer order something from a seller. Most new orders are
 // UNSHIPPED, some still PENDING.
-func (w *World) PlaceOrder(accountID string) (Change, error) {
+func (w *World) PlaceOrder(accountID string) (Change, error) { return w.placeOrder(accountID, false) }
+
+func (w *World) placeOrder(accountID string, sellerShips bool) (Change, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	a := w.accounts[accountID]
@@ -93,6 +95,7 @@ func (w *World) PlaceOrder(accountID string) (Change, error) {
 	}
 	w.next++
 	order := w.newOrder(a, w.clock.Now())
+	order.SellerShips = sellerShips
 	h := &history{account: a, versions: []Order{order}}
 	w.orders[order.OrderID] = h
 	w.placed[accountID] = append(w.placed[accountID], h)
@@ -101,7 +104,8 @@ func (w *World) PlaceOrder(accountID string) (Change, error) {
 
 // Change takes an order one step on: PENDING becomes UNSHIPPED, UNSHIPPED
 // becomes PARTIALLY_SHIPPED, SHIPPED or CANCELLED, PARTIALLY_SHIPPED becomes
-// SHIPPED. A SHIPPED or CANCELLED order only gets a new time.
+// SHIPPED. A SHIPPED or CANCELLED order only gets a new time, and so does an
+// UNSHIPPED or PARTIALLY_SHIPPED one that its seller ships.
 func (w *World) Change(orderID string) (Change, error) {
 	return w.update(orderID, func(o *Order, now time.Time) {
 		status := w.nextStatus(o)
