@@ -18,16 +18,18 @@ func newDemoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "See the whole pipeline work, with nothing installed",
 		Long: `Demo starts an embedded Kafka, a schema registry and a simulated Amazon, sends
-orders and stock updates of several seller accounts through the pipeline, shows
-the orders arrive on EventBridge and the quantities at Amazon, and stays up to be
-explored until Ctrl-C.
+orders and stock updates of several seller accounts through the pipeline, has a
+warehouse ship some of the orders, shows the orders arrive on EventBridge, the
+quantities and shipments at Amazon, and stays up to be explored until Ctrl-C.
 
 Amazon's true quotas hold, on a clock that runs faster: at --speed 60 an hour of
 pacing is seen in a minute. The numbers come from the simulator's ledger, from
 what EventBridge received and from a reader of the topics, not from the
 pipeline. The exit status is 1 if an order was lost, an event was published
 twice or is missing, a stock update has no outcome or two, a feed was submitted
-twice, a SKU does not show its newest quantity, or Amazon had to throttle a call.`,
+twice, a SKU does not show its newest quantity, a shipment has no outcome or two, a
+package was confirmed twice or not as it was last said to be, or Amazon had to
+throttle a call.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if opts.Orders < 1 || opts.Updates < opts.Accounts || opts.Accounts < 1 || opts.Speed <= 0 {

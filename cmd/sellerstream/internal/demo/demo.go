@@ -62,6 +62,7 @@ func Run(ctx context.Context, opts Options) (err error) {
 		stop(fmt.Errorf("the pipeline has stopped: %w", drained))
 	})
 	parts.Go(func() { s.observer.follow(running) })
+	parts.Go(func() { s.warehouse.run(running) })
 	defer func() {
 		stop(errors.New("the demo is over"))
 		parts.Wait()
@@ -110,7 +111,7 @@ func (s *stage) play(ctx context.Context, opts Options, start time.Time) (Report
 			return Report{}, context.Cause(ctx)
 		case <-ticker.C:
 		}
-		report, err := s.observer.report(s.upstream.planned())
+		report, err := s.report()
 		if err != nil {
 			return Report{}, err
 		}
@@ -131,6 +132,15 @@ func (s *stage) play(ctx context.Context, opts Options, start time.Time) (Report
 	}
 }
 
+// report is how far everything is.
+func (s *stage) report() (Report, error) {
+	said, err := s.warehouse.shipped()
+	if err != nil {
+		return Report{}, err
+	}
+	return s.observer.report(s.upstream.planned(), said)
+}
+
 // same says whether nothing moved between two reports.
 func same(a, b Report) bool {
 	calls := func(r Report) (n int) {
@@ -139,7 +149,7 @@ func same(a, b Report) bool {
 		}
 		return n
 	}
-	return a.Orders == b.Orders && a.Inventory == b.Inventory && a.DeadLetters == b.DeadLetters && calls(a) == calls(b)
+	return a.Orders == b.Orders && a.Inventory == b.Inventory && a.Shipments == b.Shipments && a.DeadLetters == b.DeadLetters && calls(a) == calls(b)
 }
 
 // business is what happens at Amazon: orders that are placed and change, told
@@ -147,7 +157,7 @@ func same(a, b Report) bool {
 func business(opts Options) simulator.Scenario {
 	return simulator.Scenario{
 		Orders: opts.Orders, Changes: 2, Over: stretch,
-		Duplicates: 0.2, Reordered: 0.1, BuyerRequests: 0.05,
+		Duplicates: 0.2, Reordered: 0.1, BuyerRequests: 0.05, SellerShips: sellerShips,
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestEveryOrderAndUpdateArrivesOnce(t *testing.T) {
+func TestEveryOrderUpdateAndShipmentArrivesOnce(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	err := Run(t.Context(), Options{
@@ -52,6 +52,16 @@ func TestEveryOrderAndUpdateArrivesOnce(t *testing.T) {
 	}
 	if i.Applied == 0 || i.Rejected == 0 || i.Superseded == 0 || i.Excluded == 0 || i.Feeds+i.Patches == 0 {
 		t.Errorf("a part of the flow was not taken: %+v", i)
+	}
+	s := report.Shipments
+	if s.Requested == 0 || s.Confirmed+s.Rejected+s.Superseded != s.Requested || s.Unresolved != 0 || s.ConfirmedTwice != 0 {
+		t.Errorf("got %+v", s)
+	}
+	if s.Confirmed == 0 || s.Rejected == 0 || s.Superseded == 0 {
+		t.Errorf("a part of the flow was not taken: %+v", s)
+	}
+	if calls := report.SPAPI.Calls["confirmShipment"]; calls != s.Confirmed {
+		t.Errorf("%d confirmShipment calls for %d confirmed shipments", calls, s.Confirmed)
 	}
 }
 
@@ -151,6 +161,13 @@ func TestReportSaysWhichPromiseWasBroken(t *testing.T) {
 		{"a double feed", func(r *Report) { r.Inventory.FeedsDouble = 1 }, "1 feeds were submitted twice"},
 		{"a wrong quantity", func(r *Report) { r.Inventory.QuantitiesWrong = 6 }, "6 SKUs do not have"},
 		{"a lost event", func(r *Report) { r.Inventory.EventsMissing = 7 }, "7 events of feeds"},
+		{"a shipment that did not come", func(r *Report) { r.Shipments.unsaid = 1 }, "1 shipments did not come to be"},
+		{"a shipment without an outcome", func(r *Report) { r.Shipments.Requested, r.Shipments.Unresolved = 8, 8 }, "8 shipments have no outcome"},
+		{"a shipment with two", func(r *Report) { r.Shipments.Requested, r.Shipments.Confirmed = 1, 2 }, "1 shipments have a second outcome"},
+		{"a wrong shipment that was taken", func(r *Report) { r.Shipments.wrong = 2 }, "2 shipments were not rejected that had to be"},
+		{"a package confirmed twice", func(r *Report) { r.Shipments.ConfirmedTwice = 9 }, "9 packages were confirmed twice"},
+		{"an old tracking number", func(r *Report) { r.Shipments.PackagesWrong = 3 }, "3 packages do not have their newest"},
+		{"a lost event of a shipment", func(r *Report) { r.Shipments.EventsMissing = 2 }, "2 events of shipments"},
 		{"throttled", func(r *Report) { r.SPAPI.Throttled = 4 }, "Amazon throttled 4 calls"},
 	} {
 		report := good
@@ -168,13 +185,13 @@ func TestProgressIsDrawnInPlaceOnATerminal(t *testing.T) {
 	p := progress{out: &out, terminal: true, start: time.Now()}
 	report := Report{Orders: Orders{Distinct: 10, Enriched: 5}}
 	p.show(report)
-	if strings.Contains(out.String(), "\x1b[4A") {
+	if strings.Contains(out.String(), "\x1b[5A") {
 		t.Error("the first drawing moves up")
 	}
 	out.Reset()
 	report.Orders.Enriched = 10
 	p.show(report)
-	if text := out.String(); !strings.HasPrefix(text, "\x1b[4A") || !strings.Contains(text, strings.Repeat("█", barWidth)+" 10/10") {
+	if text := out.String(); !strings.HasPrefix(text, "\x1b[5A") || !strings.Contains(text, strings.Repeat("█", barWidth)+" 10/10") {
 		t.Errorf("drawn: %q", text)
 	}
 }

@@ -142,31 +142,15 @@ func (u *upstream) planned() simulator.InventoryPlan {
 	return u.plan
 }
 
-// outcomes counts what a reader of inventory-results sees.
-type outcomes struct {
-	of     map[updateKey]bool // updates that have one
-	counts map[string]int     // by outcome
-}
-
-type updateKey struct {
-	partition int32
-	offset    int64
-}
-
-func (o *outcomes) take(result *schemas.InventoryResult) {
-	o.of[updateKey{result.SourcePartition, result.SourceOffset}] = true
-	o.counts[result.Outcome]++
-}
-
 // inventory compares what is with what should be; o.mu is held.
 func (o *observer) inventory(plan simulator.InventoryPlan) Inventory {
 	truth := o.sim.InventoryCounts()
-	counts := o.outcomes.counts
+	counts := o.ofStock.counts
 	i := Inventory{
 		Updates: len(plan.Updates), Feeds: truth.Feeds, Patches: truth.Patches, FeedsDouble: truth.FeedsDouble,
 		Applied: counts["APPLIED"], Rejected: counts["REJECTED"], Superseded: counts["SUPERSEDED"],
 		Excluded: counts["EXCLUDED"], Failed: counts["FAILED"],
-		Unresolved: len(plan.Updates) - len(o.outcomes.of),
+		Unresolved: len(plan.Updates) - len(o.ofStock.of),
 	}
 	for _, skus := range plan.Newest() {
 		i.SKUs += len(skus)

@@ -39,7 +39,8 @@ type observer struct {
 
 	mu          sync.Mutex // guards what follow writes
 	onTopic     map[stateKey]bool
-	outcomes    outcomes
+	ofStock     outcomes
+	ofShipments outcomes
 	deadLetters int
 	failure     error
 
@@ -50,23 +51,51 @@ type observer struct {
 }
 
 func newObserver(cfg config.Config, sim *simulator.Simulator, codec *registry.Codec) (*observer, error) {
-	client, err := kgo.NewClient(
-		kgo.SeedBrokers(cfg.Kafka.Brokers...),
-		kgo.ConsumeTopics(cfg.Prefix+schemas.Orders, cfg.Prefix+schemas.InventoryResults, cfg.Prefix+schemas.DeadLetters),
-		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.MetadataMinAge(100*time.Millisecond), // the topics may be about to be created
-		kgo.UnknownTopicRetries(-1),
-	)
+	client, err := kgo.NewClient(readerOptions(cfg, schemas.Orders, schemas.InventoryResults, schemas.ShipmentConfirmations, schemas.DeadLetters)...)
 	if err != nil {
 		return nil, err
 	}
 	return &observer{
 		sim: sim, client: client, codec: codec, prefix: cfg.Prefix,
-		onTopic: map[stateKey]bool{}, outcomes: outcomes{map[updateKey]bool{}, map[string]int{}},
+		onTopic: map[stateKey]bool{}, ofStock: newOutcomes(), ofShipments: newOutcomes(),
 		onBus: map[stateKey]bool{}, eventIDs: map[string]int{}, detailTypes: map[string]int{},
 	}, nil
+}
+
+// readerOptions are those of a client that reads topics from their start.
+func readerOptions(cfg config.Config, topics ...string) []kgo.Opt {
+	names := make([]string, len(topics))
+	for i, topic := range topics {
+		names[i] = cfg.Prefix + topic
+	}
+	return []kgo.Opt{
+		kgo.SeedBrokers(cfg.Kafka.Brokers...),
+		kgo.ConsumeTopics(names...),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.MetadataMinAge(100 * time.Millisecond), // the topics may be about to be created
+		kgo.UnknownTopicRetries(-1),
+	}
+}
+
+// outcomes counts what a reader sees of the outcomes of a topic's records.
+type outcomes struct {
+	of     map[place]bool // records that have one
+	counts map[string]int // by outcome
+}
+
+// place is where a record stands in its topic.
+type place struct {
+	partition int32
+	offset    int64
+}
+
+func newOutcomes() outcomes { return outcomes{map[place]bool{}, map[string]int{}} }
+
+func (o *outcomes) take(partition int32, offset int64, outcome string) {
+	o.of[place{partition, offset}] = true
+	o.counts[outcome]++
 }
 
 // follow reads the topics until ctx ends.
@@ -99,7 +128,9 @@ func (o *observer) take(ctx context.Context, rec *kgo.Record) error {
 	case *schemas.Order:
 		o.onTopic[stateKey{value.Account, value.OrderID, state{value.Status, value.LastUpdatedTime.UnixMilli()}}] = true
 	case *schemas.InventoryResult:
-		o.outcomes.take(value)
+		o.ofStock.take(value.SourcePartition, value.SourceOffset, value.Outcome)
+	case *schemas.ShipmentConfirmation:
+		o.ofShipments.take(value.SourcePartition, value.SourceOffset, value.Outcome)
 	default:
 		return fmt.Errorf("%s/%d offset %d holds a %T", rec.Topic, rec.Partition, rec.Offset, value)
 	}
@@ -128,8 +159,8 @@ func (o *observer) takeEvents() error {
 		if o.eventIDs[detail.ID] == 1 {
 			o.detailTypes[event.DetailType]++
 		}
-		if detail.OrderID == "" {
-			continue // of a feed or a quantity, which are counted
+		if detail.Status == "" {
+			continue // not an order's state; events of other kinds are counted
 		}
 		o.onBus[stateKey{detail.Account, detail.OrderID, state{detail.Status, detail.LastUpdatedTime.UnixMilli()}}] = true
 	}
@@ -137,8 +168,8 @@ func (o *observer) takeEvents() error {
 }
 
 // report compares what is with what should be. plan is what upstream services
-// say about stock.
-func (o *observer) report(plan simulator.InventoryPlan) (Report, error) {
+// say about stock, said what the warehouse says about shipments.
+func (o *observer) report(plan simulator.InventoryPlan, said shipped) (Report, error) {
 	if err := o.takeEvents(); err != nil {
 		return Report{}, err
 	}
@@ -169,6 +200,7 @@ func (o *observer) report(plan simulator.InventoryPlan) (Report, error) {
 		}
 	}
 	r.Inventory = o.inventory(plan)
+	r.Shipments = o.shipments(said, truth)
 	return r, o.failure
 }
 

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// progress shows a run while it goes on: on a terminal three bars that are drawn
+// progress shows a run while it goes on: on a terminal bars that are drawn
 // again in place, elsewhere a line every few seconds.
 type progress struct {
 	out      io.Writer
@@ -26,21 +26,23 @@ const (
 func (p *progress) show(r Report) {
 	if p.terminal {
 		if p.drawn {
-			fmt.Fprint(p.out, "\x1b[4A") // up four lines
+			fmt.Fprint(p.out, "\x1b[5A") // up five lines
 		}
 		p.drawn = true
-		fmt.Fprintf(p.out, "\x1b[2K  enriched   %s\n\x1b[2K  published  %s\n\x1b[2K  stock      %s\n\x1b[2K  %s\n",
+		fmt.Fprintf(p.out, "\x1b[2K  enriched   %s\n\x1b[2K  published  %s\n\x1b[2K  stock      %s\n\x1b[2K  shipments  %s\n\x1b[2K  %s\n",
 			bar(r.Orders.Enriched, r.Orders.Distinct), bar(r.Orders.Published, r.Orders.Distinct),
-			bar(r.Inventory.Updates-r.Inventory.Unresolved, r.Inventory.Updates), p.summary(r))
+			bar(r.Inventory.Updates-r.Inventory.Unresolved, r.Inventory.Updates),
+			bar(r.Shipments.Requested-r.Shipments.Unresolved, r.Shipments.Requested), p.summary(r))
 		return
 	}
 	if time.Since(p.lastLine) < plainInterval {
 		return
 	}
 	p.lastLine = time.Now()
-	fmt.Fprintf(p.out, "  %d orders notified, %d enriched, %d published; %d of %d stock updates resolved, %d feeds; %s\n",
+	fmt.Fprintf(p.out, "  %d orders notified, %d enriched, %d published; %d of %d stock updates resolved, %d feeds; %d of %d shipments resolved; %s\n",
 		r.Orders.Distinct, r.Orders.Enriched, r.Orders.Published,
-		r.Inventory.Updates-r.Inventory.Unresolved, r.Inventory.Updates, r.Inventory.Feeds, p.summary(r))
+		r.Inventory.Updates-r.Inventory.Unresolved, r.Inventory.Updates, r.Inventory.Feeds,
+		r.Shipments.Requested-r.Shipments.Unresolved, r.Shipments.Requested, p.summary(r))
 }
 
 func (p *progress) summary(r Report) string {

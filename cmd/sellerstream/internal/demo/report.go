@@ -17,6 +17,7 @@ type Report struct {
 	Speed          float64   `json:"speed"`
 	Orders         Orders    `json:"orders"`
 	Inventory      Inventory `json:"inventory"`
+	Shipments      Shipments `json:"shipments"`
 	SPAPI          SPAPI     `json:"spapi"`
 	DeadLetters    int       `json:"dead_letters"`
 }
@@ -58,17 +59,55 @@ func (i Inventory) outcomes() int {
 
 // broken names the promises that are.
 func (i Inventory) broken() []string {
-	var broken []string
-	for _, promise := range []struct {
-		count int
-		text  string
-	}{
+	return promises{
 		{i.Unresolved, "%d stock updates have no outcome"},
 		{i.outcomes() + i.Unresolved - i.Updates, "%d stock updates have a second outcome"},
 		{i.FeedsDouble, "%d feeds were submitted twice"},
 		{i.QuantitiesWrong, "%d SKUs do not have their newest quantity at Amazon"},
 		{i.EventsMissing, "%d events of feeds and refused quantities did not reach EventBridge"},
-	} {
+	}.broken()
+}
+
+// Shipments follows packages from the warehouse to Amazon, and their outcomes back.
+type Shipments struct {
+	Requested int `json:"requested"` // records that the warehouse produced, corrections included
+	Packages  int `json:"packages"`  // that they were about, wrong ones left out
+
+	Confirmed  int `json:"confirmed"` // outcomes on shipment-confirmations: together they are the records
+	Rejected   int `json:"rejected"`
+	Superseded int `json:"superseded"`
+
+	Unresolved     int `json:"unresolved"`      // records without an outcome
+	ConfirmedTwice int `json:"confirmed_twice"` // packages that Amazon has besides, and confirmations that told it nothing new
+	PackagesWrong  int `json:"packages_wrong"`  // packages that Amazon does not have as they were last said to be, once all is resolved
+	EventsMissing  int `json:"events_missing"`  // events of shipments that EventBridge did not receive
+
+	unsaid int // orders that the warehouse has not heard of, and corrections that are to come
+	wrong  int // records of items that were not ordered: Amazon or the check against the order refuses them
+}
+
+// broken names the promises that are.
+func (s Shipments) broken() []string {
+	return promises{
+		{s.unsaid, "%d shipments did not come to be, for the warehouse has not heard of their orders"},
+		{s.Unresolved, "%d shipments have no outcome"},
+		{s.Confirmed + s.Rejected + s.Superseded + s.Unresolved - s.Requested, "%d shipments have a second outcome"},
+		{s.wrong - s.Rejected, "%d shipments were not rejected that had to be (below 0: rejected that should not be)"},
+		{s.ConfirmedTwice, "%d packages were confirmed twice"},
+		{s.PackagesWrong, "%d packages do not have their newest tracking number at Amazon"},
+		{s.EventsMissing, "%d events of shipments did not reach EventBridge"},
+	}.broken()
+}
+
+// promises are counts that must be 0, and what to say of one that is not.
+type promises []struct {
+	count int
+	text  string
+}
+
+func (p promises) broken() []string {
+	var broken []string
+	for _, promise := range p {
 		if promise.count != 0 {
 			broken = append(broken, fmt.Sprintf(promise.text, promise.count))
 		}
@@ -82,10 +121,11 @@ type SPAPI struct {
 	Throttled int            `json:"throttled"`
 }
 
-// complete says whether every notified order has arrived, and every update and
-// feed has come to its end.
+// complete says whether every notified order has arrived, and every update, feed
+// and shipment has come to its end.
 func (r Report) complete() bool {
-	return r.Orders.Published == r.Orders.Distinct && r.Inventory.Unresolved == 0 && r.Inventory.EventsMissing == 0
+	return r.Orders.Published == r.Orders.Distinct && r.Inventory.Unresolved == 0 && r.Inventory.EventsMissing == 0 &&
+		r.Shipments.unsaid == 0 && r.Shipments.Unresolved == 0 && r.Shipments.EventsMissing == 0
 }
 
 // Err is nil when the run kept the pipeline's promises, and else names each
@@ -99,6 +139,7 @@ func (r Report) Err() error {
 		broken = append(broken, fmt.Sprintf("%d events were published twice", r.Orders.PublishedTwice))
 	}
 	broken = append(broken, r.Inventory.broken()...)
+	broken = append(broken, r.Shipments.broken()...)
 	if r.SPAPI.Throttled != 0 {
 		broken = append(broken, fmt.Sprintf("Amazon throttled %d calls", r.SPAPI.Throttled))
 	}
@@ -123,7 +164,7 @@ func (r Report) WriteText(w io.Writer) error {
 	}
 	sort.Strings(calls)
 	amazon := time.Duration(r.ElapsedSeconds * r.Speed * float64(time.Second)).Round(time.Minute)
-	i := r.Inventory
+	i, s := r.Inventory, r.Shipments
 	_, err := fmt.Fprintf(w, `
 Done in %.1f s (%s on the pipeline's clock, %g times as fast).
   notifications   %6d   that Amazon sent, repeats included
@@ -141,11 +182,18 @@ Done in %.1f s (%s on the pipeline's clock, %g times as fast).
     failed        %6d
   unresolved      %6d   stock updates
   feeds double    %6d
+  shipments       %6d   of %d packages, corrections and wrong ones included
+    confirmed     %6d   by Amazon
+    rejected      %6d   for items that the order does not have
+    superseded    %6d   by a newer record of their package
+  unresolved      %6d   shipments
+  confirmed twice %6d
   calls to Amazon   %s; throttled %d
 `, r.ElapsedSeconds, amazon, r.Speed,
 		r.Orders.Notifications, r.Orders.Distinct, r.Orders.Enriched, r.Orders.Published,
 		r.Orders.Lost, r.Orders.PublishedTwice, r.DeadLetters,
 		i.Updates, i.SKUs, i.Applied, i.Feeds, i.Patches, i.Rejected, i.Superseded, i.Excluded, i.Failed,
-		i.Unresolved, i.FeedsDouble, strings.Join(calls, ", "), r.SPAPI.Throttled)
+		i.Unresolved, i.FeedsDouble,
+		s.Requested, s.Packages, s.Confirmed, s.Rejected, s.Superseded, s.Unresolved, s.ConfirmedTwice, strings.Join(calls, ", "), r.SPAPI.Throttled)
 	return err
 }

@@ -26,14 +26,15 @@ import (
 
 // stage is everything that the demo runs in this process.
 type stage struct {
-	sim      *simulator.Simulator
-	urls     simulator.URLs
-	broker   string
-	registry string
-	observer *observer
-	upstream *upstream
-	settings pipeline.Settings
-	closers  []func() error
+	sim       *simulator.Simulator
+	urls      simulator.URLs
+	broker    string
+	registry  string
+	observer  *observer
+	upstream  *upstream
+	warehouse *warehouse
+	settings  pipeline.Settings
+	closers   []func() error
 }
 
 // adminPort is where a person finds the simulator's ledger, if it is free.
@@ -79,7 +80,7 @@ func open(ctx context.Context, opts Options) (_ *stage, err error) {
 		return nil, err
 	}
 	s.settings = pipeline.Settings{
-		Config: cfg, Roles: []pipeline.Role{pipeline.Bridge, pipeline.Orders, pipeline.Inventory, pipeline.Feeds, pipeline.Events},
+		Config: cfg, Roles: []pipeline.Role{pipeline.Bridge, pipeline.Orders, pipeline.Inventory, pipeline.Feeds, pipeline.Shipments, pipeline.Events},
 		Clock: scaled, Logger: opts.Logger, TransactionalPrefix: cluster.TransactionalPrefix(),
 	}
 	return s, s.observe(ctx, cfg, opts.Logger)
@@ -113,6 +114,9 @@ func (s *stage) observe(ctx context.Context, cfg config.Config, log *slog.Logger
 		return err
 	}
 	if s.observer, err = newObserver(cfg, s.sim, codec); err != nil {
+		return err
+	}
+	if s.warehouse, err = newWarehouse(cfg, s.sim, codec, s.settings.Clock); err != nil {
 		return err
 	}
 	if s.upstream, err = newUpstream(cfg, s.sim, codec); err != nil {
@@ -162,6 +166,7 @@ func (s *stage) introduce(opts Options) {
   Amazon simulator %s/_simulator/
 Amazon → SQS → bridge → Kafka → orders (getOrder, paced by quota) → Kafka → events → EventBridge
 upstream → Kafka → inventory (feeds and single calls, paced by quota) → Amazon → SQS → feeds → Kafka → outcomes
+warehouse → Kafka → shipments (confirmShipment, paced by quota) → Amazon, outcomes
 
 `, opts.Orders, opts.Updates, opts.Accounts, opts.Speed, s.broker, s.registry, s.urls.Admin)
 }
@@ -180,6 +185,8 @@ Everything is still up. Try, in another terminal:
     kcat -C -e -q -b %[1]s -t %[6]s -X isolation.level=read_committed -f '%%R%%s' | sellerstream decode --registry %[4]s
   how each feed ended
     kcat -C -e -q -b %[1]s -t %[7]s -X isolation.level=read_committed -f '%%R%%s' | sellerstream decode --registry %[4]s
+  what became of each shipment
+    kcat -C -e -q -b %[1]s -t %[8]s -X isolation.level=read_committed -f '%%R%%s' | sellerstream decode --registry %[4]s
   what the orders processor remembers, and how much quota it has left
     kcat -C -e -q -b %[1]s -t %[3]s -f '%%k\n' | sort -u | head
   every call that Amazon got, and what EventBridge received
@@ -190,5 +197,5 @@ Everything is still up. Try, in another terminal:
 
 (`+"`go run ./cmd/sellerstream`"+` in place of sellerstream if it is not installed.)
 Ctrl-C ends the demo and removes its data.
-`, s.broker, prefix+schemas.Orders, prefix+schemas.StateOrders, s.registry, s.urls.Admin, prefix+schemas.InventoryResults, prefix+schemas.FeedResults)
+`, s.broker, prefix+schemas.Orders, prefix+schemas.StateOrders, s.registry, s.urls.Admin, prefix+schemas.InventoryResults, prefix+schemas.FeedResults, prefix+schemas.ShipmentConfirmations)
 }
