@@ -40,19 +40,13 @@ type Log struct {
 	Format string `yaml:"format"`
 }
 
-// Kafka is the cluster and what topics are created with.
-type Kafka struct {
-	Brokers     []string `yaml:"brokers"`
-	Partitions  int      `yaml:"partitions"`
-	Replication int      `yaml:"replication"` // -1 takes the cluster's default
-}
-
 // Registry is the Confluent-compatible schema registry.
 type Registry struct {
-	URL      string `yaml:"url"`
-	Username string `yaml:"username"`
-	Password Secret `yaml:"password"`
-	Register bool   `yaml:"register"`
+	URL      string      `yaml:"url"`
+	Username string      `yaml:"username"`
+	Password Secret      `yaml:"password"`
+	Register bool        `yaml:"register"`
+	TLS      RegistryTLS `yaml:"tls"`
 }
 
 // AWS is our own AWS account: the queue, the bus, the secrets, and how to get
@@ -184,7 +178,7 @@ func Default() Config {
 	return Config{
 		Prefix:   "sellerstream.",
 		Log:      Log{Level: "info", Format: "text"},
-		Kafka:    Kafka{Partitions: 12, Replication: -1},
+		Kafka:    Kafka{Partitions: 12, Replication: -1, SASL: SASL{Scopes: []string{}}},
 		Registry: Registry{Register: true},
 		AWS:      AWS{SecretsTTL: 5 * time.Minute},
 		SPAPI: SPAPI{

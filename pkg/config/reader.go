@@ -362,6 +362,7 @@ func (a Application) Equal(b Application) bool {
 func NotLive(a, b Config) (keys []string) {
 	for _, cfg := range []*Config{&a, &b} {
 		cfg.Accounts, cfg.Applications = nil, nil
+		cfg.Kafka.SASL.Password.at, cfg.Kafka.SASL.Token.at, cfg.Kafka.SASL.ClientSecret.at = place{}, place{}, place{}
 		cfg.Registry.Password.at, cfg.AWS.SecretAccessKey.at, cfg.Exclusions.Token.at = place{}, place{}, place{}
 		cfg.BuyerData.Keys.at = place{}
 	}

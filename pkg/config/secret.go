@@ -56,7 +56,10 @@ const readers = 16
 // CheckSecrets reads every secret once and reports all that cannot be read.
 // name is the file's, for the messages.
 func (c *Config) CheckSecrets(ctx context.Context, name string, store *secrets.Store) error {
-	all := []Secret{c.Registry.Password, c.AWS.SecretAccessKey, c.Exclusions.Token, c.BuyerData.Keys}
+	sasl := c.Kafka.SASL
+	all := []Secret{
+		sasl.Password, sasl.Token, sasl.ClientSecret, c.Registry.Password, c.AWS.SecretAccessKey, c.Exclusions.Token, c.BuyerData.Keys,
+	}
 	for _, app := range c.Applications {
 		all = append(all, app.ClientSecret, app.NextClientSecret)
 	}

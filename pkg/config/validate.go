@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net"
 	"net/url"
 	"regexp"
 	"slices"
@@ -87,18 +86,12 @@ func (v *validator) general() {
 	}
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "text", "json")
-	if len(c.Kafka.Brokers) == 0 {
-		v.fault("kafka.brokers", "missing: name at least one broker, such as [127.0.0.1:9092]")
-	}
-	for i, broker := range c.Kafka.Brokers {
-		if _, _, err := net.SplitHostPort(broker); err != nil {
-			v.fault(fmt.Sprintf("kafka.brokers[%d]", i), "%q is not host:port", broker)
-		}
-	}
-	v.between("kafka.partitions", c.Kafka.Partitions, 1, 1000)
-	if c.Kafka.Replication != -1 {
-		v.between("kafka.replication", c.Kafka.Replication, 1, 10)
-	}
+	v.kafka()
+	v.registry()
+}
+
+func (v *validator) registry() {
+	c := v.cfg
 	if c.Registry.URL == "" {
 		v.fault("registry.url", "missing: write the schema registry's URL, such as http://127.0.0.1:8081")
 	} else {
@@ -108,6 +101,10 @@ func (v *validator) general() {
 		v.fault("registry.username", "username and password go together: write both or neither")
 	}
 	v.source("registry.password", c.Registry.Password)
+	v.pair("registry.tls", c.Registry.TLS.CertFile, c.Registry.TLS.KeyFile)
+	if c.Registry.TLS != (RegistryTLS{}) && strings.HasPrefix(c.Registry.URL, "http://") {
+		v.fault("registry.tls", "the registry's URL has no TLS: write one that starts with https://, or leave the section out")
+	}
 }
 
 func (v *validator) aws() {

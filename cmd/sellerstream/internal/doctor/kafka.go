@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/sellerstream/sellerstream/pkg/kafka"
 	"github.com/sellerstream/sellerstream/pkg/topics"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -48,6 +49,9 @@ func (d *doctor) kafka(ctx context.Context) *exam {
 		ctx, cancel := context.WithTimeout(ctx, kafkaTimeout)
 		defer cancel()
 		if err := client.Ping(ctx); err != nil {
+			if fault := kafka.Explain(d.Config.Kafka, err); fault != nil {
+				return fail(oneLine(err.Error()), fault.Cause, fault.Fix).at("%s", fault.Key)
+			}
 			return fail(oneLine(err.Error()), fmt.Sprintf("no broker of %v answers", d.Config.Kafka.Brokers),
 				"start Kafka, or correct the addresses; check that this machine reaches them").at("kafka.brokers")
 		}

@@ -84,12 +84,12 @@ func (p *pipeline) prepare(ctx context.Context) (err error) {
 	if p.live, err = newLive(p.Config, p.Logger); err != nil {
 		return err
 	}
-	client, err := kgo.NewClient(kafkaOptions(p.Config)...)
+	client, err := kgo.NewClient(kafkaOptions(p.Config, p.Secrets)...)
 	if err != nil {
 		return fmt.Errorf("Kafka client: %w", err)
 	}
 	defer client.Close()
-	if err := awaitKafka(ctx, client, p.Config.Kafka.Brokers, p.Logger); err != nil {
+	if err := awaitKafka(ctx, client, p.Config.Kafka, p.Logger); err != nil {
 		return err
 	}
 	report, err := topics.Ensure(ctx, kadm.NewClient(client), topics.Options{
@@ -113,7 +113,7 @@ func (p *pipeline) addBridge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	producer, err := kgo.NewClient(append(kafkaOptions(p.Config), sqs.ProducerOptions(p.Config.Prefix)...)...)
+	producer, err := kgo.NewClient(append(kafkaOptions(p.Config, p.Secrets), sqs.ProducerOptions(p.Config.Prefix)...)...)
 	if err != nil {
 		return fmt.Errorf("Kafka producer: %w", err)
 	}
@@ -208,7 +208,7 @@ func (p *pipeline) addProcessor(what processor) error {
 		Inputs: what.inputs, NeverPaused: what.neverPaused, Outputs: what.outputs, State: what.state,
 		New:   func(u machine.Unit) machine.Machine { return what.machine(u) },
 		Codec: p.codec, Execute: p.guard(execute.Execute), Clock: p.Clock,
-		Logger: p.Logger, Client: kafkaOptions(p.Config),
+		Logger: p.Logger, Client: kafkaOptions(p.Config, p.Secrets),
 		SessionTimeout: runtime.SessionTimeout, HeartbeatInterval: runtime.HeartbeatInterval,
 		RebalanceTimeout: runtime.RebalanceTimeout, DrainTimeout: runtime.DrainTimeout,
 		MaxPending: cmp.Or(what.maxPending, runtime.MaxPending),

@@ -270,7 +270,7 @@ func (c *canaryAWS) check(t *testing.T) {
 // readRecords reads all topics until there are a dead letter and an order.
 func readRecords(ctx context.Context, t *testing.T, cfg config.Config) []string {
 	t.Helper()
-	client, err := kgo.NewClient(append(kafkaOptions(cfg),
+	client, err := kgo.NewClient(append(kafkaOptions(cfg, nil),
 		kgo.ConsumeRegex(), kgo.ConsumeTopics("^"+cfg.Prefix+".*"), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))...)
 	if err != nil {
 		t.Fatal(err)

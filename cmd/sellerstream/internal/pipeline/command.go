@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sellerstream/sellerstream/pkg/kafka"
 )
 
 // kafkaAnswers is how long an operator's command waits for a broker: unlike a
@@ -14,7 +16,7 @@ const kafkaAnswers = 15 * time.Second
 
 // OpenKafka connects an operator's command to the configuration's Kafka.
 func OpenKafka(ctx context.Context, s Settings, opts ...kgo.Opt) (*kgo.Client, error) {
-	client, err := kgo.NewClient(append(kafkaOptions(s.Config), opts...)...)
+	client, err := kgo.NewClient(append(kafkaOptions(s.Config, s.Secrets), opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("Kafka client: %w", err)
 	}
@@ -22,6 +24,9 @@ func OpenKafka(ctx context.Context, s Settings, opts ...kgo.Opt) (*kgo.Client, e
 	defer cancel()
 	if err := client.Ping(ctx); err != nil {
 		client.Close()
+		if fault := kafka.Explain(s.Config.Kafka, err); fault != nil {
+			return nil, fault
+		}
 		return nil, fmt.Errorf("no broker of %v answers: start Kafka, or correct kafka.brokers (`sellerstream doctor` looks closer): %w", s.Config.Kafka.Brokers, err)
 	}
 	return client, nil

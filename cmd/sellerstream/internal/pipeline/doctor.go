@@ -18,7 +18,7 @@ import (
 func DoctorParts(s Settings) doctor.Parts {
 	cfg := s.Config
 	return doctor.Parts{
-		Kafka: kafkaOptions(cfg),
+		Kafka: kafkaOptions(cfg, s.Secrets),
 		Registry: func(ctx context.Context) ([]sr.ClientOpt, error) {
 			return registryOptions(ctx, cfg, s.Secrets)
 		},

@@ -19,7 +19,7 @@ func (p *pipeline) addEvents(ctx context.Context) error {
 	}
 	publisher, err := eventbridge.New(eventbridge.Options{
 		Client: client, DryRun: p.DryRun,
-		Codec: p.codec, Details: details, Kafka: groupOptions(p.Config),
+		Codec: p.codec, Details: details, Kafka: groupOptions(p.Config, p.Secrets),
 		Prefix: p.Config.Prefix, Topics: schemas.EventTopics(),
 		Bus: p.Config.Events.Bus, Source: p.Config.Events.Source, MaxEntryBytes: p.Config.Events.MaxEntryBytes,
 		Clock: p.Clock, Logger: p.Logger.With("role", Events), DrainTimeout: p.Config.Runtime.DrainTimeout,

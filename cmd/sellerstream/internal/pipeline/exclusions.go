@@ -33,7 +33,7 @@ func exclusionsFrom(cfg config.Config, store *secrets.Store) (exclusion.Loader, 
 	case e.URL != "":
 		return exclusion.NewEndpoint(e.URL, e.Token.Source(store))
 	case e.Topic != "":
-		return exclusion.NewTopic(e.Topic, kafkaOptions(cfg)...), nil
+		return exclusion.NewTopic(e.Topic, kafkaOptions(cfg, store)...), nil
 	default:
 		return exclusion.File(e.File), nil
 	}

@@ -51,7 +51,7 @@ func (p *pipeline) paused(account, operation string) error {
 // openSwitches waits until it is known what is paused.
 func (p *pipeline) openSwitches(ctx context.Context) (err error) {
 	p.switches, err = switches.Open(ctx, switches.Options{
-		Kafka: kafkaOptions(p.Config), Prefix: p.Config.Prefix, Codec: p.codec, Logger: p.Logger, Changed: p.switched,
+		Kafka: kafkaOptions(p.Config, p.Secrets), Prefix: p.Config.Prefix, Codec: p.codec, Logger: p.Logger, Changed: p.switched,
 	})
 	if err == nil {
 		p.closers = append(p.closers, p.switches.Close)

@@ -248,7 +248,7 @@ func (e *estate) records(topic string) (n int64) {
 func (e *estate) kafka() (*kgo.Client, *registry.Codec) {
 	e.t.Helper()
 	cfg := e.settings().Config
-	client, err := kgo.NewClient(kafkaOptions(cfg)...)
+	client, err := kgo.NewClient(kafkaOptions(cfg, nil)...)
 	if err != nil {
 		e.t.Fatal(err)
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sellerstream/sellerstream/pkg/config"
 )
 
 // TestKafkaIsAwaited starts before its broker is there.
@@ -24,7 +26,7 @@ func TestKafkaIsAwaited(t *testing.T) {
 	var text bytes.Buffer
 	ctx, stop := context.WithTimeoutCause(t.Context(), time.Second, errors.New("told to stop"))
 	defer stop()
-	err = awaitKafka(ctx, client, []string{nobody}, slog.New(slog.NewTextHandler(&text, nil)))
+	err = awaitKafka(ctx, client, config.Kafka{Brokers: []string{nobody}}, slog.New(slog.NewTextHandler(&text, nil)))
 	if err == nil || !strings.Contains(err.Error(), "told to stop") {
 		t.Errorf("got %v, want the stop's cause", err)
 	}

@@ -48,7 +48,7 @@ func (p *pipeline) newKeeper() (*subscriptions.Keeper, error) {
 	return subscriptions.New(subscriptions.Options{
 		Targets: func() []subscriptions.Target { return p.targets(amazon) }, Quota: p.live.limit, Hold: p.hold,
 		Clock: p.Clock, Logger: p.Logger.With("role", Subscriptions),
-		Kafka: groupOptions(p.Config), Prefix: p.Config.Prefix,
+		Kafka: groupOptions(p.Config, p.Secrets), Prefix: p.Config.Prefix,
 	})
 }
 
