@@ -19,6 +19,7 @@ const group = "events"
 type Publisher struct {
 	opts   Options
 	client *kgo.Client
+	joined atomic.Bool // whether the group has given us a share, be it an empty one
 
 	// mu is held while a request is under way and until its offsets are
 	// committed, and by the group's callbacks.
@@ -45,6 +46,15 @@ func New(opts Options) (*Publisher, error) {
 		return nil, err
 	}
 	return &Publisher{opts: opts, cursors: make(map[partition]*cursor)}, nil
+}
+
+// WaitsFor says what keeps the publisher from being ready; "" while it is a
+// member of its group.
+func (p *Publisher) WaitsFor() string {
+	if p.joined.Load() {
+		return ""
+	}
+	return "the consumer group " + p.opts.Prefix + group
 }
 
 // Stats reads the counters.
@@ -107,7 +117,7 @@ func (p *Publisher) groupOptions() []kgo.Opt {
 		kgo.BlockRebalanceOnPoll(),
 		kgo.OnPartitionsAssigned(p.assigned),
 		kgo.OnPartitionsRevoked(p.dropped),
-		kgo.OnPartitionsLost(p.dropped),
+		kgo.OnPartitionsLost(p.lost),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerLinger(0),
 		kgo.ProducerBatchMaxBytesFn(deadLetterBatch(p.opts.Prefix)),
@@ -115,6 +125,7 @@ func (p *Publisher) groupOptions() []kgo.Opt {
 }
 
 func (p *Publisher) assigned(_ context.Context, client *kgo.Client, added map[string][]int32) {
+	p.joined.Store(true)
 	// A pause outlives the assignment that it was made in.
 	client.ResumeFetchPartitions(added)
 	p.mu.Lock()
@@ -126,6 +137,12 @@ func (p *Publisher) assigned(_ context.Context, client *kgo.Client, added map[st
 			p.ring = append(p.ring, c)
 		}
 	}
+}
+
+// lost is dropped for a process that is no longer of its group.
+func (p *Publisher) lost(ctx context.Context, client *kgo.Client, gone map[string][]int32) {
+	p.joined.Store(false)
+	p.dropped(ctx, client, gone)
 }
 
 // dropped gives partitions up. It waits for the request under way, whose

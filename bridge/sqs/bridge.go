@@ -19,8 +19,9 @@ type Bridge struct {
 	stats  counters
 	asides asides
 
-	pollers atomic.Int32
-	tasks   sync.WaitGroup // the pollers
+	pollers  atomic.Int32
+	answered atomic.Bool    // whether the last receive was
+	tasks    sync.WaitGroup // the pollers
 }
 
 // Stats are counts since the Bridge was made, except Pollers and InFlight,
@@ -67,6 +68,14 @@ func (b *Bridge) Stats() Stats {
 		Deleted: b.stats.deleted.Load(), Abandoned: b.stats.abandoned.Load(),
 		Pollers: int(b.pollers.Load()), InFlight: b.flight.size(),
 	}
+}
+
+// WaitsFor says what keeps the bridge from being ready; "" while SQS answers it.
+func (b *Bridge) WaitsFor() string {
+	if b.answered.Load() {
+		return ""
+	}
+	return "SQS to answer for the queue " + b.opts.Queue
 }
 
 // setAside is a copy of the counts by reason.

@@ -105,16 +105,21 @@ func backoff(failures int, limit time.Duration) time.Duration {
 func (b *Bridge) receive(ctx context.Context) ([]types.Message, error) {
 	ctx, cancel := context.WithTimeout(ctx, longPoll+callTimeout)
 	defer cancel()
+	wait := longPoll
+	if !b.answered.Load() {
+		wait = 0 // whether the queue can be read at all should not show after a long poll only
+	}
 	out, err := b.opts.Client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 		QueueUrl:            aws.String(b.opts.Queue),
 		MaxNumberOfMessages: batchSize,
-		WaitTimeSeconds:     int32(longPoll / time.Second),
+		WaitTimeSeconds:     int32(wait / time.Second),
 		VisibilityTimeout:   int32(b.opts.VisibilityTimeout / time.Second),
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{
 			types.MessageSystemAttributeNameSentTimestamp,
 			types.MessageSystemAttributeNameApproximateReceiveCount,
 		},
 	})
+	b.answered.Store(err == nil)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -22,6 +23,7 @@ type Keeper struct {
 	opts    Options
 	pacer   pacer
 	changes changes
+	joined  atomic.Bool // whether Run is a member of the group
 }
 
 // New checks the options. It makes no call.

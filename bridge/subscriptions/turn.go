@@ -50,12 +50,16 @@ func (k *Keeper) Run(ctx context.Context) error {
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtEnd()), // nothing is read
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtEnd()),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, m map[string][]int32) {
+			k.joined.Store(true)
 			if mine(m) {
 				turn.begin()
 			}
 		}),
 		kgo.OnPartitionsRevoked(give),
-		kgo.OnPartitionsLost(give),
+		kgo.OnPartitionsLost(func(ctx context.Context, client *kgo.Client, m map[string][]int32) {
+			k.joined.Store(false)
+			give(ctx, client, m)
+		}),
 	}, k.opts.Kafka...)...)
 	if err != nil {
 		return fmt.Errorf("bridge/subscriptions: Kafka client: %w", err)
@@ -75,6 +79,15 @@ func (k *Keeper) Run(ctx context.Context) error {
 		})
 	}
 	return nil
+}
+
+// WaitsFor says what keeps the keeper from being ready; "" while it is a member of
+// its group, whoever's turn it is.
+func (k *Keeper) WaitsFor() string {
+	if k.joined.Load() {
+		return ""
+	}
+	return "the consumer group " + k.opts.Prefix + group
 }
 
 // turn is the time in which this process is the keeper.

@@ -12,7 +12,7 @@ import (
 )
 
 func newDemoCommand() *cobra.Command {
-	opts := demo.Options{}
+	opts := demo.Options{Version: version}
 	verbose := false
 	cmd := &cobra.Command{
 		Use:   "demo",

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -44,10 +45,11 @@ processes of the same prefix, whose calls then wait: run it in their place, or
 give it a prefix of its own.
 
 Start as many processes as you like, each with all roles or with some: Kafka
-divides the accounts among them.`
+divides the accounts among them. On one machine each wants an --admin of its own,
+since health and metrics are on a port (127.0.0.1:9400, see admin: in the file).`
 
 func newRunCommand() *cobra.Command {
-	var file, roles string
+	var file, roles, admin string
 	noRegister, dryRun := false, false
 	cmd := &cobra.Command{
 		Use:   "run --config FILE",
@@ -78,12 +80,22 @@ func newRunCommand() *cobra.Command {
 			if noRegister {
 				settings.Config.Registry.Register = false
 			}
+			if cmd.Flags().Changed("admin") {
+				if err := config.CheckListen(admin); err != nil {
+					return usageError{fmt.Errorf("--admin: %w", err)}
+				}
+				settings.Config.Admin.Listen = admin
+			}
+			if settings.Admin, err = pipeline.ListenAdmin(settings.Config.Admin); err != nil {
+				return err
+			}
 			return pipeline.Run(cmd.Context(), settings)
 		},
 	}
 	cmd.Flags().StringVar(&file, "config", "", "configuration file (required)")
 	cmd.Flags().BoolVar(&noRegister, "no-register", false, "look schemas up and register none, as registry.register: false does")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "read at Amazon, and show what would be written there instead of writing it")
+	cmd.Flags().StringVar(&admin, "admin", "", "host:port of health and metrics, or off, in place of admin.listen")
 	cmd.Flags().StringVar(&roles, "roles", "", "roles to run, such as bridge,orders; all by default")
 	return cmd
 }
@@ -103,7 +115,7 @@ func loadSettings(cmd *cobra.Command, file string) (pipeline.Settings, error) {
 	}
 	return pipeline.Settings{
 		Config: cfg, Files: reader, Secrets: store, Clock: newClock(cfg.Clock), Logger: newLogger(cmd.ErrOrStderr(), cfg.Log),
-		TransactionalPrefix: transactionalPrefix(cfg),
+		TransactionalPrefix: transactionalPrefix(cfg), Version: version,
 	}, nil
 }
 

@@ -31,6 +31,7 @@ type Config struct {
 	Shipments   Shipments  `yaml:"shipments"`
 	Events      Events     `yaml:"events"`
 	Runtime     Runtime    `yaml:"runtime"`
+	Admin       Admin      `yaml:"admin"`
 	Clock       Clock      `yaml:"clock"`
 }
 
@@ -207,6 +208,7 @@ func Default() Config {
 			DrainTimeout:      20 * time.Second,
 			MaxPending:        200_000,
 		},
+		Admin: Admin{Listen: "127.0.0.1:9400", AccountMetrics: []string{}},
 		Clock: Clock{Speed: 1},
 	}
 }

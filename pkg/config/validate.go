@@ -77,6 +77,7 @@ func (v *validator) validate() {
 	v.shipments()
 	v.events()
 	v.runtime()
+	v.admin()
 }
 
 func (v *validator) general() {

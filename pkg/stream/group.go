@@ -93,21 +93,6 @@ func (g *group) leave() {
 	g.wg.Wait()
 }
 
-// ready tells whether a first assignment has come and each of its units runs.
-func (g *group) ready() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !g.joined || g.stopping {
-		return false
-	}
-	for _, u := range g.units {
-		if !u.restored.Load() {
-			return false
-		}
-	}
-	return true
-}
-
 // assigned starts units. A cooperative group also calls it with nothing new.
 func (g *group) assigned(partitions []int32) {
 	g.mu.Lock()

@@ -44,13 +44,6 @@ func New(opts Options) (*Processor, error) {
 	return &Processor{opts: opts, instance: host + "-" + strings.ToLower(rand.Text()[:8])}, nil
 }
 
-// Ready tells whether the process is a member of its group and every unit that
-// is assigned to it has been restored.
-func (p *Processor) Ready() bool {
-	g := p.group.Load()
-	return g != nil && g.ready()
-}
-
 // Run runs until intake or work ends, or a unit cannot go on. When intake ends
 // it stops taking records and starting calls, lets started calls end within
 // DrainTimeout, commits, and leaves the group; this is a clean stop and

@@ -52,6 +52,7 @@ func (s *session) round(draw bool) error {
 	s.due = false
 	results := s.results
 	s.results = nil
+	s.u.machineTime.start()
 	for i := range results {
 		s.machine.Result(tx, &results[i])
 	}
@@ -64,6 +65,7 @@ func (s *session) round(draw bool) error {
 		write = write || taken
 		s.machine.Draw(tx)
 	}
+	s.u.machineTime.stop()
 	if len(tx.Calls) > 0 && s.opts.Execute == nil {
 		return fatalf("the machine made a call of %s, but the processor has nothing to execute calls with", tx.Calls[0].Operation)
 	}

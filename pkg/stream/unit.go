@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/machine"
 )
@@ -25,19 +26,21 @@ type unit struct {
 	intake     context.Context // ends when the unit is to be handed over; child of work
 	stopIntake context.CancelCauseFunc
 
-	restored  atomic.Bool
-	positions *positions
-	changed   *changes
-	done      chan struct{}
+	restored    atomic.Bool
+	positions   *positions
+	changed     *changes
+	machineTime stopwatch // runs while the machine has the word
+	done        chan struct{}
 }
 
 func newUnit(g *group, partition int32, previous *unit) *unit {
 	u := &unit{
 		g: g, p: g.p, partition: partition, previous: previous,
-		log:       g.p.opts.Logger.With("partition", partition),
-		positions: newPositions(partition),
-		changed:   newChanges(),
-		done:      make(chan struct{}),
+		log:         g.p.opts.Logger.With("partition", partition),
+		positions:   newPositions(partition),
+		changed:     newChanges(),
+		machineTime: stopwatch{origin: time.Now()},
+		done:        make(chan struct{}),
 	}
 	u.work, u.stopWork = context.WithCancel(g.work)
 	u.intake, u.stopIntake = context.WithCancelCause(u.work)

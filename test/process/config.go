@@ -32,6 +32,7 @@ type Config struct {
 	Timeout time.Duration // of a request to Amazon; 0 leaves the default
 	Speed   float64       // of the clock; 0 for the real one
 	Epoch   time.Time     // of a clock with a speed
+	Admin   string        // host:port of health and metrics; "" for none
 	More    string        // of the file, as it is to stand there
 }
 
@@ -108,6 +109,8 @@ events:
   bus: {{.Bus}}
 runtime:
   session_timeout: 6s
+admin:
+  listen: {{or .Admin "off"}}
 {{- if .Speed}}
 clock:
   speed: {{.Speed}}

@@ -26,6 +26,7 @@ type Options struct {
 	Speed    float64 // of the pipeline's and Amazon's clock
 	Exit     bool    // end when the work is done, rather than stay up
 	JSON     bool    // print the report as JSON
+	Version  string  // of this program
 
 	Out      io.Writer // the report, and what to try next
 	Progress io.Writer // everything else

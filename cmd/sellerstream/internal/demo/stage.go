@@ -34,6 +34,7 @@ type stage struct {
 	upstream  *upstream
 	warehouse *warehouse
 	settings  pipeline.Settings
+	admin     net.Listener // of the pipeline
 	closers   []func() error
 }
 
@@ -79,9 +80,14 @@ func open(ctx context.Context, opts Options) (_ *stage, err error) {
 	if err := s.setStock(opts, cfg.Exclusions.File); err != nil {
 		return nil, err
 	}
+	if s.admin, err = listenAdmin(cfg.Admin, opts.Logger); err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, func() error { _ = s.admin.Close(); return nil }) // once the pipeline runs, it has done so
 	s.settings = pipeline.Settings{
 		Config: cfg, Roles: []pipeline.Role{pipeline.Bridge, pipeline.Orders, pipeline.Inventory, pipeline.Feeds, pipeline.Shipments, pipeline.Events},
 		Clock: scaled, Logger: opts.Logger, TransactionalPrefix: cluster.TransactionalPrefix(),
+		Admin: s.admin, Version: opts.Version,
 	}
 	return s, s.observe(ctx, cfg, opts.Logger)
 }
@@ -139,6 +145,20 @@ func serve(sim *simulator.Simulator, admin string, log *slog.Logger) (simulator.
 	return urls, err
 }
 
+// listenAdmin opens the pipeline's admin port, elsewhere if that is taken.
+func listenAdmin(cfg config.Admin, log *slog.Logger) (net.Listener, error) {
+	listener, err := pipeline.ListenAdmin(cfg)
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return listener, err
+	}
+	taken := cfg.Listen
+	cfg.Listen = net.JoinHostPort("127.0.0.1", "0")
+	if listener, err = pipeline.ListenAdmin(cfg); err == nil {
+		log.Warn(fmt.Sprintf("%s is taken; health and metrics are on %s", taken, listener.Addr()))
+	}
+	return listener, err
+}
+
 func (s *stage) close() error {
 	var faults []error
 	for i := len(s.closers) - 1; i >= 0; i-- {
@@ -164,11 +184,12 @@ func (s *stage) introduce(opts Options) {
   Kafka            %s
   schema registry  %s
   Amazon simulator %s/_simulator/
+  metrics          http://%s/metrics
 Amazon → SQS → bridge → Kafka → orders (getOrder, paced by quota) → Kafka → events → EventBridge
 upstream → Kafka → inventory (feeds and single calls, paced by quota) → Amazon → SQS → feeds → Kafka → outcomes
 warehouse → Kafka → shipments (confirmShipment, paced by quota) → Amazon, outcomes
 
-`, opts.Orders, opts.Updates, opts.Accounts, opts.Speed, s.broker, s.registry, s.urls.Admin)
+`, opts.Orders, opts.Updates, opts.Accounts, opts.Speed, s.broker, s.registry, s.urls.Admin, s.admin.Addr())
 }
 
 // invite says what a person can do while everything is still up.

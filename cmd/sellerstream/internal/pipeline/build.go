@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -18,6 +19,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/registry"
 	"github.com/sellerstream/sellerstream/pkg/stream"
 	"github.com/sellerstream/sellerstream/pkg/switches"
+	"github.com/sellerstream/sellerstream/pkg/telemetry"
 	"github.com/sellerstream/sellerstream/pkg/topics"
 	"github.com/sellerstream/sellerstream/processors/orders"
 	"github.com/sellerstream/sellerstream/schemas"
@@ -26,16 +28,18 @@ import (
 // pipeline holds what the roles of a process share.
 type pipeline struct {
 	Settings
-	live     *live
-	codec    *registry.Codec
-	switches *switches.Switches
-	shadow   *shadow           // of a dry run
-	amazon   *amazon           // see openAmazon
-	guards   *breaker.Breakers // see breakers
-	excluded *exclusion.Source // see exclusions
-	roles    []role
-	wakers   []func(accounts []string) // see wake
-	closers  []func()
+	live       *live
+	codec      *registry.Codec
+	switches   *switches.Switches
+	shadow     *shadow           // of a dry run
+	amazon     *amazon           // see openAmazon
+	guards     *breaker.Breakers // see breakers
+	excluded   *exclusion.Source // see exclusions
+	metrics    *telemetry.Metrics
+	roles      []role
+	processors map[Role]*stream.Processor
+	wakers     []func(accounts []string) // see wake
+	closers    []func()
 }
 
 func (p *pipeline) close() {
@@ -45,8 +49,8 @@ func (p *pipeline) close() {
 }
 
 // build prepares the roles: topics exist and schemas are known when it returns.
-func build(ctx context.Context, s Settings) (*pipeline, error) {
-	p := &pipeline{Settings: s, shadow: newShadow(s.Logger, s.Out)}
+func build(ctx context.Context, s Settings, metrics *telemetry.Metrics) (*pipeline, error) {
+	p := &pipeline{Settings: s, shadow: newShadow(s.Logger, s.Out), metrics: metrics, processors: map[Role]*stream.Processor{}}
 	if err := p.prepare(ctx); err != nil {
 		p.close()
 		return nil, err
@@ -134,12 +138,20 @@ func (p *pipeline) addBridge(ctx context.Context) error {
 		}
 		bridges = append(bridges, bridge)
 	}
-	p.roles = append(p.roles, role{Bridge, func(ctx context.Context) error {
+	run := func(ctx context.Context) error {
 		group, ctx := errgroup.WithContext(ctx)
 		for _, bridge := range bridges {
 			group.Go(func() error { return bridge.Run(ctx) })
 		}
 		return group.Wait()
+	}
+	p.roles = append(p.roles, role{Bridge, run, func() string {
+		for _, bridge := range bridges {
+			if waitsFor := bridge.WaitsFor(); waitsFor != "" {
+				return waitsFor
+			}
+		}
+		return ""
 	}})
 	return nil
 }
@@ -217,13 +229,22 @@ func (p *pipeline) addProcessor(what processor) error {
 		return err
 	}
 	p.wakers = append(p.wakers, processor.Changed)
-	p.roles = append(p.roles, role{Role(what.name), func(ctx context.Context) error {
+	p.processors[Role(what.name)] = processor
+	var begun atomic.Bool
+	run := func(ctx context.Context) error {
 		work, cancel := workContext(ctx, runtime.DrainTimeout)
 		defer cancel()
 		if what.begin != nil && what.begin(ctx) != nil {
 			return nil // it was stopped before it began
 		}
+		begun.Store(true)
 		return processor.Run(ctx, work)
+	}
+	p.roles = append(p.roles, role{Role(what.name), run, func() string {
+		if !begun.Load() {
+			return "the list of excluded SKUs"
+		}
+		return processor.WaitsFor()
 	}})
 	return nil
 }

@@ -27,7 +27,7 @@ func (p *pipeline) addEvents(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.roles = append(p.roles, role{Events, publisher.Run})
+	p.roles = append(p.roles, role{Events, publisher.Run, publisher.WaitsFor})
 	return nil
 }
 

@@ -23,7 +23,7 @@ func (p *pipeline) exclusions() (*exclusion.Source, error) {
 		From: from, TTL: cfg.TTL, Clock: p.Clock, Logger: p.Logger,
 		Known: func(account string) bool { _, ok := p.live.directory().ByID(account); return ok },
 	})
-	p.roles = append(p.roles, role{"exclusions", p.excluded.Run})
+	p.roles = append(p.roles, role{name: "exclusions", run: p.excluded.Run})
 	return p.excluded, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/clock"
 	"github.com/sellerstream/sellerstream/pkg/config"
 	"github.com/sellerstream/sellerstream/pkg/secrets"
+	"github.com/sellerstream/sellerstream/pkg/telemetry"
 )
 
 // Role names a part of the pipeline that can run in a process of its own.
@@ -90,6 +92,10 @@ type Settings struct {
 	// TransactionalPrefix begins every transactional id. It stays the same over
 	// restarts, except on an embedded broker; see embedded.Broker.
 	TransactionalPrefix string
+	// Admin is where health and metrics are served until Run ends, which closes it;
+	// nil for nowhere. See ListenAdmin.
+	Admin   net.Listener
+	Version string // of this program, for the metrics
 }
 
 // role is one running part. Run returns nil once ctx has ended and the part
@@ -97,6 +103,9 @@ type Settings struct {
 type role struct {
 	name Role
 	run  func(ctx context.Context) error
+	// waitsFor says what keeps it from its work; "" for nothing. nil for a part that
+	// the others wait for by themselves.
+	waitsFor func() string
 }
 
 // grace is what a stop may take beyond the drain timeout: commits and leaving
@@ -113,7 +122,9 @@ func Run(ctx context.Context, s Settings) error {
 		s.Logger.Warn("dry run: Amazon is read and nothing is written there; writing calls and events are shown, and wait for a run that is none",
 			"bridge", slices.Contains(s.Roles, Bridge), "group_prefix", s.Config.Prefix)
 	}
-	p, err := build(ctx, s)
+	health, metrics := newHealth(), telemetry.New(s.Version)
+	defer serveAdmin(s, health, metrics)()
+	p, err := build(ctx, s, metrics)
 	if err != nil {
 		return err
 	}
@@ -121,8 +132,11 @@ func Run(ctx context.Context, s Settings) error {
 	s.Logger.Info("pipeline is up", "roles", s.Roles, "accounts", len(s.Config.Accounts))
 
 	group, groupCtx := errgroup.WithContext(ctx)
+	health.running(groupCtx, p)
 	for _, r := range p.roles {
 		group.Go(func() error {
+			metrics.RoleUp(string(r.name), true)
+			defer metrics.RoleUp(string(r.name), false)
 			if err := r.run(groupCtx); err != nil {
 				return fmt.Errorf("role %s: %w", r.name, err)
 			}

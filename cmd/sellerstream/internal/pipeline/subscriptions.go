@@ -30,7 +30,7 @@ func (p *pipeline) addSubscriptions() error {
 		return err
 	}
 	p.wakers = append(p.wakers, keeper.Changed)
-	p.roles = append(p.roles, role{Subscriptions, keeper.Run})
+	p.roles = append(p.roles, role{Subscriptions, keeper.Run, keeper.WaitsFor})
 	return nil
 }
 
