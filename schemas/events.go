@@ -33,6 +33,8 @@ type Event struct {
 	// Field and Value say which of the records: those whose Field, by its name in
 	// the schema, has Value. Without Field all are.
 	Field, Value string
+	// Without is a field of the record that the detail leaves out; "" for none.
+	Without string
 }
 
 // Name is the name of the event's JSON Schema: the detail-type or, where it is
@@ -49,8 +51,8 @@ func (e Event) Name() string {
 // alert that stands beside it is for those who read alerts on Kafka.
 func Events() []Event {
 	return []Event{
-		{DetailType: orderChanged, Topic: Orders, Record: "Order", Field: "eventType", Value: orderChanged},
-		{DetailType: orderCancelled, Topic: Orders, Record: "Order", Field: "eventType", Value: orderCancelled},
+		{DetailType: orderChanged, Topic: Orders, Record: "Order", Field: "eventType", Value: orderChanged, Without: "buyerData"},
+		{DetailType: orderCancelled, Topic: Orders, Record: "Order", Field: "eventType", Value: orderCancelled, Without: "buyerData"},
 		{DetailType: feedSubmitted, Topic: FeedSubmissions, Record: "FeedSubmission"},
 		{DetailType: feedCompleted, Topic: FeedResults, Record: "FeedResult", Field: "eventType", Value: feedCompleted},
 		{DetailType: feedStuck, Topic: FeedResults, Record: "FeedResult", Field: "eventType", Value: feedStuck},
@@ -78,11 +80,17 @@ func EventTopics() []string {
 // detail-type it has; "" for a record that is no event although others of its
 // topic are, for which nothing is appended. The detail is the record's JSON
 // form with eventId named id: the name by which consumers deduplicate, whatever
-// the event. The same record always gives the same bytes.
+// the event. The same record always gives the same bytes. Buyer data does not
+// leave Kafka, encrypted or not.
 func AppendDetail(dst []byte, record any) (detail []byte, detailType string, err error) {
 	detailType, id, err := eventOf(record)
 	if err != nil || detailType == "" {
 		return dst, "", err
+	}
+	if order, ok := record.(*Order); ok && order.BuyerData != nil {
+		without := *order
+		without.BuyerData = nil
+		record = &without
 	}
 	start := len(dst)
 	dst, err = AppendJSON(dst, record)

@@ -197,6 +197,8 @@ func TestDetailGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	record := bytes.TrimSpace(readFile(t, golden, "order.json"))
+	record, _, _ = bytes.Cut(record, []byte(`,"buyerData":`)) // which does not leave Kafka
+	record = append(record, '}')
 	if want := bytes.Replace(record, []byte(`"eventId"`), []byte(`"id"`), 1); !bytes.Equal(detail, want) {
 		t.Errorf("got %s\nwant %s", detail, want)
 	}

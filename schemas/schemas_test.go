@@ -230,7 +230,7 @@ func TestTopicTable(t *testing.T) {
 		if len(topic.Writers) == 0 || len(topic.Readers) == 0 || topic.MaxBytes == 0 {
 			t.Errorf("%s lacks writers, readers or a size", topic.Name)
 		}
-		if topic.Compacted() != (strings.HasPrefix(topic.Name, "state.") || topic.Name == schemas.Switches) {
+		if topic.Compacted() != (strings.HasPrefix(topic.Name, "state.") || topic.Name == schemas.Switches || topic.Name == schemas.BuyerKeys) {
 			t.Errorf("%s: compacted %v", topic.Name, topic.Compacted())
 		}
 		for _, name := range topic.Records {

@@ -20,6 +20,7 @@ const (
 	DeadLetters           = "dead-letters"
 	Replays               = "replays"
 	Switches              = "switches"
+	BuyerKeys             = "buyer-keys"
 	StateOrders           = "state.orders"
 	StateInventory        = "state.inventory"
 	StateFeeds            = "state.feeds"
@@ -62,13 +63,15 @@ const (
 
 // Topic is one row of the topic table. Every topic is keyed by the account id
 // (plain UTF-8), except state topics, whose keys belong to their processor and
-// whose partition is the unit's, and switches, where AllWrites is a key too.
+// whose partition is the unit's, buyer-keys, where they are <account>/<order id>
+// on the account's partition, and switches, where AllWrites is a key too.
 type Topic struct {
 	Name      string        // logical name, without the prefix
 	Records   []string      // names of the records that may stand on it
 	Writers   []string      // roles that write it
 	Readers   []string      // roles that read it
 	Retention time.Duration // how long records stay; 0 for a compacted topic
+	MaxLag    time.Duration // of a compacted topic: how long a closed segment waits for its compaction; 0 for no bound
 	MaxBytes  int           // max.message.bytes
 }
 
@@ -99,6 +102,10 @@ func Topics() []Topic {
 		{
 			Name: Switches, Records: []string{"Switch"}, MaxBytes: MaxRecordBytes,
 			Writers: roles("operator"), Readers: roles("orders", "inventory", "feeds", "shipments", "subscriptions"),
+		},
+		{
+			Name: BuyerKeys, Records: []string{"Claim", "BuyerKey"}, MaxBytes: MaxRecordBytes, MaxLag: time.Hour,
+			Writers: roles("orders"), Readers: roles("orders", "downstream", "operator"),
 		},
 		stateTopic(StateOrders, "orders", "OrderState"),
 		stateTopic(StateInventory, "inventory", "InventoryState", "FeedLaneState"),
@@ -158,6 +165,9 @@ func (t Topic) Config(replication int) map[string]string {
 	config["segment.ms"] = milliseconds(stateSegmentTime)
 	config["min.cleanable.dirty.ratio"] = "0.2"
 	config["delete.retention.ms"] = milliseconds(stateTombstones)
+	if t.MaxLag > 0 {
+		config["max.compaction.lag.ms"] = milliseconds(t.MaxLag)
+	}
 	return config
 }
 

@@ -13,6 +13,7 @@ import (
 func recordTable() []Record {
 	return []Record{
 		{Name: "Alert", file: "alert.avsc", New: func() Value { return new(Alert) }},
+		{Name: "BuyerKey", file: "buyer_key.avsc", New: func() Value { return new(BuyerKey) }},
 		{Name: "Claim", file: "claim.avsc", New: func() Value { return new(Claim) }},
 		{Name: "DeadLetter", file: "dead_letter.avsc", New: func() Value { return new(DeadLetter) }},
 		{Name: "FeedIssues", file: "feed_issues.avsc", New: func() Value { return new(FeedIssues) }},
@@ -98,6 +99,89 @@ func (r *Alert) AppendAvro(dst []byte) []byte {
 		}
 	}
 	dst = append(dst, 0)
+	return dst
+}
+
+// BuyerData: Fields of an order's buyer and recipient, each encrypted by
+// itself with the order's own key. pkg/buyerdata/README.md says how, with
+// programs that decrypt.
+type BuyerData struct {
+	// Id of the order's key. The key itself stands on buyer-keys, wrapped, under
+	// <account>/<order id>, until it is deleted.
+	KeyID string `avro:"keyId" json:"keyId"`
+	// Encrypted values by the field's name, such as recipient.addressLine1.
+	Fields map[string][]byte `avro:"fields" json:"fields"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *BuyerData) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.KeyID)))
+	dst = append(dst, r.KeyID...)
+	if len(r.Fields) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Fields)))
+		for _, key := range slices.Sorted(maps.Keys(r.Fields)) {
+			dst = binary.AppendVarint(dst, int64(len(key)))
+			dst = append(dst, key...)
+			dst = binary.AppendVarint(dst, int64(len(r.Fields[key])))
+			dst = append(dst, r.Fields[key]...)
+		}
+	}
+	dst = append(dst, 0)
+	return dst
+}
+
+// BuyerKey: The key of an order's buyer data, wrapped with a key of the
+// operator's. Nowhere but on buyer-keys, under <account>/<order id>: once it
+// is gone, the order's buyer data cannot be read anywhere.
+type BuyerKey struct {
+	// Our name of the seller account.
+	Account string `avro:"account" json:"account"`
+	// Amazon's order id.
+	OrderID string `avro:"orderId" json:"orderId"`
+	// Id of this key; see Order.buyerData. An order gets another one where the
+	// last could not be unwrapped.
+	KeyID string `avro:"keyId" json:"keyId"`
+	// What it is wrapped with: file: and the id of a key in buyer_data.keys, or
+	// kms: and the ARN of a key of AWS KMS.
+	WrappedBy string `avro:"wrappedBy" json:"wrappedBy"`
+	// The wrapped key; null once it is deleted. The entry itself follows some
+	// time later, so that a segment of the log is closed and compaction removes
+	// what stood here.
+	Wrapped []byte `avro:"wrapped,omitzero" json:"wrapped,omitzero"`
+	// When it was made.
+	CreatedTime time.Time `avro:"createdTime" json:"createdTime"`
+	// When the order's packages were delivered, or it was cancelled, as Amazon's
+	// answer first said so.
+	FinishedTime time.Time `avro:"finishedTime,omitzero" json:"finishedTime,omitzero"`
+	// When the wrapped key is to be deleted, or was.
+	DeleteTime time.Time `avro:"deleteTime" json:"deleteTime"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *BuyerKey) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.Account)))
+	dst = append(dst, r.Account...)
+	dst = binary.AppendVarint(dst, int64(len(r.OrderID)))
+	dst = append(dst, r.OrderID...)
+	dst = binary.AppendVarint(dst, int64(len(r.KeyID)))
+	dst = append(dst, r.KeyID...)
+	dst = binary.AppendVarint(dst, int64(len(r.WrappedBy)))
+	dst = append(dst, r.WrappedBy...)
+	if r.Wrapped == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Wrapped)))
+		dst = append(dst, r.Wrapped...)
+	}
+	dst = binary.AppendVarint(dst, r.CreatedTime.UnixMilli())
+	if r.FinishedTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.FinishedTime.UnixMilli())
+	}
+	dst = binary.AppendVarint(dst, r.DeleteTime.UnixMilli())
 	return dst
 }
 
@@ -1398,6 +1482,9 @@ type Order struct {
 	// On a reprocessed record whose content differs: the eventId that it
 	// replaces.
 	Replaces string `avro:"replaces,omitzero" json:"replaces,omitzero"`
+	// What Amazon gave of buyer and recipient, encrypted; null unless the account
+	// has buyer_data on. Not in EventBridge.
+	BuyerData *BuyerData `avro:"buyerData,omitzero" json:"buyerData,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -1494,6 +1581,12 @@ func (r *Order) AppendAvro(dst []byte) []byte {
 		dst = append(dst, 2)
 		dst = binary.AppendVarint(dst, int64(len(r.Replaces)))
 		dst = append(dst, r.Replaces...)
+	}
+	if r.BuyerData == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.BuyerData.AppendAvro(dst)
 	}
 	return dst
 }
@@ -1958,6 +2051,9 @@ type OrderState struct {
 	MissingUntil time.Time `avro:"missingUntil,omitzero" json:"missingUntil,omitzero"`
 	// When the entry last changed: old idle entries are deleted.
 	TouchedTime time.Time `avro:"touchedTime" json:"touchedTime"`
+	// From when the order's buyer data is not asked for any more; null where that
+	// is not known.
+	BuyerDataEndTime time.Time `avro:"buyerDataEndTime,omitzero" json:"buyerDataEndTime,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -2023,6 +2119,12 @@ func (r *OrderState) AppendAvro(dst []byte) []byte {
 		dst = binary.AppendVarint(dst, r.MissingUntil.UnixMilli())
 	}
 	dst = binary.AppendVarint(dst, r.TouchedTime.UnixMilli())
+	if r.BuyerDataEndTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.BuyerDataEndTime.UnixMilli())
+	}
 	return dst
 }
 

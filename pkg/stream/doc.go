@@ -2,7 +2,7 @@
 // per partition on Kafka, exactly once.
 //
 // A unit is one partition number of one processor: that partition of each of
-// its input topics and of its state topic. One goroutine runs a unit and
+// its input topics and of its state topics. One goroutine runs a unit and
 // nothing in a unit is shared. A processor and process have one group client,
 // for membership and advisory offset commits only, and each unit has a client
 // of its own, which is its transactional producer, the restorer of its state

@@ -138,6 +138,14 @@ func (w *world) produce(topic, account string, n int) {
 	w.produceRaw(&kgo.Record{Topic: testPrefix + topic, Key: []byte(account), Value: value})
 }
 
+// addTopic makes a topic that few tests need.
+func (w *world) addTopic(logical string) {
+	w.t.Helper()
+	if _, err := kadm.NewClient(w.client).CreateTopic(w.t.Context(), testPartitions, 1, nil, testPrefix+logical); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 func (w *world) produceRaw(rec *kgo.Record) {
 	w.t.Helper()
 	if err := w.client.ProduceSync(w.t.Context(), rec).FirstErr(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -55,6 +56,9 @@ type Options struct {
 	Outputs []string
 	// State is the logical name of the compacted topic of the units' state.
 	State string
+	// MoreState are compacted topics for entries of the state that must stand
+	// apart. They are written and restored with the others.
+	MoreState []StateTopic
 
 	// New makes a unit's machine.
 	New func(machine.Unit) machine.Machine
@@ -99,6 +103,13 @@ type Options struct {
 	MaxTick int
 	// MaxCalls is how many calls of a unit run at the same time. Default 128.
 	MaxCalls int
+}
+
+// StateTopic holds the state's entries whose keys begin with Prefix, under the
+// rest of their keys.
+type StateTopic struct {
+	Topic  string // logical name
+	Prefix string // such as "buyer-key/"
 }
 
 // withDefaults fills what was left out.
@@ -146,6 +157,11 @@ func (o Options) validate() error {
 	require(o.Codec != nil, "Codec is nil")
 	require(!slices.Contains(o.Inputs, o.State) && !slices.Contains(o.Outputs, o.State),
 		"State %q is also an input or output: only the runtime may write it", o.State)
+	for _, more := range o.MoreState {
+		require(more.Topic != "" && more.Topic != o.State && !slices.Contains(o.Inputs, more.Topic) && !slices.Contains(o.Outputs, more.Topic),
+			"MoreState %q has another use too: only the runtime may write it", more.Topic)
+		require(more.Prefix != "" && !strings.HasPrefix(more.Prefix, reservedKey), "MoreState %s: %q cannot begin its keys", more.Topic, more.Prefix)
+	}
 	for _, topic := range o.NeverPaused {
 		require(slices.Contains(o.Inputs, topic), "NeverPaused %q is not an input", topic)
 	}
@@ -171,9 +187,38 @@ func (o Options) validate() error {
 // topic is the name on the wire of a logical topic.
 func (o Options) topic(logical string) string { return o.Prefix + logical }
 
+// stateTopics are the logical names of all topics of the state.
+func (o Options) stateTopics() []string {
+	topics := []string{o.State}
+	for _, more := range o.MoreState {
+		topics = append(topics, more.Topic)
+	}
+	return topics
+}
+
+// stateTopic is where an entry of the state stands, and under which key.
+func (o *Options) stateTopic(key string) (logical, recordKey string) {
+	for _, more := range o.MoreState {
+		if rest, ok := strings.CutPrefix(key, more.Prefix); ok {
+			return more.Topic, rest
+		}
+	}
+	return o.State, key
+}
+
+// stateKey is the key of an entry that stands on a topic under recordKey.
+func (o *Options) stateKey(logical, recordKey string) string {
+	for _, more := range o.MoreState {
+		if more.Topic == logical && !strings.HasPrefix(recordKey, reservedKey) {
+			return more.Prefix + recordKey
+		}
+	}
+	return recordKey
+}
+
 // topics are the logical names of all topics whose partitions a unit touches.
 func (o Options) topics() []string {
-	all := slices.Concat(o.consumed(), o.Outputs, []string{o.State, schemas.DeadLetters})
+	all := slices.Concat(o.consumed(), o.Outputs, o.stateTopics(), []string{schemas.DeadLetters})
 	slices.Sort(all)
 	return slices.Compact(all)
 }

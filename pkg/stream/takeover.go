@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -32,11 +35,11 @@ func (s *session) takeOver(ctx context.Context) error {
 	if _, _, err := s.client.ProducerID(ctx); err != nil { // (1)
 		return fmt.Errorf("fence the previous owner: %w", err)
 	}
-	claim, err := s.claim(ctx)
+	claims, err := s.claim(ctx)
 	if err != nil {
 		return err
 	}
-	entries, err := s.readState(ctx, claim)
+	entries, err := s.readState(ctx, claims)
 	if err != nil {
 		return err
 	}
@@ -50,69 +53,92 @@ func (s *session) takeOver(ctx context.Context) error {
 	return nil
 }
 
-// claim commits a record to the state partition and returns its offset: the
-// end of what has to be read (3).
-func (s *session) claim(ctx context.Context) (int64, error) {
-	rec, err := s.claimRecord()
+// claim commits a record to each of the state's partitions and returns their
+// offsets by topic: the ends of what has to be read (3).
+func (s *session) claim(ctx context.Context) (map[string]int64, error) {
+	records, err := s.claimRecords()
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	if err := s.client.BeginTransaction(); err != nil {
-		return 0, fmt.Errorf("claim the state: %w", err)
+		return nil, fmt.Errorf("claim the state: %w", err)
 	}
-	var produced error
-	s.client.Produce(ctx, rec, func(rec *kgo.Record, err error) {
-		if err != nil {
-			produced = produceError(rec, err)
-		}
-	})
+	var failed atomic.Pointer[error]
+	for _, rec := range records {
+		s.client.Produce(ctx, rec, func(rec *kgo.Record, err error) {
+			if err != nil {
+				err = produceError(rec, err)
+				failed.CompareAndSwap(nil, &err)
+			}
+		})
+	}
 	if err := s.client.Flush(ctx); err != nil {
-		return 0, fmt.Errorf("claim the state: %w", err)
+		return nil, fmt.Errorf("claim the state: %w", err)
 	}
-	if produced != nil {
-		return 0, fmt.Errorf("claim the state: %w", produced)
+	if err := failed.Load(); err != nil {
+		return nil, fmt.Errorf("claim the state: %w", *err)
 	}
 	if err := s.client.EndTransaction(ctx, kgo.TryCommit); err != nil {
-		return 0, fmt.Errorf("claim the state: %w", err)
+		return nil, fmt.Errorf("claim the state: %w", err)
 	}
-	return rec.Offset, nil
+	ends := make(map[string]int64, len(records))
+	for _, rec := range records {
+		ends[rec.Topic] = rec.Offset
+	}
+	return ends, nil
 }
 
-func (s *session) claimRecord() (*kgo.Record, error) {
-	value, err := s.opts.Codec.AppendEncode(nil, s.opts.State, &schemas.Claim{Owner: s.u.p.instance, Time: time.Now()})
-	if err != nil {
-		return nil, encodeError(s.opts.State, claimKey, err)
+func (s *session) claimRecords() ([]*kgo.Record, error) {
+	var records []*kgo.Record
+	claim := &schemas.Claim{Owner: s.u.p.instance, Time: time.Now()}
+	for _, logical := range s.opts.stateTopics() {
+		value, err := s.opts.Codec.AppendEncode(nil, logical, claim)
+		if err != nil {
+			return nil, encodeError(logical, claimKey, err)
+		}
+		records = append(records, &kgo.Record{Topic: s.opts.topic(logical), Partition: s.u.partition, Key: []byte(claimKey), Value: value})
 	}
-	return &kgo.Record{Topic: s.opts.topic(s.opts.State), Partition: s.u.partition, Key: []byte(claimKey), Value: value}, nil
+	return records, nil
 }
 
-// readState reads the state partition up to the claim, and returns the newest
-// value of each key.
-func (s *session) readState(ctx context.Context, claim int64) (map[string][]byte, error) {
-	topic := s.opts.topic(s.opts.State)
-	s.client.AddConsumePartitions(map[string]map[int32]kgo.Offset{topic: {s.u.partition: kgo.NewOffset().AtStart()}})
+// readState reads the state's partitions up to the claims, and returns the
+// newest value of each key.
+func (s *session) readState(ctx context.Context, claims map[string]int64) (map[string][]byte, error) {
+	logical := make(map[string]string, len(claims)) // of the topics still to be read
+	offsets := make(map[string]map[int32]kgo.Offset, len(claims))
+	for _, name := range s.opts.stateTopics() {
+		topic := s.opts.topic(name)
+		logical[topic] = name
+		offsets[topic] = map[int32]kgo.Offset{s.u.partition: kgo.NewOffset().AtStart()}
+	}
+	s.client.AddConsumePartitions(offsets)
 	entries := make(map[string][]byte)
-	for end := false; !end; {
+	for len(logical) > 0 {
 		fetches := s.client.PollFetches(ctx)
 		if err := ctx.Err(); err != nil {
 			return nil, context.Cause(ctx)
 		}
 		if errs := fetches.Errors(); len(errs) > 0 {
-			return nil, fmt.Errorf("read the state, topic %s, partition %d: %w", topic, s.u.partition, errs[0].Err)
+			return nil, fmt.Errorf("read the state, topic %s, partition %d: %w", errs[0].Topic, s.u.partition, errs[0].Err)
 		}
 		fetches.EachRecord(func(rec *kgo.Record) {
-			end = end || rec.Offset >= claim
-			switch {
-			case rec.Attrs.IsControl() || rec.Offset > claim:
-			case rec.Value == nil:
-				delete(entries, string(rec.Key))
-			default:
-				// A copy: the record's value would keep its whole fetch in memory.
-				entries[string(rec.Key)] = append([]byte(nil), rec.Value...)
+			claim, name := claims[rec.Topic], logical[rec.Topic]
+			if rec.Offset >= claim {
+				delete(logical, rec.Topic)
 			}
+			if name == "" || rec.Attrs.IsControl() || rec.Offset >= claim {
+				return
+			}
+			key := s.opts.stateKey(name, string(rec.Key))
+			if rec.Value == nil {
+				delete(entries, key)
+				return
+			}
+			// A copy: the record's value would keep its whole fetch in memory.
+			entries[key] = append([]byte(nil), rec.Value...)
 		})
 	}
-	s.client.PurgeTopicsFromConsuming(topic)
+	s.client.PurgeTopicsFromConsuming(slices.Collect(maps.Keys(claims))...)
 	return entries, nil
 }
 
@@ -146,8 +172,9 @@ func (s *session) restore(ctx context.Context, entries map[string][]byte) (int, 
 
 // decodeState waits while the schema registry cannot be reached.
 func (s *session) decodeState(ctx context.Context, key string, data []byte) (any, error) {
+	logical, _ := s.opts.stateTopic(key)
 	for attempt := 0; ; attempt++ {
-		value, err := s.opts.Codec.Decode(ctx, s.opts.State, data)
+		value, err := s.opts.Codec.Decode(ctx, logical, data)
 		if err == nil {
 			return value, nil
 		}
@@ -162,9 +189,10 @@ func (s *session) decodeState(ctx context.Context, key string, data []byte) (any
 }
 
 func (s *session) unreadable(key string, err error) error {
+	logical, key := s.opts.stateTopic(key)
 	return fatalf("state topic %s, partition %d, key %q cannot be read: %w; "+
 		"run the version that wrote it, or mend the entry under this key; it is never skipped",
-		s.opts.topic(s.opts.State), s.u.partition, key, err)
+		s.opts.topic(logical), s.u.partition, key, err)
 }
 
 // noteForeignOffsets says when somebody has set the group's offsets: they do

@@ -215,7 +215,8 @@ func (t *tick) encode(positions bool) error {
 		if strings.HasPrefix(key, reservedKey) {
 			return fatalf("state key %q begins with %q, which is the runtime's own", key, reservedKey)
 		}
-		if err := t.add(t.s.opts.State, []byte(key), value); err != nil {
+		topic, key := t.s.opts.stateTopic(key)
+		if err := t.add(topic, []byte(key), value); err != nil {
 			return err
 		}
 	}

@@ -151,10 +151,9 @@ func (r *Runtime[M]) Decide(records []*machine.Record, results ...machine.Result
 // Commit makes a transaction durable. It starts no calls.
 func (r *Runtime[M]) Commit(tx *machine.Tx) {
 	r.T.Helper()
-	state, _ := schemas.TopicOf("state." + r.config.Processor)
 	for key, value := range tx.State {
-		if value != nil && !holds(state, value) {
-			r.T.Fatalf("state %s is a %T, which does not stand on %s", key, value, state.Name)
+		if value != nil && !r.keeps(value) {
+			r.T.Fatalf("state %s is a %T, which stands on no topic of %s's state", key, value, r.config.Processor)
 		}
 		if err := r.Store.Put(key, value); err != nil {
 			r.T.Fatal(err)
@@ -169,6 +168,13 @@ func (r *Runtime[M]) Commit(tx *machine.Tx) {
 	r.Letters = append(r.Letters, tx.DeadLetters...)
 	r.Wake = tx.Wake
 	r.config.Committed(tx)
+}
+
+// keeps says whether a value is of a kind that the processor's state has.
+func (r *Runtime[M]) keeps(value any) bool {
+	return slices.ContainsFunc(schemas.Topics(), func(t schemas.Topic) bool {
+		return t.Compacted() && slices.Contains(t.Writers, r.config.Processor) && holds(t, value)
+	})
 }
 
 func (r *Runtime[M]) start(calls []machine.Call) {

@@ -116,6 +116,9 @@ func (c *converter) record(node *avro.SchemaNode) object {
 	for i := range node.Fields {
 		f := &node.Fields[i]
 		name := f.Name
+		if name == c.event.Without {
+			continue
+		}
 		if name == "eventId" {
 			name = "id"
 		}

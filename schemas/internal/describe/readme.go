@@ -18,7 +18,8 @@ Every topic has the configured prefix (` + "`%s`" + ` by default) and %d partiti
 default, the same number for all. Keys are the account's name in UTF-8, placed by
 Kafka's default partitioner (murmur2). Producers on librdkafka (kcat, Python, Go,
 .NET, PHP) must say so, since its own default differs: ` + "`partitioner=murmur2_random`" + `. A
-state topic's keys and partitions belong to its processor. Values are Avro in
+state topic's keys and partitions belong to its processor; those of buyer-keys are
+<account>/<order id>, on the account's partition. Values are Avro in
 Confluent's wire format. Timestamps are the broker's (LogAppendTime).
 
 A topic of one kind of record has the subject ` + "`<prefix><topic>-value`" + `; one of several
