@@ -26,6 +26,7 @@ func recordTable() []Record {
 		{Name: "InventoryResult", file: "inventory_result.avsc", New: func() Value { return new(InventoryResult) }},
 		{Name: "InventoryState", file: "inventory_state.avsc", New: func() Value { return new(InventoryState) }},
 		{Name: "InventoryUpdate", file: "inventory_update.avsc", New: func() Value { return new(InventoryUpdate) }},
+		{Name: "LaneState", file: "lane_state.avsc", New: func() Value { return new(LaneState) }},
 		{Name: "Order", file: "order.avsc", New: func() Value { return new(Order) }},
 		{Name: "OrderChange", file: "order_change.avsc", New: func() Value { return new(OrderChange) }},
 		{Name: "OrderState", file: "order_state.avsc", New: func() Value { return new(OrderState) }},
@@ -1393,6 +1394,39 @@ func (r *KnownFeed) AppendAvro(dst []byte) []byte {
 	dst = binary.AppendVarint(dst, int64(len(r.FeedID)))
 	dst = append(dst, r.FeedID...)
 	dst = binary.AppendVarint(dst, r.Time.UnixMilli())
+	return dst
+}
+
+// LaneState: Why an account's calls of one operation wait for more than their
+// quota. In a state topic under lane/<account>/<operation>, deleted when a
+// call succeeds. Only for people: an owner finds out anew.
+type LaneState struct {
+	// Our name of the seller account.
+	Account string `avro:"account" json:"account"`
+	// Amazon's operation name.
+	Operation string `avro:"operation" json:"operation"`
+	// Whether Amazon refuses the account's credentials: one call tries now and
+	// then whether somebody has mended them.
+	Parked bool `avro:"parked" json:"parked"`
+	// What the last call ended with, shortened.
+	Reason string `avro:"reason" json:"reason"`
+	// Since when calls wait for this.
+	Since time.Time `avro:"since" json:"since"`
+	// When the next call may be tried.
+	Until time.Time `avro:"until" json:"until"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *LaneState) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.Account)))
+	dst = append(dst, r.Account...)
+	dst = binary.AppendVarint(dst, int64(len(r.Operation)))
+	dst = append(dst, r.Operation...)
+	dst = appendBool(dst, r.Parked)
+	dst = binary.AppendVarint(dst, int64(len(r.Reason)))
+	dst = append(dst, r.Reason...)
+	dst = binary.AppendVarint(dst, r.Since.UnixMilli())
+	dst = binary.AppendVarint(dst, r.Until.UnixMilli())
 	return dst
 }
 

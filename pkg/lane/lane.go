@@ -29,6 +29,7 @@ type lane struct {
 	heldUntil time.Time // no draw before
 	parked    bool      // one call at a time, until one succeeds
 	probeAt   time.Time // no draw before while parked
+	noted     time.Time // since when the state says why the lane waits; zero when it does not
 
 	wake  time.Time // when the lane wants to be looked at; its place in Lanes' heap
 	place int       // 1 + index in that heap; 0 when not in it
@@ -119,20 +120,25 @@ func (l *lane) open(operations []string, limit func(account, operation string) q
 	l.from = nil
 }
 
-// finish ends a call of the lane, which ended so.
-func (l *lane) finish(tx *machine.Tx, res *machine.Result) {
+// finish ends a call of the lane, of that operation, which ended so.
+func (l *lane) finish(tx *machine.Tx, operation string, res *machine.Result) {
 	l.inFlight--
 	switch outcome := res.Outcome.(type) {
 	case machine.Done, machine.Reject:
 		l.parked = false
+		l.denote(tx, operation)
 	case machine.Snooze:
 		if outcome.Own {
 			break
 		}
 		l.heldUntil = latest(l.heldUntil, tx.Now.Add(outcome.For))
+		if !outcome.Throttled && outcome.For >= notedFrom {
+			l.note(tx, operation, outcome.Err, l.heldUntil)
+		}
 	case machine.Park:
 		l.parked = true
 		l.probeAt = tx.Now.Add(ProbeAfter)
+		l.note(tx, operation, outcome.Err, l.probeAt)
 	}
 	for i, bucket := range l.buckets {
 		granted := res.RateLimit

@@ -29,9 +29,20 @@ func New(operation string, limit func(account, operation string) quota.Limit, al
 	}
 }
 
-// Restore takes a bucket's committed checkpoint and says whether the bucket is
-// one of these lanes'.
-func (s *Lanes) Restore(checkpoint *schemas.QuotaState) bool {
+// Restore takes an entry of the committed state that lanes have written, a
+// bucket's checkpoint or why a lane waits, and says whether it is one of these
+// lanes'.
+func (s *Lanes) Restore(state any) bool {
+	switch state := state.(type) {
+	case *schemas.QuotaState:
+		return s.checkpoint(state)
+	case *schemas.LaneState:
+		return s.noted(state)
+	}
+	return false
+}
+
+func (s *Lanes) checkpoint(checkpoint *schemas.QuotaState) bool {
 	i := slices.Index(s.operations, checkpoint.Operation)
 	if i < 0 {
 		return false
@@ -134,7 +145,7 @@ func (s *Lanes) Finish(tx *machine.Tx, account string, item *Item, res *machine.
 	}
 	s.pending--
 	l := s.of(account)
-	l.finish(tx, res)
+	l.finish(tx, s.operations[0], res)
 	if !l.due().IsZero() {
 		s.schedule(l, tx.Now)
 	}
@@ -148,6 +159,7 @@ func (s *Lanes) Changed(tx *machine.Tx, account string) {
 		return
 	}
 	l.parked, l.heldUntil = false, time.Time{}
+	l.denote(tx, s.operations[0])
 	for i, bucket := range l.buckets {
 		put(tx, bucket.Replan(s.limit(account, s.operations[i]), tx.Now))
 	}

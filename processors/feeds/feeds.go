@@ -92,9 +92,9 @@ func New(cfg Config) *Machine {
 // Restore takes an entry of the committed state.
 func (m *Machine) Restore(key string, value any) error {
 	switch state := value.(type) {
-	case *schemas.QuotaState:
+	case *schemas.QuotaState, *schemas.LaneState:
 		if !m.status.lanes.Restore(state) && !m.reports.lanes.Restore(state) {
-			return fmt.Errorf("feeds: state %s is the quota of %s, which is not ours", key, state.Operation)
+			return fmt.Errorf("feeds: state %s is of an operation that is not ours", key)
 		}
 	case *schemas.FeedPace:
 		if key != paceKey(state.Account, state.FeedType) {

@@ -123,13 +123,13 @@ func (m *Machine) account(id string) *perAccount {
 // without a checkpoint: the first token of each is committed before it is spent.
 func (m *Machine) Restore(key string, value any) error {
 	switch state := value.(type) {
-	case *schemas.QuotaState:
+	case *schemas.QuotaState, *schemas.LaneState:
 		for _, lanes := range m.lanes() {
 			if lanes.Restore(state) {
 				return nil
 			}
 		}
-		return fmt.Errorf("inventory: state %s is the quota of %s, which is not ours", key, state.Operation)
+		return fmt.Errorf("inventory: state %s is of an operation that is not ours", key)
 	case *schemas.InventoryState:
 		if key != skuKey(state.Account, state.MarketplaceID, state.SKU) {
 			return fmt.Errorf("inventory: state %s is about SKU %q of account %s, marketplace %q", key, state.SKU, state.Account, state.MarketplaceID)

@@ -122,9 +122,9 @@ func New(cfg Config) *Machine {
 // Restore takes an entry of the committed state.
 func (m *Machine) Restore(key string, value any) error {
 	switch state := value.(type) {
-	case *schemas.QuotaState:
+	case *schemas.QuotaState, *schemas.LaneState:
 		if !m.lanes.Restore(state) && !m.v0.restore(state) {
-			return fmt.Errorf("orders: state %s is the quota of %s, which is not ours", key, state.Operation)
+			return fmt.Errorf("orders: state %s is of an operation that is not ours", key)
 		}
 	case *schemas.OrderState:
 		if key != orderKey(state.Account, state.OrderID) {

@@ -5,7 +5,6 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/machine"
 	"github.com/sellerstream/sellerstream/pkg/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
-	"github.com/sellerstream/sellerstream/schemas"
 )
 
 // Orders v0 gives an order in several calls: getOrder, then getOrderItems once
@@ -43,8 +42,8 @@ func (l v0Lanes) of(o *order) *lane.Lanes {
 	return l.items
 }
 
-func (l v0Lanes) restore(checkpoint *schemas.QuotaState) bool {
-	return l.heads.Restore(checkpoint) || l.items.Restore(checkpoint)
+func (l v0Lanes) restore(state any) bool {
+	return l.heads.Restore(state) || l.items.Restore(state)
 }
 
 func (l v0Lanes) known(account string) {
