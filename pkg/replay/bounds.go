@@ -1,0 +1,110 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+)
+
+// Bound is where a part of a topic begins or ends: at a time, of the records'
+// timestamps, or at offsets by partition. The zero Bound is the topic's own.
+type Bound struct {
+	Time    time.Time
+	Offsets map[int32]int64
+}
+
+// Range is a part of a partition.
+type Range struct {
+	Partition int32
+	From      int64 // first offset
+	Until     int64 // first offset behind it
+	Next      int64 // first offset that is not done; From at the beginning
+}
+
+// Resolve finds what a topic (its name on the wire) holds between two bounds,
+// in the given partitions or, if there are none, in all. Where a bound has
+// offsets, only the partitions that it names are meant. What was not committed
+// when it looked is left out. All faults are reported at once.
+func Resolve(ctx context.Context, admin *kadm.Client, topic string, from, to Bound, partitions []int32) ([]Range, error) {
+	starts, err := listed(admin.ListStartOffsets(ctx, topic))
+	if err != nil {
+		return nil, fmt.Errorf("where topic %s begins: %w", topic, err)
+	}
+	ends, err := listed(admin.ListCommittedOffsets(ctx, topic))
+	if err != nil {
+		return nil, fmt.Errorf("where topic %s ends: %w", topic, err)
+	}
+	begin, err := from.offsets(ctx, admin, topic, starts[topic])
+	if err != nil {
+		return nil, err
+	}
+	end, err := to.offsets(ctx, admin, topic, ends[topic])
+	if err != nil {
+		return nil, err
+	}
+	var ranges []Range
+	var faults []error
+	for _, p := range chosen(starts[topic], from, to, partitions) {
+		first, known := starts[topic][p]
+		last := ends[topic][p].Offset
+		if !known {
+			faults = append(faults, fmt.Errorf("topic %s has no partition %d", topic, p))
+			continue
+		}
+		for _, offset := range []int64{begin[p], end[p]} {
+			if offset < first.Offset || offset > last {
+				faults = append(faults, fmt.Errorf("offset %d is not in partition %d of topic %s, which has %d to %d", offset, p, topic, first.Offset, last))
+			}
+		}
+		ranges = append(ranges, Range{Partition: p, From: begin[p], Until: max(begin[p], end[p]), Next: begin[p]})
+	}
+	return ranges, errors.Join(faults...)
+}
+
+// offsets are a bound's by partition; those of bare are the topic's own.
+func (b Bound) offsets(ctx context.Context, admin *kadm.Client, topic string, bare map[int32]kadm.ListedOffset) (map[int32]int64, error) {
+	at := make(map[int32]int64, len(bare))
+	for p, offset := range bare {
+		at[p] = offset.Offset
+	}
+	if b.Time.IsZero() {
+		maps.Copy(at, b.Offsets)
+		return at, nil
+	}
+	found, err := listed(admin.ListOffsetsAfterMilli(ctx, b.Time.UnixMilli(), topic))
+	if err != nil {
+		return nil, fmt.Errorf("the offsets of topic %s at %s: %w", topic, b.Time.Format(time.RFC3339), err)
+	}
+	for p, offset := range found[topic] {
+		at[p] = offset.Offset
+	}
+	return at, nil
+}
+
+// chosen are the partitions that are meant, in order.
+func chosen(all map[int32]kadm.ListedOffset, from, to Bound, partitions []int32) []int32 {
+	meant := partitions
+	for _, named := range []map[int32]int64{from.Offsets, to.Offsets} {
+		for p := range named {
+			if len(partitions) == 0 && !slices.Contains(meant, p) {
+				meant = append(meant, p)
+			}
+		}
+	}
+	if len(meant) == 0 {
+		return slices.Sorted(maps.Keys(all))
+	}
+	return slices.Sorted(slices.Values(meant))
+}
+
+func listed(offsets kadm.ListedOffsets, err error) (kadm.ListedOffsets, error) {
+	if err == nil {
+		err = offsets.Error()
+	}
+	return offsets, err
+}
