@@ -28,14 +28,14 @@ func (p *Publisher) commit(ctx context.Context, offsets map[string]map[int32]kgo
 		}
 		if errors.Is(err, kerr.UnknownMemberID) || errors.Is(err, kerr.FencedInstanceID) {
 			p.opts.Logger.Error("this process was put out of its group before it could commit: its last request's events will be published again",
-				"group", p.opts.Prefix+group, "error", err)
+				"group", p.group(), "error", err)
 			return
 		}
 		delay := backoff(failures)
-		p.opts.Logger.Warn("cannot commit offsets; trying again", "group", p.opts.Prefix+group, "again_in", delay, "error", err)
+		p.opts.Logger.Warn("cannot commit offsets; trying again", "group", p.group(), "again_in", delay, "error", err)
 		if clock.Sleep(ctx, clock.Real{}, delay) != nil {
 			p.opts.Logger.Error("stopped before the offsets could be committed: the last request's events will be published again",
-				"group", p.opts.Prefix+group, "error", err)
+				"group", p.group(), "error", err)
 			return
 		}
 	}
@@ -43,7 +43,7 @@ func (p *Publisher) commit(ctx context.Context, offsets map[string]map[int32]kgo
 
 func (p *Publisher) commitOnce(ctx context.Context, offsets map[string]map[int32]kgo.EpochOffset) error {
 	var failure error
-	p.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
+	p.client.CommitOffsetsSync(p.annotated(ctx), offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
 		if err != nil {
 			failure = err
 			return

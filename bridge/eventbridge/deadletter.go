@@ -30,6 +30,12 @@ func (p *Publisher) setAside(ctx context.Context, c *cursor, reason, message str
 			"account", string(rec.Key), "reason", reason, "message", message)
 		return true
 	}
+	if p.opts.Again != nil {
+		p.stats.deadLetters.Add(1)
+		p.opts.Logger.Warn("a record cannot be published again and is passed over", "topic", c.topic, "partition", c.number, "offset", rec.Offset,
+			"account", string(rec.Key), "reason", reason, "message", message)
+		return true
+	}
 	source := strings.TrimPrefix(c.topic, p.opts.Prefix)
 	id := sha256.Sum256(fmt.Appendf(nil, "events\x00%s\x00%d\x00%d", source, c.number, rec.Offset))
 	letter := &schemas.DeadLetter{

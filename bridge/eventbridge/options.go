@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/replay"
 )
 
 // API is what the publisher needs of EventBridge; *eventbridge.Client has it.
@@ -44,6 +45,10 @@ type Options struct {
 	Clock   clock.Clock
 	Logger  *slog.Logger
 
+	// Again, if not nil, has a part of one topic published again, instead of all
+	// that comes.
+	Again *Again
+
 	// DryRun commits no offset and sets nothing aside, so that a later run begins
 	// where this one did. Client should then send nothing.
 	DryRun bool
@@ -60,6 +65,20 @@ type Options struct {
 	// DrainTimeout bounds how long the request under way may take to finish and
 	// commit when Run's context has ended; 20 s by default.
 	DrainTimeout time.Duration
+}
+
+// Again is what a Publisher publishes again: Run returns when the run is done. What
+// no event can be made of was set aside the first time: it is logged, counted
+// among the dead letters, and passed over.
+type Again struct {
+	Journal *replay.Journal // its group is the Publisher's
+	Run     *replay.Run
+	// Wants says whether an event is to be published. nil wants all.
+	Wants func(rec *kgo.Record, value any, detailType string) bool
+	// Mark stands in each entry's Resources, by which a rule can tell it.
+	Mark string
+	// Rate bounds the events of a second; 0 does not.
+	Rate float64
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -79,6 +98,7 @@ func (o Options) withDefaults() (Options, error) {
 	orDefault(&o.MaxEntryBytes, 1<<20)
 	orDefault(&o.CallTimeout, 10*time.Second)
 	orDefault(&o.DrainTimeout, 20*time.Second)
+	missing(o.Again != nil && (o.Again.Journal == nil || o.Again.Run == nil || o.Again.Mark == ""), "Again.Journal, Run or Mark")
 	if o.Clock == nil {
 		o.Clock = clock.Real{}
 	}

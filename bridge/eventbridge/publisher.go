@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/time/rate"
 )
 
 // group is the consumer group's name, after the role; see Options.Prefix.
@@ -19,7 +20,8 @@ const group = "events"
 type Publisher struct {
 	opts   Options
 	client *kgo.Client
-	joined atomic.Bool // whether the group has given us a share, be it an empty one
+	joined atomic.Bool   // whether the group has given us a share, be it an empty one
+	limit  *rate.Limiter // nil for none
 
 	// mu is held while a request is under way and until its offsets are
 	// committed, and by the group's callbacks.
@@ -45,7 +47,11 @@ func New(opts Options) (*Publisher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Publisher{opts: opts, cursors: make(map[partition]*cursor)}, nil
+	p := &Publisher{opts: opts, cursors: make(map[partition]*cursor)}
+	if opts.Again != nil && opts.Again.Rate > 0 {
+		p.limit = rate.NewLimiter(rate.Limit(opts.Again.Rate), maxEntries)
+	}
+	return p, nil
 }
 
 // WaitsFor says what keeps the publisher from being ready; "" while it is a
@@ -54,7 +60,7 @@ func (p *Publisher) WaitsFor() string {
 	if p.joined.Load() {
 		return ""
 	}
-	return "the consumer group " + p.opts.Prefix + group
+	return "the consumer group " + p.group()
 }
 
 // Stats reads the counters.
@@ -84,9 +90,11 @@ func (p *Publisher) Run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() {
 		time.AfterFunc(p.opts.DrainTimeout, func() { stop(errStopped) })
 	})()
-	for ctx.Err() == nil {
-		p.poll(ctx)
-		p.step(work)
+	for ctx.Err() == nil && !p.done() {
+		if err := p.poll(ctx); err != nil {
+			return err
+		}
+		p.step(ctx, work)
 		client.AllowRebalance()
 	}
 	return nil
@@ -103,8 +111,8 @@ func (p *Publisher) groupOptions() []kgo.Opt {
 	for i, t := range p.opts.Topics {
 		topics[i] = p.opts.Prefix + t
 	}
-	return append([]kgo.Opt{
-		kgo.ConsumerGroup(p.opts.Prefix + group),
+	return append(p.againOptions([]kgo.Opt{
+		kgo.ConsumerGroup(p.group()),
 		kgo.ConsumeTopics(topics...),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.FetchMaxWait(fetchMaxWait),
@@ -121,13 +129,14 @@ func (p *Publisher) groupOptions() []kgo.Opt {
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerLinger(0),
 		kgo.ProducerBatchMaxBytesFn(deadLetterBatch(p.opts.Prefix)),
-	}, p.opts.Kafka...)
+	}), p.opts.Kafka...)
 }
 
 func (p *Publisher) assigned(_ context.Context, client *kgo.Client, added map[string][]int32) {
 	p.joined.Store(true)
 	// A pause outlives the assignment that it was made in.
 	client.ResumeFetchPartitions(added)
+	client.PauseFetchPartitions(p.closed(added))
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for topic, numbers := range added {
@@ -172,10 +181,13 @@ const pollRecords = 100
 // poll takes in new records. It waits for them only while there is nothing to
 // send. When it brings records, rebalances wait until AllowRebalance, so that
 // they cannot be of a partition that is given up meanwhile.
-func (p *Publisher) poll(ctx context.Context) {
+func (p *Publisher) poll(ctx context.Context) error {
 	wait, cancel := p.pollContext(ctx)
 	fetches := p.client.PollRecords(wait, pollRecords)
 	cancel()
+	if err := p.refresh(ctx, fetches); err != nil {
+		return err
+	}
 	fetches.EachError(func(topic string, number int32, err error) {
 		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, kgo.ErrClientClosed) {
 			return
@@ -189,12 +201,13 @@ func (p *Publisher) poll(ctx context.Context) {
 		if c == nil || len(fetched.Records) == 0 {
 			return
 		}
-		c.records = append(c.records, fetched.Records...)
+		c.records = append(c.records, p.meant(fetched.Records)...)
 		if len(c.records) >= pauseAt && !c.paused {
 			c.paused = true
 			p.client.PauseFetchPartitions(map[string][]int32{c.topic: {c.number}})
 		}
 	})
+	return nil
 }
 
 // pollContext is nil, which tells kgo not to wait, when there is something to
@@ -212,19 +225,23 @@ func (p *Publisher) pollContext(ctx context.Context) (context.Context, context.C
 			next = c.notBefore
 		}
 	}
-	if next.IsZero() {
-		return ctx, func() {}
+	switch {
+	case !next.IsZero():
+		return context.WithDeadline(ctx, next)
+	case p.opts.Again != nil:
+		return context.WithTimeout(ctx, idle)
 	}
-	return context.WithDeadline(ctx, next)
+	return ctx, func() {}
 }
 
-// step sends one request and commits what it settled.
-func (p *Publisher) step(ctx context.Context) {
+// step sends one request and commits what it settled. It begins nothing after
+// ctx has ended.
+func (p *Publisher) step(ctx, work context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	settled, request := p.gather(ctx)
-	if len(request) > 0 {
-		settled = append(settled, p.send(ctx, request)...)
+	settled, request := p.gather(work)
+	if len(request) > 0 && p.pace(ctx, len(request)) == nil {
+		settled = append(settled, p.send(work, request)...)
 	}
 	if len(settled) == 0 {
 		return
@@ -243,8 +260,9 @@ func (p *Publisher) step(ctx context.Context) {
 		}
 	}
 	if !p.opts.DryRun {
-		p.commit(ctx, offsets)
+		p.commit(work, offsets)
 	}
+	p.advance(offsets)
 }
 
 const maxBackoff = 16 * time.Second

@@ -76,9 +76,12 @@ func (p *Publisher) prepare(ctx context.Context, c *cursor) bool {
 }
 
 // entryOf makes the entry of the cursor's first record. passed is true for a
-// record that is no event.
+// record that is no event, or one that is not wanted.
 func (p *Publisher) entryOf(ctx context.Context, c *cursor) (made, passed bool) {
 	rec := c.records[0]
+	if rec.Attrs.IsControl() {
+		return false, true
+	}
 	topic := strings.TrimPrefix(c.topic, p.opts.Prefix)
 	value, err := p.opts.Codec.Decode(ctx, topic, rec.Value)
 	if errors.Is(err, registry.ErrUnavailable) {
@@ -96,15 +99,19 @@ func (p *Publisher) entryOf(ctx context.Context, c *cursor) (made, passed bool) 
 		p.setAside(ctx, c, ReasonUnmappable, fmt.Sprintf("no event can be made of the record: %v", err))
 		return false, false
 	}
-	if !ok {
+	if !ok || !p.wanted(rec, value, detailType) {
 		return false, true
 	}
 	e := &entry{put: types.PutEventsRequestEntry{
 		EventBusName: &p.opts.Bus, Source: &p.opts.Source,
 		DetailType: aws.String(detailType), Detail: aws.String(string(detail)), Time: aws.Time(rec.Timestamp),
+		Resources: p.mark(),
 	}}
 	// Amazon's way of counting, from the user guide: 14 bytes for the time.
 	e.size = 14 + len(p.opts.Source) + len(detailType) + len(detail)
+	for _, resource := range e.put.Resources {
+		e.size += len(resource)
+	}
 	if e.size > p.opts.MaxEntryBytes {
 		p.setAside(ctx, c, ReasonTooLarge, fmt.Sprintf("the event has %d bytes by Amazon's way of counting, more than the limit of %d", e.size, p.opts.MaxEntryBytes))
 		return false, false
