@@ -22,7 +22,7 @@ func BenchmarkRestore(b *testing.B) {
 		s.touched, s.applied = millisOf(testStart)+millis(i), 7
 		if i%10 == 0 {
 			u := updateOf(s.id(), 8, testStart)
-			s.begin().wanted = newUpdate(u, 3, int64(i), testStart)
+			s.begin().wanted = newUpdate(u, &machine.Record{Partition: 3, Offset: int64(i)}, testStart)
 		}
 		states[i] = new(schemas.InventoryState)
 		s.fill(states[i])

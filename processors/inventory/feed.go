@@ -48,8 +48,9 @@ type feed struct {
 	stuck     bool // past its objective
 	known     []schemas.KnownFeed
 
-	ready  lane.Queue // SKUs to send, by since when
-	fenced lane.Queue // SKUs that the feed carries and that want something newer
+	ready    lane.Queue // SKUs to send, by since when
+	replayed lane.Queue // SKUs whose update is replayed: they take the room that ready leaves
+	fenced   lane.Queue // SKUs that the feed carries and that want something newer
 
 	cut       *cut      // a document that is being made
 	members   []*sku    // of the intent or the running feed: members[messageId-1]
@@ -106,8 +107,20 @@ func (f *feed) busy() bool { return f.call.Queued() || f.call.InFlight() }
 func (f *feed) waiting() int { return f.ready.Len() + f.fenced.Len() }
 
 // oldest is since when the first of them waits; zero for none.
-func (f *feed) oldest() time.Time {
-	a, b := f.ready.Due(), f.fenced.Due()
+func (f *feed) oldest() time.Time { return first(f.ready.Due(), f.fenced.Due()) }
+
+// pop takes out the SKU whose turn it is for a feed, with since when it waits.
+func (f *feed) pop(now time.Time) (since time.Time, item *lane.Item) {
+	since = f.ready.Due()
+	if item = f.ready.Pop(now); item == nil {
+		since = f.replayed.Due()
+		item = f.replayed.Pop(now)
+	}
+	return since, item
+}
+
+// first is the earlier one of two times that are given.
+func first(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
 	}

@@ -13,7 +13,8 @@
 //     patch in flight.
 //  3. An intent of which it is not known how it ended is submitted again only
 //     when getFeeds, asked after the quarantine, does not show its feed.
-//  4. Every record that is not a dead letter has exactly one outcome.
+//  4. Every record that is not a dead letter has exactly one outcome, and one
+//     more for each replay of it.
 //  5. While anything that may still be carried out holds an older quantity of a
 //     SKU, the newest is not settled: it is sent after that has ended.
 //  6. Within the quota: no call without a token.
@@ -22,7 +23,8 @@
 // newer one while that has no outcome of its own yet. The newest is remembered
 // for keepIdle after the last change, as long as the topic holds updates, so
 // that a replay can neither send an older quantity nor settle a record twice:
-// the very record that is the newest is passed over.
+// the newest is sent again unless it is under way, an older one is superseded,
+// and one of a SKU of which nothing is remembered must be younger than that.
 package inventory
 
 import (

@@ -42,9 +42,13 @@ const maxWords = 1000
 // sending is how and where an update was sent.
 type sending struct{ via, feedID, marketplace string }
 
-// outcome writes the one outcome of an update.
+// outcome writes the one outcome of an update. A replay's is another one.
 func outcome(tx *machine.Tx, s *sku, u *update, result schemas.InventoryResult, how sending) {
 	result.EventID = hash(s.account, fmt.Sprint(u.partition), fmt.Sprint(u.offset))
+	if u.replay != "" {
+		result.EventID = hash(s.account, fmt.Sprint(u.partition), fmt.Sprint(u.offset), u.replay)
+	}
+	result.Replay = u.replay
 	result.UpdateID, result.SourcePartition, result.SourceOffset = u.id, u.partition, u.offset
 	result.Account, result.SKU = s.account, s.id()
 	result.Quantity, result.EventTime, result.DecidedTime = u.quantity, u.time.time(), tx.Now

@@ -20,6 +20,9 @@ const (
 	// producer's id longer than maxID is a mistake. They bound the state.
 	maxSKU = 40
 	maxID  = 256
+	// skew is by how much the clocks of two owners may differ, and event times be
+	// ahead of them, when the oldest update that may be replayed is looked for.
+	skew = time.Hour
 )
 
 // update takes an update in: at once it is the SKU's newest, or superseded.
@@ -41,8 +44,12 @@ func (m *Machine) update(tx *machine.Tx, rec *machine.Record, u *schemas.Invento
 	}
 	marketplace := m.scopeOf(a, u)
 	key := skuKey(a.ID, marketplace, u.SKU)
-	next := newUpdate(u, rec.Partition, rec.Offset, tx.Now)
+	next := newUpdate(u, rec, tx.Now)
 	s := m.skus[key]
+	if reason, message := unreplayable(rec, u, s != nil, tx.Now); reason != "" {
+		tx.Reject(rec, reason, message)
+		return
+	}
 	if s == nil {
 		s = newSKU(key, a.ID, marketplace)
 		if m.cfg.Excluded(a.ID, u.SKU) { // nothing was ever sent, so nothing need be remembered
@@ -70,8 +77,11 @@ func (m *Machine) scopeOf(a *account.Account, u *schemas.InventoryUpdate) string
 // take makes next the SKU's newest update, unless it is older.
 func (m *Machine) take(tx *machine.Tx, s *sku, next *update) {
 	switch {
-	case next.stamp == s.newest:
+	case next.stamp == s.newest && next.replay == "":
 		return // the same record again: it has its outcome, or will have it
+	case next.stamp == s.newest && s.work.underWay(next):
+		supersede(tx, s, next, next) // by itself: what is under way has the same effect
+		return
 	case next.before(s.newest):
 		supersede(tx, s, next, s.work.newestUpdate())
 		return
@@ -89,6 +99,22 @@ func (m *Machine) take(tx *machine.Tx, s *sku, next *update) {
 	w.wanted, w.patched, w.attempts, w.notBefore = next, false, 0, 0
 	m.route(tx, s)
 	s.save(tx)
+}
+
+// unreplayable says why an update cannot be processed again. A SKU of which nothing is
+// remembered has had no update for keepIdle: what is younger than that is newer
+// than all that Amazon was ever sent, what is older need not be.
+func unreplayable(rec *machine.Record, u *schemas.InventoryUpdate, known bool, now time.Time) (reason, message string) {
+	switch {
+	case rec.Replay == nil:
+	case !rec.Replay.Effects:
+		return "replay_without_effects", "to process an update again is to send its quantity to Amazon: replay it with --effects"
+	case !known && !u.EventTime.After(now.Add(skew-keepIdle)):
+		return "replay_too_old", fmt.Sprintf(
+			"the update is from %s, and which quantity of a SKU is the newest is remembered for %.0f days only: produce it again, with the event time of now, if it is still the right one",
+			u.EventTime.UTC().Format(time.RFC3339), keepIdle.Hours()/24)
+	}
+	return "", ""
 }
 
 // invalid says why an update cannot be taken, as a stable reason and a message

@@ -15,6 +15,8 @@ func (m *Machine) unplace(s *sku) {
 		m.idle.Remove(&s.Item)
 	case inReady:
 		s.work.lane.ready.Remove(&s.Item)
+	case inReplayed:
+		s.work.lane.replayed.Remove(&s.Item)
 	case inFenced:
 		s.work.feed.fenced.Remove(&s.Item)
 	case inHold:
@@ -120,7 +122,7 @@ func (m *Machine) want(tx *machine.Tx, s *sku, u *update) {
 // its stock has come to an end, and there is room for it.
 func (m *Machine) urgent(tx *machine.Tx, s *sku) bool {
 	w := s.work
-	ends := w.wanted.quantity == 0 && (s.applied != 0 || w.feed != nil)
+	ends := w.wanted.quantity == 0 && w.wanted.replay == "" && (s.applied != 0 || w.feed != nil)
 	return (w.wanted.urgent || ends) && len(m.account(s.account).patches) < m.cfg.PatchMost && m.patchesFlow(tx, s.account)
 }
 
@@ -150,8 +152,12 @@ func (m *Machine) queueFeed(tx *machine.Tx, s *sku) {
 		return
 	}
 	f := m.feed(s.account, target)
+	queue := &f.ready
 	s.place, s.work.lane = inReady, f
-	f.ready.Add(&s.Item, min(s.work.since, millisOf(tx.Now)).time())
+	if s.work.wanted.replay != "" { // behind what is wanted for the first time
+		s.place, queue = inReplayed, &f.replayed
+	}
+	queue.Add(&s.Item, min(s.work.since, millisOf(tx.Now)).time())
 	m.look(tx, f)
 }
 

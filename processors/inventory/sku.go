@@ -14,12 +14,13 @@ import (
 type place byte
 
 const (
-	nowhere  place = iota // with a feed that carries it, or with a call
-	inIdle                // Machine.idle: nothing is to be done
-	inReady               // feed.ready of work.lane: waits for the next feed
-	inFenced              // feed.fenced of work.feed: waits for that feed's end
-	inPatch               // Machine.patches
-	inHold                // Machine.holds: waits for a time
+	nowhere    place = iota // with a feed that carries it, or with a call
+	inIdle                  // Machine.idle: nothing is to be done
+	inReady                 // feed.ready of work.lane: waits for the next feed
+	inReplayed              // feed.replayed of work.lane: waits for room in a feed
+	inFenced                // feed.fenced of work.feed: waits for that feed's end
+	inPatch                 // Machine.patches
+	inHold                  // Machine.holds: waits for a time
 )
 
 // sku is schemas.InventoryState in a compact form, with its place in a queue.
@@ -105,6 +106,12 @@ func (w *work) newestUpdate() *update {
 		return w.patch
 	}
 	return w.sent
+}
+
+// underWay says whether the outcome of the update with u's stamp is not known yet.
+func (w *work) underWay(u *update) bool {
+	newest := w.newestUpdate()
+	return newest != nil && newest.stamp == u.stamp
 }
 
 // save writes the SKU's entry.

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/machine"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -51,14 +52,19 @@ type update struct {
 	channel     string
 	received    millis
 	urgent      bool
+	replay      string // the replay that had it processed again; "" for the first time
 }
 
-func newUpdate(u *schemas.InventoryUpdate, partition int32, offset int64, now time.Time) *update {
-	return &update{
-		stamp: stamp{millisOf(u.EventTime), offset}, quantity: u.Quantity, partition: partition,
+func newUpdate(u *schemas.InventoryUpdate, rec *machine.Record, now time.Time) *update {
+	next := &update{
+		stamp: stamp{millisOf(u.EventTime), rec.Offset}, quantity: u.Quantity, partition: rec.Partition,
 		id: strings.Clone(u.UpdateID), productType: strings.Clone(u.ProductType), channel: strings.Clone(u.FulfillmentChannelCode),
 		received: millisOf(now), urgent: u.Urgent,
 	}
+	if rec.Replay != nil { // nothing of a replay is urgent
+		next.replay, next.urgent = rec.Replay.ID, false
+	}
+	return next
 }
 
 func (u *update) state() *schemas.PendingUpdate {
@@ -69,7 +75,7 @@ func (u *update) state() *schemas.PendingUpdate {
 		Quantity: u.quantity, EventTime: u.time.time(), UpdateID: u.id,
 		SourcePartition: u.partition, SourceOffset: u.offset,
 		ProductType: u.productType, FulfillmentChannelCode: u.channel,
-		Urgent: u.urgent, ReceivedTime: u.received.time(),
+		Urgent: u.urgent, ReceivedTime: u.received.time(), Replay: u.replay,
 	}
 }
 
@@ -80,6 +86,6 @@ func restoredUpdate(s *schemas.PendingUpdate) *update {
 	return &update{
 		stamp: stamp{millisOf(s.EventTime), s.SourceOffset}, quantity: s.Quantity, partition: s.SourcePartition,
 		id: strings.Clone(s.UpdateID), productType: strings.Clone(s.ProductType), channel: strings.Clone(s.FulfillmentChannelCode),
-		received: millisOf(s.ReceivedTime), urgent: s.Urgent,
+		received: millisOf(s.ReceivedTime), urgent: s.Urgent, replay: strings.Clone(s.Replay),
 	}
 }

@@ -13,6 +13,7 @@ import (
 const (
 	originNotification = "NOTIFICATION"
 	originRecovered    = "RECOVERED"
+	originReplay       = "REPLAY"
 )
 
 const (
@@ -148,6 +149,17 @@ func (o *order) note(change *schemas.OrderChange, now time.Time) bool {
 	return true
 }
 
+// again asks for an order once more, whatever is known of it, because a change of
+// it is processed again, and says whether that is news. What is asked already
+// will be answered after this moment.
+func (o *order) again(now time.Time) bool {
+	if o.pending || millisOf(now) < o.missing {
+		return false
+	}
+	o.want(now, originReplay, 0, false)
+	return true
+}
+
 // want begins a new fetch.
 func (o *order) want(now time.Time, origin string, received millis, untimed bool) {
 	o.reset()
@@ -230,6 +242,8 @@ func restored(key string, state *schemas.OrderState) *order {
 	case originNotification:
 	case originRecovered:
 		o.origin = originRecovered
+	case originReplay:
+		o.origin = originReplay
 	default:
 		o.origin = state.Origin
 	}

@@ -12,6 +12,11 @@
 //     call is a getOrder and what items it takes.
 //  4. What was emitted last is, once nothing is pending, Amazon's newest state.
 //  5. The same state of an order has the same event id, for ever.
+//
+// A replayed change has its order fetched again, behind what notifications asked
+// for, however old the change is. What Amazon says is emitted if it is not what
+// was emitted last; where only our reading of the same state has changed, the
+// event names the one that it replaces.
 package orders
 
 import (
@@ -171,6 +176,13 @@ func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 		m.orders[key] = o
 	}
 	wasPending, notBefore, wasLow := o.pending, o.notBefore, o.low()
+	if rec.Replay != nil {
+		if o.again(tx.Now) {
+			m.save(tx, o)
+			m.settle(o, o.pendingSince)
+		}
+		return
+	}
 	if !o.note(change, tx.Now) {
 		return
 	}

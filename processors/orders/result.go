@@ -67,6 +67,9 @@ func (m *Machine) shown(tx *machine.Tx, o *order, given *model.Order) {
 		return
 	}
 	if updated >= o.emitted && event.EventID != o.emittedID {
+		if o.origin == originReplay && updated == o.emitted {
+			event.Replaces = o.emittedID
+		}
 		out := machine.Output{Topic: schemas.Orders, Account: o.account, Value: event}
 		if o.received != 0 {
 			out.Headers = []machine.Header{{Key: ReceivedAt, Value: strconv.AppendInt(nil, int64(o.received), 10)}}

@@ -87,6 +87,14 @@ func (o *order) first() *schemas.PackageState {
 	return first
 }
 
+// replayed says whether all that waits was processed before.
+func (o *order) replayed() bool {
+	return !slices.ContainsFunc(o.Packages, func(p schemas.PackageState) bool {
+		s := next(&p)
+		return s != nil && s.Replay == ""
+	})
+}
+
 // unconfirmed says whether a package of which Amazon knows nothing yet waits.
 func (o *order) unconfirmed() bool {
 	return slices.ContainsFunc(o.Packages, func(p schemas.PackageState) bool {
@@ -149,7 +157,11 @@ func (m *Machine) queue(o *order, now time.Time) {
 	} else {
 		o.place = inLane
 		m.backlog[o.Account]++
-		m.lanes.Add(o.Account, &o.Item, earliest(now, o.latest().Add(-ahead)))
+		add := m.lanes.Add
+		if o.replayed() {
+			add = m.lanes.AddLow
+		}
+		add(o.Account, &o.Item, earliest(now, o.latest().Add(-ahead)))
 	}
 	m.watch(o, at, now)
 }

@@ -23,6 +23,10 @@ const maxWords = 1000
 // outcome writes the one outcome of a shipment.
 func (m *Machine) outcome(tx *machine.Tx, o *order, p *schemas.PackageState, s *schemas.PendingShipment, c schemas.ShipmentConfirmation) {
 	c.EventID = hash(o.Account, fmt.Sprint(s.SourcePartition), fmt.Sprint(s.SourceOffset))
+	if s.Replay != "" {
+		c.EventID = hash(o.Account, fmt.Sprint(s.SourcePartition), fmt.Sprint(s.SourceOffset), s.Replay)
+	}
+	c.Replay = s.Replay
 	c.ShipmentID, c.SourcePartition, c.SourceOffset = s.ShipmentID, s.SourcePartition, s.SourceOffset
 	c.Account, c.OrderID = o.Account, o.OrderID
 	c.PackageID, c.PackageReferenceID = p.PackageID, p.PackageReferenceID

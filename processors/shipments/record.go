@@ -19,7 +19,10 @@ const (
 	maxAhead = 5 * time.Minute
 	// maxID, maxBytes and maxPackages bound the state: an order with all of its
 	// packages waiting must fit a record.
-	maxID       = 256
+	maxID = 256
+	// skew is by how much the clocks of two owners may differ, and event times be
+	// ahead of them, when the oldest shipment that may be replayed is looked for.
+	skew        = time.Hour
 	maxBytes    = 16 << 10
 	maxPackages = 60
 )
@@ -36,6 +39,10 @@ func (m *Machine) shipment(tx *machine.Tx, rec *machine.Record, a *account.Accou
 	}
 	next := m.pending(rec, s, tx.Now)
 	at := o.find(s.PackageID)
+	if reason, message := unreplayable(rec, s, at >= 0, tx.Now); reason != "" {
+		tx.Reject(rec, reason, message)
+		return
+	}
 	switch {
 	case at < 0 && len(o.Packages) == maxPackages:
 		tx.Reject(rec, "too_many_packages", fmt.Sprintf(
@@ -43,8 +50,11 @@ func (m *Machine) shipment(tx *machine.Tx, rec *machine.Record, a *account.Accou
 		return
 	case at < 0:
 		at = m.addPackage(o, s.PackageID)
-	case o.Packages[at].NewestOffset == rec.Offset:
+	case o.Packages[at].NewestOffset == rec.Offset && rec.Replay == nil:
 		return // the same record again: it has its outcome, or will have it
+	case underWay(&o.Packages[at], rec.Offset):
+		m.supersede(tx, o, &o.Packages[at], next) // by itself: what is under way has the same effect
+		return
 	case older(next, o.Packages[at].NewestTime, o.Packages[at].NewestOffset):
 		m.supersede(tx, o, &o.Packages[at], next)
 		return
@@ -81,8 +91,43 @@ func (m *Machine) pending(rec *machine.Record, s *schemas.Shipment, now time.Tim
 		ShipmentID: s.ShipmentID, SourcePartition: rec.Partition, SourceOffset: rec.Offset, EventTime: s.EventTime,
 		MarketplaceID: s.MarketplaceID, Items: s.Items, CarrierCode: code, CarrierName: name,
 		ShippingMethod: s.ShippingMethod, TrackingNumber: s.TrackingNumber, ShipTime: s.ShipTime,
-		ShipFromSupplySourceID: s.ShipFromSupplySourceID, ReceivedTime: now,
+		ShipFromSupplySourceID: s.ShipFromSupplySourceID, ReceivedTime: now, Replay: replayOf(rec),
 	}
+}
+
+// replayOf is the replay that a record is of; "" for none.
+func replayOf(rec *machine.Record) string {
+	if rec.Replay == nil {
+		return ""
+	}
+	return rec.Replay.ID
+}
+
+// underWay says whether the shipment of an offset is a package's newest and has no
+// outcome yet.
+func underWay(p *schemas.PackageState, offset int64) bool {
+	for _, s := range []*schemas.PendingShipment{p.Wanted, p.Sent} {
+		if s != nil && s.SourceOffset == offset && offset == p.NewestOffset {
+			return true
+		}
+	}
+	return false
+}
+
+// unreplayable says why a shipment cannot be processed again. A package of which
+// nothing is remembered has had no shipment for keepPackages: what is younger
+// than that is newer than all that Amazon was ever told, what is older need not be.
+func unreplayable(rec *machine.Record, s *schemas.Shipment, known bool, now time.Time) (reason, message string) {
+	switch {
+	case rec.Replay == nil:
+	case !rec.Replay.Effects:
+		return "replay_without_effects", "to process a shipment again is to confirm it to Amazon: replay it with --effects"
+	case !known && !s.EventTime.After(now.Add(skew-keepPackages)):
+		return "replay_too_old", fmt.Sprintf(
+			"the shipment is from %s, and which shipment of a package is the newest is remembered for %.0f days only: produce it again, with the event time of now, if it is still right",
+			s.EventTime.UTC().Format(time.RFC3339), keepPackages.Hours()/24)
+	}
+	return "", ""
 }
 
 // known takes an order as Amazon has it, unless something newer is known of it.

@@ -12,7 +12,8 @@
 //     one package to another.
 //  3. A package has the same packageReferenceId for ever, and no other package of
 //     its order has it: a repeat is an edit, never a second package.
-//  4. Every record of shipments that is no dead letter has exactly one outcome.
+//  4. Every record of shipments that is no dead letter has exactly one outcome,
+//     and one more for each replay of it.
 //  5. What Amazon has of a package last is the newest shipment of it that was
 //     not rejected: an older one, by event time and then by offset, never
 //     overwrites a newer.
