@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -207,6 +208,16 @@ type processor struct {
 	machine     func(machine.Unit) liveMachine
 }
 
+// replaysOf is the topic with what a processor is to process again; "" for one
+// that has no such inputs.
+func replaysOf(processor string) string {
+	topic, _ := schemas.TopicOf(schemas.Replays)
+	if !slices.Contains(topic.Readers, processor) {
+		return ""
+	}
+	return topic.Name
+}
+
 // addProcessor adds a role that runs machines and makes their calls.
 func (p *pipeline) addProcessor(what processor) error {
 	amazon, err := p.openAmazon()
@@ -217,7 +228,7 @@ func (p *pipeline) addProcessor(what processor) error {
 	runtime := p.Config.Runtime
 	processor, err := stream.New(stream.Options{
 		Processor: what.name, Prefix: p.Config.Prefix, TransactionalPrefix: p.TransactionalPrefix,
-		Inputs: what.inputs, NeverPaused: what.neverPaused, Outputs: what.outputs, State: what.state,
+		Inputs: what.inputs, NeverPaused: what.neverPaused, Replays: replaysOf(what.name), Outputs: what.outputs, State: what.state,
 		New:   func(u machine.Unit) machine.Machine { return what.machine(u) },
 		Codec: p.codec, Execute: p.guard(execute.Execute), Clock: p.Clock,
 		Logger: p.Logger, Client: kafkaOptions(p.Config, p.Secrets),
