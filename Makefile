@@ -5,7 +5,11 @@
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK   := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
-GO_BUILD      := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+# The same source and Go give the same binary, wherever it is built: paths are
+# trimmed, and what is stamped is the commit's, not the build's.
+COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null)
+DATE     ?= $(shell TZ=UTC0 git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null)
+GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)"
 
 # `test` needs nothing but Go: it leaves the tests on real parts to `integration`.
 WITHOUT_PARTS := env -u KAFKA_BROKERS -u SCHEMA_REGISTRY_URL -u AWS_ENDPOINT_URL SELLERSTREAM_INTEGRATION=0
@@ -58,7 +62,7 @@ generate: ## write the generated Go types, tables and JSON Schemas again
 	go generate ./...
 
 image: ## build the container image sellerstream:VERSION
-	docker build -f deploy/Dockerfile --build-arg VERSION=$(VERSION) -t sellerstream:$(VERSION) .
+	docker build -f deploy/Dockerfile --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) --build-arg DATE=$(DATE) -t sellerstream:$(VERSION) .
 
 parts-up: ## start a real Kafka, schema registry and moto on loopback, without containers
 	@test/parts/parts up && test/parts/parts env

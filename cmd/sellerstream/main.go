@@ -15,8 +15,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is stamped by the build: -ldflags "-X main.version=v1.2.3".
-var version = "dev"
+// version, commit and date are stamped by the build: -ldflags "-X main.version=v1.2.3".
+var (
+	version = "dev"
+	commit  string //nolint:gochecknoglobals // only a global can be stamped
+	date    string //nolint:gochecknoglobals // as above; the commit's, RFC 3339
+)
 
 func main() {
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))

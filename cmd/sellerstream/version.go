@@ -1,21 +1,75 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"runtime"
+	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
 
+// build says what this binary was made of. What a build stamped (see
+// GO_BUILD in the Makefile) goes before what Go itself noted from the repository.
+type build struct {
+	Version  string `json:"version"`
+	Commit   string `json:"commit,omitempty"`
+	Date     string `json:"date,omitempty"` // of the commit, RFC 3339: a build's own time would not be reproducible
+	Dirty    bool   `json:"dirty"`          // whether files differed from the commit
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
 func newVersionCommand() *cobra.Command {
-	return &cobra.Command{
+	asJSON := false
+	cmd := &cobra.Command{
 		Use:   "version",
-		Short: "Print the version",
+		Short: "Print the version, and what it was built of",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "sellerstream %s (%s, %s/%s)\n",
-				version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
+			var settings []debug.BuildSetting
+			if info, ok := debug.ReadBuildInfo(); ok {
+				settings = info.Settings
+			}
+			b := describeBuild(build{Version: version, Commit: commit, Date: date}, settings)
+			if asJSON {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(b)
+			}
+			return b.write(cmd.OutOrStdout())
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as a JSON object")
+	return cmd
+}
+
+// describeBuild completes what was stamped with what Go noted.
+func describeBuild(stamped build, settings []debug.BuildSetting) build {
+	b := stamped
+	b.Go, b.Platform = runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH
+	noted := map[string]string{}
+	for _, s := range settings {
+		noted[s.Key] = s.Value
+	}
+	if b.Commit == "" {
+		b.Commit, b.Date = noted["vcs.revision"], noted["vcs.time"]
+	}
+	b.Dirty = noted["vcs.modified"] == "true" || strings.HasSuffix(b.Version, "-dirty")
+	return b
+}
+
+func (b build) write(w io.Writer) error {
+	of := ""
+	if b.Commit != "" {
+		of = fmt.Sprintf(", commit %s", b.Commit)
+		if b.Date != "" {
+			of += " of " + b.Date
+		}
+		if b.Dirty {
+			of += " with changes"
+		}
+	}
+	_, err := fmt.Fprintf(w, "sellerstream %s (%s, %s%s)\n", b.Version, b.Go, b.Platform, of)
+	return err
 }
