@@ -1,0 +1,120 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/pipeline"
+)
+
+const root = "../.."
+
+func readDeploy(t *testing.T, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "deploy", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// Whoever is woken finds a section in the runbook, and no section is of an alert
+// that cannot come any more.
+func TestRunbookHasEachAlert(t *testing.T) {
+	t.Parallel()
+	var rules struct {
+		Groups []struct {
+			Rules []struct {
+				Alert       string
+				Labels      map[string]string
+				Annotations map[string]string
+			}
+		}
+	}
+	if err := yaml.Unmarshal(readDeploy(t, "prometheus/alerts.yaml"), &rules); err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, rule := range rules.Groups[0].Rules {
+		want = append(want, rule.Alert)
+		_, anchor, _ := strings.Cut(rule.Annotations["runbook_url"], "/deploy/RUNBOOK.md#")
+		if anchor != strings.ToLower(rule.Alert) && rule.Alert != "SellerstreamAlert" { // whose anchor is the type's
+			t.Errorf("the runbook_url of %s leads to %q", rule.Alert, anchor)
+		}
+		if severity := rule.Labels["severity"]; severity != "warning" && severity != "critical" {
+			t.Errorf("the severity of %s is %q", rule.Alert, severity)
+		}
+	}
+	want = append(want, alertTypes(t)...)
+	var got []string
+	for _, heading := range regexp.MustCompile(`(?m)^### (\w+)$`).FindAllSubmatch(readDeploy(t, "RUNBOOK.md"), -1) {
+		got = append(got, string(heading[1]))
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("the runbook's sections are\n%q\nthe alerts\n%q", got, want)
+	}
+	rulesTest := string(readDeploy(t, "prometheus/alerts_test.yaml"))
+	for _, rule := range rules.Groups[0].Rules {
+		fires := `{alertname="` + rule.Alert + `", alertstate="firing", `
+		quiet := regexp.MustCompile(regexp.QuoteMeta(`{alertname="`+rule.Alert+`", alertstate="firing"}'`) + `\s+eval_time: \w+\s+exp_samples: \[\]`)
+		if !strings.Contains(rulesTest, fires) || !quiet.MatchString(rulesTest) {
+			t.Errorf("alerts_test.yaml does not show %s both firing and quiet", rule.Alert)
+		}
+	}
+}
+
+// alertTypes are those that the documentation of Alert's eventType lists.
+func alertTypes(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "schemas/avro/alert.avsc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var record struct {
+		Fields []struct{ Name, Doc string }
+	}
+	if err := json.Unmarshal(text, &record); err != nil {
+		t.Fatal(err)
+	}
+	for _, field := range record.Fields {
+		if field.Name == "eventType" {
+			list, _, _ := strings.Cut(field.Doc, ";")
+			return strings.Split(list, ", ")
+		}
+	}
+	t.Fatal("Alert has no eventType")
+	return nil
+}
+
+// The chart takes the roles that `run` knows.
+func TestChartHasEachRole(t *testing.T) {
+	t.Parallel()
+	var schema struct {
+		Definitions struct {
+			Role struct{ Enum []string }
+		}
+	}
+	if err := json.Unmarshal(readDeploy(t, "helm/sellerstream/values.schema.json"), &schema); err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, role := range pipeline.Roles() {
+		want = append(want, string(role))
+	}
+	if got := schema.Definitions.Role.Enum; !slices.Equal(got, want) {
+		t.Errorf("values.schema.json has the roles %q, want %q", got, want)
+	}
+	notes := string(readDeploy(t, "helm/sellerstream/templates/NOTES.txt"))
+	if list := `"` + strings.Join(want, `" "`) + `"`; !strings.Contains(notes, list) {
+		t.Errorf("NOTES.txt does not look for %s", list)
+	}
+}
