@@ -7,16 +7,19 @@ import (
 
 // Values of eventType and outcome that make a record an event, or none.
 const (
-	orderChanged      = "OrderChanged"
-	orderCancelled    = "OrderCancelled"
-	feedSubmitted     = "FeedSubmitted"
-	feedCompleted     = "FeedCompleted"
-	feedStuck         = "FeedStuck"
-	inventoryRejected = "InventoryRejected"
-	shipmentConfirmed = "ShipmentConfirmed"
-	shipmentRejected  = "ShipmentRejected"
-	outcomeConfirmed  = "CONFIRMED"
-	outcomeRejected   = "REJECTED"
+	orderChanged        = "OrderChanged"
+	orderCancelled      = "OrderCancelled"
+	feedSubmitted       = "FeedSubmitted"
+	feedCompleted       = "FeedCompleted"
+	feedStuck           = "FeedStuck"
+	inventoryRejected   = "InventoryRejected"
+	shipmentConfirmed   = "ShipmentConfirmed"
+	shipmentRejected    = "ShipmentRejected"
+	shipmentAtRisk      = "ShipmentAtRisk"
+	notificationsSilent = "NotificationsSilent"
+	accountParked       = "AccountParked"
+	outcomeConfirmed    = "CONFIRMED"
+	outcomeRejected     = "REJECTED"
 )
 
 // maxDetailType is EventBridge's limit of a detail-type, in bytes.

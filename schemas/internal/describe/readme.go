@@ -96,6 +96,23 @@ feed-results, once for a feed, and the alert of that name is on Kafka only.
 |---|---|---|
 `
 
+const rules = `
+### Rules
+
+Event patterns for rules on the bus. ` + "`source`" + ` is what ` + "`events.source`" + ` says, and
+` + "`acme-eu`" + ` stands for an account. An alert is WARNING or CRITICAL by its ` + "`severity`" + `: a
+ShipmentAtRisk is CRITICAL once the latest ship date is past, and NotificationsSilent
+names in ` + "`subject`" + ` the kind of notification that is missed.
+
+` + "```sh" + `
+aws events put-rule --event-bus-name orders --name shipments-at-risk \
+  --event-pattern '{"source": ["sellerstream"], "detail-type": ["ShipmentAtRisk"]}'
+` + "```" + `
+
+| to get | event pattern |
+|---|---|
+`
+
 func readme() ([]byte, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, introduction, schemas.DefaultPrefix, schemas.DefaultPartitions)
@@ -114,6 +131,10 @@ func readme() ([]byte, error) {
 	fmt.Fprintf(&b, conventions, compaction)
 	for _, e := range schemas.Events() {
 		fmt.Fprintf(&b, "| %s | %s | [%s.json](jsonschema/%[3]s.json) |\n", detailType(e), source(e), e.Name())
+	}
+	b.WriteString(rules)
+	for _, r := range schemas.Rules() {
+		fmt.Fprintf(&b, "| %s | `%s` |\n", r.Catches, r.Pattern)
 	}
 	b.WriteString("\n## Records\n")
 	for _, r := range schemas.Records() {
