@@ -19,6 +19,7 @@ const (
 	Alerts                = "alerts"
 	DeadLetters           = "dead-letters"
 	Replays               = "replays"
+	DeadLettersResolved   = "dead-letters.resolved"
 	Switches              = "switches"
 	BuyerKeys             = "buyer-keys"
 	StateOrders           = "state.orders"
@@ -64,7 +65,8 @@ const (
 // Topic is one row of the topic table. Every topic is keyed by the account id
 // (plain UTF-8), except state topics, whose keys belong to their processor and
 // whose partition is the unit's, buyer-keys, where they are <account>/<order id>
-// on the account's partition, and switches, where AllWrites is a key too.
+// on the account's partition, switches, where AllWrites is a key too, and
+// dead-letters.resolved, which is keyed by the dead letter's id.
 type Topic struct {
 	Name      string        // logical name, without the prefix
 	Records   []string      // names of the records that may stand on it
@@ -95,6 +97,9 @@ func Topics() []Topic {
 			Name: DeadLetters, Records: []string{"DeadLetter"}, Retention: 14 * day, MaxBytes: MaxDeadLetterBytes,
 			Writers: roles("bridge", "orders", "inventory", "feeds", "shipments", "events"), Readers: roles("operator"),
 		},
+		// Kept for as long as the letters and their segment can be, and more: a letter
+		// must not outlive what was done about it.
+		logTopic(DeadLettersResolved, "DeadLetterResolution", 30*day, roles("operator"), roles("operator")),
 		{
 			Name: Replays, Records: []string{"OrderChange", "InventoryUpdate", "Shipment"}, Retention: 7 * day, MaxBytes: MaxReplayBytes,
 			Writers: roles("operator"), Readers: roles("orders", "inventory", "shipments"),

@@ -16,6 +16,7 @@ func recordTable() []Record {
 		{Name: "BuyerKey", file: "buyer_key.avsc", New: func() Value { return new(BuyerKey) }},
 		{Name: "Claim", file: "claim.avsc", New: func() Value { return new(Claim) }},
 		{Name: "DeadLetter", file: "dead_letter.avsc", New: func() Value { return new(DeadLetter) }},
+		{Name: "DeadLetterResolution", file: "dead_letter_resolution.avsc", New: func() Value { return new(DeadLetterResolution) }},
 		{Name: "FeedIssues", file: "feed_issues.avsc", New: func() Value { return new(FeedIssues) }},
 		{Name: "FeedLaneState", file: "feed_lane_state.avsc", New: func() Value { return new(FeedLaneState) }},
 		{Name: "FeedNotification", file: "feed_notification.avsc", New: func() Value { return new(FeedNotification) }},
@@ -297,6 +298,44 @@ func (r *DeadLetter) AppendAvro(dst []byte) []byte {
 		}
 	}
 	dst = append(dst, 0)
+	return dst
+}
+
+// DeadLetterResolution: What an operator did about a dead letter. Written by
+// the operator's commands to dead-letters.resolved, keyed by id; the newest
+// of an id holds.
+type DeadLetterResolution struct {
+	// Id of the dead letter; also the record's key.
+	ID string `avro:"id" json:"id"`
+	// RETRIED: it went back to where it came from, once. RETRYING: it is being
+	// sent to a queue, or the command died while it was. REOPENED: that failed,
+	// and nothing was sent. DISCARDED: nothing is to be done about it. Other
+	// values may come.
+	Action string `avro:"action" json:"action"`
+	// When it was done.
+	Time time.Time `avro:"time" json:"time"`
+	// Who did it: user and host.
+	By string `avro:"by" json:"by"`
+	// Where it was sent: a topic's name or a queue's URL.
+	Target string `avro:"target,omitzero" json:"target,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *DeadLetterResolution) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.ID)))
+	dst = append(dst, r.ID...)
+	dst = binary.AppendVarint(dst, int64(len(r.Action)))
+	dst = append(dst, r.Action...)
+	dst = binary.AppendVarint(dst, r.Time.UnixMilli())
+	dst = binary.AppendVarint(dst, int64(len(r.By)))
+	dst = append(dst, r.By...)
+	if r.Target == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Target)))
+		dst = append(dst, r.Target...)
+	}
 	return dst
 }
 

@@ -146,6 +146,29 @@ func TestPassesOverWhatIsNoEvent(t *testing.T) {
 	}
 }
 
+// A record that an operator has put back for a processor was published when it
+// came first; one that is put back for the publisher is published.
+func TestPassesOverWhatIsRetriedForOthers(t *testing.T) {
+	w := newWorld(t)
+	for i, role := range []string{"shipments", "events"} {
+		rec := &kgo.Record{
+			Topic: prefix + schemas.Orders, Key: []byte("account-00"), Value: fmt.Append(nil, "account-00/", i),
+			Headers: []kgo.RecordHeader{{Key: schemas.RetryForHeader, Value: []byte(role)}},
+		}
+		if err := w.producer.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.run(w.options())
+	w.awaitEvents(1)
+	for detail := range w.counts() {
+		if !strings.Contains(detail, "account-00/1") {
+			t.Errorf("published %s", detail)
+		}
+	}
+	w.checkOnce(1)
+}
+
 // The order of an account is kept while its entries fail, and the other
 // partitions go on.
 func TestFailedEntryHoldsBackItsPartitionOnly(t *testing.T) {

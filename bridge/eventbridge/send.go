@@ -13,6 +13,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/sellerstream/sellerstream/pkg/registry"
+	"github.com/sellerstream/sellerstream/schemas"
 )
 
 const (
@@ -76,13 +77,18 @@ func (p *Publisher) prepare(ctx context.Context, c *cursor) bool {
 }
 
 // entryOf makes the entry of the cursor's first record. passed is true for a
-// record that is no event, or one that is not wanted.
+// record that is no event, is there again for another role, or is not wanted.
 func (p *Publisher) entryOf(ctx context.Context, c *cursor) (made, passed bool) {
 	rec := c.records[0]
 	if rec.Attrs.IsControl() {
 		return false, true
 	}
 	topic := strings.TrimPrefix(c.topic, p.opts.Prefix)
+	for _, h := range rec.Headers {
+		if h.Key == schemas.RetryForHeader && schemas.ForOthers(topic, group, h.Value) {
+			return false, true
+		}
+	}
 	value, err := p.opts.Codec.Decode(ctx, topic, rec.Value)
 	if errors.Is(err, registry.ErrUnavailable) {
 		c.postpone(time.Now())

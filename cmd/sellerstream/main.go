@@ -103,7 +103,7 @@ Start here:
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w\nSee `%s --help`", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newDemoCommand(), newRunCommand(), newSimulateCommand(), newConfigCommand(), newDoctorCommand(), newTopicsCommand(), newSubscriptionsCommand(),
+	root.AddCommand(newDemoCommand(), newRunCommand(), newSimulateCommand(), newConfigCommand(), newDoctorCommand(), newTopicsCommand(), newDeadLettersCommand(), newSubscriptionsCommand(),
 		newPauseCommand(), newResumeCommand(), newSwitchesCommand(),
 		newDecodeCommand(), newEncodeCommand(), newVersionCommand())
 	return root

@@ -98,7 +98,7 @@ func inBubble(t *testing.T, test func(t *testing.T, w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, net: &kfake.VirtualNetwork{}, logs: &logBuffer{}}
 		var names []string
-		for _, logical := range []string{in1, in2, out, state, replays, schemas.DeadLetters} {
+		for _, logical := range []string{in1, in2, out, state, replays, schemas.FeedResults, schemas.DeadLetters} {
 			names = append(names, testPrefix+logical)
 		}
 		cluster, err := kfake.NewCluster(

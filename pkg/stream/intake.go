@@ -220,6 +220,9 @@ func (in *intake) one(ctx context.Context, i *input, rec *kgo.Record, apply func
 			return passed
 		}
 	}
+	if in.forOthers(r) {
+		return passed
+	}
 	value, err := in.s.opts.Codec.Decode(ctx, r.Topic, rec.Value)
 	switch {
 	case err == nil:
@@ -233,6 +236,14 @@ func (in *intake) one(ctx context.Context, i *input, rec *kgo.Record, apply func
 			"the value is not Avro in Confluent's wire format with a schema of topic %s: %v", in.s.opts.topic(r.Topic), err)})
 	}
 	return applied
+}
+
+// forOthers says whether a record is there again for another role: this one has
+// handled it when it came first.
+func (in *intake) forOthers(r *machine.Record) bool {
+	return slices.ContainsFunc(r.Headers, func(h machine.Header) bool {
+		return h.Key == schemas.RetryForHeader && schemas.ForOthers(r.Topic, in.s.opts.Processor, h.Value)
+	})
 }
 
 // record is a record of an input before it is decoded.

@@ -19,7 +19,8 @@ default, the same number for all. Keys are the account's name in UTF-8, placed b
 Kafka's default partitioner (murmur2). Producers on librdkafka (kcat, Python, Go,
 .NET, PHP) must say so, since its own default differs: ` + "`partitioner=murmur2_random`" + `. A
 state topic's keys and partitions belong to its processor; those of buyer-keys are
-<account>/<order id>, on the account's partition. Values are Avro in
+<account>/<order id>, on the account's partition; dead-letters.resolved is keyed by
+the dead letter's id. Values are Avro in
 Confluent's wire format. Timestamps are the broker's (LogAppendTime).
 
 A topic of one kind of record has the subject ` + "`<prefix><topic>-value`" + `; one of several

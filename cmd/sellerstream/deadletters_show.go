@@ -1,0 +1,268 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/deadletters"
+	"github.com/sellerstream/sellerstream/pkg/registry"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// maxDump bounds the hex dump of a value that is neither Avro nor text.
+const maxDump = 4 << 10
+
+// summaryText shows a Summary to a person.
+func summaryText(w io.Writer, s deadletters.Summary, all bool) error {
+	kind := "open dead letter"
+	if all {
+		kind = "dead letter"
+	}
+	if s.Total == 0 {
+		_, err := fmt.Fprintf(w, "no %s matches\n", kind)
+		return err
+	}
+	fmt.Fprintln(w, counted(s.Total, kind))
+	if err := countsText(w, s); err != nil || len(s.Newest) == 0 {
+		return err
+	}
+	fmt.Fprintf(w, "\nthe newest %d:\n", len(s.Newest))
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "TIME\tID\tROLE\tREASON\tACCOUNT\tFROM\tSTATE")
+	for _, l := range s.Newest {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Written.UTC().Format(time.RFC3339), printable(l.ID), printable(l.Role),
+			printable(l.Reason), printable(cmp.Or(l.Account, "-")), printable(origin(l)), cmp.Or(l.Mark.Action, "open"))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w, "\n`sellerstream deadletters show ID` tells more, and what to do")
+	return err
+}
+
+// countsText shows how many letters there are of each reason.
+func countsText(w io.Writer, s deadletters.Summary) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "REASON\tROLE\tLETTERS\tOLDEST\tNEWEST")
+	for _, c := range s.Counts {
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\n", printable(c.Reason), printable(c.Role), c.Letters,
+			c.Oldest.UTC().Format(time.RFC3339), c.Newest.UTC().Format(time.RFC3339))
+	}
+	return table.Flush()
+}
+
+// letterJSON is a letter as JSON.
+type letterJSON struct {
+	schemas.DeadLetter
+	Written time.Time `json:"written"` // when Kafka took it
+	State   string    `json:"state"`   // open, or what was done about it
+	By      string    `json:"by,omitempty"`
+	At      time.Time `json:"at,omitzero"`
+	RetryOf string    `json:"retryOf,omitempty"`
+	// Of show alone.
+	Decoded json.RawMessage `json:"decoded,omitempty"`
+	RetryTo string          `json:"retryTo,omitempty"`
+	Refusal string          `json:"refusal,omitempty"` // why it cannot be retried, and what to do instead
+}
+
+func newLetterJSON(l *deadletters.Letter) letterJSON {
+	return letterJSON{
+		DeadLetter: l.DeadLetter, Written: l.Written.UTC(), State: cmp.Or(l.Mark.Action, "open"), By: l.Mark.By, At: l.Mark.Time,
+		RetryOf: string(l.Attributes[schemas.RetryOfHeader]),
+	}
+}
+
+// summaryJSON shows a Summary to a program.
+func summaryJSON(w io.Writer, s deadletters.Summary) error {
+	out := struct {
+		Total   int                 `json:"total"`
+		Reasons []deadletters.Count `json:"reasons"`
+		Newest  []letterJSON        `json:"newest"` // without their values
+	}{s.Total, append([]deadletters.Count{}, s.Counts...), []letterJSON{}}
+	for _, l := range s.Newest {
+		out.Newest = append(out.Newest, newLetterJSON(l))
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(out)
+}
+
+// shownLetter is what show knows of a letter.
+type shownLetter struct {
+	letter  *deadletters.Letter
+	route   deadletters.Route
+	decoded []byte // the value as JSON; nil where it is no Avro
+}
+
+// decodedValue is a value as JSON where it is Avro of a schema that is there.
+func decodedValue(ctx context.Context, codec *registry.Codec, value []byte) []byte {
+	decoded, err := codec.DecodeJSON(ctx, value)
+	if err != nil {
+		return nil
+	}
+	return decoded
+}
+
+// JSON shows the letter to a program.
+func (s shownLetter) JSON(w io.Writer) error {
+	out := newLetterJSON(s.letter)
+	out.Decoded, out.RetryTo, out.Refusal = s.decoded, s.route.Target(), s.route.Refusal
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(out)
+}
+
+// Text shows the letter to a person. What came from outside cannot steer the
+// terminal.
+func (s shownLetter) Text(w io.Writer) error {
+	l := s.letter
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(table, "%s\t%s\n", name, printable(value))
+		}
+	}
+	row("id", l.ID)
+	row("set aside", l.Written.UTC().Format(time.RFC3339))
+	row("role", l.Role)
+	row("reason", l.Reason)
+	row("message", l.Message)
+	row("account", l.Account)
+	row("from", origin(l))
+	if !l.SourceTime.IsZero() {
+		row("its time", l.SourceTime.UTC().Format(time.RFC3339))
+	}
+	row("key", string(l.Key))
+	row("retry of", string(l.Attributes[schemas.RetryOfHeader]))
+	row("state", markText(l.Mark))
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if len(l.Attributes) > 0 {
+		fmt.Fprintln(w, "\nattributes")
+		for _, name := range slices.Sorted(maps.Keys(l.Attributes)) {
+			fmt.Fprintf(w, "  %s: %s\n", printable(name), printable(string(l.Attributes[name])))
+		}
+	}
+	s.value(w)
+	_, err := fmt.Fprintf(w, "\nwhat to do\n  %s\n", printable(s.advice()))
+	return err
+}
+
+func (s shownLetter) value(w io.Writer) {
+	value := s.letter.Value
+	switch {
+	case len(value) == 0:
+	case s.decoded != nil:
+		fmt.Fprintf(w, "\nvalue (%d bytes of Avro)\n%s\n", len(value), indented(s.decoded))
+	case utf8.Valid(value):
+		fmt.Fprintf(w, "\nvalue (%d bytes of text)\n%s\n", len(value), indented(value))
+	default:
+		fmt.Fprintf(w, "\nvalue (%d bytes, neither Avro of a known schema nor text)\n%s", len(value), hex.Dump(value[:min(len(value), maxDump)]))
+		if len(value) > maxDump {
+			fmt.Fprintln(w, "… --raw writes all of it")
+		}
+	}
+}
+
+// indented is JSON for the eye, and other text as it may be shown.
+func indented(text []byte) string {
+	var b bytes.Buffer
+	b.WriteString("  ")
+	if err := json.Indent(&b, text, "  ", "  "); err != nil {
+		return "  " + printable(string(text))
+	}
+	lines := strings.Split(b.String(), "\n")
+	for i := range lines {
+		lines[i] = printable(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (s shownLetter) advice() string {
+	switch {
+	case s.route.Refusal != "":
+		return s.route.Refusal
+	case s.letter.Mark.Action != "":
+		return "nothing, unless it is to go to " + s.route.Target() + " again: `sellerstream deadletters retry --again " + s.letter.ID + "`"
+	}
+	return "mend what the message names; then `sellerstream deadletters retry " + s.letter.ID + "` sends it to " + s.route.Target() + " once more, or `discard` marks it as done with"
+}
+
+// planText shows where a retry sends letters.
+func planText(w io.Writer, p deadletters.Plan) {
+	for _, part := range p.Parts {
+		kind, writes := "topic", ""
+		if part.Queue != "" {
+			kind = "queue"
+		}
+		if part.Writes {
+			writes = ", whose records make calls that write at Amazon"
+		}
+		fmt.Fprintf(w, "%6d to %s %s%s\n", part.Letters, kind, printable(part.Target()), writes)
+	}
+	if p.Kept == 0 {
+		return
+	}
+	fmt.Fprintf(w, "%6d cannot be retried:\n", p.Kept)
+	named := 0
+	for _, r := range p.Refused {
+		fmt.Fprintf(w, "         %d (such as %s): %s\n", r.Letters, printable(r.ID), printable(r.Why))
+		named += r.Letters
+	}
+	if named < p.Kept {
+		fmt.Fprintf(w, "         %d more; `show` says why\n", p.Kept-named)
+	}
+}
+
+// origin is where a letter came from, in one word or a few.
+func origin(l *deadletters.Letter) string {
+	if l.DeadLetter.Partition == nil || l.DeadLetter.Offset == nil {
+		return l.Source
+	}
+	return fmt.Sprintf("%s[%d]@%d", l.Source, *l.DeadLetter.Partition, *l.DeadLetter.Offset)
+}
+
+func markText(m deadletters.Mark) string {
+	switch m.Action {
+	case "":
+		return "open"
+	case deadletters.Retrying:
+		return fmt.Sprintf("%s since %s by %s: it may have been sent to %s, or not", m.Action, m.Time.Format(time.RFC3339), m.By, m.Target)
+	}
+	text := fmt.Sprintf("%s at %s by %s", m.Action, m.Time.Format(time.RFC3339), m.By)
+	if m.Target != "" {
+		text += " to " + m.Target
+	}
+	return text
+}
+
+// printable writes out what could steer a terminal.
+func printable(text string) string {
+	if !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) && utf8.ValidString(text) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		quoted := strconv.QuoteRune(r)
+		b.WriteString(quoted[1 : len(quoted)-1])
+	}
+	return b.String()
+}

@@ -1,0 +1,24 @@
+package schemas
+
+import "slices"
+
+// Headers of a record that `sellerstream deadletters retry` has put back on the
+// topic that it came from.
+const (
+	// RetryOfHeader holds the id of the dead letter.
+	RetryOfHeader = "retry-of"
+	// RetryForHeader holds the role that had set the record aside. The topic's
+	// other readers have handled it: our roles pass it over.
+	RetryForHeader = "retry-for"
+)
+
+// ForOthers says whether a record of the topic (its logical name) is there again
+// for another role than reader alone, by its RetryForHeader. A header that names
+// no reader of the topic means nothing: it is a producer's own.
+func ForOthers(topic, reader string, header []byte) bool {
+	if len(header) == 0 || string(header) == reader {
+		return false
+	}
+	t, ok := TopicOf(topic)
+	return ok && slices.Contains(t.Readers, string(header))
+}
