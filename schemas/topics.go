@@ -22,6 +22,7 @@ const (
 	DeadLettersResolved   = "dead-letters.resolved"
 	Switches              = "switches"
 	BuyerKeys             = "buyer-keys"
+	StatePrefix           = "state." // begins the names of the processors' state
 	StateOrders           = "state.orders"
 	StateInventory        = "state.inventory"
 	StateFeeds            = "state.feeds"
@@ -106,7 +107,7 @@ func Topics() []Topic {
 		},
 		{
 			Name: Switches, Records: []string{"Switch"}, MaxBytes: MaxRecordBytes,
-			Writers: roles("operator"), Readers: roles("orders", "inventory", "feeds", "shipments", "subscriptions"),
+			Writers: roles("operator"), Readers: roles("orders", "inventory", "feeds", "shipments", "subscriptions", "operator"),
 		},
 		{
 			Name: BuyerKeys, Records: []string{"Claim", "BuyerKey"}, MaxBytes: MaxRecordBytes, MaxLag: time.Hour,

@@ -22,17 +22,18 @@ func newTopicsCommand() *cobra.Command {
 	var f topicsFlags
 	cmd := &cobra.Command{
 		Use:   "topics",
-		Short: "Compare Kafka's topics with the table of topics, and make them so",
+		Short: "Compare Kafka's topics with the table of topics, make them so, show the ACLs",
 		Long: `Topics holds the topics of the configured Kafka, prefix, partitions and replication
 against the table in schemas/README.md. ` + "`run`" + ` creates what is missing by itself and
 warns of the rest; these commands show and mend it beforehand, by a user who may,
 so that the pipeline's own user need not be allowed to create topics.`,
 		Example: `  sellerstream topics plan --config sellerstream.yaml          what would change
   sellerstream topics apply --config sellerstream.yaml         change it, after a yes
-  sellerstream topics plan --config sellerstream.yaml --json | jq .change`,
+  sellerstream topics plan --config sellerstream.yaml --json | jq .change
+  sellerstream topics acls                                     what Kafka must permit to whom`,
 	}
 	cmd.PersistentFlags().StringVar(&f.config, "config", "", "configuration file (required)")
-	cmd.AddCommand(f.planCommand(), f.applyCommand())
+	cmd.AddCommand(f.planCommand(), f.applyCommand(), f.aclsCommand())
 	return cmd
 }
 

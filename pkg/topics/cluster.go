@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -58,6 +59,8 @@ func create(ctx context.Context, admin *kadm.Client, opts Options, names []strin
 		answer, err := admin.CreateTopic(ctx, int32(opts.Partitions), replication, config, name)
 		switch {
 		case errors.Is(err, kerr.TopicAlreadyExists): // another process was faster
+		case errors.Is(err, kerr.TopicAuthorizationFailed) || errors.Is(err, kerr.ClusterAuthorizationFailed):
+			faults = append(faults, fmt.Errorf("create topic %s: %w: let a user who may run `sellerstream topics apply`", name, err))
 		case err != nil:
 			faults = append(faults, fmt.Errorf("create topic %s: %w %s", name, err, answer.ErrMessage))
 		default:
@@ -73,9 +76,9 @@ func waitForLeaders(ctx context.Context, admin *kadm.Client, names []string) (ka
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
 	// Metadata is cached for seconds, except where the permissions are asked for too.
-	fresh := kadm.WithAuthorizedOps(ctx)
+	ctx = kadm.WithAuthorizedOps(ctx)
 	for {
-		found, err := admin.ListTopics(fresh, names...)
+		found, err := admin.ListTopics(ctx, names...)
 		if err == nil {
 			err = ready(found, names)
 		}
@@ -109,11 +112,22 @@ func ready(found kadm.TopicDetails, names []string) error {
 }
 
 // compare holds what the cluster has against the table. Settings that the
-// cluster does not know are left out.
+// cluster does not know, or that we are known not to be permitted to see, are
+// left out.
 func compare(ctx context.Context, admin *kadm.Client, opts Options, found kadm.TopicDetails) ([]Difference, error) {
-	described, err := admin.DescribeTopicConfigs(ctx, found.Names()...)
-	if err != nil {
-		return nil, fmt.Errorf("describe topics: %w", err)
+	var open []string
+	for _, detail := range found {
+		allowed := detail.AuthorizedOperations // none if they were not asked for, or Kafka does not tell
+		if len(allowed) == 0 || slices.Contains(allowed, kmsg.ACLOperationDescribeConfigs) {
+			open = append(open, detail.Topic)
+		}
+	}
+	var described kadm.ResourceConfigs
+	if len(open) > 0 { // none would mean all
+		var err error
+		if described, err = admin.DescribeTopicConfigs(ctx, open...); err != nil {
+			return nil, fmt.Errorf("describe topics: %w", err)
+		}
 	}
 	have := make(map[string]map[string]string)
 	for _, resource := range described {

@@ -22,13 +22,16 @@ type Options struct {
 	Prefix      string // stands before every logical name
 	Partitions  int    // of every topic; 0 means schemas.DefaultPartitions
 	Replication int    // replication factor; 0 or less means the broker's default
+	// Topics limits all to some topics, by their logical names; none means the whole table.
+	Topics []string
 }
 
 // Ensure creates the topics of the table that are missing, waits until they can
-// be used, and reports how the others differ. It may run in several processes
-// at once.
+// be used, and reports how the others differ, as far as its user may look. It may
+// run in several processes at once.
 func Ensure(ctx context.Context, admin *kadm.Client, opts Options) (Report, error) {
 	opts, names := opts.complete()
+	ctx = kadm.WithAuthorizedOps(ctx)
 	found, err := admin.ListTopics(ctx, names...)
 	if err != nil {
 		return Report{}, fmt.Errorf("list topics: %w", err)
@@ -148,7 +151,9 @@ func (o Options) complete() (Options, []string) {
 	}
 	names := make([]string, 0, len(schemas.Topics()))
 	for _, t := range schemas.Topics() {
-		names = append(names, o.Prefix+t.Name)
+		if len(o.Topics) == 0 || slices.Contains(o.Topics, t.Name) {
+			names = append(names, o.Prefix+t.Name)
+		}
 	}
 	return o, names
 }

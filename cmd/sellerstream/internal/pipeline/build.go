@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sellerstream/sellerstream/bridge/sqs"
+	"github.com/sellerstream/sellerstream/pkg/acls"
 	"github.com/sellerstream/sellerstream/pkg/breaker"
 	"github.com/sellerstream/sellerstream/pkg/config"
 	"github.com/sellerstream/sellerstream/pkg/exclusion"
@@ -52,7 +53,11 @@ func (p *pipeline) close() {
 // build prepares the roles: topics exist and schemas are known when it returns.
 func build(ctx context.Context, s Settings, metrics *telemetry.Metrics) (*pipeline, error) {
 	p := &pipeline{Settings: s, shadow: newShadow(s.Logger, s.Out), metrics: metrics, processors: map[Role]*stream.Processor{}}
-	if err := p.prepare(ctx); err != nil {
+	var names []string
+	for _, name := range s.Roles {
+		names = append(names, string(name))
+	}
+	if err := p.prepare(ctx, names...); err != nil {
 		p.close()
 		return nil, err
 	}
@@ -85,7 +90,9 @@ func build(ctx context.Context, s Settings, metrics *telemetry.Metrics) (*pipeli
 	return p, nil
 }
 
-func (p *pipeline) prepare(ctx context.Context) (err error) {
+// prepare waits for Kafka and the registry, and sees to what parts need of them,
+// as package acls names them.
+func (p *pipeline) prepare(ctx context.Context, parts ...string) (err error) {
 	if p.live, err = newLive(p.Config, p.Logger); err != nil {
 		return err
 	}
@@ -97,8 +104,12 @@ func (p *pipeline) prepare(ctx context.Context) (err error) {
 	if err := awaitKafka(ctx, client, p.Config.Kafka, p.Logger); err != nil {
 		return err
 	}
+	if err := checkACLs(ctx, client, p.Config, p.TransactionalPrefix, parts); err != nil {
+		return err
+	}
 	report, err := topics.Ensure(ctx, kadm.NewClient(client), topics.Options{
 		Prefix: p.Config.Prefix, Partitions: p.Config.Kafka.Partitions, Replication: p.Config.Kafka.Replication,
+		Topics: acls.Topics(parts...),
 	})
 	if err != nil {
 		return fmt.Errorf("topics on %v: %w", p.Config.Kafka.Brokers, err)
@@ -107,7 +118,10 @@ func (p *pipeline) prepare(ctx context.Context) (err error) {
 	if p.codec, err = openRegistry(ctx, p.Config, p.Secrets, p.Logger); err != nil {
 		return err
 	}
-	return p.openSwitches(ctx)
+	if acls.Reads(schemas.Switches, parts...) {
+		return p.openSwitches(ctx)
+	}
+	return nil
 }
 
 func (p *pipeline) addBridge(ctx context.Context) error {

@@ -146,10 +146,12 @@ func Run(ctx context.Context, s Settings) error {
 			return nil
 		})
 	}
-	group.Go(func() error {
-		p.switches.Run(groupCtx)
-		return nil
-	})
+	if p.switches != nil {
+		group.Go(func() error {
+			p.switches.Run(groupCtx)
+			return nil
+		})
+	}
 	if s.Files != nil {
 		group.Go(func() error {
 			config.Watch{

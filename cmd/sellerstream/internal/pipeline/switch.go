@@ -10,7 +10,7 @@ import (
 // called when they are no longer used.
 func OpenSwitches(ctx context.Context, s Settings) (opened *switches.Switches, stop func(), err error) {
 	p := &pipeline{Settings: s}
-	if err := p.prepare(ctx); err != nil {
+	if err := p.prepare(ctx, "operator"); err != nil {
 		p.close()
 		return nil, nil, err
 	}

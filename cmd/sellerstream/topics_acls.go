@@ -1,0 +1,121 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/pipeline"
+	"github.com/sellerstream/sellerstream/pkg/acls"
+	"github.com/sellerstream/sellerstream/pkg/config"
+)
+
+type aclsFlags struct {
+	topics     *topicsFlags
+	principal  string
+	principals map[string]string
+	roles      []string
+	format     string
+}
+
+func (f *topicsFlags) aclsCommand() *cobra.Command {
+	a := aclsFlags{topics: f}
+	cmd := &cobra.Command{
+		Use:   "acls [--config FILE]",
+		Short: "Show the Kafka permissions (ACLs) that each role and command needs",
+		Long: `Acls shows the least that Kafka must permit to each role of ` + "`run`" + `, to operator's
+commands, and to the services that produce stock and shipments (upstream) and
+consume orders (downstream), whose groups have names of their own choice. It asks
+nobody. --format commands prints kafka-acls.sh's commands, to be run by who
+administers Kafka.
+
+Each has a user of its own by default, User:sellerstream-ROLE, which keeps a role
+from writing what is another's. --principal names one user for all.`,
+		Example: `  sellerstream topics acls
+  sellerstream topics acls --config sellerstream.yaml --principal User:sellerstream --roles bridge,orders,events --format commands
+  sellerstream topics acls --role-principals orders=User:orders,bridge=User:bridge --format json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd) },
+	}
+	cmd.Flags().StringVar(&a.principal, "principal", "", "one user for all, such as User:sellerstream")
+	cmd.Flags().StringToStringVar(&a.principals, "role-principals", nil, "users of some, such as orders=User:orders; quote a pair that has a comma")
+	cmd.Flags().StringSliceVar(&a.roles, "roles", nil, "only for these: "+strings.Join(acls.Parts(), ", "))
+	cmd.Flags().StringVar(&a.format, "format", "table", "table, commands, json or yaml")
+	return cmd
+}
+
+func (f *aclsFlags) run(cmd *cobra.Command) error {
+	write, ok := map[string]func(io.Writer, config.Config, []acls.Grant) error{
+		"table": aclsTable, "commands": aclsCommands, "json": aclsJSON, "yaml": aclsYAML,
+	}[f.format]
+	if !ok {
+		return usageError{fmt.Errorf("--format %q: write table, commands, json or yaml", f.format)}
+	}
+	for _, name := range slices.Concat(f.roles, slices.Sorted(maps.Keys(f.principals))) {
+		if !slices.Contains(acls.Parts(), name) {
+			return usageError{fmt.Errorf("nothing is called %q; there is %s", name, strings.Join(acls.Parts(), ", "))}
+		}
+	}
+	cfg := config.Default()
+	if f.topics.config != "" {
+		var err error
+		if cfg, err = loadConfig(f.topics.config); err != nil {
+			return err
+		}
+	}
+	parts := f.roles
+	if len(parts) == 0 {
+		parts = acls.Parts()
+	}
+	return write(cmd.OutOrStdout(), cfg, pipeline.Layout(cfg, transactionalPrefix(cfg)).Grants(parts, f.user))
+}
+
+func (f *aclsFlags) user(part string) string {
+	if named := f.principals[part]; named != "" {
+		return named
+	}
+	if f.principal != "" {
+		return f.principal
+	}
+	return "User:sellerstream-" + strings.ReplaceAll(part, " ", "-")
+}
+
+func aclsTable(w io.Writer, _ config.Config, grants []acls.Grant) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "PRINCIPAL\tOPERATION\tRESOURCE\tNAME\tPATTERN\tFOR")
+	for _, g := range grants {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", g.Principal, g.Operation, g.Resource, g.Name, g.Pattern, strings.Join(g.For, ", "))
+	}
+	return table.Flush()
+}
+
+func aclsCommands(w io.Writer, cfg config.Config, grants []acls.Grant) error {
+	bootstrap := "localhost:9092"
+	if len(cfg.Kafka.Brokers) > 0 {
+		bootstrap = cfg.Kafka.Brokers[0]
+	}
+	_, err := fmt.Fprintln(w, strings.Join(acls.Commands(bootstrap, grants), "\n"))
+	return err
+}
+
+func aclsJSON(w io.Writer, _ config.Config, grants []acls.Grant) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(grants)
+}
+
+func aclsYAML(w io.Writer, _ config.Config, grants []acls.Grant) error {
+	encoder := yaml.NewEncoder(w)
+	encoder.SetIndent(2)
+	if err := encoder.Encode(grants); err != nil {
+		return err
+	}
+	return encoder.Close()
+}

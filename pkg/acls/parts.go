@@ -1,0 +1,58 @@
+package acls
+
+import (
+	"slices"
+
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// turnTaker is the role whose processes take turns by a group.
+const turnTaker = "subscriptions"
+
+// excluders are the roles that read the list of excluded SKUs.
+func excluders() []string { return []string{"orders", "inventory"} }
+
+// outsiders stand in the table of topics and are no roles of ours: they produce
+// and consume by clients and groups of their own.
+func outsiders() []string { return []string{"upstream", "downstream", "console", operator} }
+
+// operator is who uses the commands that read and write records.
+const operator = "operator"
+
+// commands are the operator's commands that do more than read and write what the
+// table says the operator does.
+func commands() map[string]func(Layout) []ACL {
+	return map[string]func(Layout) []ACL{
+		"topics plan": func(l Layout) []ACL { return l.all(Describe, DescribeConfigs) },
+		"topics apply": func(l Layout) []ACL { return l.all(Describe, Create, AlterConfigs) }, // who may alter may describe
+		"doctor": func(l Layout) []ACL {
+			needed := append(l.all(Describe, DescribeConfigs), ACL{TransactionalID, l.TransactionalPrefix + "-", Prefixed, Describe})
+			if l.Exclusions != "" {
+				needed = append(needed, ACL{Topic, l.Exclusions, Literal, Read})
+			}
+			return needed
+		},
+	}
+}
+
+// Roles are the roles of the table that run in the pipeline.
+func Roles() []string {
+	var roles []string
+	for _, t := range schemas.Topics() {
+		for _, name := range slices.Concat(t.Writers, t.Readers) {
+			if !slices.Contains(roles, name) && !slices.Contains(outsiders(), name) {
+				roles = append(roles, name)
+			}
+		}
+	}
+	return roles
+}
+
+// IsRole says whether a part runs in the pipeline.
+func IsRole(part string) bool { return slices.Contains(Roles(), part) }
+
+// Parts are all that need permissions: the roles, the services around them, the
+// operator, and commands that need more than the operator does.
+func Parts() []string {
+	return append(Roles(), "upstream", "downstream", operator, "topics plan", "topics apply", "doctor")
+}
