@@ -103,8 +103,12 @@ Start here:
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w\nSee `%s --help`", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newDemoCommand(), newRunCommand(), newSimulateCommand(), newConfigCommand(), newDoctorCommand(), newTopicsCommand(), newDeadLettersCommand(), newSubscriptionsCommand(),
+	root.AddCommand(
+		newDemoCommand(), newRunCommand(), newSimulateCommand(),
+		newConfigCommand(), newDoctorCommand(), newTopicsCommand(), newSubscriptionsCommand(),
+		newAccountsCommand(), newDeadLettersCommand(),
 		newPauseCommand(), newResumeCommand(), newSwitchesCommand(),
-		newDecodeCommand(), newEncodeCommand(), newVersionCommand())
+		newDecodeCommand(), newEncodeCommand(), newVersionCommand(),
+	)
 	return root
 }

@@ -27,6 +27,7 @@ import (
 // stage is everything that the demo runs in this process.
 type stage struct {
 	sim       *simulator.Simulator
+	file      string // its configuration, for the operator's commands
 	urls      simulator.URLs
 	broker    string
 	registry  string
@@ -72,11 +73,11 @@ func open(ctx context.Context, opts Options) (_ *stage, err error) {
 	if s.urls, err = serve(s.sim, net.JoinHostPort("127.0.0.1", adminPort), opts.Logger); err != nil {
 		return nil, err
 	}
+	s.file = filepath.Join(dir, "sellerstream.yaml")
 	cfg, err := s.configure(cluster.Brokers(), opts.Speed, epoch)
 	if err != nil {
 		return nil, err
 	}
-	cfg.Exclusions.File = filepath.Join(dir, "excluded.csv")
 	if err := s.setStock(opts, cfg.Exclusions.File); err != nil {
 		return nil, err
 	}
@@ -176,7 +177,11 @@ func (s *stage) configure(brokers []string, speed float64, epoch time.Time) (con
 	if err != nil {
 		return config.Config{}, err
 	}
-	return config.Parse("the demo's configuration", []byte(text))
+	text += "exclusions:\n  file: excluded.csv\n"
+	if err := os.WriteFile(s.file, []byte(text), 0o600); err != nil {
+		return config.Config{}, err
+	}
+	return config.Load(s.file)
 }
 
 func (s *stage) introduce(opts Options) {
@@ -208,8 +213,9 @@ Everything is still up. Try, in another terminal:
     kcat -C -e -q -b %[1]s -t %[7]s -X isolation.level=read_committed -f '%%R%%s' | sellerstream decode --registry %[4]s
   what became of each shipment
     kcat -C -e -q -b %[1]s -t %[8]s -X isolation.level=read_committed -f '%%R%%s' | sellerstream decode --registry %[4]s
-  what the orders processor remembers, and how much quota it has left
-    kcat -C -e -q -b %[1]s -t %[3]s -f '%%k\n' | sort -u | head
+  how each account stands: what waits, how much quota is left (the file also serves
+  deadletters, doctor, pause, replay, topics and the other commands)
+    sellerstream accounts --all --config %[3]s
   every call that Amazon got, and what EventBridge received
     curl -s %[5]s/_simulator/ledger | head
     curl -s %[5]s/_simulator/events | head -1
@@ -218,5 +224,5 @@ Everything is still up. Try, in another terminal:
 
 (`+"`go run ./cmd/sellerstream`"+` in place of sellerstream if it is not installed.)
 Ctrl-C ends the demo and removes its data.
-`, s.broker, prefix+schemas.Orders, prefix+schemas.StateOrders, s.registry, s.urls.Admin, prefix+schemas.InventoryResults, prefix+schemas.FeedResults, prefix+schemas.ShipmentConfirmations)
+`, s.broker, prefix+schemas.Orders, s.file, s.registry, s.urls.Admin, prefix+schemas.InventoryResults, prefix+schemas.FeedResults, prefix+schemas.ShipmentConfirmations)
 }

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/pipeline"
+	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/standings"
+	"github.com/sellerstream/sellerstream/pkg/config"
+)
+
+type accountsFlags struct {
+	config string
+	all    bool
+	json   bool
+}
+
+func newAccountsCommand() *cobra.Command {
+	var f accountsFlags
+	cmd := &cobra.Command{
+		Use:   "accounts --config FILE [ACCOUNT]",
+		Short: "Show what waits for each account, for how long, and what holds it up",
+		Long: `Accounts reads the state topics of a running or a stopped pipeline, changes nothing
+and calls nobody at Amazon. It lists the accounts that have something to tell,
+those first that want a person:
+
+  PARKED    Amazon refuses the account's credentials; one call tries now and then
+  held up   Amazon does not answer, or a breaker is open; it goes on by itself
+  PAUSED    an operator's switch; see sellerstream switches
+
+With the name of an account it shows all of it: work by role and the oldest
+piece, tokens and rate of each operation, feeds that Amazon has, and what to do.
+
+CLEARS is when the account's quota allows the last call that the pending work
+needs, if nothing more comes and Amazon answers.`,
+		Example: `  sellerstream accounts --config sellerstream.yaml
+  sellerstream accounts --config sellerstream.yaml acme-eu
+  sellerstream accounts --config sellerstream.yaml --json | jq '.accounts[] | select(.waits[].parked)'`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: f.run,
+	}
+	cmd.Flags().StringVar(&f.config, "config", "", "configuration file (required)")
+	cmd.Flags().BoolVar(&f.all, "all", false, "list idle accounts too")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
+	return cmd
+}
+
+func (f *accountsFlags) run(cmd *cobra.Command, args []string) error {
+	if f.config == "" {
+		return errNoConfig()
+	}
+	cfg, err := loadConfig(f.config)
+	if err != nil {
+		return err
+	}
+	only := ""
+	if len(args) > 0 {
+		only = args[0]
+	}
+	fold, err := pipeline.ReadAccounts(cmd.Context(), pipeline.Settings{
+		Config: cfg, Secrets: pipeline.OpenSecrets(cfg.AWS), Clock: newClock(cfg.Clock),
+		Logger: newLogger(cmd.ErrOrStderr(), config.Log{Level: "warn"}),
+	}, only, progressOn(cmd.ErrOrStderr()))
+	if err != nil {
+		return err
+	}
+	found := fold.Standings()
+	switch {
+	case only != "" && len(found) == 0: // neither configured nor in the state
+		return checkAccount(cfg, only)
+	case f.json:
+		return f.writeJSON(cmd.OutOrStdout(), fold, found)
+	case only != "":
+		return fold.Write(cmd.OutOrStdout(), found[0])
+	}
+	return fold.WriteTable(cmd.OutOrStdout(), found, f.all)
+}
+
+func (f *accountsFlags) writeJSON(w io.Writer, fold *standings.Fold, found []*standings.Standing) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(struct {
+		WritesPaused *standings.Pause      `json:"writesPaused,omitzero"`
+		Accounts     []*standings.Standing `json:"accounts"`
+	}{fold.WritesPaused(), found})
+}
+
+// progressOn shows on a terminal how far a long read has come.
+func progressOn(w io.Writer) func(done, of int) {
+	file, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return func(int, int) {}
+	}
+	return func(done, of int) {
+		fmt.Fprintf(w, "\rreading the state: %d of %d partitions\033[K", done, of)
+		if done == of {
+			fmt.Fprint(w, "\r\033[K")
+		}
+	}
+}
