@@ -120,13 +120,13 @@ func (m *Machine) queuePatches(tx *machine.Tx, f *feed, until time.Time, most in
 // and no more is to be waited for.
 func (m *Machine) cutFeed(tx *machine.Tx, f *feed) {
 	a := m.account(f.account)
-	ready := f.ready.Len() + f.replayed.Len()
+	ready := f.ready.Len() + f.feedOnly.Len()
 	if f.phase != phaseIdle || f.busy() || ready == 0 || a.cutting != nil {
 		return // what changes that looks at the lane again
 	}
 	ripe := f.heldUntil.time()
 	if ready < m.cfg.Enough {
-		ripe = latest(ripe, first(f.ready.Due(), f.replayed.Due()).Add(m.cfg.Linger))
+		ripe = latest(ripe, first(f.ready.Due(), f.feedOnly.Due()).Add(m.cfg.Linger))
 	}
 	if ripe.After(tx.Now) {
 		m.lookAt(f, ripe)
@@ -161,7 +161,7 @@ func (m *Machine) gather(tx *machine.Tx, f *feed) *cut {
 	c := &cut{oldest: millisOf(tx.Now), request: &model.UploadFeedRequest{
 		Feed: model.ListingsFeed{SellerID: m.cfg.sellerID(f.account), IssueLocale: settings.IssueLocale},
 	}}
-	messages := make([]model.QuantityMessage, 0, min(f.ready.Len()+f.replayed.Len(), m.cfg.MaxMessages))
+	messages := make([]model.QuantityMessage, 0, min(f.ready.Len()+f.feedOnly.Len(), m.cfg.MaxMessages))
 	size := c.request.Feed.Overhead()
 	taken := make(map[string]struct{}, cap(messages))
 	var twice []*sku

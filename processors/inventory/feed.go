@@ -49,7 +49,7 @@ type feed struct {
 	known     []schemas.KnownFeed
 
 	ready    lane.Queue // SKUs to send, by since when
-	replayed lane.Queue // SKUs whose update is replayed: they take the room that ready leaves
+	feedOnly lane.Queue // SKUs that go by no patch: replayed ones and doubtful ones take the room that ready leaves
 	fenced   lane.Queue // SKUs that the feed carries and that want something newer
 
 	cut       *cut      // a document that is being made
@@ -113,8 +113,8 @@ func (f *feed) oldest() time.Time { return first(f.ready.Due(), f.fenced.Due()) 
 func (f *feed) pop(now time.Time) (since time.Time, item *lane.Item) {
 	since = f.ready.Due()
 	if item = f.ready.Pop(now); item == nil {
-		since = f.replayed.Due()
-		item = f.replayed.Pop(now)
+		since = f.feedOnly.Due()
+		item = f.feedOnly.Pop(now)
 	}
 	return since, item
 }

@@ -53,11 +53,16 @@ func (m *Machine) patched(tx *machine.Tx, s *sku, res *machine.Result) {
 	if _, ambiguous := res.Outcome.(machine.Ambiguous); ambiguous {
 		// It may still be carried out, after anything that is sent now.
 		w.heldUntil = tx.Now.Add(m.cfg.ApplyDelay)
+		w.doubts = min(w.doubts+1, maxDoubts)
 		m.route(tx, s)
 		return
 	}
 	u, overtook := w.patch, w.overtook
 	w.patch, w.overtook = nil, false
+	switch res.Outcome.(type) {
+	case machine.Done, machine.Reject:
+		w.doubts = 0
+	}
 	how := sending{via: viaPatch, marketplace: res.Call.Request.(*model.PatchQuantityRequest).MarketplaceID}
 	switch outcome := res.Outcome.(type) {
 	case machine.Done:

@@ -138,3 +138,38 @@ func TestStateThatCannotBeReadIsAnError(t *testing.T) {
 		}
 	}
 }
+
+func TestASKUAtWhosePatchesAmazonFailsGoesByFeed(t *testing.T) {
+	t.Parallel()
+	for _, running := range []bool{false, true} {
+		r := newRuntime(t, Config{})
+		if running { // a feed carries an older quantity of it meanwhile
+			r.Take(many("F", 150, testStart)...)
+			r.runFeed("1")
+		}
+		u := updateOf("F0", 7, r.Now)
+		u.Urgent = true
+		calls := r.Take(u)
+		patches := 0
+		for end := r.Now.Add(time.Hour); r.Now.Before(end) && (len(calls) == 0 || calls[0].Operation == model.PatchListingsItem); {
+			for _, call := range calls {
+				patches++
+				r.End(call, machine.Ambiguous{})
+			}
+			calls = r.Pass(time.Second)
+		}
+		if patches != maxDoubts {
+			t.Errorf("running %v: %d patches, want %d", running, patches, maxDoubts)
+		}
+		if running {
+			if len(calls) > 0 {
+				t.Fatalf("started %v while the feed carries the SKU", operationsOf(calls))
+			}
+			calls = append(r.Take(completed("1", 150, 0)), r.Pass(time.Minute)...)
+		}
+		upload := r.only(calls, model.CreateFeedDocument)
+		if got := messagesOf(upload); len(got) != 1 || got[0] != "F0 7" {
+			t.Errorf("running %v: the feed has %q", running, got)
+		}
+	}
+}

@@ -15,8 +15,8 @@ func (m *Machine) unplace(s *sku) {
 		m.idle.Remove(&s.Item)
 	case inReady:
 		s.work.lane.ready.Remove(&s.Item)
-	case inReplayed:
-		s.work.lane.replayed.Remove(&s.Item)
+	case inFeedOnly:
+		s.work.lane.feedOnly.Remove(&s.Item)
 	case inFenced:
 		s.work.feed.fenced.Remove(&s.Item)
 	case inHold:
@@ -60,7 +60,7 @@ func (m *Machine) route(tx *machine.Tx, s *sku) {
 	switch {
 	case w.patch != nil: // it may still be carried out
 		m.hold(s, w.heldUntil)
-	case w.wanted == nil || w.feed != nil && (w.patched || w.inCut()):
+	case w.wanted == nil || w.feed != nil && (w.patched || w.doubtful() || w.inCut()):
 		// The feed's end is what it waits for.
 	case w.notBefore > now:
 		m.hold(s, w.notBefore.time())
@@ -123,7 +123,7 @@ func (m *Machine) want(tx *machine.Tx, s *sku, u *update) {
 func (m *Machine) urgent(tx *machine.Tx, s *sku) bool {
 	w := s.work
 	ends := w.wanted.quantity == 0 && w.wanted.replay == "" && (s.applied != 0 || w.feed != nil)
-	return (w.wanted.urgent || ends) && len(m.account(s.account).patches) < m.cfg.PatchMost && m.patchesFlow(tx, s.account)
+	return (w.wanted.urgent || ends) && !w.doubtful() && len(m.account(s.account).patches) < m.cfg.PatchMost && m.patchesFlow(tx, s.account)
 }
 
 // patchesFlow says whether an account's patches are not held up, as they are
@@ -154,8 +154,8 @@ func (m *Machine) queueFeed(tx *machine.Tx, s *sku) {
 	f := m.feed(s.account, target)
 	queue := &f.ready
 	s.place, s.work.lane = inReady, f
-	if s.work.wanted.replay != "" { // behind what is wanted for the first time
-		s.place, queue = inReplayed, &f.replayed
+	if s.work.wanted.replay != "" || s.work.doubtful() { // behind what may still go by a patch
+		s.place, queue = inFeedOnly, &f.feedOnly
 	}
 	queue.Add(&s.Item, min(s.work.since, millisOf(tx.Now)).time())
 	m.look(tx, f)

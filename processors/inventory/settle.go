@@ -24,7 +24,7 @@ func (m *Machine) accepted(tx *machine.Tx, s *sku, u *update, how sending) {
 		s.listed = how.marketplace
 	}
 	if s.work.wanted == nil {
-		s.work.tried, s.work.attempts = nil, 0
+		s.work.tried, s.work.attempts, s.work.doubts = nil, 0, 0
 	}
 	outcome(tx, s, u, schemas.InventoryResult{Outcome: applied}, how)
 	m.readbacks.sample(tx, s, u, how.marketplace, before)

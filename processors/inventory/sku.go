@@ -17,7 +17,7 @@ const (
 	nowhere    place = iota // with a feed that carries it, or with a call
 	inIdle                  // Machine.idle: nothing is to be done
 	inReady                 // feed.ready of work.lane: waits for the next feed
-	inReplayed              // feed.replayed of work.lane: waits for room in a feed
+	inFeedOnly              // feed.feedOnly of work.lane: waits for room in a feed
 	inFenced                // feed.fenced of work.feed: waits for that feed's end
 	inPatch                 // Machine.patches
 	inHold                  // Machine.holds: waits for a time
@@ -50,6 +50,7 @@ type work struct {
 
 	patch     *update   // what a patch carries or may have carried
 	overtook  bool      // the patch was started while a feed carried the SKU
+	doubts    int8      // patches in a row of which it is not known how they ended; not in the state
 	heldUntil time.Time // until when an ambiguous patch may still be carried out; as feed.until
 
 	notBefore millis
@@ -61,6 +62,9 @@ type work struct {
 type verdict struct{ code, message, attribute string }
 
 const unknownQuantity = -1
+
+// maxDoubts is how many patches in a row may end without an answer.
+const maxDoubts = 3
 
 // skuKey is the state key of a SKU; marketplace is "" where one quantity serves
 // the seller.
@@ -91,6 +95,10 @@ func (s *sku) begin() *work {
 	}
 	return s.work
 }
+
+// doubtful says whether no more patches are tried: Amazon may fail at this SKU
+// alone, again and again. A feed tells what it makes of it.
+func (w *work) doubtful() bool { return w.doubts >= maxDoubts }
 
 // done says whether nothing is left to do.
 func (w *work) done() bool { return w.wanted == nil && w.feed == nil && w.patch == nil }
