@@ -15,6 +15,10 @@ const (
 	// maxRefusals is how many documents or feeds in a row Amazon may refuse before
 	// their SKUs are given up.
 	maxRefusals = 3
+
+	// farToken is how far away a token of createFeed is for which patches do not
+	// wait: more than the 120 s in which Amazon grants one.
+	farToken = 150 * time.Second
 )
 
 // cut is a document that is being made.
@@ -68,13 +72,13 @@ func (m *Machine) next(tx *machine.Tx, f *feed) {
 }
 
 // sendByPatch sends by patches what waits, where it is little, and of more what
-// has waited longest while a feed is under way. They may overtake that feed.
+// has waited longest while a feed is under way, which they may overtake, or far.
 func (m *Machine) sendByPatch(tx *machine.Tx, f *feed) {
 	most := min(m.cfg.PatchBelow, m.cfg.PatchMost)
 	little := f.waiting()+len(m.account(f.account).patches) <= most
 	linger := m.cfg.Linger
 	switch {
-	case f.waiting() == 0 || !little && f.phase == phaseIdle: // the next feed is near
+	case f.waiting() == 0 || !little && f.phase == phaseIdle && m.feedIsNear(tx, f):
 		return
 	case little:
 		linger = m.cfg.PatchLinger
@@ -94,6 +98,13 @@ func (m *Machine) sendByPatch(tx *machine.Tx, f *feed) {
 		until = until.Add(-linger)
 	}
 	m.queuePatches(tx, f, until, most)
+}
+
+// feedIsNear says whether createFeed has a token soon, as it has but for a while
+// after a 429, or a call of it is under way.
+func (m *Machine) feedIsNear(tx *machine.Tx, f *feed) bool {
+	token := m.submits.Next(f.account, tx.Now)
+	return f.busy() || token.IsZero() || token.Before(tx.Now.Add(farToken))
 }
 
 // queuePatches has what waits since until go by patches, as far as most may

@@ -173,3 +173,19 @@ func TestASKUAtWhosePatchesAmazonFailsGoesByFeed(t *testing.T) {
 		}
 	}
 }
+
+// After a 429 the next token of createFeed is minutes away, while patches have
+// tokens all the time.
+func TestWhileCreateFeedIsThrottledPatchesGoOn(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{})
+	r.Take(many("S", 300, testStart)...)
+	create := r.cutFeed("d1")
+	patches := r.accept(r.End(create, machine.Snooze{Throttled: true}), 2*time.Minute)
+	if patches < 200 {
+		t.Errorf("%d patches in the two minutes after a 429, want 200 or more", patches)
+	}
+	if applied := len(r.outcomes()); applied != patches {
+		t.Errorf("%d outcomes of %d patches", applied, patches)
+	}
+}
