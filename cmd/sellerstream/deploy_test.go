@@ -118,3 +118,20 @@ func TestChartHasEachRole(t *testing.T) {
 		t.Errorf("NOTES.txt does not look for %s", list)
 	}
 }
+
+// Nobody is told at night to use a command that is not there.
+func TestRunbookNamesCommandsThatExist(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"RUNBOOK.md", "README.md"} {
+		named := regexp.MustCompile("(?m)(?:^|`|-- /)sellerstream((?:\\s+[a-z]+)+)").FindAllStringSubmatch(string(readDeploy(t, file)), -1)
+		for _, words := range named {
+			command, rest, err := newRootCommand().Find(strings.Fields(words[1]))
+			if err != nil || !command.Runnable() {
+				t.Errorf("%s: there is no command sellerstream %q (%q is left): %v", file, strings.Fields(words[1]), rest, err)
+			}
+		}
+		if len(named) == 0 {
+			t.Errorf("%s names no command", file)
+		}
+	}
+}
