@@ -108,7 +108,7 @@ Start here:
 		newConfigCommand(), newDoctorCommand(), newTopicsCommand(), newSubscriptionsCommand(),
 		newAccountsCommand(), newDeadLettersCommand(),
 		newPauseCommand(), newResumeCommand(), newSwitchesCommand(),
-		newDecodeCommand(), newEncodeCommand(), newVersionCommand(),
+		newDecodeCommand(), newBuyerKeyCommand(), newEncodeCommand(), newVersionCommand(),
 	)
 	return root
 }

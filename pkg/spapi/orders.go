@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,7 +39,18 @@ func (s *Seller) GetOrder(ctx context.Context, req model.GetOrderRequest) (*mode
 	if answer.Order.OrderID != req.OrderID {
 		return nil, meta, s.lost(get, errors.New("the answer is about another order, or about none"))
 	}
+	leaveOut(&answer.Order, req.IncludedData)
 	return &answer, meta, nil
+}
+
+// leaveOut drops buyer data that was not asked for, should Amazon send it.
+func leaveOut(order *model.Order, asked []string) {
+	if !slices.Contains(asked, model.IncludeBuyer) {
+		order.Buyer = nil
+	}
+	if !slices.Contains(asked, model.IncludeRecipient) {
+		order.Recipient = nil
+	}
 }
 
 // SearchOrders reads a page of the orders of a span of time (searchOrders of
@@ -80,6 +92,9 @@ func (s *Seller) SearchOrders(ctx context.Context, req model.SearchOrdersRequest
 	}
 	if answer.Orders == nil { // an empty list would pass for no orders
 		return nil, meta, s.lost(search, errors.New("the answer holds no list of orders"))
+	}
+	for i := range answer.Orders {
+		leaveOut(&answer.Orders[i], req.IncludedData)
 	}
 	return &answer, meta, nil
 }

@@ -11,6 +11,8 @@ const (
 	IncludePromotion    = "PROMOTION"
 	IncludeCancellation = "CANCELLATION"
 	IncludePackages     = "PACKAGES"
+	IncludeBuyer        = "BUYER"
+	IncludeRecipient    = "RECIPIENT"
 )
 
 // StatusCancelled is the fulfillment status of a cancelled order.
@@ -59,8 +61,7 @@ type Pagination struct {
 	NextToken string `json:"nextToken"`
 }
 
-// Order is what this project uses of Amazon's Order (Orders 2026-01-01). The
-// buyer and the recipient are not in it: what is never decoded cannot leak.
+// Order is what this project uses of Amazon's Order (Orders 2026-01-01).
 // Statuses and programs are open sets; values unknown today may come.
 type Order struct {
 	OrderID         string            `json:"orderId"`
@@ -72,6 +73,54 @@ type Order struct {
 	Fulfillment     *OrderFulfillment `json:"fulfillment"`
 	Items           []OrderItem       `json:"orderItems"`
 	Packages        []OrderPackage    `json:"packages"`
+	Buyer           *Buyer            `json:"buyer"`     // nil unless asked for
+	Recipient       *Recipient        `json:"recipient"` // nil unless asked for
+}
+
+// Buyer is who bought an order.
+type Buyer struct {
+	Name                Private `json:"buyerName"`
+	Email               Private `json:"buyerEmail"`
+	CompanyName         Private `json:"buyerCompanyName"`
+	PurchaseOrderNumber Private `json:"buyerPurchaseOrderNumber"`
+}
+
+// Recipient is where an order goes, and how it is to be left there.
+type Recipient struct {
+	Address    *CustomerAddress    `json:"deliveryAddress"`
+	Preference *DeliveryPreference `json:"deliveryPreference"`
+}
+
+// CustomerAddress is the address of a person.
+type CustomerAddress struct {
+	Name             Private                `json:"name"`
+	CompanyName      Private                `json:"companyName"`
+	AddressLine1     Private                `json:"addressLine1"`
+	AddressLine2     Private                `json:"addressLine2"`
+	AddressLine3     Private                `json:"addressLine3"`
+	City             Private                `json:"city"`
+	DistrictOrCounty Private                `json:"districtOrCounty"`
+	StateOrRegion    Private                `json:"stateOrRegion"`
+	Municipality     Private                `json:"municipality"`
+	PostalCode       Private                `json:"postalCode"`
+	CountryCode      Private                `json:"countryCode"`
+	Phone            Private                `json:"phone"`
+	AddressType      Private                `json:"addressType"`
+	Extended         *AddressExtendedFields `json:"extendedFields"`
+}
+
+// AddressExtendedFields are parts of an address that some countries have.
+type AddressExtendedFields struct {
+	StreetName   Private `json:"streetName"`
+	StreetNumber Private `json:"streetNumber"`
+	Complement   Private `json:"complement"`
+	Neighborhood Private `json:"neighborhood"`
+}
+
+// DeliveryPreference is what a buyer wishes of a delivery.
+type DeliveryPreference struct {
+	DropOffLocation    Private `json:"dropOffLocation"`
+	AddressInstruction Private `json:"addressInstruction"`
 }
 
 // SalesChannel says where an order was placed.

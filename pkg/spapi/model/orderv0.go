@@ -50,26 +50,27 @@ type OrderV0 struct {
 
 // BuyerV0 is who bought an order.
 type BuyerV0 struct {
-	Email string `json:"BuyerEmail"`
-	Name  string `json:"BuyerName"`
+	Email               Private `json:"BuyerEmail"`
+	Name                Private `json:"BuyerName"`
+	PurchaseOrderNumber Private `json:"PurchaseOrderNumber"`
 }
 
 // AddressV0 is where an order goes.
 type AddressV0 struct {
-	Name          string `json:"Name"`
-	CompanyName   string `json:"CompanyName"`
-	AddressLine1  string `json:"AddressLine1"`
-	AddressLine2  string `json:"AddressLine2"`
-	AddressLine3  string `json:"AddressLine3"`
-	City          string `json:"City"`
-	County        string `json:"County"`
-	District      string `json:"District"`
-	Municipality  string `json:"Municipality"`
-	StateOrRegion string `json:"StateOrRegion"`
-	PostalCode    string `json:"PostalCode"`
-	CountryCode   string `json:"CountryCode"`
-	Phone         string `json:"Phone"`
-	AddressType   string `json:"AddressType"`
+	Name          Private `json:"Name"`
+	CompanyName   Private `json:"CompanyName"`
+	AddressLine1  Private `json:"AddressLine1"`
+	AddressLine2  Private `json:"AddressLine2"`
+	AddressLine3  Private `json:"AddressLine3"`
+	City          Private `json:"City"`
+	County        Private `json:"County"`
+	District      Private `json:"District"`
+	Municipality  Private `json:"Municipality"`
+	StateOrRegion Private `json:"StateOrRegion"`
+	PostalCode    Private `json:"PostalCode"`
+	CountryCode   Private `json:"CountryCode"`
+	Phone         Private `json:"Phone"`
+	AddressType   Private `json:"AddressType"`
 }
 
 // MoneyV0 is an amount in decimal text.
@@ -119,8 +120,8 @@ type BuyerRequestedCancelV0 struct {
 
 // ItemBuyerV0 is what a buyer wrote for a line.
 type ItemBuyerV0 struct {
-	GiftMessageText string `json:"GiftMessageText"`
-	GiftWrapLevel   string `json:"GiftWrapLevel"`
+	GiftMessageText Private `json:"GiftMessageText"`
+	GiftWrapLevel   string  `json:"GiftWrapLevel"`
 }
 
 // CreateRestrictedDataTokenRequest gets the token with which the Orders v0
