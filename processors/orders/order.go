@@ -76,6 +76,7 @@ type order struct {
 
 	pendingSince, notBefore, received millis
 	wanted, emitted, missing, touched millis
+	buyerEnd                          millis // from when buyer data is not asked for; 0 where that is not known
 	dirtyReceived                     millis // received time of the changes that made it dirty
 
 	emittedID string
@@ -227,6 +228,8 @@ func (o *order) state() *schemas.OrderState {
 		Seen:         slices.Clone(o.seen),
 		MissingUntil: o.missing.time(),
 		TouchedTime:  o.touched.time(),
+
+		BuyerDataEndTime: o.buyerEnd.time(),
 	}
 }
 
@@ -253,5 +256,6 @@ func restored(key string, state *schemas.OrderState) *order {
 	o.seen = state.Seen
 	o.missing = millisOf(state.MissingUntil)
 	o.touched = millisOf(state.TouchedTime)
+	o.buyerEnd = millisOf(state.BuyerDataEndTime)
 	return o
 }

@@ -101,6 +101,9 @@ type Config struct {
 	Excluded func(account, sku string) bool
 	// Quota overrides Amazon's default plan for an account.
 	Quota quota.Overrides
+	// Retention is how long after its delivery an order's buyer data can be read,
+	// for the accounts that have it on.
+	Retention time.Duration
 }
 
 // Machine is the logic of one unit.
@@ -110,6 +113,7 @@ type Machine struct {
 	lanes  *lane.Lanes       // orders to fetch
 	v0     v0Lanes           // orders to fetch with Orders v0
 	idle   lane.Queue        // the others, by when they are forgotten
+	buyers buyerKeys
 
 	// answers is when Amazon last gave an order of an account. Not in the state:
 	// it tells an order that is forbidden from an account that is.
@@ -118,7 +122,7 @@ type Machine struct {
 
 // New makes the machine of one unit, without state.
 func New(cfg Config) *Machine {
-	m := &Machine{cfg: cfg, orders: make(map[string]*order), answers: make(map[string]millis)}
+	m := &Machine{cfg: cfg, orders: make(map[string]*order), answers: make(map[string]millis), buyers: newBuyerKeys()}
 	m.lanes = lane.New(model.GetOrder, cfg.Quota.Of)
 	m.v0 = newV0Lanes(cfg.Quota)
 	return m
@@ -131,6 +135,8 @@ func (m *Machine) Restore(key string, value any) error {
 		if !m.lanes.Restore(state) && !m.v0.restore(state) {
 			return fmt.Errorf("orders: state %s is of an operation that is not ours", key)
 		}
+	case *schemas.BuyerKey:
+		return m.buyers.restore(key, state)
 	case *schemas.OrderState:
 		if key != orderKey(state.Account, state.OrderID) {
 			return fmt.Errorf("orders: state %s is about order %s of account %s", key, state.OrderID, state.Account)
@@ -207,10 +213,11 @@ func (m *Machine) Draw(tx *machine.Tx) {
 			Account:   o.account,
 			Operation: model.GetOrder,
 			Key:       item.Key,
-			Request:   &model.GetOrderRequest{OrderID: o.id(), IncludedData: m.cfg.IncludedData},
+			Request:   m.request(tx, o, &model.GetOrderRequest{OrderID: o.id(), IncludedData: m.cfg.IncludedData}),
 		})
 	})
 	m.drawV0(tx)
+	m.buyers.expire(tx)
 	for range sweepBatch {
 		item := m.idle.Pop(tx.Now)
 		if item == nil {

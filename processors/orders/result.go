@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/buyerdata"
 	"github.com/sellerstream/sellerstream/pkg/lane"
 	"github.com/sellerstream/sellerstream/pkg/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
@@ -46,11 +47,15 @@ func (m *Machine) Result(tx *machine.Tx, res *machine.Result) {
 
 // answered takes what Amazon says.
 func (m *Machine) answered(tx *machine.Tx, o *order, response any) {
+	var s sealed
+	if answer, ok := response.(*buyerdata.Answer); ok {
+		response, s = answer.Response, sealed{answer.Data, answer.Key}
+	}
 	switch answer := response.(type) {
 	case *model.GetOrderResponse:
-		m.shown(tx, o, &answer.Order)
+		m.shown(tx, o, &answer.Order, s)
 	case *model.GetOrderV0Response:
-		m.headOfV0(tx, o, &answer.Order)
+		m.headOfV0(tx, o, &answer.Order, s)
 	case *model.GetOrderItemsV0Response:
 		m.itemsOfV0(tx, o, &answer.Page)
 	default:
@@ -59,14 +64,18 @@ func (m *Machine) answered(tx *machine.Tx, o *order, response any) {
 }
 
 // shown takes an order as Amazon shows it.
-func (m *Machine) shown(tx *machine.Tx, o *order, given *model.Order) {
+func (m *Machine) shown(tx *machine.Tx, o *order, given *model.Order, s sealed) {
+	buyer := m.retain(tx.Now, o, given, s)
 	event := newEvent(o.account, o.origin, given, m.cfg.Excluded)
+	addBuyerData(event, buyer.data)
 	updated := millisOf(event.LastUpdatedTime)
 	if !o.dirty && o.stale < maxStale && o.lags(updated, event.EventID) {
 		m.stale(tx, o)
 		return
 	}
-	if updated >= o.emitted && event.EventID != o.emittedID {
+	news := updated >= o.emitted && event.EventID != o.emittedID
+	m.keepBuyer(tx, o, buyer, news)
+	if news {
 		if o.origin == originReplay && updated == o.emitted {
 			event.Replaces = o.emittedID
 		}

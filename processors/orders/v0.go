@@ -10,8 +10,9 @@ import (
 // Orders v0 gives an order in several calls: getOrder, then getOrderItems once
 // for each page, each under its own quota. The order comes first, so that its
 // items are never older than the time that the event has: a change between the
-// calls is notified, and fetched again. Buyer data is not asked for, so none of
-// them needs a restricted data token.
+// calls is notified, and fetched again. Buyer data comes with getOrder, which then
+// needs a restricted data token: the client keeps one for each account, and asks
+// for it once an hour.
 
 // maxPagesV0 is how many pages of items are believed. Amazon gives no number;
 // an order has few.
@@ -23,6 +24,7 @@ type partV0 struct {
 	items []model.OrderItemV0
 	next  string // token of the page to fetch; "" for the first
 	pages int
+	sealed
 }
 
 // v0Lanes are the orders to fetch with Orders v0.
@@ -71,13 +73,13 @@ func (m *Machine) drawV0(tx *machine.Tx) {
 		o := m.orders[item.Key]
 		tx.Call(machine.Call{
 			Account: o.account, Operation: model.GetOrderV0, Key: item.Key,
-			Request: &model.GetOrderV0Request{OrderID: o.id()},
+			Request: m.request(tx, o, &model.GetOrderV0Request{OrderID: o.id()}),
 		})
 	})
 }
 
 // headOfV0 takes an order without its items.
-func (m *Machine) headOfV0(tx *machine.Tx, o *order, shown *model.OrderV0) {
+func (m *Machine) headOfV0(tx *machine.Tx, o *order, shown *model.OrderV0, s sealed) {
 	updated, ok := timeV0(shown.LastUpdateDate)
 	switch {
 	case o.part != nil || shown.OrderID != o.id() || !ok:
@@ -85,7 +87,7 @@ func (m *Machine) headOfV0(tx *machine.Tx, o *order, shown *model.OrderV0) {
 	case !o.dirty && o.stale < maxStale && o.behind(millisOf(updated)):
 		m.stale(tx, o) // the items would be fetched for nothing
 	default:
-		o.part, o.notBefore = &partV0{order: *shown}, 0
+		o.part, o.notBefore = &partV0{order: *shown, sealed: s}, 0
 	}
 }
 
@@ -101,7 +103,7 @@ func (m *Machine) itemsOfV0(tx *machine.Tx, o *order, page *model.OrderItemPageV
 	part.pages++
 	o.notBefore = 0
 	if part.next == "" {
-		m.shown(tx, o, orderOfV0(&part.order, part.items))
+		m.shown(tx, o, orderOfV0(&part.order, part.items), part.sealed)
 	}
 }
 

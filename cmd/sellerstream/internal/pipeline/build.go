@@ -14,6 +14,7 @@ import (
 	"github.com/sellerstream/sellerstream/bridge/sqs"
 	"github.com/sellerstream/sellerstream/pkg/acls"
 	"github.com/sellerstream/sellerstream/pkg/breaker"
+	"github.com/sellerstream/sellerstream/pkg/buyerdata"
 	"github.com/sellerstream/sellerstream/pkg/config"
 	"github.com/sellerstream/sellerstream/pkg/exclusion"
 	"github.com/sellerstream/sellerstream/pkg/executor"
@@ -67,7 +68,7 @@ func build(ctx context.Context, s Settings, metrics *telemetry.Metrics) (*pipeli
 		case Bridge:
 			err = p.addBridge(ctx)
 		case Orders:
-			err = p.addOrders()
+			err = p.addOrders(ctx)
 		case Inventory:
 			err = p.addInventory()
 		case Feeds:
@@ -181,7 +182,7 @@ func (p *pipeline) breakers() *breaker.Breakers {
 	return p.guards
 }
 
-func (p *pipeline) addOrders() error {
+func (p *pipeline) addOrders(ctx context.Context) error {
 	v0 := p.Config.Orders.API == config.OrdersV0
 	if v0 {
 		p.Logger.Warn("orders are read with Orders v0, which Amazon ends on 2027-03-27: try orders.api 2026-01-01 before", "role", Orders)
@@ -190,16 +191,24 @@ func (p *pipeline) addOrders() error {
 	if err != nil {
 		return err
 	}
+	keys, err := OpenBuyerKeys(ctx, p.Config, p.Secrets)
+	if err != nil {
+		return err
+	}
+	sealer := buyerdata.NewSealer(keys, p.Logger.With("role", Orders))
 	machineConfig := orders.Config{
 		Accounts: p.live.directory, IncludedData: p.Config.Orders.IncludedData, V0: v0, Quota: p.live.limit,
+		Retention: p.Config.BuyerData.Retention,
 	}
 	if source != nil {
 		machineConfig.Excluded = source.Excluded
 	}
 	return p.addProcessor(processor{
 		name: orders.Processor, inputs: []string{schemas.OrderChanges}, outputs: []string{schemas.Orders}, state: schemas.StateOrders,
-		begin:   p.awaitExclusionsForAWhile,
-		machine: func(machine.Unit) liveMachine { return orders.New(machineConfig) },
+		moreState: []stream.StateTopic{{Topic: schemas.BuyerKeys, Prefix: orders.BuyerKeyPrefix}},
+		around:    sealer.Guard,
+		begin:     p.awaitExclusionsForAWhile,
+		machine:   func(machine.Unit) liveMachine { return orders.New(machineConfig) },
 	})
 }
 
@@ -217,8 +226,10 @@ type processor struct {
 	neverPaused []string // of the inputs
 	outputs     []string
 	state       string
-	maxPending  int                         // 0 for that of all processors
-	begin       func(context.Context) error // waits for what it needs before it takes accounts over; nil for nothing
+	moreState   []stream.StateTopic
+	around      func(buyerdata.Execute) buyerdata.Execute // what stands before its calls to Amazon; nil for nothing
+	maxPending  int                                       // 0 for that of all processors
+	begin       func(context.Context) error               // waits for what it needs before it takes accounts over; nil for nothing
 	machine     func(machine.Unit) liveMachine
 }
 
@@ -238,13 +249,16 @@ func (p *pipeline) addProcessor(what processor) error {
 	if err != nil {
 		return err
 	}
-	execute := executor.New(amazon.seller, p.breakers(), p.Logger.With("role", what.name))
+	calls := executor.New(amazon.seller, p.breakers(), p.Logger.With("role", what.name)).Execute
+	if what.around != nil {
+		calls = what.around(calls)
+	}
 	runtime := p.Config.Runtime
 	processor, err := stream.New(stream.Options{
 		Processor: what.name, Prefix: p.Config.Prefix, TransactionalPrefix: p.TransactionalPrefix,
-		Inputs: what.inputs, NeverPaused: what.neverPaused, Replays: replaysOf(what.name), Outputs: what.outputs, State: what.state,
+		Inputs: what.inputs, NeverPaused: what.neverPaused, Replays: replaysOf(what.name), Outputs: what.outputs, State: what.state, MoreState: what.moreState,
 		New:   func(u machine.Unit) machine.Machine { return what.machine(u) },
-		Codec: p.codec, Execute: p.guard(execute.Execute), Clock: p.Clock,
+		Codec: p.codec, Execute: p.guard(calls), Clock: p.Clock,
 		Logger: p.Logger, Client: kafkaOptions(p.Config, p.Secrets),
 		SessionTimeout: runtime.SessionTimeout, HeartbeatInterval: runtime.HeartbeatInterval,
 		RebalanceTimeout: runtime.RebalanceTimeout, DrainTimeout: runtime.DrainTimeout,
