@@ -35,13 +35,11 @@ func (p Private) MarshalJSON() ([]byte, error) { return nil, ErrPrivate }
 // UnmarshalJSON takes text, and what Amazon may send in its place as it is
 // written: an error would show it.
 func (p *Private) UnmarshalJSON(data []byte) error {
-	var text *string
-	if json.Unmarshal(data, &text) != nil {
-		*p = Private(data)
-		return nil
+	if len(data) > 0 && data[0] == '"' {
+		return json.Unmarshal(data, (*string)(p))
 	}
-	if text != nil {
-		*p = Private(*text)
+	if string(data) != "null" {
+		*p = Private(data)
 	}
 	return nil
 }
