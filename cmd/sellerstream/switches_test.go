@@ -1,28 +1,21 @@
 package main
 
 import (
-	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/sellerstream/sellerstream/pkg/config"
-	"github.com/sellerstream/sellerstream/pkg/embedded"
 )
 
 func TestPauseResumeAndSwitches(t *testing.T) {
 	t.Parallel()
-	cluster, err := embedded.Start(embedded.Config{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
+	file, admin := embeddedConfig(t)
+	if code, _, stderr := execute("switches", "--config", file); code != exitFailed || !strings.Contains(stderr, "sellerstream topics apply") {
+		t.Errorf("without its topic: exit %d, %s", code, stderr)
 	}
-	t.Cleanup(func() { cluster.Close() })
-	file := filepath.Join(t.TempDir(), "sellerstream.yaml")
-	// Its secrets cannot be read here, and need not be.
-	text := strings.NewReplacer("127.0.0.1:9092", cluster.Brokers()[0], "http://127.0.0.1:8081", cluster.RegistryURL()).Replace(config.Example)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+	if topics, err := admin.ListTopics(t.Context()); err != nil || len(topics) != 0 {
+		t.Errorf("the command that only looks made topics: %v, %v", topics.Names(), err)
+	}
+	if code, _, stderr := execute("topics", "apply", "--yes", "--config", file); code != 0 {
+		t.Fatal(stderr)
 	}
 	for _, step := range []struct {
 		args []string
