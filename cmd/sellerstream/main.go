@@ -106,7 +106,7 @@ Start here:
 	root.AddCommand(
 		newDemoCommand(), newRunCommand(), newSimulateCommand(),
 		newConfigCommand(), newDoctorCommand(), newTopicsCommand(), newSubscriptionsCommand(),
-		newAccountsCommand(), newDeadLettersCommand(),
+		newAccountsCommand(), newDeadLettersCommand(), newReplayCommand(),
 		newPauseCommand(), newResumeCommand(), newSwitchesCommand(),
 		newDecodeCommand(), newBuyerKeyCommand(), newEncodeCommand(), newVersionCommand(),
 	)

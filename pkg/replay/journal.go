@@ -27,7 +27,7 @@ func (j *Journal) Load(ctx context.Context) (*Run, error) {
 		err = offsets.Error()
 	}
 	if errors.Is(err, kerr.GroupIDNotFound) {
-		return nil, nil //nolint:nilnil // no run is no error
+		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the offsets of group %s: %w", j.Group, err)
@@ -43,7 +43,7 @@ func (j *Journal) Load(ctx context.Context) (*Run, error) {
 		ranges[n.Run] = append(ranges[n.Run], Range{Partition: partition, From: n.From, Until: n.Until, Next: max(at.At, n.From)})
 	}
 	if last == 0 {
-		return nil, nil //nolint:nilnil // no run is no error
+		return nil, nil
 	}
 	return NewRun(j.Name, last, ranges[last]), nil
 }

@@ -17,18 +17,24 @@ func (p *pipeline) addEvents(ctx context.Context) error {
 		}
 		client = eventbridge.NewClient(awsConfig, p.Config.AWS.EventBridgeEndpoint)
 	}
-	publisher, err := eventbridge.New(eventbridge.Options{
-		Client: client, DryRun: p.DryRun,
-		Codec: p.codec, Details: details, Kafka: groupOptions(p.Config, p.Secrets),
-		Prefix: p.Config.Prefix, Topics: schemas.EventTopics(),
-		Bus: p.Config.Events.Bus, Source: p.Config.Events.Source, MaxEntryBytes: p.Config.Events.MaxEntryBytes,
-		Clock: p.Clock, Logger: p.Logger.With("role", Events), DrainTimeout: p.Config.Runtime.DrainTimeout,
-	})
+	opts := p.publisherOptions(client)
+	opts.DryRun = p.DryRun
+	publisher, err := eventbridge.New(opts)
 	if err != nil {
 		return err
 	}
 	p.roles = append(p.roles, role{Events, publisher.Run, publisher.WaitsFor})
 	return nil
+}
+
+// publisherOptions are those of whoever publishes events.
+func (p *pipeline) publisherOptions(client eventbridge.API) eventbridge.Options {
+	return eventbridge.Options{
+		Client: client, Codec: p.codec, Details: details, Kafka: groupOptions(p.Config, p.Secrets),
+		Prefix: p.Config.Prefix, Topics: schemas.EventTopics(),
+		Bus: p.Config.Events.Bus, Source: p.Config.Events.Source, MaxEntryBytes: p.Config.Events.MaxEntryBytes,
+		Clock: p.Clock, Logger: p.Logger.With("role", Events), DrainTimeout: p.Config.Runtime.DrainTimeout,
+	}
 }
 
 // details makes an event of a record, if it is one: not all are on the topics

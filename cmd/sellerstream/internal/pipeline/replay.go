@@ -1,0 +1,92 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sellerstream/sellerstream/bridge/eventbridge"
+	"github.com/sellerstream/sellerstream/pkg/quota"
+	"github.com/sellerstream/sellerstream/pkg/replay"
+	"github.com/sellerstream/sellerstream/pkg/stream"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// Replay is what the command of that name is made of.
+type Replay struct {
+	p     *pipeline
+	Kafka []kgo.Opt // of every Kafka client
+	Admin *kadm.Client
+	Limit quota.Overrides // the accounts' quotas, as they are configured
+}
+
+// OpenReplay connects the command to Kafka and the schema registry. close must be
+// called when it is no longer used.
+func OpenReplay(ctx context.Context, s Settings) (opened *Replay, stop func(), err error) {
+	p := &pipeline{Settings: s}
+	if err := p.prepare(ctx); err != nil {
+		p.close()
+		return nil, nil, err
+	}
+	options := kafkaOptions(s.Config, s.Secrets)
+	client, err := kgo.NewClient(options...)
+	if err != nil {
+		p.close()
+		return nil, nil, fmt.Errorf("Kafka client: %w", err)
+	}
+	p.closers = append(p.closers, client.Close)
+	return &Replay{p: p, Kafka: options, Admin: kadm.NewClient(client), Limit: p.live.limit}, p.close, nil
+}
+
+// Decode reads a record of a topic, by its logical name.
+func (r *Replay) Decode(ctx context.Context, topic string, data []byte) (any, error) {
+	return r.p.codec.Decode(ctx, topic, data)
+}
+
+// DetailType is which event a record is; "" for none, also where no event can be
+// made of it.
+func (r *Replay) DetailType(value any) string {
+	kind, _, _, err := details("", value)
+	if err != nil {
+		return ""
+	}
+	return kind
+}
+
+// Publisher publishes a part of a topic again, as the role events published it.
+func (r *Replay) Publisher(ctx context.Context, topic string, again *eventbridge.Again) (*eventbridge.Publisher, error) {
+	p := r.p
+	awsConfig, err := openAWS(ctx, p.Config.AWS)
+	if err != nil {
+		return nil, err
+	}
+	opts := p.publisherOptions(eventbridge.NewClient(awsConfig, p.Config.AWS.EventBridgeEndpoint))
+	opts.Topics, opts.Again = []string{topic}, again
+	return eventbridge.New(opts)
+}
+
+// Copy has a part of an input topic processed again by its processor.
+func (r *Replay) Copy(journal *replay.Journal, run *replay.Run) *replay.Copy {
+	return &replay.Copy{
+		Client: groupOptions(r.p.Config, r.p.Secrets), Journal: journal, Run: run, Logger: r.p.Logger,
+		TransactionalID: r.p.TransactionalPrefix + "-replay-" + journal.Name, To: r.p.Config.Prefix + schemas.Replays,
+	}
+}
+
+// Reset moves the processor that has a topic as its input; there may be none.
+func (r *Replay) Reset(topic string) (*stream.Reset, bool) {
+	t, _ := schemas.TopicOf(topic)
+	for _, reader := range t.Readers {
+		state, ok := schemas.TopicOf("state." + reader)
+		if ok && slices.Contains(state.Writers, reader) {
+			return &stream.Reset{
+				Processor: reader, Prefix: r.p.Config.Prefix, Group: r.p.Config.Prefix + reader,
+				TransactionalPrefix: r.p.TransactionalPrefix, State: state.Name, Topic: topic, Codec: r.p.codec, Client: r.Kafka,
+			}, true
+		}
+	}
+	return nil, false
+}

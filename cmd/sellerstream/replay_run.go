@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sellerstream/sellerstream/bridge/eventbridge"
+	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/replay"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// journal is where this replay, and no other, keeps how far it has come.
+func (j *replayJob) journal() *replay.Journal {
+	sum := sha256.Sum256([]byte(j.describe))
+	name := hex.EncodeToString(sum[:4])
+	return &replay.Journal{Admin: j.Admin, Name: name, Group: j.cfg.Prefix + "replay." + name, Topic: j.wire}
+}
+
+// find is the run to go on with, which may have just begun. through says that
+// there is nothing left to do.
+func (j *replayJob) find(ctx context.Context) (run *replay.Run, through bool, err error) {
+	journal := j.journal()
+	last, err := journal.Load(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	if last != nil && !j.restart {
+		done, all := last.Progress()
+		if done == all {
+			j.printf("Replay %s is through. --restart does it again.", last.ID())
+			return nil, true, nil
+		}
+		j.printf("Replay %s goes on: %d of %d offsets are done.", last.ID(), done, all)
+		return last, false, nil
+	}
+	number := 1
+	if last != nil {
+		number = last.Number() + 1
+	}
+	ranges, err := j.resolve(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	run = replay.NewRun(journal.Name, number, ranges)
+	if run.Done() {
+		j.printf("There are no records in what is meant.")
+		return nil, true, nil
+	}
+	return run, false, nil
+}
+
+// start notes where a new run begins.
+func (j *replayJob) start(ctx context.Context, run *replay.Run) error {
+	if done, _ := run.Progress(); done > 0 {
+		return nil // it began before
+	}
+	return j.journal().Begin(ctx, run)
+}
+
+// publish has EventBridge get the events again.
+func (j *replayJob) publish(ctx context.Context, run *replay.Run) error {
+	if err := j.start(ctx, run); err != nil {
+		return err
+	}
+	again := &eventbridge.Again{
+		Journal: j.journal(), Run: run, Mark: "sellerstream:replay/" + run.ID(), Rate: j.rate,
+		Wants: func(rec *kgo.Record, value any, detailType string) bool {
+			return j.selected.wants(string(rec.Key), detailType, value)
+		},
+	}
+	publisher, err := j.Publisher(ctx, j.topic, again)
+	if err != nil {
+		return err
+	}
+	stop := j.watch(ctx, "published", "offsets", run.Progress)
+	err = publisher.Run(ctx)
+	stop()
+	stats := publisher.Stats()
+	j.printf("Replay %s: %s published now.", run.ID(), counted(int(stats.Published), "event"))
+	if err != nil || !run.Done() {
+		return j.interrupted(ctx, err)
+	}
+	if stats.DeadLetters > 0 {
+		return fmt.Errorf("%s could not be published: the warnings above say which and why", counted(int(stats.DeadLetters), "record"))
+	}
+	return nil
+}
+
+// process has the running pipeline process the records again.
+func (j *replayJob) process(ctx context.Context, run *replay.Run) error {
+	if j.effects {
+		if err := j.ask(ctx, run); err != nil {
+			return j.interrupted(ctx, err)
+		}
+	}
+	if err := j.start(ctx, run); err != nil {
+		return err
+	}
+	var copied, left atomic.Int64
+	c := j.Copy(j.journal(), run)
+	c.Copied = func(n int) { copied.Add(int64(n)) }
+	c.Wants = func(ctx context.Context, rec *kgo.Record) (*kgo.RecordHeader, error) {
+		if !j.selected.wantsAccount(string(rec.Key)) {
+			return nil, nil
+		}
+		value, kind, readable, err := j.read(ctx, rec)
+		if err != nil {
+			return nil, err
+		}
+		if !readable {
+			left.Add(1)
+			return nil, nil
+		}
+		if !j.selected.wants(string(rec.Key), kind, value) {
+			return nil, nil
+		}
+		return j.header(run, rec), nil
+	}
+	stop := j.watch(ctx, "copied", "offsets", run.Progress)
+	err := c.Do(ctx)
+	stop()
+	j.printf("Replay %s: %s copied to %s now.", run.ID(), counted(int(copied.Load()), "record"), c.To)
+	if err != nil {
+		return j.interrupted(ctx, err)
+	}
+	if left.Load() > 0 {
+		j.printf("%s could not be read by this version and were left out.", counted(int(left.Load()), "record"))
+	}
+	if !j.wait {
+		return nil
+	}
+	return j.interrupted(ctx, j.awaitTaken(ctx))
+}
+
+// header says where a copy comes from.
+func (j *replayJob) header(run *replay.Run, rec *kgo.Record) *kgo.RecordHeader {
+	origin := schemas.Origin{
+		Replay: run.ID(), Topic: j.topic, Partition: rec.Partition, Offset: rec.Offset,
+		Timestamp: rec.Timestamp.UnixMilli(), Effects: j.effects,
+	}
+	return &kgo.RecordHeader{Key: schemas.ReplayHeader, Value: origin.Header()}
+}
+
+// ask has somebody agree to what will be written at Amazon.
+func (j *replayJob) ask(ctx context.Context, run *replay.Run) error {
+	counts, err := j.count(ctx, run.Ranges())
+	if err != nil {
+		return err
+	}
+	return confirm(j.cmd, fmt.Sprintf("Process %s of %s again, with at most %s to Amazon?",
+		counted(counts.records(), "record"), counted(len(counts.accounts), "account"), counted(counts.writes(j), "writing call")), j.yes)
+}
+
+// awaitTaken waits until the pipeline has taken in all that is on replays.
+func (j *replayJob) awaitTaken(ctx context.Context) error {
+	reset, ok := j.Reset(j.topic)
+	if !ok {
+		return nil
+	}
+	replays := j.cfg.Prefix + schemas.Replays
+	ends, err := j.Admin.ListEndOffsets(ctx, replays)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("the end of topic %s: %w", replays, err)
+	}
+	var done, all atomic.Int64
+	stop := j.watch(ctx, "taken in by "+reset.Processor, "records to process again", func() (int64, int64) { return done.Load(), all.Load() })
+	defer stop()
+	for ctx.Err() == nil {
+		offsets, err := j.Admin.FetchOffsets(ctx, reset.Group)
+		if err != nil {
+			return fmt.Errorf("the offsets of group %s: %w", reset.Group, err)
+		}
+		taken, end := int64(0), int64(0)
+		ends.Each(func(o kadm.ListedOffset) {
+			last := max(0, o.Offset-1) // behind the last record stands the end of its transaction
+			end += last
+			if at, ok := offsets.Lookup(replays, o.Partition); ok {
+				taken += max(0, min(at.At, last))
+			}
+		})
+		done.Store(taken)
+		all.Store(end)
+		if taken >= end {
+			j.printf("%s has taken all in; what it does with it goes on behind its other work.", reset.Processor)
+			return nil
+		}
+		if clock.Sleep(ctx, clock.Real{}, time.Second) != nil {
+			break
+		}
+	}
+	return context.Cause(ctx)
+}

@@ -1,0 +1,289 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/sellerstream/sellerstream/pkg/config"
+	"github.com/sellerstream/sellerstream/pkg/registry"
+	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+func TestReplaySaysWhatIsWrongWithItsFlags(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ args, says string }{
+		{"", "--topic is missing"},
+		{"--topic ordres", `--topic "ordres" is not one of those`},
+		{"--topic feed-notifications", "Amazon is asked for anyway"},
+		{"--topic state.orders", "holds nothing that could be published"},
+		{"--topic orders --from yesterday", `"yesterday" is neither a time such as`},
+		{"--topic orders --from 2h --from-offset 1:2", "--from and --from-offset say the same"},
+		{"--topic orders --to-offset 1-2", `"1-2" is not PARTITION:OFFSET`},
+		{"--topic orders --type OrderLost", "OrderChanged, OrderCancelled"},
+		{"--topic orders --effects", "writes nothing at Amazon"},
+		{"--topic orders --rate 0.1", "--rate must be 1"},
+		{"--topic inventory-updates", "--effects allows it, --dry-run shows"},
+		{"--topic inventory-updates --effects --type X --order 1", "name no order"},
+		{"--reset --topic order-changes", "--reset needs --from"},
+		{"--reset --topic order-changes --from 1h --to 0s --account a --effects", "has no --account"},
+	} {
+		code, _, stderr := execute(append([]string{"replay", "--config", "none.yaml"}, strings.Fields(test.args)...)...)
+		if code != exitUsage || !strings.Contains(stderr, test.says) {
+			t.Errorf("%s: exit %d, want %d and %q\n%s", test.args, code, exitUsage, test.says, stderr)
+		}
+	}
+}
+
+func TestReplayTimes(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	for text, want := range map[string]string{
+		"2026-11-23T18:00:00+01:00": "2026-11-23T17:00:00Z", "90m": "2026-11-24T10:30:00Z", "3d": "2026-11-21T12:00:00Z", "0s": "2026-11-24T12:00:00Z",
+		"-2h": "", "d": "", "-1d": "", "99999d": "", "2026-11-23": "",
+	} {
+		got, err := parseTime(text, now)
+		if want == "" && err == nil || want != "" && got.UTC().Format(time.RFC3339) != want {
+			t.Errorf("%s is %v (%v), want %q", text, got, err, want)
+		}
+	}
+}
+
+func TestProgressLine(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		first, so, all int64
+		took           time.Duration
+		want           string
+	}{
+		{0, 0, 100, time.Second, "copied: 0 of 100 offsets (0 %), waiting"},
+		{50, 75, 100, 5 * time.Second, "copied: 75 of 100 offsets (75 %), 5 a second, about 5 s left"},
+		{0, 100, 100, time.Second, "copied: 100 of 100 offsets (100 %), 100 a second, less than a second left"},
+		{0, 0, 0, time.Second, "copied: 0 of 0 offsets (100 %), waiting"},
+	} {
+		if got := progressLine("copied", "offsets", test.first, test.so, test.all, test.took); got != test.want {
+			t.Errorf("%q, want %q", got, test.want)
+		}
+	}
+}
+
+// replayWorld is an embedded cluster with records on it, and an EventBridge.
+type replayWorld struct {
+	t      *testing.T
+	file   string
+	admin  *kadm.Client
+	client *kgo.Client
+	codec  *registry.Codec
+	amazon *simulator.Simulator
+}
+
+func newReplayWorld(t *testing.T) *replayWorld {
+	t.Helper()
+	amazon, err := simulator.New(simulator.Config{
+		Applications: []simulator.Application{{Name: "main", ClientID: "c", ClientSecrets: []string{"s"}}}, Accounts: simulator.Sellers(1, "main"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	urls, err := amazon.Start(simulator.Addresses{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { amazon.Close() })
+	w := &replayWorld{t: t, amazon: amazon}
+	w.file, w.admin = embeddedConfig(t)
+	text, err := os.ReadFile(w.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := w.file + ".secret"
+	if err := os.WriteFile(secret, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text = []byte(strings.NewReplacer(
+		`# eventbridge_endpoint: ""`, "eventbridge_endpoint: "+urls.EventBridge,
+		`# access_key_id: ""`, "access_key_id: key", "# secret_access_key: {env: AWS_SECRET_ACCESS_KEY}", "secret_access_key: {file: "+secret+"}",
+	).Replace(string(text)))
+	if err := os.WriteFile(w.file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := execute("switches", "--config", w.file); code != 0 { // makes the topics
+		t.Fatal(stderr)
+	}
+	w.fillFrom()
+	return w
+}
+
+// fillFrom connects to the cluster of the file.
+func (w *replayWorld) fillFrom() {
+	w.t.Helper()
+	_, cfg, err := config.Open(w.file)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.client, err = kgo.NewClient(kgo.SeedBrokers(cfg.Kafka.Brokers...))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(w.client.Close)
+	w.codec, err = registry.New(w.t.Context(), registry.Config{
+		Client: []sr.ClientOpt{sr.URLs(cfg.Registry.URL)}, Prefix: cfg.Prefix, Register: true, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *replayWorld) write(topic, account string, value any) {
+	w.t.Helper()
+	data, err := w.codec.AppendEncode(nil, topic, value)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	rec := &kgo.Record{Topic: "sellerstream." + topic, Key: []byte(account), Value: data}
+	if err := w.client.ProduceSync(w.t.Context(), rec).FirstErr(); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// replay runs the command, and wants its exit code and words.
+func (w *replayWorld) replay(code int, args string, says ...string) {
+	w.t.Helper()
+	got, stdout, stderr := execute(append([]string{"replay", "--config", w.file}, strings.Fields(args)...)...)
+	for _, text := range says {
+		if !strings.Contains(stdout+stderr, text) {
+			w.t.Errorf("%s: does not say %q:\n%s%s", args, text, stdout, stderr)
+		}
+	}
+	if got != code {
+		w.t.Errorf("%s: exit %d, want %d:\n%s%s", args, got, code, stdout, stderr)
+	}
+}
+
+// copies are the origins of what stands on replays.
+func (w *replayWorld) copies(n int) (origins []schemas.Origin) {
+	w.t.Helper()
+	client, err := kgo.NewClient(append(w.client.Opts(), kgo.ConsumeTopics("sellerstream."+schemas.Replays), kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	defer cancel()
+	for len(origins) < n && ctx.Err() == nil {
+		client.PollFetches(ctx).EachRecord(func(rec *kgo.Record) {
+			origin, err := schemas.ParseOrigin(rec.Headers[len(rec.Headers)-1].Value)
+			if err != nil {
+				w.t.Error(err)
+			}
+			origins = append(origins, origin)
+		})
+	}
+	return origins
+}
+
+func TestReplayPublishesAgain(t *testing.T) {
+	t.Parallel()
+	w := newReplayWorld(t)
+	for n := range 12 {
+		event, account := "OrderChanged", fmt.Sprint("acme-", n%3)
+		if n%4 == 3 {
+			event = "OrderCancelled"
+		}
+		w.write(schemas.Orders, account, &schemas.Order{
+			EventID: fmt.Sprint("e", n), EventType: event, Account: account, OrderID: fmt.Sprint("order-", n),
+			CreatedTime: time.UnixMilli(1), LastUpdatedTime: time.UnixMilli(1), Items: []schemas.OrderItem{}, Packages: []schemas.OrderPackage{},
+		})
+	}
+	w.replay(0, "--topic orders --dry-run", "12 records of 3 accounts", "OrderCancelled  1", "no calls to Amazon")
+	w.replay(0, "--topic orders --type OrderCancelled --dry-run", "3 records of 3 accounts")
+	w.replay(0, "--topic orders --order order-3,order-4 --dry-run", "2 records of 2 accounts")
+	w.replay(0, "--topic orders", "12 events published now")
+	w.replay(0, "--topic orders", "is through. --restart does it again")
+	w.replay(0, "--topic orders --restart --type OrderCancelled", "3 events published now")
+	events, _ := w.amazon.Events(0)
+	marks := map[string]int{}
+	for _, e := range events {
+		var detail struct{ ID string }
+		if err := json.Unmarshal([]byte(e.Detail), &detail); err != nil || detail.ID == "" || len(e.Resources) != 1 {
+			t.Fatalf("event %+v: %v", e, err)
+		}
+		marks[e.Resources[0]]++
+	}
+	if len(events) != 15 || len(marks) != 2 {
+		t.Errorf("%d events with the marks %v, want 12 and 3", len(events), marks)
+	}
+}
+
+func TestReplayCopiesWhatIsToBeProcessed(t *testing.T) {
+	t.Parallel()
+	w := newReplayWorld(t)
+	at := time.UnixMilli(1_700_000_000_000).UTC()
+	for n := range 10 {
+		w.write(schemas.OrderChanges, "acme-eu", &schemas.OrderChange{
+			NotificationID: fmt.Sprint(n), Account: "acme-eu", OrderID: fmt.Sprint("order-", n/2), ChangeType: "OrderStatusChange", EventTime: at, ReceivedTime: at,
+		})
+	}
+	w.write(schemas.InventoryUpdates, "acme-eu", &schemas.InventoryUpdate{UpdateID: "u", Account: "acme-eu", SKU: "A", EventTime: at})
+	w.replay(0, "--topic order-changes --dry-run", "10 records of 1 account", "at most 5 calls that read", "quota of getOrder")
+	w.replay(exitUsage, "--topic order-changes --account acme-ue", "there is acme-eu")
+	w.replay(0, "--topic order-changes --account acme-eu", "10 records copied to sellerstream.replays now")
+	w.replay(0, "--topic order-changes --account acme-eu", "is through")
+	w.replay(0, "--topic order-changes --order order-4", "2 records copied")
+	w.replay(exitUsage, "--topic inventory-updates --effects", "Process 1 record of 1 account again, with at most 2 writing calls to Amazon?", "--yes says so")
+	w.replay(0, "--topic inventory-updates --effects --yes", "1 record copied")
+	origins := w.copies(13)
+	if len(origins) != 13 {
+		t.Fatalf("%d copies, want 13", len(origins))
+	}
+	if last := origins[12]; !last.Effects || last.Topic != schemas.InventoryUpdates || last.Offset != 0 {
+		t.Errorf("origin %+v", last)
+	}
+	if first := origins[0]; first.Effects || first.Topic != schemas.OrderChanges || first.Offset != 0 || first.Replay == origins[10].Replay {
+		t.Errorf("origin %+v", first)
+	}
+}
+
+func TestReplayMovesAProcessor(t *testing.T) {
+	t.Parallel()
+	w := newReplayWorld(t)
+	for n := range 4 {
+		w.write(schemas.OrderChanges, "acme-eu", &schemas.OrderChange{NotificationID: fmt.Sprint(n), Account: "acme-eu", OrderID: "o", EventTime: time.UnixMilli(1), ReceivedTime: time.UnixMilli(1)})
+	}
+	ends, err := w.admin.ListEndOffsets(t.Context(), "sellerstream."+schemas.OrderChanges)
+	if err != nil {
+		t.Fatal(err)
+	}
+	partition := int32(-1)
+	ends.Each(func(o kadm.ListedOffset) {
+		if o.Offset > 0 {
+			partition = o.Partition
+		}
+	})
+	at := func(offset int) string {
+		return fmt.Sprintf("--reset --topic order-changes --from-offset %d:%d", partition, offset)
+	}
+	w.replay(exitFailed, at(5)+" --yes", "offset 5 is not in partition")
+	w.replay(exitUsage, at(3), "--yes says so", "the start")
+	w.replay(0, at(3)+" --yes", "Moved.")
+	w.replay(0, at(1)+" --yes", "2 again")
+	w.replay(0, at(4)+" --dry-run", "3 left out, never to be processed")
+	w.replay(exitUsage, "--reset --topic alerts --from 1h", "kafka-consumer-groups --reset-offsets sets")
+	offsets, err := w.admin.FetchOffsets(t.Context(), "sellerstream.orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := offsets.Lookup("sellerstream."+schemas.OrderChanges, partition); !ok || got.At != 1 {
+		t.Errorf("the group's offset is %+v, want 1", got)
+	}
+}
