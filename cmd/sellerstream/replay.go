@@ -135,7 +135,7 @@ func wayOf(topic string) (way, error) {
 	case topic == schemas.FeedNotifications:
 		return 0, errors.New("feed-notifications only hint that a feed has ended, which Amazon is asked for anyway: there is nothing to process again")
 	case topic == schemas.DeadLetters:
-		return 0, errors.New("dead-letters have their own command: see `sellerstream --help`")
+		return 0, errors.New("`sellerstream deadletters` sends dead letters back to where they came from")
 	}
 	return 0, fmt.Errorf("%s holds nothing that could be published or processed again", topic)
 }

@@ -117,7 +117,7 @@ func newReplayWorld(t *testing.T) *replayWorld {
 	if err := os.WriteFile(w.file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, stderr := execute("switches", "--config", w.file); code != 0 { // makes the topics
+	if code, _, stderr := execute("topics", "apply", "--yes", "--config", w.file); code != 0 {
 		t.Fatal(stderr)
 	}
 	w.fillFrom()

@@ -93,6 +93,30 @@ func TestGrantsAreMadeOnce(t *testing.T) {
 	}
 }
 
+// To replay is to read everything, and to write nothing but copies; to reset is to
+// write a processor's state as that processor would.
+func TestReplayMayCopyAndResetMayMove(t *testing.T) {
+	t.Parallel()
+	for part, want := range map[string][]ACL{
+		"replay": {
+			{Topic, "s.replays", Literal, Write}, {Group, "s.replay.", Prefixed, Read}, {TransactionalID, "s.tx-replay-", Prefixed, Write},
+		},
+		"replay --reset": {
+			{Topic, "s.state.orders", Literal, Write}, {Group, "s.orders", Literal, Read}, {TransactionalID, "s.tx-orders-", Prefixed, Write},
+		},
+	} {
+		got := layout().Of(part)
+		for _, acl := range want {
+			if !slices.Contains(got, acl) {
+				t.Errorf("%s may not %s", part, acl)
+			}
+		}
+		if part == "replay" && slices.ContainsFunc(got, func(a ACL) bool { return a.Resource == Topic && a.Operation == Write && a.Name != "s.replays" }) {
+			t.Errorf("replay may write more than copies: %v", got)
+		}
+	}
+}
+
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	got := Commands("kafka:9092", []Grant{

@@ -23,7 +23,7 @@ const operator = "operator"
 // table says the operator does.
 func commands() map[string]func(Layout) []ACL {
 	return map[string]func(Layout) []ACL{
-		"topics plan": func(l Layout) []ACL { return l.all(Describe, DescribeConfigs) },
+		"topics plan":  func(l Layout) []ACL { return l.all(Describe, DescribeConfigs) },
 		"topics apply": func(l Layout) []ACL { return l.all(Describe, Create, AlterConfigs) }, // who may alter may describe
 		"doctor": func(l Layout) []ACL {
 			needed := append(l.all(Describe, DescribeConfigs), ACL{TransactionalID, l.TransactionalPrefix + "-", Prefixed, Describe})
@@ -32,7 +32,31 @@ func commands() map[string]func(Layout) []ACL {
 			}
 			return needed
 		},
+		"replay":         Layout.replay,
+		"replay --reset": Layout.reset,
 	}
+}
+
+// replay is what it takes to publish and to copy records of any topic.
+func (l Layout) replay() []ACL {
+	return append(l.all(Read),
+		l.topic(schemas.Replays, Write),
+		ACL{Group, l.Prefix, Prefixed, Describe},
+		ACL{Group, l.Prefix + "replay.", Prefixed, Read},
+		ACL{TransactionalID, l.TransactionalPrefix + "-replay-", Prefixed, Write})
+}
+
+// reset is what it takes to move a processor.
+func (l Layout) reset() []ACL {
+	needed := l.all(Read)
+	for _, role := range Roles() {
+		if processes(role) {
+			needed = append(needed, l.topic(schemas.StatePrefix+role, Write),
+				ACL{Group, l.Prefix + role, Literal, Read},
+				ACL{TransactionalID, l.TransactionalPrefix + "-" + role + "-", Prefixed, Write})
+		}
+	}
+	return needed
 }
 
 // Roles are the roles of the table that run in the pipeline.
@@ -54,5 +78,5 @@ func IsRole(part string) bool { return slices.Contains(Roles(), part) }
 // Parts are all that need permissions: the roles, the services around them, the
 // operator, and commands that need more than the operator does.
 func Parts() []string {
-	return append(Roles(), "upstream", "downstream", operator, "topics plan", "topics apply", "doctor")
+	return append(Roles(), "upstream", "downstream", operator, "topics plan", "topics apply", "doctor", "replay", "replay --reset")
 }

@@ -2,7 +2,7 @@ package pipeline
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -23,22 +23,26 @@ type Replay struct {
 	Limit quota.Overrides // the accounts' quotas, as they are configured
 }
 
-// OpenReplay connects the command to Kafka and the schema registry. close must be
+// OpenReplay connects the command to Kafka and the schema registry. stop must be
 // called when it is no longer used.
 func OpenReplay(ctx context.Context, s Settings) (opened *Replay, stop func(), err error) {
 	p := &pipeline{Settings: s}
-	if err := p.prepare(ctx); err != nil {
-		p.close()
+	if p.live, err = newLive(s.Config, s.Logger); err != nil {
 		return nil, nil, err
 	}
-	options := kafkaOptions(s.Config, s.Secrets)
-	client, err := kgo.NewClient(options...)
+	client, err := OpenKafka(ctx, s)
 	if err != nil {
-		p.close()
-		return nil, nil, fmt.Errorf("Kafka client: %w", err)
+		return nil, nil, err
 	}
-	p.closers = append(p.closers, client.Close)
-	return &Replay{p: p, Kafka: options, Admin: kadm.NewClient(client), Limit: p.live.limit}, p.close, nil
+	reachable, cancel := context.WithTimeoutCause(ctx, registryAnswers, errors.New("the schema registry does not answer: see registry.url"))
+	defer cancel()
+	if p.codec, err = openRegistry(reachable, s.Config, s.Secrets, s.Logger); err != nil {
+		client.Close()
+		return nil, nil, err
+	}
+	return &Replay{
+		p: p, Kafka: kafkaOptions(s.Config, s.Secrets), Admin: kadm.NewClient(client), Limit: p.live.limit,
+	}, client.Close, nil
 }
 
 // Decode reads a record of a topic, by its logical name.
@@ -80,7 +84,7 @@ func (r *Replay) Copy(journal *replay.Journal, run *replay.Run) *replay.Copy {
 func (r *Replay) Reset(topic string) (*stream.Reset, bool) {
 	t, _ := schemas.TopicOf(topic)
 	for _, reader := range t.Readers {
-		state, ok := schemas.TopicOf("state." + reader)
+		state, ok := schemas.TopicOf(schemas.StatePrefix + reader)
 		if ok && slices.Contains(state.Writers, reader) {
 			return &stream.Reset{
 				Processor: reader, Prefix: r.p.Config.Prefix, Group: r.p.Config.Prefix + reader,
