@@ -113,7 +113,7 @@ func Topics() []Topic {
 			Name: BuyerKeys, Records: []string{"Claim", "BuyerKey"}, MaxBytes: MaxRecordBytes, MaxLag: time.Hour,
 			Writers: roles("orders"), Readers: roles("orders", "downstream", "operator"),
 		},
-		stateTopic(StateOrders, "orders", "OrderState"),
+		stateTopic(StateOrders, "orders", "OrderState", "SearchState", "NotificationPace"),
 		stateTopic(StateInventory, "inventory", "InventoryState", "FeedLaneState"),
 		stateTopic(StateFeeds, "feeds", "FeedState", "FeedPace"),
 		stateTopic(StateShipments, "shipments", "ShipmentState"),

@@ -28,11 +28,13 @@ func recordTable() []Record {
 		{Name: "InventoryState", file: "inventory_state.avsc", New: func() Value { return new(InventoryState) }},
 		{Name: "InventoryUpdate", file: "inventory_update.avsc", New: func() Value { return new(InventoryUpdate) }},
 		{Name: "LaneState", file: "lane_state.avsc", New: func() Value { return new(LaneState) }},
+		{Name: "NotificationPace", file: "notification_pace.avsc", New: func() Value { return new(NotificationPace) }},
 		{Name: "Order", file: "order.avsc", New: func() Value { return new(Order) }},
 		{Name: "OrderChange", file: "order_change.avsc", New: func() Value { return new(OrderChange) }},
 		{Name: "OrderState", file: "order_state.avsc", New: func() Value { return new(OrderState) }},
 		{Name: "Position", file: "position.avsc", New: func() Value { return new(Position) }},
 		{Name: "QuotaState", file: "quota_state.avsc", New: func() Value { return new(QuotaState) }},
+		{Name: "SearchState", file: "search_state.avsc", New: func() Value { return new(SearchState) }},
 		{Name: "Shipment", file: "shipment.avsc", New: func() Value { return new(Shipment) }},
 		{Name: "ShipmentConfirmation", file: "shipment_confirmation.avsc", New: func() Value { return new(ShipmentConfirmation) }},
 		{Name: "ShipmentState", file: "shipment_state.avsc", New: func() Value { return new(ShipmentState) }},
@@ -1502,6 +1504,73 @@ func (r *Money) AppendAvro(dst []byte) []byte {
 	return dst
 }
 
+// NotificationPace: How an account's order notifications usually come, to
+// tell when they have stopped. In state.orders under notifications/<account>.
+// It can be minutes old.
+type NotificationPace struct {
+	// Our name of the seller account.
+	Account string `avro:"account" json:"account"`
+	// Since when it is learned.
+	StartedTime time.Time `avro:"startedTime" json:"startedTime"`
+	// When the last notification came or, before the first, when the account was
+	// first seen.
+	LastTime time.Time `avro:"lastTime" json:"lastTime"`
+	// Minutes with a notification in the hour of lastTime so far.
+	Minutes int32 `avro:"minutes" json:"minutes"`
+	// Hundredths of minutes with a notification that each hour of the week
+	// usually has, from Monday 0:00 UTC on: a mean in which a newer week weighs a
+	// quarter.
+	Usual []int32 `avro:"usual" json:"usual"`
+	// The longest quiet time of the past, as the minutes with a notification that
+	// were to be expected in it; half of it is forgotten in four weeks.
+	Longest float64 `avro:"longest" json:"longest"`
+	// When the last alert about a silence was raised.
+	AlertedTime time.Time `avro:"alertedTime,omitzero" json:"alertedTime,omitzero"`
+	// When the silence of that alert ended; null while it lasts.
+	EndedTime time.Time `avro:"endedTime,omitzero" json:"endedTime,omitzero"`
+	// Orders placed since lastTime that only a search found.
+	NewOrders int32 `avro:"newOrders" json:"newOrders"`
+	// When the first of them was placed.
+	NewSince time.Time `avro:"newSince,omitzero" json:"newSince,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *NotificationPace) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.Account)))
+	dst = append(dst, r.Account...)
+	dst = binary.AppendVarint(dst, r.StartedTime.UnixMilli())
+	dst = binary.AppendVarint(dst, r.LastTime.UnixMilli())
+	dst = binary.AppendVarint(dst, int64(r.Minutes))
+	if len(r.Usual) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Usual)))
+		for i := range r.Usual {
+			dst = binary.AppendVarint(dst, int64(r.Usual[i]))
+		}
+	}
+	dst = append(dst, 0)
+	dst = appendDouble(dst, r.Longest)
+	if r.AlertedTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.AlertedTime.UnixMilli())
+	}
+	if r.EndedTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.EndedTime.UnixMilli())
+	}
+	dst = binary.AppendVarint(dst, int64(r.NewOrders))
+	if r.NewSince.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.NewSince.UnixMilli())
+	}
+	return dst
+}
+
 // Order: An order in the state in which Amazon's Orders API last gave it.
 // Written by the orders processor to orders, keyed by account.
 type Order struct {
@@ -2493,6 +2562,65 @@ func (r *QuotaState) AppendAvro(dst []byte) []byte {
 	dst = appendDouble(dst, r.Tokens)
 	dst = appendDouble(dst, r.Rate)
 	dst = binary.AppendVarint(dst, r.Time.UnixMilli())
+	return dst
+}
+
+// SearchState: How far an account's orders have been searched for what no
+// notification brought. In state.orders under search/<account>.
+type SearchState struct {
+	// Our name of the seller account.
+	Account string `avro:"account" json:"account"`
+	// Changes up to here have been searched. It moves when the last page of a
+	// search has come.
+	CursorTime time.Time `avro:"cursorTime" json:"cursorTime"`
+	// Where the search that is under way ends; null between searches.
+	EndTime time.Time `avro:"endTime,omitzero" json:"endTime,omitzero"`
+	// Amazon's token for the next page; null for the first one.
+	PaginationToken string `avro:"paginationToken,omitzero" json:"paginationToken,omitzero"`
+	// When Amazon gave the token, which it forgets after 24 hours: the search
+	// then begins again.
+	TokenTime time.Time `avro:"tokenTime,omitzero" json:"tokenTime,omitzero"`
+	// Failed tries of the page.
+	Attempts int32 `avro:"attempts" json:"attempts"`
+	// When the next try may start.
+	NotBefore time.Time `avro:"notBefore,omitzero" json:"notBefore,omitzero"`
+	// Orders or changes of orders that a search found first, since the account is
+	// known.
+	Found int64 `avro:"found" json:"found"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *SearchState) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(len(r.Account)))
+	dst = append(dst, r.Account...)
+	dst = binary.AppendVarint(dst, r.CursorTime.UnixMilli())
+	if r.EndTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.EndTime.UnixMilli())
+	}
+	if r.PaginationToken == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.PaginationToken)))
+		dst = append(dst, r.PaginationToken...)
+	}
+	if r.TokenTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.TokenTime.UnixMilli())
+	}
+	dst = binary.AppendVarint(dst, int64(r.Attempts))
+	if r.NotBefore.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.NotBefore.UnixMilli())
+	}
+	dst = binary.AppendVarint(dst, int64(r.Found))
 	return dst
 }
 

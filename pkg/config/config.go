@@ -149,6 +149,17 @@ type Orders struct {
 	// API is the version that orders are read with: Orders2026 or OrdersV0.
 	API          string   `yaml:"api"`
 	IncludedData []string `yaml:"included_data"`
+	// Reconcile is the search for what no notification brought.
+	Reconcile Reconcile `yaml:"reconcile"`
+	// Silence is how many minutes with a notification were to be expected in a
+	// silence that is told of, at least; 0 for no alerts.
+	Silence float64 `yaml:"silence"`
+}
+
+// Reconcile is how each account's orders are searched.
+type Reconcile struct {
+	Every    time.Duration `yaml:"every"`    // 0 for never
+	Lookback time.Duration `yaml:"lookback"` // of an account's first search
 }
 
 // Events is the way from Kafka to EventBridge.
@@ -193,14 +204,12 @@ func Default() Config {
 		},
 		Exclusions: Exclusions{TTL: 15 * time.Minute, OrdersWait: time.Minute},
 		Bridge:     Bridge{MaxPollers: 32, VisibilityTimeout: 30 * time.Second},
-		Orders: Orders{API: Orders2026, IncludedData: []string{
-			"FULFILLMENT", "PROCEEDS", "PROMOTION", "CANCELLATION", "PACKAGES",
-		}},
-		BuyerData: BuyerData{Retention: 30 * 24 * time.Hour},
-		Inventory: defaultInventory(),
-		Feeds:     Feeds{StuckAfter: 2 * time.Hour},
-		Shipments: defaultShipments(),
-		Events:    Events{Bus: "default", Source: "sellerstream", MaxEntryBytes: 1 << 20},
+		Orders:     defaultOrders(),
+		BuyerData:  BuyerData{Retention: 30 * 24 * time.Hour},
+		Inventory:  defaultInventory(),
+		Feeds:      Feeds{StuckAfter: 2 * time.Hour},
+		Shipments:  defaultShipments(),
+		Events:     Events{Bus: "default", Source: "sellerstream", MaxEntryBytes: 1 << 20},
 		Runtime: Runtime{
 			SessionTimeout:    10 * time.Second,
 			HeartbeatInterval: time.Second,

@@ -17,6 +17,15 @@ const (
 // getOrder and getOrderItems: their last is 2027-03-27.
 func OrdersV0Ends() time.Time { return time.Date(2027, time.March, 28, 0, 0, 0, 0, time.UTC) }
 
+func defaultOrders() Orders {
+	return Orders{
+		API:          Orders2026,
+		IncludedData: []string{"FULFILLMENT", "PROCEEDS", "PROMOTION", "CANCELLATION", "PACKAGES"},
+		Reconcile:    Reconcile{Every: 3 * time.Minute, Lookback: 24 * time.Hour},
+		Silence:      20,
+	}
+}
+
 // orders checks the block orders at a time: a version that Amazon has ended
 // would refuse every order.
 func (v *validator) orders(now time.Time) {
@@ -35,6 +44,30 @@ func (v *validator) orders(now time.Time) {
 	}
 	if !slices.Contains(orders.IncludedData, "FULFILLMENT") {
 		v.fault("orders.included_data", "FULFILLMENT is missing: without it Amazon does not send the order's status")
+	}
+	v.reconcile(orders.Reconcile)
+	if orders.Silence != 0 && !(orders.Silence >= leastSilence && orders.Silence <= mostSilence) {
+		v.fault("orders.silence", "write %d to %d, such as 20, or 0 for no alerts: with less, ordinary pauses would be told of", leastSilence, mostSilence)
+	}
+}
+
+const (
+	// leastSilence is told of by mistake once in e^8 = 3,000 pauses.
+	leastSilence, mostSilence = 8, 1000
+
+	// leastReconcile is how often a test may search; Amazon's quota lasts for one
+	// in three minutes.
+	leastReconcile = time.Minute
+	// maxLookback bounds how many orders a new account brings at once.
+	maxLookback = 30 * 24 * time.Hour
+)
+
+func (v *validator) reconcile(r Reconcile) {
+	if r.Every != 0 && (r.Every < leastReconcile || r.Every > 24*time.Hour) {
+		v.fault("orders.reconcile.every", "write 1m to 24h, or 0 for never; Amazon's quota lasts for one search in 3m")
+	}
+	if r.Lookback < 0 || r.Lookback > maxLookback {
+		v.fault("orders.reconcile.lookback", "write 0s to 720h (30 days)")
 	}
 }
 

@@ -1,6 +1,10 @@
 package stream
 
-import "github.com/twmb/franz-go/pkg/kgo"
+import (
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sellerstream/sellerstream/pkg/machine"
+)
 
 // maxOwners bounds the memory of which keys were found to belong here.
 const maxOwners = 100_000
@@ -38,6 +42,13 @@ func (o *owners) account(key []byte) (string, bool) {
 	found := owner{account: string(key), ours: len(key) > 0 && o.partitionOf(key) == o.partition}
 	o.known[found.account] = found
 	return found.account, found.ours
+}
+
+// Mine tells which accounts are a unit's, for what no record names them to it.
+// The function is for one goroutine.
+func Mine(u machine.Unit) func(account string) bool {
+	o := newOwners(u.Partition, u.Partitions)
+	return o.ours
 }
 
 // ours tells whether an account belongs here.

@@ -99,6 +99,10 @@ func eventID(event *schemas.Order) string {
 	if err != nil {
 		panic("orders: an event that cannot be marshalled: " + err.Error()) // plain data: a bug
 	}
+	return hash(content)
+}
+
+func hash(content []byte) string {
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:16])
 }

@@ -37,11 +37,11 @@ const Processor = "orders"
 
 // Operations are the operations whose quota the processor owns.
 func Operations() []string {
-	return []string{model.GetOrder, model.GetOrderV0, model.GetOrderItemsV0}
+	return []string{model.GetOrder, model.SearchOrders, model.GetOrderV0, model.GetOrderItemsV0}
 }
 
-// ReceivedAt is the header that every order carries: when the oldest
-// notification that led to it entered our queue, in Unix milliseconds.
+// ReceivedAt is the header of an order that notifications led to: when the
+// oldest of them entered our queue, in Unix milliseconds.
 const ReceivedAt = "received-at"
 
 // orderPrefix begins the state's keys, but for those of the lanes.
@@ -104,6 +104,13 @@ type Config struct {
 	// Retention is how long after its delivery an order's buyer data can be read,
 	// for the accounts that have it on.
 	Retention time.Duration
+	// Mine says whether an account is the unit's own. nil: all are.
+	Mine func(account string) bool
+	// Reconcile is how what no notification brought is searched for.
+	Reconcile Reconcile
+	// Silence is how many minutes with a notification were to be expected in a
+	// silence that is told of, at least; 0 for no alerts.
+	Silence float64
 }
 
 // Machine is the logic of one unit.
@@ -115,6 +122,10 @@ type Machine struct {
 	idle   lane.Queue        // the others, by when they are forgotten
 	buyers buyerKeys
 
+	reconciler reconciler         // what is searched for
+	watch      watch              // how notifications come
+	directory  *account.Directory // that they follow
+
 	// answers is when Amazon last gave an order of an account. Not in the state:
 	// it tells an order that is forbidden from an account that is.
 	answers map[string]millis
@@ -125,6 +136,8 @@ func New(cfg Config) *Machine {
 	m := &Machine{cfg: cfg, orders: make(map[string]*order), answers: make(map[string]millis), buyers: newBuyerKeys()}
 	m.lanes = lane.New(model.GetOrder, cfg.Quota.Of)
 	m.v0 = newV0Lanes(cfg.Quota)
+	m.reconciler = newReconciler(cfg.Reconcile, cfg.Quota)
+	m.watch = newWatch(cfg.Silence)
 	return m
 }
 
@@ -132,7 +145,7 @@ func New(cfg Config) *Machine {
 func (m *Machine) Restore(key string, value any) error {
 	switch state := value.(type) {
 	case *schemas.QuotaState, *schemas.LaneState:
-		if !m.lanes.Restore(state) && !m.v0.restore(state) {
+		if !m.lanes.Restore(state) && !m.v0.restore(state) && !m.reconciler.lanes.Restore(state) {
 			return fmt.Errorf("orders: state %s is of an operation that is not ours", key)
 		}
 	case *schemas.BuyerKey:
@@ -148,6 +161,16 @@ func (m *Machine) Restore(key string, value any) error {
 		// A day earlier: oldest first, and at once, also where the clock of the
 		// owner before us was ahead of ours.
 		m.settle(o, o.pendingSince-restoredEarlier)
+	case *schemas.SearchState:
+		if key != searchPrefix+state.Account {
+			return fmt.Errorf("orders: state %s is about account %s", key, state.Account)
+		}
+		m.reconciler.restore(state)
+	case *schemas.NotificationPace:
+		if key != pacePrefix+state.Account {
+			return fmt.Errorf("orders: state %s is about account %s", key, state.Account)
+		}
+		m.watch.restore(state)
 	default:
 		return fmt.Errorf("orders: state %s has the unknown type %T", key, value)
 	}
@@ -170,6 +193,9 @@ func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 		tx.Reject(rec, "unknown_account", fmt.Sprintf(
 			"account %q is not configured: configure it, then reprocess this record", rec.Account))
 		return
+	}
+	if rec.Replay == nil {
+		m.watch.heard(tx, rec.Account, change.ReceivedTime)
 	}
 	if !validOrderID(change.OrderID) {
 		tx.Reject(rec, "invalid_order_id", "the order id is not one that Amazon gives, such as 202-1234567-8901234")
@@ -207,6 +233,7 @@ func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 
 // Draw starts the calls that quota allows, and forgets old orders.
 func (m *Machine) Draw(tx *machine.Tx) {
+	m.follow(tx)
 	m.lanes.Draw(tx, func(item *lane.Item) {
 		o := m.orders[item.Key]
 		tx.Call(machine.Call{
@@ -217,7 +244,29 @@ func (m *Machine) Draw(tx *machine.Tx) {
 		})
 	})
 	m.drawV0(tx)
+	m.reconciler.draw(tx)
+	m.watch.draw(tx)
 	m.buyers.expire(tx)
+	m.sweep(tx)
+}
+
+// follow has the accounts searched and watched that are configured.
+func (m *Machine) follow(tx *machine.Tx) {
+	directory := m.cfg.Accounts()
+	if directory == m.directory {
+		return
+	}
+	m.directory = directory
+	mine := m.cfg.Mine
+	if mine == nil {
+		mine = func(string) bool { return true }
+	}
+	m.reconciler.follow(directory, mine, tx.Now)
+	m.watch.follow(directory, mine, tx)
+}
+
+// sweep forgets orders that have been idle for long.
+func (m *Machine) sweep(tx *machine.Tx) {
 	for range sweepBatch {
 		item := m.idle.Pop(tx.Now)
 		if item == nil {
@@ -231,7 +280,8 @@ func (m *Machine) Draw(tx *machine.Tx) {
 	}
 }
 
-// Pending is how many orders are to be fetched.
+// Pending is how many orders are to be fetched. What is searched for is not known
+// yet, and no intake has to pause for it.
 func (m *Machine) Pending() int { return m.lanes.Pending() + m.v0.pending() }
 
 // lane is where an order's next call waits for its turn, or the call that is in

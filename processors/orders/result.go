@@ -15,6 +15,10 @@ import (
 
 // Result takes the outcome of a call.
 func (m *Machine) Result(tx *machine.Tx, res *machine.Result) {
+	if s := m.reconciler.searches[res.Call.Key]; s != nil && s.InFlight() {
+		m.searched(tx, s, res)
+		return
+	}
 	o := m.orders[res.Call.Key]
 	if o == nil || !o.InFlight() {
 		return // a call of the machine before this one; its order is pending and will be fetched
@@ -156,6 +160,7 @@ func (m *Machine) Changed(tx *machine.Tx, accounts []string) {
 		changed[account] = true
 		m.lanes.Changed(tx, account)
 		m.v0.changed(tx, account)
+		m.reconciler.changed(tx, account)
 	}
 	// No other wait is as long. What the order was refused for is not in the state.
 	probe := millisOf(tx.Now.Add(max(retryLimit, lateWait)))

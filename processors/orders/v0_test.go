@@ -28,6 +28,8 @@ func (a *amazon) answerTo(call machine.Call, now time.Time) machine.Outcome {
 		return machine.Done{Response: &model.GetOrderItemsV0Response{Page: a.pageV0(request, *shown)}}
 	case *model.GetOrderRequest:
 		return a.answer(request.OrderID, now)
+	case *model.SearchOrdersRequest:
+		return a.search(request, now)
 	}
 	return machine.Reject{Err: fmt.Errorf("no answer to a %T", call.Request)}
 }

@@ -40,16 +40,21 @@ type runtime struct {
 	*machinetest.Runtime[*Machine]
 	v0      bool // the machine fetches with Orders v0
 	outputs []*schemas.Order
+	alerts  []*schemas.Alert
 }
 
-func newRuntime(t testing.TB) *runtime {
+func newRuntime(t testing.TB) *runtime { return newRuntimeWith(t, func(*Config) {}) }
+
+// newRuntimeWith runs machines of another configuration.
+func newRuntimeWith(t testing.TB, configure func(*Config)) *runtime {
 	r := &runtime{}
 	r.Runtime = machinetest.New(t, machinetest.Config[*Machine]{
 		Processor: Processor, Operations: Operations(), Now: testStart, Committed: r.committed, Check: r.check,
 		Build: func() *Machine {
-			m := newMachine(t)
-			m.cfg.V0 = r.v0
-			return m
+			cfg := newMachine(t).cfg
+			cfg.V0 = r.v0
+			configure(&cfg)
+			return New(cfg)
 		},
 	})
 	return r
@@ -57,17 +62,29 @@ func newRuntime(t testing.TB) *runtime {
 
 func (r *runtime) committed(tx *machine.Tx) {
 	for _, out := range tx.Outputs {
-		r.outputs = append(r.outputs, out.Value.(*schemas.Order))
+		switch value := out.Value.(type) {
+		case *schemas.Order:
+			r.outputs = append(r.outputs, value)
+		case *schemas.Alert:
+			r.alerts = append(r.alerts, value)
+		}
 	}
 }
 
 // check holds a call to rule 1 of the package.
 func (r *runtime) check(call machine.Call) {
 	r.T.Helper()
-	state, ok := r.State(call.Key).(*schemas.OrderState)
-	if !ok || !state.Pending {
-		r.T.Fatalf("rule 1: call for %s started without a committed wish: %+v", call.Key, state)
+	switch state := r.State(call.Key).(type) {
+	case *schemas.OrderState:
+		if state.Pending {
+			return
+		}
+	case *schemas.SearchState:
+		if !state.EndTime.IsZero() {
+			return
+		}
 	}
+	r.T.Fatalf("rule 1: call for %s started without a committed wish: %+v", call.Key, r.State(call.Key))
 }
 
 func (r *runtime) order(id string) *schemas.OrderState {
@@ -82,6 +99,7 @@ type amazon struct {
 	second   bool                     // lastUpdatedTime in whole seconds
 	v0       bool                     // asked through Orders v0
 	buckets  map[string]*rate.Limiter // its own, by operation
+	pages    map[string]cursor        // what the tokens of its searches stand for
 	denied   int                      // 429s that it had to give
 }
 
@@ -93,7 +111,8 @@ type version struct {
 func newAmazon() *amazon {
 	return &amazon{versions: map[string][]version{}, buckets: map[string]*rate.Limiter{
 		model.GetOrder: rate.NewLimiter(0.5, 30), model.GetOrderV0: rate.NewLimiter(0.5, 30), model.GetOrderItemsV0: rate.NewLimiter(0.5, 30),
-	}}
+		model.SearchOrders: rate.NewLimiter(0.0056, 20),
+	}, pages: map[string]cursor{}}
 }
 
 func (a *amazon) change(id string, at time.Time) version {

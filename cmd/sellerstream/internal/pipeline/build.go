@@ -199,16 +199,22 @@ func (p *pipeline) addOrders(ctx context.Context) error {
 	machineConfig := orders.Config{
 		Accounts: p.live.directory, IncludedData: p.Config.Orders.IncludedData, V0: v0, Quota: p.live.limit,
 		Retention: p.Config.BuyerData.Retention,
+		Reconcile: orders.Reconcile{Every: p.Config.Orders.Reconcile.Every, Lookback: p.Config.Orders.Reconcile.Lookback},
+		Silence:   p.Config.Orders.Silence,
 	}
 	if source != nil {
 		machineConfig.Excluded = source.Excluded
 	}
 	return p.addProcessor(processor{
-		name: orders.Processor, inputs: []string{schemas.OrderChanges}, outputs: []string{schemas.Orders}, state: schemas.StateOrders,
+		name: orders.Processor, inputs: []string{schemas.OrderChanges}, outputs: []string{schemas.Orders, schemas.Alerts}, state: schemas.StateOrders,
 		moreState: []stream.StateTopic{{Topic: schemas.BuyerKeys, Prefix: orders.BuyerKeyPrefix}},
 		around:    sealer.Guard,
 		begin:     p.awaitExclusionsForAWhile,
-		machine:   func(machine.Unit) liveMachine { return orders.New(machineConfig) },
+		machine: func(u machine.Unit) liveMachine {
+			own := machineConfig
+			own.Mine = stream.Mine(u)
+			return orders.New(own)
+		},
 	})
 }
 

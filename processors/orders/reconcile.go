@@ -1,0 +1,257 @@
+package orders
+
+import (
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/account"
+	"github.com/sellerstream/sellerstream/pkg/lane"
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/quota"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// Amazon promises no notification, so what changed is searched for too. Each
+// account has a cursor. A search asks for the orders that changed between it and
+// minutes ago, page by page, and what is newer than what is known is fetched
+// behind all that was notified. The cursor moves when the last page has come:
+// a search that was broken off begins again, and costs pages only, since an
+// order that was found meanwhile is known.
+//
+// The order is fetched although a search could bring it whole, because an event's
+// id is a hash of what Amazon showed: one operation alone shows the same always.
+//
+// Orders v0 has a search of its own, getOrders. It is not used: Amazon ends it
+// together with the rest of v0, and searchOrders finds the same orders.
+
+// Reconcile says how an account's orders are searched for what no notification
+// brought.
+type Reconcile struct {
+	Every    time.Duration // from the start of a search to the next; 0 for never
+	Lookback time.Duration // how far back the first search of an account goes
+}
+
+// searchPrefix begins the state keys of searches.
+const searchPrefix = "search/"
+
+const (
+	// searchAge is how old what is searched for must be: Amazon takes two minutes,
+	// by its own clock.
+	searchAge = 2*time.Minute + 10*time.Second
+	// searchOverlap is how much each search repeats of the one before, since
+	// Amazon's index can lag.
+	searchOverlap = 2 * time.Minute
+	// searchPage is the largest page.
+	searchPage = 100
+
+	// tokenAge is less than the 24 hours for which Amazon knows a page's token, and
+	// maxToken how long a token is kept, in bytes.
+	tokenAge = 23 * time.Hour
+	maxToken = 16 << 10
+
+	// searchBase and searchLimit bound the wait after a failed search.
+	searchBase  = time.Minute
+	searchLimit = 15 * time.Minute
+)
+
+// search is an account's, under way or next.
+type search struct {
+	lane.Item
+	schemas.SearchState
+}
+
+// reconciler is the searches of the unit's accounts.
+type reconciler struct {
+	Reconcile
+	lanes    *lane.Lanes
+	searches map[string]*search // by state key
+}
+
+func newReconciler(cfg Reconcile, limits quota.Overrides) reconciler {
+	// Half of the burst is never used: what came to a stop goes on by few pages at
+	// once, and a person or another program can search too.
+	limit := func(account, operation string) quota.Limit {
+		plan := limits.Of(account, operation)
+		plan.Burst = max(1, plan.Burst/2)
+		return plan
+	}
+	return reconciler{Reconcile: cfg, lanes: lane.New(model.SearchOrders, limit), searches: make(map[string]*search)}
+}
+
+func (r *reconciler) restore(state *schemas.SearchState) {
+	r.add(state)
+	r.lanes.Known(state.Account)
+}
+
+func (r *reconciler) add(state *schemas.SearchState) *search {
+	s := &search{Item: lane.Item{Key: searchPrefix + state.Account}, SearchState: *state}
+	r.searches[s.Key] = s
+	return s
+}
+
+// follow has the accounts of a directory searched, and no others. Those that are
+// new begin in the past.
+func (r *reconciler) follow(directory *account.Directory, mine func(string) bool, now time.Time) {
+	if r.Every == 0 {
+		return
+	}
+	for _, s := range r.searches {
+		if _, configured := directory.ByID(s.Account); !configured {
+			r.lanes.Remove(s.Account, &s.Item)
+		}
+	}
+	for _, a := range directory.All() {
+		if !mine(a.ID) {
+			continue
+		}
+		s := r.searches[searchPrefix+a.ID]
+		if s == nil {
+			back := max(r.Lookback, searchAge+r.Every) // so that it is due
+			s = r.add(&schemas.SearchState{Account: a.ID, CursorTime: now.Add(-back).Truncate(time.Millisecond)})
+		}
+		r.queue(s)
+	}
+}
+
+// queue has a search that is not in flight wait for its turn.
+func (r *reconciler) queue(s *search) {
+	if s.InFlight() {
+		return
+	}
+	due := s.CursorTime // long ago: under way it is due but for a wait
+	if s.EndTime.IsZero() {
+		due = s.CursorTime.Add(searchAge + r.Every)
+	}
+	r.lanes.Add(s.Account, &s.Item, latestOf(due, s.NotBefore))
+}
+
+// draw starts the searches that are due.
+func (r *reconciler) draw(tx *machine.Tx) {
+	r.lanes.Draw(tx, func(item *lane.Item) {
+		s := r.searches[item.Key]
+		if s.EndTime.IsZero() || s.PaginationToken != "" && tx.Now.Sub(s.TokenTime) > tokenAge {
+			s.begin(tx.Now)
+		}
+		tx.Put(s.Key, &s.SearchState)
+		tx.Call(machine.Call{
+			Account: s.Account, Operation: model.SearchOrders, Key: s.Key,
+			Request: &model.SearchOrdersRequest{
+				LastUpdatedAfter: s.CursorTime.Add(-searchOverlap), LastUpdatedBefore: s.EndTime,
+				MaxResultsPerPage: searchPage, PaginationToken: s.PaginationToken,
+			},
+		})
+	})
+}
+
+// changed lets a search that waits because of its account go on.
+func (r *reconciler) changed(tx *machine.Tx, account string) {
+	r.lanes.Changed(tx, account)
+	if s := r.searches[searchPrefix+account]; s != nil && s.Queued() && s.Attempts > 0 {
+		s.Attempts, s.NotBefore = 0, time.Time{}
+		tx.Put(s.Key, &s.SearchState)
+		r.queue(s)
+	}
+}
+
+// begin opens a search of all that is old enough now.
+func (s *search) begin(now time.Time) {
+	s.leave()
+	s.EndTime = now.Add(-searchAge).Truncate(time.Millisecond)
+}
+
+// leave breaks a search off, or ends it.
+func (s *search) leave() { s.EndTime, s.PaginationToken, s.TokenTime = time.Time{}, "", time.Time{} }
+
+// turn goes on to the page of a token, or ends the search where there is none.
+// It is false for a token that cannot be followed.
+func (s *search) turn(token string, now time.Time) bool {
+	switch {
+	case token == "":
+		s.CursorTime = s.EndTime
+		s.leave()
+	case token == s.PaginationToken || len(token) > maxToken:
+		return false
+	default:
+		s.PaginationToken, s.TokenTime = token, now
+	}
+	s.Attempts, s.NotBefore = 0, time.Time{}
+	return true
+}
+
+// fail has the search tried again later.
+func (s *search) fail(now time.Time) {
+	s.Attempts++
+	s.NotBefore = now.Add(lane.Backoff(s.Key, int(s.Attempts), searchBase, searchLimit))
+}
+
+// searched takes the outcome of a call.
+func (m *Machine) searched(tx *machine.Tx, s *search, res *machine.Result) {
+	m.reconciler.lanes.Finish(tx, s.Account, &s.Item, res)
+	switch outcome := res.Outcome.(type) {
+	case machine.Done:
+		m.page(tx, s, outcome.Response)
+	case machine.Reject:
+		if s.PaginationToken != "" { // perhaps Amazon has forgotten it
+			s.leave()
+		}
+		s.fail(tx.Now)
+	case machine.Retry, machine.Ambiguous:
+		s.fail(tx.Now)
+	case machine.Park, machine.Snooze:
+		// The lane waits, not the search.
+	}
+	tx.Put(s.Key, &s.SearchState)
+	if _, configured := m.cfg.Accounts().ByID(s.Account); configured {
+		m.reconciler.queue(s)
+	}
+}
+
+// page takes a page of what was found.
+func (m *Machine) page(tx *machine.Tx, s *search, response any) {
+	answer, ok := response.(*model.SearchOrdersResponse)
+	if !ok {
+		s.fail(tx.Now)
+		return
+	}
+	for i := range answer.Orders {
+		if m.recover(tx, s.Account, &answer.Orders[i]) {
+			s.Found++
+		}
+	}
+	token := ""
+	if answer.Pagination != nil {
+		token = answer.Pagination.NextToken
+	}
+	if !s.turn(token, tx.Now) {
+		s.leave()
+		s.fail(tx.Now)
+	}
+}
+
+// recover has an order that a search found fetched, and says whether that was
+// needed: not where it is known as it is, or is to be fetched anyway.
+func (m *Machine) recover(tx *machine.Tx, account string, found *model.Order) bool {
+	if !validOrderID(found.OrderID) {
+		return false
+	}
+	key := orderKey(account, found.OrderID)
+	updated := min(millisOf(instant(found.LastUpdatedTime)), millisOf(tx.Now))
+	o := m.orders[key]
+	switch {
+	case o == nil:
+		o = newOrder(key, account)
+		m.orders[key] = o
+		m.missed(tx, account, instant(found.CreatedTime))
+	case updated <= latest(o.emitted, o.wanted):
+		return false
+	case o.pending: // an answer must not be older
+		o.wanted = updated
+		m.save(tx, o)
+		return false
+	}
+	o.want(tx.Now, originRecovered, 0, false)
+	o.wanted = updated
+	m.save(tx, o)
+	m.settle(o, o.pendingSince)
+	return true
+}

@@ -1,0 +1,311 @@
+package orders
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/sellerstream/sellerstream/pkg/account"
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// pageOrders is how many orders the test's Amazon has on a page.
+const pageOrders = 5
+
+// reconciling has the test's account searched.
+func reconciling(cfg *Config) {
+	cfg.Mine = func(account string) bool { return account == testAccount }
+	cfg.Reconcile = Reconcile{Every: 3 * time.Minute, Lookback: time.Hour}
+}
+
+func (r *runtime) searchState() *schemas.SearchState {
+	state, _ := r.State(searchPrefix + testAccount).(*schemas.SearchState)
+	if state == nil {
+		return &schemas.SearchState{}
+	}
+	return state
+}
+
+// searched is up to when all has been searched.
+func (r *runtime) searched() time.Time { return r.searchState().CursorTime }
+
+// cursor is where a page begins, and the search that it belongs to.
+type cursor struct {
+	after  time.Time
+	before time.Time
+	last   model.Order
+	given  time.Time
+}
+
+func byUpdate(a, b model.Order) int {
+	return cmp.Or(a.LastUpdatedTime.Compare(b.LastUpdatedTime), cmp.Compare(a.OrderID, b.OrderID))
+}
+
+// search is searchOrders.
+func (a *amazon) search(request *model.SearchOrdersRequest, now time.Time) machine.Outcome {
+	refused := func(why string) machine.Outcome {
+		return machine.Reject{Err: &model.Error{Class: model.Invalid, Operation: model.SearchOrders, Status: 400, Err: errors.New(why)}}
+	}
+	at := cursor{after: request.LastUpdatedAfter, before: request.LastUpdatedBefore, given: now}
+	if at.before.After(now.Add(-2 * time.Minute)) {
+		return refused("too new")
+	}
+	if token := request.PaginationToken; token != "" {
+		page, ok := a.pages[token]
+		if !ok || now.Sub(page.given) >= 24*time.Hour || !page.after.Equal(at.after) || !page.before.Equal(at.before) {
+			return refused("unknown token, or of another search")
+		}
+		at = page
+	}
+	var found []model.Order
+	for id := range a.versions {
+		if v, _ := a.shown(id, now); v != nil {
+			o := a.order(id, *v)
+			if !o.LastUpdatedTime.Before(at.after) && !o.LastUpdatedTime.After(at.before) && byUpdate(at.last, o) < 0 {
+				found = append(found, o)
+			}
+		}
+	}
+	slices.SortFunc(found, byUpdate)
+	answer := &model.SearchOrdersResponse{Orders: found[:min(pageOrders, len(found))]}
+	if len(found) > pageOrders {
+		at.last, at.given = found[pageOrders-1], now
+		token := fmt.Sprint("page-", len(a.pages))
+		a.pages[token] = at
+		answer.Pagination = &model.Pagination{NextToken: token}
+	}
+	return machine.Done{Response: answer}
+}
+
+// follow answers all calls for a time, as the test's Amazon does.
+func (r *runtime) follow(a *amazon, d time.Duration) {
+	r.Follow(d, r.Tick(nil), func(call machine.Call) machine.Outcome { return a.answerTo(call, r.Now) })
+}
+
+func (r *runtime) started(operation string) (n int) {
+	for _, call := range r.Started {
+		if call.Operation == operation {
+			n++
+		}
+	}
+	return n
+}
+
+func TestANewAccountIsSearchedBackThenInSteps(t *testing.T) {
+	t.Parallel()
+	r, a := newRuntimeWith(t, reconciling), newAmazon()
+	a.change(orderID(1), r.Now.Add(-61*time.Minute+-searchOverlap))
+	a.change(orderID(2), r.Now.Add(-59*time.Minute))
+	r.follow(a, 10*time.Minute)
+	if len(r.outputs) != 1 || r.outputs[0].OrderID != orderID(2) || r.outputs[0].Origin != originRecovered {
+		t.Fatalf("wrote %+v, want order 2", r.outputs)
+	}
+	var begun []time.Time
+	for _, call := range r.Started {
+		if request, ok := call.Request.(*model.SearchOrdersRequest); ok {
+			begun = append(begun, request.LastUpdatedBefore.Add(searchAge))
+		}
+	}
+	want := []time.Time{testStart, testStart.Add(3 * time.Minute), testStart.Add(6 * time.Minute), testStart.Add(9 * time.Minute)}
+	if !slices.EqualFunc(begun, want, time.Time.Equal) {
+		t.Fatalf("searched at %v, want %v", begun, want)
+	}
+}
+
+func TestOnlyTheUnitsAccountsAreSearched(t *testing.T) {
+	t.Parallel()
+	directory, err := account.NewDirectory([]account.Account{{ID: "other", SellerID: "A2", Region: model.Europe}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := testDirectory(t)
+	now := directory
+	r := newRuntimeWith(t, func(cfg *Config) {
+		reconciling(cfg)
+		cfg.Accounts = func() *account.Directory { return now }
+	})
+	a := newAmazon()
+	if r.follow(a, 10*time.Minute); len(r.Started) != 0 {
+		t.Fatalf("searched %+v", r.Started)
+	}
+	now = both() // the account is added while the unit runs, and removed again
+	if r.follow(a, time.Minute); r.started(model.SearchOrders) != 1 {
+		t.Fatalf("searched an added account %d times", len(r.Started))
+	}
+	now = directory
+	if r.follow(a, time.Hour); r.started(model.SearchOrders) != 1 {
+		t.Fatalf("searched a removed account %d times", len(r.Started))
+	}
+	now = both()
+	a.change(orderID(1), r.Now.Add(-30*time.Minute)) // while it was away
+	if r.follow(a, time.Minute); len(r.outputs) != 1 {
+		t.Fatalf("an account that is back does not go on at its cursor: wrote %+v", r.outputs)
+	}
+}
+
+// TestANewOwnerGoesOnWhereTheLastOneStopped in the middle of a search, unless
+// Amazon no longer knows the page.
+func TestANewOwnerGoesOnWhereTheLastOneStopped(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		away  time.Duration
+		lose  bool // Amazon forgets the token early
+		pages int  // that are then needed
+	}{
+		"at once":                    {away: time.Second, pages: 2},
+		"after a day":                {away: 25 * time.Hour, pages: 3},
+		"the token is refused":       {away: time.Second, lose: true, pages: 4},
+		"when the token still holds": {away: 22 * time.Hour, pages: 3}, // and the search of what came meanwhile
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, a := newRuntimeWith(t, reconciling), newAmazon()
+			const orders = 2*pageOrders + 1
+			for n := range orders {
+				a.change(orderID(n), r.Now.Add(-time.Duration(n+10)*time.Minute))
+			}
+			calls := r.Tick(nil)
+			r.End(calls[0], a.answerTo(calls[0], r.Now))
+			state := r.searchState()
+			if state.PaginationToken == "" || !state.CursorTime.Equal(testStart.Add(-time.Hour)) {
+				t.Fatalf("after a page %+v", state)
+			}
+			r.Restart() // the calls that it had started are lost
+			r.Now = r.Now.Add(test.away)
+			if test.lose {
+				clear(a.pages)
+			}
+			before := r.started(model.SearchOrders)
+			for range 100 {
+				if r.searched().After(testStart.Add(-time.Hour)) {
+					break
+				}
+				r.follow(a, time.Minute)
+			}
+			if got := r.started(model.SearchOrders) - before; got != test.pages {
+				t.Errorf("%d pages, want %d", got, test.pages)
+			}
+			r.follow(a, time.Minute)
+			if len(r.outputs) != orders || r.started(model.GetOrder) > orders+pageOrders {
+				t.Errorf("%d orders came, by %d calls, want %d", len(r.outputs), r.started(model.GetOrder), orders)
+			}
+		})
+	}
+}
+
+// TestASearchThatFailsIsTriedAgain, and delays no order that is notified.
+func TestASearchThatFailsIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	for name, outcome := range map[string]machine.Outcome{
+		"unavailable":   machine.Retry{Err: errors.New("503")},
+		"refused":       machine.Reject{Err: errors.New("400")},
+		"forbidden":     machine.Park{Err: errors.New("403")},
+		"throttled":     machine.Snooze{Throttled: true},
+		"breaker open":  machine.Snooze{For: 10 * time.Minute, Unspent: true},
+		"lost":          machine.Ambiguous{Err: errors.New("reset")},
+		"another's":     machine.Done{Response: &model.GetOrderResponse{}},
+		"leads nowhere": machine.Done{Response: &model.SearchOrdersResponse{Pagination: &model.Pagination{NextToken: string(make([]byte, maxToken+1))}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, a := newRuntimeWith(t, reconciling), newAmazon()
+			a.change(orderID(1), r.Now.Add(-30*time.Minute))
+			failing := true
+			answer := func(call machine.Call) machine.Outcome {
+				if failing && call.Operation == model.SearchOrders {
+					return outcome
+				}
+				return a.answerTo(call, r.Now)
+			}
+			v := a.change(orderID(2), r.Now)
+			r.Follow(time.Second, r.Take(notified(orderID(2), "n", v.at)), answer)
+			if len(r.outputs) != 1 {
+				t.Fatalf("%d orders came while the search fails, want the one that was notified", len(r.outputs))
+			}
+			r.Follow(2*time.Hour, r.Tick(nil), answer)
+			if n := r.started(model.SearchOrders); n < 2 || n > 45 { // one in three minutes, at most
+				t.Errorf("%d searches in two hours that all fail", n)
+			}
+			failing = false
+			r.Follow(searchLimit+5*time.Minute, r.Tick(nil), answer)
+			if len(r.outputs) != 2 {
+				t.Errorf("%d orders came at the end, want both", len(r.outputs))
+			}
+		})
+	}
+}
+
+func TestAMendedAccountIsSearchedAtOnce(t *testing.T) {
+	t.Parallel()
+	r := newRuntimeWith(t, reconciling)
+	calls := r.Tick(nil)
+	r.End(calls[0], machine.Retry{})
+	if calls = r.Changed(testAccount); len(calls) != 1 {
+		t.Fatal("no search after the account was mended")
+	}
+	r.End(calls[0], machine.Park{})
+	if calls = r.Changed(testAccount); len(calls) != 1 {
+		t.Fatal("no search of an account that is no longer parked")
+	}
+}
+
+// TestMoreThanTheQuotaCanPage: a seller's busy week is paged as fast as Amazon
+// grants, all of it comes, and half of the burst is never touched.
+func TestMoreThanTheQuotaCanPage(t *testing.T) {
+	t.Parallel()
+	r, a := newRuntimeWith(t, reconciling), newAmazon()
+	const pages = 30
+	for n := range pages * pageOrders {
+		a.change(orderID(n), r.Now.Add(-time.Hour+time.Duration(n)*20*time.Second))
+	}
+	r.Follow(time.Minute, r.Tick(nil), func(call machine.Call) machine.Outcome {
+		if a.arrive(call.Operation, r.Now); a.buckets[model.SearchOrders].TokensAt(r.Now) < 10 {
+			t.Fatal("more than half of the burst is used")
+		}
+		return a.answerTo(call, r.Now)
+	})
+	burst := r.started(model.SearchOrders)
+	r.follow(a, time.Duration(pages-burst)*180*time.Second)
+	if len(r.outputs) != pages*pageOrders {
+		t.Errorf("%d of %d orders came", len(r.outputs), pages*pageOrders)
+	}
+	t.Logf("%d pages at once, then one in three minutes", burst)
+}
+
+// TestNothingKnownIsFetchedAgain, however exact Amazon's times are here and there.
+func TestNothingKnownIsFetchedAgain(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		r, a := newRuntimeWith(t, reconciling), newAmazon()
+		a.second = rapid.Bool().Draw(rt, "seconds")
+		searchSeconds := rapid.Bool().Draw(rt, "searchSeconds")
+		want := 0
+		var changes []any
+		for n := range rapid.IntRange(0, 20).Draw(rt, "orders") {
+			v := a.change(orderID(n), r.Now.Add(-time.Duration(rapid.IntRange(150_000, 3_500_000).Draw(rt, "ago"))*time.Millisecond))
+			want++
+			if rapid.Bool().Draw(rt, "notified") {
+				changes = append(changes, notified(orderID(n), fmt.Sprint(n), v.at))
+			}
+		}
+		answer := func(call machine.Call) machine.Outcome {
+			second := a.second
+			defer func() { a.second = second }()
+			if call.Operation == model.SearchOrders {
+				a.second = searchSeconds
+			}
+			return a.answerTo(call, r.Now)
+		}
+		r.Follow(time.Hour, r.Take(changes...), answer)
+		if got := r.started(model.GetOrder); got != want || len(r.outputs) != want {
+			rt.Fatalf("%d orders came by %d calls, want %d", len(r.outputs), got, want)
+		}
+	})
+}

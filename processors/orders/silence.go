@@ -1,0 +1,205 @@
+package orders
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/account"
+	"github.com/sellerstream/sellerstream/pkg/lane"
+	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// Notifications that no longer come are told of, once for each silence, when
+// either
+//
+//   - so many minutes with a notification were to be expected since the last one
+//     that the silence is improbable, by the account's own past: with the default
+//     of 20, notifications that come at random at the usual pace pause so long
+//     once in e^20 pauses, less than once in 10,000 months of an account that has
+//     one each minute. Notifications that come in bursts pause longer; so it must
+//     also be half as long again as any pause of the weeks before. Or
+//   - searches alone keep finding new orders.
+
+// The type of the alert, and its subject: the notification that does not come.
+const (
+	alertSilent = "NotificationsSilent"
+	orderChange = "ORDER_CHANGE"
+)
+
+const (
+	// pacePrefix begins the state keys of paces.
+	pacePrefix = "notifications/"
+
+	// fewNew is how many orders, placed at least newSpan apart, must have been found
+	// by searches alone. A new order is always notified; other changes are not.
+	fewNew  = 4
+	newSpan = time.Hour
+
+	// paceEvery is how often a pace is saved: what a new owner does not know is at
+	// most as much.
+	paceEvery = 5 * time.Minute
+	// catchUp is how long a new owner says nothing: notifications may wait for it.
+	catchUp = 30 * time.Minute
+)
+
+// pace is how an account's notifications come.
+type pace struct {
+	lane.Item // queued by when a silence would be improbable, or earlier
+	schemas.NotificationPace
+	saved time.Time
+}
+
+// watch is the paces of the unit's accounts.
+type watch struct {
+	enough float64          // minutes with a notification to be expected in a silence; 0 for no alerts
+	paces  map[string]*pace // by state key
+	queue  lane.Queue
+	began  time.Time
+}
+
+func newWatch(enough float64) watch { return watch{enough: enough, paces: make(map[string]*pace)} }
+
+func (w *watch) restore(state *schemas.NotificationPace) {
+	w.paces[pacePrefix+state.Account] = &pace{Item: lane.Item{Key: pacePrefix + state.Account}, NotificationPace: *state}
+}
+
+// follow watches the accounts of a directory, and no others. One that was away
+// is silent from now on only.
+func (w *watch) follow(directory *account.Directory, mine func(string) bool, tx *machine.Tx) {
+	if w.enough == 0 {
+		return
+	}
+	began := w.began.IsZero()
+	if began {
+		w.began = tx.Now
+	}
+	for _, p := range w.paces {
+		if _, configured := directory.ByID(p.Account); !configured {
+			w.queue.Remove(&p.Item)
+		}
+	}
+	for _, a := range directory.All() {
+		if !mine(a.ID) {
+			continue
+		}
+		p := w.paces[pacePrefix+a.ID]
+		switch {
+		case p == nil:
+			p = w.of(a.ID, tx.Now)
+			w.save(tx, p)
+		case p.Queued() || silent(&p.NotificationPace):
+			continue
+		case !began:
+			p.LastTime, p.Minutes = latestOf(p.LastTime, tx.Now), 0
+			w.save(tx, p)
+		}
+		w.queue.Add(&p.Item, tx.Now)
+	}
+}
+
+func (w *watch) of(account string, now time.Time) *pace {
+	key := pacePrefix + account
+	p := w.paces[key]
+	if p == nil {
+		p = &pace{Item: lane.Item{Key: key}, NotificationPace: schemas.NotificationPace{
+			Account: account, StartedTime: now, LastTime: now, Usual: []int32{},
+		}}
+		w.paces[key] = p
+	}
+	return p
+}
+
+func (w *watch) save(tx *machine.Tx, p *pace) {
+	p.saved = tx.Now
+	tx.Put(p.Key, &p.NotificationPace)
+}
+
+// heard takes note of a notification that was received at a time.
+func (w *watch) heard(tx *machine.Tx, account string, received time.Time) {
+	if w.enough == 0 {
+		return
+	}
+	if received.IsZero() || received.After(tx.Now) {
+		received = tx.Now
+	}
+	p := w.of(account, tx.Now)
+	ended := hear(&p.NotificationPace, received)
+	if !p.Queued() {
+		w.queue.Add(&p.Item, tx.Now)
+	}
+	if ended || tx.Now.Sub(p.saved) >= paceEvery {
+		w.save(tx, p)
+	}
+}
+
+// missed takes note of an order, placed at a time, that a search has found and
+// nothing was known of.
+func (m *Machine) missed(tx *machine.Tx, account string, placed time.Time) {
+	w := &m.watch
+	if w.enough == 0 {
+		return
+	}
+	p := w.of(account, tx.Now)
+	if !placed.After(p.LastTime) {
+		return
+	}
+	p.NewOrders++
+	if p.NewSince.IsZero() || placed.Before(p.NewSince) {
+		p.NewSince = placed
+	}
+	w.save(tx, p)
+	if p.NewOrders >= fewNew && placed.Sub(p.NewSince) >= newSpan && !silent(&p.NotificationPace) && tx.Now.Sub(w.began) >= catchUp {
+		w.alert(tx, p, fmt.Sprintf("meanwhile searches alone have found %d new orders", p.NewOrders))
+	}
+}
+
+// draw tells of the silences that have become improbable.
+func (w *watch) draw(tx *machine.Tx) {
+	for item := w.queue.Pop(tx.Now); item != nil; item = w.queue.Pop(tx.Now) {
+		p := w.paces[item.Key]
+		at, ok := improbable(&p.NotificationPace, w.enough)
+		if !ok || silent(&p.NotificationPace) {
+			continue // until the next notification
+		}
+		at = latestOf(at, w.began.Add(catchUp))
+		if at.After(tx.Now) {
+			w.queue.Add(item, at)
+			continue
+		}
+		w.alert(tx, p, fmt.Sprintf("by the account's own past, %.0f minutes with a notification were to be expected in this time",
+			expected(&p.NotificationPace, p.LastTime, tx.Now)))
+	}
+	if next := w.queue.Due(); !next.IsZero() {
+		tx.WakeAt(next)
+	}
+}
+
+func (w *watch) alert(tx *machine.Tx, p *pace, why string) {
+	p.AlertedTime, p.EndedTime = tx.Now, time.Time{}
+	w.save(tx, p)
+	quiet := tx.Now.Sub(p.LastTime)
+	tx.Emit(machine.Output{Topic: schemas.Alerts, Account: p.Account, Value: &schemas.Alert{
+		EventID:   hash([]byte(strings.Join([]string{p.Account, alertSilent, orderChange, strconv.FormatInt(p.LastTime.UnixMilli(), 10)}, "\x00"))),
+		EventType: alertSilent, Account: p.Account, Role: Processor, Severity: "WARNING", Subject: orderChange,
+		Message: fmt.Sprintf("No ORDER_CHANGE notification of account %s has come since %s (%s), and %s. "+
+			"Look whether the account is still subscribed with `sellerstream doctor --account %s`, "+
+			"mend it with `sellerstream subscriptions ensure`, and see that the queue's policy lets Amazon send and that the bridge reads it. "+
+			"Until then orders come by reconciliation alone, if it is on: minutes later.",
+			p.Account, p.LastTime.UTC().Format(time.RFC3339), quiet.Round(time.Minute), why, p.Account),
+		Since: p.LastTime, Time: tx.Now,
+		Attributes: map[string]string{
+			"expected":  strconv.FormatFloat(expected(&p.NotificationPace, p.LastTime, tx.Now), 'f', 1, 64),
+			"newOrders": strconv.Itoa(int(p.NewOrders)),
+		},
+	}})
+}
+
+func latestOf(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
