@@ -69,6 +69,7 @@ type OrderTruth struct {
 	SellerID        string    `json:"sellerId"`
 	Status          Status    `json:"status"`
 	LastUpdatedTime time.Time `json:"lastUpdatedTime"`
+	NotifiedTime    time.Time `json:"notifiedTime"`          // LastUpdatedTime of the newest state that was notified; zero if none was
 	SellerShips     bool      `json:"sellerShips,omitempty"` // the marketplace leaves it to the seller to ship it
 }
 
@@ -132,7 +133,7 @@ func (s *Simulator) Truth() Truth {
 	truth := s.truth.counts
 	truth.Orders = make(map[string]OrderTruth, len(s.truth.newest))
 	for id, sent := range s.truth.newest {
-		truth.Orders[id] = OrderTruth{Account: sent.account.ID, SellerID: sent.account.SellerID}
+		truth.Orders[id] = OrderTruth{Account: sent.account.ID, SellerID: sent.account.SellerID, NotifiedTime: sent.newest}
 	}
 	s.truth.mu.Unlock()
 	for id, o := range truth.Orders {

@@ -24,7 +24,7 @@ func TestEveryOrderUpdateAndShipmentArrivesOnce(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	err := Run(t.Context(), Options{
-		Orders: 40, Updates: 900, Accounts: 3, Speed: 120, Exit: true, JSON: true,
+		Orders: 150, Updates: 900, Accounts: 3, Speed: 120, Exit: true, JSON: true,
 		Out: &out, Progress: io.Discard, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -37,11 +37,14 @@ func TestEveryOrderUpdateAndShipmentArrivesOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := report.Orders
-	if o.Distinct != 40 || o.Enriched != 40 || o.Published != 40 || o.Notifications <= 40 {
+	if o.Distinct != 150 || o.Enriched != 150 || o.Published != 150 || o.Notifications <= 150 {
 		t.Errorf("got %+v", report)
 	}
-	if calls := report.SPAPI.Calls["getOrder"]; calls < 40 || calls > o.Notifications {
-		t.Errorf("%d getOrder calls for 40 orders and %d notifications", calls, o.Notifications)
+	if calls := report.SPAPI.Calls["getOrder"]; calls < 150 || calls > o.Notifications {
+		t.Errorf("%d getOrder calls for 150 orders and %d notifications", calls, o.Notifications)
+	}
+	if report.Recovered == 0 || report.Recovered > o.Unnotified {
+		t.Errorf("%d orders recovered, of %d that no notification told of", report.Recovered, o.Unnotified)
 	}
 	if report.DeadLetters != 0 || report.ElapsedSeconds <= 0 || report.Speed != 120 {
 		t.Errorf("got %+v", report)

@@ -24,6 +24,9 @@ type state struct {
 	updated int64 // lastUpdatedTime in Unix milliseconds, which is what the schemas keep
 }
 
+// originRecovered is the origin of an order that only a search found.
+const originRecovered = "RECOVERED"
+
 type stateKey struct {
 	account, order string
 	state
@@ -37,8 +40,8 @@ type observer struct {
 	codec  *registry.Codec
 	prefix string
 
-	mu          sync.Mutex // guards what follow writes
-	onTopic     map[stateKey]bool
+	mu          sync.Mutex          // guards what follow writes
+	onTopic     map[stateKey]string // the origin of each state
 	ofStock     outcomes
 	ofShipments outcomes
 	deadLetters int
@@ -57,7 +60,7 @@ func newObserver(cfg config.Config, sim *simulator.Simulator, codec *registry.Co
 	}
 	return &observer{
 		sim: sim, client: client, codec: codec, prefix: cfg.Prefix,
-		onTopic: map[stateKey]bool{}, ofStock: newOutcomes(), ofShipments: newOutcomes(),
+		onTopic: map[stateKey]string{}, ofStock: newOutcomes(), ofShipments: newOutcomes(),
 		onBus: map[stateKey]bool{}, eventIDs: map[string]int{}, detailTypes: map[string]int{},
 	}, nil
 }
@@ -126,7 +129,7 @@ func (o *observer) take(ctx context.Context, rec *kgo.Record) error {
 	}
 	switch value := value.(type) {
 	case *schemas.Order:
-		o.onTopic[stateKey{value.Account, value.OrderID, state{value.Status, value.LastUpdatedTime.UnixMilli()}}] = true
+		o.onTopic[stateKey{value.Account, value.OrderID, state{value.Status, value.LastUpdatedTime.UnixMilli()}}] = value.Origin
 	case *schemas.InventoryResult:
 		o.ofStock.take(value.SourcePartition, value.SourceOffset, value.Outcome)
 	case *schemas.ShipmentConfirmation:
@@ -185,13 +188,7 @@ func (o *observer) report(plan simulator.InventoryPlan, said shipped) (Report, e
 	r.DeadLetters = o.deadLetters
 	r.Orders.Notifications, r.Orders.Distinct = truth.Notifications, len(truth.Orders)
 	for id, order := range truth.Orders {
-		final := stateKey{order.Account, id, state{string(order.Status), order.LastUpdatedTime.UnixMilli()}}
-		if o.onTopic[final] {
-			r.Orders.Enriched++
-		}
-		if o.onBus[final] {
-			r.Orders.Published++
-		}
+		o.follows(&r, id, order)
 	}
 	r.Orders.Lost = r.Orders.Distinct - r.Orders.Published
 	for _, times := range o.eventIDs {
@@ -202,6 +199,24 @@ func (o *observer) report(plan simulator.InventoryPlan, said shipped) (Report, e
 	r.Inventory = o.inventory(plan)
 	r.Shipments = o.shipments(said, truth)
 	return r, o.failure
+}
+
+// follows counts how far the final state of an order has come; o.mu is held.
+func (o *observer) follows(r *Report, id string, order simulator.OrderTruth) {
+	final := stateKey{order.Account, id, state{string(order.Status), order.LastUpdatedTime.UnixMilli()}}
+	origin, enriched := o.onTopic[final]
+	if enriched {
+		r.Orders.Enriched++
+	}
+	if o.onBus[final] {
+		r.Orders.Published++
+	}
+	if order.NotifiedTime.Before(order.LastUpdatedTime) {
+		r.Orders.Unnotified++
+		if origin == originRecovered {
+			r.Recovered++
+		}
+	}
 }
 
 // idle says whether the queue is empty: nothing is on its way into the pipeline.

@@ -50,8 +50,8 @@ func (p *progress) summary(r Report) string {
 	for _, n := range r.SPAPI.Calls {
 		calls += n
 	}
-	return fmt.Sprintf("%d notifications, %d calls to Amazon, %d throttled, %.0f s",
-		r.Orders.Notifications, calls, r.SPAPI.Throttled, time.Since(p.start).Seconds())
+	return fmt.Sprintf("%d notifications, %d orders recovered, %d calls to Amazon, %d throttled, %.0f s",
+		r.Orders.Notifications, r.Recovered, calls, r.SPAPI.Throttled, time.Since(p.start).Seconds())
 }
 
 // bar is done of all as text, such as "█████░░░░░ 50/100".

@@ -177,7 +177,7 @@ func (s *stage) configure(brokers []string, speed float64, epoch time.Time) (con
 	if err != nil {
 		return config.Config{}, err
 	}
-	text += "exclusions:\n  file: excluded.csv\n"
+	text += fmt.Sprintf("exclusions:\n  file: excluded.csv\norders:\n  reconcile: {every: %s}\n", searchEvery)
 	if err := os.WriteFile(s.file, []byte(text), 0o600); err != nil {
 		return config.Config{}, err
 	}
