@@ -1,14 +1,18 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
+	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/pipeline"
 	"github.com/sellerstream/sellerstream/pkg/kcat"
 	"github.com/sellerstream/sellerstream/pkg/registry"
 )
 
 func newDecodeCommand() *cobra.Command {
 	var flags registryFlags
+	var file string
 	raw := false
 	cmd := &cobra.Command{
 		Use:   "decode",
@@ -20,17 +24,21 @@ bytes) and prints each value as a line of JSON, in the order of the input:
 
 Values of any Avro schema in the registry are shown, our own or not. A value
 that cannot be decoded becomes a line with error and value (base64), and the
-exit status is 1. A null value (a deleted state entry) is null.`,
+exit status is 1. A null value (a deleted state entry) is null.
+
+Buyer data of orders is shown as it is, encrypted. With --config FILE, a file that
+names Kafka, the registry and buyer_data.keys or buyer_data.kms, it is decrypted:
+
+  kcat … -f '%R%s' | sellerstream decode --config sellerstream.yaml | jq .buyerData
+
+An order whose key was deleted has "deleted": true there.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := flags.client()
+			decoder, closeDecoder, err := openDecoder(cmd, flags, file)
 			if err != nil {
 				return err
 			}
-			decoder, err := registry.NewDecoder(client...)
-			if err != nil {
-				return usageError{err}
-			}
+			defer closeDecoder()
 			if raw {
 				return kcat.DecodeOne(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), decoder)
 			}
@@ -38,6 +46,33 @@ exit status is 1. A null value (a deleted state entry) is null.`,
 		},
 	}
 	flags.add(cmd)
+	cmd.Flags().StringVar(&file, "config", "", "configuration file, to show buyer data of orders; it says where the registry is too")
 	cmd.Flags().BoolVar(&raw, "raw", false, "the input is one value, without its length")
 	return cmd
+}
+
+// openDecoder makes the decoder: with a configuration, one that shows buyer data.
+func openDecoder(cmd *cobra.Command, flags registryFlags, file string) (kcat.Decoder, func(), error) {
+	if file == "" {
+		client, err := flags.client()
+		if err != nil {
+			return nil, nil, err
+		}
+		decoder, err := registry.NewDecoder(client...)
+		if err != nil {
+			return nil, nil, usageError{err}
+		}
+		return decoder, func() {}, nil
+	}
+	if cmd.Flags().Changed("registry") || cmd.Flags().Changed("registry-user") {
+		return nil, nil, usageError{errors.New("--config says where the registry is: leave out --registry and --registry-user")}
+	}
+	cfg, err := loadConfig(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !cfg.BuyerData.Given() {
+		return nil, nil, usageError{errors.New(file + " has neither buyer_data.keys nor buyer_data.kms, and without a key no buyer data is shown; without --config, orders are shown with it encrypted")}
+	}
+	return pipeline.OpenBuyerView(cmd.Context(), pipeline.Settings{Config: cfg, Secrets: pipeline.OpenSecrets(cfg.AWS)})
 }

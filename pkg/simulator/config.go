@@ -31,6 +31,10 @@ type Config struct {
 	// Default 100.
 	ItemsPerPage int
 
+	// BuyerMark begins whatever is a buyer's in an order (names, e-mail, address,
+	// phone, wishes), by which it is found wherever it should not be. Default none.
+	BuyerMark string
+
 	// SKUs is how many listings each seller begins with (see Simulator.SKUs).
 	// Default none.
 	SKUs int

@@ -40,7 +40,22 @@ func (w *World) newOrder(a *Account, now time.Time) Order {
 		o.Recipient.Preference = &deliveryPreference{DropOffLocation: "NEIGHBOR", Instruction: "Ring twice"}
 	}
 	w.addItems(&o, place.currency)
+	o.markBuyer(w.mark)
 	return o
+}
+
+// markBuyer puts mark before whatever is the buyer's.
+func (o *Order) markBuyer(mark string) {
+	a := &o.Recipient.Address
+	texts := []*string{&o.Buyer.Name, &o.Buyer.Email, &o.Buyer.CompanyName, &o.Buyer.PurchaseOrderNumber, &a.Name, &a.AddressLine1, &a.City, &a.PostalCode, &a.Phone}
+	if p := o.Recipient.Preference; p != nil {
+		texts = append(texts, &p.DropOffLocation, &p.Instruction)
+	}
+	for _, text := range texts {
+		if *text != "" {
+			*text = mark + *text
+		}
+	}
 }
 
 func days(now time.Time, first, last int) timeWindow {

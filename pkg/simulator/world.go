@@ -29,6 +29,7 @@ type World struct {
 	places   map[string]marketplace
 	products []product
 	buyers   []string
+	mark     string // see Config.BuyerMark
 	carriers []string
 }
 
@@ -74,6 +75,7 @@ func newWorld(c *Config) *World {
 		places:   marketplaces(),
 		products: products(),
 		buyers:   buyerNames(),
+		mark:     c.BuyerMark,
 		carriers: carriers(),
 	}
 	for i := range c.Accounts {

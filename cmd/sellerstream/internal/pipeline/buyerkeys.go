@@ -5,10 +5,15 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/buyerview"
 	"github.com/sellerstream/sellerstream/pkg/buyerdata"
 	"github.com/sellerstream/sellerstream/pkg/buyerdata/kmskey"
 	"github.com/sellerstream/sellerstream/pkg/config"
+	"github.com/sellerstream/sellerstream/pkg/registry"
+	"github.com/sellerstream/sellerstream/pkg/scan"
 	"github.com/sellerstream/sellerstream/pkg/secrets"
 )
 
@@ -36,4 +41,28 @@ func OpenBuyerKeys(ctx context.Context, cfg config.Config, store *secrets.Store)
 		wrappers = append(wrappers, file)
 	}
 	return buyerdata.NewKeys(wrappers...), nil
+}
+
+// OpenBuyerView makes a decoder that shows buyer data, by the same ways as a run.
+// close ends it.
+func OpenBuyerView(ctx context.Context, s Settings) (view *buyerview.Decoder, closeView func(), err error) {
+	keys, err := OpenBuyerKeys(ctx, s.Config, s.Secrets)
+	if err != nil {
+		return nil, nil, err
+	}
+	options, err := registryOptions(ctx, s.Config, s.Secrets)
+	if err != nil {
+		return nil, nil, err
+	}
+	codec, err := registry.NewDecoder(options...)
+	if err != nil {
+		return nil, nil, err
+	}
+	kafka := kafkaOptions(s.Config, s.Secrets)
+	client, err := kgo.NewClient(kafka...)
+	if err != nil {
+		return nil, nil, fmt.Errorf("Kafka client: %w", err)
+	}
+	reader := scan.Reader{Admin: kadm.NewClient(client), Client: kafka}
+	return buyerview.New(codec, keys, reader, s.Config.Prefix), client.Close, nil
 }
