@@ -39,6 +39,15 @@ type entry struct {
 	size int // in bytes, by Amazon's way of counting
 }
 
+// observation is of the first record.
+func (c *cursor) observation(outcome Outcome, reason string) Observation {
+	o := Observation{Outcome: outcome, Reason: reason, Record: c.records[0]}
+	if c.entry != nil {
+		o.DetailType = *c.entry.put.DetailType
+	}
+	return o
+}
+
 // ready says whether the cursor's first record may be sent now.
 func (c *cursor) ready(now time.Time) bool {
 	return len(c.records) > 0 && !c.notBefore.After(now)

@@ -60,6 +60,7 @@ func (p *Publisher) setAside(ctx context.Context, c *cursor, reason, message str
 		return false
 	}
 	p.stats.deadLetters.Add(1)
+	p.opts.Observe(c.observation(DeadLetters, reason))
 	p.opts.Logger.Warn("set a record aside", "topic", c.topic, "partition", c.number, "offset", rec.Offset,
 		"account", string(rec.Key), "dead_letter", letter.ID, "reason", reason, "message", message)
 	return true

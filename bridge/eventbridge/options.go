@@ -49,6 +49,10 @@ type Options struct {
 	// that comes.
 	Again *Again
 
+	// Observe hears what becomes of each record that is an event, or is set aside.
+	// It must return at once; may be nil.
+	Observe func(Observation)
+
 	// DryRun commits no offset and sets nothing aside, so that a later run begins
 	// where this one did. Client should then send nothing.
 	DryRun bool
@@ -81,6 +85,25 @@ type Again struct {
 	Rate float64
 }
 
+// Outcome is what became of an event at one try.
+type Outcome byte
+
+// The outcomes.
+const (
+	Accepted    Outcome = iota // by EventBridge
+	Failed                     // refused, or unanswered: it is tried again
+	Resent                     // sent again although an unanswered request may have brought it
+	DeadLetters                // set aside
+)
+
+// Observation is what became of a record.
+type Observation struct {
+	Outcome    Outcome
+	DetailType string // "" of a record that no event could be made of
+	Reason     string // of a dead letter
+	Record     *kgo.Record
+}
+
 func (o Options) withDefaults() (Options, error) {
 	var faults []error
 	missing := func(absent bool, name string) {
@@ -101,6 +124,9 @@ func (o Options) withDefaults() (Options, error) {
 	missing(o.Again != nil && (o.Again.Journal == nil || o.Again.Run == nil || o.Again.Mark == ""), "Again.Journal, Run or Mark")
 	if o.Clock == nil {
 		o.Clock = clock.Real{}
+	}
+	if o.Observe == nil {
+		o.Observe = func(Observation) {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()

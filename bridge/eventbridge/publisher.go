@@ -29,6 +29,7 @@ type Publisher struct {
 	cursors map[partition]*cursor
 	ring    []*cursor // the same, in the order in which they get their turn
 	stats   counters
+	heads   heads
 }
 
 // Stats are counts since the Publisher was made.
@@ -173,6 +174,7 @@ func (p *Publisher) dropped(_ context.Context, _ *kgo.Client, gone map[string][]
 	}
 	clear(p.ring[len(kept):])
 	p.ring = kept
+	p.note()
 }
 
 // pollRecords bounds one poll.
@@ -196,6 +198,7 @@ func (p *Publisher) poll(ctx context.Context) error {
 	})
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.note()
 	fetches.EachPartition(func(fetched kgo.FetchTopicPartition) {
 		c := p.cursors[partition{fetched.Topic, fetched.Partition}]
 		if c == nil || len(fetched.Records) == 0 {
@@ -239,6 +242,7 @@ func (p *Publisher) pollContext(ctx context.Context) (context.Context, context.C
 func (p *Publisher) step(ctx, work context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.note()
 	settled, request := p.gather(work)
 	if len(request) > 0 && p.pace(ctx, len(request)) == nil {
 		settled = append(settled, p.send(work, request)...)

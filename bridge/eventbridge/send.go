@@ -134,6 +134,7 @@ func (p *Publisher) send(ctx context.Context, request []*cursor) (settled []*cur
 		input.Entries[i] = c.entry.put
 		if c.doubtful {
 			p.stats.resent.Add(1)
+			p.opts.Observe(c.observation(Resent, ""))
 		}
 	}
 	call, cancel := context.WithTimeout(ctx, p.opts.CallTimeout)
@@ -160,6 +161,7 @@ func (p *Publisher) answered(ctx context.Context, request []*cursor, results []t
 		case "":
 			settled = append(settled, c)
 			p.stats.published.Add(1)
+			p.opts.Observe(c.observation(Accepted, ""))
 			continue
 		case "MalformedDetail":
 			// Amazon's verdict on the content: another try cannot help.
@@ -167,6 +169,7 @@ func (p *Publisher) answered(ctx context.Context, request []*cursor, results []t
 				settled = append(settled, c)
 			}
 		default:
+			p.opts.Observe(c.observation(Failed, ""))
 			c.doubtful = false // refused, so certainly not taken
 			c.postpone(now)
 			if refused[code] == nil {
@@ -201,9 +204,11 @@ func (p *Publisher) requestFailed(ctx context.Context, request []*cursor, err er
 	p.stats.failed.Add(int64(len(request)))
 	switch {
 	case !invalid(err):
+		p.failed(request)
 		p.postponeAll(request, err)
 		return nil
 	case len(request) > 1:
+		p.failed(request)
 		// Which of the entries is at fault, or whether they are only too much
 		// together, shows when each goes alone.
 		for _, c := range request {
@@ -218,6 +223,13 @@ func (p *Publisher) requestFailed(ctx context.Context, request []*cursor, err er
 		return request
 	}
 	return nil
+}
+
+// failed tells of entries that are tried again.
+func (p *Publisher) failed(request []*cursor) {
+	for _, c := range request {
+		p.opts.Observe(c.observation(Failed, ""))
+	}
 }
 
 // invalid says whether Amazon will never take the request as it is because of

@@ -30,6 +30,7 @@ type Stats struct {
 	Received    int64            // messages received
 	Redelivered int64            // of these, those that SQS had given out before
 	Produced    int64            // records acknowledged by Kafka, dead letters included
+	Forwarded   int64            // of these, those that are no dead letters
 	DeadLetters map[string]int64 // messages set aside, by reason
 	Deleted     int64            // messages deleted from the queue
 	Abandoned   int64            // messages left to come again, because they could not be deleted or set aside
@@ -38,7 +39,7 @@ type Stats struct {
 }
 
 type counters struct {
-	received, redelivered, produced, deleted, abandoned atomic.Int64
+	received, redelivered, produced, forwarded, deleted, abandoned atomic.Int64
 
 	mu          sync.Mutex
 	deadLetters map[string]int64
@@ -64,7 +65,7 @@ func New(opts Options) (*Bridge, error) {
 func (b *Bridge) Stats() Stats {
 	return Stats{
 		Received: b.stats.received.Load(), Redelivered: b.stats.redelivered.Load(),
-		Produced: b.stats.produced.Load(), DeadLetters: b.stats.setAside(),
+		Produced: b.stats.produced.Load(), Forwarded: b.stats.forwarded.Load(), DeadLetters: b.stats.setAside(),
 		Deleted: b.stats.deleted.Load(), Abandoned: b.stats.abandoned.Load(),
 		Pollers: int(b.pollers.Load()), InFlight: b.flight.size(),
 	}

@@ -46,7 +46,7 @@ func TestMovesEveryMessageOnce(t *testing.T) {
 		if err := stop(); err != nil {
 			t.Error(err)
 		}
-		if got := b.Stats(); got.Received != 500 || got.Produced != 500 || got.Deleted != 500 || got.InFlight != 0 {
+		if got := b.Stats(); got.Received != 500 || got.Produced != 500 || got.Forwarded != 500 || got.Deleted != 500 || got.InFlight != 0 {
 			t.Errorf("stats %+v", got)
 		}
 	})

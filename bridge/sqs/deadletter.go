@@ -33,6 +33,7 @@ func (b *Bridge) setAside(m *message, why *rejection) bool {
 		return false
 	}
 	b.stats.countDeadLetter(why.reason)
+	b.opts.SetAside(why.reason)
 	if b.asides.first(why.reason) {
 		b.opts.Logger.Warn("set a message aside", "queue", b.opts.Queue, "message_id", m.id,
 			"dead_letter", letter.ID, "reason", why.reason, "message", why.message)

@@ -50,6 +50,9 @@ type Options struct {
 	Directory func() *account.Directory
 	Clock     clock.Clock  // gives dead letters their time; the real one by default
 	Logger    *slog.Logger // slog.Default() by default
+	// SetAside hears the reason of each message that is set aside. It must return
+	// at once; may be nil.
+	SetAside func(reason string)
 
 	// MaxPollers bounds the receives under way at once; 32 by default. There is
 	// one while the queue is idle, and one more for every receive that came back
@@ -99,6 +102,9 @@ func (o Options) withDefaults() (Options, error) {
 	missing(o.Directory == nil, "Directory")
 	if o.Clock == nil {
 		o.Clock = clock.Real{}
+	}
+	if o.SetAside == nil {
+		o.SetAside = func(string) {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()

@@ -3,6 +3,7 @@ package sqs
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -26,6 +27,9 @@ func (b *Bridge) produce(ctx context.Context, m *message) {
 			return
 		}
 		b.stats.produced.Add(1)
+		if !b.isDeadLetter(m) {
+			b.stats.forwarded.Add(1)
+		}
 		b.acked <- m
 	})
 }
@@ -71,13 +75,19 @@ func (b *Bridge) takes(m *message) bool {
 	if !errors.Is(m.err, kerr.MessageTooLarge) && !errors.Is(m.err, kerr.InvalidRecord) {
 		return true
 	}
-	if m.record.Topic == b.opts.Prefix+schemas.DeadLetters {
+	if b.isDeadLetter(m) {
 		b.opts.Logger.Error("a message can neither be written nor set aside: it stays in the queue",
 			"queue", b.opts.Queue, "message_id", m.id, "error", m.err)
 		b.abandon(m)
 		return false
 	}
 	return b.setAside(m, reject(ReasonKafkaRefused, "topic %s refused the record: %v: compare the topic's max.message.bytes", m.record.Topic, m.err))
+}
+
+// isDeadLetter says whether a message's record is one.
+func (b *Bridge) isDeadLetter(m *message) bool {
+	logical, ok := strings.CutPrefix(m.record.Topic, b.opts.Prefix)
+	return ok && logical == schemas.DeadLetters
 }
 
 // abandon leaves messages to come again when their visibility ends.

@@ -36,6 +36,27 @@ func (s *Breakers) States() []State {
 	return states
 }
 
+// Counts are how many breakers stand in each position. Accounts whose breaker is
+// closed have none.
+type Counts struct{ Sections, Accounts map[Position]int }
+
+// Counts counts the breakers.
+func (s *Breakers) Counts() Counts {
+	counts := Counts{
+		Sections: map[Position]int{Closed: 0, Open: 0, HalfOpen: 0},
+		Accounts: map[Position]int{Open: 0, HalfOpen: 0},
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.hosts {
+		counts.Sections[c.position]++
+	}
+	for _, c := range s.accounts {
+		counts.Accounts[c.position]++
+	}
+	return counts
+}
+
 // state fills in how the circuit stands.
 func (c *circuit) state(of State) State {
 	of.Position, of.Since, of.Cause = c.position, c.since, c.cause

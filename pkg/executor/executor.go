@@ -70,7 +70,7 @@ func (e *Executor) Execute(ctx context.Context, call machine.Call) machine.Resul
 		res.Outcome = machine.Done{Response: response}
 		return res
 	}
-	res.Outcome = e.budgeted(call, outcome(ctx, call, err))
+	res.Outcome = e.budgeted(call, Outcome(ctx, call, err))
 	e.report(ctx, &res)
 	return res
 }
@@ -112,8 +112,8 @@ func (e *Executor) call(ctx context.Context, seller *spapi.Seller, call machine.
 	}
 }
 
-// outcome says what an error means to a machine.
-func outcome(ctx context.Context, call machine.Call, err error) machine.Outcome {
+// Outcome says what an error of a call to Amazon means to a machine.
+func Outcome(ctx context.Context, call machine.Call, err error) machine.Outcome {
 	var refusal *model.Error
 	if !errors.As(err, &refusal) {
 		refusal = &model.Error{Class: model.Unavailable, Operation: call.Operation, Account: call.Account, Err: err}

@@ -330,7 +330,7 @@ func TestWritingCallsAreNeverSimplyRetried(t *testing.T) {
 		{"a stale token", t.Context(), write, &model.Error{Class: model.Forbidden, StaleToken: true}, machine.Retry{}},
 		{"a wait that was asked for", t.Context(), write, &model.Error{Class: model.Throttled, RetryAfter: time.Minute}, machine.Snooze{For: time.Minute, Throttled: true}},
 	} {
-		if got, _ := withoutError(outcome(test.ctx, test.call, test.err)); !reflect.DeepEqual(got, test.want) {
+		if got, _ := withoutError(Outcome(test.ctx, test.call, test.err)); !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%s: %T %+v, want %T", test.name, got, got, test.want)
 		}
 	}

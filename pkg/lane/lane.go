@@ -1,6 +1,7 @@
 package lane
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/machine"
@@ -25,7 +26,7 @@ type lane struct {
 	from    []*schemas.QuotaState
 	known   bool // whether the account has a past, so that its burst may be spent
 
-	inFlight  int
+	flying    []*Item   // whose calls are under way
 	heldUntil time.Time // no draw before
 	parked    bool      // one call at a time, until one succeeds
 	probeAt   time.Time // no draw before while parked
@@ -58,7 +59,7 @@ func (l *lane) draw(tx *machine.Tx) *Item {
 		item = l.low.Pop(tx.Now)
 	}
 	item.inFlight = true
-	l.inFlight++
+	l.flying = append(l.flying, item)
 	return item
 }
 
@@ -85,7 +86,7 @@ func (l *lane) due() time.Time {
 func (l *lane) free(now time.Time) time.Time {
 	free := latest(now, l.heldUntil)
 	if l.parked {
-		if l.inFlight > 0 {
+		if len(l.flying) > 0 {
 			return time.Time{}
 		}
 		free = latest(free, l.probeAt)
@@ -120,9 +121,11 @@ func (l *lane) open(operations []string, limit func(account, operation string) q
 	l.from = nil
 }
 
-// finish ends a call of the lane, of that operation, which ended so.
-func (l *lane) finish(tx *machine.Tx, operation string, res *machine.Result) {
-	l.inFlight--
+// finish ends an item's call of that operation, which ended so.
+func (l *lane) finish(tx *machine.Tx, operation string, item *Item, res *machine.Result) {
+	if at := slices.Index(l.flying, item); at >= 0 {
+		l.flying = slices.Delete(l.flying, at, at+1)
+	}
 	switch outcome := res.Outcome.(type) {
 	case machine.Done, machine.Reject:
 		l.parked = false

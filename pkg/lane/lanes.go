@@ -145,7 +145,7 @@ func (s *Lanes) Finish(tx *machine.Tx, account string, item *Item, res *machine.
 	}
 	s.pending--
 	l := s.of(account)
-	l.finish(tx, s.operations[0], res)
+	l.finish(tx, s.operations[0], item, res)
 	if !l.due().IsZero() {
 		s.schedule(l, tx.Now)
 	}

@@ -112,6 +112,13 @@ func (b *Bucket) Next(now time.Time) time.Time {
 	return now.Add(time.Duration(missing/b.rate()*float64(time.Second)) + time.Microsecond)
 }
 
+// Tokens is how many tokens there are, to look at: of less than one, or of calls
+// under way, Next knows more.
+func (b *Bucket) Tokens(now time.Time) float64 {
+	b.start(now)
+	return b.left(now)
+}
+
 // Learn takes note of an answer that was not throttled: a rate that was halved
 // regains a twentieth of the plan, and granted, if not 0, is the plan (the
 // answer's x-amzn-RateLimit-Limit, in requests per second), unless a lower one is

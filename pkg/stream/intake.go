@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -34,8 +35,9 @@ type input struct {
 	queue   []*kgo.Record
 	rank    rank
 	again   again
-	waiting bool // for the schema of the first in queue
-	paused  bool // the client does not fetch it
+	waiting bool          // for the schema of the first in queue
+	paused  bool          // the client does not fetch it
+	applied *atomic.Int64 // next, as others see it
 }
 
 // intake is a unit's inputs: what was fetched and not yet applied.
@@ -63,6 +65,7 @@ func newIntake(s *session) *intake {
 	}
 	for _, logical := range s.opts.consumed() {
 		i := &input{logical: logical, topic: s.opts.topic(logical), next: -1, epoch: -1, rank: rankInput}
+		i.applied = s.u.applied[i.topic]
 		switch {
 		case logical == s.opts.Replays:
 			i.rank = rankReplayed

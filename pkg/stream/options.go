@@ -70,6 +70,8 @@ type Options struct {
 	Execute func(ctx context.Context, call machine.Call) machine.Result
 	// Clock is what Tx.Now and Tx.Wake are measured by. Default clock.Real.
 	Clock clock.Clock
+	// Observer hears of what units do. May be nil.
+	Observer Observer
 	// Logger receives what an operator should know. Default slog.Default().
 	Logger *slog.Logger
 
@@ -128,6 +130,9 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.MaxCalls, 128)
 	if o.Clock == nil {
 		o.Clock = clock.Real{}
+	}
+	if o.Observer == nil {
+		o.Observer = unobserved{}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()

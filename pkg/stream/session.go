@@ -153,6 +153,8 @@ func (s *session) gather() error {
 			s.ended(res)
 		case <-s.wake.C:
 			s.due = true
+		case q := <-s.u.asked:
+			s.answer(q)
 		case <-s.u.changed.signal:
 			s.due = true
 		case <-s.intake.retry.C:
@@ -171,6 +173,8 @@ func (s *session) gather() error {
 			s.ended(res)
 		case <-s.wake.C:
 			s.due = true
+		case q := <-s.u.asked:
+			s.answer(q)
 		case fetches := <-s.polling():
 			if err := s.take(fetches); err != nil {
 				return err

@@ -49,6 +49,8 @@ func (s *session) takeOver(ctx context.Context) error {
 	}
 	s.noteForeignOffsets(ctx)
 	s.intake.start()
+	s.publish(s.machine.Pending())
+	s.opts.Observer.Restored(time.Since(began))
 	s.log.Info("unit restored", "entries", restored, "took", time.Since(began))
 	return nil
 }

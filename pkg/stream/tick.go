@@ -75,7 +75,9 @@ func (s *session) round(draw bool) error {
 	}
 	s.calls.start(tx.Calls, committed) // (5)
 	s.setWake(tx)
-	s.intake.settle(s.machine.Pending())
+	pending := s.machine.Pending()
+	s.intake.settle(pending)
+	s.publish(pending)
 	return nil
 }
 
@@ -136,7 +138,21 @@ func (t *tick) commit(positions bool) (time.Time, error) {
 	if len(t.records) == 0 {
 		return time.Time{}, nil
 	}
-	client, ctx := t.s.client, t.s.u.work
+	began, observer := time.Now(), t.s.opts.Observer
+	before, err := t.transact(t.s.u.work)
+	if err != nil {
+		observer.Failed(isFenced(err))
+		return time.Time{}, err
+	}
+	observer.Committed(&t.tx, time.Since(began))
+	t.committed = true
+	t.s.intake.written()
+	return before, nil
+}
+
+// transact writes the tick's records, and returns when it began to commit them.
+func (t *tick) transact(ctx context.Context) (before time.Time, err error) {
+	client := t.s.client
 	if err := client.BeginTransaction(); err != nil {
 		return time.Time{}, fmt.Errorf("begin a transaction: %w", err)
 	}
@@ -144,12 +160,10 @@ func (t *tick) commit(positions bool) (time.Time, error) {
 		t.abort()
 		return time.Time{}, err
 	}
-	before := time.Now()
+	before = time.Now()
 	if err := client.EndTransaction(ctx, kgo.TryCommit); err != nil {
 		return time.Time{}, fmt.Errorf("commit: %w", err)
 	}
-	t.committed = true
-	t.s.intake.written()
 	return before, nil
 }
 

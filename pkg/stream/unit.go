@@ -31,6 +31,13 @@ type unit struct {
 	changed     *changes
 	machineTime stopwatch // runs while the machine has the word
 	done        chan struct{}
+
+	// What Stats shows.
+	asked    chan question
+	observed atomic.Pointer[machine.Stats] // the last answer
+	pending  atomic.Int64
+	paused   atomic.Bool
+	applied  map[string]*atomic.Int64 // positions by topic; the map does not change
 }
 
 func newUnit(g *group, partition int32, previous *unit) *unit {
@@ -41,6 +48,8 @@ func newUnit(g *group, partition int32, previous *unit) *unit {
 		changed:     newChanges(),
 		machineTime: stopwatch{origin: time.Now()},
 		done:        make(chan struct{}),
+		asked:       make(chan question),
+		applied:     g.p.newApplied(),
 	}
 	u.work, u.stopWork = context.WithCancel(g.work)
 	u.intake, u.stopIntake = context.WithCancelCause(u.work)

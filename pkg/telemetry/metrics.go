@@ -9,28 +9,53 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-)
 
-// namespace begins the name of every metric of ours.
-const namespace = "sellerstream"
+	"github.com/sellerstream/sellerstream/pkg/machine"
+)
 
 // Metrics are a process's metrics, in a registry of their own. It may be used
 // from any goroutine.
 type Metrics struct {
-	registry *prometheus.Registry
-	roleUp   *prometheus.GaugeVec
+	catalogue
+	labels labels
+
+	roleUp           *prometheus.GaugeVec
+	calls            *prometheus.CounterVec
+	callSeconds      *prometheus.HistogramVec
+	throttled        *prometheus.CounterVec
+	deadLetters      *prometheus.CounterVec
+	alerts           *prometheus.CounterVec
+	events           *prometheus.CounterVec
+	eventLatency     prometheus.Observer
+	restoreSeconds   *prometheus.HistogramVec
+	transactions     *prometheus.CounterVec
+	transactionTimes *prometheus.HistogramVec
 }
 
 // New makes the metrics of a process that runs a version.
 func New(version string) *Metrics {
-	m := &Metrics{
-		registry: prometheus.NewRegistry(),
-		roleUp:   gauges("role_up", "Whether a role of this process runs (1) or has ended (0).", "role"),
-	}
-	build := gauges("build_info", "Always 1: which version this process is, and of which Go.", "version", "go_version")
+	m := &Metrics{catalogue: catalogue{registry: prometheus.NewRegistry()}, labels: newLabels()}
+	build := m.gauges("build_info", "Always 1: which version this process is, and of which Go.", "version", "go_version")
 	build.WithLabelValues(version, runtime.Version()).Set(1)
-	m.registry.MustRegister(build, m.roleUp,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.roleUp = m.gauges("role_up", "Whether a role of this process runs (1) or has ended (0).", "role")
+	m.calls = m.counters("calls_total", "Calls to Amazon by how they ended: done, retry, throttled, snoozed (also those that a breaker or a switch held back), parked, rejected or ambiguous.",
+		"operation", "outcome")
+	m.callSeconds = m.histograms("call_seconds", "How long calls took that were sent, in real time, with the document that some of them carry.",
+		[]float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}, "operation")
+	m.throttled = m.counters("throttled_total", "Calls that Amazon answered with 429.", "operation")
+	m.deadLetters = m.counters("dead_letters_total", "Records, messages and pieces of work that were set aside, by their reason.", "role", "reason")
+	m.alerts = m.counters("alerts_total", "Records written to the topic alerts, by their type.", "type")
+	m.events = m.counters("events_total", "Events for EventBridge: published (accepted), retried (entries that failed and are tried again), redelivered (sent again although an unanswered request may have brought them) or dead_lettered.",
+		"detail_type", "outcome")
+	m.eventLatency = m.histograms("event_latency_seconds", "From the notification's entry into SQS to EventBridge's yes, in real time, of events that a notification led to.",
+		[]float64{.1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600}).WithLabelValues()
+	m.restoreSeconds = m.histograms("restore_seconds", "How long it took to take a unit over and restore it, in real time.",
+		[]float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}, "role")
+	m.transactions = m.counters("transactions_total", "Kafka transactions of the units: committed, aborted (they failed and are done again) or fenced (another owner has the unit).",
+		"role", "outcome")
+	m.transactionTimes = m.histograms("transaction_seconds", "How long committed transactions took, in real time.",
+		[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10}, "role")
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -58,6 +83,36 @@ func (m *Metrics) RoleUp(role string, up bool) {
 	m.roleUp.WithLabelValues(role).Set(value)
 }
 
-func gauges(name, help string, labels ...string) *prometheus.GaugeVec {
-	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
+// Call notes how a call ended and, if it was sent, how long it took.
+func (m *Metrics) Call(operation string, outcome machine.Outcome, took time.Duration) {
+	operation = of(m.labels.operations, operation)
+	label := outcomeOf(outcome)
+	m.calls.WithLabelValues(operation, label).Inc()
+	if left(outcome) {
+		m.callSeconds.WithLabelValues(operation).Observe(took.Seconds())
+	}
+	if label == "throttled" {
+		m.throttled.WithLabelValues(operation).Inc()
+	}
+}
+
+// Outcomes of events.
+const (
+	Published    = "published"
+	Retried      = "retried"
+	Redelivered  = "redelivered"
+	DeadLettered = "dead_lettered"
+)
+
+// Event notes what became of an event of a detail-type.
+func (m *Metrics) Event(detailType, outcome string) {
+	m.events.WithLabelValues(of(m.labels.details, detailType), outcome).Inc()
+}
+
+// EventLatency notes how long a published event was under way.
+func (m *Metrics) EventLatency(d time.Duration) { m.eventLatency.Observe(max(0, d).Seconds()) }
+
+// DeadLetter notes that a role has set something aside.
+func (m *Metrics) DeadLetter(role, reason string) {
+	m.deadLetters.WithLabelValues(role, of(m.labels.reasons, reason)).Inc()
 }

@@ -1,14 +1,21 @@
 package pipeline
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/clock"
 	"github.com/sellerstream/sellerstream/pkg/config"
+	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/pkg/telemetry"
 )
 
@@ -69,25 +76,126 @@ func readiness(t *testing.T, url string) (status int, r telemetry.Readiness) {
 	return status, r
 }
 
-// TestReadyzFollowsThePipeline until every role does its work.
+// awaitReadiness reads /readyz until it is so.
+func awaitReadiness(t *testing.T, url, what string, so func(telemetry.Readiness) bool) int {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		status, r := readiness(t, url)
+		if so(r) {
+			return status
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("never %s: %+v", what, r)
+		}
+	}
+}
+
+// TestReadyzFollowsThePipeline to its work and through a drain that a call holds
+// up. Meanwhile /metrics must agree with what Amazon and EventBridge have seen.
 func TestReadyzFollowsThePipeline(t *testing.T) {
 	t.Parallel()
-	e := newEstate(t, 1)
-	account := e.sim.Accounts()[0].ID
-	e.configure(account)
+	e := newEstate(t, 2)
+	account, bad := e.sim.Accounts()[0].ID, e.sim.Accounts()[1].ID
+	e.configure(account, "bad "+bad)
 	var url string
-	e.run(func(s *Settings) { url = withAdmin(t, s) })
-	e.order(account)
-	e.events(account, 1) // every role on the way of an order has done its work
-	status, got := readiness(t, url)
-	for got.Phase == telemetry.Running && !got.Ready { // feeds and inventory may still be restored
-		status, got = readiness(t, url)
+	e.run(func(s *Settings) {
+		url = withAdmin(t, s)
+		s.Config.Admin.AccountMetrics = []string{account}
+	})
+	status := awaitReadiness(t, url, "ready", func(r telemetry.Readiness) bool { return r.Ready && len(r.Roles) == len(Roles()) })
+	if status != http.StatusOK {
+		t.Errorf("/readyz when ready: %d", status)
 	}
-	if status != http.StatusOK || len(got.Roles) != len(Roles()) {
-		t.Errorf("running: %d %+v", status, got)
+	for range 3 {
+		e.order(account)
+	}
+	e.order(bad)
+	if err := e.sim.Send(simulator.DefaultQueue, "not JSON"); err != nil {
+		t.Fatal(err)
+	}
+	e.events(account, 3)
+	e.log.await(e.ctx, t, "breaker opened")
+	checkMetrics(t, e, url, account)
+
+	// A call that Amazon does not answer holds the drain up.
+	if _, err := e.sim.Faults.Add(simulator.Rule{Operation: "getOrder", Action: simulator.Action{Delay: 3 * time.Second}}); err != nil {
+		t.Fatal(err)
+	}
+	before := e.calls("getOrder", account)
+	e.order(account)
+	for e.calls("getOrder", account) == before { // a call is in the ledger when it begins
+		time.Sleep(time.Millisecond)
+	}
+	ended := make(chan struct{})
+	go func() { defer close(ended); e.end() }()
+	status = awaitReadiness(t, url, "draining", func(r telemetry.Readiness) bool { return r.Phase == telemetry.Draining })
+	if status != http.StatusServiceUnavailable {
+		t.Errorf("/readyz while it drains: %d", status)
+	}
+	if status, _ := ask(t, url+"/livez"); status != http.StatusOK {
+		t.Errorf("/livez while it drains: %d", status)
+	}
+	<-ended
+}
+
+// checkMetrics holds a scrape against the simulator's ledger.
+func checkMetrics(t *testing.T, e *estate, url, account string) {
+	t.Helper()
+	want := map[string]float64{
+		`calls_total{operation="getOrder",outcome="done"}`:             float64(e.calls("getOrder", account)),
+		`events_total{detail_type="OrderChanged",outcome="published"}`: 3,
+		`event_latency_seconds_count`:                                  3,
+		`bridge_messages_total{outcome="forwarded"}`:                   4,
+		`bridge_messages_total{outcome="dead_lettered"}`:               1,
+		`dead_letters_total{reason="not_json",role="bridge"}`:          1,
+		`breakers{scope="account",state="open"}`:                       1,
+		`units{role="orders",state="restored"}`:                        float64(e.settings().Config.Kafka.Partitions),
+		`pending{role="orders"}`:                                       1, // the bad account's
+		`account_pending{account="` + account + `",role="orders"}`:     0,
+		`consumer_lag_records{role="orders",topic="order-changes"}`:    0,
+		`consumer_lag_records{role="events",topic="orders"}`:           0,
+		`role_up{role="subscriptions"}`:                                1,
+	}
+	var wrong []string
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		_, text := ask(t, url+"/metrics")
+		wrong = nil
+		for name, n := range want {
+			if sample := fmt.Sprintf("sellerstream_%s %v", name, n); !strings.Contains(text, "\n"+sample+"\n") && n != 0 ||
+				n == 0 && regexp.MustCompile(`\nsellerstream_`+regexp.QuoteMeta(name)+` [^0]`).MatchString(text) {
+				wrong = append(wrong, sample)
+			}
+		}
+		if len(wrong) == 0 {
+			return
+		}
+	}
+	_, text := ask(t, url+"/metrics")
+	t.Errorf("the metrics never say %v:\n%s", wrong, text)
+}
+
+// TestStartingIsAliveAndNotReady: an outage of Kafka must not restart anything.
+func TestStartingIsAliveAndNotReady(t *testing.T) {
+	t.Parallel()
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody.Close()
+	s := Settings{Config: config.Default(), Clock: clock.Real{}, Logger: slog.New(slog.DiscardHandler)}
+	s.Config.Kafka.Brokers = []string{nobody.Addr().String()}
+	url := withAdmin(t, &s)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- Run(ctx, s) }()
+	if status, r := readiness(t, url); status != http.StatusServiceUnavailable || r.Phase != telemetry.Starting {
+		t.Errorf("/readyz: %d %+v", status, r)
 	}
 	if status, body := ask(t, url+"/livez"); status != http.StatusOK {
 		t.Errorf("/livez: %d %s", status, body)
 	}
-	e.stop()
+	stop()
+	if err := <-ended; err == nil {
+		t.Error("a start that was broken off says nothing")
+	}
 }

@@ -39,6 +39,7 @@ type pipeline struct {
 	guards     *breaker.Breakers // see breakers
 	excluded   *exclusion.Source // see exclusions
 	metrics    *telemetry.Metrics
+	sources    telemetry.Sources // of the metrics
 	roles      []role
 	processors map[Role]*stream.Processor
 	wakers     []func(accounts []string) // see wake
@@ -54,6 +55,7 @@ func (p *pipeline) close() {
 // build prepares the roles: topics exist and schemas are known when it returns.
 func build(ctx context.Context, s Settings, metrics *telemetry.Metrics) (*pipeline, error) {
 	p := &pipeline{Settings: s, shadow: newShadow(s.Logger, s.Out), metrics: metrics, processors: map[Role]*stream.Processor{}}
+	p.sources = p.newSources()
 	var names []string
 	for _, name := range s.Roles {
 		names = append(names, string(name))
@@ -87,6 +89,7 @@ func build(ctx context.Context, s Settings, metrics *telemetry.Metrics) (*pipeli
 			return nil, fmt.Errorf("role %s: %w", name, err)
 		}
 	}
+	p.metrics.Watch(p.sources)
 	p.live.watch(p.wake) // behind those that drop what was known of the accounts
 	return p, nil
 }
@@ -148,6 +151,7 @@ func (p *pipeline) addBridge(ctx context.Context) error {
 			Logger:     p.Logger.With("role", Bridge),
 			MaxPollers: p.Config.Bridge.MaxPollers, VisibilityTimeout: p.Config.Bridge.VisibilityTimeout,
 			DrainTimeout: p.Config.Runtime.DrainTimeout,
+			SetAside:     func(reason string) { p.metrics.DeadLetter(string(Bridge), reason) },
 		})
 		if err != nil {
 			return err
@@ -161,6 +165,7 @@ func (p *pipeline) addBridge(ctx context.Context) error {
 		}
 		return group.Wait()
 	}
+	p.sources.Bridge = func() telemetry.Bridge { return bridgeNumbers(bridges) }
 	p.roles = append(p.roles, role{Bridge, run, func() string {
 		for _, bridge := range bridges {
 			if waitsFor := bridge.WaitsFor(); waitsFor != "" {
@@ -177,6 +182,7 @@ func (p *pipeline) addBridge(ctx context.Context) error {
 func (p *pipeline) breakers() *breaker.Breakers {
 	if p.guards == nil {
 		p.guards = breaker.New(p.Clock, p.Logger)
+		p.sources.Breakers = p.guards.Counts
 		p.live.watch(func(accounts []string) { p.guards.Forget(append(p.live.applicationOwners(accounts), accounts...)) })
 	}
 	return p.guards
@@ -264,8 +270,8 @@ func (p *pipeline) addProcessor(what processor) error {
 		Processor: what.name, Prefix: p.Config.Prefix, TransactionalPrefix: p.TransactionalPrefix,
 		Inputs: what.inputs, NeverPaused: what.neverPaused, Replays: replaysOf(what.name), Outputs: what.outputs, State: what.state, MoreState: what.moreState,
 		New:   func(u machine.Unit) machine.Machine { return what.machine(u) },
-		Codec: p.codec, Execute: p.guard(calls), Clock: p.Clock,
-		Logger: p.Logger, Client: kafkaOptions(p.Config, p.Secrets),
+		Codec: p.codec, Execute: p.counted(p.guard(calls)), Clock: p.Clock,
+		Observer: p.metrics.Stream(what.name), Logger: p.Logger, Client: kafkaOptions(p.Config, p.Secrets),
 		SessionTimeout: runtime.SessionTimeout, HeartbeatInterval: runtime.HeartbeatInterval,
 		RebalanceTimeout: runtime.RebalanceTimeout, DrainTimeout: runtime.DrainTimeout,
 		MaxPending: cmp.Or(what.maxPending, runtime.MaxPending),
@@ -275,6 +281,7 @@ func (p *pipeline) addProcessor(what processor) error {
 	}
 	p.wakers = append(p.wakers, processor.Changed)
 	p.processors[Role(what.name)] = processor
+	p.sources.Processors[what.name] = processor
 	var begun atomic.Bool
 	run := func(ctx context.Context) error {
 		work, cancel := workContext(ctx, runtime.DrainTimeout)

@@ -40,7 +40,8 @@ const (
 
 // TestSecretsStayInside runs the whole pipeline with made-up secrets of every
 // kind and from every source, with trouble at every place that sees one, at the
-// most talkative log level. None may be in a log, an error or a record.
+// most talkative log level. None may be in a log, an error, a record or
+// what the admin port shows.
 func TestSecretsStayInside(t *testing.T) {
 	t.Parallel()
 	log := &journal{changed: make(chan struct{})}
@@ -72,11 +73,13 @@ func TestSecretsStayInside(t *testing.T) {
 	defer release()
 	ctx, stop := context.WithCancelCause(limited)
 	ended := make(chan error, 1)
+	settings := Settings{
+		Config: cfg, Secrets: OpenSecrets(cfg.AWS), Roles: Roles(), Clock: scaled, Logger: logger,
+		TransactionalPrefix: cluster.TransactionalPrefix(),
+	}
+	admin := withAdmin(t, &settings)
 	go func() {
-		err := Run(ctx, Settings{
-			Config: cfg, Secrets: OpenSecrets(cfg.AWS), Roles: Roles(), Clock: scaled, Logger: logger,
-			TransactionalPrefix: cluster.TransactionalPrefix(),
-		})
+		err := Run(ctx, settings)
 		stop(fmt.Errorf("the pipeline has ended: %w", err))
 		ended <- err
 	}()
@@ -102,13 +105,18 @@ func TestSecretsStayInside(t *testing.T) {
 	}
 	log.await(ctx, t, "what is [secret]")
 	records := readRecords(ctx, t, cfg)
+	var pages []string
+	for _, page := range []string{"/livez", "/readyz", "/metrics"} {
+		_, text := ask(t, admin+page)
+		pages = append(pages, text)
+	}
 	stop(context.Canceled)
 	if err := <-ended; err != nil {
 		t.Error(err)
 		records = append(records, err.Error())
 	}
 	aws.check(t)
-	for what, texts := range map[string][]string{"the log": {log.String()}, "a record": records} {
+	for what, texts := range map[string][]string{"the log": {log.String()}, "a record": records, "a page of the admin port": pages} {
 		for _, text := range texts {
 			for _, secret := range []string{"canary", "Atza|", "Atzr|"} {
 				if at := strings.Index(text, secret); at >= 0 {

@@ -18,11 +18,12 @@ func (p *pipeline) addEvents(ctx context.Context) error {
 		client = eventbridge.NewClient(awsConfig, p.Config.AWS.EventBridgeEndpoint)
 	}
 	opts := p.publisherOptions(client)
-	opts.DryRun = p.DryRun
+	opts.DryRun, opts.Observe = p.DryRun, p.observeEvent
 	publisher, err := eventbridge.New(opts)
 	if err != nil {
 		return err
 	}
+	p.sources.Lags = map[string]func(context.Context) map[string]int64{string(Events): publisher.Lag}
 	p.roles = append(p.roles, role{Events, publisher.Run, publisher.WaitsFor})
 	return nil
 }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/config"
 	"github.com/sellerstream/sellerstream/pkg/exclusion"
@@ -23,6 +24,10 @@ func (p *pipeline) exclusions() (*exclusion.Source, error) {
 		From: from, TTL: cfg.TTL, Clock: p.Clock, Logger: p.Logger,
 		Known: func(account string) bool { _, ok := p.live.directory().ByID(account); return ok },
 	})
+	p.sources.ExclusionsAge = func() (time.Duration, bool) {
+		status := p.excluded.Status()
+		return status.Age(p.Clock.Now()), !status.LoadedAt.IsZero()
+	}
 	p.roles = append(p.roles, role{name: "exclusions", run: p.excluded.Run})
 	return p.excluded, nil
 }

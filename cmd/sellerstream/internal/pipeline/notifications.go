@@ -2,8 +2,11 @@ package pipeline
 
 import (
 	"context"
+	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/breaker"
+	"github.com/sellerstream/sellerstream/pkg/executor"
+	"github.com/sellerstream/sellerstream/pkg/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
@@ -15,8 +18,8 @@ import (
 // configured when they are made.
 type sellerNotifications struct {
 	*amazon
-	breakers *breaker.Breakers
-	account  string
+	gate    gate
+	account string
 }
 
 // GetSubscriptions asks for one type's subscriptions.
@@ -25,7 +28,7 @@ func (n sellerNotifications) GetSubscriptions(ctx context.Context, req model.Get
 	if err != nil {
 		return model.SubscriptionPage{}, spapi.Meta{}, err
 	}
-	return passed(ctx, n.breakers, callee{seller.Host(), n.account, model.GetSubscriptions}, func() (model.SubscriptionPage, spapi.Meta, error) {
+	return passed(ctx, n.gate, callee{seller.Host(), n.account, model.GetSubscriptions}, func() (model.SubscriptionPage, spapi.Meta, error) {
 		return seller.GetSubscriptions(ctx, req)
 	})
 }
@@ -36,16 +39,16 @@ func (n sellerNotifications) CreateSubscription(ctx context.Context, kind string
 	if err != nil {
 		return model.Subscription{}, spapi.Meta{}, err
 	}
-	return passed(ctx, n.breakers, callee{seller.Host(), n.account, model.CreateSubscription}, func() (model.Subscription, spapi.Meta, error) {
+	return passed(ctx, n.gate, callee{seller.Host(), n.account, model.CreateSubscription}, func() (model.Subscription, spapi.Meta, error) {
 		return seller.CreateSubscription(ctx, kind, req)
 	})
 }
 
 // applicationNotifications makes an application's calls in one region.
 type applicationNotifications struct {
-	caller   *spapi.Grantless
-	breakers *breaker.Breakers
-	owner    string // see applicationOwner
+	caller *spapi.Grantless
+	gate   gate
+	owner  string // see applicationOwner
 }
 
 // applicationOwner is an application's name among the breakers' accounts, none of
@@ -58,21 +61,21 @@ func (n applicationNotifications) callee(operation string) callee {
 
 // GetDestinations asks for all of the application's.
 func (n applicationNotifications) GetDestinations(ctx context.Context) ([]model.Destination, spapi.Meta, error) {
-	return passed(ctx, n.breakers, n.callee(model.GetDestinations), func() ([]model.Destination, spapi.Meta, error) {
+	return passed(ctx, n.gate, n.callee(model.GetDestinations), func() ([]model.Destination, spapi.Meta, error) {
 		return n.caller.GetDestinations(ctx)
 	})
 }
 
 // CreateDestination makes one.
 func (n applicationNotifications) CreateDestination(ctx context.Context, req model.CreateDestinationRequest) (model.Destination, spapi.Meta, error) {
-	return passed(ctx, n.breakers, n.callee(model.CreateDestination), func() (model.Destination, spapi.Meta, error) {
+	return passed(ctx, n.gate, n.callee(model.CreateDestination), func() (model.Destination, spapi.Meta, error) {
 		return n.caller.CreateDestination(ctx, req)
 	})
 }
 
 // DeleteDestination removes one.
 func (n applicationNotifications) DeleteDestination(ctx context.Context, id string) (spapi.Meta, error) {
-	_, meta, err := passed(ctx, n.breakers, n.callee(model.DeleteDestination), func() (struct{}, spapi.Meta, error) {
+	_, meta, err := passed(ctx, n.gate, n.callee(model.DeleteDestination), func() (struct{}, spapi.Meta, error) {
 		meta, err := n.caller.DeleteDestination(ctx, id)
 		return struct{}{}, meta, err
 	})
@@ -81,7 +84,7 @@ func (n applicationNotifications) DeleteDestination(ctx context.Context, id stri
 
 // DeleteSubscriptionByID ends a seller's subscription.
 func (n applicationNotifications) DeleteSubscriptionByID(ctx context.Context, kind, id string) (spapi.Meta, error) {
-	_, meta, err := passed(ctx, n.breakers, n.callee(model.DeleteSubscriptionByID), func() (struct{}, spapi.Meta, error) {
+	_, meta, err := passed(ctx, n.gate, n.callee(model.DeleteSubscriptionByID), func() (struct{}, spapi.Meta, error) {
 		meta, err := n.caller.DeleteSubscriptionByID(ctx, kind, id)
 		return struct{}{}, meta, err
 	})
@@ -91,15 +94,37 @@ func (n applicationNotifications) DeleteSubscriptionByID(ctx context.Context, ki
 // callee is where a call goes, with whose token, and which it is.
 type callee struct{ host, owner, operation string }
 
+// gate is what calls pass: breakers that may hold them back, and whoever counts them.
+type gate struct {
+	breakers *breaker.Breakers
+	count    func(operation string, outcome machine.Outcome, took time.Duration)
+}
+
+// gate counts nothing in an operator's command, which has no metrics.
+func (p *pipeline) gate() gate {
+	count := func(string, machine.Outcome, time.Duration) {}
+	if p.metrics != nil {
+		count = p.metrics.Call
+	}
+	return gate{p.breakers(), count}
+}
+
 // passed makes a call that the breakers let through. Their error is a
 // *breaker.OpenError.
-func passed[T any](ctx context.Context, breakers *breaker.Breakers, to callee, call func() (T, spapi.Meta, error)) (T, spapi.Meta, error) {
-	pass, err := breakers.Enter(to.host, to.owner, to.operation)
+func passed[T any](ctx context.Context, g gate, to callee, call func() (T, spapi.Meta, error)) (T, spapi.Meta, error) {
+	pass, err := g.breakers.Enter(to.host, to.owner, to.operation)
 	if err != nil {
+		g.count(to.operation, machine.Snooze{Unspent: true, Err: err}, 0)
 		var none T
 		return none, spapi.Meta{}, err
 	}
+	began := time.Now()
 	answer, meta, err := call()
 	pass.Exit(ctx, err)
+	outcome := machine.Outcome(machine.Done{})
+	if err != nil {
+		outcome = executor.Outcome(ctx, machine.Call{Account: to.owner, Operation: to.operation}, err)
+	}
+	g.count(to.operation, outcome, time.Since(began))
 	return answer, meta, err
 }

@@ -88,7 +88,7 @@ func (p *pipeline) targets(amazon *amazon) []subscriptions.Target {
 			}
 		}
 		if t := known[at]; t >= 0 {
-			targets[t].Accounts = append(targets[t].Accounts, subscriptions.Account{ID: a.ID, Caller: sellerNotifications{amazon, p.breakers(), a.ID}})
+			targets[t].Accounts = append(targets[t].Accounts, subscriptions.Account{ID: a.ID, Caller: sellerNotifications{amazon, p.gate(), a.ID}})
 		}
 	}
 	return targets
@@ -102,7 +102,7 @@ func (p *pipeline) target(amazon *amazon, app config.Application, region model.R
 	caller, err := amazon.Grantless(amazon.application(app), region)
 	return subscriptions.Target{
 		Application: app.Name, Region: region, QueueARN: queues[0].ARN,
-		Caller: applicationNotifications{caller, p.breakers(), applicationOwner(app.Name)},
+		Caller: applicationNotifications{caller, p.gate(), applicationOwner(app.Name)},
 	}, err
 }
 

@@ -1,0 +1,60 @@
+package inventory
+
+import "github.com/sellerstream/sellerstream/pkg/machine"
+
+// Observe notes the SKUs that have no outcome yet and the quotas of sending them.
+func (m *Machine) Observe(stats *machine.Stats) {
+	for _, lanes := range m.lanes() {
+		lanes.Observe(stats)
+	}
+	for _, f := range m.feeds {
+		stats.Since(f.oldest())
+		if f.cut != nil {
+			stats.Since(f.cut.oldest.time())
+		}
+		if f.phase != phaseIdle {
+			stats.Since(f.intent.oldest.time())
+		}
+	}
+	for item := range m.patches.All() {
+		m.observe(stats, m.skus[item.Key])
+	}
+	held := make(map[string]int)
+	for item := range m.holds.All() {
+		if s := m.skus[item.Key]; s != nil {
+			m.observe(stats, s)
+			held[s.account]++
+		}
+	}
+	for _, account := range stats.Followed {
+		stats.Pending(account, m.pendingOf(account)+held[account])
+	}
+}
+
+// observe notes since when a SKU waits.
+func (m *Machine) observe(stats *machine.Stats, s *sku) {
+	switch {
+	case s == nil || s.work == nil:
+	case s.work.patch != nil:
+		stats.Since(s.work.patch.received.time())
+	case s.work.wanted != nil:
+		stats.Since(s.work.wanted.received.time())
+	}
+}
+
+// pendingOf is how many SKUs of an account wait for a feed or a patch, or are in
+// one. One that wants something newer than what its feed carries counts twice.
+func (m *Machine) pendingOf(account string) int {
+	a := m.accounts[account]
+	if a == nil {
+		return 0
+	}
+	n := m.patches.PendingOf(account)
+	for _, f := range a.feeds {
+		n += f.waiting() + len(f.members)
+		if f.cut != nil {
+			n += len(f.cut.members)
+		}
+	}
+	return n
+}

@@ -1,0 +1,37 @@
+package shipments
+
+import (
+	"github.com/sellerstream/sellerstream/pkg/lane"
+	"github.com/sellerstream/sellerstream/pkg/machine"
+)
+
+// Observe notes the shipments to confirm and their quota.
+func (m *Machine) Observe(stats *machine.Stats) {
+	m.lanes.Observe(stats)
+	held := make(map[string]int)
+	for item := range m.lanes.All() {
+		m.observe(stats, item)
+	}
+	for item := range m.holds.All() {
+		if o := m.observe(stats, item); o != nil {
+			held[o.Account]++
+		}
+	}
+	for _, account := range stats.Followed {
+		stats.Pending(account, m.lanes.PendingOf(account)+held[account])
+	}
+}
+
+// observe notes since when the shipments of a pending order wait.
+func (m *Machine) observe(stats *machine.Stats, item *lane.Item) *order {
+	o := m.orders[item.Key]
+	if o == nil {
+		return nil
+	}
+	for i := range o.Packages {
+		if s := next(&o.Packages[i]); s != nil {
+			stats.Since(s.ReceivedTime)
+		}
+	}
+	return o
+}
