@@ -86,9 +86,8 @@ def consumer_at_the_end(brokers, topic):
     return consumer
 
 
-def produce(args, registry, rows):
-    """Sends the updates and returns their ids."""
-    topic = args.prefix + "inventory-updates"
+def produce(args, registry, topic, id_field, records):
+    """Sends records, each keyed by the account, and returns their ids."""
     schema_id, schema = registry.latest(topic + "-value")
     producer = Producer({
         "bootstrap.servers": args.brokers,
@@ -99,30 +98,24 @@ def produce(args, registry, rows):
     })
     refused = []
     waiting = set()
-    for sku, quantity in rows:
-        update = {
-            "updateId": str(uuid.uuid4()),
-            "account": args.account,
-            "sku": sku,
-            "quantity": int(quantity),
-            "eventTime": datetime.now(timezone.utc),
-            "source": "upstream.py",
-        }
+    for record in records:
+        record[id_field] = str(uuid.uuid4())
+        record["account"] = args.account
         producer.produce(
             topic,
             key=args.account,
-            value=registry.encode(schema_id, schema, update),
+            value=registry.encode(schema_id, schema, record),
             on_delivery=lambda error, _: error and refused.append(error),
         )
         producer.poll(0)
-        waiting.add(update["updateId"])
+        waiting.add(record[id_field])
     if producer.flush(30) > 0 or refused:
-        sys.exit(f"Kafka did not take all updates: {refused or 'no answer within 30 s'}")
+        sys.exit(f"Kafka did not take all records: {refused or 'no answer within 30 s'}")
     return waiting
 
 
-def await_outcomes(args, registry, results, waiting):
-    """Prints the outcomes of updates until none or no time is left."""
+def await_outcomes(args, registry, results, id_field, waiting):
+    """Prints the outcomes of records until none or no time is left."""
     deadline = time.monotonic() + args.wait
     while waiting and time.monotonic() < deadline:
         message = results.poll(1)
@@ -131,33 +124,41 @@ def await_outcomes(args, registry, results, waiting):
         if message.error():
             raise KafkaException(message.error())
         outcome = registry.decode(message.value())
-        if outcome["updateId"] in waiting:
-            waiting.remove(outcome["updateId"])
+        if outcome[id_field] in waiting:
+            waiting.remove(outcome[id_field])
             print(json.dumps(outcome, default=str), flush=True)
 
 
-def main():
-    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def send(args, topic, outcomes, id_field, records):
+    """Sends records to a topic and prints what becomes of each."""
+    registry = Registry(args.registry, args.registry_user, os.environ.get("REGISTRY_PASSWORD"))
+    results = consumer_at_the_end(args.brokers, args.prefix + outcomes)
+    try:
+        waiting = produce(args, registry, args.prefix + topic, id_field, records)
+        await_outcomes(args, registry, results, id_field, waiting)
+    finally:
+        results.close()
+    if waiting and args.wait:
+        sys.exit(f"{len(waiting)} of {len(records)} records have no outcome yet; "
+                 "look for them in dead-letters if none comes: " + ", ".join(sorted(waiting)))
+
+
+def arguments(description):
+    flags = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--account", required=True, help="our name of the seller account, such as acme-eu")
     flags.add_argument("--brokers", default="localhost:9092")
     flags.add_argument("--registry", default="http://localhost:8081", help="the schema registry's URL")
     flags.add_argument("--registry-user", help="the password comes from REGISTRY_PASSWORD")
     flags.add_argument("--prefix", default="sellerstream.", help="begins the names of the topics")
     flags.add_argument("--wait", type=float, default=300, help="seconds to wait for outcomes; 0 waits for none")
-    args = flags.parse_args()
+    return flags.parse_args()
 
-    rows = [row for row in csv.reader(sys.stdin) if row]
-    registry = Registry(args.registry, args.registry_user, os.environ.get("REGISTRY_PASSWORD"))
-    results = consumer_at_the_end(args.brokers, args.prefix + "inventory-results")
-    try:
-        waiting = produce(args, registry, rows)
-        await_outcomes(args, registry, results, waiting)
-    finally:
-        results.close()
-    if waiting and args.wait:
-        sys.exit(f"{len(waiting)} of {len(rows)} updates have no outcome yet; "
-                 "look for them in dead-letters if none comes: " + ", ".join(sorted(waiting)))
+
+def updates(rows):
+    for sku, quantity in rows:
+        yield {"sku": sku, "quantity": int(quantity), "eventTime": datetime.now(timezone.utc), "source": "upstream.py"}
 
 
 if __name__ == "__main__":
-    main()
+    send(arguments(__doc__), "inventory-updates", "inventory-results", "updateId",
+         list(updates(row for row in csv.reader(sys.stdin) if row)))

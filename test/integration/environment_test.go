@@ -38,7 +38,8 @@ type environment struct {
 	amazon *simulator.Simulator
 	urls   simulator.URLs
 
-	poisoned int // notifications sent that no code can process
+	shipments int // produced so far
+	poisoned  int // notifications sent that no code can process
 }
 
 func newEnvironment(t *testing.T) *environment {

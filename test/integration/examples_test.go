@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,23 +50,80 @@ func TestExamplesOfUpstreamServices(t *testing.T) {
 	client := exec.CommandContext(ctx, python, filepath.Join(examples, "upstream.py"), "--account", account.ID,
 		"--brokers", strings.Join(e.brokers, ","), "--registry", e.registry, "--prefix", e.prefix, "--wait", "120")
 	outcomes := make(map[string]string)
-	for line := range strings.Lines(output(t, client, "ECHO-DOT,7\nECHO-SHOW,3\nNOT-LISTED,1\n")) {
-		var outcome struct{ SKU, Outcome string }
-		if err := json.Unmarshal([]byte(line), &outcome); err != nil {
-			t.Fatalf("the client prints %q: %v", line, err)
-		}
+	for _, outcome := range printed(t, client, "ECHO-DOT,7\nECHO-SHOW,3\nNOT-LISTED,1\n") {
 		outcomes[outcome.SKU] = outcome.Outcome
 	}
 	if want := (map[string]string{"ECHO-DOT": "APPLIED", "ECHO-SHOW": "EXCLUDED", "NOT-LISTED": "REJECTED"}); fmt.Sprint(outcomes) != fmt.Sprint(want) {
 		t.Errorf("the client's outcomes are %v, want %v", outcomes, want)
 	}
 
+	e.shipByExample(ctx, t, python)
 	e.sendBadRecords(ctx, t)
-	e.kcat(ctx, t, update("example-1", account.ID, "ECHO-POP", 5, time.Now()))
+	e.kcat(ctx, t, schemas.InventoryUpdates, update("example-1", account.ID, "ECHO-POP", 5, time.Now()))
 	e.awaitApplied(ctx, t, "example-1")
 	e.checkPartitions(ctx, t)
 	if err := p.Stop(time.Minute); err != nil {
 		t.Errorf("stop the pipeline: %v", err)
+	}
+}
+
+// outcome is a line that an example's client prints.
+type outcome struct{ SKU, PackageID, Outcome, Code string }
+
+// printed runs a client to its end and returns the outcomes that it prints.
+func printed(t *testing.T, client *exec.Cmd, input string) []outcome {
+	t.Helper()
+	var outcomes []outcome
+	for line := range strings.Lines(output(t, client, input)) {
+		var o outcome
+		if err := json.Unmarshal([]byte(line), &o); err != nil {
+			t.Fatalf("the client prints %q: %v", line, err)
+		}
+		outcomes = append(outcomes, o)
+	}
+	return outcomes
+}
+
+// shipByExample ships an order with the warehouse in Python: in two packages, of
+// which one has an item that was not ordered; kcat then corrects the other.
+func (e *environment) shipByExample(ctx context.Context, t *testing.T, python string) {
+	t.Helper()
+	account := e.amazon.Accounts()[0].ID
+	change, err := e.amazon.World.PlaceOrder(account)
+	for err == nil && change.Order.Status() == simulator.Pending {
+		change, err = e.amazon.World.Change(change.Order.OrderID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.amazon.Notify(change)
+	for e.carry(ctx, t) == 0 {
+	}
+	id, item := change.Order.OrderID, change.Order.Items[0]
+	client := exec.CommandContext(ctx, python, filepath.Join(examples, "warehouse.py"), "--account", account,
+		"--brokers", strings.Join(e.brokers, ","), "--registry", e.registry, "--prefix", e.prefix, "--wait", "120")
+	client.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
+	outcomes := make(map[string]outcome)
+	for _, o := range printed(t, client, fmt.Sprintf("%s,1,%s,%d,DHL Paket,T-1\n%[1]s,2,999,1,DHL Paket,T-2\n", id, item.OrderItemID, item.Quantity)) {
+		outcomes[o.PackageID] = o
+	}
+	if outcomes["1"].Outcome != "CONFIRMED" || outcomes["2"].Outcome != "REJECTED" || outcomes["2"].Code != "unknown_item" {
+		t.Errorf("the warehouse's outcomes are %+v", outcomes)
+	}
+
+	now := time.Now().UTC().Format(time.RFC3339Nano)
+	line, _ := json.Marshal(map[string]any{
+		"shipmentId": "example-1", "account": account, "orderId": id, "packageId": "1", "carrierName": "DHL Paket", "trackingNumber": "T-3",
+		"items":    []any{map[string]any{"orderItemId": item.OrderItemID, "quantity": item.Quantity}},
+		"shipTime": now, "eventTime": now,
+	})
+	e.kcat(ctx, t, schemas.Shipments, string(line)+"\n")
+	if _, err := e.amazon.Ledger.Await(ctx, simulator.Filter{Operation: confirmShipment, Status: http.StatusNoContent}, 2); err != nil {
+		t.Fatal(err)
+	}
+	shipments := e.amazon.World.Shipments()
+	if len(shipments) != 1 || len(shipments[0].Parcels) != 2 || shipments[0].Parcels[1].TrackingNumber != "T-3" || shipments[0].Parcels[0].CarrierCode != "DHL" {
+		t.Errorf("Amazon has %+v, want one package whose tracking number was corrected", shipments)
 	}
 }
 
@@ -90,7 +148,7 @@ func (e *environment) exclude(t *testing.T, list string) {
 func (e *environment) sendBadRecords(ctx context.Context, t *testing.T) {
 	t.Helper()
 	account, now := e.amazon.Accounts()[0].ID, time.Now()
-	e.kcat(ctx, t, update("bad", "nobody", "ECHO-POP", 1, now)+
+	e.kcat(ctx, t, schemas.InventoryUpdates, update("bad", "nobody", "ECHO-POP", 1, now)+
 		update("bad", account, "ECHO-POP", -1, now)+
 		update("bad", account, "ECHO-POP", 1, now.Add(10*time.Minute)))
 
@@ -169,13 +227,13 @@ func update(id, account, sku string, quantity int, at time.Time) string {
 	return string(line) + "\n"
 }
 
-// kcat sends updates as the example does.
-func (e *environment) kcat(ctx context.Context, t *testing.T, updates string) {
+// kcat sends records as the example does.
+func (e *environment) kcat(ctx context.Context, t *testing.T, topic, lines string) {
 	t.Helper()
 	script := exec.CommandContext(ctx, "bash", filepath.Join(examples, "kcat.sh"))
-	script.Env = append(os.Environ(), "BROKERS="+strings.Join(e.brokers, ","), "REGISTRY="+e.registry, "PREFIX="+e.prefix,
+	script.Env = append(os.Environ(), "BROKERS="+strings.Join(e.brokers, ","), "REGISTRY="+e.registry, "PREFIX="+e.prefix, "TOPIC="+topic,
 		"PATH="+filepath.Dir(e.binary)+string(os.PathListSeparator)+os.Getenv("PATH"))
-	output(t, script, updates)
+	output(t, script, lines)
 }
 
 // output runs a command to its end.
