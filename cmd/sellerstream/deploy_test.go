@@ -135,3 +135,40 @@ func TestRunbookNamesCommandsThatExist(t *testing.T) {
 		}
 	}
 }
+
+// What alerts and dashboard ask for is served by /metrics, with those labels:
+// pkg/telemetry holds its table to what it serves.
+func TestQueriedMetricsAreServed(t *testing.T) {
+	t.Parallel()
+	table, err := os.ReadFile(filepath.Join(root, "pkg/telemetry/README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := map[string][]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(sellerstream_\\w+)` \\| (\\w+) \\| ([\\w, ]*) \\|").FindAllStringSubmatch(string(table), -1) {
+		name, labels := row[1], append(strings.Split(row[3], ", "), "job")
+		if row[2] == "histogram" {
+			name, labels = name+"_bucket", append(labels, "le")
+		}
+		served[name] = labels
+	}
+	asked := 0
+	for _, file := range []string{"prometheus/alerts.yaml", "grafana/dashboards/sellerstream.json"} {
+		text := strings.ReplaceAll(string(readDeploy(t, file)), `\"`, `"`)
+		for _, use := range regexp.MustCompile(`\b(sellerstream_\w+)(?:\{([^}]*)\})?`).FindAllStringSubmatch(text, -1) {
+			asked++
+			labels, known := served[use[1]]
+			if !known {
+				t.Errorf("%s asks for %s, which is not served", file, use[1])
+			}
+			for _, selector := range regexp.MustCompile(`(\w+)(?:=|!=|=~|!~)"`).FindAllStringSubmatch(use[2], -1) {
+				if !slices.Contains(labels, selector[1]) {
+					t.Errorf("%s asks for %s by %s, which it does not have", file, use[1], selector[1])
+				}
+			}
+		}
+	}
+	if asked < 50 {
+		t.Errorf("only %d uses of metrics were found", asked)
+	}
+}
