@@ -1524,6 +1524,12 @@ type NotificationPace struct {
 	// The longest quiet time of the past, as the minutes with a notification that
 	// were to be expected in it; half of it is forgotten in four weeks.
 	Longest float64 `avro:"longest" json:"longest"`
+	// Minutes with a notification of the last days, of which half is forgotten in
+	// a day.
+	Recent float64 `avro:"recent" json:"recent"`
+	// Those that were to be expected: where recent is less, as on a holiday, less
+	// is expected of the next hours.
+	RecentExpected float64 `avro:"recentExpected" json:"recentExpected"`
 	// When the last alert about a silence was raised.
 	AlertedTime time.Time `avro:"alertedTime,omitzero" json:"alertedTime,omitzero"`
 	// When the silence of that alert ended; null while it lasts.
@@ -1549,6 +1555,8 @@ func (r *NotificationPace) AppendAvro(dst []byte) []byte {
 	}
 	dst = append(dst, 0)
 	dst = appendDouble(dst, r.Longest)
+	dst = appendDouble(dst, r.Recent)
+	dst = appendDouble(dst, r.RecentExpected)
 	if r.AlertedTime.IsZero() {
 		dst = append(dst, 0)
 	} else {

@@ -22,7 +22,7 @@ func defaultOrders() Orders {
 		API:          Orders2026,
 		IncludedData: []string{"FULFILLMENT", "PROCEEDS", "PROMOTION", "CANCELLATION", "PACKAGES"},
 		Reconcile:    Reconcile{Every: 3 * time.Minute, Lookback: 24 * time.Hour},
-		Silence:      20,
+		Silence:      30,
 	}
 }
 
@@ -47,12 +47,12 @@ func (v *validator) orders(now time.Time) {
 	}
 	v.reconcile(orders.Reconcile)
 	if orders.Silence != 0 && !(orders.Silence >= leastSilence && orders.Silence <= mostSilence) {
-		v.fault("orders.silence", "write %d to %d, such as 20, or 0 for no alerts: with less, ordinary pauses would be told of", leastSilence, mostSilence)
+		v.fault("orders.silence", "write %d to %d, such as 30, or 0 for no alerts: with less, ordinary pauses would be told of", leastSilence, mostSilence)
 	}
 }
 
 const (
-	// leastSilence is told of by mistake once in e^8 = 3,000 pauses.
+	// leastSilence is told of by mistake once in e^8 = 3,000 pauses, at best.
 	leastSilence, mostSilence = 8, 1000
 
 	// leastReconcile is how often a test may search; Amazon's quota lasts for one

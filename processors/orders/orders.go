@@ -245,7 +245,7 @@ func (m *Machine) Draw(tx *machine.Tx) {
 	})
 	m.drawV0(tx)
 	m.reconciler.draw(tx)
-	m.watch.draw(tx)
+	m.watch.draw(tx, m.nothingToNotify)
 	m.buyers.expire(tx)
 	m.sweep(tx)
 }

@@ -22,12 +22,16 @@ const (
 
 	// learning is how long nothing is said about silence, and forgetful after how
 	// long without a notification all is learned anew.
-	learning  = 2 * week
+	learning  = 3 * week
 	forgetful = 4 * week
 	// halfLife is when half of the longest quiet time is forgotten, and margin by
 	// how much a silence must exceed it.
 	halfLife = 4 * week
-	margin   = 1.5
+	margin   = 2
+	// recently is when half of what came recently is forgotten, and doubt how many
+	// minutes it takes to believe that these days are not as usual.
+	recently = 24 * time.Hour
+	doubt    = 5
 )
 
 // hear takes a notification at a time and says whether it ended a silence.
@@ -40,11 +44,11 @@ func hear(p *schemas.NotificationPace, at time.Time) (ended bool) {
 	case ended:
 		p.EndedTime, p.Minutes = at, 0
 	case at.Sub(p.LastTime) > forgetful:
-		p.StartedTime, p.Minutes, p.Usual, p.Longest = at, 0, nil, 0
+		*p = schemas.NotificationPace{Account: p.Account, StartedTime: at, AlertedTime: p.AlertedTime, EndedTime: p.EndedTime}
 	default:
 		learn(p, at)
 	}
-	if p.Minutes == 0 || at.Truncate(time.Minute) != p.LastTime.Truncate(time.Minute) {
+	if p.Minutes == 0 || !sameMinute(at, p.LastTime) {
 		p.Minutes++
 	}
 	p.LastTime, p.NewOrders, p.NewSince = at, 0, time.Time{}
@@ -56,9 +60,14 @@ func silent(p *schemas.NotificationPace) bool { return !p.AlertedTime.IsZero() &
 
 // learn takes the time from the last notification to this one.
 func learn(p *schemas.NotificationPace, at time.Time) {
-	decay := math.Exp2(-at.Sub(p.LastTime).Hours() / halfLife.Hours())
-	p.Longest = max(p.Longest*decay, expected(p, p.LastTime, at))
-	if p.Usual == nil {
+	quiet, came := expected(p, p.LastTime, at), 0.0
+	if !sameMinute(p.LastTime, at) {
+		came = 1
+	}
+	p.Longest = max(p.Longest*half(p, at, halfLife), quiet*calm(p))
+	fade := half(p, at, recently)
+	p.Recent, p.RecentExpected = p.Recent*fade+came, p.RecentExpected*fade+quiet
+	if len(p.Usual) != weekHour {
 		p.Usual = make([]int32, weekHour)
 	}
 	end := at.Truncate(time.Hour)
@@ -69,6 +78,18 @@ func learn(p *schemas.NotificationPace, at time.Time) {
 		p.Minutes = 0
 	}
 }
+
+// half is what is left, at a time, of what half is forgotten of in life.
+func half(p *schemas.NotificationPace, at time.Time, life time.Duration) float64 {
+	return math.Exp2(-at.Sub(p.LastTime).Hours() / life.Hours())
+}
+
+// calm is the share of what is usual that came recently, at most all of it.
+func calm(p *schemas.NotificationPace) float64 {
+	return min(1, (p.Recent+doubt)/(p.RecentExpected+doubt))
+}
+
+func sameMinute(a, b time.Time) bool { return a.Truncate(time.Minute).Equal(b.Truncate(time.Minute)) }
 
 // expected is how many minutes with a notification usually are between two times.
 func expected(p *schemas.NotificationPace, from, to time.Time) (minutes float64) {
@@ -92,7 +113,7 @@ func expected(p *schemas.NotificationPace, from, to time.Time) (minutes float64)
 // past; not before that can be told. It is not ok for an account that has too
 // few notifications for that.
 func improbable(p *schemas.NotificationPace, enough float64) (at time.Time, ok bool) {
-	limit, sum := max(enough, p.Longest*margin), 0.0
+	limit, sum := max(enough, p.Longest*margin)/calm(p), 0.0
 	for from := p.LastTime; from.Sub(p.LastTime) < forgetful; {
 		end := from.Truncate(time.Hour).Add(time.Hour)
 		more := expected(p, from, end)

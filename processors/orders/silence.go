@@ -16,11 +16,14 @@ import (
 // either
 //
 //   - so many minutes with a notification were to be expected since the last one
-//     that the silence is improbable, by the account's own past: with the default
-//     of 20, notifications that come at random at the usual pace pause so long
-//     once in e^20 pauses, less than once in 10,000 months of an account that has
-//     one each minute. Notifications that come in bursts pause longer; so it must
-//     also be half as long again as any pause of the weeks before. Or
+//     that the silence is improbable, by the account's own past. Notifications that
+//     come at random, at a pace that is known, pause until 30 are overdue, the
+//     default, once in e^30 pauses. That bound is far off for what is not known:
+//     the pace is learned from few weeks, there are holidays, and notifications
+//     come in bursts. So what is expected is less where less came recently, and the
+//     silence must be twice as long, in what was to be expected, as any pause of
+//     the weeks before. TestSilence says how often that is wrong. Searches, if they
+//     work, must have found a new order: else there was nothing to notify. Or
 //   - searches alone keep finding new orders.
 
 // The type of the alert, and its subject: the notification that does not come.
@@ -41,6 +44,10 @@ const (
 	// paceEvery is how often a pace is saved: what a new owner does not know is at
 	// most as much.
 	paceEvery = 5 * time.Minute
+	// lately is when the last search must have been to show that there is nothing to
+	// notify, and lookAgain when a silence is then looked at again.
+	lately    = time.Hour
+	lookAgain = 15 * time.Minute
 	// catchUp is how long a new owner says nothing: notifications may wait for it.
 	catchUp = 30 * time.Minute
 )
@@ -105,7 +112,7 @@ func (w *watch) of(account string, now time.Time) *pace {
 	p := w.paces[key]
 	if p == nil {
 		p = &pace{Item: lane.Item{Key: key}, NotificationPace: schemas.NotificationPace{
-			Account: account, StartedTime: now, LastTime: now, Usual: []int32{},
+			Account: account, StartedTime: now, LastTime: now,
 		}}
 		w.paces[key] = p
 	}
@@ -156,8 +163,16 @@ func (m *Machine) missed(tx *machine.Tx, account string, placed time.Time) {
 	}
 }
 
-// draw tells of the silences that have become improbable.
-func (w *watch) draw(tx *machine.Tx) {
+// nothingToNotify says whether searches show that an account has had no new
+// order since its last notification.
+func (m *Machine) nothingToNotify(p *pace, now time.Time) bool {
+	s := m.reconciler.searches[searchPrefix+p.Account]
+	return m.reconciler.Every > 0 && s != nil && now.Sub(s.CursorTime) < lately && p.NewOrders == 0
+}
+
+// draw tells of the silences that have become improbable, unless there is
+// nothing to notify.
+func (w *watch) draw(tx *machine.Tx, nothing func(*pace, time.Time) bool) {
 	for item := w.queue.Pop(tx.Now); item != nil; item = w.queue.Pop(tx.Now) {
 		p := w.paces[item.Key]
 		at, ok := improbable(&p.NotificationPace, w.enough)
@@ -165,6 +180,9 @@ func (w *watch) draw(tx *machine.Tx) {
 			continue // until the next notification
 		}
 		at = latestOf(at, w.began.Add(catchUp))
+		if !at.After(tx.Now) && nothing(p, tx.Now) {
+			at = tx.Now.Add(lookAgain)
+		}
 		if at.After(tx.Now) {
 			w.queue.Add(item, at)
 			continue

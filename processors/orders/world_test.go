@@ -100,6 +100,7 @@ type amazon struct {
 	v0       bool                     // asked through Orders v0
 	buckets  map[string]*rate.Limiter // its own, by operation
 	pages    map[string]cursor        // what the tokens of its searches stand for
+	created  map[string]time.Time     // when orders were placed, if not at testStart
 	denied   int                      // 429s that it had to give
 }
 
@@ -154,8 +155,12 @@ func (a *amazon) order(id string, v version) model.Order {
 	if a.second {
 		updated = updated.Truncate(time.Second)
 	}
+	created, ok := a.created[id]
+	if !ok {
+		created = testStart
+	}
 	return model.Order{
-		OrderID: id, CreatedTime: testStart, LastUpdatedTime: updated,
+		OrderID: id, CreatedTime: created, LastUpdatedTime: updated,
 		SalesChannel: model.SalesChannel{ChannelName: "AMAZON"},
 		Fulfillment:  &model.OrderFulfillment{Status: "UNSHIPPED"},
 		Items: []model.OrderItem{{
