@@ -117,6 +117,26 @@ func TestReplayMayCopyAndResetMayMove(t *testing.T) {
 	}
 }
 
+// Nothing is set aside that comes from state, a switch or a copy.
+func TestDeadLettersGoBackToWhatRolesRead(t *testing.T) {
+	t.Parallel()
+	var topics []string
+	for _, acl := range layout().Of("deadletters") {
+		if acl.Resource == Topic && acl.Operation == Write {
+			topics = append(topics, strings.TrimPrefix(acl.Name, "s."))
+		}
+	}
+	slices.Sort(topics)
+	want := []string{
+		schemas.Alerts, schemas.DeadLettersResolved, schemas.FeedNotifications, schemas.FeedResults, schemas.FeedSubmissions,
+		schemas.InventoryResults, schemas.InventoryUpdates, schemas.OrderChanges, schemas.Orders, schemas.ShipmentConfirmations, schemas.Shipments,
+	}
+	slices.Sort(want)
+	if !slices.Equal(topics, want) {
+		t.Errorf("it may write %v, want %v", topics, want)
+	}
+}
+
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	got := Commands("kafka:9092", []Grant{

@@ -32,9 +32,25 @@ func commands() map[string]func(Layout) []ACL {
 			}
 			return needed
 		},
+		"deadletters":    Layout.deadLetters,
 		"replay":         Layout.replay,
 		"replay --reset": Layout.reset,
 	}
+}
+
+// deadLetters is what it takes to see what was set aside, and to write records
+// back to the topics that they can come from.
+func (l Layout) deadLetters() []ACL {
+	needed := []ACL{
+		l.topic(schemas.DeadLetters, Read), l.topic(schemas.DeadLettersResolved, Read), l.topic(schemas.DeadLettersResolved, Write),
+		{TransactionalID, l.TransactionalPrefix + "-deadletters", Literal, Write},
+	}
+	for _, t := range schemas.Topics() {
+		if !t.Compacted() && t.Name != schemas.Replays && slices.ContainsFunc(t.Readers, IsRole) {
+			needed = append(needed, l.topic(t.Name, Write))
+		}
+	}
+	return needed
 }
 
 // replay is what it takes to publish and to copy records of any topic.
@@ -78,5 +94,5 @@ func IsRole(part string) bool { return slices.Contains(Roles(), part) }
 // Parts are all that need permissions: the roles, the services around them, the
 // operator, and commands that need more than the operator does.
 func Parts() []string {
-	return append(Roles(), "upstream", "downstream", operator, "topics plan", "topics apply", "doctor", "replay", "replay --reset")
+	return append(Roles(), "upstream", "downstream", operator, "topics plan", "topics apply", "doctor", "deadletters", "replay", "replay --reset")
 }
