@@ -31,6 +31,7 @@ type tap struct {
 type event struct {
 	detailType string
 	detail     []byte
+	resources  []string
 	arrived    time.Time
 }
 
@@ -80,7 +81,10 @@ func startTap(t *testing.T, endpoint string) *tap {
 func (tp *tap) record(sender context.Context, t *testing.T, body []byte, arrived time.Time) {
 	t.Helper()
 	var sent struct {
-		Entries []struct{ DetailType, Detail string }
+		Entries []struct {
+			DetailType, Detail string
+			Resources          []string
+		}
 	}
 	if err := json.Unmarshal(body, &sent); err != nil {
 		t.Errorf("PutEvents with %s: %v", body, err)
@@ -96,7 +100,7 @@ func (tp *tap) record(sender context.Context, t *testing.T, body []byte, arrived
 		if err := json.Unmarshal([]byte(entry.Detail), &d); err != nil || d.ID == "" {
 			t.Errorf("detail %s has no id: %v", entry.Detail, err)
 		}
-		tp.events[d.ID] = append(tp.events[d.ID], event{entry.DetailType, []byte(entry.Detail), arrived})
+		tp.events[d.ID] = append(tp.events[d.ID], event{entry.DetailType, []byte(entry.Detail), entry.Resources, arrived})
 		batch = append(batch, d.ID)
 	}
 	tp.total += len(batch)

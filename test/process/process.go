@@ -25,7 +25,7 @@ func Build(ctx context.Context, dir string, flags ...string) (string, error) {
 	return binary, nil
 }
 
-// Process is a running `sellerstream run`.
+// Process is a running sellerstream, mostly `sellerstream run`.
 type Process struct {
 	Exited <-chan struct{} // closed when it is gone
 
@@ -36,11 +36,16 @@ type Process struct {
 
 // Start runs a pipeline with all of its roles. What it prints goes to a new file in dir.
 func Start(binary, config, dir string) (*Process, error) {
+	return Command(dir, binary, "run", "--config", config)
+}
+
+// Command runs another command of the binary. What it prints goes to a new file in dir.
+func Command(dir, binary string, args ...string) (*Process, error) {
 	log, err := os.CreateTemp(dir, "log")
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(binary, "run", "--config", config)
+	cmd := exec.Command(binary, args...)
 	cmd.Env = append(os.Environ(), awsSecretVariable+"="+awsKey)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
@@ -72,6 +77,16 @@ func (p *Process) Stop(patience time.Duration) error {
 		return p.err
 	case <-time.After(patience):
 		return fmt.Errorf("the pipeline did not stop within %v of SIGTERM", patience)
+	}
+}
+
+// Wait waits until the process has ended by itself, and says how.
+func (p *Process) Wait(ctx context.Context) error {
+	select {
+	case <-p.Exited:
+		return p.err
+	case <-ctx.Done():
+		return fmt.Errorf("the process does not end: %w", context.Cause(ctx))
 	}
 }
 
