@@ -28,7 +28,9 @@ func startAmazon(t *testing.T, config simulator.Config) (*simulator.Simulator, s
 	t.Helper()
 	config.Applications = []simulator.Application{application}
 	config.Accounts = simulator.Sellers(3, application.Name)
-	config.Rates = map[string]simulator.Rate{"getOrder": getOrderRate}
+	if config.Rates == nil {
+		config.Rates = map[string]simulator.Rate{"getOrder": getOrderRate}
+	}
 	config.Seed = 1
 	amazon, err := simulator.New(config)
 	if err != nil {

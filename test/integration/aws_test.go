@@ -105,7 +105,11 @@ func (e *environment) checkDelivered(ctx context.Context, t *testing.T, sent map
 	t.Helper()
 	delivered := make(map[string]int)
 	for {
-		got, err := e.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &e.delivered, MaxNumberOfMessages: 10})
+		// They are not deleted, so they stay hidden for longer than the test goes on:
+		// a message that came back would look like an event that was delivered twice.
+		got, err := e.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+			QueueUrl: &e.delivered, MaxNumberOfMessages: 10, VisibilityTimeout: int32((4 * patience).Seconds()),
+		})
 		if err != nil {
 			t.Fatalf("receive what EventBridge delivered: %v", err)
 		}

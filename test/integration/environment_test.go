@@ -29,8 +29,9 @@ type environment struct {
 	bus       string
 	delivered string // URL of the queue to which the bus delivers
 
-	binary string
-	config string // file
+	binary   string
+	settings process.Config
+	config   string // file that has them
 
 	sqs    *sqs.Client
 	codec  *registry.Codec
@@ -81,7 +82,10 @@ func newEnvironmentWith(t *testing.T, amazon simulator.Config, settings process.
 	settings.SQS, settings.Queue, settings.MaxPollers = e.aws, e.queue, 2
 	settings.EventBridge, settings.Bus = e.tap.url, e.bus
 	settings.Amazon, settings.Accounts, settings.Application = e.urls, e.amazon.Accounts(), application
-	settings.GetOrderRate = getOrderRate
+	if settings.GetOrderRate == (simulator.Rate{}) {
+		settings.GetOrderRate = getOrderRate
+	}
+	e.settings = settings
 	e.config, err = settings.Write(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +96,12 @@ func newEnvironmentWith(t *testing.T, amazon simulator.Config, settings process.
 // start runs the pipeline; it is gone at the end of the test.
 func (e *environment) start(t *testing.T) *process.Process {
 	t.Helper()
-	p, err := process.Start(e.binary, e.config, t.TempDir())
+	return e.startWith(t, e.config)
+}
+
+func (e *environment) startWith(t *testing.T, config string) *process.Process {
+	t.Helper()
+	p, err := process.Start(e.binary, config, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
