@@ -28,7 +28,7 @@ func (e *environment) command(t *testing.T, args ...string) *process.Process {
 	return p
 }
 
-// runs runs a command to its end, and wants it to say something.
+// runs has a command run to its end, and wants it to say something.
 func (e *environment) runs(ctx context.Context, t *testing.T, says string, args ...string) {
 	t.Helper()
 	p := e.command(t, args...)
