@@ -16,6 +16,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/config"
 	"github.com/sellerstream/sellerstream/pkg/registry"
 	"github.com/sellerstream/sellerstream/pkg/replay"
+	"github.com/sellerstream/sellerstream/pkg/scan"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -45,7 +46,7 @@ func (j *replayJob) count(ctx context.Context, ranges []replay.Range) (*replayCo
 	seed := maphash.MakeSeed()
 	run := replay.NewRun("count", 1, ranges)
 	defer j.watch(ctx, "read", "offsets", run.Progress)()
-	err := replay.Scan(ctx, j.Kafka, j.wire, run, func(rec *kgo.Record) error {
+	err := replay.Scan(ctx, scan.Reader{Admin: j.Admin, Client: j.Kafka}, j.wire, run, func(rec *kgo.Record) error {
 		if !j.selected.wantsAccount(string(rec.Key)) {
 			return nil
 		}

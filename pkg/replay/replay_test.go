@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sellerstream/sellerstream/pkg/replay"
+	"github.com/sellerstream/sellerstream/pkg/scan"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -115,7 +116,7 @@ func (w *world) checkCopies(n int) {
 	w.t.Helper()
 	ends := w.resolveOf(to)
 	next := make(map[int32]int)
-	err := replay.Scan(w.t.Context(), w.client, to, replay.NewRun("check", 1, ends), func(rec *kgo.Record) error {
+	err := replay.Scan(w.t.Context(), scan.Reader{Admin: w.admin, Client: w.client}, to, replay.NewRun("check", 1, ends), func(rec *kgo.Record) error {
 		if want := fmt.Sprint(next[rec.Partition]); string(rec.Value) != want || string(rec.Headers[1].Value) != want || rec.Headers[0].Key != "trace" {
 			w.t.Errorf("partition %d: record %s with headers %v stands where %s belongs", rec.Partition, rec.Value, rec.Headers, want)
 		}

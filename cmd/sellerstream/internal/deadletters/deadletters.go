@@ -23,6 +23,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sellerstream/sellerstream/pkg/registry"
+	"github.com/sellerstream/sellerstream/pkg/scan"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -66,10 +67,10 @@ type Options struct {
 // Letters are the dead letters of the moment in which they were opened: those
 // that come later are not seen.
 type Letters struct {
-	opts  Options
-	admin *kadm.Client
-	ends  map[int32]int64 // of dead-letters
-	marks marks
+	opts   Options
+	reader scan.Reader
+	ends   map[int32]int64 // of dead-letters
+	marks  marks
 }
 
 // Letter is a dead letter.
@@ -84,19 +85,22 @@ type Letter struct {
 // Open looks how far the topics go, and reads what was done about dead letters.
 // client is used until the Letters are no longer.
 func Open(ctx context.Context, client *kgo.Client, opts Options) (*Letters, error) {
-	l := &Letters{opts: opts, admin: kadm.NewClient(client)}
+	l := &Letters{opts: opts, reader: scan.Reader{Admin: kadm.NewClient(client), Client: opts.Kafka}}
 	var err error
-	if l.ends, err = l.endsOf(ctx, schemas.DeadLetters); err != nil {
+	if l.ends, err = l.reader.Ends(ctx, l.topic()); err != nil {
+		if errors.Is(err, scan.ErrNoTopic) {
+			err = fmt.Errorf("%w: check prefix and kafka.brokers, or create it with `sellerstream topics apply`", err)
+		}
 		return nil, err
-	}
-	if l.ends == nil {
-		return nil, fmt.Errorf("topic %s does not exist: check prefix and kafka.brokers, or create it with `sellerstream topics apply`", opts.Prefix+schemas.DeadLetters)
 	}
 	if l.marks, err = l.readMarks(ctx); err != nil {
 		return nil, err
 	}
 	return l, nil
 }
+
+// topic is the name of dead-letters on the wire.
+func (l *Letters) topic() string { return l.opts.Prefix + schemas.DeadLetters }
 
 // Filter says which dead letters are meant; the zero value means all that are open.
 type Filter struct {
@@ -129,11 +133,11 @@ var errEnough = errors.New("enough")
 // Each gives do the letters that match, partition by partition as they come.
 // They are read one by one and not kept, so that there may be millions.
 func (l *Letters) Each(ctx context.Context, f Filter, do func(*Letter) error) error {
-	starts, err := l.startsOf(ctx, schemas.DeadLetters, f.Since)
+	starts, err := l.reader.Starts(ctx, l.topic(), f.Since)
 	if err != nil {
 		return err
 	}
-	return l.scan(ctx, schemas.DeadLetters, starts, l.ends, func(rec *kgo.Record) error {
+	err = l.reader.Committed(ctx, l.topic(), starts, l.ends, func(rec *kgo.Record) error {
 		value, err := l.opts.Codec.Decode(ctx, schemas.DeadLetters, rec.Value)
 		if errors.Is(err, registry.ErrUnavailable) {
 			return err
@@ -150,6 +154,10 @@ func (l *Letters) Each(ctx context.Context, f Filter, do func(*Letter) error) er
 		}
 		return do(letter)
 	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
 }
 
 // Find finds a letter by its id, whatever was done about it.

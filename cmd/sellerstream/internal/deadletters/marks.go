@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sellerstream/sellerstream/pkg/registry"
+	"github.com/sellerstream/sellerstream/pkg/scan"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -52,16 +53,19 @@ func (m marks) put(r *schemas.DeadLetterResolution) {
 // readMarks reads what was done about dead letters until now. The records of an
 // id are on one partition, so they come in order.
 func (l *Letters) readMarks(ctx context.Context) (marks, error) {
-	ends, err := l.endsOf(ctx, schemas.DeadLettersResolved)
+	topic, read := l.opts.Prefix+schemas.DeadLettersResolved, make(marks)
+	ends, err := l.reader.Ends(ctx, topic)
+	switch {
+	case errors.Is(err, scan.ErrNoTopic):
+		return read, nil
+	case err != nil:
+		return nil, err
+	}
+	starts, err := l.reader.Starts(ctx, topic, time.Time{})
 	if err != nil {
 		return nil, err
 	}
-	starts, err := l.startsOf(ctx, schemas.DeadLettersResolved, time.Time{})
-	if err != nil {
-		return nil, err
-	}
-	read := make(marks)
-	err = l.scan(ctx, schemas.DeadLettersResolved, starts, ends, func(rec *kgo.Record) error {
+	err = l.reader.Committed(ctx, topic, starts, ends, func(rec *kgo.Record) error {
 		value, err := l.opts.Codec.Decode(ctx, schemas.DeadLettersResolved, rec.Value)
 		if errors.Is(err, registry.ErrUnavailable) {
 			return err
