@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -107,9 +108,17 @@ func (w *world) sdk() *awseventbridge.Client {
 	}, "http://events.test")
 }
 
-// run starts a publisher; the function that it returns stops it.
+// run starts a publisher; the function that it returns stops it. What it lets
+// observe must be what it counts.
 func (w *world) run(opts eventbridge.Options) (*eventbridge.Publisher, func()) {
 	w.t.Helper()
+	var observed [eventbridge.DeadLetters + 1]atomic.Int64
+	opts.Observe = func(o eventbridge.Observation) {
+		observed[o.Outcome].Add(1)
+		if o.Record == nil || o.DetailType == "" && o.Outcome != eventbridge.DeadLetters || (o.Reason == "") == (o.Outcome == eventbridge.DeadLetters) {
+			w.t.Errorf("observed %+v", o)
+		}
+	}
 	p, err := eventbridge.New(opts)
 	if err != nil {
 		w.t.Fatal(err)
@@ -121,6 +130,13 @@ func (w *world) run(opts eventbridge.Options) (*eventbridge.Publisher, func()) {
 		cancel()
 		if err := <-done; err != nil {
 			w.t.Error(err)
+		}
+		for outcome, counted := range map[eventbridge.Outcome]int64{
+			eventbridge.Accepted: p.Stats().Published, eventbridge.Resent: p.Stats().Resent, eventbridge.DeadLetters: p.Stats().DeadLetters,
+		} {
+			if n := observed[outcome].Load(); n != counted {
+				w.t.Errorf("outcome %d: %d observed, %d counted", outcome, n, counted)
+			}
 		}
 	})
 	w.t.Cleanup(stop)

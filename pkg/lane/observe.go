@@ -2,14 +2,18 @@ package lane
 
 import (
 	"iter"
+	"math"
 
 	"github.com/sellerstream/sellerstream/pkg/machine"
 )
 
 // Observe notes the buckets, which accounts wait for a token, and which are
-// parked. Buckets of accounts that have asked for no call yet are left out.
+// parked. Accounts that have never asked for a call have no bucket.
 func (s *Lanes) Observe(stats *machine.Stats) {
 	for account, l := range s.byAccount {
+		if l.from != nil {
+			l.open(s.operations, s.limit)
+		}
 		if l.parked {
 			stats.Park(account)
 		}
@@ -32,11 +36,15 @@ func (s *Lanes) PendingOf(account string) int {
 }
 
 // All are the items that are queued or in flight, in no order.
-func (s *Lanes) All() iter.Seq[*Item] {
+func (s *Lanes) All() iter.Seq[*Item] { return s.First(math.MaxInt) }
+
+// First are, of each account, the items in flight and about n of those queued, the
+// earliest among them: enough to know how things stand, however much is queued.
+func (s *Lanes) First(n int) iter.Seq[*Item] {
 	return func(yield func(*Item) bool) {
 		for _, l := range s.byAccount {
 			for _, items := range [][]*Item{l.queue.items, l.low.items, l.flying} {
-				for _, item := range items {
+				for _, item := range items[:min(n, len(items))] { // a heap begins with its earliest
 					if !yield(item) {
 						return
 					}

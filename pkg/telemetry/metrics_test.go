@@ -284,3 +284,15 @@ func TestReadmeListsEveryMetric(t *testing.T) {
 		t.Errorf("README.md's table is not\n%s", table.String())
 	}
 }
+
+// BenchmarkCommitted is what a full tick costs that tells of itself.
+func BenchmarkCommitted(b *testing.B) {
+	tx := &machine.Tx{Outputs: make([]machine.Output, 5_000)}
+	for i := range tx.Outputs {
+		tx.Outputs[i].Value = &schemas.Order{}
+	}
+	o := New("v").Stream("orders")
+	for b.Loop() {
+		o.Committed(tx, time.Millisecond)
+	}
+}

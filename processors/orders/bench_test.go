@@ -45,3 +45,16 @@ func BenchmarkRecord(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkObserve looks at a unit with as much pending as its intake allows by
+// default, which is what a scrape costs at the most.
+func BenchmarkObserve(b *testing.B) {
+	const pending = 200_000
+	m, tx := newMachine(b), &machine.Tx{Now: testStart}
+	for i := range pending {
+		m.Record(tx, &machine.Record{Account: testAccount, Value: notified(orderID(i), "n", testStart)})
+	}
+	for b.Loop() {
+		m.Observe(&machine.Stats{Now: testStart})
+	}
+}

@@ -22,9 +22,9 @@ const (
 )
 
 // TestFlow takes order changes from SQS to EventBridge, without faults: nothing
-// is lost and nothing is sent twice.
+// is lost and nothing is sent twice, and the metrics say what was done.
 func TestFlow(t *testing.T) {
-	e := newEnvironment(t)
+	e := newMeasuredEnvironment(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	p := e.begin(ctx, t)
@@ -114,6 +114,9 @@ func (e *environment) finish(ctx context.Context, t *testing.T, p *process.Proce
 		return !slices.ContainsFunc(final, func(id string) bool { return len(events[id]) == 0 })
 	})
 	e.awaitDeadLetters(ctx, t)
+	if e.settings.Admin != "" {
+		e.checkMetrics(ctx, t)
+	}
 	if err := p.Stop(time.Minute); err != nil {
 		t.Errorf("stop the pipeline: %v", err)
 	}

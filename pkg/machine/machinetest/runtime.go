@@ -16,7 +16,8 @@
 //   - A wish to be woken at once comes true a millisecond later.
 //
 // What every processor promises is checked as well: one call in flight for each
-// key, and only of its own operations. Leases, positions and intake that pauses
+// key, and only of its own operations; and that, asked how it is doing, it knows of
+// the quota of each call and since when something is pending. Leases, positions and intake that pauses
 // are not here: a test that loses a transaction gives its records again.
 package machinetest
 
@@ -189,6 +190,28 @@ func (r *Runtime[M]) start(calls []machine.Call) {
 		r.Running[call.Key] = call
 		r.Started = append(r.Started, call)
 		r.config.Check(call)
+	}
+	if len(calls) > 0 {
+		r.observe(calls)
+	}
+}
+
+// observe holds what the machine tells of itself against what it did.
+func (r *Runtime[M]) observe(calls []machine.Call) {
+	r.T.Helper()
+	observed, ok := any(r.Machine).(machine.Observed)
+	if !ok {
+		return
+	}
+	stats := &machine.Stats{Now: r.Now}
+	observed.Observe(stats)
+	for _, call := range calls {
+		if _, ok := stats.Operations[call.Operation]; !ok {
+			r.T.Fatalf("it has called %s, and Observe does not tell of its quota: %v", call.Operation, stats.Operations)
+		}
+	}
+	if r.Machine.Pending() > 0 && stats.Oldest.IsZero() {
+		r.T.Fatalf("%d are pending, and Observe does not tell since when", r.Machine.Pending())
 	}
 }
 

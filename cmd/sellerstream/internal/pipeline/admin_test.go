@@ -118,12 +118,11 @@ func TestReadyzFollowsThePipeline(t *testing.T) {
 	checkMetrics(t, e, url, account)
 
 	// A call that Amazon does not answer holds the drain up.
-	if _, err := e.sim.Faults.Add(simulator.Rule{Operation: "getOrder", Action: simulator.Action{Delay: 3 * time.Second}}); err != nil {
+	if _, err := e.sim.Faults.Add(simulator.Rule{Operation: "getOrder", Account: account, Action: simulator.Action{Delay: 3 * time.Second}}); err != nil {
 		t.Fatal(err)
 	}
-	before := e.calls("getOrder", account)
 	e.order(account)
-	for e.calls("getOrder", account) == before { // a call is in the ledger when it begins
+	for e.sim.Faults.List()[0].Fired == 0 { // the call has begun
 		time.Sleep(time.Millisecond)
 	}
 	ended := make(chan struct{})
