@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sellerstream/sellerstream/pkg/replay"
+	"github.com/sellerstream/sellerstream/pkg/scan"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/process"
@@ -147,7 +148,7 @@ func TestReplayKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = replay.Scan(ctx, producer.Opts(), e.prefix+schemas.Replays, replay.NewRun("check", 1, ranges), func(rec *kgo.Record) error {
+	err = replay.Scan(ctx, scan.Reader{Admin: admin, Client: producer.Opts()}, e.prefix+schemas.Replays, replay.NewRun("check", 1, ranges), func(rec *kgo.Record) error {
 		origin, err := schemas.ParseOrigin(rec.Headers[len(rec.Headers)-1].Value)
 		if err != nil || origin.Offset != next[rec.Partition] {
 			t.Fatalf("partition %d: the copy of offset %d (%v) stands where that of %d belongs", rec.Partition, origin.Offset, err, next[rec.Partition])
