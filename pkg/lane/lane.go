@@ -31,6 +31,7 @@ type lane struct {
 	parked    bool      // one call at a time, until one succeeds
 	probeAt   time.Time // no draw before while parked
 	noted     time.Time // since when the state says why the lane waits; zero when it does not
+	told      bool      // whether it says that the lane is parked
 
 	wake  time.Time // when the lane wants to be looked at; its place in Lanes' heap
 	place int       // 1 + index in that heap; 0 when not in it
@@ -122,26 +123,26 @@ func (l *lane) open(operations []string, limit func(account, operation string) q
 }
 
 // finish ends an item's call of that operation, which ended so.
-func (l *lane) finish(tx *machine.Tx, operation string, item *Item, res *machine.Result) {
+func (s *Lanes) finish(tx *machine.Tx, l *lane, item *Item, res *machine.Result) {
 	if at := slices.Index(l.flying, item); at >= 0 {
 		l.flying = slices.Delete(l.flying, at, at+1)
 	}
 	switch outcome := res.Outcome.(type) {
 	case machine.Done, machine.Reject:
 		l.parked = false
-		l.denote(tx, operation)
+		s.denote(tx, l)
 	case machine.Snooze:
 		if outcome.Own {
 			break
 		}
 		l.heldUntil = latest(l.heldUntil, tx.Now.Add(outcome.For))
 		if !outcome.Throttled && outcome.For >= notedFrom {
-			l.note(tx, operation, outcome.Err, l.heldUntil)
+			s.note(tx, l, outcome.Err, l.heldUntil)
 		}
 	case machine.Park:
 		l.parked = true
 		l.probeAt = tx.Now.Add(ProbeAfter)
-		l.note(tx, operation, outcome.Err, l.probeAt)
+		s.note(tx, l, outcome.Err, l.probeAt)
 	}
 	for i, bucket := range l.buckets {
 		granted := res.RateLimit

@@ -13,6 +13,7 @@ import (
 // Lanes is all of a unit's lanes for one operation. It is used by one goroutine.
 type Lanes struct {
 	operations []string // the operation and, if it has any, its other throttles
+	role       string   // whose they are; "" raises no alerts
 	limit      func(account, operation string) quota.Limit
 	byAccount  map[string]*lane
 	byWake     laneHeap // lanes that have something to do, now or later
@@ -27,6 +28,13 @@ func New(operation string, limit func(account, operation string) quota.Limit, al
 	return &Lanes{
 		operations: append([]string{operation}, also...), limit: limit, byAccount: make(map[string]*lane),
 	}
+}
+
+// In says which role's lanes they are. An account that is parked is then told of
+// by an AccountParked on alerts, once until a call succeeds.
+func (s *Lanes) In(role string) *Lanes {
+	s.role = role
+	return s
 }
 
 // Restore takes an entry of the committed state that lanes have written, a
@@ -145,7 +153,7 @@ func (s *Lanes) Finish(tx *machine.Tx, account string, item *Item, res *machine.
 	}
 	s.pending--
 	l := s.of(account)
-	l.finish(tx, s.operations[0], item, res)
+	s.finish(tx, l, item, res)
 	if !l.due().IsZero() {
 		s.schedule(l, tx.Now)
 	}
@@ -159,7 +167,7 @@ func (s *Lanes) Changed(tx *machine.Tx, account string) {
 		return
 	}
 	l.parked, l.heldUntil = false, time.Time{}
-	l.denote(tx, s.operations[0])
+	s.denote(tx, l)
 	for i, bucket := range l.buckets {
 		put(tx, bucket.Replan(s.limit(account, s.operations[i]), tx.Now))
 	}

@@ -1,6 +1,9 @@
 package lane
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"strings"
 	"time"
 
@@ -17,6 +20,8 @@ const (
 	notedFrom = 10 * time.Second
 	// maxReason bounds what it says, in bytes.
 	maxReason = 500
+
+	accountParked = "AccountParked" // a type of alert
 )
 
 // noted takes what the committed state says of why a lane waits. It makes nothing
@@ -26,29 +31,46 @@ func (s *Lanes) noted(state *schemas.LaneState) bool {
 	if state.Operation != s.operations[0] {
 		return false
 	}
-	s.of(state.Account).noted = state.Since
+	l := s.of(state.Account)
+	l.noted, l.told = state.Since, state.Parked
 	return true
 }
 
-// note writes down, for people, why the lane waits.
-func (l *lane) note(tx *machine.Tx, operation string, err error, until time.Time) {
+// note writes down, for people, why the lane waits, and tells of a park.
+func (s *Lanes) note(tx *machine.Tx, l *lane, err error, until time.Time) {
 	if l.noted.IsZero() {
 		l.noted = tx.Now
 	}
 	reason := "not given"
 	if err != nil {
-		reason = err.Error()
+		reason = shortened(err.Error())
 	}
-	tx.Put(noteKey(l.account, operation), &schemas.LaneState{
-		Account: l.account, Operation: operation, Parked: l.parked, Reason: shortened(reason), Since: l.noted, Until: until,
-	})
+	state := &schemas.LaneState{
+		Account: l.account, Operation: s.operations[0], Parked: l.parked, Reason: reason, Since: l.noted, Until: until,
+	}
+	tx.Put(noteKey(l.account, state.Operation), state)
+	if l.parked && !l.told && s.role != "" {
+		tx.Emit(machine.Output{Topic: schemas.Alerts, Account: l.account, Value: s.parked(tx, state)})
+	}
+	l.told = l.parked
+}
+
+// parked is the alert of an account whose credentials Amazon refuses.
+func (s *Lanes) parked(tx *machine.Tx, state *schemas.LaneState) *schemas.Alert {
+	id := sha256.Sum256([]byte(strings.Join([]string{state.Account, accountParked, state.Operation, tx.Now.UTC().Format(time.RFC3339)}, "\x00")))
+	return &schemas.Alert{
+		EventID: hex.EncodeToString(id[:16]), EventType: accountParked, Account: state.Account, Role: s.role, Severity: "CRITICAL",
+		Subject: state.Operation, Since: tx.Now, Time: tx.Now,
+		Message: fmt.Sprintf("Amazon refuses %s to account %s: %s. Its work waits, and one call tries every %s whether that is mended. "+
+			"`sellerstream doctor --account %s` says what is wrong", state.Operation, state.Account, state.Reason, ProbeAfter, state.Account),
+	}
 }
 
 // denote deletes what note wrote.
-func (l *lane) denote(tx *machine.Tx, operation string) {
+func (s *Lanes) denote(tx *machine.Tx, l *lane) {
 	if !l.noted.IsZero() {
-		l.noted = time.Time{}
-		tx.Delete(noteKey(l.account, operation))
+		l.noted, l.told = time.Time{}, false
+		tx.Delete(noteKey(l.account, s.operations[0]))
 	}
 }
 

@@ -18,7 +18,7 @@ func TestTheStateSaysWhyALaneWaits(t *testing.T) {
 	note := func(parked bool, reason string, since, until time.Time) *schemas.LaneState {
 		return &schemas.LaneState{Account: "a", Operation: "op", Parked: parked, Reason: reason, Since: since, Until: until}
 	}
-	s := New("op", func(string, string) quota.Limit { return quota.Limit{Rate: 10, Burst: 100} })
+	s := New("op", func(string, string) quota.Limit { return quota.Limit{Rate: 10, Burst: 100} }).In("role")
 	item := &Item{Key: "1"}
 	now := start
 	for _, step := range []struct {
@@ -87,5 +87,50 @@ func TestAChangedAccountIsNotSaidToWait(t *testing.T) {
 	s.Changed(&tx, "a")
 	if _, written := tx.State[NotePrefix+"a/"+s.operations[0]]; !written {
 		t.Error("the note stays")
+	}
+}
+
+func TestAParkIsToldOfOnce(t *testing.T) {
+	t.Parallel()
+	plenty := func(string, string) quota.Limit { return quota.Limit{Rate: 10, Burst: 100} }
+	s, item, now := New("op", plenty).In("role"), &Item{Key: "1"}, start
+	alerts := func(outcome machine.Outcome) (told []*schemas.Alert) {
+		now = now.Add(time.Hour)
+		s.Add("a", item, now)
+		draw(s, now)
+		tx := machine.Tx{Now: now}
+		s.Finish(&tx, "a", item, &machine.Result{Outcome: outcome})
+		for _, out := range tx.Outputs {
+			told = append(told, out.Value.(*schemas.Alert))
+		}
+		return told
+	}
+	park, open := machine.Park{Err: errors.New("refused")}, machine.Snooze{For: time.Minute}
+	ids := map[string]bool{}
+	for i, step := range []struct {
+		outcome machine.Outcome
+		tells   int
+	}{{open, 0}, {park, 1}, {park, 0}, {machine.Done{}, 0}, {park, 1}} {
+		told := alerts(step.outcome)
+		if len(told) != step.tells {
+			t.Fatalf("step %d: told %d times, want %d", i, len(told), step.tells)
+		}
+		for _, alert := range told {
+			ids[alert.EventID] = true
+			if alert.EventType != "AccountParked" || alert.Account != "a" || alert.Role != "role" || alert.Subject != "op" || !strings.Contains(alert.Message, "refused") {
+				t.Errorf("step %d: %+v", i, alert)
+			}
+		}
+	}
+	if len(ids) != 2 {
+		t.Errorf("two parks have the ids %v", ids)
+	}
+	s = New("op", plenty).In("role") // the next owner
+	s.Restore(&schemas.LaneState{Account: "a", Operation: "op", Parked: true, Since: start})
+	s.Known("a")
+	s.Add("a", item, now)
+	draw(s, now)
+	if told := alerts(park); len(told) != 0 {
+		t.Errorf("told again by the next owner: %+v", told)
 	}
 }

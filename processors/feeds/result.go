@@ -20,7 +20,7 @@ type operation struct {
 }
 
 func newOperation(name string, limits quota.Overrides) operation {
-	return operation{name: name, lanes: lane.New(name, limits.Of), answers: make(map[string]time.Time)}
+	return operation{name: name, lanes: lane.New(name, limits.Of).In(Processor), answers: make(map[string]time.Time)}
 }
 
 // of is the operation that a feed wants.

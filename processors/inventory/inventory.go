@@ -98,11 +98,11 @@ func New(cfg Config) *Machine {
 		cfg: cfg.withDefaults(), skus: make(map[string]*sku), feeds: make(map[string]*feed),
 		running: make(map[runningKey]*feed), accounts: make(map[string]*perAccount), fresh: true,
 	}
-	m.uploads = lane.New(model.CreateFeedDocument, m.cfg.Quota.Of)
-	m.submits = lane.New(model.CreateFeed, m.cfg.Quota.Of, model.CreateListingsFeed)
-	m.lookups = lane.New(model.GetFeeds, m.cfg.Quota.Of)
-	m.cancels = lane.New(model.CancelFeed, m.cfg.Quota.Of)
-	m.patches = lane.New(model.PatchListingsItem, m.cfg.Quota.Of)
+	m.uploads = lane.New(model.CreateFeedDocument, m.cfg.Quota.Of).In(Processor)
+	m.submits = lane.New(model.CreateFeed, m.cfg.Quota.Of, model.CreateListingsFeed).In(Processor)
+	m.lookups = lane.New(model.GetFeeds, m.cfg.Quota.Of).In(Processor)
+	m.cancels = lane.New(model.CancelFeed, m.cfg.Quota.Of).In(Processor)
+	m.patches = lane.New(model.PatchListingsItem, m.cfg.Quota.Of).In(Processor)
 	m.readbacks = newReadbacks(&m.cfg)
 	return m
 }

@@ -134,7 +134,7 @@ type Machine struct {
 // New makes the machine of one unit, without state.
 func New(cfg Config) *Machine {
 	m := &Machine{cfg: cfg, orders: make(map[string]*order), answers: make(map[string]millis), buyers: newBuyerKeys()}
-	m.lanes = lane.New(model.GetOrder, cfg.Quota.Of)
+	m.lanes = lane.New(model.GetOrder, cfg.Quota.Of).In(Processor)
 	m.v0 = newV0Lanes(cfg.Quota)
 	m.reconciler = newReconciler(cfg.Reconcile, cfg.Quota)
 	m.watch = newWatch(cfg.Silence)

@@ -75,7 +75,7 @@ func newReconciler(cfg Reconcile, limits quota.Overrides) reconciler {
 		plan.Burst = max(1, plan.Burst/2)
 		return plan
 	}
-	return reconciler{Reconcile: cfg, lanes: lane.New(model.SearchOrders, limit), searches: make(map[string]*search)}
+	return reconciler{Reconcile: cfg, lanes: lane.New(model.SearchOrders, limit).In(Processor), searches: make(map[string]*search)}
 }
 
 func (r *reconciler) restore(state *schemas.SearchState) {

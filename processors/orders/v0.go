@@ -34,7 +34,7 @@ type v0Lanes struct {
 }
 
 func newV0Lanes(limits quota.Overrides) v0Lanes {
-	return v0Lanes{heads: lane.New(model.GetOrderV0, limits.Of), items: lane.New(model.GetOrderItemsV0, limits.Of)}
+	return v0Lanes{heads: lane.New(model.GetOrderV0, limits.Of).In(Processor), items: lane.New(model.GetOrderItemsV0, limits.Of).In(Processor)}
 }
 
 func (l v0Lanes) of(o *order) *lane.Lanes {

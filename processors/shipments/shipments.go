@@ -116,7 +116,7 @@ func New(cfg Config) *Machine {
 	cfg = cfg.withDefaults()
 	return &Machine{
 		cfg: cfg, carriers: carrierTable(cfg.Carriers), numbers: referenceNumbers,
-		orders: make(map[string]*order), lanes: lane.New(model.ConfirmShipment, cfg.Quota.Of),
+		orders: make(map[string]*order), lanes: lane.New(model.ConfirmShipment, cfg.Quota.Of).In(Processor),
 		backlog: make(map[string]int), answers: make(map[string]time.Time),
 	}
 }

@@ -65,7 +65,9 @@ func (r *runtime) committed(tx *machine.Tx) {
 		case *schemas.ShipmentConfirmation:
 			r.outcomes = append(r.outcomes, v)
 		case *schemas.Alert:
-			r.alerts = append(r.alerts, v)
+			if v.EventType != "AccountParked" { // which the lane tells of
+				r.alerts = append(r.alerts, v)
+			}
 		}
 	}
 }

@@ -72,7 +72,7 @@ func TestAccounts(t *testing.T) {
 func (e *environment) awaitStandings(ctx context.Context, t *testing.T, what string, as func(map[string]standing) bool) {
 	t.Helper()
 	for {
-		text, err := exec.CommandContext(ctx, e.binary, "accounts", "--json", "--config", e.config).Output() //nolint:gosec // our own
+		text, err := exec.CommandContext(ctx, e.binary, "accounts", "--json", "--config", e.config).Output()
 		if ctx.Err() != nil {
 			t.Fatalf("no %s: the last answer was\n%s", what, text)
 		}
