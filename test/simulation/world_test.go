@@ -61,6 +61,7 @@ type setup struct {
 	accounts   []string
 	revoked    string // the account whose refresh token Amazon does not take; "" for none
 	maxPending int    // 0 for the default
+	reconcile  orders.Reconcile
 }
 
 // inBubble runs test with everything up, under virtual time.
@@ -83,7 +84,7 @@ func inBubble(t *testing.T, s setup, test func(t *testing.T, w *world)) {
 			New: func(machine.Unit) machine.Machine {
 				return watched{orders.New(orders.Config{
 					Accounts:     func() *account.Directory { return directory },
-					IncludedData: []string{model.IncludeFulfillment},
+					IncludedData: []string{model.IncludeFulfillment}, Reconcile: s.reconcile,
 				}), &w.most}
 			},
 			Codec: codec{}, Execute: execute.Execute, Logger: logger, Client: w.kafkaOptions(), MaxPending: s.maxPending, MaxTick: 20,
@@ -214,23 +215,35 @@ func (w *world) sellers(s setup, accounts []account.Account) executor.Sellers {
 // place has a buyer order something, notifies it, and returns the order's id.
 func (w *world) place(accountID string) string {
 	w.t.Helper()
+	change := w.order(accountID)
+	w.notify(change)
+	return change.Order.OrderID
+}
+
+// order has a buyer order something, of which nobody is told.
+func (w *world) order(accountID string) simulator.Change {
+	w.t.Helper()
 	change, err := w.amazon.World.PlaceOrder(accountID)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	return change
+}
+
+func (w *world) notify(change simulator.Change) {
+	w.t.Helper()
 	w.sent++
 	value, err := codec{}.AppendEncode(nil, "", &schemas.OrderChange{
-		NotificationID: fmt.Sprint(w.sent), NotificationType: "ORDER_CHANGE", Account: accountID, OrderID: change.Order.OrderID,
+		NotificationID: fmt.Sprint(w.sent), NotificationType: "ORDER_CHANGE", Account: change.Account.ID, OrderID: change.Order.OrderID,
 		ChangeType: change.Type, ChangeTime: *change.Time, EventTime: time.Now(), ReceivedTime: time.Now(),
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	rec := &kgo.Record{Topic: prefix + schemas.OrderChanges, Key: []byte(accountID), Value: value}
+	rec := &kgo.Record{Topic: prefix + schemas.OrderChanges, Key: []byte(change.Account.ID), Value: value}
 	if err := w.client.ProduceSync(w.t.Context(), rec).FirstErr(); err != nil {
 		w.t.Fatal(err)
 	}
-	return change.Order.OrderID
 }
 
 // read returns the first n committed records of a topic, or those that there
@@ -310,7 +323,8 @@ func (codec) Decode(_ context.Context, _ string, data []byte) (any, error) {
 		return nil, err
 	}
 	for _, v := range []any{
-		&schemas.OrderChange{}, &schemas.OrderState{}, &schemas.QuotaState{}, &schemas.Position{}, &schemas.Claim{},
+		&schemas.OrderChange{}, &schemas.Order{},
+		&schemas.OrderState{}, &schemas.SearchState{}, &schemas.QuotaState{}, &schemas.LaneState{}, &schemas.Position{}, &schemas.Claim{},
 	} {
 		if fmt.Sprintf("%T", v) == t.Type {
 			return v, json.Unmarshal(t.Value, v)
