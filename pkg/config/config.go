@@ -153,7 +153,7 @@ type Orders struct {
 	Reconcile Reconcile `yaml:"reconcile"`
 	// Silence is how many minutes with a notification were to be expected in a
 	// silence that is told of, at least; 0 for no alerts.
-	Silence float64 `yaml:"silence"`
+	Silence int `yaml:"silence"`
 }
 
 // Reconcile is how each account's orders are searched.

@@ -45,31 +45,24 @@ func (v *validator) orders(now time.Time) {
 	if !slices.Contains(orders.IncludedData, "FULFILLMENT") {
 		v.fault("orders.included_data", "FULFILLMENT is missing: without it Amazon does not send the order's status")
 	}
-	v.reconcile(orders.Reconcile)
-	if orders.Silence != 0 && !(orders.Silence >= leastSilence && orders.Silence <= mostSilence) {
-		v.fault("orders.silence", "write %d to %d, such as 30, or 0 for no alerts: with less, ordinary pauses would be told of", leastSilence, mostSilence)
+	if every := orders.Reconcile.Every; every != 0 { // 0: never
+		v.duration("orders.reconcile.every", every, leastReconcile, 24*time.Hour)
+	}
+	v.duration("orders.reconcile.lookback", orders.Reconcile.Lookback, 0, maxLookback)
+	if orders.Silence != 0 { // 0: no alerts
+		v.between("orders.silence", orders.Silence, leastSilence, 1000)
 	}
 }
 
 const (
-	// leastSilence is told of by mistake once in e^8 = 3,000 pauses, at best.
-	leastSilence, mostSilence = 8, 1000
-
 	// leastReconcile is how often a test may search; Amazon's quota lasts for one
 	// in three minutes.
 	leastReconcile = time.Minute
 	// maxLookback bounds how many orders a new account brings at once.
 	maxLookback = 30 * 24 * time.Hour
+	// leastSilence is told of by mistake once in e^8 = 3,000 pauses, at best.
+	leastSilence = 8
 )
-
-func (v *validator) reconcile(r Reconcile) {
-	if r.Every != 0 && (r.Every < leastReconcile || r.Every > 24*time.Hour) {
-		v.fault("orders.reconcile.every", "write 1m to 24h, or 0 for never; Amazon's quota lasts for one search in 3m")
-	}
-	if r.Lookback < 0 || r.Lookback > maxLookback {
-		v.fault("orders.reconcile.lookback", "write 0s to 720h (30 days)")
-	}
-}
 
 // includedData are the parts that getOrder and searchOrders of Orders
 // 2026-01-01 can be asked for.

@@ -31,3 +31,24 @@ func TestTheEndOfOrdersV0(t *testing.T) {
 		}
 	}
 }
+
+func TestHowOrdersAreSearched(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ orders, says string }{
+		{"reconcile: {every: 0s, lookback: 0s}\n  silence: 0", ""},
+		{"reconcile: {every: 1m, lookback: 720h}\n  silence: 8", ""},
+		{"reconcile: {every: 30s}", "orders.reconcile.every: 30s: write a duration from 1m"},
+		{"reconcile: {every: 25h}", "orders.reconcile.every: 25h0m0s: write"},
+		{"reconcile: {lookback: -1s}", "orders.reconcile.lookback: -1s: write"},
+		{"reconcile: {lookback: 721h}", "orders.reconcile.lookback: 721h0m0s: write"},
+		{"silence: 7", "orders.silence: 7: write a number from 8"},
+	} {
+		_, err := Parse("f", []byte(Example+"orders:\n  "+test.orders+"\n"))
+		switch {
+		case test.says == "" && err != nil:
+			t.Errorf("%s: %v", test.orders, err)
+		case test.says != "" && (err == nil || !strings.Contains(err.Error(), test.says)):
+			t.Errorf("%s: %v, want %q", test.orders, err, test.says)
+		}
+	}
+}

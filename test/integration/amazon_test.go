@@ -56,7 +56,7 @@ func (e *environment) play(ctx context.Context, t *testing.T, orders int) {
 	go func() {
 		played <- e.amazon.Run(ctx, simulator.Scenario{
 			Orders: orders, Changes: 2, Over: 5 * time.Second,
-			Duplicates: 0.2, Reordered: 0.2, BuyerRequests: 0.05,
+			Duplicates: 0.2, Reordered: 0.2, Dropped: e.dropped, BuyerRequests: 0.05,
 			Forged: 2, UnknownSellers: poison / 2, Malformed: poison / 2,
 		})
 	}()

@@ -39,8 +39,9 @@ type environment struct {
 	amazon *simulator.Simulator
 	urls   simulator.URLs
 
-	shipments int // produced so far
-	poisoned  int // notifications sent that no code can process
+	dropped   float64 // share of notifications that Amazon does not send
+	shipments int     // produced so far
+	poisoned  int     // notifications sent that no code can process
 }
 
 func newEnvironment(t *testing.T) *environment {

@@ -206,7 +206,7 @@ func (p *pipeline) addOrders(ctx context.Context) error {
 		Accounts: p.live.directory, IncludedData: p.Config.Orders.IncludedData, V0: v0, Quota: p.live.limit,
 		Retention: p.Config.BuyerData.Retention,
 		Reconcile: orders.Reconcile{Every: p.Config.Orders.Reconcile.Every, Lookback: p.Config.Orders.Reconcile.Lookback},
-		Silence:   p.Config.Orders.Silence,
+		Silence:   float64(p.Config.Orders.Silence),
 	}
 	if source != nil {
 		machineConfig.Excluded = source.Excluded
