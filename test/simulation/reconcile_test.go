@@ -21,7 +21,7 @@ func TestDroppedNotifications(t *testing.T) {
 	t.Parallel()
 	const (
 		every = 3 * time.Minute
-		hours = 4
+		hours = 2
 		// Two minutes and some seconds old, the next search, its call and the
 		// order's.
 		bound = 2*time.Minute + 10*time.Second + every + 15*time.Second
