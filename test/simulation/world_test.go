@@ -80,7 +80,7 @@ func inBubble(t *testing.T, s setup, test func(t *testing.T, w *world)) {
 		execute := executor.New(w.sellers(s, sellers), w.breakers, logger)
 		processor, err := stream.New(stream.Options{
 			Processor: orders.Processor, Prefix: prefix,
-			Inputs: []string{schemas.OrderChanges}, Outputs: []string{schemas.Orders}, State: schemas.StateOrders,
+			Inputs: []string{schemas.OrderChanges}, Outputs: []string{schemas.Orders, schemas.Alerts}, State: schemas.StateOrders,
 			New: func(machine.Unit) machine.Machine {
 				return watched{orders.New(orders.Config{
 					Accounts:     func() *account.Directory { return directory },
@@ -111,7 +111,7 @@ func inBubble(t *testing.T, s setup, test func(t *testing.T, w *world)) {
 
 func (w *world) startKafka() {
 	var names []string
-	for _, topic := range []string{schemas.OrderChanges, schemas.Orders, schemas.StateOrders, schemas.DeadLetters} {
+	for _, topic := range []string{schemas.OrderChanges, schemas.Orders, schemas.Alerts, schemas.StateOrders, schemas.DeadLetters} {
 		names = append(names, prefix+topic)
 	}
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(9092), kfake.ListenFn(w.net.Listen), kfake.SeedTopics(1, names...))
