@@ -36,6 +36,7 @@ type deadLettersFlags struct {
 	raw    bool
 	yes    bool
 	dryRun bool
+	change bool // whether anything will be noted about letters
 	limit  int
 }
 
@@ -182,7 +183,7 @@ func (f *deadLettersFlags) addFilter(cmd *cobra.Command) {
 
 // openChosen is open for what is not done to all letters.
 func (f *deadLettersFlags) openChosen(cmd *cobra.Command, ids []string, do func(context.Context, *deadletters.Letters, *registry.Codec) error) error {
-	f.filter.IDs = append(f.filter.IDs, ids...)
+	f.filter.IDs, f.change = append(f.filter.IDs, ids...), !f.dryRun
 	if !f.filter.Selects() && f.since == "" && f.until == "" {
 		return usageError{errors.New("say which: ids, or a filter such as --reason; `sellerstream deadletters list` shows both")}
 	}
@@ -208,7 +209,7 @@ func (f *deadLettersFlags) open(cmd *cobra.Command, do func(context.Context, *de
 	letters, codec, stop, err := pipeline.OpenDeadLetters(cmd.Context(), pipeline.Settings{
 		Config: cfg, Secrets: pipeline.OpenSecrets(cfg.AWS), TransactionalPrefix: transactionalPrefix(cfg),
 		Logger: newLogger(cmd.ErrOrStderr(), config.Log{Level: "warn"}),
-	}, operator())
+	}, operator(), f.change)
 	if err != nil {
 		return err
 	}

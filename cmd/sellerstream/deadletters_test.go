@@ -62,8 +62,12 @@ func putLetters(t *testing.T, file string) *registry.Codec {
 
 func TestDeadLetters(t *testing.T) {
 	t.Parallel()
-	file, _ := embeddedConfig(t)
+	file, admin := embeddedConfig(t)
 	putLetters(t, file)
+	// No role uses it, so that none creates it.
+	if _, err := admin.DeleteTopics(t.Context(), "sellerstream."+schemas.DeadLettersResolved); err != nil {
+		t.Fatal(err)
+	}
 	for _, step := range []struct {
 		args []string
 		code int

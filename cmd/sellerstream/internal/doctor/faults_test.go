@@ -28,6 +28,7 @@ type seeded struct {
 	check  string
 	of     string        // the part's name, if it matters
 	status doctor.Status // Failed where it is empty
+	found  string        // what it is, exactly; "" for whatever it is
 	cause  string
 	fix    string
 	key    string
@@ -42,6 +43,9 @@ func (s seeded) test(t *testing.T) {
 	got, ok := find(report, s.part, s.check)
 	if !ok || got.Status != cmp.Or(s.status, doctor.Failed) {
 		t.Fatalf("%s, %s has not failed as it should\n%s", s.part, s.check, table(report, false))
+	}
+	if s.found != "" && got.Found != s.found {
+		t.Errorf("found %q, want %q", got.Found, s.found)
 	}
 	if !strings.Contains(got.Cause, s.cause) || !strings.Contains(got.Fix, s.fix) || !strings.Contains(got.Name, s.of) || got.Key != s.key {
 		t.Errorf("got %+v\nwant a cause with %q, a fix with %q, at %q", got, s.cause, s.fix, s.key)
@@ -214,6 +218,17 @@ func TestSeededFaultsOfKafkaAndTheRegistry(t *testing.T) {
 			name: "nothing has run here", part: "kafka", check: "topics", status: doctor.Warning,
 			breaks: func(*testing.T, *world) {},
 			cause:  "no pipeline has run here with the prefix sellerstream.", fix: "creates them", key: "prefix",
+		},
+		{ // of the two that are missing, one is created by the command that needs it
+			name: "a topic was deleted", part: "kafka", check: "topics", status: doctor.Warning,
+			breaks: func(t *testing.T, w *world) {
+				w.settle(t)
+				w.kafka(t, func(admin *kadm.Client) error {
+					_, err := admin.DeleteTopics(t.Context(), w.config.Prefix+"orders", w.config.Prefix+"dead-letters.resolved")
+					return err
+				})
+			},
+			found: "missing: sellerstream.orders", cause: "they were deleted", fix: "creates them",
 		},
 		{
 			name: "partition counts differ", part: "kafka", check: "partitions",

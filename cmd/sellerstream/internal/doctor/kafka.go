@@ -132,11 +132,17 @@ func (d *doctor) topics(ctx context.Context, admin *kadm.Client) (topics.Report,
 	case len(report.Missing) == all:
 		return report, warn(fmt.Sprintf("none of the %d topics", all), "no pipeline has run here with the prefix "+d.Config.Prefix,
 			"nothing, if this is a new one: `sellerstream topics apply` or `run` creates them; else correct the prefix").at("prefix")
-	case len(report.Missing) > 0:
-		return report, warn("missing: "+few(report.Missing), "they were deleted, or are new in this version",
+	}
+	// What the operator alone uses is created by the first command that does.
+	missing := slices.DeleteFunc(slices.Clone(report.Missing), func(name string) bool {
+		t, _ := schemas.TopicOf(strings.TrimPrefix(name, d.Config.Prefix))
+		return !slices.ContainsFunc(slices.Concat(t.Writers, t.Readers), func(who string) bool { return who != "operator" })
+	})
+	if len(missing) > 0 {
+		return report, warn("missing: "+few(missing), "they were deleted, or are new in this version",
 			"nothing, if they are new: `sellerstream topics apply` or `run` creates them")
 	}
-	return report, good("all %d are there", all)
+	return report, good("all that the pipeline uses are there")
 }
 
 // partitions wants the same number for every topic.

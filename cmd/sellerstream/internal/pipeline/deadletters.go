@@ -9,9 +9,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go"
+	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/deadletters"
 	"github.com/sellerstream/sellerstream/pkg/registry"
+	"github.com/sellerstream/sellerstream/pkg/topics"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -19,12 +21,22 @@ import (
 const registryAnswers = 15 * time.Second
 
 // OpenDeadLetters connects an operator's command to the dead letters. codec reads
-// what is in them. stop must be called when they are no longer used.
-func OpenDeadLetters(ctx context.Context, s Settings, by string) (letters *deadletters.Letters, codec *registry.Codec, stop func(), err error) {
+// what is in them. stop must be called when they are no longer used. With change,
+// the topic that says what was done is created where it is missing: no role of the
+// pipeline uses it.
+func OpenDeadLetters(ctx context.Context, s Settings, by string, change bool) (letters *deadletters.Letters, codec *registry.Codec, stop func(), err error) {
 	cfg := s.Config
 	client, err := OpenKafka(ctx, s)
 	if err != nil {
 		return nil, nil, nil, err
+	}
+	if change {
+		if _, err := topics.Ensure(ctx, kadm.NewClient(client), topics.Options{
+			Prefix: cfg.Prefix, Partitions: cfg.Kafka.Partitions, Replication: cfg.Kafka.Replication, Topics: []string{schemas.DeadLettersResolved},
+		}); err != nil {
+			client.Close()
+			return nil, nil, nil, err
+		}
 	}
 	reachable, cancel := context.WithTimeoutCause(ctx, registryAnswers, errors.New("the schema registry does not answer: see registry.url"))
 	defer cancel()
