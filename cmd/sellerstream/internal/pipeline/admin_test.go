@@ -173,6 +173,24 @@ func checkMetrics(t *testing.T, e *estate, url, account string) {
 	t.Errorf("the metrics never say %v:\n%s", wrong, text)
 }
 
+// hung are partitions that hang.
+type hung []int32
+
+func (h hung) Hung(time.Duration) []int32 { return h }
+
+func TestAHungUnitIsNamed(t *testing.T) {
+	t.Parallel()
+	h := newHealth()
+	h.processors = map[Role]hanging{Orders: hung{}, Feeds: hung{3, 7}}
+	if err := h.Alive(); err == nil || err.Error() != "role feeds: the units of partitions [3 7] have not turned for 1m0s" {
+		t.Errorf("got %v", err)
+	}
+	h.processors[Feeds] = hung{}
+	if err := h.Alive(); err != nil {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestStartingIsAliveAndNotReady: an outage of Kafka must not restart anything.
 func TestStartingIsAliveAndNotReady(t *testing.T) {
 	t.Parallel()

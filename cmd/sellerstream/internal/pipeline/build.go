@@ -41,7 +41,7 @@ type pipeline struct {
 	metrics    *telemetry.Metrics
 	sources    telemetry.Sources // of the metrics
 	roles      []role
-	processors map[Role]*stream.Processor
+	processors map[Role]hanging
 	wakers     []func(accounts []string) // see wake
 	closers    []func()
 }
@@ -54,7 +54,7 @@ func (p *pipeline) close() {
 
 // build prepares the roles: topics exist and schemas are known when it returns.
 func build(ctx context.Context, s Settings, metrics *telemetry.Metrics) (*pipeline, error) {
-	p := &pipeline{Settings: s, shadow: newShadow(s.Logger, s.Out), metrics: metrics, processors: map[Role]*stream.Processor{}}
+	p := &pipeline{Settings: s, shadow: newShadow(s.Logger, s.Out), metrics: metrics, processors: map[Role]hanging{}}
 	p.sources = p.newSources()
 	var names []string
 	for _, name := range s.Roles {

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/stream"
 	"github.com/sellerstream/sellerstream/pkg/telemetry"
 )
 
@@ -16,16 +15,21 @@ import (
 // hung: a tick takes milliseconds, a large restored state a second or two.
 const hungAfter = time.Minute
 
+// hanging tells which of a processor's partitions hang; *stream.Processor does.
+type hanging interface {
+	Hung(limit time.Duration) []int32
+}
+
 // health is what the probes are told. It may be used from any goroutine.
 type health struct {
 	mu         sync.Mutex
 	phase      string
 	roles      []role
-	processors map[Role]*stream.Processor
+	processors map[Role]hanging
 }
 
 func newHealth() *health {
-	return &health{phase: telemetry.Starting, processors: map[Role]*stream.Processor{}}
+	return &health{phase: telemetry.Starting, processors: map[Role]hanging{}}
 }
 
 // running says which roles have been started. They are draining as soon as ctx ends.
