@@ -96,6 +96,14 @@ func (f *Fold) Take(value any) {
 			e.add("orders", v.PendingSince, "order "+v.OrderID, false)
 			e.calls[f.getOrder()]++
 		}
+	case *schemas.SearchState:
+		if e := f.of(v.Account); e != nil {
+			e.notifications().Searched, e.notifications().Found = v.CursorTime, v.Found
+		}
+	case *schemas.NotificationPace:
+		if e := f.of(v.Account); e != nil {
+			e.takePace(v)
+		}
 	case *schemas.InventoryState:
 		if e := f.of(v.Account); e != nil {
 			e.takeSKU(v)
@@ -112,6 +120,23 @@ func (f *Fold) Take(value any) {
 		if e := f.of(v.Account); e != nil {
 			e.takeShipments(v)
 		}
+	}
+}
+
+func (e *entry) notifications() *Notifications {
+	if e.Notifications == nil {
+		e.Notifications = &Notifications{}
+	}
+	return e.Notifications
+}
+
+func (e *entry) takePace(v *schemas.NotificationPace) {
+	n := e.notifications()
+	if n.Last = v.LastTime; v.LastTime.Equal(v.StartedTime) { // none came yet
+		n.Last = time.Time{}
+	}
+	if !v.AlertedTime.IsZero() && v.EndedTime.IsZero() {
+		n.Silent = v.AlertedTime
 	}
 }
 

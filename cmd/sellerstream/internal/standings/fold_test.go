@@ -37,6 +37,9 @@ func world(only string) *Fold {
 		{PackageID: "1", Wanted: &schemas.PendingShipment{ReceivedTime: ago(time.Minute)}},
 		{PackageID: "2", Confirmed: true},
 	}})
+	f.Take(&schemas.SearchState{Account: "busy", CursorTime: ago(3 * time.Minute), Found: 4})
+	f.Take(&schemas.NotificationPace{Account: "busy", StartedTime: ago(500 * time.Hour), LastTime: ago(2 * time.Hour), AlertedTime: ago(time.Minute)})
+	f.Take(&schemas.NotificationPace{Account: "idle", StartedTime: ago(time.Hour), LastTime: ago(time.Hour)})
 	f.Take(&schemas.OrderState{Account: "parked", OrderID: "202-9", Pending: true, PendingSince: ago(50 * time.Hour)})
 	f.Take(&schemas.LaneState{Account: "parked", Operation: model.GetOrder, Parked: true, Reason: "403 Unauthorized", Since: ago(49 * time.Hour), Until: now().Add(10 * time.Minute)})
 	f.Take(&schemas.OrderState{Account: "held", OrderID: "202-8", Pending: true, PendingSince: ago(2 * time.Minute)})
@@ -63,7 +66,7 @@ parked   1       0      0      0          2d02h   unknown  PARKED: getOrder for 
 held     1       0      0      0          2m00s   in 30s   held up: getOrder for 1m30s: breaker open
 removed  1       0      0      0          1m00s   unknown  not configured
 paused   0       0      0      0          -       -        PAUSED since 1h00m by ann@host (stocktaking)
-busy     40      61     1      1          3h00m   unknown  feed 77 is stuck
+busy     40      61     1      1          3h00m   unknown  feed 77 is stuck; no order notifications since 2h00m
 `
 	if got := out.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -77,7 +80,7 @@ busy     40      61     1      1          3h00m   unknown  feed 77 is stuck
 func TestOneAccount(t *testing.T) {
 	t.Parallel()
 	for account, want := range map[string]string{
-		"busy": `busy: feed 77 is stuck
+		"busy": `busy: feed 77 is stuck; no order notifications since 2h00m
 
 WORK       PENDING  AT AMAZON  OLDEST  
 orders     40       0          39s     order 202-39
@@ -92,6 +95,9 @@ getOrder         10.0    30     0.25 (plan 0.5)  40       in 2m00s
 
 FEED  PHASE    STATUS              MARKETPLACE  MESSAGES  AGE
 77    RUNNING  IN_PROGRESS, stuck  A1           900       1h00m
+
+NOTIFICATIONS  LAST       SEARCHED UP TO  FOUND BY SEARCH
+of orders      2h00m ago  3m00s ago       4
 `,
 		"parked": `parked: PARKED: getOrder for 2d01h: 403 Unauthorized
 
@@ -110,7 +116,7 @@ getOrder is parked since 2d01h: Amazon refuses the account. It is tried again in
 Its calls are paused, since 1h00m by ann@host (stocktaking).
   next: sellerstream resume --config FILE --account paused
 `,
-		"idle": "idle: idle\n",
+		"idle": "idle: idle\n\nNOTIFICATIONS  LAST  SEARCHED UP TO  FOUND BY SEARCH\nof orders      -     -               0\n",
 	} {
 		f := world(account)
 		found := f.Standings()

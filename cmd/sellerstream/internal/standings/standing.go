@@ -18,7 +18,10 @@ type Standing struct {
 	Work       []Work      `json:"work"`       // by role; those that have any
 	Operations []Operation `json:"operations"` // those that have been called, or are to be
 	Feeds      []Feed      `json:"feeds"`      // that Amazon has not ended
-	Waits      []Wait      `json:"waits"`      // what holds calls up, besides their quota
+	// Notifications is how notifications and searches of orders stand; nil for an
+	// account of which nothing came yet.
+	Notifications *Notifications `json:"notifications,omitzero"`
+	Waits         []Wait         `json:"waits"` // what holds calls up, besides their quota
 }
 
 // Pause is an operator's switch.
@@ -46,6 +49,15 @@ type Operation struct {
 	Plan      float64   `json:"plan"`            // calls per second by configuration or Amazon's default
 	Waiting   int       `json:"waiting"`         // calls that the pending work needs, at least
 	Clears    time.Time `json:"clears,omitzero"` // when quota allows the last of them; zero where nothing waits, or it cannot be told
+}
+
+// Notifications is what the state knows of an account's order notifications, and
+// of the searches for what they did not bring.
+type Notifications struct {
+	Last     time.Time `json:"last,omitzero"`     // when the last one came
+	Silent   time.Time `json:"silent,omitzero"`   // when a silence was told of that lasts
+	Searched time.Time `json:"searched,omitzero"` // changes up to here have been searched
+	Found    int64     `json:"found"`             // orders or changes that a search found first
 }
 
 // Feed is a feed that Amazon has, or may have.

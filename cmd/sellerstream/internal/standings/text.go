@@ -72,6 +72,9 @@ func (f *Fold) state(s *Standing) string {
 			words = append(words, "feed "+feed.ID+" is stuck")
 		}
 	}
+	if s.Notifications != nil && !s.Notifications.Silent.IsZero() {
+		words = append(words, "no order notifications since "+f.ago(s.Notifications.Last))
+	}
 	if len(words) == 0 && s.Pending() == 0 {
 		return "idle"
 	}
@@ -106,6 +109,10 @@ func (f *Fold) Write(w io.Writer, s *Standing) error {
 			}
 			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\n", or(feed.ID), feed.Phase, status, or(feed.MarketplaceID), feed.Messages, f.ago(feed.Since))
 		}
+	}
+	if n := s.Notifications; n != nil {
+		fmt.Fprintln(table, "\nNOTIFICATIONS\tLAST\tSEARCHED UP TO\tFOUND BY SEARCH")
+		fmt.Fprintf(table, "of orders\t%s\t%s\t%d\n", f.before(n.Last), f.before(n.Searched), n.Found)
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -179,6 +186,14 @@ func (f *Fold) ago(t time.Time) string {
 		return "-"
 	}
 	return span(f.settings.Now.Sub(t))
+}
+
+// before is how long before now a time is.
+func (f *Fold) before(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return f.ago(t) + " ago"
 }
 
 func (f *Fold) in(t time.Time) string {
