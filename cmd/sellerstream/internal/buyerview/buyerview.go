@@ -60,11 +60,13 @@ func (d *Decoder) DecodeJSON(ctx context.Context, data []byte) ([]byte, error) {
 	if text, err = schemas.AppendJSON(nil, order); err != nil {
 		return nil, err
 	}
-	view, err := json.Marshal(shown)
-	if err != nil {
+	var b bytes.Buffer
+	out := json.NewEncoder(&b)
+	out.SetEscapeHTML(false) // as all else is shown
+	if err := out.Encode(shown); err != nil {
 		return nil, err
 	}
-	return fmt.Appendf(bytes.TrimSuffix(text, []byte("}")), `,"buyerData":%s}`, view), nil
+	return fmt.Appendf(bytes.TrimSuffix(text, []byte("}")), `,"buyerData":%s}`, bytes.TrimSpace(b.Bytes())), nil
 }
 
 // view is what is shown of an order's buyer data.

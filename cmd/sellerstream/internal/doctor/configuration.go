@@ -17,6 +17,7 @@ const (
 	checkSecrets = "secrets"
 	checkQueues  = "queues"
 	checkExclude = "exclusions"
+	checkBuyers  = "buyer data"
 )
 
 // Unusable is the report of a configuration that cannot be used, with all that
@@ -85,6 +86,9 @@ func (d *doctor) configuration(ctx context.Context) *exam {
 	e.check(ctx, checkQueues, nil, func(context.Context) Finding { return d.queuesFit() })
 	if d.Config.Exclusions.Given() {
 		e.check(ctx, checkExclude, nil, d.exclusions)
+	}
+	if d.Config.BuyerData.Given() {
+		e.check(ctx, checkBuyers, nil, d.buyerData)
 	}
 	return d.tell(e)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/sellerstream/sellerstream/pkg/buyerdata"
 	"github.com/sellerstream/sellerstream/pkg/clock"
 	"github.com/sellerstream/sellerstream/pkg/config"
 	"github.com/sellerstream/sellerstream/pkg/exclusion"
@@ -26,6 +27,8 @@ type Parts struct {
 	AWS func(ctx context.Context, transport http.RoundTripper) (AWS, error)
 	// Exclusions is where excluded SKUs are listed, if the configuration says so.
 	Exclusions func() (exclusion.Loader, error)
+	// BuyerKeys are the keys of buyer data, if the configuration names any.
+	BuyerKeys func(context.Context) (buyerdata.Keys, error)
 	// Amazon makes a client on transport that shares no token with any other.
 	Amazon func(transport http.RoundTripper) (*spapi.Client, error)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/doctor"
+	"github.com/sellerstream/sellerstream/pkg/buyerdata"
 	"github.com/sellerstream/sellerstream/pkg/exclusion"
 	"github.com/sellerstream/sellerstream/pkg/spapi"
 )
@@ -26,6 +27,7 @@ func DoctorParts(s Settings) doctor.Parts {
 			return doctorAWS(ctx, s, transport)
 		},
 		Exclusions: func() (exclusion.Loader, error) { return exclusionsFrom(cfg, s.Secrets) },
+		BuyerKeys:  func(ctx context.Context) (buyerdata.Keys, error) { return OpenBuyerKeys(ctx, cfg, s.Secrets) },
 		Amazon: func(transport http.RoundTripper) (*spapi.Client, error) {
 			return spapi.New(spapi.Config{
 				UserAgent: cfg.SPAPI.UserAgent, Endpoints: cfg.SPAPI.Endpoints, LWAEndpoint: cfg.SPAPI.LWAEndpoint,
