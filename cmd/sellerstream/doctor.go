@@ -22,6 +22,7 @@ type doctorFlags struct {
 	json      bool
 	verbose   bool
 	tryEvents bool
+	roles     string
 	timeout   time.Duration
 }
 
@@ -56,6 +57,7 @@ The exit status is 1 if anything failed.`,
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
 	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "show what is ok of accounts, too")
 	cmd.Flags().BoolVar(&f.tryEvents, "try-events", false, "send EventBridge an event that it must refuse, to see whether PutEvents is permitted")
+	cmd.Flags().StringVar(&f.roles, "roles", "", "roles that this configuration's user at Kafka must be able to run, such as bridge,orders; missing permissions for others are warnings")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 5*time.Minute, "how long everything may take; what is left then is skipped")
 	return cmd
 }
@@ -96,12 +98,25 @@ func (f *doctorFlags) examine(cmd *cobra.Command) (doctor.Report, error) {
 	if !known {
 		return doctor.Report{}, usageError{fmt.Errorf("no account is called %q in %s", f.account, f.config)}
 	}
+	roles, err := pipeline.ParseRoles(f.roles)
+	if err != nil {
+		return doctor.Report{}, usageError{err}
+	}
+	meant := len(roles) > 0
+	if !meant {
+		roles = pipeline.DefaultRoles(cfg, false)
+	}
+	var names []string
+	for _, role := range roles {
+		names = append(names, string(role))
+	}
 	settings := pipeline.Settings{Config: cfg, Secrets: pipeline.OpenSecrets(cfg.AWS), Clock: newClock(cfg.Clock)}
 	ctx, cancel := context.WithTimeoutCause(cmd.Context(), f.timeout,
 		fmt.Errorf("the time of %s is over: raise --timeout, or name an --account", f.timeout))
 	defer cancel()
 	report := doctor.Run(ctx, doctor.Options{
 		File: f.config, Config: cfg, Secrets: settings.Secrets, Parts: pipeline.DoctorParts(settings), Clock: settings.Clock,
+		Roles: names, RolesMeant: meant,
 		Account: f.account, TryEvents: f.tryEvents, TransactionalPrefix: transactionalPrefix(cfg),
 		Progress: f.progress(cmd),
 	})

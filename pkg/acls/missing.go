@@ -34,7 +34,7 @@ func Missing(ctx context.Context, client *kgo.Client, needed []ACL) ([]ACL, erro
 		case Topic:
 			refused = a.Pattern == Literal && refusesTopic(topics[a.Name], a.Operation)
 		case Group:
-			refused = refusesGroup(ctx, client, a.Name)
+			refused = refusesGroup(ctx, client, a)
 		case TransactionalID:
 			refused = refusesTransactions(ctx, client, a)
 		}
@@ -68,6 +68,14 @@ func describe(ctx context.Context, client *kgo.Client, names []string) (map[stri
 	return topics, nil
 }
 
+// one is the name of one resource that the permission is for.
+func (a ACL) one() string {
+	if a.Pattern == Prefixed {
+		return a.Name + "0"
+	}
+	return a.Name
+}
+
 func refusesTopic(topic kmsg.MetadataResponseTopic, o Operation) bool {
 	err := kerr.ErrorForCode(topic.ErrorCode)
 	allowed := kadm.DecodeACLOperations(topic.AuthorizedOperations)
@@ -80,9 +88,18 @@ func refusesTopic(topic kmsg.MetadataResponseTopic, o Operation) bool {
 	return !slices.Contains(allowed, o.Code())
 }
 
-// refusesGroup sends a heartbeat of nobody: Kafka asks who we are before it asks
-// whether there is such a member.
-func refusesGroup(ctx context.Context, client *kgo.Client, name string) bool {
+// refusesGroup describes a group or, to find out whether it may be read, sends a
+// heartbeat of nobody: Kafka asks who we are before it asks whether there is such
+// a member.
+func refusesGroup(ctx context.Context, client *kgo.Client, a ACL) bool {
+	name := a.one()
+	if a.Operation == Describe {
+		described, err := kadm.NewClient(client).DescribeGroups(ctx, name)
+		if err == nil {
+			err = described[name].Err
+		}
+		return errors.Is(err, kerr.GroupAuthorizationFailed)
+	}
 	req := kmsg.NewPtrHeartbeatRequest()
 	req.Group, req.Generation = name, -1
 	resp, err := req.RequestWith(ctx, client)
@@ -95,10 +112,7 @@ func refusesGroup(ctx context.Context, client *kgo.Client, name string) bool {
 // refusesTransactions asks after a transaction, or ends one of no producer, which
 // Kafka refuses in any case, but to who may not write as having no permission.
 func refusesTransactions(ctx context.Context, client *kgo.Client, a ACL) bool {
-	id := a.Name
-	if a.Pattern == Prefixed {
-		id += "0"
-	}
+	id := a.one()
 	var err error
 	if a.Operation == Write {
 		req := kmsg.NewPtrEndTxnRequest()

@@ -138,7 +138,10 @@ func login(cfg config.Kafka, err error) *Fault {
 // its listener does not understand, or it has just started.
 func closed(cfg config.Kafka, err error) *Fault {
 	var eof *kgo.ErrFirstReadEOF
-	if !errors.As(err, &eof) {
+	// Some send an alert before. The client knows it when it sees it, and says so in
+	// its text only.
+	alert := !cfg.TLS.Enabled && strings.Contains(err.Error(), "tls alert record")
+	if !errors.As(err, &eof) && !alert {
 		return nil
 	}
 	fault := &Fault{Cause: "the broker hangs up at once"}

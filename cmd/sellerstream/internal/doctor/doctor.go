@@ -46,6 +46,10 @@ type Options struct {
 	// TryEvents sends EventBridge an event that it must refuse, to see whether it
 	// would take a good one.
 	TryEvents bool
+	// Roles are those whose permissions at Kafka are looked at. With RolesMeant they
+	// are all to run as the configuration's user; else some may have others.
+	Roles      []string
+	RolesMeant bool
 	// TransactionalPrefix begins the pipeline's transactional ids.
 	TransactionalPrefix string
 	// Parallel bounds how many accounts are examined at once; 64 by default.

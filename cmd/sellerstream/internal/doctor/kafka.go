@@ -23,6 +23,7 @@ const (
 	checkPartitions   = "partitions"
 	checkSettings     = "settings"
 	checkTransactions = "transactions"
+	checkPermissions  = "permissions"
 
 	// kafkaTimeout is for the first answer: the client tries again until then.
 	kafkaTimeout = 10 * time.Second
@@ -68,6 +69,7 @@ func (d *doctor) kafka(ctx context.Context) *exam {
 	})
 	then(checkPartitions, checkTopics, func(context.Context) Finding { return partitions(report) })
 	then(checkSettings, checkTopics, func(context.Context) Finding { return settings(report) })
+	then(checkPermissions, checkReachable, func(ctx context.Context) Finding { return d.permissions(ctx, client) })
 	then(checkTransactions, checkReachable, func(ctx context.Context) Finding { return d.transactions(ctx, admin) })
 	return e
 }

@@ -34,7 +34,8 @@ func (p *pipeline) lookAtSwitches(ctx context.Context) error {
 	if err := checkACLs(ctx, client, p.Config, p.TransactionalPrefix, []string{"operator"}); err != nil {
 		return err
 	}
-	report, err := topics.Check(ctx, kadm.NewClient(client), topics.Options{Prefix: p.Config.Prefix, Topics: []string{schemas.Switches}})
+	// With what we may do in the answer, no more is asked for than we may see.
+	report, err := topics.Check(kadm.WithAuthorizedOps(ctx), kadm.NewClient(client), topics.Options{Prefix: p.Config.Prefix, Topics: []string{schemas.Switches}})
 	switch {
 	case err != nil:
 		return fmt.Errorf("topics on %v: %w", p.Config.Kafka.Brokers, err)
