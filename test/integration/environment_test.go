@@ -26,6 +26,7 @@ type environment struct {
 
 	prefix    string // of topics and groups
 	queue     string // URL, where Amazon's notifications arrive
+	queueARN  string
 	bus       string
 	delivered string // URL of the queue to which the bus delivers
 
@@ -65,7 +66,7 @@ func newEnvironmentWith(t *testing.T, amazon simulator.Config, settings process.
 
 	config := credentials()
 	e.sqs = sqs.NewFromConfig(config, func(o *sqs.Options) { o.BaseEndpoint = aws.String(e.aws) })
-	e.queue, _ = makeQueue(t, e.sqs, name+"-notifications")
+	e.queue, e.queueARN = makeQueue(t, e.sqs, name+"-notifications")
 	delivered, deliveredARN := makeQueue(t, e.sqs, name+"-delivered")
 	e.delivered = delivered
 	makeBus(t, e.aws, e.bus, deliveredARN)
@@ -100,9 +101,10 @@ func (e *environment) start(t *testing.T) *process.Process {
 	return e.startWith(t, e.config)
 }
 
-func (e *environment) startWith(t *testing.T, config string) *process.Process {
+// startWith is start with a configuration and flags of its own.
+func (e *environment) startWith(t *testing.T, config string, flags ...string) *process.Process {
 	t.Helper()
-	p, err := process.Start(e.binary, config, t.TempDir())
+	p, err := process.Start(e.binary, config, t.TempDir(), flags...)
 	if err != nil {
 		t.Fatal(err)
 	}

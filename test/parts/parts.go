@@ -13,6 +13,7 @@ package parts
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -29,6 +30,24 @@ const startTimeout = 5 * time.Minute
 func Kafka(t testing.TB) []string {
 	t.Helper()
 	return strings.Split(get(t, "KAFKA_BROKERS", startKafka), ",")
+}
+
+// SecureKafka is the same cluster as Kafka's by a listener with TLS and SCRAM, to
+// whose users all is forbidden that no ACL allows.
+type SecureKafka struct {
+	Brokers []string
+	CA      string // PEM file
+	Log     string // file with the broker's log, which says what was allowed and denied
+}
+
+// Secure is the cluster's secure listener. No container is started for it.
+func Secure(t testing.TB) SecureKafka {
+	t.Helper()
+	none := func(context.Context) (string, error) { return "", errors.New("it takes the script parts") }
+	return SecureKafka{
+		Brokers: strings.Split(get(t, "KAFKA_SECURE_BROKERS", none), ","),
+		CA:      get(t, "KAFKA_CA_FILE", none), Log: get(t, "KAFKA_LOG", none),
+	}
 }
 
 // Registry is the URL of a schema registry with Confluent's API.

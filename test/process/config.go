@@ -15,6 +15,7 @@ import (
 type Config struct {
 	Prefix   string // of topics and groups
 	Brokers  []string
+	Kafka    string // more of section kafka, as it is to stand there
 	Registry string // URL
 
 	SQS         string // endpoint
@@ -63,6 +64,9 @@ prefix: {{.Prefix}}
 kafka:
   brokers: [{{range $i, $b := .Brokers}}{{if $i}}, {{end}}"{{$b}}"{{end}}]
   partitions: 6
+{{- if .Kafka}}
+  {{.Kafka}}
+{{- end}}
 registry:
   url: {{.Registry}}
 aws:

@@ -34,9 +34,10 @@ type Process struct {
 	err error // how it ended, once Exited is closed
 }
 
-// Start runs a pipeline with all of its roles. What it prints goes to a new file in dir.
-func Start(binary, config, dir string) (*Process, error) {
-	return Command(dir, binary, "run", "--config", config)
+// Start runs a pipeline, with all of its roles unless flags say otherwise. What it
+// prints goes to a new file in dir.
+func Start(binary, config, dir string, flags ...string) (*Process, error) {
+	return Command(dir, binary, append([]string{"run", "--config", config}, flags...)...)
 }
 
 // Command runs another command of the binary. What it prints goes to a new file in dir.
@@ -46,7 +47,7 @@ func Command(dir, binary string, args ...string) (*Process, error) {
 		return nil, err
 	}
 	cmd := exec.Command(binary, args...)
-	cmd.Env = append(os.Environ(), awsSecretVariable+"="+awsKey)
+	cmd.Env = Environment()
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(err, log.Close())
@@ -59,6 +60,9 @@ func Command(dir, binary string, args ...string) (*Process, error) {
 	}()
 	return p, nil
 }
+
+// Environment is what a process needs that uses such a configuration.
+func Environment() []string { return append(os.Environ(), awsSecretVariable+"="+awsKey) }
 
 // Kill stops the process at once, as kill -9 does, and waits until it is gone.
 func (p *Process) Kill() {

@@ -1,0 +1,209 @@
+package integration
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sellerstream/sellerstream/pkg/acls"
+	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/process"
+)
+
+// TestEachRoleAsItsOwnUser runs each role in a process of its own, by TLS and
+// SCRAM, with exactly the ACLs that are printed. Nothing is denied to any, and
+// each ACL is one on which something that was done rests: without it the broker
+// would have denied that.
+func TestEachRoleAsItsOwnUser(t *testing.T) {
+	s := newSecurity(t, newStockEnvironment(t))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	decisions := s.audit(t)
+	var users []string
+	for _, part := range acls.Parts() {
+		users = append(users, s.user(part))
+	}
+	s.makeUsers(t, users...)
+	grants := s.printed(ctx, t)
+	s.allow(ctx, t, grants)
+	s.operate(ctx, t)
+
+	processes := map[string]*process.Process{}
+	for _, role := range acls.Roles() {
+		file := s.configFor(t, s.user(role), func(c *process.Config) { c.QueueARN = s.queueARN })
+		processes[role] = s.startWith(t, file, "--roles", role)
+		watched, release := processes[role].Watch(ctx)
+		defer release()
+		ctx = watched
+	}
+	s.work(ctx, t)
+	for role, p := range processes {
+		if err := p.Stop(time.Minute); err != nil {
+			t.Errorf("stop %s: %v", role, err)
+		}
+	}
+	s.checkDecisions(t, grants, decisions())
+}
+
+// operate does what operators do, each by the user that has the ACLs for it.
+func (s *security) operate(ctx context.Context, t *testing.T) {
+	t.Helper()
+	// With a setting that differs there is something to alter.
+	settings := map[string]*string{"retention.ms": kadm.StringPtr("-1")}
+	if _, err := s.admin.CreateTopic(ctx, 6, 1, settings, s.prefix+schemas.Orders); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		part string
+		args []string
+	}{
+		{"topics apply", []string{"topics", "apply", "--yes"}},
+		{"topics plan", []string{"topics", "plan"}},
+		{"operator", []string{"pause", "--writes"}},
+		{"operator", []string{"switches"}},
+		{"operator", []string{"resume", "--writes"}},
+	} {
+		if out, err := s.command(ctx, t, append(step.args, "--config", s.configFor(t, s.user(step.part), nil))...); err != nil {
+			t.Fatalf("%v: %v: %s", step.args, err, out)
+		}
+	}
+	for check, f := range s.doctor(ctx, t, s.configFor(t, s.user("doctor"), nil)) {
+		if f.Status == "failed" || check == "permissions" && f.Status != "warning" {
+			t.Errorf("doctor: %s: %+v", check, f)
+		}
+	}
+}
+
+// work has something come of every role: orders with their events, feeds of
+// which one is stuck, a package, and what nobody can read on every input.
+func (s *security) work(ctx context.Context, t *testing.T) {
+	t.Helper()
+	s.script(t, simulator.Rule{
+		Part: simulator.Processing, Account: s.amazon.Accounts()[1].ID, Times: 1,
+		Action: simulator.Action{Feed: &simulator.FeedOutcome{Queued: 24 * time.Hour}},
+	})
+	s.play(ctx, t, 20)
+	plan := s.supply(ctx, t, simulator.InventoryScenario{Updates: 3 * stockSKUs, SKUs: stockSKUs, Unknown: 2, Over: 10 * time.Second})
+	s.awaitOutcomes(ctx, t, plan)
+	s.pack(ctx, t, s.amazon.Accounts()[0].ID)
+	s.park(ctx, t, s.amazon.Accounts()[2].ID)
+	for _, topic := range []string{schemas.OrderChanges, schemas.InventoryUpdates, schemas.FeedNotifications, schemas.Shipments, schemas.Orders} {
+		s.put(ctx, t, topic, s.amazon.Accounts()[0].ID, []byte("nobody can read this"))
+	}
+	letters := s.read(t, schemas.DeadLetters)
+	for roles := map[string]bool{}; len(roles) < 6; { // bridge, events and the four processors
+		for _, value := range letters.next(ctx, t, map[int32]int64{}) {
+			roles[value.(*schemas.DeadLetter).Role] = true
+		}
+	}
+	s.tap.await(ctx, t, "events of all kinds", func(events map[string][]event) bool {
+		return holds(countEvents(events), map[string]int{"OrderChanged": 1, "FeedCompleted": 1, "FeedStuck": 1, "ShipmentConfirmed": 1})
+	})
+}
+
+// park has Amazon refuse an account, of which each processor raises an alert.
+func (s *security) park(ctx context.Context, t *testing.T, account string) {
+	t.Helper()
+	shipment := s.pack(ctx, t, account)
+	s.script(t, simulator.Rule{Part: simulator.SPAPI, Account: account, Action: simulator.Action{Status: http.StatusForbidden}})
+	change, err := s.amazon.World.PlaceOrder(account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.amazon.Notify(change)
+	s.supply(ctx, t, simulator.InventoryScenario{Accounts: []string{account}, Updates: 1, SKUs: 1, Urgent: 1})
+	shipment.ShipmentID, shipment.TrackingNumber = "corrected", shipment.TrackingNumber+"1"
+	shipment.EventTime = shipment.EventTime.Add(time.Second)
+	s.putShipment(ctx, t, shipment)
+	alerts := s.read(t, schemas.Alerts)
+	for roles := map[string]bool{}; !roles["orders"] || !roles["inventory"] || !roles["shipments"]; {
+		for _, value := range alerts.next(ctx, t, map[int32]int64{}) {
+			roles[value.(*schemas.Alert).Role] = true
+		}
+	}
+}
+
+// pack ships an order, waits for the outcome, and returns the last package.
+func (s *security) pack(ctx context.Context, t *testing.T, account string) (shipment *schemas.Shipment) {
+	t.Helper()
+	change, err := s.amazon.World.PlaceOrder(account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.amazon.Notify(change)
+	packed, err := s.amazon.Pack(simulator.ShipmentScenario{}, change.Order.OrderID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range packed {
+		shipment = &schemas.Shipment{
+			ShipmentID: p.PackageID, Account: p.Account, OrderID: p.OrderID, PackageID: p.PackageID, CarrierName: p.Carrier,
+			TrackingNumber: p.TrackingNumber, ShipTime: p.Time, EventTime: p.Time, Source: "integration",
+		}
+		for _, item := range p.Items {
+			shipment.Items = append(shipment.Items, schemas.ShipmentItem{OrderItemID: item.OrderItemID, Quantity: int32(item.Quantity)})
+		}
+		s.putShipment(ctx, t, shipment)
+	}
+	confirmations := s.read(t, schemas.ShipmentConfirmations)
+	for {
+		for _, value := range confirmations.next(ctx, t, map[int32]int64{}) {
+			if value.(*schemas.ShipmentConfirmation).OrderID == shipment.OrderID {
+				return shipment
+			}
+		}
+	}
+}
+
+func (s *security) putShipment(ctx context.Context, t *testing.T, shipment *schemas.Shipment) {
+	t.Helper()
+	value, err := s.codec.AppendEncode(nil, schemas.Shipments, shipment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.put(ctx, t, schemas.Shipments, shipment.Account, value)
+}
+
+func (s *security) put(ctx context.Context, t *testing.T, topic, key string, value []byte) {
+	t.Helper()
+	if err := s.client.ProduceSync(ctx, &kgo.Record{Topic: s.prefix + topic, Key: []byte(key), Value: value}).FirstErr(); err != nil {
+		t.Fatalf("produce to %s: %v", topic, err)
+	}
+}
+
+// checkDecisions holds what the broker allowed and denied against what is
+// printed.
+func (s *security) checkDecisions(t *testing.T, grants []acls.Grant, decisions []decision) {
+	t.Helper()
+	if len(decisions) == 0 {
+		t.Fatal("the broker's log has no decision about this test's users")
+	}
+	for _, d := range decisions {
+		// Doctor finds out that its user may run no role.
+		look := d.user == s.user("doctor") && (d.resource == "Group" || d.request == "EndTxn")
+		if !d.allowed && !look {
+			t.Errorf("denied: %+v", d)
+		}
+	}
+	for _, g := range grants {
+		part := g.For[0]
+		used := slices.ContainsFunc(decisions, func(d decision) bool { return d.uses(g) })
+		if !used && s.doneHere(part, g.ACL) {
+			t.Errorf("%s is printed for %s, and nothing that it does needs it", g.ACL, part)
+		}
+	}
+	t.Logf("%d ACLs, %d decisions of the broker", len(grants), len(decisions))
+}
+
+// doneHere says whether this test does what a part has an ACL for: others'
+// programs do not run in it, and some commands have tests of their own.
+func (s *security) doneHere(part string, a acls.ACL) bool {
+	elsewhere := []string{"upstream", "downstream", "deadletters", "replay", "replay --reset"}
+	return !slices.Contains(elsewhere, part) && (part != "operator" || a.Name == s.prefix+schemas.Switches)
+}
