@@ -2919,6 +2919,8 @@ type ShipmentState struct {
 	NotBefore time.Time `avro:"notBefore,omitzero" json:"notBefore,omitzero"`
 	// The latest ship date that a ShipmentAtRisk was raised for.
 	AlertedDate time.Time `avro:"alertedDate,omitzero" json:"alertedDate,omitzero"`
+	// The latest ship date of which a ShipmentAtRisk said that it has passed.
+	LateDate time.Time `avro:"lateDate,omitzero" json:"lateDate,omitzero"`
 	// When this entry was last written.
 	TouchedTime time.Time `avro:"touchedTime" json:"touchedTime"`
 }
@@ -2981,6 +2983,12 @@ func (r *ShipmentState) AppendAvro(dst []byte) []byte {
 	} else {
 		dst = append(dst, 2)
 		dst = binary.AppendVarint(dst, r.AlertedDate.UnixMilli())
+	}
+	if r.LateDate.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.LateDate.UnixMilli())
 	}
 	dst = binary.AppendVarint(dst, r.TouchedTime.UnixMilli())
 	return dst

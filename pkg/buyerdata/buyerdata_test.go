@@ -303,3 +303,21 @@ func (down) Wrap(context.Context, *schemas.BuyerKey) ([]byte, error) {
 func (down) Unwrap(context.Context, *schemas.BuyerKey) ([]byte, error) {
 	return nil, errors.New("KMS is down")
 }
+
+// An order whose own key cannot be unwrapped must neither hold up the account's
+// others nor cost a call to Amazon.
+func TestAKeyThatCannotBeUnwrappedHoldsUpItsOrderOnly(t *testing.T) {
+	t.Parallel()
+	call := machine.Call{Account: testOwner.Account, Operation: model.GetOrder, Request: &Request{
+		Read: &model.GetOrderRequest{}, Order: testOwner, Key: &schemas.BuyerKey{WrappedBy: "kms:gone", Wrapped: []byte("x")},
+	}}
+	asked := false
+	res := NewSealer(NewKeys(down{}), slog.New(slog.DiscardHandler)).Guard(func(ctx context.Context, call machine.Call) machine.Result {
+		asked = true
+		return answering(order())(ctx, call)
+	})(t.Context(), call)
+	snooze, ok := res.Outcome.(machine.Snooze)
+	if !ok || !snooze.Own || !snooze.Unspent || asked {
+		t.Errorf("%+v, Amazon asked: %v", res.Outcome, asked)
+	}
+}

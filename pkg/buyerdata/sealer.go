@@ -49,7 +49,11 @@ func (s *Sealer) Guard(next Execute) Execute {
 			return next(ctx, call)
 		}
 		if !s.keys.Given() {
-			return s.wait(ctx, call, machine.Result{}, errors.New("buyer_data is on for the account, but this process was started without a key: write buyer_data.keys or buyer_data.kms, then start it again"))
+			return s.wait(ctx, call, machine.Result{}, machine.Snooze{For: keyPause, Unspent: true, Err: errors.New("buyer_data is on for the account, but this process was started without a key: write buyer_data.keys or buyer_data.kms, then start it again")})
+		}
+		known, err := s.known(ctx, req) // before Amazon is asked: without it the answer is of no use
+		if err != nil {
+			return s.wait(ctx, call, machine.Result{}, machine.Snooze{For: keyPause, Own: true, Unspent: true, Err: err})
 		}
 		read := call
 		read.Request = req.Read
@@ -59,9 +63,9 @@ func (s *Sealer) Guard(next Execute) Execute {
 		if !ok {
 			return res
 		}
-		answer, err := s.seal(ctx, req, done.Response)
+		answer, err := s.seal(ctx, req, known, done.Response)
 		if err != nil {
-			return s.wait(ctx, call, res, err)
+			return s.wait(ctx, call, res, machine.Snooze{For: keyPause, Err: err})
 		}
 		res.Outcome = machine.Done{Response: answer}
 		return res
@@ -70,21 +74,24 @@ func (s *Sealer) Guard(next Execute) Execute {
 
 // wait is the result of a call that cannot be used now. Better late than
 // without what a label needs.
-func (s *Sealer) wait(ctx context.Context, call machine.Call, res machine.Result, err error) machine.Result {
-	s.log.WarnContext(ctx, "orders wait, since their buyer data cannot be encrypted", "account", call.Account, "operation", call.Operation,
-		"key", call.Key, "retry_in", keyPause, "error", err)
-	res.Call = call
-	res.Outcome = machine.Snooze{For: keyPause, Err: err}
+func (s *Sealer) wait(ctx context.Context, call machine.Call, res machine.Result, why machine.Snooze) machine.Result {
+	level := slog.LevelWarn
+	if ctx.Err() != nil { // the work is handed over, and the key is not to blame
+		level = slog.LevelDebug
+	}
+	s.log.Log(ctx, level, "orders wait, since their buyer data cannot be encrypted", "account", call.Account, "operation", call.Operation,
+		"key", call.Key, "retry_in", keyPause, "error", why.Err)
+	res.Call, res.Outcome = call, why
 	return res
 }
 
-func (s *Sealer) seal(ctx context.Context, req *Request, response any) (*Answer, error) {
+func (s *Sealer) seal(ctx context.Context, req *Request, known *DataKey, response any) (*Answer, error) {
 	fields := take(response)
 	answer := &Answer{Response: response}
 	if len(fields) == 0 {
 		return answer, nil
 	}
-	key, record, err := s.key(ctx, req)
+	key, record, err := s.key(ctx, req, known)
 	if err != nil {
 		return nil, err
 	}
@@ -96,18 +103,28 @@ func (s *Sealer) seal(ctx context.Context, req *Request, response any) (*Answer,
 	return answer, nil
 }
 
-// key is the order's, or a new one. One that is lost is replaced: the order's
-// newest state is what counts, and it can be read with the new one.
-func (s *Sealer) key(ctx context.Context, req *Request) (*DataKey, *schemas.BuyerKey, error) {
-	if req.Key != nil {
-		key, err := s.keys.Unwrap(ctx, req.Key)
-		if err == nil {
-			return key, req.Key, nil
-		}
-		if !errors.Is(err, ErrLost) {
-			return nil, nil, fmt.Errorf("unwrap the key of order %s: %w", req.Order.OrderID, err)
-		}
-		s.log.WarnContext(ctx, "an order gets a new key; its older records stay unreadable", "account", req.Order.Account, "order", req.Order.OrderID, "error", err)
+// known is the order's own key; nil where it has none, or one that is lost. Such a
+// one is replaced: the order's newest state is what counts, and it can be read
+// with the new one.
+func (s *Sealer) known(ctx context.Context, req *Request) (*DataKey, error) {
+	if req.Key == nil {
+		return nil, nil
+	}
+	key, err := s.keys.Unwrap(ctx, req.Key)
+	switch {
+	case err == nil:
+		return key, nil
+	case !errors.Is(err, ErrLost):
+		return nil, fmt.Errorf("unwrap the key of order %s: %w", req.Order.OrderID, err)
+	}
+	s.log.WarnContext(ctx, "an order gets a new key; its older records stay unreadable", "account", req.Order.Account, "order", req.Order.OrderID, "error", err)
+	return nil, nil
+}
+
+// key is the order's, or a new one.
+func (s *Sealer) key(ctx context.Context, req *Request, known *DataKey) (*DataKey, *schemas.BuyerKey, error) {
+	if known != nil {
+		return known, req.Key, nil
 	}
 	key, record, err := s.keys.New(ctx, req.Order)
 	if err != nil {

@@ -32,6 +32,10 @@ const (
 	// was placed.
 	undated = 30 * 24 * time.Hour
 
+	// lateShipping is how much later than its latest ship date an order may be
+	// shipped: then Amazon cancels what was not confirmed.
+	lateShipping = 30 * 24 * time.Hour
+
 	packageDelivered = "DELIVERED"
 )
 
@@ -199,7 +203,8 @@ func knownOnly(known *buyerKey, key *schemas.BuyerKey) *schemas.BuyerKey {
 // stays the same however often it is fetched, so that an old order is known as one.
 func deliveryOf(shown *model.Order) (at time.Time, finished bool) {
 	f := shown.Fulfillment
-	if f != nil && f.Status == model.StatusCancelled || delivered(shown.Packages) {
+	open := f != nil && toBeShipped(f.Status)
+	if f != nil && f.Status == model.StatusCancelled || !open && delivered(shown.Packages) {
 		return shown.LastUpdatedTime, true
 	}
 	at = shown.CreatedTime.Add(undated)
@@ -213,7 +218,22 @@ func deliveryOf(shown *model.Order) (at time.Time, finished bool) {
 			at = p.ShipTime
 		}
 	}
+	if open && f.ShipByWindow != nil && !f.ShipByWindow.Latest.IsZero() {
+		if late := f.ShipByWindow.Latest.Add(lateShipping); late.After(at) {
+			at = late
+		}
+	}
 	return at, false
+}
+
+// toBeShipped says whether units of an order have no package yet, for whose label
+// its address is needed.
+func toBeShipped(status string) bool {
+	switch status {
+	case "PENDING_AVAILABILITY", "PENDING", "UNSHIPPED", "PARTIALLY_SHIPPED":
+		return true
+	}
+	return false
 }
 
 func delivered(packages []model.OrderPackage) bool {

@@ -348,8 +348,13 @@ func TestDeliveryOf(t *testing.T) {
 		"to be shipped":     {model.Order{Fulfillment: &model.OrderFulfillment{ShipByWindow: window(shipBy)}}, shipBy.Add(undated), false},
 		"shipped late":      {model.Order{Fulfillment: &model.OrderFulfillment{DeliverByWindow: window(promised)}, Packages: []model.OrderPackage{pack("SHIPPED", shipped)}}, shipped, false},
 		"delivered in part": {model.Order{Fulfillment: &model.OrderFulfillment{DeliverByWindow: window(promised)}, Packages: []model.OrderPackage{pack(packageDelivered, shipBy), pack("IN_TRANSIT", shipBy)}}, promised, false},
-		"delivered":         {model.Order{Packages: []model.OrderPackage{pack(packageDelivered, shipBy)}}, updated, true},
-		"cancelled":         {model.Order{Fulfillment: &model.OrderFulfillment{Status: model.StatusCancelled, DeliverByWindow: window(promised)}}, updated, true},
+		"in part, open": {model.Order{
+			Fulfillment: &model.OrderFulfillment{Status: "PARTIALLY_SHIPPED", DeliverByWindow: window(promised), ShipByWindow: window(shipBy)},
+			Packages:    []model.OrderPackage{pack(packageDelivered, shipBy)},
+		}, shipBy.Add(lateShipping), false},
+		"not shipped": {model.Order{Fulfillment: &model.OrderFulfillment{Status: "UNSHIPPED", DeliverByWindow: window(promised)}}, promised, false},
+		"delivered":   {model.Order{Packages: []model.OrderPackage{pack(packageDelivered, shipBy)}}, updated, true},
+		"cancelled":   {model.Order{Fulfillment: &model.OrderFulfillment{Status: model.StatusCancelled, DeliverByWindow: window(promised)}}, updated, true},
 	} {
 		c.order.CreatedTime, c.order.LastUpdatedTime = testStart, updated
 		if at, finished := deliveryOf(&c.order); !at.Equal(c.at) || finished != c.finished {

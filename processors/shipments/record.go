@@ -50,7 +50,7 @@ func (m *Machine) shipment(tx *machine.Tx, rec *machine.Record, a *account.Accou
 		return
 	case at < 0:
 		at = m.addPackage(o, s.PackageID)
-	case o.Packages[at].NewestOffset == rec.Offset && rec.Replay == nil:
+	case sameRecord(&o.Packages[at], next) && rec.Replay == nil:
 		return // the same record again: it has its outcome, or will have it
 	case underWay(&o.Packages[at], rec.Offset):
 		m.supersede(tx, o, &o.Packages[at], next) // by itself: what is under way has the same effect
@@ -220,4 +220,10 @@ func validOrderID(id string) bool {
 	return len(id) > 0 && len(id) <= 50 && strings.IndexFunc(id, func(r rune) bool {
 		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r != '-'
 	}) < 0
+}
+
+// sameRecord says whether a shipment is the newest of its package. Its offset alone
+// does not tell: a topic that is made anew counts from 0 again.
+func sameRecord(p *schemas.PackageState, s *schemas.PendingShipment) bool {
+	return p.NewestOffset == s.SourceOffset && p.NewestTime.Equal(s.EventTime) && p.NewestShipmentID == s.ShipmentID
 }

@@ -10,7 +10,8 @@ import (
 )
 
 // alertAtRisk is the type of the alert about an order that waits too long. It is
-// raised once for each latest ship date of an order, and only for a package
+// raised once before each latest ship date of an order, and once more, as
+// CRITICAL, when the date has passed; and only for a package
 // that was shipped and waits to be confirmed for the first time: an order of
 // which no shipment has come is the warehouse's matter, a correction is in no
 // hurry.
@@ -29,8 +30,11 @@ func (m *Machine) watch(o *order, ready, now time.Time) {
 // riskAt is when the latest ship date, less the margin, is nearer than the wait
 // that is expected now; zero when there is nothing to tell.
 func (m *Machine) riskAt(o *order, ready, now time.Time) time.Time {
-	if o.LatestShipDate.IsZero() || o.AlertedDate.Equal(o.LatestShipDate) || o.done() || !o.unconfirmed() {
+	if o.LatestShipDate.IsZero() || o.LateDate.Equal(o.LatestShipDate) || o.done() || !o.unconfirmed() {
 		return time.Time{}
+	}
+	if o.AlertedDate.Equal(o.LatestShipDate) {
+		return o.LatestShipDate
 	}
 	return o.LatestShipDate.Add(-m.cfg.RiskMargin - m.wait(o.Account, ready, now))
 }
@@ -63,21 +67,23 @@ func (m *Machine) drawRisks(tx *machine.Tx) {
 			m.risks.Add(item, at)
 		default:
 			m.alert(tx, o)
+			m.watch(o, ready, tx.Now)
 		}
 	}
 }
 
 func (m *Machine) alert(tx *machine.Tx, o *order) {
 	o.AlertedDate = o.LatestShipDate
+	severity := "WARNING"
+	if !tx.Now.Before(o.LatestShipDate) {
+		severity, o.LateDate = "CRITICAL", o.LatestShipDate
+	}
 	m.save(tx, o)
 	date := o.LatestShipDate.UTC().Format(time.RFC3339)
-	severity, message := "WARNING", fmt.Sprintf(
+	message := fmt.Sprintf(
 		"Order %s must be confirmed as shipped by %s, and its shipment still waits to be sent to Amazon (%d orders of the account wait, tried %d times). "+
 			"Look for calls that are refused or throttled, or confirm it in Seller Central.",
 		o.OrderID, date, m.backlog[o.Account], o.Attempts)
-	if !tx.Now.Before(o.LatestShipDate) {
-		severity = "CRITICAL"
-	}
 	tx.Emit(machine.Output{Topic: schemas.Alerts, Account: o.Account, Value: &schemas.Alert{
 		EventID:   hash(o.Account, alertAtRisk, o.OrderID, fmt.Sprint(tx.Now.UnixMilli())),
 		EventType: alertAtRisk, Account: o.Account, Role: Processor, Severity: severity, Subject: o.OrderID,

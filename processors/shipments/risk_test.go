@@ -32,10 +32,13 @@ func TestAtRiskOnce(t *testing.T) {
 		}
 		r.Restart()
 	}
-	if len(r.alerts) != 1 {
-		t.Fatalf("%d alerts, want 1", len(r.alerts))
+	if len(r.alerts) != 2 {
+		t.Fatalf("%d alerts, want one before the date and one behind it", len(r.alerts))
 	}
 	a := r.alerts[0]
+	if late := r.alerts[1]; late.Severity != "CRITICAL" || late.Time.Before(order.ShipBy.Latest) || late.EventID == a.EventID {
+		t.Errorf("behind the date: %+v", late)
+	}
 	// The margin of 2 hours, and the wait for the next probe.
 	if before := order.ShipBy.Latest.Sub(a.Time); before < 2*time.Hour || before > 3*time.Hour {
 		t.Errorf("raised %v before the date", before)
@@ -48,8 +51,8 @@ func TestAtRiskOnce(t *testing.T) {
 	moved := known(orderID(1), 3, r.Now)
 	moved.ShipBy.Latest = r.Now.Add(time.Hour)
 	r.Take(moved)
-	if len(r.alerts) != 2 {
-		t.Errorf("%d alerts, want one for each date", len(r.alerts))
+	if len(r.alerts) != 3 {
+		t.Errorf("%d alerts, want another for the new date", len(r.alerts))
 	}
 }
 
