@@ -57,6 +57,7 @@ type pace struct {
 	lane.Item // queued by when a silence would be improbable, or earlier
 	schemas.NotificationPace
 	saved time.Time
+	away  bool // not configured now; a quiet account is not queued either
 }
 
 // watch is the paces of the unit's accounts.
@@ -79,13 +80,13 @@ func (w *watch) follow(directory *account.Directory, mine func(string) bool, tx 
 	if w.enough == 0 {
 		return
 	}
-	began := w.began.IsZero()
-	if began {
+	if w.began.IsZero() {
 		w.began = tx.Now
 	}
 	for _, p := range w.paces {
 		if _, configured := directory.ByID(p.Account); !configured {
 			w.queue.Remove(&p.Item)
+			p.away = true
 		}
 	}
 	for _, a := range directory.All() {
@@ -97,14 +98,24 @@ func (w *watch) follow(directory *account.Directory, mine func(string) bool, tx 
 		case p == nil:
 			p = w.of(a.ID, tx.Now)
 			w.save(tx, p)
-		case p.Queued() || silent(&p.NotificationPace):
-			continue
-		case !began:
-			p.LastTime, p.Minutes = latestOf(p.LastTime, tx.Now), 0
-			w.save(tx, p)
+		case p.away:
+			w.back(tx, p)
 		}
-		w.queue.Add(&p.Item, tx.Now)
+		if !p.Queued() && !silent(&p.NotificationPace) {
+			w.queue.Add(&p.Item, tx.Now)
+		}
 	}
+}
+
+// back has an account that was away watched again: what did not come meanwhile is
+// no silence. One that was told of goes on until the next notification.
+func (w *watch) back(tx *machine.Tx, p *pace) {
+	p.away = false
+	if silent(&p.NotificationPace) {
+		return
+	}
+	p.LastTime, p.Minutes = latestOf(p.LastTime, tx.Now), 0
+	w.save(tx, p)
 }
 
 func (w *watch) of(account string, now time.Time) *pace {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/account"
 	"github.com/sellerstream/sellerstream/pkg/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
@@ -276,6 +277,41 @@ func TestANewOwnerCatchesUpFirst(t *testing.T) {
 	}
 	if next.until(back.Add(catchUp)); len(next.alerts) != 1 {
 		t.Fatalf("%d alerts once it has caught up", len(next.alerts))
+	}
+}
+
+// TestOnlyAnAccountThatWasAwayBeginsAnew, and not a quiet one, of which too little is
+// known for a silence, when the configuration is read again.
+func TestOnlyAnAccountThatWasAwayBeginsAnew(t *testing.T) {
+	t.Parallel()
+	empty, err := account.NewDirectory(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		between *account.Directory
+		anew    bool
+	}{
+		"away":       {empty, true},
+		"configured": {testDirectory(t)(), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWatched(t)
+			heard, back := monday.Add(time.Hour), monday.Add(50*time.Hour)
+			w.notify(heard)
+			w.until(back) // it leaves the queue
+			for _, directory := range []*account.Directory{test.between, testDirectory(t)()} {
+				w.follow(directory, func(account string) bool { return account == testAccount }, &machine.Tx{Now: back})
+			}
+			p := w.paces[pacePrefix+testAccount]
+			if anew := p.LastTime.Equal(back) && p.Minutes == 0; anew != test.anew {
+				t.Fatalf("last one at %v, %d minutes, want it to begin anew: %t", p.LastTime, p.Minutes, test.anew)
+			}
+			if !test.anew && (!p.LastTime.Equal(heard) || p.Minutes != 1) {
+				t.Fatalf("last one at %v, %d minutes, want what was heard", p.LastTime, p.Minutes)
+			}
+		})
 	}
 }
 
