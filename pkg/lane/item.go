@@ -15,12 +15,21 @@ import (
 // a million of them cost no second table. An Item is idle, queued in one Queue
 // or lane, or in flight.
 type Item struct {
-	Key      string // state key of the work
-	due      time.Time
-	place    int32 // 1 + index in the heap; 0 when not queued
-	inFlight bool
-	held     int64 // Unix nanoseconds before which no Add makes it due; 0 for none
-	low      bool  // queued, if at all, behind the other work of its account
+	Key       string // state key of the work
+	due       time.Time
+	place     int32 // 1 + index in the heap; 0 when not queued
+	inFlight  bool
+	held      int64 // Unix nanoseconds before which no Add makes it due; 0 for none
+	low       bool  // queued, if at all, behind the other work of its account
+	uncounted bool  // not counted by Pending
+}
+
+// count is what the item adds to Pending.
+func (i *Item) count() int {
+	if i.uncounted {
+		return 0
+	}
+	return 1
 }
 
 // Queued says whether the item waits in a queue.

@@ -70,24 +70,35 @@ func (s *Lanes) Known(account string) { s.of(account).known = true }
 
 // Add queues item for a call at due or later, or moves it there. An item in
 // flight must be finished first.
-func (s *Lanes) Add(account string, item *Item, due time.Time) { s.add(account, item, due, false) }
+func (s *Lanes) Add(account string, item *Item, due time.Time) {
+	s.add(account, item, due, false, false)
+}
 
 // AddLow is Add for work that is drawn only when none of the account that was
 // added with Add is due, such as what is processed again.
-func (s *Lanes) AddLow(account string, item *Item, due time.Time) { s.add(account, item, due, true) }
+func (s *Lanes) AddLow(account string, item *Item, due time.Time) {
+	s.add(account, item, due, true, false)
+}
 
-func (s *Lanes) add(account string, item *Item, due time.Time, low bool) {
+// AddUncounted is AddLow for work that Pending does not count: what no intake has
+// to pause for.
+func (s *Lanes) AddUncounted(account string, item *Item, due time.Time) {
+	s.add(account, item, due, true, true)
+}
+
+func (s *Lanes) add(account string, item *Item, due time.Time, low, uncounted bool) {
 	l := s.of(account)
-	switch {
-	case !item.Queued():
-		s.pending++
-	case item.low != low:
-		l.queueOf(item.low).Remove(item)
+	if item.Queued() {
+		s.pending -= item.count()
+		if item.low != low {
+			l.queueOf(item.low).Remove(item)
+		}
 	}
 	if item.held != 0 {
 		due = latest(due, time.Unix(0, item.held))
 	}
-	item.low = low
+	item.low, item.uncounted = low, uncounted
+	s.pending += item.count()
 	l.queueOf(low).Add(item, due)
 	s.schedule(l, due)
 }
@@ -95,7 +106,7 @@ func (s *Lanes) add(account string, item *Item, due time.Time, low bool) {
 // Remove takes item out, if it is queued here: it wants no call any more.
 func (s *Lanes) Remove(account string, item *Item) {
 	if item.Queued() {
-		s.pending--
+		s.pending -= item.count()
 		s.of(account).queueOf(item.low).Remove(item)
 	}
 }
@@ -136,7 +147,7 @@ func (s *Lanes) Wake() time.Time {
 	return s.byWake[0].wake
 }
 
-// Pending is how many items are queued or in flight.
+// Pending is how many items are queued or in flight, without those of AddUncounted.
 func (s *Lanes) Pending() int { return s.pending }
 
 // Finish ends an item's call: the item is idle again, and what the result says
@@ -151,7 +162,7 @@ func (s *Lanes) Finish(tx *machine.Tx, account string, item *Item, res *machine.
 	if snooze, ok := res.Outcome.(machine.Snooze); ok && snooze.Own {
 		item.held = tx.Now.Add(snooze.For).UnixNano()
 	}
-	s.pending--
+	s.pending -= item.count()
 	l := s.of(account)
 	s.finish(tx, l, item, res)
 	if !l.due().IsZero() {

@@ -70,7 +70,7 @@ func (m *Metrics) Watch(s Sources) {
 	w := &watcher{sources: s, labels: m.labels}
 	w.units = m.desc("units", "gauge", "Partitions that Kafka has given to this process (assigned), and those of them that work (restored).", "role", "state")
 	w.lag = m.desc("consumer_lag_records", "gauge", "Records that this process's units have not taken yet; left out while Kafka does not answer.", "role", "topic")
-	w.pending = m.desc("pending", "gauge", "Pieces of work that are not done: orders to fetch, SKUs without an outcome, feeds that run, shipments to confirm.", "role")
+	w.pending = m.desc("pending", "gauge", "Pieces of work that are not done: orders to fetch (without those that searches found), SKUs without an outcome, feeds that run, shipments to confirm.", "role")
 	w.oldest = m.desc("pending_oldest_seconds", "gauge", "How long the oldest of them has been waiting, on the pipeline's clock.", "role")
 	w.paused = m.desc("intake_paused", "gauge", "Units whose intake rests because too much is pending.", "role")
 	w.parked = m.desc("accounts_parked", "gauge", "Accounts whose calls wait because Amazon has refused one of this role for its credentials. Where another role met that first, they show in breakers with scope account.", "role")

@@ -280,8 +280,9 @@ func (m *Machine) sweep(tx *machine.Tx) {
 	}
 }
 
-// Pending is how many orders are to be fetched. What is searched for is not known
-// yet, and no intake has to pause for it.
+// Pending is how many orders are to be fetched because of a record. No intake has
+// to pause for what searches find: they are slow themselves, and notifications
+// that wait in our topic would look like none.
 func (m *Machine) Pending() int { return m.lanes.Pending() + m.v0.pending() }
 
 // lane is where an order's next call waits for its turn, or the call that is in
@@ -308,7 +309,10 @@ func (m *Machine) settle(o *order, turn millis) {
 // turn, or moves it there. What no notification asked for comes last.
 func (m *Machine) queue(o *order, turn millis) {
 	add := m.lane(o).Add
-	if o.low() {
+	switch {
+	case o.origin == originRecovered:
+		add = m.lane(o).AddUncounted
+	case o.low():
 		add = m.lane(o).AddLow
 	}
 	add(o.account, &o.Item, latest(turn, o.notBefore).time())

@@ -211,7 +211,7 @@ func (w *world) loseTransaction() {
 func (w *world) settle() {
 	for range 20_000 {
 		w.deliver(len(w.queue))
-		if w.Machine.Pending() == 0 && len(w.flying) == 0 && w.searched().After(w.changed) {
+		if w.Machine.unfetched() == 0 && len(w.flying) == 0 && w.searched().After(w.changed) {
 			return
 		}
 		next := w.Wake
@@ -225,7 +225,17 @@ func (w *world) settle() {
 		}
 		w.advance(max(0, next.Sub(w.Now)))
 	}
-	w.rt.Fatalf("%d orders still pending at %v", w.Machine.Pending(), w.Now)
+	w.rt.Fatalf("%d orders still pending at %v", w.Machine.unfetched(), w.Now)
+}
+
+// unfetched is how many orders are to be fetched, whatever asked for them.
+func (m *Machine) unfetched() (n int) {
+	for _, o := range m.orders {
+		if o.pending {
+			n++
+		}
+	}
+	return n
 }
 
 func (w *world) check() {

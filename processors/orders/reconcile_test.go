@@ -242,6 +242,38 @@ func TestASearchThatFailsIsTriedAgain(t *testing.T) {
 	}
 }
 
+// TestWhatSearchesFindPausesNoIntake, until a notification asks for it too. A
+// replay is read as fast as the intake lets it, so that it counts.
+func TestWhatSearchesFindPausesNoIntake(t *testing.T) {
+	t.Parallel()
+	for _, v0 := range []bool{false, true} {
+		r, a := newRuntimeWith(t, func(cfg *Config) { reconciling(cfg); cfg.V0 = v0 }), newAmazon()
+		for n := range pageOrders {
+			a.change(orderID(n), r.Now.Add(-time.Duration(n+10)*time.Minute))
+		}
+		search := r.Tick(nil)[0]
+		calls := r.End(search, a.answerTo(search, r.Now))
+		if len(calls) != pageOrders || r.Machine.Pending() != 0 {
+			t.Fatalf("v0 %t: %d found are fetched, %d pending, want none", v0, len(calls), r.Machine.Pending())
+		}
+		r.End(calls[0], machine.Retry{})
+		if r.Machine.Pending() != 0 {
+			t.Fatalf("v0 %t: %d pending after a failed fetch", v0, r.Machine.Pending())
+		}
+		id := r.Machine.orders[calls[0].Key].id()
+		if r.Take(notified(id, "n", r.Now)); r.Machine.Pending() != 1 {
+			t.Fatalf("v0 %t: %d pending, want the one that was notified", v0, r.Machine.Pending())
+		}
+		r.Restart()
+		if r.Machine.Pending() != 1 || r.Machine.unfetched() != pageOrders {
+			t.Fatalf("v0 %t: %d pending of %d after a restart", v0, r.Machine.Pending(), r.Machine.unfetched())
+		}
+		if r.Tick(r.replayed(notified(orderID(99), "r", r.Now))); r.Machine.Pending() != 2 {
+			t.Fatalf("v0 %t: %d pending, want the replayed one too", v0, r.Machine.Pending())
+		}
+	}
+}
+
 func TestAMendedAccountIsSearchedAtOnce(t *testing.T) {
 	t.Parallel()
 	r := newRuntimeWith(t, reconciling)
