@@ -16,11 +16,15 @@ import (
 const maxMessage = 2_000
 
 // recordLetter makes the dead letter of a record of topic. Its id depends on
-// where the record stands and nothing else.
+// where the record stands and on the replay that had it processed again, if one
+// did: what fails again is another letter than the one that was dealt with.
 func recordLetter(role, topic string, now time.Time, dead *machine.DeadLetter) *schemas.DeadLetter {
 	rec := dead.Record
 	letter := newDeadLetter(role, topic, rec.Account, now, dead)
 	letter.ID = letterID("%s/%d/%d", topic, rec.Partition, rec.Offset)
+	if rec.Replay != nil {
+		letter.ID = letterID("%s/%d/%d/%s", topic, rec.Partition, rec.Offset, rec.Replay.ID)
+	}
 	letter.Partition, letter.Offset, letter.SourceTime = &rec.Partition, &rec.Offset, rec.Time
 	letter.Key, letter.Value = []byte(rec.Account), rec.Raw
 	for _, h := range rec.Headers {

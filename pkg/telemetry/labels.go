@@ -37,10 +37,13 @@ func of(set []string, value string) string {
 // for those that are missing here.
 func deadLetterReasons() []string {
 	return []string{
-		"account_mismatch", "body_too_large", "entry_refused", "entry_too_large", "invalid_feed_id", "invalid_feed_type",
-		"invalid_field", "invalid_order_id", "kafka_refused", "missing_field", "no_account", "no_origin", "not_encodable",
-		"not_json", "not_notification", "order_refused", "too_many_packages", "undecodable", "unexpected_type",
-		"unknown_account", "unmappable", "unsupported_type", "wrong_casing", "wrong_partition",
+		"account_mismatch", "body_too_large", "empty_sku", "entry_refused", "entry_too_large", "event_time_ahead",
+		"field_too_long", "invalid_feed_id", "invalid_feed_type", "invalid_field", "invalid_item", "invalid_order_id",
+		"invalid_package_id", "invalid_ship_time", "invalid_sku", "kafka_refused", "missing_field", "negative_quantity",
+		"no_account", "no_carrier", "no_event_time", "no_items", "no_origin", "no_tracking_number", "not_encodable",
+		"not_json", "not_notification", "order_refused", "replay_too_old", "replay_without_effects", "too_large",
+		"too_many_packages", "undecodable", "unexpected_type", "unknown_account", "unknown_marketplace", "unmappable",
+		"unsupported_type", "wrong_casing", "wrong_partition",
 	}
 }
 
@@ -48,7 +51,7 @@ func deadLetterReasons() []string {
 // those that are missing here.
 func alertTypes() []string {
 	return []string{
-		"FeedStuck", "FeedUnknown", "FeedsUnclear", "ForeignFeed", "NotificationsSilent", "QuantityNotApplied", "ShipmentAtRisk",
+		"AccountParked", "FeedStuck", "FeedUnknown", "FeedsUnclear", "ForeignFeed", "NotificationsSilent", "QuantityNotApplied", "ShipmentAtRisk",
 	}
 }
 

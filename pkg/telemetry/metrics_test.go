@@ -235,17 +235,17 @@ func TestNoInputMakesSeries(t *testing.T) {
 // in its set would be counted as "other".
 func TestLabelSetsKnowEveryCodeInTheSource(t *testing.T) {
 	t.Parallel()
-	reasons := regexp.MustCompile(`(?:\b[rR]eason[A-Za-z]*\s+=\s+|Reject\([a-z]+, |SetAside\([^"]*, |Reason: +)"([a-z_]+)"`)
-	alerts := regexp.MustCompile(`\balert[A-Z][A-Za-z]*\s+=\s+"([A-Za-z]+)"`)
+	reasons := regexp.MustCompile(`(?:\b[rR]eason[A-Za-z]*\s+=\s+|Reject\([a-z]+, |SetAside\([^"]*, |Reason: +)"([a-z_]+)"|\breturn "([a-z_]+)", `)
+	alerts := regexp.MustCompile(`\b(?:alert[A-Z][A-Za-z]*|accountParked)\s+=\s+"([A-Za-z]+)"`)
 	found := map[string][]string{}
-	for _, folder := range []string{"../../bridge", "../../processors", "../../pkg/stream"} {
+	for _, folder := range []string{"../../bridge", "../../processors", "../../pkg/stream", "../../pkg/lane"} {
 		err := filepath.WalkDir(folder, func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 				return err
 			}
 			text, err := os.ReadFile(path)
 			for _, match := range reasons.FindAllSubmatch(text, -1) {
-				found["reason"] = append(found["reason"], string(match[1]))
+				found["reason"] = append(found["reason"], string(match[1])+string(match[2]))
 			}
 			for _, match := range alerts.FindAllSubmatch(text, -1) {
 				found["alert"] = append(found["alert"], string(match[1]))

@@ -166,6 +166,8 @@ func TestWhatCannotGoBack(t *testing.T) {
 	}
 	unreadable := fromTopic("", schemas.InventoryUpdates, "inventory", []byte("junk"))
 	unreadable.SourceTime = time.Now().Add(-8 * 24 * time.Hour)
+	replayed := fromTopic("", schemas.Shipments, "shipments", nil)
+	replayed.Reason = "replay_too_old"
 	for name, test := range map[string]struct {
 		letter *schemas.DeadLetter
 		says   string // "" where it can
@@ -175,6 +177,7 @@ func TestWhatCannotGoBack(t *testing.T) {
 		"no room for the headers":    {large, "with the headers that say it is a retry"},
 		"a topic that is none":       {fromTopic("", "old", "orders", nil), "not in the table"},
 		"a copy":                     {fromTopic("", schemas.Replays, "orders", nil), "`sellerstream replay` copies"},
+		"a replay too old":           {replayed, "the replay of it was refused"},
 		"a forgotten quantity":       {quantity(7 * 24 * time.Hour), "produce the quantity that holds now"},
 		"bytes as old":               {unreadable, "produce the quantity that holds now"},
 		"a quantity of yesterday":    {quantity(24 * time.Hour), ""},

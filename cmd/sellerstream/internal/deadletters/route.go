@@ -50,6 +50,9 @@ func (l *Letters) Route(ctx context.Context, letter *Letter, now time.Time) (Rou
 	if !ok {
 		return Route{Refusal: "topic " + letter.Source + " is not in the table of topics: produce it by hand from `show --raw`"}, nil
 	}
+	if letter.Reason == "replay_too_old" || letter.Reason == "replay_without_effects" {
+		return Route{Refusal: "the replay of it was refused, and as a record that is sent anew it would pass: see its message, and discard it"}, nil
+	}
 	if logical == schemas.Replays {
 		return Route{Refusal: "it is the copy of a record: `sellerstream replay` copies the record again; then discard this"}, nil
 	}
