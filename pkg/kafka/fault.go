@@ -114,7 +114,9 @@ func handshake(cfg config.Kafka, err error) *Fault {
 // login is what brokers have against us.
 func login(cfg config.Kafka, err error) *Fault {
 	s := cfg.SASL
+	var answer *challengeError
 	switch {
+	case s.Mechanism == config.OAuthBearer && errors.As(err, &answer):
 	case errors.Is(err, kerr.UnsupportedSaslMechanism):
 		return &Fault{Cause: "the broker's listener does not offer " + s.Mechanism, Fix: "write a mechanism of its sasl.enabled.mechanisms", Key: "kafka.sasl.mechanism", Lasting: true}
 	case errors.Is(err, kerr.IllegalSaslState):

@@ -135,6 +135,7 @@ func TestRefusalsInWords(t *testing.T) {
 	}{
 		{scram, kerr.SaslAuthenticationFailed, "knows no user orders with this password and SCRAM-SHA-512"},
 		{config.SASL{Mechanism: config.OAuthBearer}, kerr.SaslAuthenticationFailed, "refuses our token"},
+		{config.SASL{Mechanism: config.OAuthBearer}, &challengeError{io.ErrNoProgress}, "refuses our token"},
 		{config.SASL{Mechanism: config.AWSMSKIAM}, kerr.SaslAuthenticationFailed, "kafka-cluster:Connect"},
 		{scram, kerr.UnsupportedSaslMechanism, "does not offer SCRAM-SHA-512"},
 		{scram, &tlsdial.HandshakeError{Address: "kafka:9092", Err: io.EOF}, "does not answer as one that has TLS"},

@@ -133,10 +133,20 @@ type session struct {
 	with interface{ accepted() }
 }
 
-// Challenge goes on with a login; brokers that refuse it do not get here.
+// challengeError is a login that ended by what the broker answered.
+type challengeError struct{ err error }
+
+func (e *challengeError) Error() string { return "login: " + e.err.Error() }
+func (e *challengeError) Unwrap() error { return e.err }
+
+// Challenge goes on with a login. Brokers that refuse it do not get here, except
+// for tokens, whose refusal is an answer (RFC 7628, 3.2.2).
 func (s session) Challenge(challenge []byte) (bool, []byte, error) {
 	done, answer, err := s.Session.Challenge(challenge)
-	if done && err == nil {
+	switch {
+	case err != nil:
+		err = &challengeError{err}
+	case done:
 		s.with.accepted()
 	}
 	return done, answer, err

@@ -2,12 +2,16 @@ package integration
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -53,6 +57,40 @@ func TestRefusalsByKafka(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestLoginByToken logs in with a token from a file. The broker takes any token
+// that has not expired.
+func TestLoginByToken(t *testing.T) {
+	s := newSecurity(t, newEnvironment(t))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	token := filepath.Join(t.TempDir(), "token")
+	file := s.configFor(t, "", func(c *process.Config) {
+		c.Kafka = fmt.Sprintf("tls: {enabled: true, ca_file: %s}\n  sasl: {mechanism: OAUTHBEARER, token: {file: %s}}", s.kafka.CA, token)
+	})
+	for _, test := range []struct {
+		expires time.Duration
+		status  string
+		says    string
+	}{
+		{time.Hour, "ok", s.kafka.Brokers[0]},
+		{-time.Hour, "failed", "refuses our token"},
+	} {
+		if err := os.WriteFile(token, []byte(unsigned("orders", time.Now().Add(test.expires))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.doctor(ctx, t, file)["reachable"]; got.Status != test.status || !strings.Contains(got.Found+got.Cause, test.says) {
+			t.Errorf("a token for %v: doctor says %+v, want %s, %q", test.expires, got, test.status, test.says)
+		}
+	}
+}
+
+// unsigned is a token without a signature (RFC 7515, appendix A.5).
+func unsigned(subject string, expires time.Time) string {
+	part := base64.RawURLEncoding.EncodeToString
+	claims := fmt.Sprintf(`{"sub": %q, "iat": %d, "exp": %d}`, subject, expires.Add(-2*time.Hour).Unix(), expires.Unix())
+	return part([]byte(`{"alg": "none"}`)) + "." + part([]byte(claims)) + "."
 }
 
 // finding is what doctor says about one check.
