@@ -42,9 +42,14 @@ Which records: those between --from and --to, by Kafka's timestamps, or between
 offsets; of --account, --type and --order only, where they are given. What comes
 while it runs is not meant.
 
-A replay that was interrupted goes on where it was when the same command is given
-again, and one that is through says so; --restart begins anew. With --dry-run it
-counts, and changes nothing.
+Before a replay begins it says how many records are meant and what they cost, and
+asks; where nobody can answer, --yes is needed. Without --from it means all that
+the topic holds.
+
+A replay that was interrupted goes on where it was, with the range that it began
+with, when the same command is given again. One that is through says so, or begins
+anew if its times are so long ago, such as 2h; --restart always begins anew. With
+--dry-run it counts, and changes nothing.
 
 With --reset a whole processor is moved instead: all of its processes must be
 stopped; its positions in the topic become those of --from, and when it starts it
@@ -184,6 +189,7 @@ type replayJob struct {
 	wire     string // the topic's name on the wire
 	begin    replay.Bound
 	end      replay.Bound
+	relative bool   // a bound is so long ago, which is another one each time
 	describe string // the arguments, by which the same replay is known
 }
 
@@ -208,6 +214,7 @@ func (f *replayFlags) job(cmd *cobra.Command) (*replayJob, error) {
 	if err := errors.Join(faults...); err != nil {
 		return nil, usageError{err}
 	}
+	job.relative = relativeTime(f.from) || relativeTime(f.to)
 	job.describe = fmt.Sprintf("%q", []any{
 		f.topic, f.selected, f.from, f.to, f.offsets, fmt.Sprint(f.only), f.effects,
 	})
@@ -251,9 +258,14 @@ func (j *replayJob) do(ctx context.Context) error {
 		}
 		return counts.show(j)
 	}
-	run, through, err := j.find(ctx)
-	if err != nil || through {
+	run, fresh, err := j.find(ctx)
+	if err != nil || run == nil {
 		return err
+	}
+	if fresh || j.effects {
+		if err := j.ask(ctx, run); err != nil {
+			return j.interrupted(ctx, err)
+		}
 	}
 	if j.way == publishes {
 		return j.publish(ctx, run)

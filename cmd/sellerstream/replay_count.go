@@ -114,6 +114,18 @@ func (c *replayCounts) show(j *replayJob) error {
 	return err
 }
 
+// question is what must be agreed to before a replay.
+func (c *replayCounts) question(j *replayJob) string {
+	what := fmt.Sprintf("%s of %s again", counted(c.records(), "record"), counted(len(c.accounts), "account"))
+	switch j.way {
+	case writes:
+		return fmt.Sprintf("Process %s, with at most %s to Amazon?", what, counted(c.writes(j), "writing call"))
+	case publishes:
+		return fmt.Sprintf("Publish %s (%s)?", what, c.cost(j))
+	}
+	return fmt.Sprintf("Process %s (%s)?", what, c.cost(j))
+}
+
 // cost says what a replay would take.
 func (c *replayCounts) cost(j *replayJob) string {
 	if j.way == publishes {

@@ -24,37 +24,54 @@ func (j *replayJob) journal() *replay.Journal {
 	return &replay.Journal{Admin: j.Admin, Name: name, Group: j.cfg.Prefix + "replay." + name, Topic: j.wire}
 }
 
-// find is the run to go on with, which may have just begun. through says that
-// there is nothing left to do.
-func (j *replayJob) find(ctx context.Context) (run *replay.Run, through bool, err error) {
-	journal := j.journal()
-	last, err := journal.Load(ctx)
+// find is the run to go on with; nil if there is nothing left to do. fresh says
+// that it begins now.
+func (j *replayJob) find(ctx context.Context) (run *replay.Run, fresh bool, err error) {
+	last, err := j.journal().Load(ctx)
 	if err != nil {
 		return nil, false, err
 	}
-	if last != nil && !j.restart {
-		done, all := last.Progress()
-		if done == all {
-			j.printf("Replay %s is through. --restart does it again.", last.ID())
-			return nil, true, nil
-		}
-		j.printf("Replay %s goes on: %d of %d offsets are done.", last.ID(), done, all)
-		return last, false, nil
+	if last == nil {
+		return j.begins(ctx, 1)
 	}
-	number := 1
-	if last != nil {
-		number = last.Number() + 1
+	switch {
+	case j.restart, last.Done() && j.relative: // 2h ago was another time then
+		return j.begins(ctx, last.Number()+1)
+	case last.Done():
+		j.printf("Replay %s is through. --restart does it again.", last.ID())
+		return nil, false, nil
 	}
+	j.goesOn(last)
+	return last, false, nil
+}
+
+// begins is a new run.
+func (j *replayJob) begins(ctx context.Context, number int) (run *replay.Run, fresh bool, err error) {
 	ranges, err := j.resolve(ctx)
 	if err != nil {
 		return nil, false, err
 	}
-	run = replay.NewRun(journal.Name, number, ranges)
+	run = replay.NewRun(j.journal().Name, number, ranges)
 	if run.Done() {
 		j.printf("There are no records in what is meant.")
-		return nil, true, nil
+		return nil, false, nil
 	}
-	return run, false, nil
+	return run, true, nil
+}
+
+// goesOn says what a run that was interrupted means: a relative time is that of
+// when it began.
+func (j *replayJob) goesOn(run *replay.Run) {
+	done, all := run.Progress()
+	j.printf("Replay %s goes on: %d of %d offsets are done. It means, as when it began:", run.ID(), done, all)
+	for _, r := range run.Ranges() {
+		if r.From < r.Until {
+			j.printf("  partition %d: offsets from %d to before %d", r.Partition, r.From, r.Until)
+		}
+	}
+	if j.relative {
+		j.printf("--restart counts the time from now on.")
+	}
 }
 
 // start notes where a new run begins.
@@ -96,11 +113,6 @@ func (j *replayJob) publish(ctx context.Context, run *replay.Run) error {
 
 // process has the running pipeline process the records again.
 func (j *replayJob) process(ctx context.Context, run *replay.Run) error {
-	if j.effects {
-		if err := j.ask(ctx, run); err != nil {
-			return j.interrupted(ctx, err)
-		}
-	}
 	if err := j.start(ctx, run); err != nil {
 		return err
 	}
@@ -149,14 +161,16 @@ func (j *replayJob) header(run *replay.Run, rec *kgo.Record) *kgo.RecordHeader {
 	return &kgo.RecordHeader{Key: schemas.ReplayHeader, Value: origin.Header()}
 }
 
-// ask has somebody agree to what will be written at Amazon.
+// ask has somebody agree to what a run does.
 func (j *replayJob) ask(ctx context.Context, run *replay.Run) error {
+	if j.yes {
+		return nil
+	}
 	counts, err := j.count(ctx, run.Ranges())
 	if err != nil {
 		return err
 	}
-	return confirm(j.cmd, fmt.Sprintf("Process %s of %s again, with at most %s to Amazon?",
-		counted(counts.records(), "record"), counted(len(counts.accounts), "account"), counted(counts.writes(j), "writing call")), j.yes)
+	return confirm(j.cmd, counts.question(j), false)
 }
 
 // awaitTaken waits until the pipeline has taken in all that is on replays.

@@ -109,6 +109,12 @@ func parseBound(name, at, offsets string, now time.Time) (replay.Bound, error) {
 	return replay.Bound{Time: t}, nil
 }
 
+// relativeTime tells whether a time is said as how long ago.
+func relativeTime(text string) bool {
+	_, err := time.Parse(time.RFC3339, text)
+	return text != "" && err != nil
+}
+
 func parseTime(text string, now time.Time) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, text); err == nil {
 		return t, nil

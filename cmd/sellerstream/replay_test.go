@@ -16,6 +16,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/config"
 	"github.com/sellerstream/sellerstream/pkg/registry"
+	"github.com/sellerstream/sellerstream/pkg/replay"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -208,9 +209,10 @@ func TestReplayPublishesAgain(t *testing.T) {
 	w.replay(0, "--topic orders --dry-run", "12 records of 3 accounts", "OrderCancelled  1", "no calls to Amazon")
 	w.replay(0, "--topic orders --type OrderCancelled --dry-run", "3 records of 3 accounts")
 	w.replay(0, "--topic orders --order order-3,order-4 --dry-run", "2 records of 2 accounts")
-	w.replay(0, "--topic orders", "12 events published now")
+	w.replay(exitUsage, "--topic orders", "Publish 12 records of 3 accounts again (no calls to Amazon", "--yes says so")
+	w.replay(0, "--topic orders --yes", "12 events published now")
 	w.replay(0, "--topic orders", "is through. --restart does it again")
-	w.replay(0, "--topic orders --restart --type OrderCancelled", "3 events published now")
+	w.replay(0, "--topic orders --restart --type OrderCancelled --yes", "3 events published now")
 	events, _ := w.amazon.Events(0)
 	marks := map[string]int{}
 	for _, e := range events {
@@ -225,6 +227,45 @@ func TestReplayPublishesAgain(t *testing.T) {
 	}
 }
 
+// Two hours ago is another time at each call, so what is through is no answer; what
+// was interrupted goes on with the range that it has, and asks nothing.
+func TestReplayOfARelativeTime(t *testing.T) {
+	t.Parallel()
+	w := newReplayWorld(t)
+	change := &schemas.OrderChange{NotificationID: "n", Account: "acme-eu", OrderID: "o", EventTime: time.UnixMilli(1), ReceivedTime: time.UnixMilli(1)}
+	w.write(schemas.OrderChanges, "acme-eu", change)
+	w.replay(0, "--topic order-changes --from 2h --yes", "1 record copied")
+	w.write(schemas.OrderChanges, "acme-eu", change)
+	w.replay(exitUsage, "--topic order-changes --from 2h", "Process 2 records of 1 account again")
+	w.replay(0, "--topic order-changes --from 2h --yes", "-2: 2 records copied")
+	w.rewind()
+	w.replay(0, "--topic order-changes --from 2h", "-2 goes on: 0 of ", "offsets from 0 to before 2", "--restart", "2 records copied")
+}
+
+// rewind has the last run of the only replay stand at its beginning.
+func (w *replayWorld) rewind() {
+	w.t.Helper()
+	groups, err := w.admin.ListGroups(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, group := range groups.Groups() {
+		if !strings.HasPrefix(group, "sellerstream.replay.") {
+			continue
+		}
+		journal := replay.Journal{Admin: w.admin, Name: strings.TrimPrefix(group, "sellerstream.replay."), Group: group, Topic: "sellerstream." + schemas.OrderChanges}
+		run, err := journal.Load(w.t.Context())
+		if err != nil || run == nil {
+			w.t.Fatal(run, err)
+		}
+		if err := journal.Begin(w.t.Context(), run); err != nil {
+			w.t.Fatal(err)
+		}
+		return
+	}
+	w.t.Fatal("there is no replay")
+}
+
 func TestReplayCopiesWhatIsToBeProcessed(t *testing.T) {
 	t.Parallel()
 	w := newReplayWorld(t)
@@ -237,9 +278,10 @@ func TestReplayCopiesWhatIsToBeProcessed(t *testing.T) {
 	w.write(schemas.InventoryUpdates, "acme-eu", &schemas.InventoryUpdate{UpdateID: "u", Account: "acme-eu", SKU: "A", EventTime: at})
 	w.replay(0, "--topic order-changes --dry-run", "10 records of 1 account", "at most 5 calls that read", "quota of getOrder")
 	w.replay(exitUsage, "--topic order-changes --account acme-ue", "there is acme-eu")
-	w.replay(0, "--topic order-changes --account acme-eu", "10 records copied to sellerstream.replays now")
+	w.replay(exitUsage, "--topic order-changes", "Process 10 records of 1 account again (at most 5 calls", "--yes says so")
+	w.replay(0, "--topic order-changes --account acme-eu --yes", "10 records copied to sellerstream.replays now")
 	w.replay(0, "--topic order-changes --account acme-eu", "is through")
-	w.replay(0, "--topic order-changes --order order-4", "2 records copied")
+	w.replay(0, "--topic order-changes --order order-4 --yes", "2 records copied")
 	w.replay(exitUsage, "--topic inventory-updates --effects", "Process 1 record of 1 account again, with at most 2 writing calls to Amazon?", "--yes says so")
 	w.replay(0, "--topic inventory-updates --effects --yes", "1 record copied")
 	origins := w.copies(13)

@@ -56,14 +56,14 @@ func TestReplayBesideTheRunningPipeline(t *testing.T) {
 	}
 	e.tap.await(watched, t, "every order", originals)
 
-	e.runs(watched, t, fmt.Sprintf("%d events published now", records), "replay", "--topic", schemas.Orders)
+	e.runs(watched, t, fmt.Sprintf("%d events published now", records), "replay", "--yes", "--topic", schemas.Orders)
 	e.checkPublishedAgain(t, records)
 
 	calls := func() int {
 		return len(e.amazon.Ledger.Calls(simulator.Filter{Part: simulator.SPAPI, Operation: "getOrder"}))
 	}
 	before, orders := calls(), len(e.amazon.Truth().Orders)
-	e.runs(watched, t, "orders has taken all in", "replay", "--topic", schemas.OrderChanges, "--wait")
+	e.runs(watched, t, "orders has taken all in", "replay", "--yes", "--topic", schemas.OrderChanges, "--wait")
 	e.play(watched, t, orderCount/10) // business goes on meanwhile
 	if _, err := e.amazon.Ledger.Await(watched, simulator.Filter{Part: simulator.SPAPI, Operation: "getOrder"}, before+orders); err != nil {
 		t.Fatalf("%d getOrder calls after the replay of %d orders, before it %d: %v", calls(), orders, before, err)
@@ -123,7 +123,7 @@ func TestReplayKilled(t *testing.T) {
 	kills := 0
 	for through := false; !through; {
 		enough := e.copies(ctx, t, admin) + n/5
-		command := e.command(t, "replay", "--topic", schemas.OrderChanges)
+		command := e.command(t, "replay", "--yes", "--topic", schemas.OrderChanges)
 		for ended := false; !ended && e.copies(ctx, t, admin) < enough; {
 			select {
 			case <-command.Exited:
@@ -141,7 +141,7 @@ func TestReplayKilled(t *testing.T) {
 	if kills < 3 {
 		t.Errorf("killed %d times: the test shows nothing", kills)
 	}
-	e.runs(ctx, t, "is through", "replay", "--topic", schemas.OrderChanges)
+	e.runs(ctx, t, "is through", "replay", "--yes", "--topic", schemas.OrderChanges)
 	next := make(map[int32]int64)
 	total := 0
 	ranges, err := replay.Resolve(ctx, admin, e.prefix+schemas.Replays, replay.Bound{}, replay.Bound{}, nil)
