@@ -124,7 +124,7 @@ func TestAMessageGoesBackToItsQueue(t *testing.T) {
 	open := deadletters.Filter{Role: "bridge"}
 
 	w.refuse, w.known = errors.New("AccessDenied"), true
-	if _, err := w.open().Retry(t.Context(), open, time.Now()); err == nil || !strings.Contains(err.Error(), "sqs:SendMessage") {
+	if _, err := w.open().Retry(t.Context(), open, time.Now()); err == nil || !strings.Contains(err.Error(), "sqs:SendMessage") || !strings.Contains(err.Error(), "kms:GenerateDataKey") {
 		t.Errorf("refused: %v", err)
 	}
 	if state := w.state("a"); state != "" {

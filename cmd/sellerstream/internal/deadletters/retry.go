@@ -96,7 +96,8 @@ func (w *writer) send(ctx context.Context, letter *Letter, queue string) error {
 	if err := w.noteNow(after, letter, Reopened, queue); err != nil {
 		return err
 	}
-	return fmt.Errorf("send dead letter %s to queue %s (that wants sqs:SendMessage): %w", letter.ID, queue, err)
+	return fmt.Errorf("send dead letter %s to queue %s (that wants sqs:SendMessage and, where a KMS key encrypts the queue, kms:GenerateDataKey and kms:Decrypt): %w",
+		letter.ID, queue, err)
 }
 
 func (w *writer) noteNow(ctx context.Context, letter *Letter, action, target string) error {

@@ -189,3 +189,32 @@ func substitute(text string) string {
 	return strings.NewReplacer("${AWS::Partition}", "aws", "${AWS::Region}", "eu-west-1", "${AWS::AccountId}", "123456789012",
 		"${Name}", "sellerstream", "${SecretsPrefix}", "sellerstream/").Replace(text)
 }
+
+// Who sends to an encrypted queue needs its key as well, of the policy that
+// retries dead letters and of the key's own.
+func TestDeployedOperatorPolicySendsToAnEncryptedQueue(t *testing.T) {
+	t.Parallel()
+	const (
+		queue = "arn:aws:sqs:eu-west-1:123456789012:sellerstream-notifications"
+		key   = "arn:aws:kms:eu-west-1:123456789012:key/QueueKey"
+	)
+	got := templatePart(t, "Resources", "OperatorPolicy", "Properties", "PolicyDocument", "Statement")
+	want := []any{
+		map[string]any{"Sid": "SendBack", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue},
+		map[string]any{
+			"Sid": "SendToEncryptedQueue", "Effect": "Allow", "Action": []any{"kms:GenerateDataKey", "kms:Decrypt"}, "Resource": key,
+		},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("the operator's policy has %v\nwant %v", got, want)
+	}
+	for _, s := range templatePart(t, "Resources", "QueueKey", "Properties", "KeyPolicy", "Statement").([]any) {
+		if s := s.(map[string]any); s["Sid"] == "OurPolicies" {
+			for _, action := range []string{"kms:GenerateDataKey", "kms:Decrypt"} {
+				if !slices.Contains(list(s["Action"]), action) {
+					t.Errorf("the key's policy leaves %s to no policy of ours", action)
+				}
+			}
+		}
+	}
+}

@@ -35,7 +35,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- range $name, $d := .Values.perRole -}}
 {{- $all = append $all (dict "name" (printf "%s-%s" (include "sellerstream.name" $root) $name) "component" $name "roles" $d.roles
   "replicas" (ternary $d.replicas $root.Values.replicas (hasKey $d "replicas")) "resources" (default $root.Values.resources $d.resources)
-  "keda" (merge (deepCopy (default dict $d.keda)) $root.Values.keda)) -}}
+  "keda" (mergeOverwrite (deepCopy $root.Values.keda) (default dict $d.keda))) -}}
 {{- else -}}
 {{- $all = append $all (dict "name" (include "sellerstream.name" .) "component" "all" "roles" list
   "replicas" .Values.replicas "resources" .Values.resources "keda" .Values.keda) -}}
