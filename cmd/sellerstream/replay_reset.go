@@ -6,6 +6,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+
 	"github.com/sellerstream/sellerstream/pkg/replay"
 	"github.com/sellerstream/sellerstream/pkg/stream"
 )
@@ -14,8 +16,8 @@ import (
 func (j *replayJob) move(ctx context.Context) error {
 	reset, ok := j.Reset(j.topic)
 	if !ok {
-		return usageError{fmt.Errorf("no processor keeps positions of %s: where the role events reads it, its group's offsets count, "+
-			"which kafka-consumer-groups --reset-offsets sets; without --reset its events are published again", j.topic)}
+		return usageError{fmt.Errorf("%s is not the input of exactly one processor, so there are no positions to move: where the role events reads it, its group's offsets count, "+
+			"which kafka-consumer-groups --reset-offsets sets, and without --reset its events are published again", j.topic)}
 	}
 	if err := reset.Stopped(ctx, j.Admin); err != nil {
 		return err
@@ -28,13 +30,15 @@ func (j *replayJob) move(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	again, err := j.showMove(reset, ranges, places)
+	starts, err := j.starts(ctx)
+	if err != nil {
+		return err
+	}
+	sum, err := j.showMove(reset, ranges, places, starts)
 	if err != nil || j.dryRun {
 		return err
 	}
-	question := fmt.Sprintf("Move %s of %s, which then processes %s again and calls Amazon for them as ever?",
-		counted(len(ranges), "partition"), reset.Processor, counted(int(again), "record"))
-	if err := confirm(j.cmd, question, j.yes); err != nil {
+	if err := confirm(j.cmd, sum.question(len(ranges), reset.Processor), j.yes); err != nil {
 		return err
 	}
 	to := make(map[int32]int64, len(ranges))
@@ -48,24 +52,53 @@ func (j *replayJob) move(ctx context.Context) error {
 	return nil
 }
 
-// showMove prints where the units stand and are to go, and says how many offsets
-// they would read again.
-func (j *replayJob) showMove(reset *stream.Reset, ranges []replay.Range, places map[int32]stream.Place) (again int64, err error) {
+// moved is how many offsets the units would read again, and how many never.
+type moved struct{ again, left int64 }
+
+// question is what must be agreed to before a move.
+func (m moved) question(partitions int, processor string) string {
+	question := fmt.Sprintf("Move %s of %s, which then processes %s again and calls Amazon for them as ever",
+		counted(partitions, "partition"), processor, counted(int(m.again), "record"))
+	if m.left > 0 {
+		question += fmt.Sprintf(", and leaves %s out, never to be processed", counted(int(m.left), "record"))
+	}
+	return question + "?"
+}
+
+// starts are the first offsets of the topic, by partition.
+func (j *replayJob) starts(ctx context.Context) (map[int32]int64, error) {
+	listed, err := j.Admin.ListStartOffsets(ctx, j.wire)
+	if err == nil {
+		err = listed.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("where topic %s begins: %w", j.wire, err)
+	}
+	starts := make(map[int32]int64)
+	listed.Each(func(o kadm.ListedOffset) { starts[o.Partition] = o.Offset })
+	return starts, nil
+}
+
+// showMove prints where the units stand and are to go, and sums it up. A unit
+// without a position would begin at the topic's start.
+func (j *replayJob) showMove(reset *stream.Reset, ranges []replay.Range, places map[int32]stream.Place, starts map[int32]int64) (sum moved, err error) {
 	table := tabwriter.NewWriter(j.cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "PARTITION OF %s\tAT\tTO\t\n", reset.Prefix+reset.Topic)
 	for _, r := range ranges {
-		place := places[r.Partition]
-		at, how := fmt.Sprint(place.Next), ""
+		next, at, how := places[r.Partition].Next, "the start", ""
+		if next >= 0 {
+			at = fmt.Sprint(next)
+		}
+		next = max(next, starts[r.Partition])
 		switch {
-		case place.Next < 0:
-			at = "the start"
-		case r.From < place.Next:
-			how = fmt.Sprintf("%d again", place.Next-r.From)
-			again += place.Next - r.From
-		case r.From > place.Next:
-			how = fmt.Sprintf("%d left out, never to be processed", r.From-place.Next)
+		case r.From < next:
+			how = fmt.Sprintf("%d again", next-r.From)
+			sum.again += next - r.From
+		case r.From > next:
+			how = fmt.Sprintf("%d left out, never to be processed", r.From-next)
+			sum.left += r.From - next
 		}
 		fmt.Fprintf(table, "%d\t%s\t%d\t%s\n", r.Partition, at, r.From, how)
 	}
-	return again, table.Flush()
+	return sum, table.Flush()
 }

@@ -316,9 +316,12 @@ func TestReplayMovesAProcessor(t *testing.T) {
 		return fmt.Sprintf("--reset --topic order-changes --from-offset %d:%d", partition, offset)
 	}
 	w.replay(exitFailed, at(5)+" --yes", "offset 5 is not in partition")
-	w.replay(exitUsage, at(3), "--yes says so", "the start")
+	w.replay(exitUsage, at(3), "--yes says so", "the start", "0 records again", "leaves 3 records out, never")
 	w.replay(0, at(3)+" --yes", "Moved.")
 	w.replay(0, at(1)+" --yes", "2 again")
+	w.replay(exitUsage, at(0), "processes 1 record again", "as ever?")
+	w.replay(exitUsage, at(4), "leaves 3 records out")
+	w.replay(exitUsage, "--reset --topic replays --from 1h", "exactly one processor")
 	w.replay(0, at(4)+" --dry-run", "3 left out, never to be processed")
 	w.replay(exitUsage, "--reset --topic alerts --from 1h", "kafka-consumer-groups --reset-offsets sets")
 	offsets, err := w.admin.FetchOffsets(t.Context(), "sellerstream.orders")

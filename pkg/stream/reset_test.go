@@ -113,6 +113,29 @@ func TestForeignOffsetNamesTheCommand(t *testing.T) {
 	})
 }
 
+// Nobody can move a unit in the copies to process again, so no command is named.
+func TestForeignOffsetOfReplaysNamesNoCommand(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		m := &notebook{}
+		w.again(schemas.Origin{Replay: "r1", Topic: in1}, "a", 0)
+		r := w.run(w.withReplays(m))
+		w.eventually("one record", func() bool { return len(m.taken()) == 1 })
+		r.shutdown()
+		var foreign kadm.Offsets
+		foreign.Add(kadm.Offset{Topic: testPrefix + replays, Partition: partitionOf("a"), At: 0, LeaderEpoch: -1})
+		if err := kadm.NewClient(w.client).CommitAllOffsets(t.Context(), testPrefix+"test", foreign); err != nil {
+			t.Fatal(err)
+		}
+		r = w.run(w.withReplays(m))
+		w.eventually("the warning", func() bool { return w.logs.has("set by another tool") })
+		r.shutdown()
+		if w.logs.has("--reset") {
+			t.Error("the log names a command that refuses the topic")
+		}
+	})
+}
+
 func TestReplaysThatWereRemovedStopNobody(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {

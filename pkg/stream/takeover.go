@@ -212,6 +212,12 @@ func (s *session) noteForeignOffsets(ctx context.Context) {
 		if !ok || at.Err != nil || at.At < 0 || at.At == in.next || at.Metadata == commitMetadata {
 			continue
 		}
+		if in.rank == rankReplayed { // there is no such command for them
+			s.log.Warn("the group's offset was set by another tool and has no effect: the unit goes on at the position in its state; "+
+				"to process records again, replay them again",
+				"topic", in.topic, "group", s.opts.Group, "offset", at.At, "position", in.next)
+			continue
+		}
 		s.log.Warn("the group's offset was set by another tool and has no effect: the unit goes on at the position in its state; "+
 			"to move it, stop all processes of the group and run the command, then start them again",
 			"topic", in.topic, "group", s.opts.Group, "offset", at.At, "position", in.next,

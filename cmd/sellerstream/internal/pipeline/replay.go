@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -82,15 +81,31 @@ func (r *Replay) Copy(journal *replay.Journal, run *replay.Run) *replay.Copy {
 
 // Reset moves the processor that has a topic as its input; there may be none.
 func (r *Replay) Reset(topic string) (*stream.Reset, bool) {
-	t, _ := schemas.TopicOf(topic)
+	processor, ok := processorOf(topic)
+	if !ok {
+		return nil, false
+	}
+	return &stream.Reset{
+		Processor: processor, Prefix: r.p.Config.Prefix, Group: r.p.Config.Prefix + processor,
+		TransactionalPrefix: r.p.TransactionalPrefix, State: schemas.StatePrefix + processor, Topic: topic, Codec: r.p.codec, Client: r.Kafka,
+	}, true
+}
+
+// processorOf is the only processor that has a topic as its input. Compacted topics
+// are nobody's input, and replays is that of several.
+func processorOf(topic string) (processor string, ok bool) {
+	t, known := schemas.TopicOf(topic)
+	if !known || t.Compacted() {
+		return "", false
+	}
+	var processors []string
 	for _, reader := range t.Readers {
-		state, ok := schemas.TopicOf(schemas.StatePrefix + reader)
-		if ok && slices.Contains(state.Writers, reader) {
-			return &stream.Reset{
-				Processor: reader, Prefix: r.p.Config.Prefix, Group: r.p.Config.Prefix + reader,
-				TransactionalPrefix: r.p.TransactionalPrefix, State: state.Name, Topic: topic, Codec: r.p.codec, Client: r.Kafka,
-			}, true
+		if _, has := schemas.TopicOf(schemas.StatePrefix + reader); has {
+			processors = append(processors, reader)
 		}
 	}
-	return nil, false
+	if len(processors) != 1 {
+		return "", false
+	}
+	return processors[0], true
 }

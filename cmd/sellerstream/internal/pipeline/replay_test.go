@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"maps"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -36,6 +37,23 @@ func (e *estate) replayAll(topic string) {
 	}
 	if err := c.Do(e.ctx); err != nil {
 		e.t.Fatal(err)
+	}
+}
+
+func TestOnlyInputsOfOneProcessorHaveAReset(t *testing.T) {
+	t.Parallel()
+	got := make(map[string]string)
+	for _, topic := range schemas.Topics() {
+		if processor, ok := processorOf(topic.Name); ok {
+			got[topic.Name] = processor
+		}
+	}
+	want := map[string]string{
+		schemas.OrderChanges: "orders", schemas.FeedNotifications: "feeds", schemas.Orders: "shipments", schemas.InventoryUpdates: "inventory",
+		schemas.FeedSubmissions: "feeds", schemas.FeedResults: "inventory", schemas.Shipments: "shipments",
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("the topics and processors %v, want %v", got, want)
 	}
 }
 
