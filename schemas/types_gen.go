@@ -49,7 +49,8 @@ type Alert struct {
 	// it holds. Consumers deduplicate by it.
 	EventID string `avro:"eventId" json:"eventId"`
 	// FeedStuck, FeedUnknown, ForeignFeed, FeedsUnclear, QuantityNotApplied,
-	// ShipmentAtRisk, NotificationsSilent, AccountParked; other values may come.
+	// ShipmentAtRisk, NotificationsSilent, SearchesFailing, AccountParked; other
+	// values may come.
 	EventType string `avro:"eventType" json:"eventType"`
 	// Our name of the seller account; also the record's key.
 	Account string `avro:"account" json:"account"`

@@ -51,7 +51,7 @@ func deadLetterReasons() []string {
 // those that are missing here.
 func alertTypes() []string {
 	return []string{
-		"AccountParked", "FeedStuck", "FeedUnknown", "FeedsUnclear", "ForeignFeed", "NotificationsSilent", "QuantityNotApplied", "ShipmentAtRisk",
+		"AccountParked", "FeedStuck", "FeedUnknown", "FeedsUnclear", "ForeignFeed", "NotificationsSilent", "QuantityNotApplied", "SearchesFailing", "ShipmentAtRisk",
 	}
 }
 

@@ -1,6 +1,10 @@
 package orders
 
 import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/account"
@@ -52,12 +56,21 @@ const (
 	// searchBase and searchLimit bound the wait after a failed search.
 	searchBase  = time.Minute
 	searchLimit = 15 * time.Minute
+
+	// A search that fails is told of after so many tries in a row, once what was
+	// searched ends so long ago: a search that catches up is late by itself.
+	fewFails   = 5
+	failingFor = time.Hour
+	failingRun = 5 // times Reconcile.Every, if that is longer
+
+	alertFailing = "SearchesFailing"
 )
 
 // search is an account's, under way or next.
 type search struct {
 	lane.Item
 	schemas.SearchState
+	told bool // that it fails; a new owner tells it again, with the same event id
 }
 
 // reconciler is the searches of the unit's accounts.
@@ -167,7 +180,7 @@ func (s *search) leave() { s.EndTime, s.PaginationToken, s.TokenTime = time.Time
 func (s *search) turn(token string, now time.Time) bool {
 	switch {
 	case token == "":
-		s.CursorTime = s.EndTime
+		s.CursorTime, s.told = s.EndTime, false
 		s.leave()
 	case token == s.PaginationToken || len(token) > maxToken:
 		return false
@@ -184,6 +197,26 @@ func (s *search) fail(now time.Time) {
 	s.NotBefore = now.Add(lane.Backoff(s.Key, int(s.Attempts), searchBase, searchLimit))
 }
 
+// failed has a search tried again later, and tells once of one that does not
+// succeed: nobody would see that orders are missed.
+func (m *Machine) failed(tx *machine.Tx, s *search, err error) {
+	s.fail(tx.Now)
+	late := tx.Now.Sub(s.CursorTime) > max(failingFor, failingRun*m.reconciler.Every)
+	if s.told || !late || s.Attempts < fewFails {
+		return
+	}
+	s.told = true
+	since := strconv.FormatInt(s.CursorTime.UnixMilli(), 10)
+	tx.Emit(machine.Output{Topic: schemas.Alerts, Account: s.Account, Value: &schemas.Alert{
+		EventID:   hash([]byte(strings.Join([]string{s.Account, alertFailing, model.SearchOrders, since}, "\x00"))),
+		EventType: alertFailing, Account: s.Account, Role: Processor, Severity: "WARNING", Subject: model.SearchOrders,
+		Message: fmt.Sprintf("Searches of account %s fail, at last with: %v. What has changed since %s and was not notified is missed until one succeeds; "+
+			"they are tried again every %v. Look what Amazon refuses with `sellerstream doctor --account %s`.",
+			s.Account, err, s.CursorTime.UTC().Format(time.RFC3339), searchLimit, s.Account),
+		Since: s.CursorTime, Time: tx.Now,
+	}})
+}
+
 // searched takes the outcome of a call.
 func (m *Machine) searched(tx *machine.Tx, s *search, res *machine.Result) {
 	m.reconciler.lanes.Finish(tx, s.Account, &s.Item, res)
@@ -194,9 +227,11 @@ func (m *Machine) searched(tx *machine.Tx, s *search, res *machine.Result) {
 		if s.PaginationToken != "" { // perhaps Amazon has forgotten it
 			s.leave()
 		}
-		s.fail(tx.Now)
-	case machine.Retry, machine.Ambiguous:
-		s.fail(tx.Now)
+		m.failed(tx, s, outcome.Err)
+	case machine.Retry:
+		m.failed(tx, s, outcome.Err)
+	case machine.Ambiguous:
+		m.failed(tx, s, outcome.Err)
 	case machine.Park, machine.Snooze:
 		// The lane waits, not the search.
 	}
@@ -210,7 +245,7 @@ func (m *Machine) searched(tx *machine.Tx, s *search, res *machine.Result) {
 func (m *Machine) page(tx *machine.Tx, s *search, response any) {
 	answer, ok := response.(*model.SearchOrdersResponse)
 	if !ok {
-		s.fail(tx.Now)
+		m.failed(tx, s, fmt.Errorf("the answer is a %T", response))
 		return
 	}
 	for i := range answer.Orders {
@@ -224,7 +259,7 @@ func (m *Machine) page(tx *machine.Tx, s *search, response any) {
 	}
 	if !s.turn(token, tx.Now) {
 		s.leave()
-		s.fail(tx.Now)
+		m.failed(tx, s, errors.New("the next page's token repeats or is too long"))
 	}
 }
 

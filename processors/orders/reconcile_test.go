@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -237,6 +238,44 @@ func TestASearchThatFailsIsTriedAgain(t *testing.T) {
 			r.Follow(searchLimit+5*time.Minute, r.Tick(nil), answer)
 			if len(r.outputs) != 2 {
 				t.Errorf("%d orders came at the end, want both", len(r.outputs))
+			}
+		})
+	}
+}
+
+// TestSearchesThatFailAreToldOfOnce until one succeeds; not one failure of a
+// search that has much to catch up with, and not where the lane waits.
+func TestSearchesThatFailAreToldOfOnce(t *testing.T) {
+	t.Parallel()
+	refused := errors.New("400 for this request")
+	for name, test := range map[string]struct {
+		outcome machine.Outcome
+		fails   time.Duration
+		alerts  int
+	}{
+		"refused":     {machine.Reject{Err: refused}, 2 * time.Hour, 1},
+		"unavailable": {machine.Retry{Err: refused}, 2 * time.Hour, 1},
+		"briefly":     {machine.Retry{Err: refused}, 2 * time.Minute, 0},
+		"throttled":   {machine.Snooze{Throttled: true}, 2 * time.Hour, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, a := newRuntimeWith(t, reconciling), newAmazon()
+			fail := func(machine.Call) machine.Outcome { return test.outcome }
+			for round := 1; round <= 2; round++ {
+				r.Follow(test.fails, r.Tick(nil), fail)
+				if len(r.alerts) != test.alerts*round {
+					t.Fatalf("%d alerts after %d failures, want %d", len(r.alerts), round, test.alerts*round)
+				}
+				r.follow(a, 30*time.Minute)
+			}
+			if test.alerts == 0 {
+				return
+			}
+			alert := r.alerts[0]
+			if alert.EventType != "SearchesFailing" || alert.Severity != "WARNING" || alert.Subject != model.SearchOrders ||
+				!strings.Contains(alert.Message, refused.Error()) || alert.EventID == r.alerts[1].EventID {
+				t.Errorf("%+v", alert)
 			}
 		})
 	}
