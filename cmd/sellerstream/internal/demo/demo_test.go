@@ -16,6 +16,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/simulated"
 	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/config"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -145,6 +146,24 @@ func TestSimulatorMovesFromATakenPortOnly(t *testing.T) {
 			t.Fatal("the scenario did not run")
 		case <-time.After(time.Millisecond):
 		}
+	}
+}
+
+func TestAdminPortMovesFromATakenPort(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	var logged bytes.Buffer
+	listener, err := listenAdmin(config.Admin{Listen: taken.Addr().String()}, slog.New(slog.NewTextHandler(&logged, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	if want := taken.Addr().String() + " is taken; health and metrics are on " + listener.Addr().String(); !strings.Contains(logged.String(), want) {
+		t.Errorf("logged %q", logged.String())
 	}
 }
 
