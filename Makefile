@@ -39,7 +39,7 @@ interop: ## only the tests of our Avro against a second library (a module of its
 	cd test/interop && go test -race ./...
 
 integration: ## run the tests that use a real Kafka, schema registry and moto (starts them if KAFKA_BROKERS is unset)
-	@$(PARTS); SELLERSTREAM_INTEGRATION=1 go test -race -count=1 -timeout 30m -p 1 $$(test/parts/users)
+	@$(PARTS); SELLERSTREAM_INTEGRATION=1 go test -race -count=1 -timeout 45m -p 1 $$(test/parts/users)
 
 bench: ## print the benchmarks' ratios (test/bench/README.md says how to read them)
 	@$(PARTS); for b in test/bench/*/; do echo "== $$b" && go run "./$$b" || exit; done
