@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,6 +116,21 @@ func (e *environment) startWith(t *testing.T, config string, flags ...string) *p
 		}
 	})
 	return p
+}
+
+// awaitUp waits until a pipeline has begun its work: one that is stopped before has
+// not drained, but was interrupted.
+func (e *environment) awaitUp(ctx context.Context, t *testing.T, p *process.Process) {
+	t.Helper()
+	for !strings.Contains(p.Log(), "unit restored") {
+		select {
+		case <-p.Exited:
+			t.Fatal("the pipeline ended before it was up")
+		case <-ctx.Done():
+			t.Fatal("the pipeline did not come up")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // begin starts a pipeline and waits until it has taken its first order all the

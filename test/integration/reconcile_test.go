@@ -31,7 +31,9 @@ func TestDroppedNotifications(t *testing.T) {
 	if err := p.Stop(time.Minute); err != nil {
 		t.Fatalf("stop the pipeline: %v", err)
 	}
-	e.finish(ctx, t, e.start(t))
+	p = e.start(t)
+	e.awaitUp(ctx, t, p) // the first may have left nothing to do
+	e.finish(ctx, t, p)
 	e.check(ctx, t, nil)
 
 	recovered := map[string]bool{}
