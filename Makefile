@@ -1,23 +1,25 @@
-# `demo`, `build` and `test` need nothing but Go and make (`test` also a C compiler,
-# for the race detector); `integration` and
-# `bench` need what test/parts/parts says, `image` needs Docker.
+# `demo` and `build` need only Go and make; `test` also needs a C compiler, for the race
+# detector. `integration` and `bench` need what test/parts/parts says, `image` needs Docker.
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+# The last Vale whose modules the module proxy has all of. It is built with a C compiler.
+VALE          := go run github.com/vale-cli/vale/v3/cmd/vale@v3.22.0
 GOVULNCHECK   := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
+DEADCODE      := go run golang.org/x/tools/cmd/deadcode@v0.52.0
 # The same source and Go give the same binary, wherever it is built: paths are
 # trimmed, and what is stamped is the commit's, not the build's.
 COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null)
 DATE     ?= $(shell TZ=UTC0 git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null)
 GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)"
 
-# `test` needs nothing but Go: it leaves the tests on real parts to `integration`.
+# `test` leaves the tests on real parts to `integration`.
 WITHOUT_PARTS := env -u KAFKA_BROKERS -u SCHEMA_REGISTRY_URL -u AWS_ENDPOINT_URL SELLERSTREAM_INTEGRATION=0
 # Brings parts up where the environment names none, and uses them.
 PARTS := if [ -z "$$KAFKA_BROKERS" ]; then test/parts/parts up && eval "$$(test/parts/parts env)"; fi
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test simulate24 interop integration bench check fmt vet lint vuln generate image parts-up parts-down clean
+.PHONY: help demo build test test-quick simulate24 interop fuzz integration bench check fmt vet lint deadcode prose vuln generate image parts-up parts-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,8 +31,11 @@ build: ## build bin/sellerstream
 	$(GO_BUILD) -o bin/sellerstream ./cmd/sellerstream
 
 test: ## run the tests, with the race detector on
-	$(WITHOUT_PARTS) go test -race ./...
+	$(WITHOUT_PARTS) go test -race -timeout 20m ./... # one package alone takes minutes on two busy cores
 	@$(MAKE) --no-print-directory interop
+
+test-quick: ## only the tests of single packages, without the race detector, in a few minutes
+	$(WITHOUT_PARTS) go test -short -timeout 9m $$(go list ./... | grep -v /sellerstream/test/)
 
 simulate24: ## a day of 200 accounts' stock updates in virtual time, 1 % of all steps gone wrong (minutes of one core)
 	SIMULATE_HOURS=24 SIMULATE_ACCOUNTS=200 go test -v -count=1 -timeout 60m -run TestADay ./test/simulation/stock
@@ -38,13 +43,16 @@ simulate24: ## a day of 200 accounts' stock updates in virtual time, 1 % of all 
 interop: ## only the tests of our Avro against a second library (a module of its own, never shipped)
 	cd test/interop && go test -race ./...
 
+fuzz: ## run every fuzzer for 10 minutes of processor time in all (FUZZTOTAL, FUZZTIME and FUZZ: test/fuzz/fuzz says how)
+	@test/fuzz/fuzz
+
 integration: ## run the tests that use a real Kafka, schema registry and moto (starts them if KAFKA_BROKERS is unset)
 	@$(PARTS); SELLERSTREAM_INTEGRATION=1 go test -race -count=1 -timeout 45m -p 1 $$(test/parts/users)
 
 bench: ## print the benchmarks' ratios (test/bench/README.md says how to read them)
 	@$(PARTS); for b in test/bench/*/; do echo "== $$b" && go run "./$$b" || exit; done
 
-check: fmt vet lint vuln ## formatting, vet, linters, known vulnerabilities
+check: fmt vet lint deadcode prose vuln ## formatting, vet, linters, dead functions, plain English, known vulnerabilities
 
 fmt:
 	@files=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$files" ] || { echo "run gofmt -w on:" && echo "$$files" && exit 1; }
@@ -54,6 +62,19 @@ vet:
 
 lint:
 	$(GOLANGCI_LINT) run
+
+# Not looked at are generated files; examples without output, which are compiled and not
+# run; and test/release, a module of its own that would have all of GoReleaser loaded. A
+# function that only the build for another system calls counts as dead.
+deadcode: ## find functions that nothing calls, not even a test
+	@for module in . test/interop; do \
+		found=$$(cd "$$module" && $(DEADCODE) -test ./...) || exit; \
+		dead=$$(echo "$$found" | grep -v ': unreachable func: Example'); \
+		[ -z "$$dead" ] || { echo "nothing calls these, not even a test:" && echo "$$dead" && exit 1; }; \
+	done
+
+prose: ## check the English of comments and documents (docs/STYLE.md)
+	@$(VALE) --output line $$(git ls-files --cached --others --exclude-standard '*.go' '*.md' '*.yaml' '*.yml' '*.py' Makefile .ci test/fuzz/fuzz test/parts/parts test/parts/users ':!*_gen.go' ':!.vale')
 
 vuln:
 	$(GOVULNCHECK) ./...

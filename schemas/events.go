@@ -13,6 +13,7 @@ const (
 	feedCompleted       = "FeedCompleted"
 	feedStuck           = "FeedStuck"
 	inventoryRejected   = "InventoryRejected"
+	inventoryFailed     = "InventoryFailed"
 	shipmentConfirmed   = "ShipmentConfirmed"
 	shipmentRejected    = "ShipmentRejected"
 	shipmentAtRisk      = "ShipmentAtRisk"
@@ -20,6 +21,7 @@ const (
 	accountParked       = "AccountParked"
 	outcomeConfirmed    = "CONFIRMED"
 	outcomeRejected     = "REJECTED"
+	outcomeFailed       = "FAILED"
 )
 
 // maxDetailType is EventBridge's limit of a detail-type, in bytes.
@@ -28,8 +30,8 @@ const maxDetailType = 128
 // Event is a kind of event on the EventBridge bus. Each comes from one topic's
 // records; records of the same topic can be different events, or none.
 type Event struct {
-	// DetailType is EventBridge's detail-type. It is empty for alerts, of which
-	// each names its own in its eventType: new ones need no new version.
+	// DetailType is EventBridge's detail-type. It is empty for alerts: each names
+	// its own in its eventType, so new ones need no new version.
 	DetailType string
 	Topic      string // logical name of the topic that it comes from
 	Record     string // name of the record that the detail is made of
@@ -60,6 +62,7 @@ func Events() []Event {
 		{DetailType: feedCompleted, Topic: FeedResults, Record: "FeedResult", Field: "eventType", Value: feedCompleted},
 		{DetailType: feedStuck, Topic: FeedResults, Record: "FeedResult", Field: "eventType", Value: feedStuck},
 		{DetailType: inventoryRejected, Topic: InventoryResults, Record: "InventoryResult", Field: "outcome", Value: outcomeRejected},
+		{DetailType: inventoryFailed, Topic: InventoryResults, Record: "InventoryResult", Field: "outcome", Value: outcomeFailed},
 		{DetailType: shipmentConfirmed, Topic: ShipmentConfirmations, Record: "ShipmentConfirmation", Field: "outcome", Value: outcomeConfirmed},
 		{DetailType: shipmentRejected, Topic: ShipmentConfirmations, Record: "ShipmentConfirmation", Field: "outcome", Value: outcomeRejected},
 		{Topic: Alerts, Record: "Alert"},
@@ -79,7 +82,7 @@ func EventTopics() []string {
 	return topics
 }
 
-// AppendDetail appends the detail of a record's event to dst and says which
+// AppendDetail appends the detail of a record's event to dst and returns which
 // detail-type it has; "" for a record that is no event although others of its
 // topic are, for which nothing is appended. The detail is the record's JSON
 // form with eventId named id: the name by which consumers deduplicate, whatever
@@ -100,7 +103,7 @@ func AppendDetail(dst []byte, record any) (detail []byte, detailType string, err
 	if err != nil {
 		return dst[:start], "", fmt.Errorf("event %s: %w", id, err)
 	}
-	// eventId is the first field of every record that is an event; a test sees to it.
+	// eventId is the first field of every record that is an event; a test checks it.
 	head := start + len(`{"`)
 	rest := bytes.TrimPrefix(dst[head:], []byte("eventId"))
 	return append(append(dst[:head], "id"...), rest...), detailType, nil
@@ -124,8 +127,11 @@ func eventOf(record any) (detailType, id string, err error) {
 	case *FeedIssues: // thousands of issues; the FeedResult behind them is the event
 		return "", "", nil
 	case *InventoryResult:
-		if r.Outcome == outcomeRejected {
+		switch r.Outcome {
+		case outcomeRejected:
 			return inventoryRejected, r.EventID, nil
+		case outcomeFailed:
+			return inventoryFailed, r.EventID, nil
 		}
 		return "", "", nil
 	case *ShipmentConfirmation:

@@ -205,7 +205,7 @@ func TestDetailGolden(t *testing.T) {
 }
 
 // The example of each event becomes a detail that its schema accepts, byte for
-// byte the record but for the id's name, whichever way the record came about;
+// byte the record except for the id's name, whichever way the record came about;
 // and no other event's schema of the same record accepts it.
 func TestExamples(t *testing.T) {
 	t.Parallel()
@@ -252,7 +252,7 @@ func TestPassedOver(t *testing.T) {
 	t.Parallel()
 	for _, record := range []any{
 		&schemas.FeedIssues{FeedID: "1"}, &schemas.Alert{EventType: "FeedStuck"},
-		&schemas.InventoryResult{Outcome: "APPLIED"}, &schemas.InventoryResult{Outcome: "FAILED"},
+		&schemas.InventoryResult{Outcome: "APPLIED"}, &schemas.InventoryResult{Outcome: "SUPERSEDED"},
 		&schemas.ShipmentConfirmation{Outcome: "SUPERSEDED"},
 	} {
 		if detail, detailType, err := schemas.AppendDetail([]byte("x"), record); err != nil || detailType != "" || string(detail) != "x" {

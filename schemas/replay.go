@@ -13,7 +13,7 @@ const ReplayHeader = "replay"
 // maxOrigin bounds the header's value, which comes from outside.
 const maxOrigin = 1024
 
-// Origin says where a record of replays comes from. Key, value and the other
+// Origin describes where a record of replays comes from. Key, value and the other
 // headers are those of the record that it names.
 type Origin struct {
 	Replay    string `json:"id"`    // the replay that copied it

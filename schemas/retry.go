@@ -2,6 +2,10 @@ package schemas
 
 import "slices"
 
+// RetryChange is the OrderChange.changeType of a change that no notification
+// brought: an operator has an order fetched again that was given up.
+const RetryChange = "DeadLetterRetry"
+
 // Headers of a record that `sellerstream deadletters retry` has put back on the
 // topic that it came from.
 const (
@@ -12,7 +16,7 @@ const (
 	RetryForHeader = "retry-for"
 )
 
-// ForOthers says whether a record of the topic (its logical name) is there again
+// ForOthers reports whether a record of the topic (its logical name) is there again
 // for another role than reader alone, by its RetryForHeader. A header that names
 // no reader of the topic means nothing: it is a producer's own.
 func ForOthers(topic, reader string, header []byte) bool {

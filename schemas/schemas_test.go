@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/property"
 )
 
 // Every schema parses, is documented throughout, and keeps to the conventions:
@@ -126,7 +127,7 @@ func eachRecord(t *testing.T, check func(t *rapid.T, record schemas.Record, valu
 	for _, r := range schemas.Records() {
 		t.Run(r.Name, func(t *testing.T) {
 			t.Parallel()
-			rapid.Check(t, func(t *rapid.T) {
+			property.CheckSeeds(t, property.Seeds(10), func(t *rapid.T) {
 				value := r.New()
 				draw(t, reflect.ValueOf(value).Elem())
 				check(t, r, value)
@@ -273,6 +274,20 @@ func BenchmarkAppendJSON(b *testing.B) {
 	for b.Loop() {
 		if _, err := schemas.AppendJSON(dst, order); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// What others write is bounded before it is decoded, on every topic that they write.
+func TestUpstreamValuesAreBounded(t *testing.T) {
+	t.Parallel()
+	for _, topic := range schemas.Topics() {
+		want := topic.MaxBytes
+		if topic.Name == schemas.InventoryUpdates || topic.Name == schemas.Shipments {
+			want = schemas.MaxUpstreamBytes
+		}
+		if got := topic.MaxValueBytes(); got != want {
+			t.Errorf("%s: a value may have %d bytes, want %d", topic.Name, got, want)
 		}
 	}
 }

@@ -1,7 +1,9 @@
 package schemas
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -47,6 +49,9 @@ const (
 	// MaxRecordBytes or an SQS message of 1 MiB must fit with its attributes
 	// and the reason around it.
 	MaxDeadLetterBytes = 2 << 20
+	// MaxUpstreamBytes bounds the value of a record that upstream services write, when
+	// it is decompressed: what becomes of it (state, outcome, event) must fit too.
+	MaxUpstreamBytes = 256 << 10
 	// MaxReplayBytes is max.message.bytes of replays: any record of an input topic
 	// must fit with the header that says where it comes from.
 	MaxReplayBytes = MaxRecordBytes + 16<<10
@@ -84,15 +89,15 @@ func Topics() []Topic {
 		logTopic(OrderChanges, "OrderChange", 7*day, roles("bridge"), roles("orders")),
 		logTopic(FeedNotifications, "FeedNotification", 7*day, roles("bridge"), roles("feeds")),
 		logTopic(Orders, "Order", 7*day, roles("orders"), roles("shipments", "events", "downstream")),
-		logTopic(InventoryUpdates, "InventoryUpdate", 7*day, roles("upstream"), roles("inventory")),
+		logTopic(InventoryUpdates, "InventoryUpdate", 7*day, roles("upstream-stock"), roles("inventory")),
 		logTopic(FeedSubmissions, "FeedSubmission", 30*day, roles("inventory"), roles("feeds", "events")),
 		{
 			Name: FeedResults, Records: []string{"FeedResult", "FeedIssues"}, Retention: 30 * day, MaxBytes: MaxRecordBytes,
 			Writers: roles("feeds"), Readers: roles("inventory", "events"),
 		},
-		logTopic(InventoryResults, "InventoryResult", 7*day, roles("inventory"), roles("events", "upstream")),
-		logTopic(Shipments, "Shipment", 30*day, roles("upstream"), roles("shipments")),
-		logTopic(ShipmentConfirmations, "ShipmentConfirmation", 30*day, roles("shipments"), roles("events", "downstream")),
+		logTopic(InventoryResults, "InventoryResult", 7*day, roles("inventory"), roles("events", "upstream-stock")),
+		logTopic(Shipments, "Shipment", 30*day, roles("upstream-shipments"), roles("shipments")),
+		logTopic(ShipmentConfirmations, "ShipmentConfirmation", 30*day, roles("shipments"), roles("events", "upstream-shipments", "downstream")),
 		logTopic(Alerts, "Alert", 30*day, roles("orders", "inventory", "feeds", "shipments"), roles("events")),
 		{
 			Name: DeadLetters, Records: []string{"DeadLetter"}, Retention: 14 * day, MaxBytes: MaxDeadLetterBytes,
@@ -111,7 +116,7 @@ func Topics() []Topic {
 		},
 		{
 			Name: BuyerKeys, Records: []string{"Claim", "BuyerKey"}, MaxBytes: MaxRecordBytes, MaxLag: time.Hour,
-			Writers: roles("orders"), Readers: roles("orders", "downstream", "operator"),
+			Writers: roles("orders"), Readers: roles("orders", "downstream-buyers", "operator"),
 		},
 		stateTopic(StateOrders, "orders", "OrderState", "SearchState", "NotificationPace"),
 		stateTopic(StateInventory, "inventory", "InventoryState", "FeedLaneState"),
@@ -130,9 +135,23 @@ func TopicOf(name string) (Topic, bool) {
 	return Topic{}, false
 }
 
-// Compacted says whether the topic keeps the newest value of each key instead
+// MaxValueBytes is how large a value of the topic may be, decompressed, for a role to
+// read it.
+func (t Topic) MaxValueBytes() int {
+	if t.FromOthers() {
+		return MaxUpstreamBytes
+	}
+	return t.MaxBytes
+}
+
+// Compacted reports whether the topic keeps the newest value of each key instead
 // of the records of the last days.
 func (t Topic) Compacted() bool { return t.Retention == 0 }
+
+// FromOthers reports whether services that are not Sellerstream's write the topic.
+func (t Topic) FromOthers() bool {
+	return slices.ContainsFunc(t.Writers, func(writer string) bool { return strings.HasPrefix(writer, "upstream") })
+}
 
 // Subject is the schema registry's subject for one of the topic's records,
 // under the topic's name on the wire: Confluent's TopicNameStrategy where the

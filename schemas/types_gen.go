@@ -45,12 +45,15 @@ func recordTable() []Record {
 // Alert: Something that a person should know. Written by the processors to
 // alerts, keyed by account.
 type Alert struct {
-	// Id of this alert: a hash of account, type, subject and the time since which
-	// it holds. Consumers deduplicate by it.
+	// Id of this alert: a hash that no other event has, of this pipeline or
+	// another. Consumers deduplicate by it. Alerts that several processes raise
+	// of one shared cause (SharedFailure, SettingBlocks) within ten minutes have
+	// one id.
 	EventID string `avro:"eventId" json:"eventId"`
-	// FeedStuck, FeedUnknown, ForeignFeed, FeedsUnclear, QuantityNotApplied,
-	// ShipmentAtRisk, NotificationsSilent, SearchesFailing, AccountParked; other
-	// values may come.
+	// FeedStuck, FeedUnknown, FeedReportWaits, ForeignFeed, FeedsUnclear,
+	// QuantityNotApplied, ShipmentAtRisk, ShipmentNotShown, ShipmentRefused,
+	// NotificationsSilent, SearchesFailing, OrdersRefused, AccountParked,
+	// SharedFailure, SettingBlocks, StockWaits; other values may come.
 	EventType string `avro:"eventType" json:"eventType"`
 	// Our name of the seller account; also the record's key.
 	Account string `avro:"account" json:"account"`
@@ -210,7 +213,8 @@ func (r *Claim) AppendAvro(dst []byte) []byte {
 // DeadLetter: Something that could not be processed, with its bytes and the
 // reason. Written to dead-letters, keyed by account where one is known.
 type DeadLetter struct {
-	// Id of the dead letter: a hash of where the bytes came from.
+	// Id of the dead letter: a hash of where the bytes came from, which no other
+	// letter has.
 	ID string `avro:"id" json:"id"`
 	// When it was set aside.
 	Time time.Time `avro:"time" json:"time"`
@@ -226,17 +230,26 @@ type DeadLetter struct {
 	Source string `avro:"source" json:"source"`
 	// Partition, where the source is a topic.
 	Partition *int32 `avro:"partition,omitzero" json:"partition,omitzero"`
-	// Offset, where the source is a topic.
+	// Offset, where the source is a topic; the first one of a batch that could
+	// not be read.
 	Offset *int64 `avro:"offset,omitzero" json:"offset,omitzero"`
+	// Last offset of a batch that could not be read. The letter is then of the
+	// whole batch and has no key and no value.
+	LastOffset *int64 `avro:"lastOffset,omitzero" json:"lastOffset,omitzero"`
 	// The record's or message's own time.
 	SourceTime time.Time `avro:"sourceTime,omitzero" json:"sourceTime,omitzero"`
-	// The record's key.
+	// The record's key, or its first bytes: see cut.
 	Key []byte `avro:"key,omitzero" json:"key,omitzero"`
 	// The record's value, unchanged, or the message's body, in which a buyer's
-	// postal code (DestinationPostalCode) was made empty wherever it stood.
+	// postal code (DestinationPostalCode) was made empty wherever it stood; or
+	// its first bytes: see cut.
 	Value []byte `avro:"value,omitzero" json:"value,omitzero"`
 	// Kafka headers, or SQS message id and attributes.
 	Attributes map[string][]byte `avro:"attributes" json:"attributes"`
+	// What was cut so that the letter fits into its topic: message, key, value or
+	// attributes, each with how many bytes it had. Source, partition and offset
+	// say where the whole record is.
+	Cut map[string]int64 `avro:"cut" json:"cut"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -271,6 +284,12 @@ func (r *DeadLetter) AppendAvro(dst []byte) []byte {
 		dst = append(dst, 2)
 		dst = binary.AppendVarint(dst, int64(*r.Offset))
 	}
+	if r.LastOffset == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.LastOffset))
+	}
 	if r.SourceTime.IsZero() {
 		dst = append(dst, 0)
 	} else {
@@ -301,6 +320,15 @@ func (r *DeadLetter) AppendAvro(dst []byte) []byte {
 		}
 	}
 	dst = append(dst, 0)
+	if len(r.Cut) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Cut)))
+		for _, key := range slices.Sorted(maps.Keys(r.Cut)) {
+			dst = binary.AppendVarint(dst, int64(len(key)))
+			dst = append(dst, key...)
+			dst = binary.AppendVarint(dst, int64(r.Cut[key]))
+		}
+	}
+	dst = append(dst, 0)
 	return dst
 }
 
@@ -312,8 +340,8 @@ type DeadLetterResolution struct {
 	ID string `avro:"id" json:"id"`
 	// RETRIED: it went back to where it came from, once. RETRYING: it is being
 	// sent to a queue, or the command died while it was. REOPENED: that failed,
-	// and nothing was sent. DISCARDED: nothing is to be done about it. Other
-	// values may come.
+	// and nothing was sent. DISCARDED: nothing is to be done about it. REPLAYED:
+	// a replay has had what it is about done once more. Other values may come.
 	Action string `avro:"action" json:"action"`
 	// When it was done.
 	Time time.Time `avro:"time" json:"time"`
@@ -338,6 +366,43 @@ func (r *DeadLetterResolution) AppendAvro(dst []byte) []byte {
 		dst = append(dst, 2)
 		dst = binary.AppendVarint(dst, int64(len(r.Target)))
 		dst = append(dst, r.Target...)
+	}
+	return dst
+}
+
+// Failure: Work that was given up: it ended without what was asked for, and
+// nothing more is sent for it.
+type Failure struct {
+	// When it was given up.
+	Time time.Time `avro:"time" json:"time"`
+	// Code of the outcome or, of an order, the dead letter's reason.
+	Code string `avro:"code" json:"code"`
+	// The first words of the outcome's or the dead letter's message.
+	Message string `avro:"message" json:"message"`
+	// Partition of the record that asked for it; null where no single record did.
+	SourcePartition *int32 `avro:"sourcePartition,omitzero" json:"sourcePartition,omitzero"`
+	// Offset of that record.
+	SourceOffset *int64 `avro:"sourceOffset,omitzero" json:"sourceOffset,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *Failure) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, r.Time.UnixMilli())
+	dst = binary.AppendVarint(dst, int64(len(r.Code)))
+	dst = append(dst, r.Code...)
+	dst = binary.AppendVarint(dst, int64(len(r.Message)))
+	dst = append(dst, r.Message...)
+	if r.SourcePartition == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.SourcePartition))
+	}
+	if r.SourceOffset == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.SourceOffset))
 	}
 	return dst
 }
@@ -472,6 +537,25 @@ type FeedLaneState struct {
 	// Recent feeds that are accounted for, so that a look-up does not take them
 	// for the lost one.
 	Known []KnownFeed `avro:"known" json:"known"`
+	// When the entry was written, on the clock that doubtUntil is of.
+	ChangedTime time.Time `avro:"changedTime,omitzero" json:"changedTime,omitzero"`
+	// In phase INTENT: until when Amazon may still carry the unanswered
+	// createFeed out, and getFeeds not show it; null while the answer is awaited.
+	DoubtUntil time.Time `avro:"doubtUntil,omitzero" json:"doubtUntil,omitzero"`
+	// Since when the lane's feeds are refused, unanswered or end without a usable
+	// report; null when the last one did not.
+	FailingSince time.Time `avro:"failingSince,omitzero" json:"failingSince,omitzero"`
+	// Why, as the last of them said.
+	Failing string `avro:"failing,omitzero" json:"failing,omitzero"`
+	// How many of them there were in a row.
+	Failures int32 `avro:"failures" json:"failures"`
+	// Whether the alert StockWaits was raised for them.
+	Told bool `avro:"told" json:"told"`
+	// How many SKUs the next feed may hold while feeds fail, so that one that
+	// spoils them is found; 0 for no such bound.
+	MostSkus int32 `avro:"mostSkus" json:"mostSkus"`
+	// When the alert StockWaits was last raised for a single SKU of the lane.
+	SKUToldTime time.Time `avro:"skuToldTime,omitzero" json:"skuToldTime,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -556,13 +640,48 @@ func (r *FeedLaneState) AppendAvro(dst []byte) []byte {
 		}
 	}
 	dst = append(dst, 0)
+	if r.ChangedTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.ChangedTime.UnixMilli())
+	}
+	if r.DoubtUntil.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.DoubtUntil.UnixMilli())
+	}
+	if r.FailingSince.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.FailingSince.UnixMilli())
+	}
+	if r.Failing == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.Failing)))
+		dst = append(dst, r.Failing...)
+	}
+	dst = binary.AppendVarint(dst, int64(r.Failures))
+	dst = appendBool(dst, r.Told)
+	dst = binary.AppendVarint(dst, int64(r.MostSkus))
+	if r.SKUToldTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.SKUToldTime.UnixMilli())
+	}
 	return dst
 }
 
 // FeedNotification: Amazon says that a feed's processing has ended. Written
 // by the bridge to feed-notifications, keyed by account.
 type FeedNotification struct {
-	// Amazon's notificationId; the same notification can arrive many times.
+	// Amazon's notificationId; the same notification can arrive many times. Where
+	// it was missing or odd, sqs- and the id of the SQS message.
 	NotificationID string `avro:"notificationId" json:"notificationId"`
 	// Our name of the seller account; also the record's key.
 	Account string `avro:"account" json:"account"`
@@ -574,16 +693,21 @@ type FeedNotification struct {
 	FeedID string `avro:"feedId" json:"feedId"`
 	// Amazon's feed type, such as JSON_LISTINGS_FEED.
 	FeedType string `avro:"feedType" json:"feedType"`
-	// DONE, CANCELLED or FATAL as Amazon writes it.
+	// DONE, CANCELLED or FATAL as Amazon writes it; empty where it was missing.
 	ProcessingStatus string `avro:"processingStatus" json:"processingStatus"`
 	// Id of the processing report; missing where Amazon made none.
 	ResultFeedDocumentID string `avro:"resultFeedDocumentId,omitzero" json:"resultFeedDocumentId,omitzero"`
-	// The notification's eventTime.
+	// The notification's eventTime; where that was missing or odd, its publish
+	// time, or else when it entered our queue.
 	EventTime time.Time `avro:"eventTime" json:"eventTime"`
 	// When Amazon published the notification.
 	PublishTime time.Time `avro:"publishTime,omitzero" json:"publishTime,omitzero"`
 	// When the notification entered our queue (SQS SentTimestamp).
 	ReceivedTime time.Time `avro:"receivedTime" json:"receivedTime"`
+	// Whether the seller has more accounts than this one, each of which got this
+	// notification: it is of the account that submitted the feed, and of none of
+	// them if no account did.
+	Candidate bool `avro:"candidate" json:"candidate"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -627,6 +751,7 @@ func (r *FeedNotification) AppendAvro(dst []byte) []byte {
 		dst = binary.AppendVarint(dst, r.PublishTime.UnixMilli())
 	}
 	dst = binary.AppendVarint(dst, r.ReceivedTime.UnixMilli())
+	dst = appendBool(dst, r.Candidate)
 	return dst
 }
 
@@ -665,8 +790,8 @@ func (r *FeedPace) AppendAvro(dst []byte) []byte {
 // FeedResult: How a feed ended, or that it is stuck. Written by the feeds
 // processor to feed-results, keyed by account.
 type FeedResult struct {
-	// Id of this result: a hash of account, feed id and event type. Consumers
-	// deduplicate by it.
+	// Id of this result: a hash of pipeline, event type, account and feed id. No
+	// other event has it; consumers deduplicate by it.
 	EventID string `avro:"eventId" json:"eventId"`
 	// FeedCompleted, or FeedStuck: the feed is past its objective and still not
 	// finished.
@@ -893,6 +1018,12 @@ type FeedState struct {
 	DetectedTime time.Time `avro:"detectedTime,omitzero" json:"detectedTime,omitzero"`
 	// When FeedStuck was written.
 	StuckTime time.Time `avro:"stuckTime,omitzero" json:"stuckTime,omitzero"`
+	// For HELD: whether the notification is as well another account's of the
+	// seller, so that no alert tells of it when no submission comes.
+	Candidate bool `avro:"candidate" json:"candidate"`
+	// When an alert told that the account's reports cannot be had, with this feed
+	// as the example.
+	ToldTime time.Time `avro:"toldTime,omitzero" json:"toldTime,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -991,14 +1122,21 @@ func (r *FeedState) AppendAvro(dst []byte) []byte {
 		dst = append(dst, 2)
 		dst = binary.AppendVarint(dst, r.StuckTime.UnixMilli())
 	}
+	dst = appendBool(dst, r.Candidate)
+	if r.ToldTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.ToldTime.UnixMilli())
+	}
 	return dst
 }
 
 // FeedSubmission: A feed that Amazon has accepted for processing. Written by
 // the inventory processor to feed-submissions, keyed by account.
 type FeedSubmission struct {
-	// Id of this submission: a hash of account and feed id. Consumers deduplicate
-	// by it.
+	// Id of this submission: a hash of pipeline, account and feed id. No other
+	// event has it; consumers deduplicate by it.
 	EventID string `avro:"eventId" json:"eventId"`
 	// Our name of the seller account; also the record's key.
 	Account string `avro:"account" json:"account"`
@@ -1052,12 +1190,42 @@ func (r *FeedSubmission) AppendAvro(dst []byte) []byte {
 	return dst
 }
 
+// InventoryDoubt: Unanswered patches that Amazon may still carry out.
+type InventoryDoubt struct {
+	// Until when, on the clock of touchedTime.
+	Until time.Time `avro:"until" json:"until"`
+	// eventTime of the update that they carry.
+	EventTime time.Time `avro:"eventTime" json:"eventTime"`
+	// Its offset in inventory-updates.
+	Offset int64 `avro:"offset" json:"offset"`
+	// Whether they carry several updates, of which this is the last.
+	Several bool `avro:"several" json:"several"`
+	// When the first of them was decided; null where a version before wrote it.
+	Since time.Time `avro:"since,omitzero" json:"since,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *InventoryDoubt) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, r.Until.UnixMilli())
+	dst = binary.AppendVarint(dst, r.EventTime.UnixMilli())
+	dst = binary.AppendVarint(dst, int64(r.Offset))
+	dst = appendBool(dst, r.Several)
+	if r.Since.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.Since.UnixMilli())
+	}
+	return dst
+}
+
 // InventoryResult: The one outcome of one record of inventory-updates, and
 // one more for each replay of the record. Written by the inventory processor
 // to inventory-results, keyed by account.
 type InventoryResult struct {
-	// Id of this outcome: a hash of account, the update's partition and offset,
-	// and the replay if there was one. Consumers deduplicate by it.
+	// Id of this outcome: a hash of pipeline and of the update's record: its
+	// topic (not its name), partition and offset, and the replay if there was
+	// one. No other event has it; consumers deduplicate by it.
 	EventID string `avro:"eventId" json:"eventId"`
 	// updateId of the update.
 	UpdateID string `avro:"updateId" json:"updateId"`
@@ -1225,6 +1393,22 @@ type InventoryState struct {
 	Attempts int32 `avro:"attempts" json:"attempts"`
 	// When the entry last changed: old idle entries are deleted.
 	TouchedTime time.Time `avro:"touchedTime" json:"touchedTime"`
+	// When the patch was decided, on the clock of touchedTime.
+	PatchTime time.Time `avro:"patchTime,omitzero" json:"patchTime,omitzero"`
+	// Patches in a row that Amazon did not answer, or refused as forbidden: after
+	// some the SKU goes by feeds only.
+	PatchFailures int32 `avro:"patchFailures" json:"patchFailures"`
+	// Whether wanted was accepted before, and goes first because something older
+	// may have been carried out after it.
+	Resend bool `avro:"resend" json:"resend"`
+	// What may still be carried out of patches without an answer; null for
+	// nothing.
+	Doubt *InventoryDoubt `avro:"doubt,omitzero" json:"doubt,omitzero"`
+	// Since when tries of the present update end without settling it.
+	FailingSince time.Time `avro:"failingSince,omitzero" json:"failingSince,omitzero"`
+	// Why the newest update ended FAILED; null where it did not, and once it is
+	// sent again or a newer one came.
+	Failure *Failure `avro:"failure,omitzero" json:"failure,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -1316,6 +1500,32 @@ func (r *InventoryState) AppendAvro(dst []byte) []byte {
 	dst = append(dst, 0)
 	dst = binary.AppendVarint(dst, int64(r.Attempts))
 	dst = binary.AppendVarint(dst, r.TouchedTime.UnixMilli())
+	if r.PatchTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.PatchTime.UnixMilli())
+	}
+	dst = binary.AppendVarint(dst, int64(r.PatchFailures))
+	dst = appendBool(dst, r.Resend)
+	if r.Doubt == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.Doubt.AppendAvro(dst)
+	}
+	if r.FailingSince.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.FailingSince.UnixMilli())
+	}
+	if r.Failure == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.Failure.AppendAvro(dst)
+	}
 	return dst
 }
 
@@ -1447,8 +1657,8 @@ type LaneState struct {
 	Account string `avro:"account" json:"account"`
 	// Amazon's operation name.
 	Operation string `avro:"operation" json:"operation"`
-	// Whether Amazon refuses the account's credentials: one call tries now and
-	// then whether somebody has mended them.
+	// Whether Amazon refuses the calls as they are: one of them tries now and
+	// then whether somebody has mended that.
 	Parked bool `avro:"parked" json:"parked"`
 	// What the last call ended with, shortened.
 	Reason string `avro:"reason" json:"reason"`
@@ -1456,6 +1666,13 @@ type LaneState struct {
 	Since time.Time `avro:"since" json:"since"`
 	// When the next call may be tried.
 	Until time.Time `avro:"until" json:"until"`
+	// Whose fault it is: operation, account, application, host or ourselves;
+	// empty where it is not known.
+	Blame string `avro:"blame" json:"blame"`
+	// What alerts have told of since then: own, for the account's or its
+	// operation's fault, and shared, for one that others have too, separated by a
+	// comma; empty for nothing.
+	Told string `avro:"told" json:"told"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -1469,6 +1686,10 @@ func (r *LaneState) AppendAvro(dst []byte) []byte {
 	dst = append(dst, r.Reason...)
 	dst = binary.AppendVarint(dst, r.Since.UnixMilli())
 	dst = binary.AppendVarint(dst, r.Until.UnixMilli())
+	dst = binary.AppendVarint(dst, int64(len(r.Blame)))
+	dst = append(dst, r.Blame...)
+	dst = binary.AppendVarint(dst, int64(len(r.Told)))
+	dst = append(dst, r.Told...)
 	return dst
 }
 
@@ -1583,9 +1804,9 @@ func (r *NotificationPace) AppendAvro(dst []byte) []byte {
 // Order: An order in the state in which Amazon's Orders API last gave it.
 // Written by the orders processor to orders, keyed by account.
 type Order struct {
-	// Id of this state of the order: a hash of account, event type, order id,
-	// lastUpdatedTime and content. The same state always has the same id;
-	// consumers deduplicate by it.
+	// Id of this state of the order: a hash of pipeline, account, event type,
+	// order id, lastUpdatedTime and content. In one pipeline the same state
+	// always has the same id; consumers deduplicate by it.
 	EventID string `avro:"eventId" json:"eventId"`
 	// OrderChanged or OrderCancelled.
 	EventType string `avro:"eventType" json:"eventType"`
@@ -1636,6 +1857,10 @@ type Order struct {
 	// What Amazon gave of buyer and recipient, encrypted; null unless the account
 	// has buyer_data on. Not in EventBridge.
 	BuyerData *BuyerData `avro:"buyerData,omitzero" json:"buyerData,omitzero"`
+	// JSON paths in Amazon's order, at most 20, of what is not here as Amazon
+	// gave it: it was cut (a title that is too long) or left out (of a wrong
+	// type). null for nothing.
+	Incomplete []string `avro:"incomplete,omitzero" json:"incomplete,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -1739,6 +1964,19 @@ func (r *Order) AppendAvro(dst []byte) []byte {
 		dst = append(dst, 2)
 		dst = r.BuyerData.AppendAvro(dst)
 	}
+	if r.Incomplete == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		if len(r.Incomplete) > 0 {
+			dst = binary.AppendVarint(dst, int64(len(r.Incomplete)))
+			for i := range r.Incomplete {
+				dst = binary.AppendVarint(dst, int64(len(r.Incomplete[i])))
+				dst = append(dst, r.Incomplete[i]...)
+			}
+		}
+		dst = append(dst, 0)
+	}
 	return dst
 }
 
@@ -1747,7 +1985,8 @@ func (r *Order) AppendAvro(dst []byte) []byte {
 // bridge to order-changes, keyed by account.
 type OrderChange struct {
 	// Amazon's NotificationId; the same notification can arrive many times with
-	// the same id.
+	// the same id. Where it was missing or odd, sqs- and the id of the SQS
+	// message.
 	NotificationID string `avro:"notificationId" json:"notificationId"`
 	// ORDER_CHANGE, or ORDER_STATUS_CHANGE from an archive.
 	NotificationType string `avro:"notificationType" json:"notificationType"`
@@ -1766,7 +2005,8 @@ type OrderChange struct {
 	ChangeReason string `avro:"changeReason,omitzero" json:"changeReason,omitzero"`
 	// TimeOfOrderChange; null where Amazon gives none.
 	ChangeTime time.Time `avro:"changeTime,omitzero" json:"changeTime,omitzero"`
-	// The notification's EventTime.
+	// The notification's EventTime; where that was missing or odd, its publish
+	// time, or else when it entered our queue.
 	EventTime time.Time `avro:"eventTime" json:"eventTime"`
 	// When Amazon published the notification.
 	PublishTime time.Time `avro:"publishTime,omitzero" json:"publishTime,omitzero"`
@@ -2193,7 +2433,7 @@ type OrderState struct {
 	ReceivedTime time.Time `avro:"receivedTime,omitzero" json:"receivedTime,omitzero"`
 	// lastUpdatedTime of the state last emitted.
 	EmittedTime time.Time `avro:"emittedTime,omitzero" json:"emittedTime,omitzero"`
-	// eventId of the state last emitted.
+	// Hash of the content of the state last emitted.
 	EmittedID string `avro:"emittedId,omitzero" json:"emittedId,omitzero"`
 	// NotificationIds of recent changes, to drop repeats of those whose time does
 	// not tell.
@@ -2205,6 +2445,14 @@ type OrderState struct {
 	// From when the order's buyer data is not asked for any more; null where that
 	// is not known.
 	BuyerDataEndTime time.Time `avro:"buyerDataEndTime,omitzero" json:"buyerDataEndTime,omitzero"`
+	// How often Amazon refused the present fetch, or answered it with what cannot
+	// be used.
+	Refusals int32 `avro:"refusals" json:"refusals"`
+	// Since when it has been refused; null for not at all.
+	RefusedSince time.Time `avro:"refusedSince,omitzero" json:"refusedSince,omitzero"`
+	// Why the order's last fetch was given up, until Amazon has answered for it;
+	// null where it was not.
+	Failure *Failure `avro:"failure,omitzero" json:"failure,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -2276,6 +2524,19 @@ func (r *OrderState) AppendAvro(dst []byte) []byte {
 		dst = append(dst, 2)
 		dst = binary.AppendVarint(dst, r.BuyerDataEndTime.UnixMilli())
 	}
+	dst = binary.AppendVarint(dst, int64(r.Refusals))
+	if r.RefusedSince.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.RefusedSince.UnixMilli())
+	}
+	if r.Failure == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.Failure.AppendAvro(dst)
+	}
 	return dst
 }
 
@@ -2322,6 +2583,15 @@ type PackageState struct {
 	Confirmed bool `avro:"confirmed" json:"confirmed"`
 	// What Amazon was last told is in it, where it accepted that.
 	Units []LineUnits `avro:"units" json:"units"`
+	// The shipment that Amazon has accepted and no order has shown yet.
+	Told *PendingShipment `avro:"told,omitzero" json:"told,omitzero"`
+	// When Amazon accepted it.
+	ToldTime time.Time `avro:"toldTime,omitzero" json:"toldTime,omitzero"`
+	// The tracking number that Amazon last accepted.
+	TrackingNumber string `avro:"trackingNumber,omitzero" json:"trackingNumber,omitzero"`
+	// Why the newest shipment ended REJECTED; null where it did not, and once it
+	// is sent again or a newer one came.
+	Failure *Failure `avro:"failure,omitzero" json:"failure,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -2361,6 +2631,31 @@ func (r *PackageState) AppendAvro(dst []byte) []byte {
 		}
 	}
 	dst = append(dst, 0)
+	if r.Told == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.Told.AppendAvro(dst)
+	}
+	if r.ToldTime.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.ToldTime.UnixMilli())
+	}
+	if r.TrackingNumber == "" {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(len(r.TrackingNumber)))
+		dst = append(dst, r.TrackingNumber...)
+	}
+	if r.Failure == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.Failure.AppendAvro(dst)
+	}
 	return dst
 }
 
@@ -2372,6 +2667,9 @@ type PendingShipment struct {
 	SourcePartition int32 `avro:"sourcePartition" json:"sourcePartition"`
 	// Offset of the shipment in shipments.
 	SourceOffset int64 `avro:"sourceOffset" json:"sourceOffset"`
+	// Tells the shipment from every other record, of a topic made anew and of a
+	// replay too; empty where a version before took it in.
+	SourceID string `avro:"sourceId" json:"sourceId"`
 	// eventTime of the shipment.
 	EventTime time.Time `avro:"eventTime" json:"eventTime"`
 	// The marketplace that the shipment names.
@@ -2394,6 +2692,9 @@ type PendingShipment struct {
 	ReceivedTime time.Time `avro:"receivedTime" json:"receivedTime"`
 	// The replay that had it processed again; null for the first time.
 	Replay string `avro:"replay,omitzero" json:"replay,omitzero"`
+	// Whether it has its outcome already: it is confirmed once more because no
+	// order has shown the package.
+	Settled bool `avro:"settled" json:"settled"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -2402,6 +2703,8 @@ func (r *PendingShipment) AppendAvro(dst []byte) []byte {
 	dst = append(dst, r.ShipmentID...)
 	dst = binary.AppendVarint(dst, int64(r.SourcePartition))
 	dst = binary.AppendVarint(dst, int64(r.SourceOffset))
+	dst = binary.AppendVarint(dst, int64(len(r.SourceID)))
+	dst = append(dst, r.SourceID...)
 	dst = binary.AppendVarint(dst, r.EventTime.UnixMilli())
 	if r.MarketplaceID == "" {
 		dst = append(dst, 0)
@@ -2451,6 +2754,7 @@ func (r *PendingShipment) AppendAvro(dst []byte) []byte {
 		dst = binary.AppendVarint(dst, int64(len(r.Replay)))
 		dst = append(dst, r.Replay...)
 	}
+	dst = appendBool(dst, r.Settled)
 	return dst
 }
 
@@ -2466,6 +2770,9 @@ type PendingUpdate struct {
 	SourcePartition int32 `avro:"sourcePartition" json:"sourcePartition"`
 	// Offset of the update in inventory-updates.
 	SourceOffset int64 `avro:"sourceOffset" json:"sourceOffset"`
+	// Tells the update from every other record, of a topic made anew and of a
+	// replay too; empty where a version before took it in.
+	SourceID string `avro:"sourceId" json:"sourceId"`
 	// Amazon's product type; null for the account's default.
 	ProductType string `avro:"productType,omitzero" json:"productType,omitzero"`
 	// Amazon's fulfillment channel; null for the account's default.
@@ -2486,6 +2793,8 @@ func (r *PendingUpdate) AppendAvro(dst []byte) []byte {
 	dst = append(dst, r.UpdateID...)
 	dst = binary.AppendVarint(dst, int64(r.SourcePartition))
 	dst = binary.AppendVarint(dst, int64(r.SourceOffset))
+	dst = binary.AppendVarint(dst, int64(len(r.SourceID)))
+	dst = append(dst, r.SourceID...)
 	if r.ProductType == "" {
 		dst = append(dst, 0)
 	} else {
@@ -2741,8 +3050,9 @@ func (r *Shipment) AppendAvro(dst []byte) []byte {
 // more for each replay of the record. Written by the shipments processor to
 // shipment-confirmations, keyed by account.
 type ShipmentConfirmation struct {
-	// Id of this outcome: a hash of account, the shipment's partition and offset,
-	// and the replay if there was one. Consumers deduplicate by it.
+	// Id of this outcome: a hash of pipeline and of the shipment's record: its
+	// topic (not its name), partition and offset, and the replay if there was
+	// one. No other event has it; consumers deduplicate by it.
 	EventID string `avro:"eventId" json:"eventId"`
 	// shipmentId of the shipment.
 	ShipmentID string `avro:"shipmentId" json:"shipmentId"`
@@ -2760,9 +3070,9 @@ type ShipmentConfirmation struct {
 	PackageReferenceID string `avro:"packageReferenceId" json:"packageReferenceId"`
 	// The marketplace that the shipment was confirmed in.
 	MarketplaceID string `avro:"marketplaceId,omitzero" json:"marketplaceId,omitzero"`
-	// CONFIRMED (Amazon accepted it, or had the order as fulfilled already),
-	// REJECTED (Amazon or the check against the order refused it) or SUPERSEDED
-	// (a newer record of the package took its place).
+	// CONFIRMED (Amazon accepted it, or had the order as fulfilled already: see
+	// code), REJECTED (Amazon or the check against the order refused it) or
+	// SUPERSEDED (a newer record of the package took its place).
 	Outcome string `avro:"outcome" json:"outcome"`
 	// The carrier code that Amazon was given.
 	CarrierCode string `avro:"carrierCode,omitzero" json:"carrierCode,omitzero"`
@@ -2774,9 +3084,13 @@ type ShipmentConfirmation struct {
 	ShipTime time.Time `avro:"shipTime" json:"shipTime"`
 	// When the order had to be shipped, where known.
 	LatestShipDate time.Time `avro:"latestShipDate,omitzero" json:"latestShipDate,omitzero"`
-	// For REJECTED: Amazon's code, or ours where the check refused it.
+	// For REJECTED: Amazon's code, or ours where the check refused it. For
+	// CONFIRMED: already_fulfilled where Amazon has the order as fulfilled
+	// already and took nothing of this shipment, so that it may still hold
+	// another tracking number; else null.
 	Code string `avro:"code,omitzero" json:"code,omitzero"`
-	// For REJECTED: the reason in words.
+	// For REJECTED, and for CONFIRMED with a code: the reason in words, with what
+	// to do and Amazon's own words.
 	Message string `avro:"message,omitzero" json:"message,omitzero"`
 	// For SUPERSEDED the shipmentId of the record that took its place: a newer
 	// one or, for a replay, the same one if it was under way already.
@@ -2924,6 +3238,15 @@ type ShipmentState struct {
 	LateDate time.Time `avro:"lateDate,omitzero" json:"lateDate,omitzero"`
 	// When this entry was last written.
 	TouchedTime time.Time `avro:"touchedTime" json:"touchedTime"`
+	// Units of each line that are shipped, as the order last showed.
+	Fulfilled []LineUnits `avro:"fulfilled" json:"fulfilled"`
+	// Since when Amazon refuses the order's shipment in a way that may pass; null
+	// where it does not.
+	RefusedSince time.Time `avro:"refusedSince,omitzero" json:"refusedSince,omitzero"`
+	// Whether a ShipmentRefused was raised for that.
+	RefusedAlerted bool `avro:"refusedAlerted" json:"refusedAlerted"`
+	// How many such refusals there were in a row.
+	Refusals int32 `avro:"refusals" json:"refusals"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -2992,6 +3315,21 @@ func (r *ShipmentState) AppendAvro(dst []byte) []byte {
 		dst = binary.AppendVarint(dst, r.LateDate.UnixMilli())
 	}
 	dst = binary.AppendVarint(dst, r.TouchedTime.UnixMilli())
+	if len(r.Fulfilled) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Fulfilled)))
+		for i := range r.Fulfilled {
+			dst = r.Fulfilled[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	if r.RefusedSince.IsZero() {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, r.RefusedSince.UnixMilli())
+	}
+	dst = appendBool(dst, r.RefusedAlerted)
+	dst = binary.AppendVarint(dst, int64(r.Refusals))
 	return dst
 }
 

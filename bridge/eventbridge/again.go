@@ -32,7 +32,7 @@ func (p *Publisher) againOptions(opts []kgo.Opt) []kgo.Opt {
 
 func (p *Publisher) done() bool { return p.opts.Again != nil && p.opts.Again.Run.Done() }
 
-// closed are those of the partitions of which nothing is to be published again.
+// closed returns the partitions that hold nothing to publish again.
 func (p *Publisher) closed(partitions map[string][]int32) map[string][]int32 {
 	closed := make(map[string][]int32)
 	if p.opts.Again == nil {
@@ -64,12 +64,12 @@ func (p *Publisher) refresh(ctx context.Context, fetches kgo.Fetches) error {
 // meant are those of the records that are to be published.
 func (p *Publisher) meant(records []*kgo.Record) []*kgo.Record {
 	if p.opts.Again == nil {
-		return records
+		return slices.DeleteFunc(records, func(rec *kgo.Record) bool { return rec.Attrs.IsControl() })
 	}
 	return slices.DeleteFunc(records, func(rec *kgo.Record) bool { return !p.opts.Again.Run.Has(rec.Partition, rec.Offset) })
 }
 
-// wanted says whether an event is to be published.
+// wanted reports whether an event is to be published.
 func (p *Publisher) wanted(rec *kgo.Record, value any, detailType string) bool {
 	again := p.opts.Again
 	return again == nil || again.Wants == nil || again.Wants(rec, value, detailType)
@@ -108,7 +108,7 @@ func (p *Publisher) advance(offsets map[string]map[int32]kgo.EpochOffset) {
 	p.client.PauseFetchPartitions(through)
 }
 
-// annotated has the journal's notes committed beside the offsets.
+// annotated adds the journal's notes to the offsets that are committed.
 func (p *Publisher) annotated(ctx context.Context) context.Context {
 	if p.opts.Again == nil {
 		return ctx

@@ -10,7 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sellerstream/sellerstream/bridge/eventbridge"
-	"github.com/sellerstream/sellerstream/pkg/replay"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/replay"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -183,5 +183,23 @@ func TestPublishingAgainIsPaced(t *testing.T) {
 	}
 	if got := w.marked(); len(got) != 40 {
 		t.Errorf("%d events, want 40", len(got))
+	}
+}
+
+// The mark counts in an entry's size: one that is too large with it is passed over, and
+// Amazon never has to refuse its request.
+func TestTheMarkCountsInAnEntrysSize(t *testing.T) {
+	const limit = 1000
+	for _, over := range []int{0, 1} {
+		t.Run(fmt.Sprint(over), func(t *testing.T) {
+			w := newWorld(t)
+			w.produceValue(account(0), sized(account(0), limit-len(mark)+over))
+			w.begin()
+			opts := w.again()
+			opts.MaxEntryBytes = limit
+			if got := w.publishAgain(opts).Stats(); got.Published != int64(1-over) || got.DeadLetters != int64(over) {
+				t.Errorf("stats %+v", got)
+			}
+		})
 	}
 }

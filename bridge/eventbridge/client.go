@@ -3,6 +3,8 @@ package eventbridge
 import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+
+	"github.com/sellerstream/sellerstream/pkg/platform/boundedhttp/awshttp"
 )
 
 // NewClient makes the SDK's client without retries of its own: the publisher
@@ -13,5 +15,6 @@ func NewClient(cfg aws.Config, endpoint string) *eventbridge.Client {
 			o.BaseEndpoint = aws.String(endpoint)
 		}
 		o.Retryer = aws.NopRetryer{}
+		o.HTTPClient = awshttp.Client(cfg.HTTPClient, awshttp.MaxAnswer, nil)
 	})
 }

@@ -2,14 +2,15 @@ package eventbridge
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/kclient"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -27,19 +28,18 @@ func (p *Publisher) setAside(ctx context.Context, c *cursor, reason, message str
 	rec := c.records[0]
 	if p.opts.DryRun {
 		p.opts.Logger.Info("dry run: a record would be set aside", "topic", c.topic, "partition", c.number, "offset", rec.Offset,
-			"account", string(rec.Key), "reason", reason, "message", message)
+			"account", schemas.Brief(string(rec.Key)), "reason", reason, "message", message)
 		return true
 	}
 	if p.opts.Again != nil {
 		p.stats.deadLetters.Add(1)
 		p.opts.Logger.Warn("a record cannot be published again and is passed over", "topic", c.topic, "partition", c.number, "offset", rec.Offset,
-			"account", string(rec.Key), "reason", reason, "message", message)
+			"account", schemas.Brief(string(rec.Key)), "reason", reason, "message", message)
 		return true
 	}
 	source := strings.TrimPrefix(c.topic, p.opts.Prefix)
-	id := sha256.Sum256(fmt.Appendf(nil, "events\x00%s\x00%d\x00%d", source, c.number, rec.Offset))
 	letter := &schemas.DeadLetter{
-		ID: hex.EncodeToString(id[:16]), Time: p.opts.Clock.Now().UTC(), Role: "events",
+		ID: schemas.EventID("DeadLetter", group, c.topic, c.topicID, fmt.Sprint(c.number), fmt.Sprint(rec.Offset)), Time: p.opts.Clock.Now().UTC(), Role: "events",
 		Reason: reason, Message: message, Account: string(rec.Key),
 		Source: source, Partition: &rec.Partition, Offset: &rec.Offset, SourceTime: rec.Timestamp.UTC(),
 		Key: rec.Key, Value: rec.Value, Attributes: make(map[string][]byte, len(rec.Headers)),
@@ -47,13 +47,10 @@ func (p *Publisher) setAside(ctx context.Context, c *cursor, reason, message str
 	for _, h := range rec.Headers {
 		letter.Attributes[h.Key] = h.Value
 	}
-	value, err := p.opts.Codec.AppendEncode(nil, schemas.DeadLetters, letter)
-	if err == nil {
-		call, cancel := context.WithTimeout(ctx, prepareTimeout)
-		defer cancel()
-		err = p.client.ProduceSync(call, &kgo.Record{Topic: p.opts.Prefix + schemas.DeadLetters, Key: rec.Key, Value: value}).FirstErr()
+	if first, last, ok := kclient.Span(rec); ok {
+		letter.Offset, letter.LastOffset = &first, &last
 	}
-	if err != nil {
+	if err := p.writeLetter(ctx, letter); err != nil {
 		c.postpone(time.Now())
 		p.opts.Logger.Error("a dead letter cannot be written, and without it its partition does not go on; trying again",
 			"topic", c.topic, "partition", c.number, "offset", rec.Offset, "reason", reason, "error", err)
@@ -62,8 +59,29 @@ func (p *Publisher) setAside(ctx context.Context, c *cursor, reason, message str
 	p.stats.deadLetters.Add(1)
 	p.opts.Observe(c.observation(DeadLetters, reason))
 	p.opts.Logger.Warn("set a record aside", "topic", c.topic, "partition", c.number, "offset", rec.Offset,
-		"account", string(rec.Key), "dead_letter", letter.ID, "reason", reason, "message", message)
+		"account", schemas.Brief(string(rec.Key)), "dead_letter", letter.ID, "reason", reason, "message", message)
 	return true
+}
+
+// writeLetter writes a letter that its topic takes, however little that is
+// (containment rule 2).
+func (p *Publisher) writeLetter(ctx context.Context, letter *schemas.DeadLetter) error {
+	call, cancel := context.WithTimeout(ctx, prepareTimeout)
+	defer cancel()
+	for limit := schemas.MaxDeadLetterBytes; ; limit = max(limit/4, schemas.LeastDeadLetterBytes) {
+		letter.Bound(limit)
+		value, err := p.opts.Codec.AppendEncode(nil, schemas.DeadLetters, letter)
+		if err != nil {
+			return err
+		}
+		rec := &kgo.Record{Topic: p.opts.Prefix + schemas.DeadLetters, Key: letter.RecordKey(), Value: value}
+		err = p.client.ProduceSync(call, rec).FirstErr()
+		if !errors.Is(err, kerr.MessageTooLarge) || limit <= schemas.LeastDeadLetterBytes {
+			return err
+		}
+		p.opts.Logger.Warn("Kafka does not take a dead letter of this size; cutting it: set the topic's max.message.bytes (`sellerstream topics apply` does)",
+			"topic", rec.Topic, "bytes", len(value), "max.message.bytes", schemas.MaxDeadLetterBytes)
+	}
 }
 
 // deadLetterBatch gives dead-letters batches of their own size, since a dead

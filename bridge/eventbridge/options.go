@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/sellerstream/sellerstream/pkg/clock"
-	"github.com/sellerstream/sellerstream/pkg/replay"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/replay"
 )
 
 // API is what the publisher needs of EventBridge; *eventbridge.Client has it.
@@ -26,12 +26,12 @@ type Codec interface {
 	AppendEncode(dst []byte, topic string, value any) ([]byte, error)
 }
 
-// Details says which event a record is: its detail-type and its detail, a JSON
+// Details describes which event a record is: its detail-type and its detail, a JSON
 // document that is the same whenever it is asked for and holds an id. It says
 // false for a record that is no event.
 type Details func(topic string, value any) (detailType string, detail []byte, ok bool, err error)
 
-// Options say what a Publisher reads and where it publishes. Client, Codec,
+// Options describe what a Publisher reads and where it publishes. Client, Codec,
 // Details, Topics and Kafka must be given.
 type Options struct {
 	Client  API // see NewClient
@@ -77,7 +77,7 @@ type Options struct {
 type Again struct {
 	Journal *replay.Journal // its group is the Publisher's
 	Run     *replay.Run
-	// Wants says whether an event is to be published. nil wants all.
+	// Wants reports whether an event is to be published. nil wants all.
 	Wants func(rec *kgo.Record, value any, detailType string) bool
 	// Mark stands in each entry's Resources, by which a rule can tell it.
 	Mark string

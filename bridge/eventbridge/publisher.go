@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/time/rate"
+
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/kclient"
 )
 
 // group is the consumer group's name, after the role; see Options.Prefix.
@@ -28,8 +31,10 @@ type Publisher struct {
 	mu      sync.Mutex
 	cursors map[partition]*cursor
 	ring    []*cursor // the same, in the order in which they get their turn
-	stats   counters
-	heads   heads
+
+	unreadable unreadable
+	stats      counters
+	heads      heads
 }
 
 // Stats are counts since the Publisher was made.
@@ -55,7 +60,7 @@ func New(opts Options) (*Publisher, error) {
 	return p, nil
 }
 
-// WaitsFor says what keeps the publisher from being ready; "" while it is a
+// WaitsFor returns what keeps the publisher from being ready; "" while it is a
 // member of its group.
 func (p *Publisher) WaitsFor() string {
 	if p.joined.Load() {
@@ -79,19 +84,32 @@ var errStopped = errors.New("the publisher has stopped")
 // it and leaves the group. Errors of Kafka and EventBridge do not end it: they
 // are logged and tried again. It may be called once.
 func (p *Publisher) Run(ctx context.Context) error {
-	client, err := kgo.NewClient(p.groupOptions()...)
-	if err != nil {
-		return fmt.Errorf("bridge/eventbridge: Kafka client: %w", err)
-	}
-	p.client = client
-	defer client.CloseAllowingRebalance()
-
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(errStopped)
 	defer context.AfterFunc(ctx, func() {
 		time.AfterFunc(p.opts.DrainTimeout, func() { stop(errStopped) })
 	})()
 	for ctx.Err() == nil && !p.done() {
+		if err := p.session(ctx, work); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// session publishes until ctx ends, or until the client must be made anew.
+func (p *Publisher) session(ctx, work context.Context) error {
+	client, err := kclient.NewClient(p.groupOptions()...)
+	if err != nil {
+		return fmt.Errorf("bridge/eventbridge: Kafka client: %w", err)
+	}
+	p.joined.Store(false)
+	p.unreadable = unreadable{}
+	p.heads.mu.Lock()
+	p.client = client
+	p.heads.mu.Unlock()
+	defer client.CloseAllowingRebalance()
+	for ctx.Err() == nil && !p.done() && !p.stuck() {
 		if err := p.poll(ctx); err != nil {
 			return err
 		}
@@ -116,6 +134,7 @@ func (p *Publisher) groupOptions() []kgo.Opt {
 		kgo.ConsumerGroup(p.group()),
 		kgo.ConsumeTopics(topics...),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // the position behind a transaction's marker must be known
 		kgo.FetchMaxWait(fetchMaxWait),
 		// A new group publishes all there is, and one that fell behind the topic's
 		// retention goes on with what is left.
@@ -142,11 +161,12 @@ func (p *Publisher) assigned(_ context.Context, client *kgo.Client, added map[st
 	defer p.mu.Unlock()
 	for topic, numbers := range added {
 		for _, n := range numbers {
-			c := &cursor{partition: partition{topic, n}}
+			c := &cursor{partition: partition{topic, n}, next: unknownPosition}
 			p.cursors[c.partition] = c
 			p.ring = append(p.ring, c)
 		}
 	}
+	p.note()
 }
 
 // lost is dropped for a process that is no longer of its group.
@@ -180,37 +200,90 @@ func (p *Publisher) dropped(_ context.Context, _ *kgo.Client, gone map[string][]
 // pollRecords bounds one poll.
 const pollRecords = 100
 
+// maxWaitingBytes bounds what was polled and not settled, of all partitions.
+const maxWaitingBytes = 32 << 20
+
 // poll takes in new records. It waits for them only while there is nothing to
 // send. When it brings records, rebalances wait until AllowRebalance, so that
 // they cannot be of a partition that is given up meanwhile.
 func (p *Publisher) poll(ctx context.Context) error {
 	wait, cancel := p.pollContext(ctx)
+	if p.crowded() {
+		if wait != nil { // until the next try is due
+			<-wait.Done()
+		}
+		cancel()
+		return nil
+	}
 	fetches := p.client.PollRecords(wait, pollRecords)
 	cancel()
 	if err := p.refresh(ctx, fetches); err != nil {
 		return err
 	}
-	fetches.EachError(func(topic string, number int32, err error) {
-		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, kgo.ErrClientClosed) {
-			return
-		}
-		p.opts.Logger.Error("cannot read a topic: check that it exists and may be read; trying again", "topic", topic, "partition", number, "error", err)
-	})
+	unreadable := p.errors(fetches)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer p.note()
+	fetches.EachTopic(p.identify)
 	fetches.EachPartition(func(fetched kgo.FetchTopicPartition) {
 		c := p.cursors[partition{fetched.Topic, fetched.Partition}]
 		if c == nil || len(fetched.Records) == 0 {
 			return
 		}
-		c.records = append(c.records, p.meant(fetched.Records)...)
-		if len(c.records) >= pauseAt && !c.paused {
+		c.next = fetched.Records[len(fetched.Records)-1].Offset + 1
+		c.add(p.meant(fetched.Records)...)
+		if c.full() && !c.paused {
 			c.paused = true
 			p.client.PauseFetchPartitions(map[string][]int32{c.topic: {c.number}})
 		}
 	})
+	for _, batch := range unreadable {
+		p.skip(batch)
+	}
 	return nil
+}
+
+// errors logs what went wrong with a poll, and returns the batches that cannot be
+// read.
+func (p *Publisher) errors(fetches kgo.Fetches) (unreadable []*kclient.UnreadableError) {
+	for _, e := range kclient.Errors(fetches) {
+		var batch *kclient.UnreadableError
+		var session *kgo.ErrGroupSession
+		switch {
+		case errors.As(e.Err, &batch):
+			unreadable = append(unreadable, batch)
+		case errors.Is(e.Err, context.Canceled), errors.Is(e.Err, context.DeadlineExceeded), errors.Is(e.Err, kgo.ErrClientClosed):
+		case errors.As(e.Err, &session):
+			p.opts.Logger.Error("cannot join the consumer group: check that the brokers answer and that the user may read the group; trying again", "group", p.group(), "error", e.Err)
+		default:
+			p.opts.Logger.Error("cannot read a topic: check that it exists and may be read; trying again", "topic", e.Topic, "partition", e.Partition, "error", e.Err)
+		}
+	}
+	return unreadable
+}
+
+// identify notes Kafka's id of a topic, which one that is made anew does not have.
+func (p *Publisher) identify(topic kgo.FetchTopic) {
+	if topic.TopicID == [16]byte{} { // the broker has none
+		return
+	}
+	for _, fetched := range topic.Partitions {
+		if c := p.cursors[partition{topic.Topic, fetched.Partition}]; c != nil {
+			c.topicID = kadm.TopicID(topic.TopicID).String()
+		}
+	}
+}
+
+// crowded reports whether so much waits in all partitions together that nothing
+// more is polled (containment rule 1).
+func (p *Publisher) crowded() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	bytes := 0
+	for _, c := range p.ring {
+		bytes += c.bytes
+	}
+	return bytes >= maxWaitingBytes
 }
 
 // pollContext is nil, which tells kgo not to wait, when there is something to
@@ -227,6 +300,9 @@ func (p *Publisher) pollContext(ctx context.Context) (context.Context, context.C
 		if len(c.records) > 0 && (next.IsZero() || c.notBefore.Before(next)) {
 			next = c.notBefore
 		}
+	}
+	if p.refused() && (next.IsZero() || next.After(now.Add(refusedPatience))) {
+		next = now.Add(refusedPatience)
 	}
 	switch {
 	case !next.IsZero():
@@ -258,7 +334,7 @@ func (p *Publisher) step(ctx, work context.Context) {
 		}
 		offsets[c.topic][c.number] = kgo.EpochOffset{Epoch: rec.LeaderEpoch, Offset: rec.Offset + 1}
 		c.settle()
-		if c.paused && len(c.records) <= resumeAt {
+		if c.paused && len(c.records) <= resumeAt && c.bytes <= pauseBytes/2 {
 			c.paused = false
 			p.client.ResumeFetchPartitions(map[string][]int32{c.topic: {c.number}})
 		}
@@ -269,11 +345,7 @@ func (p *Publisher) step(ctx, work context.Context) {
 	p.advance(offsets)
 }
 
-const maxBackoff = 16 * time.Second
+const firstBackoff, maxBackoff = 125 * time.Millisecond, 16 * time.Second
 
-// backoff is a wait that doubles from 125 ms to 16 s, of which a random half
-// is taken off so that many processes do not come back at once.
-func backoff(failures int) time.Duration {
-	d := min(maxBackoff>>7<<min(failures, 7), maxBackoff)
-	return d - rand.N(d/2)
-}
+// backoff returns how long to wait after a try that failed.
+func backoff(failures int) time.Duration { return clock.Backoff(failures, firstBackoff, maxBackoff) }

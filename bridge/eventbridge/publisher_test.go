@@ -14,7 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/sellerstream/sellerstream/bridge/eventbridge"
-	"github.com/sellerstream/sellerstream/pkg/registry"
+	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -64,6 +64,9 @@ func TestEntriesFailInPart(t *testing.T) {
 	if p.Stats().Failed == 0 {
 		t.Error("no entry failed: the test shows nothing")
 	}
+	if n := p.Stats().Resent; n != 0 { // consumers count on it: it reports what may come twice
+		t.Errorf("%d entries count as sent again, though EventBridge refused what failed", n)
+	}
 }
 
 func TestRequestsFail(t *testing.T) {
@@ -102,7 +105,7 @@ func TestAnswerLost(t *testing.T) {
 
 func TestSetsAsideAndGoesOn(t *testing.T) {
 	w := newWorld(t)
-	for _, value := range []string{"account-00/1", strings.Repeat("x", 2000), "undecodable", "unmappable", "silent", "account-00/2"} {
+	for _, value := range []string{"account-00/1", strings.Repeat("x", 2000), "undecodable", "unmappable", "panicking", "silent", "account-00/2"} {
 		w.produceValue("account-00", value)
 	}
 	opts := w.options()
@@ -110,16 +113,17 @@ func TestSetsAsideAndGoesOn(t *testing.T) {
 	p, _ := w.run(opts)
 	w.awaitEvents(2)
 	w.checkOnce(2)
-	letters := w.deadLetters(3)
+	letters := w.deadLetters(4)
 	want := []string{
 		eventbridge.ReasonTooLarge + " " + strings.Repeat("x", 100),
 		eventbridge.ReasonUndecodable + " undecodable",
 		eventbridge.ReasonUnmappable + " unmappable",
+		schemas.ReasonFault + " panicking",
 	}
 	if fmt.Sprint(letters) != fmt.Sprint(want) {
 		t.Errorf("dead letters %q, want %q", letters, want)
 	}
-	if p.Stats().DeadLetters != 3 {
+	if p.Stats().DeadLetters != 4 {
 		t.Errorf("stats %+v", p.Stats())
 	}
 }

@@ -5,14 +5,16 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awseventbridge "github.com/aws/aws-sdk-go-v2/service/eventbridge"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/sellerstream/sellerstream/bridge/eventbridge"
+	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/logged"
 )
 
 // An entry that EventBridge itself finds too large is set aside as well, and
@@ -87,16 +89,20 @@ func TestEntryInvalidatesRequest(t *testing.T) {
 	}
 }
 
-// A bus whose name is not valid is no fault of the events: none is set aside.
+// A bus or a source that is not valid is no fault of the events: none is set aside.
 func TestInvalidBusSetsNothingAside(t *testing.T) {
-	w := newWorld(t)
-	opts := w.options()
-	opts.Client = refusesText{opts.Client, "", validation("1 validation error detected: Value 'a bus' at 'entries.1.member.eventBusName' failed to satisfy constraint")}
-	w.produce(0, 1)
-	p, _ := w.run(opts)
-	w.await("a third try", func() bool { return p.Stats().Failed >= 3 })
-	if got := p.Stats(); got.DeadLetters != 0 {
-		t.Errorf("stats %+v", got)
+	for _, member := range []string{"eventBusName", "source"} {
+		t.Run(member, func(t *testing.T) {
+			w := newWorld(t)
+			opts := w.options()
+			opts.Client = refusesText{opts.Client, "", validation("1 validation error detected: Value 'a b' at 'entries.1.member." + member + "' failed to satisfy constraint")}
+			w.produce(0, 1)
+			p, _ := w.run(opts)
+			w.await("a third try", func() bool { return p.Stats().Failed >= 3 })
+			if got := p.Stats(); got.DeadLetters != 0 {
+				t.Errorf("stats %+v", got)
+			}
+		})
 	}
 }
 
@@ -120,46 +126,96 @@ func (r refusesText) PutEvents(ctx context.Context, in *awseventbridge.PutEvents
 // configuration's key.
 func TestMissingBusIsLoggedOncePerRequest(t *testing.T) {
 	w := newWorld(t)
-	var log lines
+	var log logged.Text
 	opts := w.options()
 	opts.Bus = "absent"
-	requests := &countsRequests{API: opts.Client}
+	requests := &measures{API: opts.Client}
 	opts.Client = requests
 	opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	w.produce(0, 90)
 	p, stop := w.run(opts)
 	w.await("refused entries", func() bool { return p.Stats().Failed >= 20 })
 	stop()
-	if got, n := log.containing("check events.bus"), int(requests.n.Load()); got != n || int64(n) >= p.Stats().Failed {
+	if got, n := log.Count("check events.bus"), requests.requests; got != n || int64(n) >= p.Stats().Failed {
 		t.Errorf("%d lines with the remedy for %d requests and %d refused entries", got, n, p.Stats().Failed)
 	}
 }
 
-type countsRequests struct {
-	eventbridge.API
-	n atomic.Int32
+// whole writes letters with all that is in them.
+type whole struct{ plain }
+
+func (whole) AppendEncode(dst []byte, _ string, value any) ([]byte, error) {
+	return value.(*schemas.DeadLetter).AppendAvro(dst), nil
 }
 
-func (c *countsRequests) PutEvents(ctx context.Context, in *awseventbridge.PutEventsInput, opts ...func(*awseventbridge.Options)) (*awseventbridge.PutEventsOutput, error) {
-	c.n.Add(1)
-	return c.API.PutEvents(ctx, in, opts...)
+// A record of whatever size is one letter that Kafka takes, and the next record is
+// published.
+func TestOneLetterForWhateverIsTooLarge(t *testing.T) {
+	w := newWorld(t)
+	producer := w.client(kgo.ProducerBatchMaxBytes(64<<20), kgo.MaxBufferedBytes(256<<20), kgo.ProducerBatchCompression(kgo.GzipCompression()))
+	defer producer.Close()
+	key := strings.Repeat("k", 800_000)
+	for _, rec := range []*kgo.Record{
+		{Key: []byte(key), Value: []byte("unmappable")},
+		{Key: []byte(account(0)), Value: make([]byte, 3<<20)},
+		{Key: []byte(account(0)), Value: []byte("unmappable"), Headers: []kgo.RecordHeader{{Key: key, Value: []byte(key)}}},
+		{Key: []byte("\xff"), Value: []byte("unmappable")},
+	} {
+		rec.Topic = prefix + schemas.Orders
+		if err := producer.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.produceValue(account(0), account(0)+"/1")
+	opts := w.options()
+	opts.Codec = whole{}
+	w.run(opts)
+	w.awaitEvents(1)
+	for _, letter := range w.deadLetters(4) {
+		if len(letter) > 200_000 {
+			t.Errorf("a letter has %d bytes", len(letter))
+		}
+	}
 }
 
-// lines is a log.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(line []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(line)
-}
-
-// containing counts the lines that contain the text.
-func (l *lines) containing(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.text.String(), text)
+// A batch that cannot be read is one letter that names its offsets, and what is
+// behind it is published: the first that there ever was, in a partition that nothing
+// was committed of, and later ones.
+func TestOneLetterForABatchThatCannotBeRead(t *testing.T) {
+	w := newWorld(t)
+	producer := w.client(kgo.ProducerBatchMaxBytes(64<<20), kgo.MaxBufferedBytes(256<<20), kgo.ProducerBatchCompression(kgo.GzipCompression()))
+	defer producer.Close()
+	bomb := func(key string) {
+		var records []*kgo.Record
+		for range 10 {
+			records = append(records, &kgo.Record{Topic: prefix + schemas.Orders, Key: []byte(key), Value: make([]byte, 4<<20)})
+		}
+		if err := producer.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bomb(account(0))
+	w.produceValue(account(0), account(0)+"/1")
+	bomb(account(0))
+	w.produceValue(account(1), account(1)+"/1")
+	bomb(account(1))
+	w.produceValue(account(1), account(1)+"/2")
+	w.produceValue(account(0), account(0)+"/2")
+	opts := w.options()
+	opts.Codec = whole{}
+	_, stop := w.run(opts)
+	w.awaitEvents(4)
+	w.deadLetters(3)
+	bomb(account(2))
+	bomb(account(0))
+	w.produceValue(account(2), account(2)+"/1")
+	w.produceValue(account(0), account(0)+"/3")
+	w.awaitEvents(6)
+	for _, letter := range w.deadLetters(5) {
+		if !strings.Contains(letter, "batch_unreadable") || len(letter) > 1000 {
+			t.Errorf("a letter of %d bytes", len(letter))
+		}
+	}
+	stop()
+	w.checkOnce(6)
 }

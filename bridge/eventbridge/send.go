@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -11,8 +12,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"github.com/sellerstream/sellerstream/pkg/registry"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/kclient"
+	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -31,7 +34,7 @@ func (p *Publisher) gather(ctx context.Context) (settled, request []*cursor) {
 	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
 	now := time.Now()
-	size := 0
+	size, most := 0, maxEntries
 	for i, c := range p.ring {
 		if !c.ready(now) {
 			continue
@@ -42,16 +45,15 @@ func (p *Publisher) gather(ctx context.Context) (settled, request []*cursor) {
 			}
 			continue
 		}
-		if full := size+c.entry.size > p.opts.MaxEntryBytes || len(request) == maxEntries; full || c.alone && len(request) > 0 {
+		if c.most > 0 {
+			most = min(most, c.most)
+		}
+		if size+c.entry.size > p.opts.MaxEntryBytes || len(request) >= most {
 			p.turn(i)
 			return settled, request
 		}
 		request = append(request, c)
 		size += c.entry.size
-		if c.alone {
-			p.turn(i + 1)
-			return settled, request
-		}
 	}
 	return settled, request
 }
@@ -64,7 +66,7 @@ func (p *Publisher) turn(i int) {
 
 // prepare makes the entry of the cursor's first record that is an event, and
 // passes over those before it: a topic can hold thousands of them, and each
-// need not cost a commit. It says false when there is no entry: the first
+// need not cost a commit. It reports false when there is no entry: the first
 // record is then settled without one, or postponed.
 func (p *Publisher) prepare(ctx context.Context, c *cursor) bool {
 	for {
@@ -83,13 +85,17 @@ func (p *Publisher) entryOf(ctx context.Context, c *cursor) (made, passed bool) 
 	if rec.Attrs.IsControl() {
 		return false, true
 	}
+	if first, last, ok := kclient.Span(rec); ok {
+		p.setAside(ctx, c, kclient.ReasonUnreadable, kclient.UnreadableMessage(first, last))
+		return false, false
+	}
 	topic := strings.TrimPrefix(c.topic, p.opts.Prefix)
 	for _, h := range rec.Headers {
 		if h.Key == schemas.RetryForHeader && schemas.ForOthers(topic, group, h.Value) {
 			return false, true
 		}
 	}
-	value, err := p.opts.Codec.Decode(ctx, topic, rec.Value)
+	read, err := p.read(ctx, topic, rec)
 	if errors.Is(err, registry.ErrUnavailable) {
 		c.postpone(time.Now())
 		p.opts.Logger.Error("cannot decode a record while the schema registry is away; trying again",
@@ -97,24 +103,19 @@ func (p *Publisher) entryOf(ctx context.Context, c *cursor) (made, passed bool) 
 		return false, false
 	}
 	if err != nil {
-		p.setAside(ctx, c, ReasonUndecodable, fmt.Sprintf("the record's value cannot be decoded: %v", err))
+		p.setAside(ctx, c, read.unfit, err.Error())
 		return false, false
 	}
-	detailType, detail, ok, err := p.opts.Details(topic, value)
-	if err != nil {
-		p.setAside(ctx, c, ReasonUnmappable, fmt.Sprintf("no event can be made of the record: %v", err))
-		return false, false
-	}
-	if !ok || !p.wanted(rec, value, detailType) {
+	if !read.event || !p.wanted(rec, read.value, read.detailType) {
 		return false, true
 	}
 	e := &entry{put: types.PutEventsRequestEntry{
 		EventBusName: &p.opts.Bus, Source: &p.opts.Source,
-		DetailType: aws.String(detailType), Detail: aws.String(string(detail)), Time: aws.Time(rec.Timestamp),
+		DetailType: aws.String(read.detailType), Detail: aws.String(string(read.detail)), Time: aws.Time(rec.Timestamp),
 		Resources: p.mark(),
 	}}
 	// Amazon's way of counting, from the user guide: 14 bytes for the time.
-	e.size = 14 + len(p.opts.Source) + len(detailType) + len(detail)
+	e.size = 14 + len(p.opts.Source) + len(read.detailType) + len(read.detail)
 	for _, resource := range e.put.Resources {
 		e.size += len(resource)
 	}
@@ -126,7 +127,7 @@ func (p *Publisher) entryOf(ctx context.Context, c *cursor) (made, passed bool) 
 	return true, false
 }
 
-// send sends one request and gives back the cursors whose entry was accepted
+// send sends one request and returns the cursors whose entry was accepted
 // or set aside; the others are postponed.
 func (p *Publisher) send(ctx context.Context, request []*cursor) (settled []*cursor) {
 	input := &eventbridge.PutEventsInput{Entries: make([]types.PutEventsRequestEntry, len(request))}
@@ -149,8 +150,8 @@ func (p *Publisher) send(ctx context.Context, request []*cursor) (settled []*cur
 	return p.answered(ctx, request, out.Entries)
 }
 
-// answered gives back the cursors of a request that Amazon says are done. Of
-// the entries that it refused with one code, one line is logged.
+// answered returns the cursors of a request that Amazon says are done. It
+// logs one line for all entries that Amazon refused with one code.
 func (p *Publisher) answered(ctx context.Context, request []*cursor, results []types.PutEventsResultEntry) (settled []*cursor) {
 	now := time.Now()
 	refused := make(map[string][]*cursor)
@@ -165,7 +166,7 @@ func (p *Publisher) answered(ctx context.Context, request []*cursor, results []t
 			continue
 		case "MalformedDetail":
 			// Amazon's verdict on the content: another try cannot help.
-			if p.setAside(ctx, c, ReasonRefused, fmt.Sprintf("EventBridge refused the event: %s: %s", code, message)) {
+			if p.setAside(ctx, c, ReasonRefused, fmt.Sprintf("EventBridge refused the event: %s: %s", schemas.Brief(code), schemas.Brief(message))) {
 				settled = append(settled, c)
 			}
 		default:
@@ -186,7 +187,7 @@ func (p *Publisher) answered(ctx context.Context, request []*cursor, results []t
 	return settled
 }
 
-// remedy says what to do about entries refused with the code, in the terms of
+// remedy is what to do about entries refused with the code, in the terms of
 // the configuration. The codes are those of PutEventsResultEntry.
 func remedy(code string) string {
 	switch code {
@@ -210,11 +211,11 @@ func (p *Publisher) requestFailed(ctx context.Context, request []*cursor, err er
 	case len(request) > 1:
 		p.failed(request)
 		// Which of the entries is at fault, or whether they are only too much
-		// together, shows when each goes alone.
+		// together, shows when each goes with half as many, down to one.
 		for _, c := range request {
-			c.alone = true
+			c.most = len(request) / 2
 		}
-		p.opts.Logger.Warn("EventBridge refused a whole request as invalid; sending its events one by one",
+		p.opts.Logger.Warn("EventBridge refused a whole request as invalid or too large; sending its events again at once, in halves",
 			"bus", p.opts.Bus, "events", len(request), "error", err)
 		return nil
 	}
@@ -225,17 +226,21 @@ func (p *Publisher) requestFailed(ctx context.Context, request []*cursor, err er
 	return nil
 }
 
-// failed tells of entries that are tried again.
+// failed reports entries that are tried again.
 func (p *Publisher) failed(request []*cursor) {
 	for _, c := range request {
 		p.opts.Observe(c.observation(Failed, ""))
 	}
 }
 
-// invalid says whether Amazon will never take the request as it is because of
+// invalid reports whether Amazon will never take the request as it is because of
 // its events. A bus or a source that is not valid is the configuration's fault
-// and no reason to set events aside.
+// and no reason to set events aside. The status decides as well as the code: 413
+// can come from what stands before Amazon, with an empty or an HTML body.
 func invalid(err error) bool {
+	if status(err) == http.StatusRequestEntityTooLarge {
+		return true
+	}
 	var answer smithy.APIError
 	if !errors.As(err, &answer) {
 		return false
@@ -247,6 +252,27 @@ func invalid(err error) bool {
 		return true
 	}
 	return false
+}
+
+// status is that of the answer with which a request failed; 0 for none.
+func status(err error) int {
+	var answer *smithyhttp.ResponseError
+	if !errors.As(err, &answer) || answer.Response == nil || answer.Response.Response == nil {
+		return 0
+	}
+	return answer.HTTPStatusCode()
+}
+
+// advice returns what to do about a request that failed as a whole.
+func advice(err error) string {
+	var answer smithy.APIError
+	switch code := status(err); {
+	case code == 0 && !errors.As(err, &answer):
+		return "no answer came: look at the way to EventBridge (network, proxy, aws.eventbridge_endpoint)"
+	case code >= 500 || code == http.StatusTooManyRequests || errors.As(err, &answer) && strings.Contains(answer.ErrorCode(), "Throttl"):
+		return "Amazon's own failure or its limits, which pass"
+	}
+	return "check events.bus, its policy and the credentials"
 }
 
 // postponeAll postpones a whole request. Where no answer came, Amazon may have
@@ -266,6 +292,6 @@ func (p *Publisher) postponeAll(request []*cursor, err error) {
 	for _, c := range request {
 		c.notBefore = next
 	}
-	p.opts.Logger.Error("PutEvents failed: check events.bus, its policy and the credentials; trying again",
+	p.opts.Logger.Error("PutEvents failed: "+advice(err)+"; trying again",
 		"bus", p.opts.Bus, "entries", len(request), "again_in", next.Sub(now), "error", err)
 }

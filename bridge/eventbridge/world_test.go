@@ -24,7 +24,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sellerstream/sellerstream/bridge/eventbridge"
-	"github.com/sellerstream/sellerstream/pkg/registry"
+	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -101,10 +101,13 @@ func (w *world) options() eventbridge.Options {
 	}
 }
 
-func (w *world) sdk() *awseventbridge.Client {
+func (w *world) sdk() *awseventbridge.Client { return sdkOf(w.EventBridge()) }
+
+// sdkOf is Amazon's client of a server.
+func sdkOf(server http.Handler) *awseventbridge.Client {
 	return eventbridge.NewClient(aws.Config{
 		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
-		HTTPClient: inProcess{w.EventBridge()},
+		HTTPClient: inProcess{server},
 	}, "http://events.test")
 }
 
@@ -185,6 +188,8 @@ func details(_ string, value any) (string, []byte, bool, error) {
 		return "", nil, false, nil
 	case "unmappable":
 		return "", nil, false, errors.New("no such event")
+	case "panicking":
+		panic("no such event")
 	default:
 		return "OrderChanged", fmt.Appendf(nil, `{"id":%q}`, text), true, nil
 	}
@@ -208,7 +213,7 @@ func (w *world) awaitEvents(n int) {
 	w.await(fmt.Sprintf("%d events", n), func() bool { return len(w.counts()) >= n })
 }
 
-// counts says how often each event's detail was received.
+// counts returns how often each event's detail was received.
 func (w *world) counts() map[string]int {
 	counts := make(map[string]int)
 	events, _ := w.Events(0)
@@ -218,7 +223,7 @@ func (w *world) counts() map[string]int {
 	return counts
 }
 
-// checkOnce says whether each of n events was received once, and in the order
+// checkOnce wants each of n events to be received once, and in the order
 // of its account.
 func (w *world) checkOnce(n int) {
 	w.t.Helper()
@@ -234,7 +239,7 @@ func (w *world) checkOnce(n int) {
 	w.checkOrder()
 }
 
-// checkOrder says whether no event came before an older one of its account.
+// checkOrder wants that no event came before an older one of its account.
 func (w *world) checkOrder() {
 	w.t.Helper()
 	last := make(map[string]string)

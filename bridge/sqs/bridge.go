@@ -18,6 +18,7 @@ type Bridge struct {
 	failed chan *message // not acknowledged, to be produced again
 	stats  counters
 	asides asides
+	odd    asides // by field
 
 	pollers  atomic.Int32
 	answered atomic.Bool    // whether the last receive was
@@ -33,13 +34,14 @@ type Stats struct {
 	Forwarded   int64            // of these, those that are no dead letters
 	DeadLetters map[string]int64 // messages set aside, by reason
 	Deleted     int64            // messages deleted from the queue
+	OddFields   int64            // fields left out, or read from another type, because they were not as documented
 	Abandoned   int64            // messages left to come again, because they could not be deleted or set aside
 	Pollers     int              // receives that can be under way at once
 	InFlight    int              // messages received and neither deleted nor abandoned
 }
 
 type counters struct {
-	received, redelivered, produced, forwarded, deleted, abandoned atomic.Int64
+	received, redelivered, produced, forwarded, deleted, abandoned, odd atomic.Int64
 
 	mu          sync.Mutex
 	deadLetters map[string]int64
@@ -66,12 +68,12 @@ func (b *Bridge) Stats() Stats {
 	return Stats{
 		Received: b.stats.received.Load(), Redelivered: b.stats.redelivered.Load(),
 		Produced: b.stats.produced.Load(), Forwarded: b.stats.forwarded.Load(), DeadLetters: b.stats.setAside(),
-		Deleted: b.stats.deleted.Load(), Abandoned: b.stats.abandoned.Load(),
+		OddFields: b.stats.odd.Load(), Deleted: b.stats.deleted.Load(), Abandoned: b.stats.abandoned.Load(),
 		Pollers: int(b.pollers.Load()), InFlight: b.flight.size(),
 	}
 }
 
-// WaitsFor says what keeps the bridge from being ready; "" while SQS answers it.
+// WaitsFor returns what keeps the bridge from being ready; "" while SQS answers it.
 func (b *Bridge) WaitsFor() string {
 	if b.answered.Load() {
 		return ""

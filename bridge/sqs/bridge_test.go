@@ -26,7 +26,7 @@ func inTime(t *testing.T, test func(t *testing.T, w *world)) {
 	synctest.Test(t, func(t *testing.T) { test(t, newWorld(t, codec)) })
 }
 
-// checkEmpty says whether the queue is empty and gave nothing out twice.
+// checkEmpty wants the queue to be empty, and nothing to have been given out twice.
 func (w *world) checkEmpty(deleted int) {
 	w.t.Helper()
 	if q := w.queue(); q.Visible+q.InFlight != 0 || q.Deleted != deleted || q.Redelivered != 0 {

@@ -4,9 +4,14 @@ import (
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/sellerstream/sellerstream/pkg/platform/boundedhttp/awshttp"
 )
+
+// maxAnswer bounds an answer of SQS in bytes. ReceiveMessage brings up to ten
+// messages of 1 MiB each, and JSON's escapes make at most three bytes of one.
+const maxAnswer = 32 << 20
 
 // NewClient makes the SDK's client as the bridge is best served by it, for any
 // number of queues. An empty endpoint is Amazon's own.
@@ -15,7 +20,7 @@ func NewClient(cfg aws.Config, endpoint string) *sqs.Client {
 		if endpoint != "" {
 			o.BaseEndpoint = aws.String(endpoint)
 		}
-		o.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		o.HTTPClient = awshttp.Client(cfg.HTTPClient, maxAnswer, func(t *http.Transport) {
 			// The SDK keeps 10 connections to a host; with 32 pollers and as many
 			// deletions the rest would be dialled anew for every call.
 			t.MaxIdleConnsPerHost = 128

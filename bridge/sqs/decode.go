@@ -2,12 +2,13 @@ package sqs
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/sellerstream/sellerstream/pkg/account"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -51,6 +52,7 @@ type decoder struct {
 
 	buf    []byte
 	in     notification
+	odd    []oddity // of the last body
 	change schemas.OrderChange
 	feed   schemas.FeedNotification
 }
@@ -59,28 +61,86 @@ type decoder struct {
 type decoded struct {
 	topic   string // logical name
 	account string
-	value   any // pointer to a type of package schemas
+	value   any                // pointer to a type of package schemas
+	others  []*account.Account // those who get the same value under their own name
 }
 
-// decode reads one message's body; sent is when it entered the queue.
-func (d *decoder) decode(body string, sent time.Time, accounts *account.Directory) (decoded, *rejection) {
-	if len(body) > d.maxBody {
+// arrival is what SQS says of a message.
+type arrival struct {
+	id   string    // the message's, the same whenever it comes again
+	sent time.Time // when it entered the queue
+}
+
+// decode reads one message's body.
+func (d *decoder) decode(body string, in arrival, accounts *account.Directory) (decoded, *rejection) {
+	d.odd = d.odd[:0]
+	switch {
+	case len(body) > d.maxBody:
 		return decoded{}, reject(ReasonBodyTooLarge, "the body has %d bytes, more than the %d that a notification may have", len(body), d.maxBody)
+	case tooDeep(body):
+		return decoded{}, reject(ReasonNotJSON, "the body is nested more than %d deep: it is not a notification of the Selling Partner API", maxDepth)
 	}
 	d.buf = append(d.buf[:0], body...)
 	d.in = notification{}
-	if err := json.Unmarshal(d.buf, &d.in); err != nil {
-		return decoded{}, d.diagnose(err)
+	strict := json.Unmarshal(d.buf, &d.in)
+	if strict != nil && d.leniently() != nil {
+		return decoded{}, d.diagnose(strict)
 	}
+	out, wrong, ours := d.notification(in, accounts)
+	switch {
+	case !ours && strict != nil:
+		return decoded{}, d.diagnose(strict)
+	case !ours:
+		return decoded{}, d.classify(d.in.Type, d.in.CamelType)
+	case wrong != nil:
+		wrong.message += d.oddities()
+	}
+	return out, wrong
+}
+
+// notification makes the record of a body that has been read; ours is false for
+// one that nothing here reads.
+func (d *decoder) notification(in arrival, accounts *account.Directory) (out decoded, wrong *rejection, ours bool) {
+	ours = true
 	switch {
 	case d.in.Type == orderChangeType && d.in.Payload.OrderChange != nil:
-		return d.orderChange(d.in.Payload.OrderChange, sent, accounts)
+		out, wrong = d.orderChange(d.in.Payload.OrderChange, in, accounts)
 	case d.in.CamelType == feedFinishedType && d.in.CamelPayload.FeedProcessingFinished != nil:
-		return d.feedFinished(d.in.CamelPayload.FeedProcessingFinished, sent, accounts)
+		out, wrong = d.feedFinished(d.in.CamelPayload.FeedProcessingFinished, in, accounts)
 	case d.in.Type == orderStatusChangeType && d.in.Payload.OrderStatusChange != nil:
-		return d.orderStatusChange(d.in.Payload.OrderStatusChange, sent, accounts)
+		out, wrong = d.orderStatusChange(d.in.Payload.OrderStatusChange, in, accounts)
+	default:
+		ours = false
 	}
-	return decoded{}, classify(d.in.Type, d.in.CamelType)
+	return out, wrong, ours
+}
+
+// maxDepth bounds the nesting of a body; Amazon's notifications have a depth of 6.
+const maxDepth = 64
+
+// tooDeep reports whether a body is nested deeper than maxDepth, before anything
+// is decoded. An ordinary one has not even that many brackets.
+func tooDeep(body string) bool {
+	if strings.Count(body, "{")+strings.Count(body, "[") <= maxDepth {
+		return false
+	}
+	depth, quoted := 0, false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
 }
 
 // diagnose finds the reason of a body that did not decode: an unsupported type
@@ -99,13 +159,17 @@ func (d *decoder) diagnose(err error) *rejection {
 	if kind.Type == orderChangeType || kind.Type == orderStatusChangeType || kind.CamelType == feedFinishedType {
 		return reject(ReasonInvalidField, "a field is not as Amazon documents it: %s", inJSONTerms(err))
 	}
-	return classify(kind.Type, kind.CamelType)
+	return d.classify(kind.Type, kind.CamelType)
 }
 
-// classify says what is wrong with a notification by its type alone.
-func classify(pascal, camel string) *rejection {
+// classify returns what is wrong with a notification by its type alone, and with
+// what has none by its shape.
+func (d *decoder) classify(pascal, camel string) *rejection {
 	switch {
 	case pascal == "" && camel == "":
+		if wrapped := envelope(d.buf); wrapped != nil {
+			return wrapped
+		}
 		return reject(ReasonNotNotification, "the body has neither NotificationType nor notificationType: it is not a notification of the Selling Partner API")
 	case pascal == orderChangeType || pascal == orderStatusChangeType:
 		return reject(ReasonMissingField, "the %s notification has no payload of that type", pascal)
@@ -119,17 +183,17 @@ func classify(pascal, camel string) *rejection {
 	return reject(ReasonUnsupportedType, "nothing here reads notifications of type %.100q: end that subscription or give it a queue of its own", pascal+camel)
 }
 
-func (d *decoder) orderChange(in *orderChange, sent time.Time, accounts *account.Directory) (decoded, *rejection) {
+func (d *decoder) orderChange(in *orderChange, at arrival, accounts *account.Directory) (decoded, *rejection) {
 	owner, wrong := d.orderOwner(in.SellerID, in.OrderID, in.Summary.MarketplaceID, accounts)
 	if wrong != nil {
 		return decoded{}, wrong
 	}
 	s := &in.Summary
 	d.change = schemas.OrderChange{
-		NotificationID: d.in.Metadata.NotificationID, NotificationType: d.in.Type,
+		NotificationID: d.notificationID(d.in.Metadata.NotificationID, at), NotificationType: d.in.Type,
 		Account: owner.ID, SellerID: in.SellerID, MarketplaceID: s.MarketplaceID, OrderID: in.OrderID,
 		ChangeType: in.ChangeType, ChangeReason: in.Trigger.Reason, ChangeTime: in.Trigger.Time.Time,
-		EventTime: d.in.EventTime.Time, PublishTime: d.in.Metadata.PublishTime.Time, ReceivedTime: sent,
+		EventTime: d.eventTime(d.in.EventTime, d.in.Metadata.PublishTime, at), PublishTime: d.in.Metadata.PublishTime.Time, ReceivedTime: at.sent,
 		OrderStatus: s.OrderStatus, PurchaseDate: s.PurchaseDate.Time,
 		FulfillmentType: s.FulfillmentType, OrderType: s.OrderType,
 		ItemsShipped: s.ItemsShipped, ItemsUnshipped: s.ItemsUnshipped,
@@ -139,35 +203,34 @@ func (d *decoder) orderChange(in *orderChange, sent time.Time, accounts *account
 		OrderPrograms:    s.OrderPrograms, ShippingPrograms: s.ShippingPrograms,
 		Items: d.change.Items[:0],
 	}
-	for i := range s.Items {
-		d.change.Items = append(d.change.Items, schemas.OrderChangeItem(s.Items[i]))
+	for i := range s.Items[:min(len(s.Items), maxItems)] {
+		if s.Items[i] != (orderItem{}) {
+			d.change.Items = append(d.change.Items, schemas.OrderChangeItem(s.Items[i]))
+		}
 	}
-	return decoded{schemas.OrderChanges, owner.ID, &d.change}, nil
+	return decoded{schemas.OrderChanges, owner.ID, &d.change, nil}, nil
 }
 
-func (d *decoder) orderStatusChange(in *orderStatusChange, sent time.Time, accounts *account.Directory) (decoded, *rejection) {
+func (d *decoder) orderStatusChange(in *orderStatusChange, at arrival, accounts *account.Directory) (decoded, *rejection) {
 	owner, wrong := d.orderOwner(in.SellerID, in.OrderID, in.MarketplaceID, accounts)
 	if wrong != nil {
 		return decoded{}, wrong
 	}
 	d.change = schemas.OrderChange{
-		NotificationID: d.in.Metadata.NotificationID, NotificationType: d.in.Type,
+		NotificationID: d.notificationID(d.in.Metadata.NotificationID, at), NotificationType: d.in.Type,
 		Account: owner.ID, SellerID: in.SellerID, MarketplaceID: in.MarketplaceID, OrderID: in.OrderID,
 		ChangeType: "OrderStatusChange",
-		EventTime:  d.in.EventTime.Time, PublishTime: d.in.Metadata.PublishTime.Time, ReceivedTime: sent,
+		EventTime:  d.eventTime(d.in.EventTime, d.in.Metadata.PublishTime, at), PublishTime: d.in.Metadata.PublishTime.Time, ReceivedTime: at.sent,
 		OrderStatus: in.OrderStatus, PurchaseDate: in.PurchaseDate.Time, FulfillmentType: in.FulfillmentChannel,
 		Items: append(d.change.Items[:0], schemas.OrderChangeItem{
 			OrderItemID: in.OrderItemID, SellerSKU: in.SellerSKU, SupplySourceID: in.SupplySourceID, Quantity: in.Quantity,
 		}),
 	}
-	return decoded{schemas.OrderChanges, owner.ID, &d.change}, nil
+	return decoded{schemas.OrderChanges, owner.ID, &d.change, nil}, nil
 }
 
 // orderOwner checks what every order notification must have and finds its account.
 func (d *decoder) orderOwner(seller, order, marketplace string, accounts *account.Directory) (*account.Account, *rejection) {
-	if wrong := d.required(d.in.Metadata.NotificationID, d.in.EventTime.Time); wrong != nil {
-		return nil, wrong
-	}
 	if wrong := checkIDs(field{"SellerId", seller}, field{"AmazonOrderId", order}); wrong != nil {
 		return nil, wrong
 	}
@@ -182,28 +245,35 @@ func (d *decoder) orderOwner(seller, order, marketplace string, accounts *accoun
 	return owner, nil
 }
 
-func (d *decoder) feedFinished(in *feedProcessingFinished, sent time.Time, accounts *account.Directory) (decoded, *rejection) {
-	if wrong := d.required(d.in.CamelMetadata.NotificationID, d.in.CamelEventTime.Time); wrong != nil {
+// readdress makes a feed's value that of the next account that it may be of.
+func (d *decoder) readdress(out *decoded) (account string) {
+	d.feed.Account = out.others[0].ID
+	out.others = out.others[1:]
+	return d.feed.Account
+}
+
+// feedFinished makes the record of a feed's end. It names the seller and not the
+// region, and one queue can serve several: where the seller is more than one
+// account of ours, each gets the record, marked as a candidate, and takes it if
+// it submitted that feed.
+func (d *decoder) feedFinished(in *feedProcessingFinished, at arrival, accounts *account.Directory) (decoded, *rejection) {
+	if wrong := checkIDs(field{"feedId", in.FeedID}); wrong != nil {
 		return decoded{}, wrong
 	}
-	if wrong := checkIDs(field{"feedId", in.FeedID}, field{"processingStatus", in.ProcessingStatus}); wrong != nil {
-		return decoded{}, wrong
-	}
-	owner, ok := accounts.BySeller(in.SellerID, d.region)
-	if !ok {
-		owner, ok = accounts.ByAmazonAccount(in.AccountID, d.region)
-	}
-	if !ok {
-		return decoded{}, reject(ReasonUnknownAccount, "no account is configured for sellerId %.64q or accountId %.64q in %s: add it to the configuration, or end its subscription", in.SellerID, in.AccountID, place(d.region))
+	owners := accounts.OfSeller(in.SellerID, in.AccountID)
+	if len(owners) == 0 {
+		return decoded{}, reject(ReasonUnknownAccount, "no account is configured for sellerId %.64q or accountId %.64q: add it to the configuration, or end its subscription", in.SellerID, in.AccountID)
 	}
 	d.feed = schemas.FeedNotification{
-		NotificationID: d.in.CamelMetadata.NotificationID, Account: owner.ID,
+		NotificationID: d.notificationID(d.in.CamelMetadata.NotificationID, at), Account: owners[0].ID,
 		SellerID: in.SellerID, AmazonAccountID: in.AccountID,
 		FeedID: in.FeedID, FeedType: in.FeedType, ProcessingStatus: in.ProcessingStatus,
 		ResultFeedDocumentID: in.ResultFeedDocumentID,
-		EventTime:            d.in.CamelEventTime.Time, PublishTime: d.in.CamelMetadata.PublishTime.Time, ReceivedTime: sent,
+		EventTime:            d.eventTime(d.in.CamelEventTime, d.in.CamelMetadata.PublishTime, at),
+		PublishTime:          d.in.CamelMetadata.PublishTime.Time, ReceivedTime: at.sent,
+		Candidate: len(owners) > 1 || d.region != "" && owners[0].Region != d.region,
 	}
-	return decoded{schemas.FeedNotifications, owner.ID, &d.feed}, nil
+	return decoded{schemas.FeedNotifications, owners[0].ID, &d.feed, owners[1:]}, nil
 }
 
 func place(region model.Region) string {
@@ -213,12 +283,30 @@ func place(region model.Region) string {
 	return "region " + string(region)
 }
 
-func (d *decoder) required(notificationID string, event time.Time) *rejection {
-	if event.IsZero() {
-		return reject(ReasonMissingField, "the notification has no event time")
+// notificationID is Amazon's id of a notification or, where that is missing or
+// odd, one of its message: readers know repeats by it.
+func (d *decoder) notificationID(given string, at arrival) string {
+	if checkIDs(field{"notification id", given}) == nil {
+		return given
 	}
-	return checkIDs(field{"notification id", notificationID})
+	d.odd = append(d.odd, oddity{"/NotificationMetadata/NotificationId", "the notification has no id, or an odd one"})
+	return "sqs-" + at.id
 }
+
+// eventTime is when it happened or, where that is not known, the nearest time
+// that is.
+func (d *decoder) eventTime(given, published timestamp, at arrival) time.Time {
+	switch {
+	case !given.IsZero():
+		return given.Time
+	case !published.IsZero():
+		return published.Time
+	}
+	return at.sent
+}
+
+// maxItems bounds the items of an order change; Amazon's orders have fewer.
+const maxItems = 1000
 
 type field struct{ name, value string }
 

@@ -10,12 +10,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 )
 
-// maxDeleteDelay is the longest wait between tries of a deletion; the first is
-// a sixteenth of it.
-const maxDeleteDelay = 4 * time.Second
+// firstDeleteDelay and maxDeleteDelay bound the wait between tries of a deletion.
+const firstDeleteDelay, maxDeleteDelay = 250 * time.Millisecond, 4 * time.Second
 
 // deleteAcked deletes what Kafka has acknowledged, ten at a time whichever
 // pollers they came from, and no later than DeleteLinger after the first of
@@ -71,13 +70,13 @@ func (b *Bridge) delete(ctx context.Context, group []*message) {
 			b.abandon(group...)
 			return
 		}
-		if clock.Sleep(ctx, clock.Real{}, backoff(attempt, maxDeleteDelay)) != nil {
+		if clock.Sleep(ctx, clock.Real{}, clock.Backoff(attempt, firstDeleteDelay, maxDeleteDelay)) != nil {
 			return
 		}
 	}
 }
 
-// deleteOnce gives back the messages whose deletion should be tried again.
+// deleteOnce returns the messages whose deletion should be tried again.
 func (b *Bridge) deleteOnce(ctx context.Context, group []*message) ([]*message, error) {
 	entries := make([]types.DeleteMessageBatchRequestEntry, len(group))
 	for i, m := range group {

@@ -3,9 +3,12 @@ package sqs
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sellerstream/sellerstream/schemas"
 )
 
 // message is one received message, from its receipt until it is deleted or
@@ -15,10 +18,15 @@ type message struct {
 	id      string // SQS message id
 	receipt string
 	body    string
-	sent    time.Time   // when it entered the queue
-	record  *kgo.Record // what it became
-	err     error       // why Kafka did not take the record; owned by whoever holds the message
-	settled bool        // guarded by flight.mu
+	size    int       // of the body, as SQS gave it
+	sent    time.Time // when it entered the queue
+	records []*kgo.Record
+	refused []error      // why Kafka did not take each of them, in one round of producing
+	waits   atomic.Int32 // records of that round that Kafka has not answered
+	settled bool         // guarded by flight.mu
+
+	letter      *schemas.DeadLetter // what the record says, where it is a dead letter
+	letterBytes int                 // how large it may be
 }
 
 // batch is what one receive brought: its messages become visible together.
@@ -56,7 +64,7 @@ func (f *flight) add(b *batch) {
 	f.batches[b] = struct{}{}
 	f.messages += b.open
 	for _, m := range b.messages {
-		f.bytes += len(m.body)
+		f.bytes += m.size
 	}
 }
 
@@ -70,7 +78,7 @@ func (f *flight) settle(messages ...*message) {
 		}
 		m.settled = true
 		f.messages--
-		f.bytes -= len(m.body)
+		f.bytes -= m.size
 		if m.batch.open--; m.batch.open == 0 {
 			delete(f.batches, m.batch)
 		}

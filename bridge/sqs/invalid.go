@@ -10,7 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// inJSONTerms says what is wrong with a body that did not decode. It is for
+// inJSONTerms returns what is wrong with a body that did not decode. It is for
 // readers of dead letters, who know JSON and Amazon's names and not our types.
 func inJSONTerms(err error) string {
 	var semantic *json.SemanticError

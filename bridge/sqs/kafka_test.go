@@ -15,6 +15,7 @@ import (
 	"github.com/sellerstream/sellerstream/bridge/sqs"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/fakekafka"
 )
 
 // The same with the clients that a process has: the tuned SDK client over HTTP
@@ -26,11 +27,7 @@ func TestOnKafka(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(12, prefix+schemas.OrderChanges, prefix+schemas.DeadLetters))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cluster.Close)
+	cluster := fakekafka.New(t, kfake.SeedTopics(12, prefix+schemas.OrderChanges, prefix+schemas.DeadLetters))
 	largest := `{"notificationType":"` + strings.Repeat("x", 1<<20-23) + `"}`
 	if len(largest) != 1<<20 {
 		t.Fatalf("the largest body has %d bytes", len(largest))
@@ -38,7 +35,7 @@ func TestOnKafka(t *testing.T) {
 	want := w.send(200)
 	w.put(largest)
 
-	producer := newClient(t, cluster, sqs.ProducerOptions(prefix)...)
+	producer := fakekafka.Client(t, cluster, sqs.ProducerOptions(prefix)...)
 	cfg := aws.Config{Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")}
 	opts := w.options()
 	opts.Queue, opts.Client, opts.Producer = urls.QueueURL(simulator.DefaultQueue), sqs.NewClient(cfg, urls.SQS), producer
@@ -75,20 +72,10 @@ func TestOnKafka(t *testing.T) {
 	}
 }
 
-func newClient(t *testing.T, cluster *kfake.Cluster, opts ...kgo.Opt) *kgo.Client {
-	t.Helper()
-	client, err := kgo.NewClient(append(opts, kgo.SeedBrokers(cluster.ListenAddrs()...))...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	return client
-}
-
 // consume reads n records of both topics.
 func consume(t *testing.T, cluster *kfake.Cluster, n int) (records []*kgo.Record) {
 	t.Helper()
-	client := newClient(t, cluster, kgo.ConsumeTopics(prefix+schemas.OrderChanges, prefix+schemas.DeadLetters),
+	client := fakekafka.Client(t, cluster, kgo.ConsumeTopics(prefix+schemas.OrderChanges, prefix+schemas.DeadLetters),
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

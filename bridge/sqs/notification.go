@@ -18,35 +18,47 @@ import (
 type notification struct {
 	Type      string    `json:"NotificationType"`
 	EventTime timestamp `json:"EventTime"`
-	Payload   struct {
-		OrderChange       *orderChange       `json:"OrderChangeNotification"`
-		OrderStatusChange *orderStatusChange `json:"OrderStatusChangeNotification"`
-	} `json:"Payload"`
-	Metadata struct {
-		NotificationID string    `json:"NotificationId"`
-		PublishTime    timestamp `json:"PublishTime"`
-	} `json:"NotificationMetadata"`
+	Payload   payload   `json:"Payload"`
+	Metadata  metadata  `json:"NotificationMetadata"`
 
-	CamelType      string    `json:"notificationType"`
-	CamelEventTime timestamp `json:"eventTime"`
-	CamelPayload   struct {
-		FeedProcessingFinished *feedProcessingFinished `json:"feedProcessingFinishedNotification"`
-	} `json:"payload"`
-	CamelMetadata struct {
-		NotificationID string    `json:"notificationId"`
-		PublishTime    timestamp `json:"publishTime"`
-	} `json:"notificationMetadata"`
+	CamelType      string        `json:"notificationType"`
+	CamelEventTime timestamp     `json:"eventTime"`
+	CamelPayload   camelPayload  `json:"payload"`
+	CamelMetadata  camelMetadata `json:"notificationMetadata"`
 }
 
+type payload struct {
+	OrderChange       *orderChange       `json:"OrderChangeNotification"`
+	OrderStatusChange *orderStatusChange `json:"OrderStatusChangeNotification"`
+}
+
+type camelPayload struct {
+	FeedProcessingFinished *feedProcessingFinished `json:"feedProcessingFinishedNotification"`
+}
+
+type metadata struct {
+	NotificationID string    `json:"NotificationId"`
+	PublishTime    timestamp `json:"PublishTime"`
+}
+
+type camelMetadata struct {
+	NotificationID string    `json:"notificationId"`
+	PublishTime    timestamp `json:"publishTime"`
+}
+
+// Only SellerId and AmazonOrderId of an order change are required: they name the
+// order to fetch. The other fields are hints, and are left out where they are odd.
 type orderChange struct {
-	SellerID   string `json:"SellerId"`
-	OrderID    string `json:"AmazonOrderId"`
-	ChangeType string `json:"OrderChangeType"`
-	Trigger    struct {
-		Time   timestamp `json:"TimeOfOrderChange"`
-		Reason string    `json:"ChangeReason"`
-	} `json:"OrderChangeTrigger"`
-	Summary orderSummary `json:"Summary"`
+	SellerID   string       `json:"SellerId"`
+	OrderID    string       `json:"AmazonOrderId"`
+	ChangeType string       `json:"OrderChangeType"`
+	Trigger    orderTrigger `json:"OrderChangeTrigger"`
+	Summary    orderSummary `json:"Summary"`
+}
+
+type orderTrigger struct {
+	Time   timestamp `json:"TimeOfOrderChange"`
+	Reason string    `json:"ChangeReason"`
 }
 
 type orderSummary struct {
@@ -136,8 +148,16 @@ func (t *timestamp) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 
 func (t *timestamp) parse(text []byte) error {
 	var parsed time.Time
-	if err := parsed.UnmarshalText(text); err != nil || parsed.UnixMilli() < 0 || parsed.UnixMilli() > maxMillis {
+	if err := parsed.UnmarshalText(text); err != nil || t.set(parsed) != nil {
 		return fmt.Errorf("%.40q is not an ISO 8601 time", text)
+	}
+	return nil
+}
+
+// set takes a time that Avro and JSON can both say.
+func (t *timestamp) set(parsed time.Time) error {
+	if parsed.UnixMilli() < 0 || parsed.UnixMilli() > maxMillis {
+		return errors.New("the time is before 1970 or after 9999")
 	}
 	t.Time = parsed.UTC()
 	return nil

@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/sellerstream/sellerstream/pkg/account"
-	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -36,7 +36,7 @@ type Encoder interface {
 	AppendEncode(dst []byte, topic string, value any) ([]byte, error)
 }
 
-// Options say what one Bridge reads and where it writes. Queue, Client,
+// Options describe what one Bridge reads and where it writes. Queue, Client,
 // Producer, Encoder and Directory must be given.
 type Options struct {
 	Queue    string       // the queue's URL

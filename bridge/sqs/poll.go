@@ -2,7 +2,7 @@ package sqs
 
 import (
 	"context"
-	"math/rand/v2"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -11,16 +11,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
+	"github.com/sellerstream/sellerstream/schemas"
 )
 
 const (
 	// patience is how many receives in a row may come back less than full
 	// before their poller retires.
 	patience = 3
-	// maxReceiveDelay is the longest wait after failed receives; the first is a
-	// sixteenth of it.
-	maxReceiveDelay = 16 * time.Second
+	// firstReceiveDelay and maxReceiveDelay bound the wait after failed receives.
+	firstReceiveDelay = time.Second
+	maxReceiveDelay   = 16 * time.Second
 )
 
 // contexts of a poller: stop ends polling, receive the calls under way a
@@ -40,7 +41,7 @@ func (b *Bridge) poll(ctx contexts) {
 			if ctx.stop.Err() != nil || b.retire() {
 				return
 			}
-			delay := backoff(failures, maxReceiveDelay)
+			delay := clock.Backoff(failures, firstReceiveDelay, maxReceiveDelay)
 			failures++
 			b.opts.Logger.Error("cannot receive from SQS: check the queue's URL, its policy and the credentials; trying again",
 				"queue", b.opts.Queue, "again_in", delay, "error", err)
@@ -82,7 +83,7 @@ func (b *Bridge) grow(ctx contexts) {
 	}
 }
 
-// retire says whether the poller that asks may end: the last may not.
+// retire reports whether the poller that asks may end: the last may not.
 func (b *Bridge) retire() bool {
 	for {
 		n := b.pollers.Load()
@@ -93,13 +94,6 @@ func (b *Bridge) retire() bool {
 			return true
 		}
 	}
-}
-
-// backoff is a wait that doubles with every failure up to limit, of which a
-// random half is taken off so that many do not come back at once.
-func backoff(failures int, limit time.Duration) time.Duration {
-	d := min(limit>>4<<min(failures, 4), limit)
-	return d - rand.N(d/2)
 }
 
 func (b *Bridge) receive(ctx context.Context) ([]types.Message, error) {
@@ -126,14 +120,17 @@ func (b *Bridge) receive(ctx context.Context) ([]types.Message, error) {
 	return out.Messages, nil
 }
 
-// take brings received messages on their way into Kafka.
+// take brings received messages on their way into Kafka. It takes no more of them
+// than were asked for: those of an endpoint that gives more come again.
 func (b *Bridge) take(ctx context.Context, d *decoder, received []types.Message) {
+	received = received[:min(len(received), batchSize)]
 	group := &batch{messages: make([]*message, len(received)), renewed: time.Now()}
 	for i := range received {
 		in := &received[i]
+		body := aws.ToString(in.Body)
 		group.messages[i] = &message{
 			batch: group, id: aws.ToString(in.MessageId), receipt: aws.ToString(in.ReceiptHandle),
-			body: aws.ToString(in.Body), sent: sentTime(in.Attributes),
+			body: body, size: len(body), sent: sentTime(in.Attributes),
 		}
 		if in.Attributes[string(types.MessageSystemAttributeNameApproximateReceiveCount)] > "1" {
 			b.stats.redelivered.Add(1)
@@ -151,23 +148,66 @@ func (b *Bridge) take(ctx context.Context, d *decoder, received []types.Message)
 	}
 }
 
-// encode makes the message's record and gives back buf with its value
+// encode makes the message's records and returns buf with their values
 // appended. It says false when the message is abandoned.
-func (b *Bridge) encode(d *decoder, m *message, buf []byte) ([]byte, bool) {
-	out, wrong := d.decode(m.body, m.sent, b.opts.Directory())
-	if wrong == nil {
-		encoded, err := b.opts.Encoder.AppendEncode(buf, out.topic, out.value)
-		if err == nil {
-			m.record = &kgo.Record{
-				Topic: b.opts.Prefix + out.topic,
-				Key:   []byte(out.account),
-				Value: encoded[len(buf):len(encoded):len(encoded)],
-			}
-			return encoded, true
+func (b *Bridge) encode(d *decoder, m *message, buf []byte) (out []byte, ok bool) {
+	defer func() {
+		// Whether the body holds a secret is then not known, so it is written nowhere.
+		if fault := recover(); fault != nil {
+			b.panicked(m, fault)
+			out, ok = buf, b.letter(m, reject(schemas.ReasonFault,
+				"looking for secrets in the body of %d bytes panicked: this is a fault of the program, report it", len(m.body)), nil)
 		}
-		wrong = reject(ReasonNotEncodable, "the notification does not fit the schema of %s: %v", out.topic, err)
+	}()
+	if hidesSecret(m.body) {
+		return buf, b.setAside(m, withheld(m.body))
 	}
-	return buf, b.setAside(m, wrong)
+	read, wrong := b.read(d, m, buf)
+	if wrong != nil {
+		return buf, b.setAside(m, wrong)
+	}
+	return read, true
+}
+
+// read decodes the message and makes its records. A panic costs the message only:
+// what made it is in the body, which somebody else wrote (containment rule 3).
+func (b *Bridge) read(d *decoder, m *message, buf []byte) (_ []byte, wrong *rejection) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			b.panicked(m, fault)
+			wrong = reject(schemas.ReasonFault, "reading the body panicked: this is a fault of the program, report it with this letter")
+		}
+	}()
+	out, wrong := d.decode(m.body, arrival{m.id, m.sent}, b.opts.Directory())
+	b.countOdd(d)
+	if wrong != nil {
+		return nil, wrong
+	}
+	return b.records(d, m, out, buf)
+}
+
+// panicked logs a panic. It quotes nothing of the body.
+func (b *Bridge) panicked(m *message, fault any) {
+	b.opts.Logger.Error("reading a message panicked: this is a fault of the program, report it with its dead letter",
+		"queue", b.opts.Queue, "message_id", m.id, "panic", schemas.PanicText(fault), "stack", string(debug.Stack()))
+}
+
+// records makes the records of a decoded message, one for each account that it
+// may be of.
+func (b *Bridge) records(d *decoder, m *message, out decoded, buf []byte) ([]byte, *rejection) {
+	m.records = make([]*kgo.Record, 0, 1+len(out.others))
+	for id := out.account; ; id = d.readdress(&out) {
+		encoded, err := b.opts.Encoder.AppendEncode(buf, out.topic, out.value)
+		if err != nil {
+			return buf, reject(ReasonNotEncodable, "the notification does not fit the schema of %s: %v", out.topic, err)
+		}
+		m.records = append(m.records, &kgo.Record{
+			Topic: b.opts.Prefix + out.topic, Key: []byte(id), Value: encoded[len(buf):len(encoded):len(encoded)],
+		})
+		if buf = encoded; len(out.others) == 0 {
+			return buf, nil
+		}
+	}
 }
 
 // sentTime is the attribute SentTimestamp, in milliseconds since 1970.

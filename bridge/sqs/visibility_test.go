@@ -2,7 +2,9 @@ package sqs_test
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,4 +82,38 @@ func (r *renewals) ChangeMessageVisibilityBatch(ctx context.Context, in *awssqs.
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// A renewal that fails as a whole is made again before its messages come into
+// view: with half the timeout left there is time for more than one.
+func TestRenewalsFailAsAWhole(t *testing.T) {
+	inTime(t, func(t *testing.T, w *world) {
+		w.send(10)
+		w.kafka.goDown()
+		opts := w.options()
+		client := &wholeFailures{API: opts.Client}
+		opts.Client = client
+		b, _ := w.run(opts)
+		time.Sleep(5 * time.Minute)
+		if q := w.queue(); q.Redelivered != 0 || b.Stats().InFlight != 10 {
+			t.Errorf("queue %+v, %d messages in flight, want all 10 hidden all the time", q, b.Stats().InFlight)
+		}
+		if client.failed.Load() < 10 {
+			t.Errorf("%d renewals failed: the test tests nothing", client.failed.Load())
+		}
+	})
+}
+
+// wholeFailures lets two of three renewals fail as a whole.
+type wholeFailures struct {
+	sqs.API
+	calls, failed atomic.Int32
+}
+
+func (f *wholeFailures) ChangeMessageVisibilityBatch(ctx context.Context, in *awssqs.ChangeMessageVisibilityBatchInput, opts ...func(*awssqs.Options)) (*awssqs.ChangeMessageVisibilityBatchOutput, error) {
+	if f.calls.Add(1)%3 != 0 {
+		f.failed.Add(1)
+		return nil, errors.New("the connection was cut")
+	}
+	return f.API.ChangeMessageVisibilityBatch(ctx, in, opts...)
 }

@@ -20,8 +20,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sellerstream/sellerstream/bridge/sqs"
-	"github.com/sellerstream/sellerstream/pkg/account"
-	"github.com/sellerstream/sellerstream/pkg/registry"
+	"github.com/sellerstream/sellerstream/pkg/platform/registry"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/schemas"
 )

@@ -75,9 +75,9 @@ func (v *visit) judge(kind string, found []model.Subscription) []Subscription {
 	return Judge(v.seller.ID, kind, v.ours, found)
 }
 
-// Judge says of each of an account's subscriptions of one type what it is. ours
-// are the ids of the destinations that lead to our queue. Of the subscriptions
-// that go there the first that leaves nothing out is the good one.
+// Judge returns what each of an account's subscriptions of one type is. ours are
+// the ids of the destinations that lead to our queue. The good one is the first
+// subscription that goes there and leaves nothing out.
 func Judge(account, kind string, ours []string, found []model.Subscription) []Subscription {
 	leadsToUs := func(s model.Subscription) bool {
 		return slices.Contains(ours, s.DestinationID) && s.PayloadVersion == payloadVersion
@@ -104,14 +104,14 @@ func Judge(account, kind string, ours []string, found []model.Subscription) []Su
 	return rows
 }
 
-// narrowed says whether a subscription leaves notifications out.
+// narrowed reports whether a subscription leaves notifications out.
 func narrowed(s model.Subscription) bool {
 	d := s.ProcessingDirective
 	return d != nil && (d.FilterExpression != "" ||
 		d.EventFilter != nil && len(d.EventFilter.MarketplaceIDs)+len(d.EventFilter.OrderChangeTypes) > 0)
 }
 
-// remove deletes what is duplicate or foreign, if the pass may. It says whether
+// remove deletes what is duplicate or foreign, if the pass may. It reports whether
 // a place has become free. Where our own destination is missing nothing is
 // removed: that is what a wrong ARN in the configuration looks like.
 func (v *visit) remove(ctx context.Context, rows []Subscription) (vacated bool) {
@@ -136,7 +136,7 @@ func (v *visit) remove(ctx context.Context, rows []Subscription) (vacated bool) 
 	return vacated
 }
 
-// gone says whether something could not be deleted because it was not there.
+// gone reports whether something could not be deleted because it was not there.
 func gone(err error) bool {
 	var refusal *model.Error
 	return errors.As(err, &refusal) && refusal.Class == model.NotFound
@@ -172,8 +172,9 @@ func (v *visit) create(ctx context.Context, kind string) Subscription {
 
 func (v *visit) look(ctx context.Context, kind string) ([]model.Subscription, error) {
 	var all []model.Subscription
+	var paging model.Paging
 	next := ""
-	for range maxPages {
+	for {
 		var page model.SubscriptionPage
 		err := v.pacer.call(ctx, v.seller.ID, model.GetSubscriptions, func() (meta spapi.Meta, err error) {
 			page, meta, err = v.seller.Caller.GetSubscriptions(ctx, model.GetSubscriptionsRequest{NotificationType: kind, NextToken: next})
@@ -186,11 +187,14 @@ func (v *visit) look(ctx context.Context, kind string) ([]model.Subscription, er
 			return nil, err
 		}
 		all = append(all, page.Subscriptions...)
-		if next = page.NextToken; next == "" {
+		next = page.NextToken
+		if err := paging.Next(next, maxPages); err != nil {
+			return nil, fmt.Errorf("the subscriptions of account %s to %s: %w", v.seller.ID, kind, err)
+		}
+		if next == "" {
 			return all, nil
 		}
 	}
-	return nil, fmt.Errorf("account %s has more than %d pages of subscriptions to %s", v.seller.ID, maxPages, kind)
 }
 
 func (v *visit) row(kind string, s model.Subscription, state State, err error) Subscription {

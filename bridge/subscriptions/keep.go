@@ -31,7 +31,7 @@ func (c *changes) take() []string {
 	return accounts
 }
 
-// Changed has accounts looked at now if it is this process's turn: they are new,
+// Changed makes the keeper look at accounts now if it is this process's turn: they are new,
 // configured otherwise, or may make calls again. It does not wait, and may be
 // called from any goroutine.
 func (k *Keeper) Changed(accounts []string) {
@@ -105,7 +105,7 @@ func mark(looked map[string]bool, targets []Target, as bool) {
 	}
 }
 
-// sleep waits until wake, or until accounts have changed, and says which.
+// sleep waits until wake, or until accounts have changed, and returns which.
 func (k *Keeper) sleep(ctx context.Context, wake time.Time) (changed []string, err error) {
 	timer := time.NewTimer(k.opts.Clock.Real(wake.Sub(k.opts.Clock.Now())))
 	defer timer.Stop()

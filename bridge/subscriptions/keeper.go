@@ -96,7 +96,7 @@ func (k *Keeper) pass(ctx context.Context, targets []Target, act action) Report 
 	return report
 }
 
-// held says why a call is not to be made; nil when it may be.
+// held returns why a call is not to be made; nil when it may be.
 func (k *Keeper) held(owner, operation, what string) error {
 	if k.opts.Hold == nil {
 		return nil
@@ -156,7 +156,7 @@ func (k *Keeper) destination(ctx context.Context, t Target, act action) (rows []
 func (t Target) owns(d model.Destination) bool { return d.QueueARN() == t.QueueARN }
 
 // owner is whose bucket the application's calls take their tokens from. Amazon
-// does not say whether an application has one in each region, so it is one.
+// does not say whether an application has one in each region, so it has one for all.
 func (t Target) owner() string { return "application " + t.Application }
 
 func (k *Keeper) lookForDestinations(ctx context.Context, t Target) (all []model.Destination, err error) {
@@ -225,11 +225,11 @@ func (k *Keeper) removeDestinations(ctx context.Context, targets []Target, repor
 	}
 }
 
-// lookAgain says whether a creation that failed may have been carried out, by
+// lookAgain reports whether a creation that failed may have been carried out, by
 // this call or by somebody else's.
 func lookAgain(err error) bool {
 	var refusal *model.Error
-	return errors.As(err, &refusal) && (refusal.Class == model.Conflict || refusal.Class == model.Ambiguous)
+	return errors.As(err, &refusal) && (refusal.Class == model.Conflict || refusal.Class == model.Ambiguous || refusal.Class == model.Malformed)
 }
 
 // name is the destination's, which is for people; at most 256 characters.

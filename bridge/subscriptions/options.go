@@ -10,8 +10,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/sellerstream/sellerstream/pkg/clock"
-	"github.com/sellerstream/sellerstream/pkg/quota"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
+	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
@@ -47,12 +47,12 @@ type Account struct {
 	Caller Seller
 }
 
-// Options say what is kept. Targets must be given, and Kafka for Run.
+// Options describe what is kept. Targets must be given, and Kafka for Run.
 type Options struct {
 	// Targets are those of the moment: they are asked for before each look at
 	// everything, and after Changed.
 	Targets func() []Target
-	// Hold says why a call of an owner (an account, or "application" and its name)
+	// Hold returns why a call of an owner (an account, or "application" and its name)
 	// is not to be made now; nil when it may be, as for every call where Hold is
 	// nil. what is the type of notification or the queue's ARN. After Changed, what
 	// was held is tried again.

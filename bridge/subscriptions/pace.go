@@ -8,9 +8,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/breaker"
-	"github.com/sellerstream/sellerstream/pkg/clock"
-	"github.com/sellerstream/sellerstream/pkg/quota"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
+	"github.com/sellerstream/sellerstream/pkg/runtime/blame"
+	"github.com/sellerstream/sellerstream/pkg/runtime/breaker"
+	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
@@ -23,8 +24,8 @@ const (
 	// way to it, did not answer.
 	firstPause = 2 * time.Second
 	// longestHeld is how long a call waits for a breaker. A host's is never open
-	// for longer before a call may find out; one of refused credentials is, and
-	// waiting for it would keep the other accounts waiting too.
+	// for longer before a call may find out. It does not wait for refused credentials,
+	// which would keep the other accounts waiting too.
 	longestHeld = 2 * time.Minute
 )
 
@@ -67,7 +68,7 @@ func (p *pacer) of(owner, operation string) *paced {
 	return b
 }
 
-// forget has the quotas of owners asked for anew.
+// forget drops the quotas of owners, so that they are asked for anew.
 func (p *pacer) forget(owners []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -99,7 +100,7 @@ func (p *pacer) call(ctx context.Context, owner, operation string, do func() (sp
 		var open *breaker.OpenError
 		if errors.As(err, &open) {
 			b.bucket.Return(p.clock.Now())
-			if attempt == tries || open.Wait > longestHeld {
+			if attempt == tries || open.Wait > longestHeld || blame.Of(operation, open.Cause) != blame.Host {
 				return err
 			}
 			if err := clock.Sleep(ctx, p.clock, open.Wait); err != nil {

@@ -49,7 +49,7 @@ type Subscription struct {
 	Error            string `json:"error,omitempty"`
 }
 
-// Complete says whether every account that was looked at gets all its notifications.
+// Complete reports whether every account that was looked at gets all its notifications.
 func (r Report) Complete() bool {
 	for _, d := range r.Destinations {
 		if d.State == Failed || d.State == Missing {
@@ -64,7 +64,7 @@ func (r Report) Complete() bool {
 	return true
 }
 
-// log says what a person should know of.
+// log logs what a person should know of.
 func (r Report) log(ctx context.Context, log *slog.Logger) {
 	for _, d := range r.Destinations {
 		d.State.log(ctx, log.With("destination", d.ID, "resource", d.Resource, "application", d.Application, "region", d.Region), d.Error)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/kclient"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -41,7 +42,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	}
 	alive, kill := context.WithCancel(context.WithoutCancel(ctx))
 	defer kill()
-	client, err := kgo.NewClient(append([]kgo.Opt{
+	client, err := kclient.NewClient(append([]kgo.Opt{
 		kgo.WithContext(alive),
 		kgo.ConsumerGroup(k.opts.Prefix + group),
 		kgo.ConsumeTopics(topic),
@@ -81,7 +82,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	return nil
 }
 
-// WaitsFor says what keeps the keeper from being ready; "" while it is a member of
+// WaitsFor returns what keeps the keeper from being ready; "" while it is a member of
 // its group, whoever's turn it is.
 func (k *Keeper) WaitsFor() string {
 	if k.joined.Load() {

@@ -11,7 +11,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/sellerstream/sellerstream/pkg/secrets"
+	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/pkg/spapi"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
@@ -118,7 +118,7 @@ func (w *world) keeper(change func(*Options)) *Keeper {
 	return k
 }
 
-// complete says whether each seller has one subscription of each type, to our
+// complete reports whether each seller has one subscription of each type, to our
 // queue, and nothing else.
 func (w *world) complete() bool {
 	seen := map[[2]string]int{}

@@ -9,9 +9,9 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/pipeline"
-	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/standings"
-	"github.com/sellerstream/sellerstream/pkg/config"
+	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
+	"github.com/sellerstream/sellerstream/pkg/operator/accountstatus"
+	"github.com/sellerstream/sellerstream/pkg/platform/config"
 )
 
 type accountsFlags struct {
@@ -29,12 +29,15 @@ func newAccountsCommand() *cobra.Command {
 and calls nobody at Amazon. It lists the accounts that have something to tell,
 those first that want a person:
 
+  STOPPED   a unit of the account's partition stands still, and why; others go on
   PARKED    Amazon refuses the account's credentials; one call tries now and then
+  FAILED    work that was given up; nothing is sent for it until somebody does
   held up   Amazon does not answer, or a breaker is open; it goes on by itself
   PAUSED    an operator's switch; see sellerstream switches
 
 With the name of an account it shows all of it: work by role and the oldest
-piece, tokens and rate of each operation, feeds that Amazon has, and what to do.
+piece, tokens and rate of each operation, feeds that Amazon has, calls whose answer
+was lost, what FAILED by cause, and what to do.
 
 CLEARS is when the account's quota allows the last call that the pending work
 needs, if nothing more comes and Amazon answers.`,
@@ -81,13 +84,14 @@ func (f *accountsFlags) run(cmd *cobra.Command, args []string) error {
 	return fold.WriteTable(cmd.OutOrStdout(), found, f.all)
 }
 
-func (f *accountsFlags) writeJSON(w io.Writer, fold *standings.Fold, found []*standings.Standing) error {
+func (f *accountsFlags) writeJSON(w io.Writer, fold *accountstatus.Fold, found []*accountstatus.Standing) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(struct {
-		WritesPaused *standings.Pause      `json:"writesPaused,omitzero"`
-		Accounts     []*standings.Standing `json:"accounts"`
-	}{fold.WritesPaused(), found})
+		WritesPaused *accountstatus.Pause      `json:"writesPaused,omitzero"`
+		Unreadable   []string                  `json:"unreadable,omitempty"` // entries of the state
+		Accounts     []*accountstatus.Standing `json:"accounts"`
+	}{fold.WritesPaused(), fold.Unreadable(), found})
 }
 
 // progressOn shows on a terminal how far a long read has come.

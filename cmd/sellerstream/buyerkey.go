@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sellerstream/sellerstream/pkg/buyerdata"
+	"github.com/sellerstream/sellerstream/pkg/runtime/buyerdata"
 )
 
 func newBuyerKeyCommand() *cobra.Command {

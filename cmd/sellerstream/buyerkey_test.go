@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sellerstream/sellerstream/pkg/buyerdata"
+	"github.com/sellerstream/sellerstream/pkg/runtime/buyerdata"
 )
 
 func TestBuyerKeyFiles(t *testing.T) {

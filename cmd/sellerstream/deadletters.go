@@ -8,10 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/deadletters"
-	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/pipeline"
-	"github.com/sellerstream/sellerstream/pkg/config"
-	"github.com/sellerstream/sellerstream/pkg/registry"
+	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
+	"github.com/sellerstream/sellerstream/pkg/operator/deadletters"
+	"github.com/sellerstream/sellerstream/pkg/platform/config"
+	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 )
 
 const deadLettersHelp = `Deadletters shows what could not be processed and was set aside, sends it back to
@@ -136,6 +136,9 @@ bytes, after a confirmation that names their number:
   - to the SQS queue. A queue knows no transactions: RETRYING is noted before, and
     RETRIED after. Where the command died in between, the letter stays RETRYING and
     may have been sent.
+
+Where a letter holds only a part of its record, the record is read from its topic, as
+long as that keeps it.
 
 What cannot be processed again (work without a record, a quantity that a newer one
 may have replaced) stays, and is told of with what to do instead. A letter that
@@ -263,7 +266,7 @@ func (f *deadLettersFlags) discard(ctx context.Context, cmd *cobra.Command, lett
 	return err
 }
 
-// nothing says why no letter matches.
+// nothing returns why no letter matches.
 func (f *deadLettersFlags) nothing(ctx context.Context, letters *deadletters.Letters) error {
 	for _, id := range f.filter.IDs {
 		letter, err := letters.Find(ctx, id)

@@ -10,15 +10,14 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
-	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/deadletters"
-	"github.com/sellerstream/sellerstream/pkg/registry"
+	"github.com/sellerstream/sellerstream/pkg/operator/columns"
+	"github.com/sellerstream/sellerstream/pkg/operator/deadletters"
+	"github.com/sellerstream/sellerstream/pkg/platform/registry"
+	"github.com/sellerstream/sellerstream/pkg/roles"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -40,11 +39,11 @@ func summaryText(w io.Writer, s deadletters.Summary, all bool) error {
 		return err
 	}
 	fmt.Fprintf(w, "\nthe newest %d:\n", len(s.Newest))
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "TIME\tID\tROLE\tREASON\tACCOUNT\tFROM\tSTATE")
+	table := columns.New(w)
+	table.Printf("TIME\tID\tROLE\tREASON\tACCOUNT\tFROM\tSTATE\n")
 	for _, l := range s.Newest {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Written.UTC().Format(time.RFC3339), printable(l.ID), printable(l.Role),
-			printable(l.Reason), printable(cmp.Or(l.Account, "-")), printable(origin(l)), cmp.Or(l.Mark.Action, "open"))
+		table.Printf("%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Written.UTC().Format(time.RFC3339), schemas.Printable(l.ID), schemas.Printable(l.Role),
+			schemas.Printable(l.Reason), schemas.Printable(cmp.Or(l.Account, "-")), schemas.Printable(origin(l)), schemas.Printable(cmp.Or(l.Mark.Action, "open")))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -55,10 +54,10 @@ func summaryText(w io.Writer, s deadletters.Summary, all bool) error {
 
 // countsText shows how many letters there are of each reason.
 func countsText(w io.Writer, s deadletters.Summary) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "REASON\tROLE\tLETTERS\tOLDEST\tNEWEST")
+	table := columns.New(w)
+	table.Printf("REASON\tROLE\tLETTERS\tOLDEST\tNEWEST\n")
 	for _, c := range s.Counts {
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\n", printable(c.Reason), printable(c.Role), c.Letters,
+		table.Printf("%s\t%s\t%d\t%s\t%s\n", schemas.Printable(c.Reason), schemas.Printable(c.Role), c.Letters,
 			c.Oldest.UTC().Format(time.RFC3339), c.Newest.UTC().Format(time.RFC3339))
 	}
 	return table.Flush()
@@ -129,10 +128,10 @@ func (s shownLetter) JSON(w io.Writer) error {
 // terminal.
 func (s shownLetter) Text(w io.Writer) error {
 	l := s.letter
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	table := columns.New(w)
 	row := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(table, "%s\t%s\n", name, printable(value))
+			table.Printf("%s\t%s\n", name, schemas.Printable(value))
 		}
 	}
 	row("id", l.ID)
@@ -142,6 +141,7 @@ func (s shownLetter) Text(w io.Writer) error {
 	row("message", l.Message)
 	row("account", l.Account)
 	row("from", origin(l))
+	row("cut", cutText(l))
 	if !l.SourceTime.IsZero() {
 		row("its time", l.SourceTime.UTC().Format(time.RFC3339))
 	}
@@ -154,11 +154,11 @@ func (s shownLetter) Text(w io.Writer) error {
 	if len(l.Attributes) > 0 {
 		fmt.Fprintln(w, "\nattributes")
 		for _, name := range slices.Sorted(maps.Keys(l.Attributes)) {
-			fmt.Fprintf(w, "  %s: %s\n", printable(name), printable(string(l.Attributes[name])))
+			fmt.Fprintf(w, "  %s: %s\n", schemas.Printable(name), schemas.Printable(string(l.Attributes[name])))
 		}
 	}
 	s.value(w)
-	_, err := fmt.Fprintf(w, "\nwhat to do\n  %s\n", printable(s.advice()))
+	_, err := fmt.Fprintf(w, "\nwhat to do\n  %s\n", schemas.Printable(s.advice()))
 	return err
 }
 
@@ -183,11 +183,11 @@ func indented(text []byte) string {
 	var b bytes.Buffer
 	b.WriteString("  ")
 	if err := json.Indent(&b, text, "  ", "  "); err != nil {
-		return "  " + printable(string(text))
+		return "  " + schemas.Printable(string(text))
 	}
 	lines := strings.Split(b.String(), "\n")
 	for i := range lines {
-		lines[i] = printable(lines[i])
+		lines[i] = schemas.Printable(lines[i])
 	}
 	return strings.Join(lines, "\n")
 }
@@ -198,6 +198,13 @@ func (s shownLetter) advice() string {
 		return s.route.Refusal
 	case s.letter.Mark.Action != "":
 		return "nothing, unless it is to go to " + s.route.Target() + " again: `sellerstream deadletters retry --again " + s.letter.ID + "`"
+	}
+	switch remedy := roles.Remedy(s.letter.Role, s.letter.Reason); {
+	case remedy == "":
+	case !strings.Contains(remedy, "retry"):
+		return remedy + " (`sellerstream deadletters discard " + s.letter.ID + "`)"
+	default:
+		return remedy + ". `sellerstream deadletters retry " + s.letter.ID + "` sends it to " + s.route.Target() + " once more; `discard` marks it as done with"
 	}
 	return "mend what the message names; then `sellerstream deadletters retry " + s.letter.ID + "` sends it to " + s.route.Target() + " once more, or `discard` marks it as done with"
 }
@@ -212,7 +219,7 @@ func planText(w io.Writer, p deadletters.Plan) {
 		if part.Writes {
 			writes = ", whose records make calls that write at Amazon"
 		}
-		fmt.Fprintf(w, "%6d to %s %s%s\n", part.Letters, kind, printable(part.Target()), writes)
+		fmt.Fprintf(w, "%6d to %s %s%s\n", part.Letters, kind, schemas.Printable(part.Target()), writes)
 	}
 	if p.Kept == 0 {
 		return
@@ -220,7 +227,7 @@ func planText(w io.Writer, p deadletters.Plan) {
 	fmt.Fprintf(w, "%6d cannot be retried:\n", p.Kept)
 	named := 0
 	for _, r := range p.Refused {
-		fmt.Fprintf(w, "         %d (such as %s): %s\n", r.Letters, printable(r.ID), printable(r.Why))
+		fmt.Fprintf(w, "         %d (such as %s): %s\n", r.Letters, schemas.Printable(r.ID), schemas.Printable(r.Why))
 		named += r.Letters
 	}
 	if named < p.Kept {
@@ -233,7 +240,23 @@ func origin(l *deadletters.Letter) string {
 	if l.DeadLetter.Partition == nil || l.DeadLetter.Offset == nil {
 		return l.Source
 	}
-	return fmt.Sprintf("%s[%d]@%d", l.Source, *l.DeadLetter.Partition, *l.DeadLetter.Offset)
+	from := fmt.Sprintf("%s[%d]@%d", l.Source, *l.DeadLetter.Partition, *l.DeadLetter.Offset)
+	if l.LastOffset != nil {
+		from += fmt.Sprintf(" to %d", *l.LastOffset)
+	}
+	return from
+}
+
+// cutText names what a letter holds only the beginning of; "" for nothing.
+func cutText(l *deadletters.Letter) string {
+	var parts []string
+	for _, part := range slices.Sorted(maps.Keys(l.Cut)) {
+		parts = append(parts, fmt.Sprintf("%s had %d bytes", part, l.Cut[part]))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return strings.Join(parts, ", ") + ": the letter holds only the beginning"
 }
 
 func markText(m deadletters.Mark) string {
@@ -248,21 +271,4 @@ func markText(m deadletters.Mark) string {
 		text += " to " + m.Target
 	}
 	return text
-}
-
-// printable writes out what could steer a terminal.
-func printable(text string) string {
-	if !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) && utf8.ValidString(text) {
-		return text
-	}
-	var b strings.Builder
-	for _, r := range text {
-		if unicode.IsPrint(r) {
-			b.WriteRune(r)
-			continue
-		}
-		quoted := strconv.QuoteRune(r)
-		b.WriteString(quoted[1 : len(quoted)-1])
-	}
-	return b.String()
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/demo"
+	"github.com/sellerstream/sellerstream/pkg/app/demo"
 )
 
 func newDemoCommand() *cobra.Command {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,7 +12,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/pipeline"
+	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
+	"github.com/sellerstream/sellerstream/pkg/platform/config"
 )
 
 const root = "../.."
@@ -44,7 +46,7 @@ func TestRunbookHasEachAlert(t *testing.T) {
 	var want []string
 	for _, rule := range rules.Groups[0].Rules {
 		want = append(want, rule.Alert)
-		_, anchor, _ := strings.Cut(rule.Annotations["runbook_url"], "/deploy/RUNBOOK.md#")
+		_, anchor, _ := strings.Cut(rule.Annotations["runbook_url"], "/docs/RUNBOOK.md#")
 		if anchor != strings.ToLower(rule.Alert) && rule.Alert != "SellerstreamAlert" { // whose anchor is the type's
 			t.Errorf("the runbook_url of %s leads to %q", rule.Alert, anchor)
 		}
@@ -54,7 +56,7 @@ func TestRunbookHasEachAlert(t *testing.T) {
 	}
 	want = append(want, alertTypes(t)...)
 	var got []string
-	for _, heading := range regexp.MustCompile(`(?m)^### (\w+)$`).FindAllSubmatch(readDeploy(t, "RUNBOOK.md"), -1) {
+	for _, heading := range regexp.MustCompile(`(?m)^### (\w+)$`).FindAllSubmatch(readDeploy(t, "../docs/RUNBOOK.md"), -1) {
 		got = append(got, string(heading[1]))
 	}
 	slices.Sort(want)
@@ -119,10 +121,44 @@ func TestChartHasEachRole(t *testing.T) {
 	}
 }
 
+// The chart refuses a secret that stands in the configuration itself, by the names
+// of the configuration's secrets.
+func TestChartKnowsEachSecret(t *testing.T) {
+	t.Parallel()
+	list := regexp.MustCompile(`\$secrets := list ((?:"\w+" ?)+)`).FindStringSubmatch(string(readDeploy(t, "helm/sellerstream/templates/_helpers.tpl")))
+	if list == nil {
+		t.Fatal("the chart has no list of secrets")
+	}
+	got := strings.Fields(strings.ReplaceAll(list[1], `"`, ""))
+	want := secretNames(reflect.TypeFor[config.Config]())
+	slices.Sort(got)
+	slices.Sort(want)
+	if want = slices.Compact(want); !slices.Equal(got, want) {
+		t.Errorf("the chart has the secrets %q, the configuration %q", got, want)
+	}
+}
+
+// secretNames are the names of the secrets in a type of the configuration.
+func secretNames(of reflect.Type) (names []string) {
+	switch of.Kind() {
+	case reflect.Slice, reflect.Map, reflect.Pointer:
+		return secretNames(of.Elem())
+	case reflect.Struct:
+		for field := range of.Fields() {
+			if name := field.Tag.Get("yaml"); field.Type == reflect.TypeFor[config.Secret]() {
+				names = append(names, name)
+			} else if name != "" {
+				names = append(names, secretNames(field.Type)...)
+			}
+		}
+	}
+	return names
+}
+
 // Nobody is told at night to use a command that is not there.
 func TestRunbookNamesCommandsThatExist(t *testing.T) {
 	t.Parallel()
-	for _, file := range []string{"RUNBOOK.md", "README.md"} {
+	for _, file := range []string{"../docs/RUNBOOK.md", "../docs/OPERATING.md", "README.md"} {
 		named := regexp.MustCompile("(?m)(?:^|`|-- /)sellerstream((?:\\s+[a-z]+)+)").FindAllStringSubmatch(string(readDeploy(t, file)), -1)
 		for _, words := range named {
 			command, rest, err := newRootCommand().Find(strings.Fields(words[1]))
@@ -137,10 +173,10 @@ func TestRunbookNamesCommandsThatExist(t *testing.T) {
 }
 
 // What alerts and dashboard ask for is served by /metrics, with those labels:
-// pkg/telemetry holds its table to what it serves.
+// pkg/app/telemetry holds its table to what it serves.
 func TestQueriedMetricsAreServed(t *testing.T) {
 	t.Parallel()
-	table, err := os.ReadFile(filepath.Join(root, "pkg/telemetry/README.md"))
+	table, err := os.ReadFile(filepath.Join(root, "pkg/app/telemetry/README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/doctor"
-	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/pipeline"
-	"github.com/sellerstream/sellerstream/pkg/config"
+	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
+	"github.com/sellerstream/sellerstream/pkg/operator/doctor"
+	"github.com/sellerstream/sellerstream/pkg/platform/config"
 )
 
 type doctorFlags struct {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sellerstream/sellerstream/pkg/embedded"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/embedded"
 )
 
 func TestDoctorCommand(t *testing.T) {

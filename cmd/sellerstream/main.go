@@ -28,7 +28,8 @@ func main() {
 
 // Exit codes: 0 done, 1 failed, 2 the command line or the configuration is
 // wrong, 3 something differs that was only to be compared, 130 interrupted
-// before it was done.
+// before it was done. A command that runs until it is told to stop ends with 0
+// when it is, whether or not it was up; see untilStopped.
 const (
 	exitFailed      = 1
 	exitUsage       = 2
@@ -110,5 +111,6 @@ Start here:
 		newPauseCommand(), newResumeCommand(), newSwitchesCommand(),
 		newDecodeCommand(), newBuyerKeyCommand(), newEncodeCommand(), newVersionCommand(),
 	)
+	refuseRepeats(root)
 	return root
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"os"
 	"path/filepath"
@@ -9,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sellerstream/sellerstream/pkg/config"
+	"github.com/sellerstream/sellerstream/pkg/platform/config"
 )
 
 // execute runs the command line as main does.
@@ -64,7 +65,7 @@ func TestExitCodesAndMessages(t *testing.T) {
 		{"run refuses a bad file", []string{"run", "--config", bad}, exitUsage, "2 to mend"},
 		{"no such file", []string{"run", "--config", filepath.Join(dir, "none.yaml")}, exitFailed, "sellerstream config example >"},
 		{"no file named", []string{"run"}, exitUsage, "--config is missing"},
-		{"a role that is none", []string{"run", "--config", good, "--roles", "bridge,feds"}, exitUsage, `no role is called "feds"; the roles are [bridge orders inventory feeds shipments events subscriptions]`},
+		{"a role that is none", []string{"run", "--config", good, "--roles", "bridge,feds"}, exitUsage, `no role is called "feds"; the roles are [bridge orders `},
 		{"simulate explains faults", []string{"simulate", "--help"}, 0, "loseAnswer"},
 		{"a port that is none", []string{"simulate", "--port", "65529"}, exitUsage, "1 to 65528, or 0 for free ones"},
 		{"a port that is taken", []string{"simulate", "--port", taken(t)}, exitFailed, "choose another with --port, or 0 for free ones"},
@@ -103,5 +104,42 @@ func TestSecretsThatCannotBeReadAreNamed(t *testing.T) {
 	}
 	if code, _, stderr := execute("config", "check", "--without-secrets", file); code != 0 {
 		t.Errorf("--without-secrets: exit %d: %s", code, stderr)
+	}
+}
+
+// TestAStopWhileStartingIsNoFailure: Kubernetes stops pods that wait for Kafka,
+// and a status other than 0 would count as a crash.
+func TestAStopWhileStartingIsNoFailure(t *testing.T) {
+	t.Parallel()
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody.Close()
+	text := strings.NewReplacer("{env: LWA_CLIENT_SECRET}", "{value: x}", "{env: ACME_EU_REFRESH_TOKEN}", "{value: x}",
+		"localhost:9092", nobody.Addr().String()).Replace(config.Example)
+	file := filepath.Join(t.TempDir(), "sellerstream.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		args []string
+		ok   bool
+	}{
+		{[]string{"run", "--config", file, "--admin", "off"}, true},
+		{[]string{"accounts", "--config", file}, false}, // it was not done
+	} {
+		ctx, stop := context.WithCancel(t.Context())
+		root := newRootCommand()
+		root.SetArgs(test.args)
+		var said bytes.Buffer
+		root.SetOut(&said)
+		root.SetErr(&said)
+		ended := make(chan error, 1)
+		go func() { ended <- root.ExecuteContext(ctx) }()
+		stop()
+		if err := <-ended; (err == nil) != test.ok {
+			t.Errorf("%v: %v\n%s", test.args, err, said.String())
+		}
 	}
 }

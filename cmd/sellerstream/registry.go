@@ -12,7 +12,7 @@ import (
 // what stands on a command line is seen by every user of the machine.
 const registryPassword = "SELLERSTREAM_REGISTRY_PASSWORD" //nolint:gosec // the name, not the password
 
-// registryFlags say where the schema registry is.
+// registryFlags are where the schema registry is.
 type registryFlags struct {
 	url  string
 	user string

@@ -12,10 +12,12 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/pipeline"
-	"github.com/sellerstream/sellerstream/pkg/clock"
-	"github.com/sellerstream/sellerstream/pkg/config"
-	"github.com/sellerstream/sellerstream/pkg/replay"
+	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
+	"github.com/sellerstream/sellerstream/pkg/platform/config"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/replay"
+	"github.com/sellerstream/sellerstream/pkg/roles"
+	"github.com/sellerstream/sellerstream/pkg/runtime/role"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -42,6 +44,10 @@ Which records: those between --from and --to, by Kafka's timestamps, or between
 offsets; of --account, --type and --order only, where they are given. What comes
 while it runs is not meant.
 
+The open dead letters of the records that are done once more are closed: those of the
+records themselves and, of order-changes, those of orders that were given up. What
+fails again is set aside again, as another letter.
+
 Before a replay begins it says how many records are meant and what they cost, and
 asks; where nobody can answer, --yes is needed. Without --from it means all that
 the topic holds.
@@ -52,8 +58,9 @@ anew if its times are so long ago, such as 2h; --restart always begins anew. Wit
 --dry-run it counts, and changes nothing.
 
 With --reset a whole processor is moved instead: all of its processes must be
-stopped; its positions in the topic become those of --from, and when it starts it
-goes on there, with effects. kafka-consumer-groups --reset-offsets does not do it.`
+stopped, or the units of the partitions that are moved must stand still, as doctor
+says. Its positions in the topic become those of --from, and when it starts it goes
+on there, with effects. kafka-consumer-groups --reset-offsets does not do it.`
 
 const replayExamples = `  What would be published again of yesterday evening, by account?
     sellerstream replay --config my.yaml --topic orders --from 2026-11-23T18:00:00Z --to 2026-11-24T00:00:00Z --dry-run
@@ -111,7 +118,7 @@ func newReplayCommand() *cobra.Command {
 	flags.BoolVar(&f.effects, "effects", false, "allow calls that write at Amazon")
 	flags.BoolVar(&f.yes, "yes", false, "do not ask")
 	flags.BoolVar(&f.wait, "wait", false, "wait until the pipeline has taken the records in; default on a terminal")
-	flags.BoolVar(&f.reset, "reset", false, "move the topic's processor, which must be stopped")
+	flags.BoolVar(&f.reset, "reset", false, "move the topic's processor, which must be stopped, or its stopped units")
 	return cmd
 }
 
@@ -124,18 +131,18 @@ const (
 	writes        // and writes at Amazon
 )
 
-// wayOf says what a replay of a topic does, or why there is none.
+// wayOf returns what a replay of a topic does, or why there is none.
 func wayOf(topic string) (way, error) {
-	replays, _ := schemas.TopicOf(schemas.Replays)
-	t, known := schemas.TopicOf(topic)
+	_, known := schemas.TopicOf(topic)
+	_, input, replayed := roles.Reader(topic, func(in role.Input) bool { return in.Replayed })
 	switch {
 	case !known:
 		return 0, fmt.Errorf("--topic %q is not one of those in `sellerstream replay --help`", topic)
-	case topic == schemas.InventoryUpdates || topic == schemas.Shipments:
+	case input.Effects:
 		return writes, nil
 	case slices.Contains(schemas.EventTopics(), topic):
 		return publishes, nil
-	case slices.Contains(replays.Records, t.Records[0]) && topic != schemas.Replays:
+	case replayed:
 		return processes, nil
 	case topic == schemas.FeedNotifications:
 		return 0, errors.New("feed-notifications only hint that a feed has ended, which Amazon is asked for anyway: there is nothing to process again")
@@ -282,7 +289,7 @@ func (j *replayJob) printf(format string, args ...any) {
 	fmt.Fprintf(j.cmd.ErrOrStderr(), format+"\n", args...)
 }
 
-// interrupted says how to go on.
+// interrupted returns how to go on.
 func (j *replayJob) interrupted(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		j.printf("Interrupted. The same command goes on where it was.")

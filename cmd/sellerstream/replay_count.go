@@ -8,15 +8,16 @@ import (
 	"hash/maphash"
 	"maps"
 	"slices"
-	"text/tabwriter"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/sellerstream/sellerstream/pkg/config"
-	"github.com/sellerstream/sellerstream/pkg/registry"
-	"github.com/sellerstream/sellerstream/pkg/replay"
-	"github.com/sellerstream/sellerstream/pkg/scan"
+	"github.com/sellerstream/sellerstream/pkg/operator/columns"
+	"github.com/sellerstream/sellerstream/pkg/platform/config"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/kclient"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/replay"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topicread"
+	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -46,7 +47,10 @@ func (j *replayJob) count(ctx context.Context, ranges []replay.Range) (*replayCo
 	seed := maphash.MakeSeed()
 	run := replay.NewRun("count", 1, ranges)
 	defer j.watch(ctx, "read", "offsets", run.Progress)()
-	err := replay.Scan(ctx, scan.Reader{Admin: j.Admin, Client: j.Kafka}, j.wire, run, func(rec *kgo.Record) error {
+	reader := topicread.Reader{Admin: j.Admin, Client: j.Kafka, Unreadable: func(batch *kclient.UnreadableError) {
+		j.log.WarnContext(ctx, "a batch cannot be read and is left out", "error", batch)
+	}}
+	err := replay.Scan(ctx, reader, j.wire, run, func(rec *kgo.Record) error {
 		if !j.selected.wantsAccount(string(rec.Key)) {
 			return nil
 		}
@@ -95,12 +99,12 @@ func (j *replayJob) read(ctx context.Context, rec *kgo.Record) (value any, kind 
 // show prints the counts and what the replay would cost.
 func (c *replayCounts) show(j *replayJob) error {
 	out := j.cmd.OutOrStdout()
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ACCOUNT\tTYPE\tRECORDS")
+	table := columns.New(out)
+	table.Printf("ACCOUNT\tTYPE\tRECORDS\n")
 	for _, account := range slices.Sorted(maps.Keys(c.accounts)) {
 		a := c.accounts[account]
 		for _, kind := range slices.Sorted(maps.Keys(a.types)) {
-			fmt.Fprintf(table, "%s\t%s\t%d\n", account, cmp.Or(kind, "-"), a.types[kind])
+			table.Printf("%s\t%s\t%d\n", account, cmp.Or(kind, "-"), a.types[kind])
 		}
 	}
 	if err := table.Flush(); err != nil {
@@ -126,7 +130,7 @@ func (c *replayCounts) question(j *replayJob) string {
 	return fmt.Sprintf("Process %s (%s)?", what, c.cost(j))
 }
 
-// cost says what a replay would take.
+// cost returns what a replay would take.
 func (c *replayCounts) cost(j *replayJob) string {
 	if j.way == publishes {
 		return fmt.Sprintf("no calls to Amazon; %s to publish at %g events a second", rough(float64(c.records())/j.rate), j.rate)
@@ -147,8 +151,8 @@ func (c *replayCounts) cost(j *replayJob) string {
 		counted(calls, "call"), rough(longest))
 }
 
-// writes is an upper bound of the writing calls: no two SKUs share a feed, each of
-// which is two calls.
+// writes is an upper bound of the writing calls: as if no two SKUs shared a feed, at
+// two calls a feed.
 func (c *replayCounts) writes(j *replayJob) (n int) {
 	for account, a := range c.accounts {
 		if j.topic == schemas.InventoryUpdates {

@@ -41,7 +41,7 @@ func (j *replayJob) watch(ctx context.Context, done, things string, progress fun
 	}
 }
 
-// progressLine says how far something has come, how fast, and when it will be through.
+// progressLine returns how far something has come, how fast, and when it will be through.
 func progressLine(done, things string, first, so, all int64, took time.Duration) string {
 	share := 100.0
 	if all > 0 {

@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
-	"github.com/sellerstream/sellerstream/pkg/replay"
-	"github.com/sellerstream/sellerstream/pkg/stream"
+	"github.com/sellerstream/sellerstream/pkg/operator/columns"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/replay"
+	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
 )
 
 // move writes the positions of --reset.
@@ -19,11 +19,15 @@ func (j *replayJob) move(ctx context.Context) error {
 		return usageError{fmt.Errorf("%s is not the input of exactly one processor, so there are no positions to move: where the role events reads it, its group's offsets count, "+
 			"which kafka-consumer-groups --reset-offsets sets, and without --reset its events are published again", j.topic)}
 	}
-	if err := reset.Stopped(ctx, j.Admin); err != nil {
-		return err
-	}
 	ranges, err := j.resolve(ctx)
 	if err != nil {
+		return err
+	}
+	partitions := make([]int32, 0, len(ranges))
+	for _, r := range ranges {
+		partitions = append(partitions, r.Partition)
+	}
+	if err := reset.Movable(ctx, j.Admin, partitions); err != nil {
 		return err
 	}
 	places, err := reset.Places(ctx)
@@ -48,7 +52,7 @@ func (j *replayJob) move(ctx context.Context) error {
 	if err := reset.Move(ctx, "reset-"+time.Now().UTC().Format("20060102T150405.000Z"), places, to); err != nil {
 		return err
 	}
-	j.printf("Moved. Start the processes of %s again.", reset.Processor)
+	j.printf("Moved. Start the processes of %s again; one that runs goes on by itself within minutes.", reset.Processor)
 	return nil
 }
 
@@ -82,8 +86,8 @@ func (j *replayJob) starts(ctx context.Context) (map[int32]int64, error) {
 // showMove prints where the units stand and are to go, and sums it up. A unit
 // without a position would begin at the topic's start.
 func (j *replayJob) showMove(reset *stream.Reset, ranges []replay.Range, places map[int32]stream.Place, starts map[int32]int64) (sum moved, err error) {
-	table := tabwriter.NewWriter(j.cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "PARTITION OF %s\tAT\tTO\t\n", reset.Prefix+reset.Topic)
+	table := columns.New(j.cmd.OutOrStdout())
+	table.Printf("PARTITION OF %s\tAT\tTO\t\n", reset.Prefix+reset.Topic)
 	for _, r := range ranges {
 		next, at, how := places[r.Partition].Next, "the start", ""
 		if next >= 0 {
@@ -98,7 +102,7 @@ func (j *replayJob) showMove(reset *stream.Reset, ranges []replay.Range, places 
 			how = fmt.Sprintf("%d left out, never to be processed", r.From-next)
 			sum.left += r.From - next
 		}
-		fmt.Fprintf(table, "%d\t%s\t%d\t%s\n", r.Partition, at, r.From, how)
+		table.Printf("%d\t%s\t%d\t%s\n", r.Partition, at, r.From, how)
 	}
 	return sum, table.Flush()
 }

@@ -12,8 +12,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sellerstream/sellerstream/bridge/eventbridge"
-	"github.com/sellerstream/sellerstream/pkg/clock"
-	"github.com/sellerstream/sellerstream/pkg/replay"
+	"github.com/sellerstream/sellerstream/pkg/operator/deadletters"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/replay"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -59,7 +60,7 @@ func (j *replayJob) begins(ctx context.Context, number int) (run *replay.Run, fr
 	return run, true, nil
 }
 
-// goesOn says what a run that was interrupted means: a relative time is that of
+// goesOn prints what a run that was interrupted means: a relative time is that of
 // when it began.
 func (j *replayJob) goesOn(run *replay.Run) {
 	done, all := run.Progress()
@@ -87,10 +88,15 @@ func (j *replayJob) publish(ctx context.Context, run *replay.Run) error {
 	if err := j.start(ctx, run); err != nil {
 		return err
 	}
+	letters, bus := j.letters(ctx, "events"), j.cfg.Events.Bus
 	again := &eventbridge.Again{
 		Journal: j.journal(), Run: run, Mark: "sellerstream:replay/" + run.ID(), Rate: j.rate,
 		Wants: func(rec *kgo.Record, value any, detailType string) bool {
-			return j.selected.wants(string(rec.Key), detailType, value)
+			wanted := j.selected.wants(string(rec.Key), detailType, value)
+			if wanted {
+				letters.Mean(rec, nil)
+			}
+			return wanted
 		},
 	}
 	publisher, err := j.Publisher(ctx, j.topic, again)
@@ -108,17 +114,55 @@ func (j *replayJob) publish(ctx context.Context, run *replay.Run) error {
 	if stats.DeadLetters > 0 {
 		return fmt.Errorf("%s could not be published: the warnings above say which and why", counted(int(stats.DeadLetters), "record"))
 	}
+	if err := letters.Write(ctx, bus); err != nil {
+		return err
+	}
+	j.closed(letters)
 	return nil
 }
 
-// process has the running pipeline process the records again.
+// letters are the open dead letters that the replay closes; nil for none. Without the
+// permission for that a replay does all else that it did before there was any.
+func (j *replayJob) letters(ctx context.Context, role string) *deadletters.Replayed {
+	found, err := j.Replayed(ctx, role, j.topic, operator())
+	if err != nil {
+		j.printf("The dead letters of what is replayed stay open: %v.", err)
+		return nil
+	}
+	return found
+}
+
+// closed prints how many dead letters the replay has closed.
+func (j *replayJob) closed(letters *deadletters.Replayed) {
+	if n := letters.Closed(); n > 0 {
+		j.printf("%s closed: what fails again is another one.", counted(n, "dead letter"))
+	}
+}
+
+// process makes the running pipeline process the records again.
 func (j *replayJob) process(ctx context.Context, run *replay.Run) error {
 	if err := j.start(ctx, run); err != nil {
 		return err
 	}
 	var copied, left atomic.Int64
 	c := j.Copy(j.journal(), run)
-	c.Copied = func(n int) { copied.Add(int64(n)) }
+	var letters *deadletters.Replayed
+	if processor, ok := j.Reset(j.topic); ok {
+		letters = j.letters(ctx, processor.Processor)
+	}
+	c.Copied = func(n int) {
+		copied.Add(int64(n))
+		letters.Committed()
+	}
+	if !letters.Empty() {
+		c.Also = func(ctx context.Context, rec *kgo.Record) ([]*kgo.Record, error) {
+			value, _, _, err := j.read(ctx, rec)
+			if err != nil {
+				return nil, err
+			}
+			return letters.Notes(rec, value, c.To)
+		}
+	}
 	c.Wants = func(ctx context.Context, rec *kgo.Record) (*kgo.RecordHeader, error) {
 		if !j.selected.wantsAccount(string(rec.Key)) {
 			return nil, nil
@@ -143,6 +187,7 @@ func (j *replayJob) process(ctx context.Context, run *replay.Run) error {
 	if err != nil {
 		return j.interrupted(ctx, err)
 	}
+	j.closed(letters)
 	if left.Load() > 0 {
 		j.printf("%s could not be read by this version and were left out.", counted(int(left.Load()), "record"))
 	}
@@ -152,7 +197,7 @@ func (j *replayJob) process(ctx context.Context, run *replay.Run) error {
 	return j.interrupted(ctx, j.awaitTaken(ctx))
 }
 
-// header says where a copy comes from.
+// header returns where a copy comes from.
 func (j *replayJob) header(run *replay.Run, rec *kgo.Record) *kgo.RecordHeader {
 	origin := schemas.Origin{
 		Replay: run.ID(), Topic: j.topic, Partition: rec.Partition, Offset: rec.Offset,
@@ -161,7 +206,7 @@ func (j *replayJob) header(run *replay.Run, rec *kgo.Record) *kgo.RecordHeader {
 	return &kgo.RecordHeader{Key: schemas.ReplayHeader, Value: origin.Header()}
 }
 
-// ask has somebody agree to what a run does.
+// ask makes somebody agree to what a run does.
 func (j *replayJob) ask(ctx context.Context, run *replay.Run) error {
 	if j.yes {
 		return nil

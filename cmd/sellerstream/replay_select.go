@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/replay"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/replay"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -50,7 +50,7 @@ func detailTypes(topic string) (types []string) {
 	return types
 }
 
-// wants says whether a record is meant. kind is its detail-type or changeType.
+// wants reports whether a record is meant. kind is its detail-type or changeType.
 func (s selection) wants(account, kind string, value any) bool {
 	return s.wantsAccount(account) &&
 		(len(s.types) == 0 || slices.Contains(s.types, kind)) &&
@@ -109,7 +109,7 @@ func parseBound(name, at, offsets string, now time.Time) (replay.Bound, error) {
 	return replay.Bound{Time: t}, nil
 }
 
-// relativeTime tells whether a time is said as how long ago.
+// relativeTime reports whether a time is said as how long ago.
 func relativeTime(text string) bool {
 	_, err := time.Parse(time.RFC3339, text)
 	return text != "" && err != nil

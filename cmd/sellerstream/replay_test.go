@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,9 +15,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
 
-	"github.com/sellerstream/sellerstream/pkg/config"
-	"github.com/sellerstream/sellerstream/pkg/registry"
-	"github.com/sellerstream/sellerstream/pkg/replay"
+	"github.com/sellerstream/sellerstream/pkg/platform/config"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/replay"
+	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -31,6 +32,7 @@ func TestReplaySaysWhatIsWrongWithItsFlags(t *testing.T) {
 		{"--topic orders --from yesterday", `"yesterday" is neither a time such as`},
 		{"--topic orders --from 2h --from-offset 1:2", "--from and --from-offset say the same"},
 		{"--topic orders --to-offset 1-2", `"1-2" is not PARTITION:OFFSET`},
+		{"--topic orders --from-offset 1:2,1:3", "partition 1 is named twice"},
 		{"--topic orders --type OrderLost", "OrderChanged, OrderCancelled"},
 		{"--topic orders --effects", "writes nothing at Amazon"},
 		{"--topic orders --rate 0.1", "--rate must be 1"},
@@ -238,12 +240,12 @@ func TestReplayOfARelativeTime(t *testing.T) {
 	w.write(schemas.OrderChanges, "acme-eu", change)
 	w.replay(exitUsage, "--topic order-changes --from 2h", "Process 2 records of 1 account again")
 	w.replay(0, "--topic order-changes --from 2h --yes", "-2: 2 records copied")
-	w.rewind()
+	w.rewind(schemas.OrderChanges)
 	w.replay(0, "--topic order-changes --from 2h", "-2 goes on: 0 of ", "offsets from 0 to before 2", "--restart", "2 records copied")
 }
 
-// rewind has the last run of the only replay stand at its beginning.
-func (w *replayWorld) rewind() {
+// rewind puts the last run of the only replay, which is of a topic, back to its beginning.
+func (w *replayWorld) rewind(topic string) {
 	w.t.Helper()
 	groups, err := w.admin.ListGroups(w.t.Context())
 	if err != nil {
@@ -253,7 +255,7 @@ func (w *replayWorld) rewind() {
 		if !strings.HasPrefix(group, "sellerstream.replay.") {
 			continue
 		}
-		journal := replay.Journal{Admin: w.admin, Name: strings.TrimPrefix(group, "sellerstream.replay."), Group: group, Topic: "sellerstream." + schemas.OrderChanges}
+		journal := replay.Journal{Admin: w.admin, Name: strings.TrimPrefix(group, "sellerstream.replay."), Group: group, Topic: "sellerstream." + topic}
 		run, err := journal.Load(w.t.Context())
 		if err != nil || run == nil {
 			w.t.Fatal(run, err)
@@ -279,6 +281,7 @@ func TestReplayCopiesWhatIsToBeProcessed(t *testing.T) {
 	w.replay(0, "--topic order-changes --dry-run", "10 records of 1 account", "at most 5 calls that read", "quota of getOrder")
 	w.replay(exitUsage, "--topic order-changes --account acme-ue", "there is acme-eu")
 	w.replay(exitUsage, "--topic order-changes", "Process 10 records of 1 account again (at most 5 calls", "--yes says so")
+	w.write(schemas.OrderChanges, "acme-us", &schemas.OrderChange{NotificationID: "us", Account: "acme-us", OrderID: "order-us", EventTime: at, ReceivedTime: at})
 	w.replay(0, "--topic order-changes --account acme-eu --yes", "10 records copied to sellerstream.replays now")
 	w.replay(0, "--topic order-changes --account acme-eu", "is through")
 	w.replay(0, "--topic order-changes --order order-4 --yes", "2 records copied")
@@ -294,6 +297,58 @@ func TestReplayCopiesWhatIsToBeProcessed(t *testing.T) {
 	if first := origins[0]; first.Effects || first.Topic != schemas.OrderChanges || first.Offset != 0 || first.Replay == origins[10].Replay {
 		t.Errorf("origin %+v", first)
 	}
+}
+
+// A replay closes the dead letters of what it has processed, or published, once more,
+// those too of orders that were given up, and no others. What it only counts it leaves.
+func TestReplayClosesDeadLetters(t *testing.T) {
+	t.Parallel()
+	w := newReplayWorld(t)
+	for _, order := range []string{"202-1", "202-2"} {
+		w.write(schemas.OrderChanges, "acme-eu", &schemas.OrderChange{NotificationID: order, Account: "acme-eu", OrderID: order, EventTime: time.UnixMilli(1), ReceivedTime: time.UnixMilli(1)})
+	}
+	w.write(schemas.Orders, "acme-eu", &schemas.Order{
+		EventID: "e", EventType: "OrderChanged", Account: "acme-eu", OrderID: "202-1", CreatedTime: time.UnixMilli(1), LastUpdatedTime: time.UnixMilli(1), Items: []schemas.OrderItem{}, Packages: []schemas.OrderPackage{},
+	})
+	ofRecord := func(id, role, source string, partition int32, offset int64) {
+		w.write(schemas.DeadLetters, "acme-eu", &schemas.DeadLetter{
+			ID: id, Time: time.Now(), Role: role, Reason: "x", Source: source, Account: "acme-eu", Partition: &partition, Offset: &offset, Attributes: map[string][]byte{},
+		})
+	}
+	partition := int32(kgo.StickyKeyPartitioner(nil).ForTopic("").Partition(&kgo.Record{Key: []byte("acme-eu")}, schemas.DefaultPartitions))
+	ofRecord("record", "orders", "sellerstream."+schemas.OrderChanges, partition, 0)
+	ofRecord("event", "events", schemas.Orders, partition, 0)
+	for _, order := range []string{"202-1", "202-2", "202-3"} {
+		w.write(schemas.DeadLetters, "acme-eu", &schemas.DeadLetter{
+			ID: "given up " + order, Time: time.Now(), Role: "orders", Reason: "order_refused", Account: "acme-eu", Source: "sellerstream." + schemas.StateOrders,
+			Key: []byte("order/acme-eu/" + order), Attributes: map[string][]byte{},
+		})
+	}
+	open := func(want string) {
+		t.Helper()
+		code, stdout, stderr := execute("deadletters", "list", "--config", w.file, "--json")
+		var list struct{ Newest []struct{ ID string } }
+		if err := json.Unmarshal([]byte(stdout), &list); err != nil || code != 0 {
+			t.Fatalf("%v: %s%s", err, stdout, stderr)
+		}
+		var ids []string
+		for _, l := range list.Newest {
+			ids = append(ids, l.ID)
+		}
+		slices.Sort(ids)
+		if got := strings.Join(ids, ", "); got != want {
+			t.Errorf("open are %q, want %q", got, want)
+		}
+	}
+	w.replay(0, "--topic order-changes --dry-run", "2 records")
+	open("event, given up 202-1, given up 202-2, given up 202-3, record")
+	w.replay(0, "--topic order-changes --order 202-2 --yes", "1 record copied", "1 dead letter closed")
+	open("event, given up 202-1, given up 202-3, record")
+	w.replay(0, "--topic order-changes --yes", "2 records copied", "2 dead letters closed")
+	open("event, given up 202-3")
+	w.replay(0, "--topic orders --yes", "1 event published", "1 dead letter closed")
+	open("given up 202-3")
+	w.replay(0, "--topic orders --restart --yes", "1 event published")
 }
 
 func TestReplayMovesAProcessor(t *testing.T) {
@@ -331,4 +386,43 @@ func TestReplayMovesAProcessor(t *testing.T) {
 	if got, ok := offsets.Lookup("sellerstream."+schemas.OrderChanges, partition); !ok || got.At != 1 {
 		t.Errorf("the group's offset is %+v, want 1", got)
 	}
+}
+
+// What cannot be published again fails the command, which names it.
+func TestReplayFailsForWhatItCannotPublish(t *testing.T) {
+	t.Parallel()
+	w := newReplayWorld(t)
+	junk := &kgo.Record{Topic: "sellerstream." + schemas.Orders, Key: []byte("acme-eu"), Value: []byte("junk")}
+	if err := w.client.ProduceSync(t.Context(), junk).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	w.replay(exitFailed, "--topic orders --yes", "1 record could not be published", "offset=0")
+}
+
+// A replay that writes at Amazon asks again when it goes on.
+func TestReplayWithEffectsAsksAgain(t *testing.T) {
+	t.Parallel()
+	w := newReplayWorld(t)
+	w.write(schemas.InventoryUpdates, "acme-eu", &schemas.InventoryUpdate{UpdateID: "u", Account: "acme-eu", SKU: "A", EventTime: time.UnixMilli(1)})
+	w.replay(0, "--topic inventory-updates --effects --yes", "1 record copied")
+	w.rewind(schemas.InventoryUpdates)
+	w.replay(exitUsage, "--topic inventory-updates --effects", "goes on: 0 of ", "writing calls to Amazon?", "--yes says so")
+}
+
+// A processor that runs is not moved: its next commit would undo it.
+func TestReplayDoesNotMoveWhatRuns(t *testing.T) {
+	t.Parallel()
+	w := newReplayWorld(t)
+	w.write(schemas.OrderChanges, "acme-eu", &schemas.OrderChange{NotificationID: "n", Account: "acme-eu", OrderID: "o", EventTime: time.UnixMilli(1), ReceivedTime: time.UnixMilli(1)})
+	member, err := kgo.NewClient(append(w.client.Opts(), kgo.ConsumerGroup("sellerstream.orders"), kgo.ConsumeTopics("sellerstream."+schemas.OrderChanges))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer member.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if fetches := member.PollFetches(ctx); fetches.Err() != nil {
+		t.Fatal(fetches.Err())
+	}
+	w.replay(exitFailed, "--reset --topic order-changes --from 1h --yes", "is not stopped")
 }

@@ -1,35 +1,39 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
-	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/pipeline"
-	"github.com/sellerstream/sellerstream/pkg/clock"
-	"github.com/sellerstream/sellerstream/pkg/config"
+	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
+	"github.com/sellerstream/sellerstream/pkg/platform/config"
+	"github.com/sellerstream/sellerstream/pkg/roles"
 )
 
-const runHelp = `Run starts the pipeline's roles and goes on until it is told to stop (Ctrl-C or
+// runHelp is the help of run, with the roles as they describe themselves.
+func runHelp() string {
+	var list strings.Builder
+	for _, r := range roles.All() {
+		fmt.Fprintf(&list, "  %-16s%s\n", r.Name, strings.ReplaceAll(r.About, "\n", "\n"+strings.Repeat(" ", 18)))
+	}
+	return strings.Replace(runText, "ROLES\n", list.String(), 1)
+}
+
+const runText = `Run starts the pipeline's roles and goes on until it is told to stop (Ctrl-C or
 SIGTERM), then finishes what is under way and hands its accounts over. A second
 signal stops at once; nothing is lost by it.
 
 The roles, all by default:
-  bridge          SQS notifications to Kafka
-  orders          order changes to enriched orders, under each account's quota
-  inventory       wanted quantities to Amazon, in feeds and single calls
-  feeds           what became of the feeds
-  shipments       packages that were shipped, confirmed to Amazon
-  events          orders, feeds, refused quantities, shipments and alerts to
-                  EventBridge
-  subscriptions   accounts' subscriptions at Amazon (by default only if a queue
-                  under bridge.queues has an arn)
+ROLES
 
 Accounts and applications may be added, changed and removed in the file, and in
 the folder accounts_dir, while it runs: it looks every few seconds, and at once on
@@ -54,13 +58,13 @@ func newRunCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run --config FILE",
 		Short: "Run the pipeline against real Kafka, AWS and Amazon",
-		Long:  runHelp,
+		Long:  runHelp(),
 		Example: `  sellerstream config example > sellerstream.yaml
   sellerstream config check sellerstream.yaml
   sellerstream run --config sellerstream.yaml
   sellerstream run --config sellerstream.yaml --roles bridge,orders`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: untilStopped(func(cmd *cobra.Command, _ []string) error {
 			selected, err := pipeline.ParseRoles(roles)
 			if err != nil {
 				return usageError{err}
@@ -90,7 +94,7 @@ func newRunCommand() *cobra.Command {
 				return err
 			}
 			return pipeline.Run(cmd.Context(), settings)
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&file, "config", "", "configuration file (required)")
 	cmd.Flags().BoolVar(&noRegister, "no-register", false, "look schemas up and register none, as registry.register: false does")
@@ -98,6 +102,19 @@ func newRunCommand() *cobra.Command {
 	cmd.Flags().StringVar(&admin, "admin", "", "host:port of health and metrics, or off, in place of admin.listen")
 	cmd.Flags().StringVar(&roles, "roles", "", "roles to run, such as bridge,orders; all by default")
 	return cmd
+}
+
+// untilStopped is for a command that runs until it is told to stop: told so
+// before it was up, it has done all that was asked for, and does not fail.
+func untilStopped(run func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		err := run(cmd, args)
+		if err != nil && cmd.Context().Err() != nil && errors.Is(err, context.Canceled) {
+			fmt.Fprintln(cmd.ErrOrStderr(), "sellerstream: stopped before it was up")
+			return nil
+		}
+		return err
+	}
 }
 
 // loadSettings reads the file of --config and the secrets that it points to.

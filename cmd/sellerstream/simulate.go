@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/simulated"
-	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/app/simulated"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
@@ -44,9 +44,9 @@ Each seller lists 2,000 products, SKU-00001 and so on.
 
 ` + simulator.Guide("127.0.0.1:8090"),
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: untilStopped(func(cmd *cobra.Command, _ []string) error {
 			return simulate(cmd.Context(), cmd, f)
-		},
+		}),
 	}
 	cmd.Flags().IntVar(&f.accounts, "accounts", 3, "seller accounts to simulate")
 	cmd.Flags().Float64Var(&f.speed, "speed", 1, "how many times as fast as real Amazon's quotas refill and its tokens age")

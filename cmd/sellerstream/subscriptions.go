@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sellerstream/sellerstream/bridge/subscriptions"
-	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/pipeline"
+	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
+	"github.com/sellerstream/sellerstream/pkg/operator/columns"
 )
 
 type subscriptionsFlags struct {
@@ -138,26 +138,28 @@ func writeReport(w io.Writer, r subscriptions.Report) error {
 }
 
 func showReport(w io.Writer, r subscriptions.Report) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	faults := ""
+	table := columns.New(w)
+	var faults []string
 	row := func(state subscriptions.State, fault string, columns ...string) {
 		for _, c := range columns {
-			fmt.Fprintf(table, "%s\t", cmp.Or(c, "-"))
+			table.Printf("%s\t", cmp.Or(c, "-"))
 		}
-		fmt.Fprintln(table, state)
+		table.Printf("%s\n", state)
 		if fault != "" {
-			faults += fmt.Sprintf("\n%s %s: %s\n", columns[0], columns[1], fault)
+			faults = append(faults, fmt.Sprintf("%s %s: %s", columns[0], columns[1], fault))
 		}
 	}
 	row("STATE", "", "APPLICATION", "REGION", "DESTINATION", "RESOURCE")
 	for _, d := range r.Destinations {
 		row(d.State, d.Error, d.Application, string(d.Region), d.ID, d.Resource)
 	}
-	fmt.Fprintln(table)
+	table.Printf("\n")
 	row("STATE", "", "ACCOUNT", "NOTIFICATION", "SUBSCRIPTION", "DESTINATION")
 	for _, s := range r.Subscriptions {
 		row(s.State, s.Error, s.Account, s.NotificationType, s.ID, s.DestinationID)
 	}
-	fmt.Fprint(table, faults)
+	for _, fault := range faults {
+		table.Printf("\n%s\n", fault)
+	}
 	return table.Flush()
 }

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/sellerstream/sellerstream/bridge/subscriptions"
-	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/simulated"
-	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/app/simulated"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 )
 

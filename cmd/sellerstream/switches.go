@@ -9,16 +9,16 @@ import (
 	"os/user"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
-	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/pipeline"
-	"github.com/sellerstream/sellerstream/pkg/clock"
-	"github.com/sellerstream/sellerstream/pkg/config"
-	"github.com/sellerstream/sellerstream/pkg/switches"
+	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
+	"github.com/sellerstream/sellerstream/pkg/operator/columns"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
+	"github.com/sellerstream/sellerstream/pkg/platform/config"
+	"github.com/sellerstream/sellerstream/pkg/platform/pause"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -84,7 +84,7 @@ func (f *switchFlags) turn(cmd *cobra.Command, paused bool) error {
 	if len(f.reason) > maxReason || !utf8.ValidString(f.reason) {
 		return usageError{fmt.Errorf("--reason: at most %d bytes of text", maxReason)}
 	}
-	return f.open(cmd, func(ctx context.Context, cfg config.Config, s *switches.Switches) error {
+	return f.open(cmd, func(ctx context.Context, cfg config.Config, s *pause.Switches) error {
 		subject := cmp.Or(f.account, schemas.AllWrites)
 		// What is paused can be resumed, even if it is no longer configured.
 		known := f.writes || slices.ContainsFunc(s.Paused(), func(p schemas.Switch) bool { return p.Subject == subject })
@@ -112,23 +112,23 @@ func (f *switchFlags) turn(cmd *cobra.Command, paused bool) error {
 }
 
 func (f *switchFlags) list(cmd *cobra.Command) error {
-	return f.open(cmd, func(_ context.Context, _ config.Config, s *switches.Switches) error {
+	return f.open(cmd, func(_ context.Context, _ config.Config, s *pause.Switches) error {
 		paused := s.Paused()
 		if len(paused) == 0 {
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), "nothing is paused")
 			return err
 		}
-		table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "PAUSED\tSINCE\tBY\tREASON")
+		table := columns.New(cmd.OutOrStdout())
+		table.Printf("PAUSED\tSINCE\tBY\tREASON\n")
 		for _, p := range paused {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", p.Subject, p.Since.Format(time.RFC3339), p.By, cmp.Or(p.Reason, "-"))
+			table.Printf("%s\t%s\t%s\t%s\n", p.Subject, p.Since.Format(time.RFC3339), p.By, cmp.Or(p.Reason, "-"))
 		}
 		return table.Flush()
 	})
 }
 
 // open lets do use the switches of the configuration's Kafka.
-func (f *switchFlags) open(cmd *cobra.Command, do func(context.Context, config.Config, *switches.Switches) error) error {
+func (f *switchFlags) open(cmd *cobra.Command, do func(context.Context, config.Config, *pause.Switches) error) error {
 	if f.config == "" {
 		return errNoConfig()
 	}
@@ -161,41 +161,21 @@ func operator() string {
 	return name + "@" + host
 }
 
-// checkAccount refuses a name that no account has, and says which are like it.
+// checkAccount refuses a name that no account has, and names those that are like it.
 func checkAccount(cfg config.Config, name string) error {
 	var near []string
 	for _, a := range cfg.Accounts {
 		if a.ID == name {
 			return nil
 		}
-		if distance(a.ID, name) <= max(2, len(name)/3) || strings.HasPrefix(a.ID, name) {
+		if config.Distance(a.ID, name) <= max(2, len(name)/3) || strings.HasPrefix(a.ID, name) {
 			near = append(near, a.ID)
 		}
 	}
-	slices.SortStableFunc(near, func(a, b string) int { return cmp.Compare(distance(a, name), distance(b, name)) })
+	slices.SortStableFunc(near, func(a, b string) int { return cmp.Compare(config.Distance(a, name), config.Distance(b, name)) })
 	hint := ""
 	if len(near) > 0 {
 		hint = "; there is " + strings.Join(near[:min(5, len(near))], ", ")
 	}
 	return usageError{fmt.Errorf("no account is called %q%s", name, hint)}
-}
-
-// distance is how many letters must be added, removed or replaced to make b of a.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }

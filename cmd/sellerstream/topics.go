@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
 
-	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/pipeline"
-	"github.com/sellerstream/sellerstream/pkg/topics"
+	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topics"
 )
 
 type topicsFlags struct {
@@ -114,6 +114,9 @@ func (f *topicsFlags) compare(cmd *cobra.Command, do func(context.Context, *kadm
 	}
 	if plan.unknown, err = topics.Unknown(cmd.Context(), admin, plan.options, cfg.Exclusions.Topic); err != nil {
 		return err
+	}
+	if plan.unprotected, err = pipeline.Unprotected(cmd.Context(), settings); err != nil {
+		cmd.PrintErrln("the schema registry is not compared:", err)
 	}
 	return do(cmd.Context(), admin, plan)
 }

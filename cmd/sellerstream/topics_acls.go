@@ -7,14 +7,14 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/sellerstream/sellerstream/cmd/sellerstream/internal/pipeline"
-	"github.com/sellerstream/sellerstream/pkg/acls"
-	"github.com/sellerstream/sellerstream/pkg/config"
+	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
+	"github.com/sellerstream/sellerstream/pkg/operator/columns"
+	"github.com/sellerstream/sellerstream/pkg/platform/config"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/acls"
 )
 
 type aclsFlags struct {
@@ -31,10 +31,13 @@ func (f *topicsFlags) aclsCommand() *cobra.Command {
 		Use:   "acls [--config FILE]",
 		Short: "Show the Kafka permissions (ACLs) that each role and command needs",
 		Long: `Acls shows the least that Kafka must permit to each role of ` + "`run`" + `, to operator's
-commands, and to the services that produce stock and shipments (upstream) and
-consume orders (downstream), whose groups have names of their own choice. It asks
-nobody. --format commands prints kafka-acls.sh's commands, to be run by who
-administers Kafka.
+commands, and to the services around them, whose groups have names of their own
+choice: upstream-stock and upstream-shipments produce, downstream consumes orders
+and downstream-buyers the keys of buyer data. It asks nobody. --format commands
+prints kafka-acls.sh's commands, to be run by who administers Kafka.
+
+Kafka does not know our accounts: who may write inventory-updates or shipments may
+do so for every account.
 
 Each has a user of its own by default, User:sellerstream-ROLE, which keeps a role
 from writing what is another's. --principal names one user for all.`,
@@ -88,10 +91,10 @@ func (f *aclsFlags) user(part string) string {
 }
 
 func aclsTable(w io.Writer, _ config.Config, grants []acls.Grant) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "PRINCIPAL\tOPERATION\tRESOURCE\tNAME\tPATTERN\tFOR")
+	table := columns.New(w)
+	table.Printf("PRINCIPAL\tOPERATION\tRESOURCE\tNAME\tPATTERN\tFOR\n")
 	for _, g := range grants {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", g.Principal, g.Operation, g.Resource, g.Name, g.Pattern, strings.Join(g.For, ", "))
+		table.Printf("%s\t%s\t%s\t%s\t%s\t%s\n", g.Principal, g.Operation, g.Resource, g.Name, g.Pattern, strings.Join(g.For, ", "))
 	}
 	return table.Flush()
 }

@@ -7,10 +7,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/topics"
+	"github.com/sellerstream/sellerstream/pkg/operator/columns"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topics"
+	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -20,6 +21,8 @@ type topicsPlan struct {
 	options topics.Options
 	report  topics.Report
 	unknown []string
+	// unprotected are subjects that others write and where the registry takes any schema.
+	unprotected []registry.Compatibility
 }
 
 func (p topicsPlan) same() bool { return len(p.report.Missing)+len(p.report.Differences) == 0 }
@@ -54,21 +57,28 @@ func (p topicsPlan) Text(w io.Writer) error {
 	}
 	fmt.Fprintf(w, "topics %s* on %s against the table with %d partitions, %s\n\n",
 		p.options.Prefix, strings.Join(p.brokers, ","), p.options.Partitions, replication)
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	table := columns.New(w)
 	for _, name := range p.report.Missing {
-		fmt.Fprintf(table, "+ %s\tcreate\t%s\n", name, strings.Join(p.settings(name), " "))
+		table.Printf("+ %s\tcreate\t%s\n", name, strings.Join(p.settings(name), " "))
 	}
 	for _, d := range p.changes() {
-		fmt.Fprintf(table, "~ %s\t%s\t%s → %s\n", d.Topic, d.Setting, readable(d.Setting, d.Have), readable(d.Setting, d.Want))
+		table.Printf("~ %s\t%s\t%s → %s\n", d.Topic, d.Setting, readable(d.Setting, d.Have), readable(d.Setting, d.Want))
 		if loss := d.Loss(); loss != "" {
-			fmt.Fprintf(table, "\t\t%s\n", loss)
+			table.Printf("\t\t%s\n", loss)
 		}
 	}
 	for _, d := range p.refusals() {
-		fmt.Fprintf(table, "! %s\t%s\t%s, not %s\n", d.Topic, d.Setting, d.Have, d.Want)
+		table.Printf("! %s\t%s\t%s, not %s\n", d.Topic, d.Setting, d.Have, d.Want)
 	}
 	for _, name := range p.unknown {
-		fmt.Fprintf(table, "? %s\tnot in the table\tleft alone\n", name)
+		table.Printf("? %s\tnot in the table\tleft alone\n", name)
+	}
+	for _, s := range p.unprotected {
+		level := s.Level
+		if s.Err != nil {
+			level = fmt.Sprintf("%.100s", s.Err)
+		}
+		table.Printf("! %s\tcompatibility\t%s, not %s: set it at the schema registry\n", s.Subject, level, registry.WantedCompatibility)
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -92,7 +102,7 @@ func (p topicsPlan) settings(name string) []string {
 	return list
 }
 
-// advice says how to change what apply does not.
+// advice returns how to change what apply does not.
 func (p topicsPlan) advice() string {
 	text := ""
 	for _, kind := range []struct{ setting, how string }{{topics.Partitions, howPartitions}, {topics.Replication, howReplication}} {
@@ -127,6 +137,9 @@ type (
 		Change  []changeJSON   `json:"change"`
 		Refused []changeJSON   `json:"refused"` // partitions and replicas, which apply leaves as they are
 		Unknown []string       `json:"unknown"` // topics under the prefix that the table does not have
+		// Unprotected are the schema registry's subjects that others write, with their
+		// compatibility level, where a schema could be registered that cannot be read.
+		Unprotected map[string]string `json:"unprotected"`
 	}
 	creationJSON struct {
 		Topic       string            `json:"topic"`
@@ -144,7 +157,10 @@ type (
 func (p topicsPlan) JSON(w io.Writer) error {
 	out := planJSON{
 		Same: p.same(), Create: []creationJSON{}, Change: losses(p.changes()), Refused: losses(p.refusals()),
-		Unknown: append([]string{}, p.unknown...),
+		Unknown: append([]string{}, p.unknown...), Unprotected: map[string]string{},
+	}
+	for _, s := range p.unprotected {
+		out.Unprotected[s.Subject] = s.Level
 	}
 	for _, name := range p.report.Missing {
 		t, _ := schemas.TopicOf(strings.TrimPrefix(name, p.options.Prefix))

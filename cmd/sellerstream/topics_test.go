@@ -10,9 +10,10 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sr"
 
-	"github.com/sellerstream/sellerstream/pkg/config"
-	"github.com/sellerstream/sellerstream/pkg/embedded"
+	"github.com/sellerstream/sellerstream/pkg/platform/config"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/embedded"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -105,5 +106,33 @@ func TestTopicsPlanAsJSON(t *testing.T) {
 	}
 	if len(plan.Refused) != 1 || plan.Refused[0].Setting != "partitions" || plan.Refused[0].Have != "3" {
 		t.Errorf("refused: %+v", plan.Refused)
+	}
+}
+
+// TestTopicsPlanShowsWhatTheRegistryTakes: a subject that others write, where any
+// schema could be registered.
+func TestTopicsPlanShowsWhatTheRegistryTakes(t *testing.T) {
+	t.Parallel()
+	file, _ := embeddedConfig(t)
+	cfg, err := config.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := sr.NewClient(sr.URLs(cfg.Registry.URL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	record, _ := schemas.Of("Shipment")
+	if _, err := client.RegisterSchema(t.Context(), "sellerstream.shipments-value", sr.Schema{Schema: record.Schema()}, -1, -1); err != nil {
+		t.Fatal(err)
+	}
+	_, stdout, stderr := execute("topics", "plan", "--config", file)
+	if !strings.Contains(stdout, "BACKWARD, not FORWARD_TRANSITIVE") || strings.Contains(stdout, "inventory-updates-value") {
+		t.Errorf("%s%s", stdout, stderr)
+	}
+	_, stdout, stderr = execute("topics", "plan", "--json", "--config", file)
+	var plan planJSON
+	if err := json.Unmarshal([]byte(stdout), &plan); err != nil || plan.Unprotected["sellerstream.shipments-value"] != "BACKWARD" {
+		t.Errorf("%v, %s%s", err, stdout, stderr)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// build says what this binary was made of. What a build stamped (see
+// build describes what this binary was made of. What a build stamped (see
 // GO_BUILD in the Makefile) goes before what Go itself noted from the repository.
 type build struct {
 	Version  string `json:"version"`

@@ -11,7 +11,7 @@ has buyer data its id and the fields. Its exit status is 1 if some could not be 
         -e -q -f '%R%s' | sellerstream decode |
         python buyer_data.py --keys /run/secrets/buyer-keys --buyer-keys buyer-keys.jsonl
 
-pkg/buyerdata/README.md describes the form. A service of its own would read both
+pkg/runtime/buyerdata/README.md describes the form. A service of its own would read both
 topics with a Kafka client, as upstream.py does, and call open_fields.
 """
 
@@ -39,18 +39,42 @@ def read_key_file(text):
     return {line[0]: base64.b64decode(line[1]) for line in lines if len(line) == 2 and not line[0].startswith("#")}
 
 
-def unwrap(record, keys, kms=None):
-    """The data key of a BuyerKey record. keys are those of read_key_file, kms is a
-    boto3 client for what was wrapped by AWS KMS."""
+def unwrap(order, record, keys, kms=None):
+    """The data key of an order, out of its BuyerKey record. keys are those of
+    read_key_file, kms is a Kms for what was wrapped by AWS KMS. What the record says
+    of its order is not believed: the order that is asked for is authenticated."""
+    if (record["account"], record["orderId"]) != (order["account"], order["orderId"]):
+        raise ValueError(f"the key is of order {record['orderId']} of account {record['account']}")
     if not record.get("wrapped"):
         raise Deleted(record["orderId"])
     wrapped = base64.b64decode(record["wrapped"])
     scheme, _, name = record["wrappedBy"].partition(":")
     if scheme == "kms":
-        context = {"account": record["account"], "order": record["orderId"]}
-        return kms.decrypt(KeyId=name, CiphertextBlob=wrapped, EncryptionContext=context)["Plaintext"]
-    about = "\0".join([WRAP_LABEL, record["account"], record["orderId"], record["keyId"]])
+        if kms is None:
+            raise ValueError("it was wrapped by AWS KMS: name the key with --kms")
+        return kms.decrypt(name, wrapped, {"account": order["account"], "order": order["orderId"]})
+    about = "\0".join([WRAP_LABEL, order["account"], order["orderId"], record["keyId"]])
     return AESGCM(keys[name]).decrypt(wrapped[:12], wrapped[12:], about.encode())
+
+
+class Kms:
+    """AWS KMS, with the keys (ARNs, of aliases too) that may unwrap. A record does not
+    choose: who can write one could name a key of their own in it."""
+
+    def __init__(self, client, arns):
+        self.client, self.arns = client, arns
+
+    def decrypt(self, named, wrapped, context):
+        candidates = [named] if named in self.arns else [arn for arn in self.arns if ":alias/" in arn]
+        for arn in candidates:
+            try:
+                answer = self.client.decrypt(KeyId=arn, CiphertextBlob=wrapped, EncryptionContext=context)
+            except self.client.exceptions.IncorrectKeyException:  # an alias that stands for another key now
+                continue
+            if ":alias/" not in arn and answer["KeyId"] != arn:
+                raise ValueError(f"KMS decrypted it with {answer['KeyId']}")
+            return answer["Plaintext"]
+        raise ValueError(f"it was wrapped with {named}: if that key is yours, name it with --kms")
 
 
 def open_field(order, field, sealed, data_key):
@@ -68,7 +92,7 @@ def open_fields(order, record, keys, kms=None):
     data = order["buyerData"]
     if record is None:
         raise Deleted(order["orderId"])
-    data_key = unwrap(record, keys, kms)
+    data_key = unwrap(order, record, keys, kms)
     if record["keyId"] != data["keyId"]:
         raise ValueError(f"the order has the key {record['keyId']} now: read a newer record of it")
     return {field: open_field(order, field, base64.b64decode(sealed), data_key) for field, sealed in data["fields"].items()}
@@ -77,14 +101,14 @@ def open_fields(order, record, keys, kms=None):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keys", help="key file (buyer_data.keys)")
-    parser.add_argument("--kms", action="store_true", help="ask AWS KMS, where it wrapped the keys (needs boto3)")
+    parser.add_argument("--kms", action="append", default=[], metavar="ARN", help="key of AWS KMS that may unwrap (needs boto3); repeat for more")
     parser.add_argument("--buyer-keys", required=True, help="records of the topic buyer-keys, from its start")
     args = parser.parse_args()
     kms = None
     if args.kms:
         import boto3
 
-        kms = boto3.client("kms")
+        kms = Kms(boto3.client("kms"), args.kms)
     keys = {}
     if args.keys:
         with open(args.keys, encoding="utf-8") as file:

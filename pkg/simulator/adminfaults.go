@@ -15,6 +15,7 @@ type faultRequest struct {
 	Part        Part              `json:"part,omitempty"`
 	Operation   string            `json:"operation,omitempty"`
 	Account     string            `json:"account,omitempty"`
+	Item        string            `json:"item,omitempty"`
 	Skip        int               `json:"skip,omitempty"`
 	Times       int               `json:"times,omitempty"`
 	Probability float64           `json:"probability,omitempty"`
@@ -27,6 +28,8 @@ type faultRequest struct {
 	Header      map[string]string `json:"header,omitempty"`
 	LoseAnswer  bool              `json:"loseAnswer,omitempty"`
 	SlowBody    duration          `json:"slowBody,omitzero"`
+	Replace     map[string]any    `json:"replace,omitempty"`
+	Gzip        bool              `json:"gzip,omitempty"`
 	Entries     []int             `json:"entries,omitempty"`
 	EntryShare  float64           `json:"entryShare,omitempty"`
 	EntryCode   string            `json:"entryCode,omitempty"`
@@ -92,11 +95,11 @@ func (d *duration) UnmarshalText(text []byte) error {
 
 func (f *faultRequest) rule() Rule {
 	return Rule{
-		Name: f.Name, Part: f.Part, Operation: f.Operation, Account: f.Account,
+		Name: f.Name, Part: f.Part, Operation: f.Operation, Account: f.Account, Item: f.Item,
 		Skip: f.Skip, Times: f.Times, Probability: f.Probability, From: f.From, Until: f.Until,
 		Action: Action{
 			Delay: time.Duration(f.Delay), Drop: f.Drop, Status: f.Status, Body: f.Body, Header: f.Header,
-			LoseAnswer: f.LoseAnswer, SlowBody: time.Duration(f.SlowBody),
+			LoseAnswer: f.LoseAnswer, SlowBody: time.Duration(f.SlowBody), Replace: f.Replace, Gzip: f.Gzip,
 			Entries: f.Entries, EntryShare: f.EntryShare, EntryCode: f.EntryCode,
 			ApplyLate: time.Duration(f.ApplyLate), ShowLate: time.Duration(f.ShowLate),
 			ReportURL: f.ReportURL, Bomb: f.Bomb, Feed: f.Feed.outcome(),
@@ -107,10 +110,10 @@ func (f *faultRequest) rule() Rule {
 func faultOf(r *Rule) faultRequest {
 	a := &r.Action
 	return faultRequest{
-		Name: r.Name, Part: r.Part, Operation: r.Operation, Account: r.Account,
+		Name: r.Name, Part: r.Part, Operation: r.Operation, Account: r.Account, Item: r.Item,
 		Skip: r.Skip, Times: r.Times, Probability: r.Probability, From: r.From, Until: r.Until,
 		Delay: duration(a.Delay), Drop: a.Drop, Status: a.Status, Body: a.Body, Header: a.Header,
-		LoseAnswer: a.LoseAnswer, SlowBody: duration(a.SlowBody),
+		LoseAnswer: a.LoseAnswer, SlowBody: duration(a.SlowBody), Replace: a.Replace, Gzip: a.Gzip,
 		Entries: a.Entries, EntryShare: a.EntryShare, EntryCode: a.EntryCode,
 		ApplyLate: duration(a.ApplyLate), ShowLate: duration(a.ShowLate), ReportURL: a.ReportURL, Bomb: a.Bomb, Feed: scriptOf(a.Feed),
 	}

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 )
 
 // agenda is what will happen in the marketplace at known times of the

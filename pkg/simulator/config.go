@@ -9,12 +9,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/account"
-	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
-// Config says which Amazon to simulate. The zero value of an optional field
+// Config describes which Amazon to simulate. The zero value of an optional field
 // means its default.
 type Config struct {
 	Applications []Application // SP-API applications; at least one
@@ -47,7 +47,7 @@ type Config struct {
 	ListingsLag time.Duration
 	// FeedTimes is how long feeds take that no Rule scripts. Default 30 to 60 s.
 	FeedTimes FeedTimes
-	// FeedNotifications says what goes wrong with the notifications of finished
+	// FeedNotifications describes what goes wrong with the notifications of finished
 	// feeds. Default nothing.
 	FeedNotifications FeedNotifications
 	// ListingsFeeds is the throttle of JSON_LISTINGS_FEED, for each seller and

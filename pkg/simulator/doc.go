@@ -13,5 +13,5 @@
 //
 // Amazon's time (quotas, token lifetimes, orders, feeds) runs on Config.Clock, which a
 // demo may scale. SQS visibility, long polls, faults' delays and latencies are
-// real time, as they are in DESIGN's pipeline.
+// real time, as they are in the pipeline.
 package simulator

@@ -70,8 +70,8 @@ func (d *documents) listenAt(address string) {
 	}
 }
 
-// at is where the URLs that a caller gets lead: to the host that it called, which
-// is the one by whose name it knows this machine.
+// at is where the URLs that a caller gets lead: to the host that it called: it knows
+// this machine by that name.
 func (d *documents) at(r *http.Request) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -184,7 +184,7 @@ func (s *Simulator) putDocument(w http.ResponseWriter, r *http.Request, x *excha
 	case doc == nil:
 		return refusal
 	case r.ContentLength < 0:
-		// S3 takes no chunked body without its own signature of the chunks.
+		// S3 takes a chunked body only with its own signature of the chunks.
 		return s3Error(http.StatusNotImplemented, "NotImplemented",
 			"A header you provided implies functionality that is not implemented: Transfer-Encoding")
 	case r.ContentLength > s.config.DocumentLimit:

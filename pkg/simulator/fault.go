@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -16,6 +17,7 @@ type Rule struct {
 	Part        Part      // such as SPAPI
 	Operation   string    // such as "getOrder"; LWA's is "token"
 	Account     string    // our name of the seller; the queue's name for SQS
+	Item        string    // what the path names, such as an order's id or a SKU
 	Skip        int       // lets the first so many matching calls through
 	Times       int       // fires at most so many times; 0 means no limit
 	Probability float64   // fires with this probability; 0 means always
@@ -33,6 +35,11 @@ type Action struct {
 	Header     map[string]string // headers set on the answer
 	LoseAnswer bool              // runs the operation, then cuts the connection
 	SlowBody   time.Duration     // spreads the answer's body over this time (real time)
+
+	// Replace gives members of the answer's JSON another value, by name, wherever they
+	// stand; nil takes them out. Gzip compresses the answer without saying so.
+	Replace map[string]any
+	Gzip    bool
 
 	// Entries fails these entries of a batch operation (DeleteMessageBatch,
 	// PutEvents and the like), by index; EntryShare fails each entry with that
@@ -101,7 +108,7 @@ func (r *Rule) check() error {
 	case a.Bomb < 0 || a.Bomb > mostInflated:
 		return fmt.Errorf("a bomb has 0 to %d bytes", int64(mostInflated))
 	case !a.acts():
-		return errors.New("the rule has no action: set a status, delay, drop, lost answer, slow body, header, entries, late effect, report URL or bomb")
+		return errors.New("the rule has no action: set a status, delay, drop, lost answer, slow body, header, replacement, gzip, entries, late effect, report URL or bomb")
 	}
 	return nil
 }
@@ -109,17 +116,17 @@ func (r *Rule) check() error {
 // mostInflated bounds what a bomb inflates to: 64 GiB, which are 64 MiB here.
 const mostInflated = 64 << 30
 
-// acts says whether anything is wrong with a call that it meets.
+// acts reports whether anything is wrong with a call that it meets.
 func (a *Action) acts() bool {
 	return a.Drop || a.LoseAnswer || a.Status != 0 || a.Delay != 0 || a.SlowBody != 0 ||
-		len(a.Header) > 0 || len(a.Entries) > 0 || a.EntryShare != 0 ||
+		len(a.Header) > 0 || len(a.Replace) > 0 || a.Gzip || len(a.Entries) > 0 || a.EntryShare != 0 ||
 		a.ApplyLate != 0 || a.ShowLate != 0 || a.ReportURL != "" || a.Bomb != 0
 }
 
 // parts are what a rule can be about.
 func parts() []Part { return []Part{LWA, SPAPI, SQS, EventBridge, Documents, Processing} }
 
-// Remove takes a rule out and says whether it was there.
+// Remove takes a rule out and reports whether it was there.
 func (f *Faults) Remove(id int) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -168,6 +175,7 @@ func (r *RuleStatus) fires(c *Call, random *rand.Rand) bool {
 	matches := (rule.Part == c.Part || rule.Part == "" && c.Part != Processing) &&
 		(rule.Operation == "" || rule.Operation == c.Operation) &&
 		(rule.Account == "" || rule.Account == c.Account) &&
+		(rule.Item == "" || slices.Contains(strings.Split(c.Parameters["path"], "/"), rule.Item)) &&
 		(rule.From.IsZero() || !c.Time.Before(rule.From)) &&
 		(rule.Until.IsZero() || c.Time.Before(rule.Until))
 	if !matches {

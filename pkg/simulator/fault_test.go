@@ -139,3 +139,30 @@ func TestFaultRulesAreChecked(t *testing.T) {
 		}
 	}
 }
+
+// An odd answer is Amazon's own with something wrong in it: another type, a missing
+// member, another order, a huge text, or gzip that nobody announces.
+func TestFaultOddAnswer(t *testing.T) {
+	t.Parallel()
+	a := start(t, nil)
+	token := a.token(sellerToken(1))
+	id := a.order(german)
+	huge := strings.Repeat("x", 1<<20)
+	for name, test := range map[string]struct {
+		action   simulator.Action
+		has, not string
+	}{
+		"type":    {simulator.Action{Replace: map[string]any{"quantityOrdered": "two"}}, `"quantityOrdered":"two"`, huge},
+		"missing": {simulator.Action{Replace: map[string]any{"createdTime": nil}}, id, `"createdTime"`},
+		"another": {simulator.Action{Replace: map[string]any{"orderId": "999-1234567-1234567"}}, `"orderId":"999-1234567-1234567"`, `"orderId":"` + id},
+		"huge":    {simulator.Action{Replace: map[string]any{"title": huge}}, `"title":"` + huge, "null"},
+		"gzip":    {simulator.Action{Gzip: true}, "\x1f\x8b", id},
+	} {
+		rule := a.fault(simulator.Rule{Operation: "getOrder", Action: test.action})
+		got := a.get(model.Europe, token, ordersV1+"/"+id)
+		if got.status != http.StatusOK || !strings.Contains(got.body, test.has) || strings.Contains(got.body, test.not) || got.header.Get("Content-Encoding") != "" {
+			t.Errorf("%s: %d %.300s", name, got.status, got.body)
+		}
+		a.Faults.Remove(rule)
+	}
+}

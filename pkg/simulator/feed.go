@@ -21,16 +21,14 @@ const (
 // feedRetention is how long Amazon shows a feed.
 const feedRetention = 90 * 24 * time.Hour
 
-// FeedTimes says how long feeds take: from least to most, evenly distributed,
+// FeedTimes describes how long feeds take: from least to most, evenly distributed,
 // in the simulator's time. The first third of it they are IN_QUEUE. Each feed
-// takes its own time, so that two at once can end in either order.
+// takes its own time, so that two at once can end in either order. In Europe they
+// were seen to take about 30 minutes.
 type FeedTimes struct {
 	Least time.Duration // default 30 s
 	Most  time.Duration // default 60 s
 }
-
-// SlowFeeds is what feeds were seen to take in Europe: about 30 minutes.
-func SlowFeeds() FeedTimes { return FeedTimes{Least: 25 * time.Minute, Most: 35 * time.Minute} }
 
 // FeedOutcome scripts how one feed goes. The zero value is a feed that goes well.
 type FeedOutcome struct {
@@ -139,7 +137,7 @@ func (o *sellerFeeds) newID() string {
 	return strconv.FormatInt(o.next, 10)
 }
 
-// add lets a feed come into being, and gives back those that Amazon would
+// add lets a feed come into being, and returns those that Amazon would
 // forget by then.
 func (o *sellerFeeds) add(f *feed) (forgotten []*feed) {
 	for len(o.list) > 0 && f.created.Sub(o.list[0].created) > feedRetention {

@@ -150,7 +150,7 @@ func asFeedFault(err error) error {
 	return err
 }
 
-// fits says whether a message has what its operation requires, and nothing
+// fits reports whether a message has what its operation requires, and nothing
 // that its operation forbids.
 func (m *rawMessage) fits() bool {
 	if m.ID < 1 || m.ID > math.MaxInt32 || m.SKU == "" {

@@ -3,7 +3,7 @@ package simulator
 // The FEED_PROCESSING_FINISHED notification, in Amazon's camelCase (its schema is
 // FeedProcessingFinishedNotification.json).
 
-// FeedNotifications says how disorderly the notifications of finished feeds
+// FeedNotifications describes how disorderly the notifications of finished feeds
 // are. Shares are between 0 and 1.
 type FeedNotifications struct {
 	Lost        float64 // never sent

@@ -108,7 +108,7 @@ func (f *feed) deserved() string {
 	return done
 }
 
-// finish ends a feed and tells of it; call it with the feeds' lock held.
+// finish ends a feed and reports it; call it with the feeds' lock held.
 func (s *Simulator) finish(f *feed, now time.Time, status string) {
 	f.status, f.ended, f.shownEnd = status, now, now.Add(f.outcome.ShownLate)
 	f.content = nil

@@ -8,21 +8,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 // feedsOperations is Feeds 2021-06-30.
-func (s *Simulator) feedsOperations() []operation {
-	const (
-		feeds     = "/feeds/2021-06-30/feeds"
-		documents = "/feeds/2021-06-30/documents"
-	)
-	return []operation{
-		{name: "createFeedDocument", pattern: "POST " + documents, rate: Rate{0.5, 15}, serve: s.createFeedDocument},
-		{name: "getFeedDocument", pattern: "GET " + documents + "/{feedDocumentId}", rate: Rate{0.0222, 10}, serve: s.getFeedDocument},
-		{name: "createFeed", pattern: "POST " + feeds, rate: Rate{0.0083, 15}, serve: s.createFeed},
-		{name: "getFeeds", pattern: "GET " + feeds, rate: Rate{0.0222, 10}, serve: s.getFeeds},
-		{name: "getFeed", pattern: "GET " + feeds + "/{feedId}", rate: Rate{2, 15}, serve: s.getFeed},
-		{name: "cancelFeed", pattern: "DELETE " + feeds + "/{feedId}", rate: Rate{2, 15}, serve: s.cancelFeed},
+func (s *Simulator) feedsOperations() map[string]serve {
+	return map[string]serve{
+		model.CreateFeedDocument: s.createFeedDocument, model.GetFeedDocument: s.getFeedDocument, model.CreateFeed: s.createFeed,
+		model.GetFeeds: s.getFeeds, model.GetFeed: s.getFeed, model.CancelFeed: s.cancelFeed,
 	}
 }
 
@@ -145,7 +139,7 @@ func (s *Simulator) createFeed(r *spapiRequest) answer {
 	}{f.id})}
 }
 
-// withinWindow says whether the throttle of JSON_LISTINGS_FEED has room: so many
+// withinWindow reports whether the throttle of JSON_LISTINGS_FEED has room: so many
 // submissions in any so long time. Call it with the lock held.
 func (s *Simulator) withinWindow(a *Account, now time.Time) bool {
 	recent := s.feeds.submitted[a.key()]

@@ -26,7 +26,7 @@ const (
 	germany       = "A1PA6795UKMFR9"
 )
 
-// seller calls a simulator of which the clock is moved by hand.
+// seller calls a simulator whose clock is moved by hand.
 type seller struct {
 	*amazon
 	clock  *manual

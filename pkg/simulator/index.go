@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Guide says what Admin can be asked, with an example of each request. base is
+// Guide returns what Admin can be asked, with an example of each request. base is
 // where it is served, such as "http://127.0.0.1:8090".
 func Guide(base string) string { return strings.ReplaceAll(guide, "BASE", base+"/_simulator") }
 
@@ -51,6 +51,7 @@ Make Amazon fail:
     operation                 such as getOrder, token, ReceiveMessage, PutEvents, putDocument or
                               getDocument; for processing the feed's type
     account                   the seller's name; for sqs the queue's
+    item                      what the path names, such as an order's id or a SKU
     skip, times               lets so many matching calls through first; then fires so often
     probability               fires with this probability (0 to 1)
     from, until               only between these times of the simulator's clock (RFC 3339)
@@ -59,6 +60,9 @@ Make Amazon fail:
     status, body              answers so, and does nothing
     header                    sets these headers of the answer, such as {"Retry-After": "5"}
     delay, slowBody           waits first, or sends the answer slowly; such as "250ms"
+    replace                   gives members of the answer another value, wherever they stand;
+                              null takes them out: {"quantityOrdered": "two", "createdTime": null}
+    gzip                      compresses the answer without saying so
     drop, loseAnswer          cuts the connection before, or after, the work is done
     entries, entryShare, entryCode   fails these entries of a batch (indexes, or a share), with this code
     applyLate, showLate       createFeed and patchListingsItem take effect so much later; getFeeds

@@ -22,7 +22,7 @@ type FeedSubmission struct {
 	Ended        time.Time `json:"ended,omitzero"`
 	Applied      int       `json:"applied"` // messages whose change was taken over
 	Invalid      int       `json:"invalid"` // messages that were refused
-	// Double says why the feed should not exist: "document" if an earlier feed
+	// Double is why the feed should not exist: "document" if an earlier feed
 	// was made of the same document, "content" if the one before it in its
 	// marketplace had the same content and did nothing that calls for a repeat.
 	Double string `json:"double,omitempty"`

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 )
 
 // InventoryScenario is a stretch of what upstream services say about stock. It
@@ -70,7 +70,7 @@ func (sc *InventoryScenario) check(w *World) error {
 	return nil
 }
 
-// PlanInventory decides what upstream services will say from now on. But for 0,
+// PlanInventory decides what upstream services will say from now on. Except for 0,
 // the quantities of a SKU never repeat within a plan, so that the same feed
 // content twice is the same feed twice.
 func (s *Simulator) PlanInventory(sc InventoryScenario) (InventoryPlan, error) {
@@ -126,8 +126,8 @@ func (sc *InventoryScenario) moment(i int) time.Duration {
 	return time.Duration(share*float64(sc.Over)).Truncate(time.Millisecond) - time.Duration(sc.Updates-i)*time.Millisecond
 }
 
-// pool is what an account's updates are about: first SKUs that exist, of which
-// the first are excluded, then SKUs that do not.
+// pool is what an account's updates are about: first the excluded SKUs, then
+// others that exist, then SKUs that do not.
 func (s *Simulator) pool(account string, sc *InventoryScenario) ([]InventoryUpdate, error) {
 	known, err := s.SKUs(account)
 	if err != nil {
@@ -152,7 +152,7 @@ func (s *Simulator) pool(account string, sc *InventoryScenario) ([]InventoryUpda
 	return pool, nil
 }
 
-// reorder has updates come late: right behind the next one of their SKU, so that
+// reorder lets updates come late: right behind the next one of their SKU, so that
 // nothing else waits for them.
 func (p *InventoryPlan) reorder(random *rand.Rand, share float64) {
 	type key struct{ account, sku string }

@@ -11,8 +11,9 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/test/property"
 )
 
 // planner is a simulator that nobody calls.
@@ -35,7 +36,7 @@ func planner(t interface {
 func TestPlanInventory(t *testing.T) {
 	t.Parallel()
 	s := planner(t, newManual())
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		sc := simulator.InventoryScenario{
 			Updates: rapid.IntRange(1, 400).Draw(t, "updates"), SKUs: rapid.IntRange(8, 30).Draw(t, "skus"),
 			Unknown: rapid.IntRange(0, 3).Draw(t, "unknown"), Excluded: rapid.IntRange(0, 3).Draw(t, "excluded"),

@@ -153,7 +153,7 @@ func (l *listings) find(a *Account, sku, marketplace string) *listed {
 	return item
 }
 
-// has says whether a SKU is listed in a marketplace.
+// has reports whether a SKU is listed in a marketplace.
 func (l *listings) has(a *Account, sku, marketplace string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -5,16 +5,14 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 // listingsOperations is the part of Listings Items 2021-08-01 that sets and
 // reads quantities.
-func (s *Simulator) listingsOperations() []operation {
-	const item = "/listings/2021-08-01/items/{sellerId}/{sku}"
-	return []operation{
-		{name: "patchListingsItem", pattern: "PATCH " + item, rate: Rate{5, 5}, serve: s.patchListingsItem},
-		{name: "getListingsItem", pattern: "GET " + item, rate: Rate{5, 10}, serve: s.getListingsItem},
-	}
+func (s *Simulator) listingsOperations() map[string]serve {
+	return map[string]serve{model.PatchListingsItem: s.patchListingsItem, model.GetListingsItem: s.getListingsItem}
 }
 
 // ownListing checks what both operations have in common: the seller's own SKU

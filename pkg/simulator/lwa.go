@@ -13,7 +13,7 @@ import (
 // tokenLifetime is Amazon's expires_in, on the simulator's clock.
 const tokenLifetime = time.Hour
 
-// grantlessScope says whether grantless operations ask for a scope (Amazon's
+// grantlessScope reports whether grantless operations ask for a scope (Amazon's
 // developer pages, "Grantless operations").
 func grantlessScope(scope string) bool {
 	return scope == "sellingpartnerapi::notifications" || scope == "sellingpartnerapi::client_credential:rotation"

@@ -172,7 +172,7 @@ func (s *Simulator) deliver(c Change, body []byte) {
 }
 
 // sendTo puts a seller's notification of one type into the queues that it
-// belongs to, and says whether there is any.
+// belongs to, and reports whether there is any.
 func (s *Simulator) sendTo(a *Account, kind string, wanted func(*subscription) bool, body []byte) bool {
 	names := []string{a.Queue}
 	if s.config.SubscribedOnly {

@@ -11,34 +11,17 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 // notificationsOperations is Notifications v1, without test notifications.
-func (s *Simulator) notificationsOperations() []operation {
-	plan := Rate{PerSecond: 1, Burst: 5}
-	seller := func(name, pattern string, serve func(*spapiRequest) answer) operation {
-		return operation{name: name, pattern: pattern, rate: plan, serve: serve}
-	}
-	grantless := func(name, pattern string, serve func(*spapiRequest) answer) operation {
-		return operation{
-			name: name, pattern: pattern, rate: plan, serve: serve,
-			grantless: true, scope: "sellingpartnerapi::notifications",
-		}
-	}
-	const (
-		destinations  = "/notifications/v1/destinations"
-		subscriptions = "/notifications/v1/subscriptions"
-	)
-	return []operation{
-		grantless("getDestinations", "GET "+destinations, s.getDestinations),
-		grantless("createDestination", "POST "+destinations, s.createDestination),
-		grantless("getDestination", "GET "+destinations+"/{destinationId}", s.getDestination),
-		grantless("deleteDestination", "DELETE "+destinations+"/{destinationId}", s.deleteDestination),
-		seller("getSubscriptions", "GET "+subscriptions, s.getSubscriptions),
-		seller("getSubscription", "GET "+subscriptions+"/{notificationType}", s.getSubscription),
-		seller("createSubscription", "POST "+subscriptions+"/{notificationType}", s.createSubscription),
-		grantless("getSubscriptionById", "GET "+subscriptions+"/{notificationType}/{subscriptionId}", s.getSubscriptionByID),
-		grantless("deleteSubscriptionById", "DELETE "+subscriptions+"/{notificationType}/{subscriptionId}", s.deleteSubscriptionByID),
+func (s *Simulator) notificationsOperations() map[string]serve {
+	return map[string]serve{
+		model.GetDestinations: s.getDestinations, model.CreateDestination: s.createDestination,
+		model.GetDestination: s.getDestination, model.DeleteDestination: s.deleteDestination,
+		model.GetSubscriptions: s.getSubscriptions, model.GetSubscription: s.getSubscription, model.CreateSubscription: s.createSubscription,
+		model.GetSubscriptionByID: s.getSubscriptionByID, model.DeleteSubscriptionByID: s.deleteSubscriptionByID,
 	}
 }
 

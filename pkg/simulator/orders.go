@@ -12,24 +12,13 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 // ordersOperations is Orders 2026-01-01.
-func (s *Simulator) ordersOperations() []operation {
-	return []operation{
-		{
-			name:    "getOrder",
-			pattern: "GET /orders/2026-01-01/orders/{orderId}",
-			rate:    Rate{PerSecond: 0.5, Burst: 30},
-			serve:   s.getOrder,
-		},
-		{
-			name:    "searchOrders",
-			pattern: "GET /orders/2026-01-01/orders",
-			rate:    Rate{PerSecond: 0.0056, Burst: 20},
-			serve:   s.searchOrders,
-		},
-	}
+func (s *Simulator) ordersOperations() map[string]serve {
+	return map[string]serve{model.GetOrder: s.getOrder, model.SearchOrders: s.searchOrders}
 }
 
 // dataSets are the values of includedData in Amazon's model.

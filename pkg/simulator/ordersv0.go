@@ -7,33 +7,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 // ordersV0Operations is Orders v0, which is deprecated but there, as far as the
-// pipeline calls it. Where 2026-01-01 has an operation of the same name, this
-// one's goes by its version too.
-func (s *Simulator) ordersV0Operations() []operation {
-	return []operation{
-		{
-			name:       "v0.getOrder",
-			pattern:    "GET /orders/v0/orders/{orderId}",
-			restricted: true,
-			rate:       Rate{PerSecond: 0.5, Burst: 30},
-			serve:      s.getOrderV0,
-		},
-		{
-			name:       "v0.getOrderItems",
-			pattern:    "GET /orders/v0/orders/{orderId}/orderItems",
-			restricted: true,
-			rate:       Rate{PerSecond: 0.5, Burst: 30},
-			serve:      s.getOrderItemsV0,
-		},
-		{
-			name:    "confirmShipment",
-			pattern: "POST /orders/v0/orders/{orderId}/shipmentConfirmation",
-			rate:    Rate{PerSecond: 2, Burst: 10},
-			serve:   s.confirmShipment,
-		},
+// pipeline calls it.
+func (s *Simulator) ordersV0Operations() map[string]serve {
+	return map[string]serve{
+		model.GetOrderV0: s.getOrderV0, model.GetOrderItemsV0: s.getOrderItemsV0, model.ConfirmShipment: s.confirmShipment,
 	}
 }
 

@@ -33,7 +33,7 @@ type queue struct {
 	stats    QueueStats
 }
 
-// QueueStats says what a queue holds and what it has done.
+// QueueStats describes what a queue holds and what it has done.
 type QueueStats struct {
 	Visible     int `json:"visible"`
 	InFlight    int `json:"inFlight"`
@@ -388,7 +388,7 @@ func (s *Simulator) Send(queueName string, bodies ...string) error {
 	return nil
 }
 
-// Queue tells what a queue holds and has done.
+// Queue returns what a queue holds and has done.
 func (s *Simulator) Queue(name string) (QueueStats, error) {
 	q := s.queues.get(name)
 	if q == nil {

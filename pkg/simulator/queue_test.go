@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/sellerstream/sellerstream/test/property"
 )
 
 // held is what the model knows of a message that it received.
@@ -35,7 +38,8 @@ func (m *queueModel) send(t *rapid.T) {
 	m.waiting[body] = time.Now().Add(delay)
 }
 
-func (m *queueModel) receive(t *rapid.T) {
+// receive waits in the bubble's context: one of rapid's ends outside of the bubble.
+func (m *queueModel) receive(ctx context.Context, t *rapid.T) {
 	most := rapid.IntRange(1, 10).Draw(t, "most")
 	visibility := time.Duration(rapid.IntRange(0, 4).Draw(t, "visibility")) * time.Second
 	wait := time.Duration(rapid.IntRange(0, 2).Draw(t, "wait")) * time.Second
@@ -48,7 +52,7 @@ func (m *queueModel) receive(t *rapid.T) {
 		return n
 	}
 	before := due()
-	got := m.q.receive(t.Context(), most, visibility, wait)
+	got := m.q.receive(ctx, most, visibility, wait)
 	if len(got) > most || (before > 0 && visibility > 0 && len(got) != min(most, before)) || (len(got) == 0 && wait > 0 && due() > 0) {
 		t.Fatalf("received %d of %d, at most %d", len(got), before, most)
 	}
@@ -128,19 +132,24 @@ func (m *queueModel) check(t *rapid.T) {
 // comes back after its deletion, none is received while it is hidden.
 func TestQueueKeepsItsPromises(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		// Only what rapid.TB has: rapid would ask for the deadline, which a bubble has not.
-		rapid.Check(struct{ rapid.TB }{t}, func(t *rapid.T) {
+	property.Check(t, func(rt *rapid.T) {
+		// rapid fails a case by a panic, which must reach it outside of the bubble.
+		var failure any
+		synctest.Test(t, func(t *testing.T) {
+			defer func() { failure = recover() }()
 			m := &queueModel{q: newQueue("q", 30*time.Second), waiting: make(map[string]time.Time), deleted: make(map[string]bool)}
-			t.Repeat(map[string]func(*rapid.T){
+			rt.Repeat(map[string]func(*rapid.T){
 				"send":    m.send,
-				"receive": m.receive,
+				"receive": func(rt *rapid.T) { m.receive(t.Context(), rt) },
 				"delete":  m.remove,
 				"extend":  m.extend,
 				"wait":    func(t *rapid.T) { time.Sleep(time.Duration(rapid.IntRange(1, 3).Draw(t, "seconds")) * time.Second) },
 				"":        m.check,
 			})
 		})
+		if failure != nil {
+			panic(failure)
+		}
 	})
 }
 

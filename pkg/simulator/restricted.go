@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 // Restricted data tokens (Tokens API 2021-03-01): access tokens that open the
@@ -18,13 +20,8 @@ const restrictedLifetime = 3600
 // maxResources is the most that a token may open.
 const maxResources = 50
 
-func (s *Simulator) tokensOperations() []operation {
-	return []operation{{
-		name:    "createRestrictedDataToken",
-		pattern: "POST /tokens/2021-03-01/restrictedDataToken",
-		rate:    Rate{PerSecond: 1, Burst: 10},
-		serve:   s.createRestrictedDataToken,
-	}}
+func (s *Simulator) tokensOperations() map[string]serve {
+	return map[string]serve{model.CreateRestrictedDataToken: s.createRestrictedDataToken}
 }
 
 // restrictedResource is a method and a path, with an order's id or {orderId} for any.

@@ -8,11 +8,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 )
 
 // Scenario is a stretch of business: orders that are placed and change, and the
-// notifications that tell of it, as disorderly as Amazon's. Shares are between
+// notifications that report it, as disorderly as Amazon's. Shares are between
 // 0 and 1.
 type Scenario struct {
 	Accounts []string      // names of the sellers that take part; default all
@@ -85,7 +85,7 @@ type orderSends struct {
 	newest  time.Time // the newest state that was notified; zero if none was
 }
 
-// dropped takes note of a change that no notification tells of.
+// dropped takes note of a change that no notification reports.
 func (t *truthLog) dropped(a *Account, orderID string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -70,6 +70,9 @@ func (s *Simulator) apply(ctx context.Context, x *exchange, operate func(*exchan
 	}
 	result := operate(x)
 	x.call.Applied = result.status < 300
+	if a != nil && x.call.Applied {
+		result.body = a.disfigured(result.body)
+	}
 	return result
 }
 

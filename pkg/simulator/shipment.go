@@ -68,7 +68,7 @@ const fulfilled = "Failed to create package due to not finding a matching packag
 	"errorMetric=PackageToUpdateNotFound, packageIndex=null)"
 
 // confirm adds a package to an order of a seller's, or edits the one of the same
-// reference id. changed says whether the order is another one now.
+// reference id. changed reports whether the order is another one now.
 func (w *World) confirm(accountID string, c *confirmation) (change Change, changed bool, refusal *answer) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -103,7 +103,7 @@ func (w *World) shipment(accountID string, c *confirmation) *Shipment {
 	return s
 }
 
-// complain says why Amazon refuses a confirmation, or "".
+// complain returns why Amazon refuses a confirmation, or "".
 func (o *Order) complain(c *confirmation) string {
 	known := slices.ContainsFunc(o.Packages, func(p orderPackage) bool { return p.ReferenceID == c.reference })
 	switch {
@@ -229,7 +229,7 @@ func (s *Simulator) confirmShipment(r *spapiRequest) answer {
 	return answer{status: http.StatusNoContent}
 }
 
-// check says what is wrong with a request whatever the order is, or "".
+// check returns what is wrong with a request whatever the order is, or "".
 func (q *confirmRequest) check() (c confirmation, complaint string) {
 	p := q.Package
 	if p == nil || q.MarketplaceID == "" {

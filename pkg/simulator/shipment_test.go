@@ -10,6 +10,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/test/property"
 )
 
 const (
@@ -142,6 +143,26 @@ func TestConfirmShipmentRefuses(t *testing.T) {
 	}
 }
 
+// TestA204ThatStoresNothing scripts what Amazon has been seen to do
+// (selling-partner-api-models#5232): the order stays as it was.
+func TestA204ThatStoresNothing(t *testing.T) {
+	t.Parallel()
+	a := start(t, roomy)
+	token, order := a.token(sellerToken(1)), a.unshipped(1)
+	body := parcel("1", "A", order.Items[0].OrderItemID, 1)
+	if _, err := a.Faults.Add(simulator.Rule{Operation: "confirmShipment", Times: 1, Action: simulator.Action{Status: http.StatusNoContent}}); err != nil {
+		t.Fatal(err)
+	}
+	a.confirm(token, order.OrderID, body, http.StatusNoContent)
+	if now, _ := a.World.Order(order.OrderID); now.Status() != simulator.Unshipped || len(a.World.Shipments()) != 0 {
+		t.Errorf("%s, %d packages", now.Status(), len(a.World.Shipments()))
+	}
+	a.confirm(token, order.OrderID, body, http.StatusNoContent)
+	if len(a.World.Shipments()) != 1 {
+		t.Error("the next one is not stored")
+	}
+}
+
 // TestPackagesNeverHoldMoreThanWasOrdered tries confirmations at random.
 func TestPackagesNeverHoldMoreThanWasOrdered(t *testing.T) {
 	t.Parallel()
@@ -149,7 +170,7 @@ func TestPackagesNeverHoldMoreThanWasOrdered(t *testing.T) {
 		c.Rates = map[string]simulator.Rate{"confirmShipment": {PerSecond: 1e6, Burst: 1_000_000}}
 	})
 	token := a.token(sellerToken(1))
-	rapid.Check(t, func(r *rapid.T) {
+	property.Check(t, func(r *rapid.T) {
 		order, accepted := a.unshipped(2), 0
 		for range rapid.IntRange(1, 8).Draw(r, "confirmations") {
 			item := order.Items[rapid.IntRange(0, 1).Draw(r, "item")]

@@ -12,7 +12,7 @@ import (
 // produces the shipments. Shares are between 0 and 1.
 type ShipmentScenario struct {
 	Split     float64 // share of orders that go in two packages
-	Partial   float64 // share of orders of which a unit stays behind
+	Partial   float64 // share of orders that leave a unit behind
 	Corrected float64 // share of packages whose tracking number is corrected later
 	Reordered float64 // share of those whose correction comes before what it corrects
 	Wrong     float64 // share of orders with one more package, of units that were not ordered

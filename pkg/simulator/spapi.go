@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -22,17 +23,15 @@ type Rate struct {
 	Burst     int
 }
 
-// operation is one SP-API operation.
+// operation is one SP-API operation, as the table of package model describes it. That
+// the table says what Amazon's models say is tested apart from this simulator.
 type operation struct {
-	name      string
-	pattern   string // of http.ServeMux, with its method
-	grantless bool   // whether it takes a grantless token rather than a seller's
-	scope     string // the scope of that grantless token
-	// restricted says whether a restricted data token can open more of it.
-	restricted bool
-	rate       Rate // Amazon's default quota
-	serve      func(*spapiRequest) answer
+	model.Operation
+	serve serve
 }
+
+// serve answers a request.
+type serve func(*spapiRequest) answer
 
 // spapiRequest is an authorized request that is within its quota.
 type spapiRequest struct {
@@ -47,17 +46,29 @@ type spapiRequest struct {
 	now         time.Time
 }
 
-// operations lists every operation of every API. Each API's file has its own list.
+// operations lists every operation that is served. Each API's file says which.
 func (s *Simulator) operations() []operation {
-	return slices.Concat(s.ordersOperations(), s.ordersV0Operations(), s.tokensOperations(),
-		s.notificationsOperations(), s.feedsOperations(), s.listingsOperations())
+	served := make(map[string]serve)
+	for _, api := range []map[string]serve{
+		s.ordersOperations(), s.ordersV0Operations(), s.tokensOperations(),
+		s.notificationsOperations(), s.feedsOperations(), s.listingsOperations(),
+	} {
+		maps.Copy(served, api)
+	}
+	var all []operation
+	for _, row := range model.Operations() {
+		if answer, ok := served[row.Name]; ok {
+			all = append(all, operation{row, answer})
+		}
+	}
+	return all
 }
 
 // SPAPI is the Selling Partner API's endpoint of one region.
 func (s *Simulator) SPAPI(region model.Region) http.Handler {
 	mux := http.NewServeMux()
 	for _, op := range s.operations() {
-		mux.HandleFunc(op.pattern, func(w http.ResponseWriter, r *http.Request) {
+		mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, r *http.Request) {
 			s.serveOperation(w, r, region, &op)
 		})
 	}
@@ -73,7 +84,7 @@ func (s *Simulator) SPAPI(region model.Region) http.Handler {
 func (s *Simulator) serveOperation(w http.ResponseWriter, r *http.Request, region model.Region, op *operation) {
 	held, known := s.tokens.lookup(r.Header.Get("x-amz-access-token"))
 	query, malformed := url.ParseQuery(r.URL.RawQuery)
-	call := &Call{Part: SPAPI, Operation: op.name, Parameters: requestParameters(r, query)}
+	call := &Call{Part: SPAPI, Operation: op.Name, Parameters: requestParameters(r, query)}
 	if held.account != nil {
 		call.Account = held.account.ID
 	}
@@ -85,7 +96,7 @@ func (s *Simulator) serveOperation(w http.ResponseWriter, r *http.Request, regio
 		if held.account != nil {
 			seller = held.account.ID
 		}
-		perSecond, within := s.quotas.take(quotaKey{seller, held.application, op.name}, x.call.Time)
+		perSecond, within := s.quotas.take(quotaKey{seller, held.application, op.Name}, x.call.Time)
 		if !within {
 			result := spapiStatus(http.StatusTooManyRequests)
 			result.throttled = true
@@ -121,11 +132,11 @@ func (s *Simulator) authorize(r *http.Request, region model.Region, op *operatio
 		return denied("The access token you provided is revoked, malformed or invalid.")
 	case !now.Before(held.expires):
 		return denied("The access token you provided has expired.")
-	case op.grantless != (held.account == nil), op.grantless && op.scope != held.scope:
+	case (op.Scope != "") != (held.account == nil), op.Scope != "" && string(op.Scope) != held.scope:
 		return denied("")
 	case held.account != nil && held.account.Region != region:
 		return denied("")
-	case held.restricted != nil && !(op.restricted && fits):
+	case held.restricted != nil && !(op.Restricted && fits):
 		return denied("")
 	}
 	return answer{}, false
@@ -212,7 +223,7 @@ type quotaKey struct {
 func newQuotas(operations []operation, overrides map[string]Rate) (*quotas, error) {
 	q := &quotas{rates: make(map[string]Rate), buckets: make(map[quotaKey]*rate.Limiter)}
 	for _, op := range operations {
-		q.rates[op.name] = op.rate
+		q.rates[op.Name] = Rate{op.Rate, op.Burst}
 	}
 	for name, r := range overrides {
 		if _, known := q.rates[name]; !known {
@@ -244,8 +255,8 @@ func (q *quotas) bucket(key quotaKey) *rate.Limiter {
 	return bucket
 }
 
-// SetRate changes the quota of one account and operation from now on, as Amazon
-// does without warning.
+// SetRate changes the quota of one account and operation from now on. Amazon gives
+// no warning either.
 func (s *Simulator) SetRate(accountID, operation string, r Rate) error {
 	for i := range s.config.Accounts {
 		a := &s.config.Accounts[i]

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 )
 
 // World is the marketplace: the orders of every seller, and their past as far
@@ -248,7 +248,7 @@ func (w *search) match(o *Order) bool {
 		among(w.fulfilledBy, o.Fulfillment.FulfilledBy)
 }
 
-// among says whether a filter lets a value through; an empty filter lets all.
+// among reports whether a filter lets a value through; an empty filter lets all.
 func among(filter map[string]bool, value string) bool {
 	return len(filter) == 0 || filter[value]
 }

@@ -9,8 +9,8 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
-	"github.com/sellerstream/sellerstream/pkg/clock"
-	"github.com/sellerstream/sellerstream/pkg/secrets"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
+	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
 )
 
 const (
@@ -122,6 +122,13 @@ func (c *tokenCache) renew(ctx context.Context, key tokenKey, fetch func(context
 	return fresh, nil
 }
 
+// issued is when the token that is kept was given.
+func (c *tokenCache) issued(key tokenKey) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tokens[key].issued
+}
+
 // remove forgets a token.
 func (c *tokenCache) remove(key tokenKey) {
 	c.mu.Lock()
@@ -139,7 +146,7 @@ func (c *tokenCache) forget(of tokenKey) {
 }
 
 // refused drops a token that Amazon did not accept, unless it is fresh: then a
-// new one would be refused too. It says whether a new try has a new chance.
+// new one would be refused too. It reports whether a new try has a new chance.
 func (c *tokenCache) refused(key tokenKey, t token) bool {
 	if c.clock.Now().Sub(t.issued) < freshFor {
 		return false

@@ -1,7 +1,6 @@
 package spapi
 
 import (
-	"encoding/json"
 	"math"
 	"net/http"
 	"regexp"
@@ -10,21 +9,22 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/sellerstream/sellerstream/pkg/spapi/internal/answers"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 // classify turns an answer that is not a success into an error. body may be cut.
-func classify(call call, account string, resp *http.Response, body []byte) *model.Error {
+func classify(decoder *answers.Decoder, call call, account string, resp *http.Response, body []byte) *model.Error {
 	e := &model.Error{
-		Operation:  call.operation,
+		Operation:  call.Name,
 		Account:    account,
 		Status:     resp.StatusCode,
 		RequestID:  shorten(resp.Header.Get("x-amzn-RequestId"), 100),
 		RateLimit:  rateLimit(resp.Header),
 		RetryAfter: retryAfter(resp.Header),
 	}
-	e.Code, e.Message = errorList(body, sentSecrets(resp.Request))
-	e.Class, e.Remedy = classOf(resp.StatusCode, call.writes)
+	e.Code, e.Message = errorList(decoder, body, sentSecrets(resp.Request))
+	e.Class, e.Remedy = classOf(resp.StatusCode, call.InDoubt())
 	if e.Class == model.Forbidden {
 		e.Remedy = causeOf(e.Code, strings.ToLower(e.Message))
 	}
@@ -32,8 +32,8 @@ func classify(call call, account string, resp *http.Response, body []byte) *mode
 }
 
 // causeOf is the likely cause of a 403. Amazon has one code for nearly all of
-// them, so what its message and details say is looked at too; nothing but this
-// text depends on it.
+// them, so its message and details are looked at too; only this text depends on
+// them.
 func causeOf(code, message string) (remedy string) {
 	switch {
 	case code == "MissingAuthenticationToken": // its gateway's word for a path that it does not know
@@ -78,56 +78,19 @@ func classOf(status int, writes bool) (class model.Class, remedy string) {
 	return model.Unavailable, "check the endpoint: this is no answer of the Selling Partner API"
 }
 
-// classifyLWA reads LWA's flat errors (RFC 6749, 5.2).
-// hidden are the secrets of the request: an endpoint that is not LWA may repeat them.
-func classifyLWA(account, application string, resp *http.Response, body []byte, hidden *strings.Replacer) *model.Error {
-	var flat struct {
-		Code        string `json:"error"`
-		Description string `json:"error_description"`
-	}
-	_ = json.Unmarshal(body, &flat) // without a readable body the status alone decides
-	e := &model.Error{
-		Operation: tokenOperation, Account: account, TokenMissing: true,
-		Status: resp.StatusCode, Code: shorten(hidden.Replace(flat.Code), 60), Message: shorten(hidden.Replace(flat.Description), maxMessage),
-		RequestID:  shorten(resp.Header.Get("x-amzn-RequestId"), 100),
-		RetryAfter: retryAfter(resp.Header),
-	}
-	switch {
-	case flat.Code == "temporarily_unavailable" || flat.Code == "server_error" ||
-		resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusRequestTimeout ||
-		resp.StatusCode >= 500 || resp.StatusCode < 400:
-		e.Class = model.Unavailable
-	case flat.Code == invalidClient || flat.Code == "unauthorized_client":
-		e.Class = model.Unauthorized
-		e.Remedy = "check the client id and the client secret of application " + application +
-			": if the secret was rotated, configure the new one"
-	case flat.Code == invalidGrant:
-		e.Class = model.Unauthorized
-		e.Remedy = "the refresh token is wrong, withdrawn or of another application: authorize application " +
-			application + " again and configure the new token"
-	case flat.Code == "invalid_scope":
-		e.Class = model.Unauthorized
-		e.Remedy = "application " + application + " may not ask for this scope: check its roles"
-	default:
-		e.Class = model.Unauthorized
-		e.Remedy = "check the credentials of application " + application + " and the LWA endpoint"
-	}
-	return e
-}
-
 const maxMessage = 300
 
 // errorList reads Amazon's {"errors":[{code, message, details}]}. Anything else
 // in the body stays there: it could hold a buyer's data.
-func errorList(body []byte, hidden *strings.Replacer) (code, message string) {
+func errorList(decoder *answers.Decoder, body []byte, hidden *strings.Replacer) (code, message string) {
 	var list struct {
 		Errors []struct {
-			Code    string `json:"code"`
-			Message string `json:"message"`
-			Details string `json:"details"`
-		} `json:"errors"`
+			Code    string `json:"code" answer:"cut=1000"`
+			Message string `json:"message" answer:"cut=4000"`
+			Details string `json:"details" answer:"cut=4000"`
+		} `json:"errors" answer:"max=1"` // the first is told
 	}
-	if json.Unmarshal(body, &list) != nil || len(list.Errors) == 0 {
+	if _, err := decoder.Decode(body, &list); err != nil || len(list.Errors) == 0 {
 		return "", ""
 	}
 	first := list.Errors[0]

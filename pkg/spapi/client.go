@@ -11,12 +11,14 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"github.com/sellerstream/sellerstream/pkg/clock"
-	"github.com/sellerstream/sellerstream/pkg/secrets"
+	"github.com/sellerstream/sellerstream/pkg/platform/boundedhttp"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
+	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
+	"github.com/sellerstream/sellerstream/pkg/spapi/internal/answers"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
-// Config says where Amazon is and who calls. The zero Config calls Amazon's
+// Config describes where Amazon is and who calls. The zero Config calls Amazon's
 // production hosts.
 type Config struct {
 	// UserAgent names the calling application, such as "Acme/1.0"; it comes
@@ -33,8 +35,9 @@ type Config struct {
 	Clock clock.Clock
 	// Base makes the connections. Default NewTransport().
 	Base http.RoundTripper
-	// Once makes those of createFeed, which must not be sent twice. Default
-	// NewOnceTransport(nil), whatever Base is: wrap it as Base is wrapped.
+	// Once makes those of createFeed and cancelFeed, which must be sent neither
+	// twice nor late. Default NewOnceTransport(nil), whatever Base is: wrap it as
+	// Base is wrapped.
 	Once http.RoundTripper
 	// Documents makes the connections to the hosts of feed documents. Default Base.
 	Documents http.RoundTripper
@@ -43,6 +46,11 @@ type Config struct {
 	// the usual one is written behind it. Default Amazon S3. Where an SP-API
 	// endpoint is without TLS, which is a simulation, its own host is allowed too.
 	DocumentHosts []string
+	// Odd, if not nil, hears of each field of an answer that was not taken over as
+	// it was. operation and path come from the models, so that both can be labels
+	// of a metric; kind is converted, left_out or cut. It may be called from any
+	// goroutine.
+	Odd func(operation, path, kind string)
 }
 
 // Client is shared by all sellers. It may be used from any goroutine.
@@ -59,6 +67,10 @@ type Client struct {
 
 	documents     *http.Client
 	documentHosts documentHosts
+	reports       *boundedhttp.Budget // of bytes inflated: one large report is read at a time
+
+	decoder answers.Decoder
+	odd     func(operation, path, kind string)
 }
 
 // New checks cfg and makes a client. It makes no request.
@@ -78,16 +90,20 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = clock.Real{}
 	}
+	if cfg.Odd == nil {
+		cfg.Odd = func(string, string, string) {}
+	}
 	agent, err := agentName(cfg.UserAgent)
 	hosts := documentHosts(cfg.DocumentHosts)
 	faults := []error{err, hosts.check()}
+	answers := boundedhttp.NewBudget(maxAnswers)
 	client := &Client{
-		agent: agent, clock: cfg.Clock,
-		http:      newHTTP(userAgent{next: cfg.Base, name: agent}, cfg.Timeout),
-		once:      newHTTP(userAgent{next: cfg.Once, name: agent}, 0), // send sets it
+		agent: agent, clock: cfg.Clock, reports: boundedhttp.NewBudget(maxReport),
+		http:      newHTTP(userAgent{next: boundedhttp.NewTransport(cfg.Base, maxAnswer).Within(answers), name: agent}, cfg.Timeout),
+		once:      newHTTP(userAgent{next: boundedhttp.NewTransport(cfg.Once, maxAnswer).Within(answers), name: agent}, 0), // send sets it
 		timeout:   cfg.Timeout,
 		documents: newHTTP(userAgent{next: cfg.Documents, name: agent}, documentTimeout), documentHosts: hosts,
-		endpoints: make(map[model.Region]*url.URL),
+		endpoints: make(map[model.Region]*url.URL), odd: cfg.Odd,
 	}
 	for _, region := range []model.Region{model.NorthAmerica, model.Europe, model.FarEast} {
 		base := cfg.Endpoints[region]
@@ -101,7 +117,7 @@ func New(cfg Config) (*Client, error) {
 		client.endpoints[region] = at
 	}
 	client.restricted = newTokenCache(cfg)
-	client.lwa, err = newLWA(cfg, client.http)
+	client.lwa, err = newLWA(cfg, newHTTP(userAgent{next: boundedhttp.NewTransport(cfg.Base, maxTokenAnswer), name: agent}, cfg.Timeout))
 	faults = append(faults, err)
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
@@ -143,7 +159,10 @@ type SellerConfig struct {
 
 // Seller makes the calls of one seller account. It costs little to make, holds
 // no connection of its own, and may be used from any goroutine.
-type Seller struct{ caller }
+type Seller struct {
+	caller
+	application string
+}
 
 // Seller makes the caller of one account. It makes no request; credentials are
 // tried by the first call.
@@ -157,9 +176,9 @@ func (c *Client) Seller(cfg SellerConfig) (*Seller, error) {
 		return nil, fmt.Errorf("spapi: account %s: needs a client id, a client secret and a refresh token", cfg.Account)
 	}
 	grant := cfg.grant()
-	return &Seller{caller{
+	return &Seller{application: cfg.Application.Name, caller: caller{
 		client: c, http: c.signing(c.http, cfg.Credentials, cfg.Region), once: c.signing(c.once, cfg.Credentials, cfg.Region), base: c.endpoints[cfg.Region], account: cfg.Account, key: grant.key(),
-		token: func(ctx context.Context) (token, error) {
+		token: func(ctx context.Context, _ model.Scope) (token, error) {
 			t, err := c.lwa.seller(ctx, grant)
 			return t.token, err
 		},
@@ -188,6 +207,13 @@ func (s *Seller) Forget() {
 	s.client.restricted.forget(s.key)
 }
 
+// TokenIssued is when Login with Amazon gave the access token that the seller's calls
+// have now; zero while they have none.
+func (s *Seller) TokenIssued() time.Time { return s.client.lwa.tokens.issued(s.key) }
+
+// Application is our name of the application that the seller has authorized.
+func (s *Seller) Application() string { return s.application }
+
 // Account is our name of the account.
 func (s *Seller) Account() string { return s.account }
 
@@ -206,9 +232,9 @@ func (c *Client) Grantless(app Application, region model.Region) (*Grantless, er
 		return nil, fmt.Errorf("spapi: application %s: needs a client id and a client secret", app.Name)
 	}
 	return &Grantless{caller{
-		client: c, http: c.http, base: c.endpoints[region], key: tokenKey{client: app.ClientID, scope: string(ScopeNotifications)},
-		token: func(ctx context.Context) (token, error) {
-			t, err := c.lwa.GrantlessToken(ctx, app, ScopeNotifications)
+		client: c, http: c.http, base: c.endpoints[region], key: tokenKey{client: app.ClientID},
+		token: func(ctx context.Context, scope model.Scope) (token, error) {
+			t, err := c.lwa.GrantlessToken(ctx, app, scope)
 			return t.token, err
 		},
 	}}, nil
@@ -228,7 +254,7 @@ func NewTransport() *http.Transport {
 		MaxIdleConns:           256,
 		MaxIdleConnsPerHost:    64,
 		IdleConnTimeout:        90 * time.Second,
-		MaxResponseHeaderBytes: 64 << 10,
+		MaxResponseHeaderBytes: boundedhttp.MaxHeaderBytes,
 	}
 }
 

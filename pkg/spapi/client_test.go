@@ -12,7 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/secrets"
+	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
+	"github.com/sellerstream/sellerstream/pkg/spapi/internal/answers"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/test/models"
 )
@@ -25,7 +26,7 @@ func TestGetOrder(t *testing.T) {
 		got = r
 		w.Header().Set("x-amzn-RateLimit-Limit", "0.5")
 		w.Header().Set("x-amzn-RequestId", "request-1")
-		fmt.Fprint(w, `{"order":{"orderId":"202-1234567-8901234","lastUpdatedTime":"2024-12-25T16:30:00Z","something":"new","orderItems":[{"orderItemId":"1","quantityOrdered":3,"product":{}}]}}`)
+		fmt.Fprint(w, `{"order":{"orderId":"202-1234567-8901234","createdTime":"2024-12-25T16:00:00Z","lastUpdatedTime":"2024-12-25T16:30:00Z","something":"new","orderItems":[{"orderItemId":"1","quantityOrdered":3,"product":{}}]}}`)
 	}
 	response, meta, err := f.seller(t, nil).GetOrder(t.Context(), model.GetOrderRequest{
 		OrderID: "202-1234567-8901234", IncludedData: []string{model.IncludeFulfillment, model.IncludePackages},
@@ -131,11 +132,11 @@ func TestErrors(t *testing.T) {
 		{400, `{"buyerName":"canary Wilson"}`, model.Invalid, "400"},
 		{400, list("InvalidInput", "token "+canaryAccess+" in the message"), model.Invalid, "[secret]"},
 		{400, list("InvalidInput", strings.Repeat("long\n", 1000)), model.Invalid, "…"},
-		{200, `{"order":{"orderId":"another"}}`, model.Unavailable, "another order"},
-		{200, `{"order":{"orderId":"1","createdTime":"canary, not a time"}}`, model.Unavailable, "malformed"},
-		{200, `{"order":{"orderId":"1","orderItems":"canary"}}`, model.Unavailable, "order.orderItems"},
-		{200, `{"order":`, model.Unavailable, "no valid JSON"},
-		{200, `{"order":{"orderId":"1"},"pad":"` + strings.Repeat("x", maxAnswer) + `"}`, model.Unavailable, "larger than"},
+		{200, `{"order":{"orderId":"another","createdTime":"2024-12-25T16:00:00Z","lastUpdatedTime":"2024-12-25T16:30:00Z"}}`, model.Malformed, "another order"},
+		{200, `{"order":{"orderId":"1","createdTime":"canary, not a time"}}`, model.Malformed, "field order.createdTime"},
+		{200, `{"order":{"orderId":"1","orderItems":"canary"}}`, model.Malformed, "order.orderItems"},
+		{200, `{"order":`, model.Malformed, "not JSON at byte 9"},
+		{200, `{"order":{"orderId":"1"},"pad":"` + strings.Repeat("x", maxAnswer) + `"}`, model.Malformed, "larger than"},
 	} {
 		t.Run(fmt.Sprintf("%d %.40s", test.status, test.body), func(t *testing.T) {
 			t.Parallel()
@@ -274,7 +275,7 @@ func FuzzClassify(f *testing.F) {
 	f.Add(400, []byte(`{"errors":[]}`))
 	f.Add(503, []byte{0xff, 0xfe})
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		e := classify(call{operation: "op"}, "a", &http.Response{StatusCode: status, Header: http.Header{}}, body)
+		e := classify(new(answers.Decoder), call{Operation: model.Operation{Name: "op"}}, "a", &http.Response{StatusCode: status, Header: http.Header{}}, body)
 		if e.Class == "" || len(e.Message) > maxMessage+8 || strings.ContainsAny(e.Error(), "\n\x00") {
 			t.Fatalf("%+v", e)
 		}

@@ -24,17 +24,20 @@
 //	Unauthorized  mend the credentials; with StaleToken, try once more
 //	Forbidden     mend what Remedy names; with StaleToken, try once more
 //	NotFound, Invalid, Conflict   Amazon's last word about this request
+//	Malformed     the answer cannot be used; the message names the field. A
+//	              writing call has happened: look before it is repeated
 //	Unavailable   a read, or what can be repeated like one: try again
 //	Ambiguous     a writing call that may have happened: look before it is repeated
 //
-// TokenMissing and NotSent say that the request never left.
+// TokenMissing and NotSent say that the request never left. StartBy bounds when a
+// writing call may start, Config.Timeout how long its answer is waited for.
 //
 // # Feeds
 //
 // A feed takes five steps, each a call with a quota of its own:
 //
 //	UploadFeed      checks, encodes and uploads the messages; can be repeated
-//	CreateFeed      submits the document; never repeat it without a look at GetFeeds
+//	CreateFeed      submits the document; look at GetFeeds before you repeat it
 //	GetFeed         until its status is DONE, FATAL or CANCELLED; better wait for
 //	                the notification FEED_PROCESSING_FINISHED
 //	ReadFeedReport  what became of each message
@@ -53,16 +56,18 @@
 //
 // It passes, in this order:
 //
-//	caller.send   adds the access token, classifies what comes back, bounds
-//	              and decodes the body; here because a refused token is an
-//	              outcome to decide on, not bytes to pass on
+//	caller.send   adds the access token, classifies and decodes what comes
+//	              back (internal/answers: optional fields that are odd are left
+//	              out and counted, Config.Odd); here because a refused token is
+//	              an outcome to decide on, not bytes to pass on
 //	userAgent     adds the User-Agent that Amazon requires
 //	signature     for a seller with AWS credentials: signs the request (SigV4);
-//	              last, so that what is signed is what is sent
+//	              last, so that exactly what is sent is signed
+//	boundedhttp   bounds the answer, and refuses redirects to another host
 //	Config.Base   the connection: by default an http.Transport with a deadline
 //	              on each of its steps; wrap it to trace, measure or cut
 //
-// createFeed takes Config.Once in place of Base. Documents go over
+// createFeed and cancelFeed take Config.Once in place of Base. Documents go over
 // Config.Documents to presigned URLs, which are secrets and in no error; they
 // carry neither token nor signature, and only to hosts of Config.DocumentHosts.
 package spapi

@@ -35,7 +35,8 @@ func (c *caller) documentURL(operation, text string) (*url.URL, *model.Error) {
 		return at, nil
 	}
 	refusal := c.invalid(operation, fmt.Sprintf("the document is at %s, where documents must not be", shorten(at.Scheme+"://"+at.Host, 300)))
-	refusal.Remedy = "if this host is right, add it to the hosts of documents"
+	refusal.Setting = "spapi.document_hosts"
+	refusal.Remedy = "if this host is right, add it to " + refusal.Setting
 	return nil, refusal
 }
 
@@ -75,7 +76,7 @@ func (hosts documentHosts) check() error {
 	return errors.Join(faults...)
 }
 
-// sameHost says whether a document is where the SP-API is. That is so in a
+// sameHost reports whether a document is where the SP-API is. That is so in a
 // simulation alone: it must be one without TLS, which Amazon never is.
 func sameHost(base, at *url.URL) bool {
 	if base.Scheme != "http" || at.Scheme != "http" {

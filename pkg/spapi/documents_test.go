@@ -381,3 +381,33 @@ func zip(t testing.TB, text string) []byte {
 	}
 	return b.Bytes()
 }
+
+// FuzzDocumentURL: whatever text Amazon gives as a document's URL, what is let
+// through is HTTPS at one of Amazon's hosts, on the usual port and without a login.
+func FuzzDocumentURL(f *testing.F) {
+	for _, text := range []string{
+		"https://tortuga-prod-eu.s3-eu-west-1.amazonaws.com/x?y", "http://s3.amazonaws.com/", "https://s3.amazonaws.com@evil.example/",
+		"https://s3.amazonaws.com.evil.example/", "//s3.amazonaws.com", "https://[::1]/", "https://S3.AMAZONAWS.COM:8443/", "\x00",
+	} {
+		f.Add(text)
+	}
+	base, err := url.Parse("https://sellingpartnerapi-eu.amazon.com")
+	if err != nil {
+		f.Fatal(err)
+	}
+	c := &caller{client: &Client{}, base: base}
+	f.Fuzz(func(t *testing.T, text string) {
+		at, refusal := c.documentURL("getFeedDocument", text)
+		if refusal != nil {
+			if len(refusal.Error()) > 2_000 {
+				t.Errorf("an error of %d bytes", len(refusal.Error()))
+			}
+			return
+		}
+		host := strings.ToLower(at.Hostname())
+		if at.Scheme != "https" || at.User != nil || at.Port() != "" && at.Port() != "443" ||
+			!strings.HasSuffix("."+host, ".amazonaws.com") {
+			t.Errorf("%q was let through as %s", text, at)
+		}
+	})
+}

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 
-	"github.com/sellerstream/sellerstream/pkg/secrets"
+	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
 	"github.com/sellerstream/sellerstream/pkg/spapi"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
@@ -93,7 +93,7 @@ func Example_errors() {
 		fmt.Println("a bug:", err)
 	case failed.NotSent || failed.TokenMissing || failed.Class == model.Throttled:
 		fmt.Println("nothing happened: try later")
-	case failed.Class == model.Ambiguous:
+	case failed.Class == model.Ambiguous || failed.Class == model.Malformed:
 		fmt.Println("it may have been submitted: look for it with GetFeeds first")
 	case failed.InputDocumentRefused():
 		fmt.Println("upload the document again")

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 
-	"github.com/sellerstream/sellerstream/pkg/secrets"
+	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
 	"github.com/sellerstream/sellerstream/pkg/spapi"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
@@ -18,7 +18,8 @@ func Example() {
 			fmt.Fprint(w, `{"access_token":"Atza|example","expires_in":3600}`)
 			return
 		}
-		fmt.Fprint(w, `{"order":{"orderId":"202-1234567-8901234","fulfillment":{"fulfillmentStatus":"UNSHIPPED"}}}`)
+		fmt.Fprint(w, `{"order":{"orderId":"202-1234567-8901234",`+
+			`"createdTime":"2024-12-25T16:00:00Z","lastUpdatedTime":"2024-12-25T16:30:00Z","fulfillment":{"fulfillmentStatus":"UNSHIPPED"}}}`)
 	}))
 	defer amazon.Close()
 

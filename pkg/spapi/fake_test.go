@@ -10,9 +10,12 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/sellerstream/sellerstream/pkg/secrets"
+	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
+
+// answeredOrder is the least that getOrder can answer about order 1.
+const answeredOrder = `{"order":{"orderId":"1","createdTime":"2024-12-25T16:00:00Z","lastUpdatedTime":"2024-12-25T16:30:00Z","orderItems":[]}}`
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -36,7 +39,7 @@ type fake struct {
 
 func newFake(t testing.TB) *fake {
 	t.Helper()
-	f := &fake{api: func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"order":{"orderId":"1"}}`) }}
+	f := &fake{api: func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, answeredOrder) }}
 	f.lwa = f.giveToken
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /auth/o2/token", func(w http.ResponseWriter, r *http.Request) {

@@ -2,8 +2,7 @@ package spapi
 
 import (
 	"context"
-	"errors"
-	"net/http"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -16,43 +15,58 @@ import (
 // The operations of the Feeds API 2021-06-30 besides the documents, which are
 // in upload.go and report.go. All their errors are *model.Error.
 
-const feedsPath = "feeds/2021-06-30/"
+// callFeeds makes the calls of Feeds 2021-06-30.
+func (s *Seller) callFeeds(ctx context.Context, request any) (any, Meta, error) {
+	switch req := request.(type) {
+	case *model.UploadFeedRequest:
+		return s.UploadFeed(ctx, *req)
+	case *model.CreateFeedRequest:
+		return s.CreateFeed(ctx, *req)
+	case *model.GetFeedRequest:
+		return s.GetFeed(ctx, *req)
+	case *model.GetFeedsRequest:
+		return s.GetFeeds(ctx, *req)
+	case *model.CancelFeedRequest:
+		return s.CancelFeed(ctx, *req)
+	case *model.ReadFeedReportRequest:
+		return s.ReadFeedReport(ctx, *req)
+	}
+	return nil, Meta{}, ErrUnknownRequest
+}
 
 // CreateFeed submits an uploaded document (createFeed; default quota one in 120
 // seconds, burst 15; a JSON_LISTINGS_FEED has a second one of 5 in 5 minutes).
 //
 // Amazon knows no idempotency key, so it is sent at most once, over a connection
-// of its own (NewOnceTransport), and nothing of it is written after ctx's
-// deadline. An error with NotSent means that nothing happened; model.Ambiguous
-// that Amazon may have a feed now, to be looked for with GetFeeds before it is
+// of its own (NewOnceTransport), and not after the time of StartBy. An error with
+// NotSent means that nothing happened; model.Ambiguous and model.Malformed that
+// Amazon may have a feed now, to be looked for with GetFeeds before it is
 // submitted again. See also model.Error.InputDocumentRefused.
 func (s *Seller) CreateFeed(ctx context.Context, req model.CreateFeedRequest) (*model.CreateFeedResponse, Meta, error) {
-	create := call{
-		operation: model.CreateFeed, method: http.MethodPost, path: feedsPath + "feeds",
-		body: req, writes: true, success: http.StatusAccepted, once: true,
-	}
+	create := newCall(model.CreateFeed)
+	create.body = req
 	switch {
 	case req.FeedType == "" || req.InputFeedDocumentID == "":
-		return nil, Meta{}, s.invalid(create.operation, "a feed needs a type and an input document")
+		return nil, Meta{}, s.invalid(create.Name, "a feed needs a type and an input document")
 	case len(req.MarketplaceIDs) == 0 || len(req.MarketplaceIDs) > 25 || slices.Contains(req.MarketplaceIDs, ""):
-		return nil, Meta{}, s.invalid(create.operation, "a feed needs 1 to 25 marketplace ids")
+		return nil, Meta{}, s.invalid(create.Name, "a feed needs 1 to 25 marketplace ids")
 	case req.FeedType == model.JSONListingsFeed && len(req.MarketplaceIDs) > 1:
-		return nil, Meta{}, s.invalid(create.operation, "a JSON_LISTINGS_FEED is for exactly one marketplace")
+		return nil, Meta{}, s.invalid(create.Name, "a JSON_LISTINGS_FEED is for exactly one marketplace")
 	}
 	var answer model.CreateFeedResponse
 	meta, err := s.send(ctx, create, &answer)
 	if err != nil {
 		return nil, meta, err
 	}
-	if answer.FeedID == "" {
-		return nil, meta, s.lost(create, errors.New("the answer holds no feed id"))
+	if !identifier(answer.FeedID, maxFeedID) { // Amazon has a feed, by a name that getFeeds may tell
+		return nil, meta, s.unreadable(create, "the answer's field feedId is missing or is no id of Amazon's")
 	}
 	return &answer, meta, nil
 }
 
 // GetFeed reads how a feed is doing (getFeed; default quota 2 a second, burst 15).
 func (s *Seller) GetFeed(ctx context.Context, req model.GetFeedRequest) (*model.Feed, Meta, error) {
-	get, err := s.feed(model.GetFeed, http.MethodGet, req.FeedID)
+	get, err := s.feed(model.GetFeed, req.FeedID)
 	if err != nil {
 		return nil, Meta{}, err
 	}
@@ -62,8 +76,9 @@ func (s *Seller) GetFeed(ctx context.Context, req model.GetFeedRequest) (*model.
 		return nil, meta, err
 	}
 	if !strings.EqualFold(answer.FeedID, req.FeedID) || answer.ProcessingStatus == "" {
-		return nil, meta, s.lost(get, errors.New("the answer is about another feed, or about none"))
+		return nil, meta, s.unreadable(get, "the answer is about another feed, or about none")
 	}
+	boundFeed(&answer)
 	return &answer, meta, nil
 }
 
@@ -74,14 +89,21 @@ func (s *Seller) GetFeeds(ctx context.Context, req model.GetFeedsRequest) (*mode
 	if wrong != "" {
 		return nil, Meta{}, s.invalid(model.GetFeeds, wrong)
 	}
-	get := call{operation: model.GetFeeds, method: http.MethodGet, path: feedsPath + "feeds", query: query}
+	get := newCall(model.GetFeeds)
+	get.query = query
 	var answer model.GetFeedsResponse
 	meta, err := s.send(ctx, get, &answer)
 	if err != nil {
 		return nil, meta, err
 	}
 	if answer.Feeds == nil {
-		return nil, meta, s.lost(get, errors.New("the answer holds no list of feeds"))
+		return nil, meta, s.unreadable(get, "the answer holds no list of feeds")
+	}
+	if len(answer.NextToken) > maxPageToken {
+		return nil, meta, s.unreadable(get, fmt.Sprintf("the answer's field nextToken has more than %d bytes", maxPageToken))
+	}
+	for i := range answer.Feeds {
+		boundFeed(&answer.Feeds[i])
 	}
 	return &answer, meta, nil
 }
@@ -124,11 +146,10 @@ func feedsQuery(req model.GetFeedsRequest) (query url.Values, wrong string) {
 // CancelFeed cancels a feed that is IN_QUEUE (cancelFeed; default quota 2 a
 // second, burst 15). It can be repeated.
 func (s *Seller) CancelFeed(ctx context.Context, req model.CancelFeedRequest) (*model.CancelFeedResponse, Meta, error) {
-	end, err := s.feed(model.CancelFeed, http.MethodDelete, req.FeedID)
+	end, err := s.feed(model.CancelFeed, req.FeedID)
 	if err != nil {
 		return nil, Meta{}, err
 	}
-	end.writes = true
 	meta, err := s.send(ctx, end, nil)
 	if err != nil {
 		return nil, meta, err
@@ -137,9 +158,9 @@ func (s *Seller) CancelFeed(ctx context.Context, req model.CancelFeedRequest) (*
 }
 
 // feed is a call about one feed.
-func (c *caller) feed(operation, method, id string) (call, error) {
+func (c *caller) feed(operation, id string) (call, error) {
 	if id == "" {
 		return call{}, c.invalid(operation, "the feed id is empty")
 	}
-	return call{operation: operation, method: method, path: feedsPath + "feeds/" + segment(id)}, nil
+	return newCall(operation, segment(id)), nil
 }

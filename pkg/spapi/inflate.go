@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
@@ -29,10 +30,11 @@ type unreadable string
 
 func (u unreadable) Error() string { return string(u) }
 
-// readReport reads a report. Its error is one of body; what the document itself
-// has of faults is in Unreadable.
-func readReport(body io.Reader, compression string) (*model.FeedReport, error) {
-	raw := &source{from: body}
+// readReport reads a report. Its error is one of body or of large, which is called
+// once if the report turns out to be large; what the document itself has of faults is
+// in Unreadable.
+func readReport(body io.Reader, compression string, large func() error) (*model.FeedReport, error) {
+	raw := &source{from: body, large: large}
 	report := new(model.FeedReport)
 	err := parseDocument(raw, compression, report)
 	switch {
@@ -44,30 +46,43 @@ func readReport(body io.Reader, compression string) (*model.FeedReport, error) {
 	return report, nil
 }
 
+// parseDocument goes by what the document is, not by what Amazon says of it:
+// compressionAlgorithm was seen missing though the document was gzip, and GZIP
+// though it was plain. A report in JSON never begins with gzip's two bytes.
 func parseDocument(raw *source, compression string, report *model.FeedReport) error {
-	var content io.Reader = raw
-	switch compression {
-	case "":
-	case "GZIP":
-		unzipped, err := gzip.NewReader(raw)
-		if errors.Is(err, io.EOF) {
-			return unreadable("the document is empty")
-		}
+	begin := bufio.NewReaderSize(raw, 32<<10)
+	var content io.Reader = begin
+	magic, err := begin.Peek(2)
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
+		return err
+	case len(magic) == 0:
+		return unreadable("the document is empty")
+	case string(magic) == gzipMagic:
+		unzipped, err := gzip.NewReader(begin)
 		if err != nil {
-			return unreadable("the document is not compressed with GZIP, although Amazon says so")
+			return unreadable("the document begins as gzip does, and is cut or broken in its header")
 		}
 		content = unzipped
-	default:
-		return unreadable(fmt.Sprintf("the document is compressed with %.20q, which this client does not know", compression))
 	}
 	text := bufio.NewReaderSize(&inflated{from: content, raw: raw}, 32<<10)
 	if err := recognize(text); err != nil {
+		if why := unreadable(""); errors.As(err, &why) && !plainOrGzip(compression) {
+			return unreadable(fmt.Sprintf("%s; Amazon calls its compression %.20q, which this client does not know", why, compression))
+		}
 		return err
 	}
 	return parseReport(&tokenBound{from: text}, report)
 }
 
-// recognize looks at the beginning of a document and says what it is, where it
+// gzipMagic is how every gzip member begins (RFC 1952, 2.3.1).
+const gzipMagic = "\x1f\x8b"
+
+func plainOrGzip(compression string) bool {
+	return compression == "" || strings.EqualFold(compression, "GZIP")
+}
+
+// recognize looks at the beginning of a document and returns what it is, where it
 // is no JSON.
 func recognize(text *bufio.Reader) error {
 	start, err := text.Peek(1024)
@@ -96,6 +111,7 @@ func recognize(text *bufio.Reader) error {
 // error was the network's.
 type source struct {
 	from   io.Reader
+	large  func() error // nil once it was called
 	read   int64
 	failed error
 }
@@ -122,6 +138,12 @@ type inflated struct {
 
 // Read is io.Reader.
 func (i *inflated) Read(p []byte) (int, error) {
+	if i.read > maxUnmeasured && i.raw.large != nil {
+		if i.raw.failed = i.raw.large(); i.raw.failed != nil {
+			return 0, i.raw.failed
+		}
+		i.raw.large = nil
+	}
 	n, err := i.from.Read(p)
 	i.read += int64(n)
 	switch {

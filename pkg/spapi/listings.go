@@ -2,8 +2,6 @@ package spapi
 
 import (
 	"context"
-	"errors"
-	"net/http"
 	"net/url"
 
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
@@ -11,8 +9,6 @@ import (
 
 // The operations of the Listings Items API 2021-08-01. All their errors are
 // *model.Error.
-
-const listingsPath = "listings/2021-08-01/items/"
 
 // fulfillmentAvailability is the attribute that holds a quantity. Its channel
 // code selects the entry to merge into, so it must always be there.
@@ -32,21 +28,32 @@ type patchOperation struct {
 	Value []fulfillmentAvailability `json:"value"`
 }
 
+// callListings makes the calls of Listings Items 2021-08-01.
+func (s *Seller) callListings(ctx context.Context, request any) (any, Meta, error) {
+	switch req := request.(type) {
+	case *model.PatchQuantityRequest:
+		return s.PatchQuantity(ctx, *req)
+	case *model.GetListingsItemRequest:
+		return s.GetListingsItem(ctx, *req)
+	}
+	return nil, Meta{}, ErrUnknownRequest
+}
+
 // PatchQuantity sets the quantity of one SKU (patchListingsItem; default quota
 // 5 a second, burst 5) and keeps what else is in its fulfillment availability.
-// A status of model.SubmissionInvalid is a rejection. After model.Ambiguous the
-// same quantity can be sent again, unless a newer one was sent meanwhile.
+// A status of model.SubmissionInvalid is a rejection. After model.Ambiguous or
+// model.Malformed the same quantity can be sent again, unless a newer one was sent
+// meanwhile.
 func (s *Seller) PatchQuantity(ctx context.Context, req model.PatchQuantityRequest) (*model.ListingsItemSubmission, Meta, error) {
 	patch, err := s.listing(model.PatchListingsItem, req.SellerID, req.SKU, req.MarketplaceID)
 	switch {
 	case err != nil:
 		return nil, Meta{}, err
 	case req.ProductType == "" || req.FulfillmentChannelCode == "":
-		return nil, Meta{}, s.invalid(patch.operation, "a quantity needs a product type and a fulfillment channel code")
+		return nil, Meta{}, s.invalid(patch.Name, "a quantity needs a product type and a fulfillment channel code")
 	case req.Quantity < 0:
-		return nil, Meta{}, s.invalid(patch.operation, "the quantity is negative")
+		return nil, Meta{}, s.invalid(patch.Name, "the quantity is negative")
 	}
-	patch.method, patch.writes = http.MethodPatch, true
 	patch.body = listingsItemPatch{ProductType: req.ProductType, Patches: []patchOperation{{
 		Op: "merge", Path: "/attributes/fulfillment_availability",
 		Value: []fulfillmentAvailability{{req.FulfillmentChannelCode, req.Quantity}},
@@ -60,7 +67,7 @@ func (s *Seller) PatchQuantity(ctx context.Context, req model.PatchQuantityReque
 		return nil, meta, err
 	}
 	if answer.Status == "" {
-		return nil, meta, s.lost(patch, errors.New("the answer holds no status"))
+		return nil, meta, s.unreadable(patch, "the answer holds no status")
 	}
 	return &answer, meta, nil
 }
@@ -80,12 +87,12 @@ func (s *Seller) GetListingsItem(ctx context.Context, req model.GetListingsItemR
 		return nil, meta, err
 	}
 	if answer.SKU == "" {
-		return nil, meta, s.lost(get, errors.New("the answer holds no SKU"))
+		return nil, meta, s.unreadable(get, "the answer holds no SKU")
 	}
 	return &answer, meta, nil
 }
 
-// listing is a GET of one SKU in one marketplace.
+// listing is a call about one SKU in one marketplace.
 func (c *caller) listing(operation, sellerID, sku, marketplaceID string) (call, error) {
 	switch {
 	case sellerID == "" || sku == "":
@@ -93,9 +100,7 @@ func (c *caller) listing(operation, sellerID, sku, marketplaceID string) (call, 
 	case !element(marketplaceID):
 		return call{}, c.invalid(operation, "a listing needs one marketplace id")
 	}
-	return call{
-		operation: operation, method: http.MethodGet,
-		path:  listingsPath + segment(sellerID) + "/" + segment(sku),
-		query: url.Values{"marketplaceIds": {marketplaceID}},
-	}, nil
+	about := newCall(operation, segment(sellerID), segment(sku))
+	about.query = url.Values{"marketplaceIds": {marketplaceID}}
+	return about, nil
 }

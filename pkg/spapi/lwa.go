@@ -8,8 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/clock"
-	"github.com/sellerstream/sellerstream/pkg/secrets"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
+	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 // Application is an SP-API application as Login with Amazon knows it.
@@ -21,13 +22,6 @@ type Application struct {
 	// tried: the one that worked last, then the other if LWA does not know it.
 	NextClientSecret secrets.Source
 }
-
-// Scope is what a grantless token is good for.
-type Scope string
-
-// ScopeNotifications is the scope of the grantless operations of the
-// Notifications API.
-const ScopeNotifications Scope = "sellingpartnerapi::notifications"
 
 // SellerToken is an access token that acts for a seller.
 type SellerToken struct{ token }
@@ -100,7 +94,7 @@ func (l *LWA) seller(ctx context.Context, grant sellerGrant) (SellerToken, error
 
 // GrantlessToken is a token that acts for the application alone. Its error is
 // a *model.Error, or ctx's.
-func (l *LWA) GrantlessToken(ctx context.Context, app Application, scope Scope) (GrantlessToken, error) {
+func (l *LWA) GrantlessToken(ctx context.Context, app Application, scope model.Scope) (GrantlessToken, error) {
 	key := tokenKey{client: app.ClientID, scope: string(scope)}
 	t, err := l.tokens.get(ctx, key, func(ctx context.Context) (token, error) {
 		return l.applicationToken(ctx, "", app, url.Values{

@@ -14,7 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/secrets"
+	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -128,7 +128,7 @@ func TestGrantsAreKeptApart(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if _, err := lwa.GrantlessToken(t.Context(), testApplication(), ScopeNotifications); err != nil {
+		if _, err := lwa.GrantlessToken(t.Context(), testApplication(), model.ScopeNotifications); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -136,7 +136,7 @@ func TestGrantsAreKeptApart(t *testing.T) {
 		"grant_type": "refresh_token", "refresh_token": canaryRefresh, "client_id": "amzn1.app", "client_secret": canarySecret,
 	}
 	grantless := map[string]string{
-		"grant_type": "client_credentials", "scope": string(ScopeNotifications), "client_id": "amzn1.app", "client_secret": canarySecret,
+		"grant_type": "client_credentials", "scope": string(model.ScopeNotifications), "client_id": "amzn1.app", "client_secret": canarySecret,
 	}
 	if want := []map[string]string{seller, seller, grantless}; !reflect.DeepEqual(f.forms, want) {
 		t.Fatalf("asked %v, want %v", f.forms, want)
@@ -192,8 +192,8 @@ func TestLWAErrors(t *testing.T) {
 		{200, `{"token_type":"bearer"}`, model.Unavailable, "no access token"},
 		{200, `not JSON, but ` + canaryAccess, model.Unavailable, "no access token"},
 		{302, ``, model.Unavailable, "302"},
-		{400, `{"error":"invalid_request","error_description":"client_secret ` + canarySecret + ` is unknown"}`, model.Unauthorized, "client_secret [secret] is unknown"},
-		{400, `{"error":"invalid_grant","error_description":"bad ` + canaryRefresh + ` given"}`, model.Unauthorized, "[secret]"},
+		{400, `{"error":"invalid_request","error_description":"client_secret ` + canarySecret + ` is unknown"}`, model.Unauthorized, "invalid_request"},
+		{400, `{"error":"invalid_grant","error_description":"bad ` + canaryRefresh + ` given"}`, model.Unauthorized, "invalid_grant"},
 	} {
 		t.Run(fmt.Sprintf("%d %s", test.status, test.body), func(t *testing.T) {
 			t.Parallel()

@@ -2,8 +2,6 @@ package spapi
 
 import (
 	"context"
-	"errors"
-	"net/http"
 	"net/url"
 	"strings"
 
@@ -13,9 +11,7 @@ import (
 // The operations of the Notifications API. Amazon's default quota of each is 1
 // a second, burst 5. All their errors are *model.Error. Neither of the creating
 // operations is idempotent: what exists already is a model.Conflict, and after
-// model.Ambiguous the way to know is to look.
-
-const notificationsPath = "notifications/v1/"
+// model.Ambiguous or model.Malformed the way to know is to look.
 
 // payload is the shape of all their answers.
 type payload[T any] struct {
@@ -35,96 +31,81 @@ func (s *Seller) GetSubscriptions(ctx context.Context, req model.GetSubscription
 	if req.NextToken != "" {
 		query.Set("nextToken", req.NextToken)
 	}
-	return ask[model.SubscriptionPage](ctx, &s.caller, nil, call{
-		operation: model.GetSubscriptions, method: http.MethodGet, query: query,
-	}, "subscriptions")
+	list := newCall(model.GetSubscriptions)
+	list.query = query
+	return ask[model.SubscriptionPage](ctx, &s.caller, nil, list)
 }
 
 // GetSubscription is the seller's subscription of one type and payload version
 // ("" means the newest); model.NotFound when there is none.
 func (s *Seller) GetSubscription(ctx context.Context, notificationType, payloadVersion string) (model.Subscription, Meta, error) {
-	query := url.Values{}
+	get := newCall(model.GetSubscription)
 	if payloadVersion != "" {
-		query.Set("payloadVersion", payloadVersion)
+		get.query = url.Values{"payloadVersion": {payloadVersion}}
 	}
-	return ask(ctx, &s.caller, identified, call{
-		operation: model.GetSubscription, method: http.MethodGet, query: query,
-	}, "subscriptions", notificationType)
+	return ask(ctx, &s.caller, identified, get, notificationType)
 }
 
 // CreateSubscription makes the seller's notifications of one type go to a destination.
 func (s *Seller) CreateSubscription(ctx context.Context, notificationType string, req model.CreateSubscriptionRequest) (model.Subscription, Meta, error) {
-	return ask(ctx, &s.caller, identified, call{
-		operation: model.CreateSubscription, method: http.MethodPost, body: req, writes: true,
-	}, "subscriptions", notificationType)
+	create := newCall(model.CreateSubscription)
+	create.body = req
+	return ask(ctx, &s.caller, identified, create, notificationType)
 }
 
 // GetSubscriptionByID is any seller's subscription through the application.
 func (g *Grantless) GetSubscriptionByID(ctx context.Context, notificationType, id string) (model.Subscription, Meta, error) {
-	return ask(ctx, &g.caller, identified, call{
-		operation: model.GetSubscriptionByID, method: http.MethodGet,
-	}, "subscriptions", notificationType, id)
+	return ask(ctx, &g.caller, identified, newCall(model.GetSubscriptionByID), notificationType, id)
 }
 
 // DeleteSubscriptionByID ends any seller's subscription through the
 // application; model.NotFound when there is none of that id.
 func (g *Grantless) DeleteSubscriptionByID(ctx context.Context, notificationType, id string) (Meta, error) {
-	_, meta, err := ask[any](ctx, &g.caller, nil, call{
-		operation: model.DeleteSubscriptionByID, method: http.MethodDelete, writes: true,
-	}, "subscriptions", notificationType, id)
+	_, meta, err := ask[any](ctx, &g.caller, nil, newCall(model.DeleteSubscriptionByID), notificationType, id)
 	return meta, err
 }
 
 // GetDestinations lists the application's destinations in the region.
 func (g *Grantless) GetDestinations(ctx context.Context) ([]model.Destination, Meta, error) {
-	return ask[[]model.Destination](ctx, &g.caller, nil, call{
-		operation: model.GetDestinations, method: http.MethodGet,
-	}, "destinations")
+	return ask[[]model.Destination](ctx, &g.caller, nil, newCall(model.GetDestinations))
 }
 
 // GetDestination is one of the application's destinations.
 func (g *Grantless) GetDestination(ctx context.Context, id string) (model.Destination, Meta, error) {
-	return ask(ctx, &g.caller, located, call{
-		operation: model.GetDestination, method: http.MethodGet,
-	}, "destinations", id)
+	return ask(ctx, &g.caller, located, newCall(model.GetDestination), id)
 }
 
 // CreateDestination makes a destination of the application.
 func (g *Grantless) CreateDestination(ctx context.Context, req model.CreateDestinationRequest) (model.Destination, Meta, error) {
-	return ask(ctx, &g.caller, located, call{
-		operation: model.CreateDestination, method: http.MethodPost, body: req, writes: true,
-	}, "destinations")
+	create := newCall(model.CreateDestination)
+	create.body = req
+	return ask(ctx, &g.caller, located, create)
 }
 
 // DeleteDestination removes one of the application's destinations.
 func (g *Grantless) DeleteDestination(ctx context.Context, id string) (Meta, error) {
-	_, meta, err := ask[any](ctx, &g.caller, nil, call{
-		operation: model.DeleteDestination, method: http.MethodDelete, writes: true,
-	}, "destinations", id)
+	_, meta, err := ask[any](ctx, &g.caller, nil, newCall(model.DeleteDestination), id)
 	return meta, err
 }
 
-// ask makes a call to the path of segments and unwraps its payload. complete,
-// if not nil, says whether the payload is what it must be.
+// ask makes a call whose path has these segments and unwraps its payload. complete,
+// if not nil, reports whether the payload is what it must be.
 func ask[T any](ctx context.Context, c *caller, complete func(T) bool, call call, segments ...string) (T, Meta, error) {
 	var none T
-	call.path = notificationsPath
 	for i, segment := range segments {
 		if pathless(segment) {
-			return none, Meta{}, c.invalid(call.operation, "a notification type or an id is empty or a path")
+			return none, Meta{}, c.invalid(call.Name, "a notification type or an id is empty or a path")
 		}
-		if i > 0 {
-			call.path += "/"
-		}
-		call.path += url.PathEscape(segment)
+		segments[i] = url.PathEscape(segment)
 	}
+	call.path = fill(call.Path, segments)
 	var answer payload[T]
 	meta, err := c.send(ctx, call, &answer)
 	if err != nil {
 		return none, meta, err
 	}
 	if complete != nil && !complete(answer.Payload) {
-		return none, meta, c.lost(call, errors.New("the answer holds no id"))
+		return none, meta, c.unreadable(call, "the answer holds no id")
 	}
 	return answer.Payload, meta, nil
 }

@@ -160,7 +160,7 @@ func TestAnswersWithoutAnIDAreNoAnswers(t *testing.T) {
 	f.api = func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"payload":{}}`) }
 	_, _, err := f.seller(t, nil).CreateSubscription(t.Context(), "ORDER_CHANGE", model.CreateSubscriptionRequest{})
 	var refusal *model.Error
-	if !errors.As(err, &refusal) || refusal.Class != model.Ambiguous {
+	if !errors.As(err, &refusal) || refusal.Class != model.Malformed {
 		t.Errorf("an empty subscription: %v", err)
 	}
 }

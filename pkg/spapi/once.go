@@ -3,6 +3,8 @@ package spapi
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -15,11 +17,10 @@ type onceTransport struct{ base *http.Transport }
 // NewOnceTransport carries requests that must never be sent twice and never
 // late. Each has a connection of its own (HTTP/1.1, never reused) and is not
 // replayed whatever happens to that connection: http.Transport replays a request
-// that it believes the server did not read. The deadline of the request's
-// context is checked again at each write to the connection, because a process
-// that was stopped between its own check and the write would send what has
-// become another's to send. What remains is a stop between that last check and
-// the system call.
+// that it believes the server did not read. StartBy's time is checked again when
+// the first byte of the request is written, because a process that was stopped
+// between its own check and the write would send what has become another's to
+// send. What remains is a stop between that last check and the system call.
 //
 // When RoundTrip fails before a byte of the request was written, and none will
 // be, its error makes the caller's a model.Error with NotSent.
@@ -35,7 +36,7 @@ func NewOnceTransport(base *http.Transport) http.RoundTripper {
 
 // RoundTrip is http.RoundTripper.
 func (o onceTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	l := &lease{ctx: req.Context()}
+	l := &lease{ctx: req.Context(), startBy: startBy(req.Context())}
 	transport := o.base.Clone()
 	transport.DisableKeepAlives = true
 	transport.ForceAttemptHTTP2 = false
@@ -58,6 +59,10 @@ func (o onceTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	sent.GetBody = nil
 	resp, err := transport.RoundTrip(sent)
 	if err != nil && l.state.CompareAndSwap(fresh, sealed) {
+		// The connection can report its end before it reports ours.
+		if late := l.startBy.over(); late != nil && !errors.Is(err, late) {
+			err = fmt.Errorf("%w: %w", late, err)
+		}
 		return nil, &notSentError{err}
 	}
 	return resp, err
@@ -104,13 +109,14 @@ const (
 	sealed        // nothing was, and nothing will be
 )
 
-// lease is the time in which one request may be written.
+// lease is the time in which one request may begin to be written.
 type lease struct {
-	ctx   context.Context
-	state atomic.Int32
+	ctx     context.Context
+	startBy startTime
+	state   atomic.Int32
 }
 
-// over says why nothing may be written any more. It reads the time itself: in a
+// over returns why no request may begin now. It reads the time itself: in a
 // process that was stopped the context's timer has not fired yet.
 func (l *lease) over() error {
 	if l.ctx.Err() != nil {
@@ -119,10 +125,11 @@ func (l *lease) over() error {
 	if end, limited := l.ctx.Deadline(); limited && !time.Now().Before(end) {
 		return context.DeadlineExceeded
 	}
-	return nil
+	return l.startBy.over()
 }
 
-// leased is a connection on which nothing is written after the lease.
+// leased is a connection on which no request begins after the lease. What has
+// begun is written to its end.
 type leased struct {
 	net.Conn
 	lease  *lease
@@ -131,6 +138,9 @@ type leased struct {
 
 // Write is net.Conn's.
 func (c leased) Write(b []byte) (int, error) {
+	if c.counts && c.lease.state.Load() == begun {
+		return c.Conn.Write(b)
+	}
 	if err := c.lease.over(); err != nil {
 		return 0, err
 	}
@@ -140,7 +150,7 @@ func (c leased) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// notSentError is a request of which no byte was written.
+// notSentError is the error of a request before its first byte was written.
 type notSentError struct{ err error }
 
 func (e *notSentError) Error() string { return "nothing was sent: " + e.err.Error() }

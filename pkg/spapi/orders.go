@@ -2,19 +2,26 @@ package spapi
 
 import (
 	"context"
-	"errors"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/spapi/internal/answers"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
-// ordersPath is that of Orders 2026-01-01.
-const ordersPath = "orders/2026-01-01/orders"
+// callOrders makes the calls of Orders 2026-01-01.
+func (s *Seller) callOrders(ctx context.Context, request any) (any, Meta, error) {
+	switch req := request.(type) {
+	case *model.GetOrderRequest:
+		return s.GetOrder(ctx, *req)
+	case *model.SearchOrdersRequest:
+		return s.SearchOrders(ctx, *req)
+	}
+	return nil, Meta{}, ErrUnknownRequest
+}
 
 // GetOrder reads one order (getOrder of Orders 2026-01-01; default quota 0.5
 // a second, burst 30). Its error is a *model.Error.
@@ -22,25 +29,43 @@ func (s *Seller) GetOrder(ctx context.Context, req model.GetOrderRequest) (*mode
 	if pathless(req.OrderID) {
 		return nil, Meta{}, s.invalid(model.GetOrder, noOrderID)
 	}
-	get := call{
-		operation: model.GetOrder,
-		method:    http.MethodGet,
-		path:      ordersPath + "/" + url.PathEscape(req.OrderID),
-	}
+	get := newCall(model.GetOrder, url.PathEscape(req.OrderID))
 	if len(req.IncludedData) > 0 {
 		// An array without collectionFormat: comma-separated (Swagger 2.0).
 		get.query = url.Values{"includedData": {strings.Join(req.IncludedData, ",")}}
 	}
 	var answer model.GetOrderResponse
+	var odd []answers.Oddity
+	get.odd = &odd
 	meta, err := s.send(ctx, get, &answer)
 	if err != nil {
 		return nil, meta, err
 	}
 	if answer.Order.OrderID != req.OrderID {
-		return nil, meta, s.lost(get, errors.New("the answer is about another order, or about none"))
+		return nil, meta, s.unreadable(get, anotherOrder)
 	}
+	answer.Order.Incomplete = incomplete(odd, "order.")
 	leaveOut(&answer.Order, req.IncludedData)
 	return &answer, meta, nil
+}
+
+// anotherOrder is what is wrong with an answer that must not pass for the order's.
+const anotherOrder = "the answer is about another order, or about none"
+
+// maxIncomplete bounds what an order says of what it lacks.
+const maxIncomplete = 20
+
+// incomplete are the paths below prefix of what an answer lost.
+func incomplete(odd []answers.Oddity, prefix string) []string {
+	var paths []string
+	for _, o := range odd {
+		if path, below := strings.CutPrefix(o.Path, prefix); below && o.Kind != answers.Converted {
+			paths = append(paths, path)
+		}
+	}
+	slices.Sort(paths)
+	paths = slices.Compact(paths)
+	return paths[:min(len(paths), maxIncomplete)]
 }
 
 // leaveOut drops buyer data that was not asked for, should Amazon send it.
@@ -85,13 +110,14 @@ func (s *Seller) SearchOrders(ctx context.Context, req model.SearchOrdersRequest
 		query.Set("paginationToken", req.PaginationToken)
 	}
 	var answer model.SearchOrdersResponse
-	search := call{operation: model.SearchOrders, method: http.MethodGet, path: ordersPath, query: query}
+	search := newCall(model.SearchOrders)
+	search.query = query
 	meta, err := s.send(ctx, search, &answer)
 	if err != nil {
 		return nil, meta, err
 	}
 	if answer.Orders == nil { // an empty list would pass for no orders
-		return nil, meta, s.lost(search, errors.New("the answer holds no list of orders"))
+		return nil, meta, s.unreadable(search, "the answer holds no list of orders")
 	}
 	for i := range answer.Orders {
 		leaveOut(&answer.Orders[i], req.IncludedData)
@@ -102,7 +128,7 @@ func (s *Seller) SearchOrders(ctx context.Context, req model.SearchOrdersRequest
 // settled is how far in the past a search must end.
 const settled = 2 * time.Minute
 
-// searchFault says what is wrong with a search, or "".
+// searchFault returns what is wrong with a search, or "".
 func searchFault(req model.SearchOrdersRequest, now time.Time) string {
 	from, to, other := req.CreatedAfter, req.CreatedBefore, req.LastUpdatedBefore
 	if from.IsZero() {
@@ -128,5 +154,5 @@ func searchFault(req model.SearchOrdersRequest, now time.Time) string {
 // noOrderID is what is wrong with an id that is pathless.
 const noOrderID = "the order id is empty or a path"
 
-// pathless says whether an id cannot be a segment of a path.
+// pathless reports whether an id cannot be a segment of a path.
 func pathless(id string) bool { return id == "" || id == "." || id == ".." }

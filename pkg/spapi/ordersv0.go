@@ -2,19 +2,29 @@ package spapi
 
 import (
 	"context"
-	"errors"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
+	"github.com/sellerstream/sellerstream/pkg/spapi/internal/answers"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 // The operations of Orders v0. Amazon ends the reads on 2027-03-27;
 // confirmShipment has no successor and stays.
 
-const ordersV0Path = "orders/v0/orders/"
+// callOrdersV0 makes the calls of Orders v0.
+func (s *Seller) callOrdersV0(ctx context.Context, request any) (any, Meta, error) {
+	switch req := request.(type) {
+	case *model.GetOrderV0Request:
+		return s.GetOrderV0(ctx, *req)
+	case *model.GetOrderItemsV0Request:
+		return s.GetOrderItemsV0(ctx, *req)
+	case *model.ConfirmShipmentRequest:
+		return s.ConfirmShipment(ctx, *req)
+	}
+	return nil, Meta{}, ErrUnknownRequest
+}
 
 // GetOrderV0 reads one order without its items (getOrder of Orders v0; default
 // quota 0.5 a second, burst 30). Its error is a *model.Error.
@@ -22,15 +32,18 @@ func (s *Seller) GetOrderV0(ctx context.Context, req model.GetOrderV0Request) (*
 	if pathless(req.OrderID) {
 		return nil, Meta{}, s.invalid(model.GetOrderV0, noOrderID)
 	}
-	get := call{operation: model.GetOrderV0, method: http.MethodGet, path: ordersV0Path + segment(req.OrderID)}
+	get := newCall(model.GetOrderV0, segment(req.OrderID))
 	var answer model.GetOrderV0Response
+	var odd []answers.Oddity
+	get.odd = &odd
 	meta, err := s.read(ctx, restrictedRead{get, req.DataElements}, &answer)
 	if err != nil {
 		return nil, meta, err
 	}
-	if answer.Order.OrderID == "" {
-		return nil, meta, s.lost(get, errors.New("the answer is about no order"))
+	if answer.Order.OrderID != req.OrderID {
+		return nil, meta, s.unreadable(get, anotherOrder)
 	}
+	answer.Order.Incomplete = incomplete(odd, "payload.")
 	// Amazon sends a part of the address without being asked.
 	if !slices.Contains(req.DataElements, model.DataBuyerInfo) {
 		answer.Order.BuyerInfo = nil
@@ -47,21 +60,21 @@ func (s *Seller) GetOrderItemsV0(ctx context.Context, req model.GetOrderItemsV0R
 	if pathless(req.OrderID) {
 		return nil, Meta{}, s.invalid(model.GetOrderItemsV0, noOrderID)
 	}
-	get := call{
-		operation: model.GetOrderItemsV0, method: http.MethodGet,
-		path: ordersV0Path + segment(req.OrderID) + "/orderItems",
-	}
+	get := newCall(model.GetOrderItemsV0, segment(req.OrderID))
 	if req.NextToken != "" {
 		get.query = url.Values{"NextToken": {req.NextToken}}
 	}
 	var answer model.GetOrderItemsV0Response
+	var odd []answers.Oddity
+	get.odd = &odd
 	meta, err := s.read(ctx, restrictedRead{get, req.DataElements}, &answer)
 	if err != nil {
 		return nil, meta, err
 	}
-	if answer.Page.OrderID == "" {
-		return nil, meta, s.lost(get, errors.New("the answer is about no order"))
+	if answer.Page.OrderID != req.OrderID {
+		return nil, meta, s.unreadable(get, anotherOrder)
 	}
+	answer.Page.Incomplete = incomplete(odd, "payload.")
 	if !slices.Contains(req.DataElements, model.DataBuyerInfo) {
 		for i := range answer.Page.Items {
 			answer.Page.Items[i].BuyerInfo = nil
@@ -79,18 +92,16 @@ func (s *Seller) ConfirmShipment(ctx context.Context, req model.ConfirmShipmentR
 		return nil, Meta{}, s.invalid(model.ConfirmShipment, fault)
 	}
 	req.Package.ShipDate = req.Package.ShipDate.UTC()
-	meta, err := s.send(ctx, call{
-		operation: model.ConfirmShipment, method: http.MethodPost,
-		path: ordersV0Path + segment(req.OrderID) + "/shipmentConfirmation",
-		body: req, writes: true, success: http.StatusNoContent,
-	}, nil)
+	confirm := newCall(model.ConfirmShipment, segment(req.OrderID))
+	confirm.body = req
+	meta, err := s.send(ctx, confirm, nil)
 	if err != nil {
 		return nil, meta, err
 	}
 	return &model.ConfirmShipmentResponse{}, meta, nil
 }
 
-// shipmentFault says what is wrong with a confirmation, or "".
+// shipmentFault returns what is wrong with a confirmation, or "".
 func shipmentFault(req model.ConfirmShipmentRequest) string {
 	parcel := req.Package
 	switch {
@@ -117,7 +128,7 @@ func shipmentFault(req model.ConfirmShipmentRequest) string {
 	return ""
 }
 
-// positive says whether text is a positive number in ASCII digits.
+// positive reports whether text is a positive number in ASCII digits.
 func positive(text string) bool {
 	return strings.Trim(text, "0123456789") == "" && strings.Trim(text, "0") != ""
 }

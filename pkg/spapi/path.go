@@ -19,11 +19,22 @@ func segment(text string) string {
 	return escaped
 }
 
+// fill puts segments, which are escaped, in the places of a path's {parameters}.
+func fill(path string, segments []string) string {
+	parts := strings.Split(path, "/")
+	for i, part := range parts {
+		if strings.HasPrefix(part, "{") && len(segments) > 0 {
+			parts[i], segments = segments[0], segments[1:]
+		}
+	}
+	return strings.Join(parts, "/")
+}
+
 // list is a query parameter that is an array without collectionFormat or with
 // "csv": separated by commas (Swagger 2.0).
 func list(values []string) []string { return []string{strings.Join(values, ",")} }
 
-// element says whether value can be one element of a list.
+// element reports whether value can be one element of a list.
 func element(value string) bool { return value != "" && !strings.Contains(value, ",") }
 
 // invalid is a request that is not made because Amazon would refuse it.

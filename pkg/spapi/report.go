@@ -2,7 +2,6 @@ package spapi
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
@@ -17,17 +16,14 @@ func (s *Seller) ReadFeedReport(ctx context.Context, req model.ReadFeedReportReq
 	if req.FeedDocumentID == "" {
 		return nil, Meta{}, s.invalid(model.GetFeedDocument, "the document id is empty")
 	}
-	get := call{
-		operation: model.GetFeedDocument, method: http.MethodGet,
-		path: feedsPath + "documents/" + segment(req.FeedDocumentID),
-	}
+	get := newCall(model.GetFeedDocument, segment(req.FeedDocumentID))
 	var answer feedDocument
 	meta, err := s.send(ctx, get, &answer)
 	if err != nil {
 		return nil, meta, err
 	}
-	if answer.URL == "" {
-		return nil, meta, s.lost(get, errors.New("the answer holds no URL"))
+	if err := answer.check(); err != nil {
+		return nil, meta, s.unreadable(get, err.Error())
 	}
 	report, err := s.download(ctx, answer)
 	return report, meta, err
@@ -51,7 +47,12 @@ func (c *caller) download(ctx context.Context, document feedDocument) (*model.Fe
 		return nil, refusal
 	}
 	defer resp.Body.Close()
-	report, err := readReport(resp.Body, document.CompressionAlgorithm)
+	leave := func() {}
+	defer func() { leave() }()
+	report, err := readReport(resp.Body, document.CompressionAlgorithm, func() (err error) {
+		leave, err = c.client.reports.Enter(ctx, maxReport)
+		return err
+	})
 	if err != nil {
 		return nil, c.broken(model.GetFeedDocument, err)
 	}

@@ -41,13 +41,16 @@ func TestReportsThatCanBeRead(t *testing.T) {
 		for reader, wrap := range map[string]func(io.Reader) io.Reader{
 			"": func(r io.Reader) io.Reader { return r }, "byte by byte": iotest.OneByteReader, "with EOF": iotest.DataErrReader,
 		} {
-			got, err := readReport(wrap(strings.NewReader(test.text)), "")
-			if err != nil || !reflect.DeepEqual(*got, test.want) {
-				t.Errorf("%s %s: %+v, %v\nwant %+v", name, reader, got, err, test.want)
-			}
-			got, err = readReport(wrap(bytes.NewReader(zip(t, test.text))), "GZIP")
-			if err != nil || !reflect.DeepEqual(*got, test.want) {
-				t.Errorf("%s %s, zipped: %+v, %v", name, reader, got, err)
+			// What Amazon says of the compression is not always so, in either direction.
+			for _, announced := range []string{"", "GZIP", "gzip", "Gzip", "ZSTD"} {
+				got, err := readReport(wrap(strings.NewReader(test.text)), announced, nil)
+				if err != nil || !reflect.DeepEqual(*got, test.want) {
+					t.Errorf("%s %s, plain and announced %q: %+v, %v\nwant %+v", name, reader, announced, got, err, test.want)
+				}
+				got, err = readReport(wrap(bytes.NewReader(zip(t, test.text))), announced, nil)
+				if err != nil || !reflect.DeepEqual(*got, test.want) {
+					t.Errorf("%s %s, zipped and announced %q: %+v, %v", name, reader, announced, got, err)
+				}
 			}
 		}
 	}
@@ -62,11 +65,11 @@ func TestDocumentsThatAreNoReport(t *testing.T) {
 		"empty where GZIP is":       {"", "GZIP", "empty"},
 		"empty inside GZIP":         {string(zip(t, "")), "GZIP", "empty"},
 		"space":                     {" \n ", "", "empty"},
-		"not zipped":                {report, "GZIP", "not compressed"},
-		"zipped unsaid":             {string(zip(t, report)), "", "no JSON object"},
+		"zipped twice":              {string(zip(t, string(zip(t, report)))), "GZIP", "no JSON object"},
+		"a broken gzip header":      {"\x1f\x8b\x07", "", "begins as gzip does"},
 		"zipped and cut":            {string(zip(t, report)[:20]), "GZIP", "ends"},
 		"zipped and broken":         {string(zip(t, report)[:len(zip(t, report))-8]) + "checksum", "GZIP", "ends"},
-		"unknown compression":       {report, "ZSTD", `"ZSTD"`},
+		"unknown compression":       {"\x28\xb5\x2f\xfd", "ZSTD", `"ZSTD"`},
 		"an XML report":             {`<?xml version="1.0"?><AmazonEnvelope><Message><ProcessingReport>`, "", "AmazonEnvelope"},
 		"an XML report, zipped":     {string(zip(t, "\n<AmazonEnvelope>")), "GZIP", "AmazonEnvelope"},
 		"HTML":                      {"<!DOCTYPE html><html>", "", "XML or HTML"},
@@ -86,7 +89,7 @@ func TestDocumentsThatAreNoReport(t *testing.T) {
 		"a bomb of space":           {string(zip(t, zeros(2<<20))), "GZIP", "empty"},
 		"a bomb in several members": {strings.Repeat(string(zip(t, strings.Repeat(`{"x":[[`, 50_000))), 8), "GZIP", "no valid JSON"},
 	} {
-		got, err := readReport(strings.NewReader(test.text), test.compression)
+		got, err := readReport(strings.NewReader(test.text), test.compression, nil)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -107,7 +110,7 @@ func TestTheNetworksErrorIsNotTheDocuments(t *testing.T) {
 	report := `{"issues":[{"message":"m"}],"summary":{}}`
 	for compression, text := range map[string]string{"": report, "GZIP": string(zip(t, report))} {
 		for n := range text {
-			_, err := readReport(io.MultiReader(strings.NewReader(text[:n]), iotest.ErrReader(cut)), compression)
+			_, err := readReport(io.MultiReader(strings.NewReader(text[:n]), iotest.ErrReader(cut)), compression, nil)
 			if !errors.Is(err, cut) {
 				t.Errorf("%q cut at %d: %v", compression, n, err)
 			}
@@ -139,7 +142,7 @@ func TestNoRefusedMessageIsLost(t *testing.T) {
 		}
 	}
 	b.WriteString(`]}`)
-	got, err := readReport(strings.NewReader(b.String()), "")
+	got, err := readReport(strings.NewReader(b.String()), "", nil)
 	if err != nil || got.Unreadable != "" {
 		t.Fatal(err, got.Unreadable)
 	}
@@ -209,7 +212,7 @@ func exampleReport(t *testing.T) []byte {
 
 func TestAmazonsExampleReport(t *testing.T) {
 	t.Parallel()
-	got, err := readReport(bytes.NewReader(exampleReport(t)), "")
+	got, err := readReport(bytes.NewReader(exampleReport(t)), "", nil)
 	if err != nil || got.Unreadable != "" {
 		t.Fatal(err, got.Unreadable)
 	}
@@ -237,24 +240,31 @@ func FuzzReadReport(f *testing.F) {
 		if zipped {
 			compression = "GZIP"
 		}
-		report, err := readReport(bytes.NewReader(body), compression)
+		report, err := readReport(bytes.NewReader(body), compression, nil)
 		if err != nil {
 			t.Fatalf("an error of a reader that has none: %v", err)
 		}
-		if report.Unreadable != "" && (len(report.Issues) > 0 || !utf8.ValidString(report.Unreadable)) {
-			t.Fatalf("%+v", report)
-		}
-		for _, issue := range report.Issues {
-			for _, text := range []string{issue.SKU, issue.Code, issue.Severity, issue.Message, issue.AttributeName} {
-				if !utf8.ValidString(text) || len(text) > maxIssueText+len("…") {
-					t.Fatalf("%q", text)
-				}
-			}
-			if issue.MessageID < 0 {
-				t.Fatalf("%+v", issue)
-			}
-		}
+		checkReport(t, report)
 	})
+}
+
+// checkReport wants texts that can be read, of bounded size, and issues only of a report
+// that was read.
+func checkReport(t *testing.T, report *model.FeedReport) {
+	t.Helper()
+	if report.Unreadable != "" && (len(report.Issues) > 0 || !utf8.ValidString(report.Unreadable)) {
+		t.Fatalf("%+v", report)
+	}
+	for _, issue := range report.Issues {
+		for _, text := range []string{issue.SKU, issue.Code, issue.Severity, issue.Message, issue.AttributeName} {
+			if !utf8.ValidString(text) || len(text) > maxIssueText+len("…") {
+				t.Fatalf("%q", text)
+			}
+		}
+		if issue.MessageID < 0 {
+			t.Fatalf("%+v", issue)
+		}
+	}
 }
 
 // BenchmarkReadReport reads a report in which each of 25,000 messages has an issue.
@@ -274,7 +284,7 @@ func BenchmarkReadReport(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		report, err := readReport(bytes.NewReader(text.Bytes()), "GZIP")
+		report, err := readReport(bytes.NewReader(text.Bytes()), "GZIP", nil)
 		if err != nil || len(report.Issues) != model.MaxFeedMessages {
 			b.Fatal(err, len(report.Issues))
 		}

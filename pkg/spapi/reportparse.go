@@ -69,7 +69,7 @@ func parseReport(from io.Reader, report *model.FeedReport) error {
 	return nil
 }
 
-// malformed says where the JSON ends to be JSON, or what bound it broke.
+// malformed returns where the JSON ends to be JSON, or what bound it broke.
 func malformed(err error) error {
 	var bound unreadable
 	var syntax *jsontext.SyntacticError
@@ -192,7 +192,7 @@ func (p *reportParser) array(element func() error) error {
 	return err
 }
 
-// text reads a string, of which it keeps at most limit bytes.
+// text reads a string and keeps at most limit bytes.
 func (p *reportParser) text(into *string, limit int) error {
 	if p.tokens.PeekKind() != '"' {
 		return p.tokens.SkipValue()

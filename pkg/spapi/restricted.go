@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -19,6 +18,15 @@ import (
 type restrictedRead struct {
 	call
 	elements []string
+}
+
+// callTokens makes the calls of Tokens 2021-03-01.
+func (s *Seller) callTokens(ctx context.Context, request any) (any, Meta, error) {
+	switch req := request.(type) {
+	case *model.CreateRestrictedDataTokenRequest:
+		return s.CreateRestrictedDataToken(ctx, *req)
+	}
+	return nil, Meta{}, ErrUnknownRequest
 }
 
 // CreateRestrictedDataToken sees that there is a token for buyer data
@@ -37,7 +45,7 @@ func (s *Seller) CreateRestrictedDataToken(ctx context.Context, req model.Create
 	if err != nil {
 		var refusal *model.Error
 		if !errors.As(err, &refusal) { // ctx has ended
-			refusal = s.lost(call{operation: model.CreateRestrictedDataToken}, err)
+			refusal = s.lost(newCall(model.CreateRestrictedDataToken), err)
 		}
 		return nil, answered, refusal
 	}
@@ -95,26 +103,28 @@ type restrictedResource struct {
 	DataElements []string `json:"dataElements"`
 }
 
+// resource is all that one read can be asked for.
+func resource(operation string, elements []string) restrictedResource {
+	row, _ := model.Describe(operation)
+	return restrictedResource{row.Method, row.Path, elements}
+}
+
 // askRestricted asks for a token for both reads of every order: a path that
 // names no order is good for all of them (the sandbox case of Amazon's
 // tokens_2021-03-01.json; Tokens API use case guide, "generic path").
 func (s *Seller) askRestricted(ctx context.Context, elements []string) (token, Meta, error) {
 	elements = canonical(elements)
-	resources := []restrictedResource{{http.MethodGet, "/" + ordersV0Path + "{orderId}", elements}}
+	resources := []restrictedResource{resource(model.GetOrderV0, elements)}
 	if slices.Contains(elements, model.DataBuyerInfo) { // the one element that items have
-		resources = append(resources, restrictedResource{
-			http.MethodGet, "/" + ordersV0Path + "{orderId}/orderItems", []string{model.DataBuyerInfo},
-		})
+		resources = append(resources, resource(model.GetOrderItemsV0, []string{model.DataBuyerInfo}))
 	}
-	create := call{
-		operation: model.CreateRestrictedDataToken, method: http.MethodPost, path: "tokens/2021-03-01/restrictedDataToken",
-		body: struct {
-			Resources []restrictedResource `json:"restrictedResources"`
-		}{resources},
-	}
+	create := newCall(model.CreateRestrictedDataToken)
+	create.body = struct {
+		Resources []restrictedResource `json:"restrictedResources"`
+	}{resources}
 	var answer struct {
-		Token     string `json:"restrictedDataToken"`
-		ExpiresIn int64  `json:"expiresIn"` // seconds
+		Token     string `json:"restrictedDataToken" answer:"required,max=16384"`
+		ExpiresIn int64  `json:"expiresIn" answer:"required"` // seconds
 	}
 	asked := s.client.clock.Now()
 	meta, err := s.send(ctx, create, &answer)
@@ -122,7 +132,7 @@ func (s *Seller) askRestricted(ctx context.Context, elements []string) (token, M
 		return token{}, meta, err
 	}
 	if answer.Token == "" || answer.ExpiresIn <= 0 {
-		return token{}, meta, s.lost(create, errors.New("the answer holds no token"))
+		return token{}, meta, s.unreadable(create, "the answer holds no token")
 	}
 	life := time.Duration(min(answer.ExpiresIn, int64(time.Hour/time.Second))) * time.Second
 	return newToken(answer.Token, asked, life), meta, nil

@@ -40,15 +40,15 @@ func newVault(t *testing.T) *vault {
 			if held != canaryAccess {
 				v.misused.Add(1)
 			}
-			fmt.Fprint(w, `{"payload":{"AmazonOrderId":"1","ShippingAddress":{"City":"Canton"},"OrderItems":[]}}`)
+			fmt.Fprint(w, `{"payload":{"AmazonOrderId":"1","PurchaseDate":"2024-12-25T16:00:00Z","LastUpdateDate":"2024-12-25T16:30:00Z","OrderStatus":"Unshipped","ShippingAddress":{"City":"Canton"},"OrderItems":[]}}`)
 		case !strings.HasPrefix(r.URL.Path, "/orders/v0/orders/1"):
 			v.misused.Add(1)
 		case number(held) <= v.revoked.Load():
 			w.WriteHeader(http.StatusForbidden)
 			fmt.Fprintf(w, `{"errors":[{"code":"Unauthorized","message":"token %s"}]}`, held)
 		default:
-			fmt.Fprint(w, `{"payload":{"AmazonOrderId":"1","BuyerInfo":{"BuyerName":"Eve"},"ShippingAddress":{"City":"Canton","AddressLine1":"1 Cross St."},`+
-				`"OrderItems":[{"OrderItemId":"2","BuyerInfo":{"GiftMessageText":"For you!"}}]}}`)
+			fmt.Fprint(w, `{"payload":{"AmazonOrderId":"1","PurchaseDate":"2024-12-25T16:00:00Z","LastUpdateDate":"2024-12-25T16:30:00Z","OrderStatus":"Unshipped","BuyerInfo":{"BuyerName":"Eve"},"ShippingAddress":{"City":"Canton","AddressLine1":"1 Cross St."},`+
+				`"OrderItems":[{"OrderItemId":"2","QuantityOrdered":1,"BuyerInfo":{"GiftMessageText":"For you!"}}]}}`)
 		}
 	}
 	return v

@@ -11,7 +11,9 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/boundedhttp"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -26,25 +28,39 @@ const (
 	assumeRole = "AWS AssumeRole"
 )
 
-// AssumeRole is the credentials of the role with the ARN role, for the
-// SellerConfig of every account that has it. They are renewed five minutes
+// Role is an IAM role to assume. It identifies its credentials: roles that differ
+// in any field share none.
+type Role struct {
+	ARN string
+	// ExternalID is what the role's trust policy wants under sts:ExternalId, so that
+	// nobody else whom it trusts can be talked into assuming the role for us ("confused
+	// deputy"); "" for none. AWS does not treat it as a secret.
+	ExternalID string
+}
+
+// AssumeRole returns the credentials of a role, for the SellerConfig of every account that has it. They are renewed five minutes
 // before they end, with one request under way however many calls wait for it;
 // while STS fails, those that are still good serve on. Amazon has not required
 // a role since October 2023. All times are real.
-func AssumeRole(client stscreds.AssumeRoleAPIClient, role string) aws.CredentialsProvider {
+func AssumeRole(client stscreds.AssumeRoleAPIClient, role Role) aws.CredentialsProvider {
 	return aws.NewCredentialsCache(&assumedRole{
-		role: role,
-		provider: stscreds.NewAssumeRoleProvider(client, role, func(o *stscreds.AssumeRoleOptions) {
-			o.RoleSessionName = "sellerstream"
-			o.Duration = roleSession
-		}),
+		role:     role,
+		provider: stscreds.NewAssumeRoleProvider(client, role.ARN, role.options),
 	})
+}
+
+func (r Role) options(o *stscreds.AssumeRoleOptions) {
+	o.RoleSessionName = "sellerstream"
+	o.Duration = roleSession
+	if r.ExternalID != "" { // AWS refuses an empty one
+		o.ExternalID = &r.ExternalID
+	}
 }
 
 // assumedRole decides for its cache when credentials end. The cache calls it
 // one at a time.
 type assumedRole struct {
-	role     string
+	role     Role
 	provider aws.CredentialsProvider
 	ends     time.Time // of the credentials that it gave last
 }
@@ -73,22 +89,29 @@ func (r *assumedRole) HandleFailToRefresh(_ context.Context, old aws.Credentials
 }
 
 // classifyRole tells a no from STS, which somebody must mend, from what may
-// pass. STS answers a throttled call with the status of a refused one.
-func classifyRole(role string, err error) error {
+// pass. STS answers a throttled call with the status of a refused one. Of its
+// answer no more than the status and a known code is repeated.
+func classifyRole(role Role, err error) error {
 	e := &model.Error{Class: model.Unavailable, Operation: assumeRole, TokenMissing: true, Err: err}
 	var answer *awshttp.ResponseError
-	if !errors.As(err, &answer) {
+	var unsent *smithyhttp.RequestSendError
+	if !errors.As(err, &answer) && !errors.As(err, &unsent) {
+		return e // there was no request, as where we have no credentials to make it with
+	}
+	e.Err = boundedhttp.WithoutAnswer(err)
+	if answer == nil {
 		return e
 	}
 	e.Status = answer.HTTPStatusCode()
 	var code smithy.APIError
 	if errors.As(err, &code) {
-		e.Err, e.Code, e.Message = nil, shorten(code.ErrorCode(), 60), shorten(code.ErrorMessage(), maxMessage)
+		e.Err, e.Code = nil, known(code.ErrorCode(), stsCodes())
 	}
 	busy := retry.IsErrorThrottles(retry.DefaultThrottles).IsErrorThrottle(err) == aws.TrueTernary
 	if e.Status/100 == 4 && e.Status != http.StatusTooManyRequests && !busy {
 		e.Class = model.Unauthorized
-		e.Remedy = "check the ARN " + role + " and that the role's trust policy names our AWS credentials, " +
+		e.Remedy = "check the ARN " + role.ARN + ", that the role's trust policy names our AWS credentials, " +
+			"and that external_id is what it wants under sts:ExternalId, " +
 			"or remove the role: Amazon has not required one since October 2023"
 	}
 	return e

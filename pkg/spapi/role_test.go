@@ -65,11 +65,26 @@ func (f *fakeSTS) count() int {
 	return len(f.requests)
 }
 
+// Without it, whoever else the role trusts could be talked into assuming it.
+func TestTheExternalIDIsSent(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"", "sellerstream-4711"} {
+		f := &fakeSTS{}
+		if _, err := AssumeRole(f, Role{ARN: roleARN, ExternalID: id}).Retrieve(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		got := f.requests[0]
+		if aws.ToString(got.ExternalId) != id || (got.ExternalId == nil) != (id == "") || *got.RoleArn != roleARN {
+			t.Errorf("%q: asked STS for %+v", id, got)
+		}
+	}
+}
+
 func TestARoleIsAssumedAgainBeforeItsEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeSTS{}
-		provider := AssumeRole(f, roleARN)
+		provider := AssumeRole(f, Role{ARN: roleARN})
 		down := errors.New("no route to host")
 		for i, step := range []struct {
 			after    time.Duration
@@ -108,7 +123,7 @@ func TestManyCallsAssumeARoleOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeSTS{answer: make(chan struct{})}
-		provider := AssumeRole(f, roleARN)
+		provider := AssumeRole(f, Role{ARN: roleARN})
 		var callers sync.WaitGroup
 		for range 1000 {
 			callers.Go(func() {
@@ -130,7 +145,7 @@ func TestAnSTSThatHangsIsGivenUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		_, err := AssumeRole(&fakeSTS{answer: make(chan struct{})}, roleARN).Retrieve(t.Context())
+		_, err := AssumeRole(&fakeSTS{answer: make(chan struct{})}, Role{ARN: roleARN}).Retrieve(t.Context())
 		if err == nil || time.Since(begin) != roleTimeout {
 			t.Errorf("%v after %v", err, time.Since(begin))
 		}
@@ -153,14 +168,14 @@ func TestErrorsOfSTS(t *testing.T) {
 		says  string
 	}{
 		{answer(403, "AccessDenied"), model.Unauthorized, "trust policy"},
-		{answer(403, "AccessDenied"), model.Unauthorized, "(403): AccessDenied: not today"},
+		{answer(403, "AccessDenied"), model.Unauthorized, "(403): AccessDenied;"},
 		{answer(400, "ValidationError"), model.Unauthorized, roleARN},
 		{answer(400, "Throttling"), model.Unavailable, "Throttling"},
 		{answer(429, "SlowDown"), model.Unavailable, "429"},
 		{answer(503, "ServiceUnavailable"), model.Unavailable, "503"},
 		{errors.New("connection refused"), model.Unavailable, "connection refused"},
 	} {
-		_, err := AssumeRole(&fakeSTS{err: test.err}, roleARN).Retrieve(t.Context())
+		_, err := AssumeRole(&fakeSTS{err: test.err}, Role{ARN: roleARN}).Retrieve(t.Context())
 		var refusal *model.Error
 		if !errors.As(err, &refusal) || refusal.Class != test.class || !refusal.TokenMissing || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%v: got %v", test.err, err)
@@ -178,7 +193,7 @@ func TestARoleOfSTS(t *testing.T) {
 		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
 	}
 	t.Cleanup(config.HTTPClient.(*http.Client).CloseIdleConnections)
-	config.Credentials = AssumeRole(sts.NewFromConfig(config), roleARN)
+	config.Credentials = AssumeRole(sts.NewFromConfig(config), Role{ARN: roleARN})
 	got, err := config.Credentials.Retrieve(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -12,11 +12,18 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/boundedhttp"
+	"github.com/sellerstream/sellerstream/pkg/spapi/internal/answers"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
-// maxAnswer bounds an answer: an order of a thousand lines is about 2 MiB.
+// maxAnswer bounds an answer in bytes, with containment rule 1's transport: an
+// order of a thousand lines is about 2 MiB.
 const maxAnswer = 8 << 20
+
+// maxAnswers bounds the bytes of large answers that a client reads and decodes at a
+// time, and with it what they take of memory: some ten times as much.
+const maxAnswers = 2 * maxAnswer
 
 // Meta is what an answer says besides its body.
 type Meta struct {
@@ -28,14 +35,19 @@ type Meta struct {
 
 // call is one request before it has a host and a token.
 type call struct {
-	operation string
-	method    string
-	path      string // escaped
-	query     url.Values
-	body      any // sent as JSON; nil for none
-	writes    bool
-	success   int  // the status of a success; 0 means 200
-	once      bool // sent over NewOnceTransport
+	model.Operation
+	path  string // escaped
+	query url.Values
+	body  any // sent as JSON; nil for none
+
+	odd *[]answers.Oddity // where those of the answer go; nil for nowhere
+}
+
+// newCall is a call of an operation. segments are escaped, and take the places of the
+// parameters in its path.
+func newCall(operation string, segments ...string) call {
+	row, _ := model.Describe(operation)
+	return call{Operation: row, path: fill(row.Path, segments)}
 }
 
 // caller is who makes a call: a seller, or an application alone.
@@ -44,9 +56,9 @@ type caller struct {
 	http    *http.Client
 	once    *http.Client // for what must not be sent twice
 	base    *url.URL
-	account string // "" for an application alone
-	key     tokenKey
-	token   func(context.Context) (token, error)
+	account string   // "" for an application alone
+	key     tokenKey // of a seller's token; that of a grantless one has its scope besides
+	token   func(context.Context, model.Scope) (token, error)
 }
 
 // access is where the token of a request comes from, and what its refusal does.
@@ -58,11 +70,16 @@ type access struct {
 // send makes one request, once, and decodes a success into answer, unless that
 // is nil. Its error is always a *model.Error.
 func (c *caller) send(ctx context.Context, call call, answer any) (Meta, error) {
-	return c.sendWith(ctx, access{c.token, func(t token) bool { return c.client.lwa.tokens.refused(c.key, t) }}, call, answer)
+	key := c.key
+	key.scope = string(call.Scope)
+	return c.sendWith(ctx, access{
+		token:   func(ctx context.Context) (token, error) { return c.token(ctx, call.Scope) },
+		refused: func(t token) bool { return c.client.lwa.tokens.refused(key, t) },
+	}, call, answer)
 }
 
 func (c *caller) sendWith(ctx context.Context, access access, call call, answer any) (Meta, error) {
-	if call.once {
+	if call.Once {
 		// http.Client, when its own Timeout ends, keeps only the text of the error,
 		// and with it not whether anything was sent.
 		var cancel context.CancelFunc
@@ -75,7 +92,16 @@ func (c *caller) sendWith(ctx context.Context, access access, call call, answer 
 	}
 	req, err := c.request(ctx, call)
 	if err != nil {
-		return Meta{}, &model.Error{Class: model.Invalid, Operation: call.operation, Account: c.account, Err: err}
+		return Meta{}, &model.Error{Class: model.Invalid, Operation: call.Name, Account: c.account, Err: err}
+	}
+	if call.InDoubt() {
+		start := startBy(ctx)
+		if err := start.over(); err != nil {
+			return Meta{}, c.lost(call, &notSentError{err})
+		}
+		if !call.Once {
+			start.guard(req)
+		}
 	}
 	req.Header.Set("x-amz-access-token", token.Secret().Reveal())
 	resp, err := c.line(call).Do(req)
@@ -87,11 +113,11 @@ func (c *caller) sendWith(ctx context.Context, access access, call call, answer 
 		return Meta{}, c.lost(call, err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	body, err := io.ReadAll(resp.Body)
 	meta := Meta{RateLimit: rateLimit(resp.Header), RequestID: shorten(resp.Header.Get("x-amzn-RequestId"), 100)}
 	switch {
-	case resp.StatusCode != cmp.Or(call.success, http.StatusOK):
-		refusal := classify(call, c.account, resp, body)
+	case resp.StatusCode != cmp.Or(call.Success, http.StatusOK):
+		refusal := classify(&c.client.decoder, call, c.account, resp, body)
 		if refusal.Class == model.Unauthorized || refusal.Class == model.Forbidden {
 			refusal.StaleToken = access.refused(token)
 		}
@@ -100,18 +126,35 @@ func (c *caller) sendWith(ctx context.Context, access access, call call, answer 
 		return meta, nil
 	case err != nil:
 		return meta, c.lost(call, err)
-	case len(body) > maxAnswer:
-		return meta, c.lost(call, fmt.Errorf("the answer is larger than %d MiB", maxAnswer>>20))
 	}
-	if err := json.Unmarshal(body, answer); err != nil {
-		return meta, c.lost(call, fmt.Errorf("the answer is not what the model says: %s", decodeFault(err)))
+	return meta, c.decode(call, body, answer)
+}
+
+// decode reads the body of a success into answer.
+func (c *caller) decode(call call, body []byte, answer any) error {
+	if raw, ok := answer.(*json.RawMessage); ok {
+		if len(body) > 0 && !json.Valid(body) {
+			return c.unreadable(call, "the answer is no JSON")
+		}
+		*raw = body
+		return nil
 	}
-	return meta, nil
+	odd, err := c.client.decoder.Decode(body, answer)
+	for _, o := range odd {
+		c.client.odd(call.Name, o.Path, string(o.Kind))
+	}
+	if err != nil {
+		return c.unreadable(call, err.Error())
+	}
+	if call.odd != nil {
+		*call.odd = odd
+	}
+	return nil
 }
 
 // line is what carries a call.
 func (c *caller) line(call call) *http.Client {
-	if call.once {
+	if call.Once {
 		return c.once
 	}
 	return c.http
@@ -129,7 +172,7 @@ func (c *caller) request(ctx context.Context, call call) (*http.Request, error) 
 	}
 	at := *c.base
 	at.RawQuery = call.query.Encode()
-	req, err := http.NewRequestWithContext(ctx, call.method, at.JoinPath(call.path).String(), body)
+	req, err := http.NewRequestWithContext(ctx, call.Method, at.JoinPath(call.path).String(), body)
 	if err != nil {
 		return nil, err
 	}
@@ -142,14 +185,26 @@ func (c *caller) request(ctx context.Context, call call) (*http.Request, error) 
 
 // lost is a request without a whole answer, or one that did not get on its way.
 func (c *caller) lost(call call, err error) *model.Error {
-	e := &model.Error{Class: model.Unavailable, Operation: call.operation, Account: c.account, NotSent: unsent(err), Err: err}
-	if call.writes && !e.NotSent {
+	var large *boundedhttp.TooLargeError
+	if errors.As(err, &large) { // it would be so again
+		return c.unreadable(call, fmt.Sprintf("the answer is larger than %d MiB", large.Limit>>20))
+	}
+	e := &model.Error{Class: model.Unavailable, Operation: call.Name, Account: c.account, NotSent: unsent(err), Err: err}
+	if call.InDoubt() && !e.NotSent {
 		e.Class = model.Ambiguous
 	}
 	return e
 }
 
-// unsent says whether err is certain to have come before the request was
+// unreadable is a request whose answer cannot be used.
+func (c *caller) unreadable(call call, why string) *model.Error {
+	return &model.Error{
+		Class: model.Malformed, Operation: call.Name, Account: c.account,
+		Status: cmp.Or(call.Success, http.StatusOK), Message: why,
+	}
+}
+
+// unsent reports whether err is certain to have come before the request was
 // written: there was no connection to write it to, or none of it was written.
 func unsent(err error) bool {
 	var none *notSentError
@@ -164,20 +219,6 @@ func (c *caller) notSent(call call, err error) *model.Error {
 		refusal = &model.Error{Class: model.Unavailable, Operation: tokenOperation, Err: err}
 	}
 	named := *refusal
-	named.Operation, named.Account, named.TokenMissing = call.operation+" ("+refusal.Operation+")", c.account, true
+	named.Operation, named.Account, named.TokenMissing = call.Name+" ("+refusal.Operation+")", c.account, true
 	return &named
-}
-
-// decodeFault says where decoding failed without quoting the value, which
-// could be a buyer's.
-func decodeFault(err error) string {
-	var kind *json.UnmarshalTypeError
-	var syntax *json.SyntaxError
-	switch {
-	case errors.As(err, &kind):
-		return fmt.Sprintf("field %s at byte %d has the wrong type", kind.Field, kind.Offset)
-	case errors.As(err, &syntax):
-		return fmt.Sprintf("no valid JSON at byte %d", syntax.Offset)
-	}
-	return "a value is malformed"
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
-	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -88,11 +88,15 @@ func payloadHash(req *http.Request) (string, error) {
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-// unsigned is a request that was not sent for want of a signature.
+// unsigned is the error of a request that was not sent because it could not be signed.
 func unsigned(err error) error {
 	var refusal *model.Error
-	if errors.As(err, &refusal) {
+	var late *notSentError
+	switch {
+	case errors.As(err, &refusal):
 		return refusal
+	case errors.As(err, &late):
+		return late
 	}
 	return &model.Error{Class: model.Unavailable, Operation: "AWS credentials", TokenMissing: true, Err: err}
 }

@@ -119,7 +119,7 @@ func TestASellerWithCredentialsSigns(t *testing.T) {
 	var got, token *http.Request
 	f.api = func(w http.ResponseWriter, r *http.Request) {
 		got = r
-		fmt.Fprint(w, `{"order":{"orderId":"1"}}`)
+		fmt.Fprint(w, answeredOrder)
 	}
 	f.answerLWA(func(w http.ResponseWriter, r *http.Request) { token = r; f.giveToken(w, r) })
 	client := f.client(t, nil)
@@ -181,7 +181,7 @@ func TestARequestThatCannotBeSignedIsNotSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, write := range []bool{false, true} { // a write that was not sent is not ambiguous
-		_, err = seller.send(t.Context(), call{operation: "op", method: http.MethodPost, path: "p", writes: write}, nil)
+		_, err = seller.send(t.Context(), call{Operation: model.Operation{Name: "op", Method: http.MethodPost, Writes: write}, path: "p"}, nil)
 		var refusal *model.Error
 		if !errors.As(err, &refusal) || refusal.Class != model.Unavailable || !refusal.TokenMissing ||
 			!strings.Contains(err.Error(), "op (AWS credentials) for account acme-eu") || !strings.Contains(err.Error(), "no credentials anywhere") {

@@ -3,7 +3,6 @@
 package spapi
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -18,7 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/sellerstream/sellerstream/pkg/secrets"
+	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -63,7 +62,7 @@ func TestAStoppedProcessSendsNothing(t *testing.T) {
 // TestStoppedChild is the process that is stopped.
 func TestStoppedChild(t *testing.T) {
 	if os.Getenv(stoppedAPI) == "" {
-		return // it is nobody's child
+		return // it is no child process
 	}
 	client, err := New(Config{
 		LWAEndpoint: os.Getenv(stoppedLWA), Endpoints: map[model.Region]string{model.Europe: os.Getenv(stoppedAPI)},
@@ -78,8 +77,7 @@ func TestStoppedChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), stoppedLease)
-	defer cancel()
+	ctx := StartBy(t.Context(), time.Now().Add(stoppedLease))
 	err = createFeed(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
 		if !strings.HasSuffix(os.Getenv(stoppedAPI), info.Conn.RemoteAddr().String()) {
 			return // to LWA

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/clock"
-	"github.com/sellerstream/sellerstream/pkg/secrets"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
+	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -30,8 +30,9 @@ const (
 
 // LWA's codes that another credential may answer.
 const (
-	invalidClient = "invalid_client"
-	invalidGrant  = "invalid_grant"
+	invalidClient      = "invalid_client"
+	unauthorizedClient = "unauthorized_client"
+	invalidGrant       = "invalid_grant"
 )
 
 // sellerToken asks with the seller's refresh token; a refused one is read
@@ -39,7 +40,7 @@ const (
 func (l *LWA) sellerToken(ctx context.Context, grant sellerGrant) (token, error) {
 	refresh, err := grant.refreshToken.Secret(ctx)
 	if err != nil {
-		return token{}, missingSecret(grant.account, "refresh token", err)
+		return token{}, missingSecret(grant.account, "refresh token", model.RefreshTokenUnreadable, err)
 	}
 	ask := func(refresh secrets.Secret) (token, error) {
 		return l.applicationToken(ctx, grant.account, grant.application, url.Values{
@@ -57,8 +58,8 @@ func (l *LWA) sellerToken(ctx context.Context, grant sellerGrant) (token, error)
 }
 
 // applicationToken asks with each of the application's client secrets until
-// LWA knows one, beginning with the one that it knew last. Of two errors the
-// first is returned.
+// LWA knows one, beginning with the one that it knew last. It returns the first
+// of two errors.
 func (l *LWA) applicationToken(ctx context.Context, account string, app Application, form url.Values) (token, error) {
 	l.mu.Lock()
 	onNext := l.onNext[app.ClientID] && app.NextClientSecret != nil
@@ -89,7 +90,7 @@ func (l *LWA) clientToken(ctx context.Context, account string, app Application, 
 	}
 	secret, err := source.Secret(ctx)
 	if err != nil {
-		return token{}, missingSecret(account, what, err)
+		return token{}, missingSecret(account, what, model.ClientSecretUnreadable, err)
 	}
 	got, err := l.twice(ctx, account, app, secret, form)
 	if refusedAs(invalidClient, err) {
@@ -114,7 +115,7 @@ func (l *LWA) twice(ctx context.Context, account string, app Application, secret
 	return l.post(ctx, account, app, secret, form)
 }
 
-// post makes one token request, in at most half the time that there is for both.
+// post makes one token request, in at most half of the time for both.
 func (l *LWA) post(ctx context.Context, account string, app Application, secret secrets.Secret, grant url.Values) (token, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.timeout/2)
 	defer cancel()
@@ -133,12 +134,12 @@ func (l *LWA) post(ctx context.Context, account string, app Application, secret 
 		return token{}, lwaUnavailable(account, err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxTokenAnswer))
+	body, err := io.ReadAll(resp.Body)
+	if resp.StatusCode != http.StatusOK { // the status says enough about a body that was not read
+		return token{}, classifyLWA(account, app.Name, resp, body)
+	}
 	if err != nil {
 		return token{}, lwaUnavailable(account, err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return token{}, classifyLWA(account, app.Name, resp, body, hide(form.Get("client_secret"), form.Get("refresh_token")))
 	}
 	return readToken(account, asked, body)
 }
@@ -150,19 +151,22 @@ func readToken(account string, asked time.Time, body []byte) (token, error) {
 	}
 	// The decoder's own errors may quote the body, and with it the token.
 	if json.Unmarshal(body, &answer) != nil || answer.AccessToken == "" || answer.ExpiresIn <= 0 {
-		return token{}, lwaUnavailable(account, errors.New("the answer holds no access token: is the LWA endpoint right?"))
+		return token{}, &model.Error{
+			Class: model.Unavailable, Operation: tokenOperation, Account: account, TokenMissing: true,
+			Message: "the answer holds no access token: is the LWA endpoint right?",
+		}
 	}
 	life := min(time.Duration(min(answer.ExpiresIn, int64(maxExpiry/time.Second)))*time.Second, maxExpiry)
 	return newToken(answer.AccessToken, asked, life), nil
 }
 
-// refusedAs says whether LWA refused a request with code.
+// refusedAs reports whether LWA refused a request with code.
 func refusedAs(code string, err error) bool {
 	var refusal *model.Error
 	return errors.As(err, &refusal) && refusal.Code == code
 }
 
-// unusableSecret says whether err is about the client secret, so that another
+// unusableSecret reports whether err is about the client secret, so that another
 // one may do.
 func unusableSecret(err error) bool {
 	var missing *missingError
@@ -175,20 +179,14 @@ type missingError struct{ error }
 func (m *missingError) Unwrap() error { return m.error }
 
 // missingSecret waits where the place of the secret may come back, and parks
-// the account where somebody must mend it.
-func missingSecret(account, what string, err error) error {
+// those that it is of where somebody must mend it.
+func missingSecret(account, what, code string, err error) error {
 	missing := &model.Error{
 		Class: model.Unauthorized, Operation: tokenOperation, Account: account, TokenMissing: true,
-		Message: what + " cannot be read", Err: &missingError{err}, Remedy: "make it readable to this process",
+		Code: code, Message: what + " cannot be read", Err: &missingError{err}, Remedy: "make it readable to this process",
 	}
 	if errors.Is(err, secrets.ErrUnavailable) {
 		missing.Class, missing.Remedy = model.Unavailable, ""
 	}
 	return missing
-}
-
-func lwaUnavailable(account string, err error) error {
-	return &model.Error{
-		Class: model.Unavailable, Operation: tokenOperation, Account: account, TokenMissing: true, Err: err,
-	}
 }

@@ -14,7 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/secrets"
+	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -259,9 +259,8 @@ func FuzzClassifyLWA(f *testing.F) {
 	f.Add(400, []byte(`{"error":"invalid_client","error_description":"`+canarySecret+` is unknown"}`))
 	f.Add(401, []byte(`{"error":"\u0063anary-client-secret"}`))
 	f.Add(503, []byte{0xff, '{'})
-	hidden := hide(canarySecret, "")
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		e := classifyLWA("a", "main", &http.Response{StatusCode: status, Header: http.Header{}}, body, hidden)
+		e := classifyLWA("a", "main", &http.Response{StatusCode: status, Header: http.Header{}}, body)
 		if e.Class != model.Unauthorized && e.Class != model.Unavailable || strings.Contains(e.Error(), canarySecret) ||
 			len(e.Message) > maxMessage+8 || strings.ContainsAny(e.Error(), "\n\x00") {
 			t.Fatalf("%+v", e)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,7 +16,7 @@ import (
 // stays in this package.
 type feedDocument struct {
 	FeedDocumentID       string `json:"feedDocumentId"`
-	URL                  string `json:"url"`
+	URL                  string `json:"url" answer:"max=8192"`
 	CompressionAlgorithm string `json:"compressionAlgorithm"`
 }
 
@@ -34,17 +33,18 @@ func (s *Seller) UploadFeed(ctx context.Context, req model.UploadFeedRequest) (*
 	if err != nil {
 		return nil, Meta{}, &model.Error{Class: model.Invalid, Operation: model.CreateFeedDocument, Account: s.account, Err: err}
 	}
-	create := call{
-		operation: model.CreateFeedDocument, method: http.MethodPost, path: feedsPath + "documents",
-		body: map[string]string{"contentType": model.FeedContentType}, success: http.StatusCreated,
-	}
+	create := newCall(model.CreateFeedDocument)
+	create.body = map[string]string{"contentType": model.FeedContentType}
 	var answer feedDocument
 	meta, err := s.send(ctx, create, &answer)
 	if err != nil {
 		return nil, meta, err
 	}
-	if answer.FeedDocumentID == "" || answer.URL == "" {
-		return nil, meta, s.lost(create, errors.New("the answer holds no document id or no URL"))
+	if !identifier(answer.FeedDocumentID, maxDocumentID) {
+		return nil, meta, s.unreadable(create, "the answer's field feedDocumentId is missing or is no id of Amazon's")
+	}
+	if err := answer.check(); err != nil {
+		return nil, meta, s.unreadable(create, err.Error())
 	}
 	if err := s.upload(ctx, answer.URL, &req.Feed, size); err != nil {
 		return nil, meta, err

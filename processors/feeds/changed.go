@@ -1,7 +1,7 @@
 package feeds
 
 import (
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 )
 
 // Changed takes accounts that may be mended: what waits for the next probe of a
@@ -16,8 +16,7 @@ func (m *Machine) Changed(tx *machine.Tx, accounts []string) {
 	for _, f := range m.feeds {
 		// That a feed was refused is not in the state; one more look at a feed that
 		// only waits for its next poll does no harm.
-		refused := !f.forbidden.IsZero() || f.NotBefore.Sub(tx.Now) > retryLimit
-		if changed[f.Account] && refused && f.Item.Queued() && f.NotBefore.After(tx.Now) {
+		if changed[f.Account] && f.Item.Queued() && f.NotBefore.After(tx.Now) {
 			f.NotBefore = earlier(f.SubmittedTime, tx.Now)
 			m.save(tx, f)
 		}

@@ -3,7 +3,7 @@ package feeds
 import (
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -45,7 +45,7 @@ type feed struct {
 
 	// Not in the state: a new owner asks Amazon first.
 	quietUntil time.Time // when a feed past its objective is stuck without an answer
-	forbidden  time.Time // when Amazon last forbade the wanted call
+	failure    string    // why its report could not be had at last
 }
 
 func newFeed(key string, state *schemas.FeedState) *feed {
@@ -80,6 +80,10 @@ func (f *feed) timerAt(stuckAfter time.Duration) time.Time {
 			return f.quietUntil
 		}
 		return f.objective(stuckAfter)
+	case report:
+		if !f.FailingSince.IsZero() && f.ToldTime.IsZero() {
+			return f.FailingSince.Add(reportTold)
+		}
 	}
 	return time.Time{}
 }
@@ -124,7 +128,7 @@ func (f *feed) delay(now time.Time, base, limit time.Duration) {
 	f.NotBefore = now.Add(lane.Backoff(f.Key, int(f.Attempts), base, limit))
 }
 
-// exhausted says whether the wanted call has failed for as long as patience and
+// exhausted reports whether the wanted call has failed for as long as patience and
 // often enough, this failure included: tries can be hours apart when tokens are
 // short.
 func (f *feed) exhausted(now time.Time, patience time.Duration) bool {

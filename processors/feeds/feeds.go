@@ -13,18 +13,21 @@
 //  5. A feed past its objective gets one FeedStuck and one alert, never after
 //     its FeedCompleted.
 //  6. A notification of a feed that nobody submits within a day is told in an
-//     alert, at most one a day and account, and is asked after at no time.
+//     alert, at most one a day and account, and is asked after at no time. One
+//     that went to several accounts of its seller is taken by the account that
+//     submitted the feed, and told by none.
 package feeds
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/account"
-	"github.com/sellerstream/sellerstream/pkg/lane"
-	"github.com/sellerstream/sellerstream/pkg/machine"
-	"github.com/sellerstream/sellerstream/pkg/quota"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -35,15 +38,16 @@ const Processor = "feeds"
 // Operations are the operations whose quota the processor owns.
 func Operations() []string { return []string{model.GetFeed, model.GetFeedDocument} }
 
-// Prefixes of the state's keys, but for those of the lanes.
+// Prefixes of the state's keys, except for those of the lanes.
 const (
 	feedPrefix = "feed/"
 	pacePrefix = "pace/"
 )
 
 const (
-	// defaultStuckAfter is Config.StuckAfter's default.
+	// defaultStuckAfter and defaultPatience are Config's defaults.
 	defaultStuckAfter = 2 * time.Hour
+	defaultPatience   = 6 * time.Hour
 
 	// keepFinished is how long a finished feed is remembered: as long as a
 	// notification can stay in the input topic.
@@ -62,6 +66,11 @@ type Config struct {
 	// its submission, nor after four times what such feeds take, is stuck. 2 h by
 	// default.
 	StuckAfter time.Duration
+	// Patience is for how long a report is tried that cannot be had, before the feed ends
+	// without it; 6 h by default. The feed itself is asked after four times as long
+	// while Amazon refuses or does not answer, and for a sixth of it while it says that
+	// there is no such feed.
+	Patience time.Duration
 }
 
 // Machine is the logic of one unit.
@@ -79,9 +88,8 @@ type Machine struct {
 
 // New makes the machine of one unit, without state.
 func New(cfg Config) *Machine {
-	if cfg.StuckAfter == 0 {
-		cfg.StuckAfter = defaultStuckAfter
-	}
+	cfg.StuckAfter = cmp.Or(cfg.StuckAfter, defaultStuckAfter)
+	cfg.Patience = cmp.Or(cfg.Patience, defaultPatience)
 	return &Machine{
 		cfg: cfg, feeds: make(map[string]*feed), paces: make(map[string]*schemas.FeedPace),
 		status: newOperation(model.GetFeed, cfg.Quota), reports: newOperation(model.GetFeedDocument, cfg.Quota),
@@ -129,8 +137,7 @@ func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 			m.notified(tx, value)
 		}
 	default:
-		tx.Reject(rec, "unexpected_type", fmt.Sprintf(
-			"topic %s holds a %T where a FeedSubmission or a FeedNotification belongs", rec.Topic, rec.Value))
+		tx.Unexpected(rec, "a FeedSubmission or a FeedNotification")
 	}
 }
 
@@ -138,20 +145,14 @@ func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 // submission is our own, and whoever made it waits for its end: it is kept when
 // the account was removed meanwhile, and followed when that comes back.
 func (m *Machine) known(tx *machine.Tx, rec *machine.Record) bool {
-	_, ok := m.cfg.Accounts().ByID(rec.Account)
-	if !ok {
-		tx.Reject(rec, "unknown_account", fmt.Sprintf(
-			"account %q is not configured: configure it, then reprocess this record", rec.Account))
-	}
+	_, ok := machine.Configured(tx, rec, m.cfg.Accounts().ByID)
 	return ok
 }
 
 // accepts checks what both kinds of record have in common, and sets aside what
 // is wrong.
 func (m *Machine) accepts(tx *machine.Tx, rec *machine.Record, account, feedID, feedType string) bool {
-	if account != rec.Account {
-		tx.Reject(rec, "account_mismatch", fmt.Sprintf(
-			"the record's key names account %q, its value account %q: the producer must key by account", rec.Account, account))
+	if !tx.Keyed(rec, account) {
 		return false
 	}
 	if !validName(feedID) {
@@ -229,6 +230,8 @@ func (m *Machine) expired(tx *machine.Tx, f *feed) {
 		m.unclaimed(tx, f)
 	case running:
 		m.overdue(tx, f)
+	case report:
+		m.tellReport(tx, f)
 	case foreign, finished:
 		m.forget(tx, f)
 	}

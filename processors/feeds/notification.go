@@ -4,30 +4,33 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
 const (
 	// holdFor is how long a notification waits for its submission.
 	holdFor = 24 * time.Hour
-	// maxHeld bounds an account's waiting notifications. One more is dropped: if
-	// its submission does come, polling finds the end.
+	// maxHeld bounds an account's waiting notifications, and once more those that
+	// may be of another account of its seller: all feeds of that one come here. One
+	// more is dropped: if its submission does come, polling finds the end.
 	maxHeld = 200
 	// foreignFor is how long an account's next alert of a foreign feed waits.
 	foreignFor = 24 * time.Hour
 )
 
 // strangers counts an account's feeds that nobody has submitted.
-type strangers struct{ held, foreign int }
+type strangers struct{ held, candidates, foreign int }
 
 // count adds n to what f counts among.
 func (m *Machine) count(f *feed, n int) {
 	s := m.strangers[f.Account]
-	switch f.Phase {
-	case held:
+	switch {
+	case f.Phase == held && f.Candidate:
+		s.candidates += n
+	case f.Phase == held:
 		s.held += n
-	case foreign:
+	case f.Phase == foreign:
 		s.foreign += n
 	default:
 		return
@@ -61,12 +64,17 @@ func (m *Machine) notified(tx *machine.Tx, note *schemas.FeedNotification) {
 
 // hold keeps a notification whose submission may still come.
 func (m *Machine) hold(tx *machine.Tx, note *schemas.FeedNotification) {
-	if m.strangers[note.Account].held >= maxHeld {
+	waiting := m.strangers[note.Account].held
+	if note.Candidate {
+		waiting = m.strangers[note.Account].candidates
+	}
+	if waiting >= maxHeld {
 		return
 	}
 	key := feedKey(note.Account, note.FeedID)
 	f := newFeed(key, &schemas.FeedState{
 		Account: note.Account, FeedID: note.FeedID, FeedType: note.FeedType, Phase: held, PhaseTime: tx.Now,
+		Candidate: note.Candidate,
 	})
 	m.feeds[key] = f
 	m.count(f, +1)
@@ -74,9 +82,11 @@ func (m *Machine) hold(tx *machine.Tx, note *schemas.FeedNotification) {
 }
 
 // unclaimed ends the wait for a submission. The first such feed of an account
-// and day is told; its entry stands for that day.
+// and day is told; its entry stands for that day. One that may be of another
+// account of the seller is not: each account of the seller got the notification, and
+// this one cannot know whether another knows the feed.
 func (m *Machine) unclaimed(tx *machine.Tx, f *feed) {
-	if m.strangers[f.Account].foreign > 0 {
+	if f.Candidate || m.strangers[f.Account].foreign > 0 {
 		m.forget(tx, f)
 		return
 	}
@@ -85,8 +95,8 @@ func (m *Machine) unclaimed(tx *machine.Tx, f *feed) {
 	f.enter(foreign, tx.Now)
 	m.count(f, +1)
 	m.save(tx, f)
-	emitAlert(tx, &schemas.Alert{
-		EventType: alertForeign, Account: f.Account, Subject: f.FeedID, Severity: warning, Since: since,
+	tx.Alert(&schemas.Alert{
+		Role: Processor, EventType: alertForeign, Account: f.Account, Subject: f.FeedID, Severity: warning, Since: since,
 		Message: fmt.Sprintf("Amazon notified that feed %s (%s) of account %s has ended, and Sellerstream submitted no such feed: "+
 			"another program submits feeds for this seller, or the notification was forged. Feeds of two programs can "+
 			"overwrite each other's quantities and spend one quota: let one of them do it. "+

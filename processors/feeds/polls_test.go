@@ -8,14 +8,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
 // TestGetFeedCallsPerFeed measures what following a feed of 30 to 60 s costs:
-// at most 1.5 getFeed calls with notifications, of which some are lost and most
-// come more than once, and at most 8 without. (A fixed poll of 10 s makes 3 to 24.)
+// at most 1.5 getFeed calls with notifications (some are lost and most come more
+// than once), and at most 8 without. (A fixed poll of 10 s makes 3 to 24.)
 func TestGetFeedCallsPerFeed(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -83,7 +83,7 @@ func watch(t *testing.T, lost float64) (calls float64, delays []time.Duration) {
 			switch due := heap.Pop(&todo).(entry); {
 			case due.call == nil:
 				records = append(records, due.record)
-			case !a.arrive(*due.call, r.Now):
+			case !a.Admit(due.call.Account, r.Now, due.call.Operation):
 				t.Fatal("Amazon answered 429")
 			default:
 				results = append(results, machine.Result{Call: *due.call, Outcome: a.answer(*due.call, r.Now)})

@@ -1,10 +1,11 @@
 package feeds
 
 import (
+	"fmt"
 	"time"
 	"unicode/utf8"
 
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -23,10 +24,10 @@ const (
 	// A report's token comes every 45 s: reportBase is about what one costs.
 	reportBase  = 30 * time.Second
 	reportLimit = 15 * time.Minute
-	// unreadableAfter is how long the reading of a report may fail before the
-	// feed ends without it, and refusedAfter how long Amazon may refuse it.
-	unreadableAfter = 6 * time.Hour
-	refusedAfter    = 2 * time.Hour
+	// reportTold is how long a report cannot be fetched before an alert is raised, and
+	// toldFor for how long that stands for all reports of the account.
+	reportTold = 10 * time.Minute
+	toldFor    = time.Hour
 
 	// maxFeedIssues and maxFeedIssueBytes bound the issues that a FeedResult holds
 	// itself: it is an event, too, and EventBridge takes less than Kafka.
@@ -60,18 +61,44 @@ func (m *Machine) read(tx *machine.Tx, f *feed, answer *model.FeedReport) {
 }
 
 // notRead takes a failure to read a report, and ends the feed without it when
-// that has lasted for patience.
-func (m *Machine) notRead(tx *machine.Tx, f *feed, err error, patience time.Duration) {
-	if !f.exhausted(tx.Now, patience) {
+// that has lasted for Patience.
+func (m *Machine) notRead(tx *machine.Tx, f *feed, err error) {
+	if !f.exhausted(tx.Now, m.cfg.Patience) {
 		f.delay(tx.Now, reportBase, reportLimit)
+		f.failure = reason(err)
 		return
 	}
 	m.complete(tx, f, outcome{report: reportUnreadable, reportError: reason(err)})
 }
 
+// tellReport raises an alert for a report that could not be fetched for minutes, unless
+// the account has had one lately.
+func (m *Machine) tellReport(tx *machine.Tx, f *feed) {
+	for _, other := range m.feeds {
+		if other.Account == f.Account && tx.Now.Sub(other.ToldTime) < toldFor {
+			m.timers.Add(&f.timer, other.ToldTime.Add(toldFor))
+			return
+		}
+	}
+	f.ToldTime = tx.Now
+	last := f.failure
+	if last == "" {
+		last = "an earlier process knows why"
+	}
+	tx.Alert(&schemas.Alert{
+		Role: Processor, EventType: alertReport, Account: f.Account, Subject: f.FeedID, Severity: warning, Since: f.FailingSince,
+		Message: fmt.Sprintf("Feed %s (%s) of account %s has ended as %s, and its report cannot be had: %s. It is tried for %v with waits up to %v; "+
+			"until then its updates have no outcome, and afterwards they are sent again. Other reports of the account may wait alike, "+
+			"and are not told of for %v. Look at `sellerstream doctor --account %s`.", f.FeedID, f.FeedType, f.Account, f.ProcessingStatus,
+			last, m.cfg.Patience, reportLimit, toldFor, f.Account),
+		Attributes: f.attributes(),
+	})
+	m.save(tx, f)
+}
+
 // complete writes how a feed ended, behind the issues of its messages (rule 4).
 func (m *Machine) complete(tx *machine.Tx, f *feed, end outcome) {
-	result := f.result(eventCompleted, end.report)
+	result := f.result(tx, eventCompleted, end.report)
 	result.ReportError = end.reportError
 	result.DetectedBy, result.DetectedTime = f.DetectedBy, f.DetectedTime
 	if f.ProcessingStatus != statusUnknown {
@@ -87,9 +114,9 @@ func (m *Machine) complete(tx *machine.Tx, f *feed, end outcome) {
 }
 
 // result is the part of a FeedResult that its two kinds have in common.
-func (f *feed) result(eventType, report string) *schemas.FeedResult {
+func (f *feed) result(tx *machine.Tx, eventType, report string) *schemas.FeedResult {
 	result := &schemas.FeedResult{
-		EventID: hashID(f.Account, f.FeedID, eventType), EventType: eventType,
+		EventID: tx.EventID("FeedResult", eventType, f.Account, f.FeedID), EventType: eventType,
 		Account: f.Account, FeedID: f.FeedID, FeedType: f.FeedType, MarketplaceID: f.MarketplaceID,
 		ProcessingStatus: f.ProcessingStatus, Report: report, ResultFeedDocumentID: f.ResultFeedDocumentID,
 		FeedIssues: []schemas.FeedIssue{}, SubmittedTime: f.SubmittedTime,
@@ -115,7 +142,7 @@ func fill(result *schemas.FeedResult, summary *model.FeedReportSummary) {
 }
 
 // emitIssues writes the issues of single messages in parts, puts the first ones
-// of the feed as a whole into result, and says how many parts there are.
+// of the feed as a whole into result, and returns how many parts there are.
 func emitIssues(tx *machine.Tx, f *feed, issues []model.FeedIssue, result *schemas.FeedResult) int32 {
 	var parts int32
 	part, size, own := []schemas.FeedIssue(nil), 0, 0

@@ -2,25 +2,21 @@ package feeds
 
 import (
 	"fmt"
-	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/lane"
-	"github.com/sellerstream/sellerstream/pkg/machine"
-	"github.com/sellerstream/sellerstream/pkg/quota"
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
-// operation is one of the two calls: its lanes, and when each account last got
-// an answer to it. Not in the state: it tells a feed that is forbidden from an
-// account that is.
+// operation is one of the two calls.
 type operation struct {
-	name    string
-	lanes   *lane.Lanes
-	answers map[string]time.Time
+	name  string
+	lanes *lane.Lanes
 }
 
 func newOperation(name string, limits quota.Overrides) operation {
-	return operation{name: name, lanes: lane.New(name, limits.Of).In(Processor), answers: make(map[string]time.Time)}
+	return operation{name: name, lanes: lane.New(name, limits.Of).In(Processor)}
 }
 
 // of is the operation that a feed wants.
@@ -37,16 +33,10 @@ func (m *Machine) Result(tx *machine.Tx, res *machine.Result) {
 	if f == nil || !f.InFlight() {
 		return // a call of the machine before this one; its feed still wants it
 	}
-	op, ended := m.of(f), *res
-	park, parks := res.Outcome.(machine.Park)
-	own := parks && !f.forbidden.IsZero() && op.answers[f.Account].After(f.forbidden)
-	if own { // the account is well: it need not wait for this feed
-		ended.Outcome = machine.Retry(park)
-	}
-	op.lanes.Finish(tx, f.Account, &f.Item, &ended)
+	op := m.of(f)
+	op.lanes.Finish(tx, f.Account, &f.Item, res)
 	switch outcome := res.Outcome.(type) {
 	case machine.Done:
-		op.answers[f.Account] = tx.Now
 		m.done(tx, f, outcome.Response)
 	case machine.Reject:
 		m.refused(tx, f, outcome.Err)
@@ -55,14 +45,9 @@ func (m *Machine) Result(tx *machine.Tx, res *machine.Result) {
 	case machine.Ambiguous: // a read can simply be repeated
 		m.failed(tx, f, outcome.Err)
 	case machine.Park:
-		if own {
-			m.refused(tx, f, outcome.Err)
-			break
-		}
 		// Behind all of the account that arrives before its next probe, which is
 		// then another's.
-		f.forbidden = tx.Now
-		f.NotBefore = tx.Now.Add(lane.ProbeAfter + lane.Backoff(f.Key, 1, retryBase, retryLimit))
+		f.NotBefore = op.lanes.Probe(f.Account, tx.Now).Add(lane.Backoff(f.Key, 1, retryBase, retryLimit))
 	case machine.Snooze:
 		// The lane waits, not the feed.
 	}
@@ -88,7 +73,11 @@ func (m *Machine) done(tx *machine.Tx, f *feed, response any) {
 // failed takes a failure that may pass.
 func (m *Machine) failed(tx *machine.Tx, f *feed, err error) {
 	if f.Phase == report {
-		m.notRead(tx, f, err, unreadableAfter)
+		m.notRead(tx, f, err)
+		return
+	}
+	if f.exhausted(tx.Now, unansweredShare*m.cfg.Patience) {
+		m.giveUp(tx, f, err)
 		return
 	}
 	f.delay(tx.Now, retryBase, retryLimit)
@@ -97,7 +86,7 @@ func (m *Machine) failed(tx *machine.Tx, f *feed, err error) {
 // refused takes Amazon's definite no.
 func (m *Machine) refused(tx *machine.Tx, f *feed, err error) {
 	if f.Phase == report {
-		m.notRead(tx, f, err, refusedAfter)
+		m.notRead(tx, f, err)
 		return
 	}
 	m.notShown(tx, f, err)

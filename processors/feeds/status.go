@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/lane"
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -32,11 +32,13 @@ const (
 	// missingBase and missingLimit bound the wait after one that was refused.
 	missingBase  = 20 * time.Second
 	missingLimit = 5 * time.Minute
-	// missingFor is how long Amazon may say that there is no such feed, and
-	// refusedFor how long it may refuse otherwise, before the feed is given up:
-	// the second can be a mistake of ours, which somebody must have time to mend.
-	missingFor = time.Hour
-	refusedFor = 24 * time.Hour
+	// missingShare is the part of Patience for which Amazon may say that there is no
+	// such feed, and unansweredShare how many times Patience it may refuse otherwise, or
+	// not answer, before the feed is given up: that can be a mistake of ours, which
+	// somebody must have time to mend, and by then the feed's quantities have long been
+	// sent by other ways.
+	missingShare    = 6
+	unansweredShare = 4
 
 	// maxBare is how many answers that say a feed has ended and name no report
 	// are asked again: a report was seen to show later than the end.
@@ -48,7 +50,7 @@ const (
 // answered takes what Amazon says of a running feed.
 func (m *Machine) answered(tx *machine.Tx, f *feed, answer *model.Feed) {
 	f.Polls++
-	f.Attempts, f.FailingSince, f.forbidden = 0, time.Time{}, time.Time{}
+	f.Attempts, f.FailingSince = 0, time.Time{}
 	f.ProcessingStatus = shortened(answer.ProcessingStatus, maxName)
 	f.ProcessingStartTime, f.ProcessingEndTime = instant(answer.ProcessingStartTime), instant(answer.ProcessingEndTime)
 	switch answer.ProcessingStatus {
@@ -115,23 +117,29 @@ func (f *feed) took(answer *model.Feed) time.Duration {
 // notShown takes Amazon's refusal to show a running feed, and gives the feed up
 // when it lasts.
 func (m *Machine) notShown(tx *machine.Tx, f *feed, err error) {
-	patience := refusedFor
+	patience := unansweredShare * m.cfg.Patience
 	var refusal *model.Error
 	if errors.As(err, &refusal) && refusal.Class == model.NotFound {
-		patience = missingFor
+		patience = m.cfg.Patience / missingShare
 	}
 	if !f.exhausted(tx.Now, patience) {
 		f.delay(tx.Now, missingBase, missingLimit)
 		return
 	}
+	m.giveUp(tx, f, err)
+}
+
+// giveUp ends a running feed about which Amazon answers nothing: one feed costs no
+// more than itself (containment rule 4).
+func (m *Machine) giveUp(tx *machine.Tx, f *feed, err error) {
 	if !f.DetectedTime.IsZero() { // it has said how the feed ended, and only not of what report
 		m.complete(tx, f, outcome{report: reportNone})
 		return
 	}
 	since := f.FailingSince
 	f.ProcessingStatus, f.DetectedBy, f.DetectedTime = statusUnknown, byPoll, tx.Now
-	emitAlert(tx, &schemas.Alert{
-		EventType: alertUnknown, Account: f.Account, Subject: f.FeedID, Severity: critical, Since: since,
+	tx.Alert(&schemas.Alert{
+		Role: Processor, EventType: alertUnknown, Account: f.Account, Subject: f.FeedID, Severity: critical, Since: since,
 		Message: fmt.Sprintf("Feed %s (%s) of account %s was submitted at %s, and Amazon does not show it: %s. "+
 			"Whether any of it was applied is not known, and it is not asked after any more. Look for it in Seller Central; "+
 			"its quantities are to be sent again.", f.FeedID, f.FeedType, f.Account, when(f.SubmittedTime), reason(err)),
@@ -155,7 +163,7 @@ func (m *Machine) overdue(tx *machine.Tx, f *feed) {
 // stuck tells once that a feed is past its objective.
 func (m *Machine) stuck(tx *machine.Tx, f *feed) {
 	f.StuckTime = tx.Now
-	result := f.result(alertStuck, reportNone)
+	result := f.result(tx, alertStuck, reportNone)
 	state := "is still " + f.ProcessingStatus
 	if f.ProcessingStatus == "" {
 		result.ProcessingStatus, state = statusUnknown, "has not been shown by Amazon since"
@@ -169,8 +177,8 @@ func (m *Machine) stuck(tx *machine.Tx, f *feed) {
 	if f.ExpectedSeconds > 0 {
 		expected = fmt.Sprintf("such feeds took %v", time.Duration(f.ExpectedSeconds)*time.Second)
 	}
-	emitAlert(tx, &schemas.Alert{
-		EventType: alertStuck, Account: f.Account, Subject: f.FeedID, Severity: critical, Since: f.objective(m.cfg.StuckAfter),
+	tx.Alert(&schemas.Alert{
+		Role: Processor, EventType: alertStuck, Account: f.Account, Subject: f.FeedID, Severity: critical, Since: f.objective(m.cfg.StuckAfter),
 		Message: fmt.Sprintf("Feed %s (%s) of account %s was submitted at %s and %s (%s). "+
 			"It is asked after on, and its end will be told. While it is %s the inventory processor cancels it; "+
 			"else ask Amazon's support with the feed id.", f.FeedID, f.FeedType, f.Account, when(f.SubmittedTime),

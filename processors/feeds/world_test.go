@@ -6,11 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/time/rate"
-
-	"github.com/sellerstream/sellerstream/pkg/account"
-	"github.com/sellerstream/sellerstream/pkg/machine"
-	"github.com/sellerstream/sellerstream/pkg/machine/machinetest"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
+	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -25,11 +24,7 @@ func testDirectory(t testing.TB) func() *account.Directory {
 	for i := range 20 {
 		accounts = append(accounts, account.Account{ID: fmt.Sprint("shop-", i), SellerID: fmt.Sprint("S", i), Region: model.Europe})
 	}
-	directory, err := account.NewDirectory(accounts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func() *account.Directory { return directory }
+	return machinetest.Directory(t, accounts...)
 }
 
 func newMachine(t testing.TB) *Machine { return New(Config{Accounts: testDirectory(t)}) }
@@ -128,9 +123,8 @@ func (r *runtime) feed(id string) *schemas.FeedState {
 
 // amazon is the processing of feeds that the machine must follow.
 type amazon struct {
-	feeds   map[string]*amazonFeed // by account/id
-	buckets map[string]*rate.Limiter
-	denied  int // 429s that it had to give
+	*machinetest.Door
+	feeds map[string]*amazonFeed // by account/id
 }
 
 type amazonFeed struct {
@@ -148,22 +142,9 @@ type amazonFeed struct {
 }
 
 func newAmazon() *amazon {
-	return &amazon{feeds: map[string]*amazonFeed{}, buckets: map[string]*rate.Limiter{}}
-}
-
-// arrive is a call's arrival at Amazon's door.
-func (a *amazon) arrive(call machine.Call, at time.Time) bool {
-	key := call.Account + "/" + call.Operation
-	if a.buckets[key] == nil {
-		a.buckets[key] = map[string]*rate.Limiter{
-			model.GetFeed: rate.NewLimiter(2, 15), model.GetFeedDocument: rate.NewLimiter(0.0222, 10),
-		}[call.Operation]
-	}
-	if !a.buckets[key].AllowN(at, 1) {
-		a.denied++
-		return false
-	}
-	return true
+	return &amazon{feeds: map[string]*amazonFeed{}, Door: machinetest.NewDoor(map[string]quota.Limit{
+		model.GetFeed: {Rate: 2, Burst: 15}, model.GetFeedDocument: {Rate: 0.0222, Burst: 10},
+	})}
 }
 
 func (a *amazon) answer(call machine.Call, at time.Time) machine.Outcome {
@@ -208,7 +189,7 @@ func (f *amazonFeed) shown(at time.Time) *model.Feed {
 	return feed
 }
 
-// submit has a feed created that takes d and reads well.
+// submit creates a feed that takes d and reads well.
 func (a *amazon) submit(id string, now time.Time, d time.Duration) (*amazonFeed, *schemas.FeedSubmission) {
 	f := &amazonFeed{
 		account: testAccount, id: id, created: now, started: now.Add(d / 2), end: now.Add(d),

@@ -6,10 +6,9 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/time/rate"
-
-	"github.com/sellerstream/sellerstream/pkg/machine"
-	"github.com/sellerstream/sellerstream/pkg/quota"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
+	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -17,15 +16,14 @@ import (
 // amazon is a model of what the machine talks to: it applies feeds and patches
 // to quantities, as late as its faults allow.
 type amazon struct {
+	*machinetest.Door
 	random    *rand.Rand
-	buckets   map[string]*rate.Limiter
-	denied    []string // operations that it had to answer 429
 	documents map[string][]model.QuantityMessage
 	feeds     []*amazonFeedState
 	listed    map[string][]string // marketplaces of a SKU; none for an unknown one
 	quantity  map[string]int
-	created   int      // feeds
-	effects   []effect // of calls that have arrived and are not carried out yet
+	created   int                                       // feeds
+	after     func(at time.Time, do func(at time.Time)) // has something happen later
 
 	applyLate, showLate time.Duration // at most
 	longest             time.Duration // of a feed
@@ -43,38 +41,26 @@ type amazonFeedState struct {
 	told      bool // its result was written to feed-results
 }
 
-// effect is something that happens at a time.
-type effect struct {
-	at time.Time
-	do func(at time.Time)
-}
-
 func newAmazon(random *rand.Rand) *amazon {
-	a := &amazon{
-		random: random, buckets: map[string]*rate.Limiter{}, documents: map[string][]model.QuantityMessage{},
+	plans := map[string]quota.Limit{model.CreateListingsFeed: {Rate: 5.0 / 300, Burst: 5}}
+	for _, operation := range Operations() {
+		plans[operation], _ = quota.Default(operation)
+	}
+	return &amazon{
+		Door: machinetest.NewDoor(plans), random: random, documents: map[string][]model.QuantityMessage{},
 		listed: map[string][]string{}, quantity: map[string]int{}, longest: 20 * time.Minute,
 	}
-	for _, operation := range Operations() {
-		limit, _ := quota.Default(operation)
-		a.buckets[operation] = rate.NewLimiter(rate.Limit(limit.Rate), limit.Burst)
-	}
-	a.buckets[model.CreateListingsFeed] = rate.NewLimiter(rate.Limit(5.0/300), 5)
-	return a
 }
 
 // admit spends the tokens of a call that arrives.
 func (a *amazon) admit(operation string, at time.Time) bool {
-	ok := a.buckets[operation].AllowN(at, 1)
-	if ok && operation == model.CreateFeed {
-		ok = a.buckets[model.CreateListingsFeed].AllowN(at, 1)
+	if operation == model.CreateFeed {
+		return a.Admit(testAccount, at, operation, model.CreateListingsFeed)
 	}
-	if !ok {
-		a.denied = append(a.denied, fmt.Sprint(operation, " at ", at))
-	}
-	return ok
+	return a.Admit(testAccount, at, operation)
 }
 
-// answer carries a call out, perhaps later, and says how it ends where nothing
+// answer carries a call out, perhaps later, and returns how it ends where nothing
 // is lost.
 func (a *amazon) answer(call machine.Call, at time.Time, late time.Duration) machine.Outcome {
 	if !a.admit(call.Operation, at) {
@@ -103,10 +89,6 @@ func (a *amazon) answer(call machine.Call, at time.Time, late time.Duration) mac
 		}}}
 	}
 	return machine.Reject{}
-}
-
-func (a *amazon) after(at time.Time, do func(time.Time)) {
-	a.effects = append(a.effects, effect{at, do})
 }
 
 // create begins a feed; how it will end is known to Amazon only.
@@ -201,35 +183,6 @@ func (a *amazon) cancel(id string, at time.Time) machine.Outcome {
 		}
 	}
 	return machine.Reject{Err: &model.Error{Class: model.Invalid, Status: 400}}
-}
-
-// advance carries out what is due by now, in order.
-func (a *amazon) advance(now time.Time) {
-	for {
-		next := -1
-		for i := range a.effects {
-			if !a.effects[i].at.After(now) && (next < 0 || a.effects[i].at.Before(a.effects[next].at)) {
-				next = i
-			}
-		}
-		if next < 0 {
-			return
-		}
-		e := a.effects[next]
-		a.effects = slices.Delete(a.effects, next, next+1)
-		e.do(e.at)
-	}
-}
-
-// next is when something happens by itself; zero for never.
-func (a *amazon) next() time.Time {
-	var first time.Time
-	for i := range a.effects {
-		if at := a.effects[i].at; first.IsZero() || at.Before(first) {
-			first = at
-		}
-	}
-	return first
 }
 
 // result is what the feeds processor writes of a feed that has ended.

@@ -4,20 +4,20 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sellerstream/sellerstream/pkg/lane"
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 // wantCancel notes the intent to cancel a feed.
-func (f *feed) wantCancel(id string) {
-	if !slices.Contains(f.cancel, id) {
+func (f *feedLane) wantCancel(id string) {
+	if len(f.cancel) < maxCancel && !slices.Contains(f.cancel, id) {
 		f.cancel = append(f.cancel, strings.Clone(id))
 	}
 }
 
 // cancelFeed starts the cancellation of the first feed that is to be cancelled.
-func (m *Machine) cancelFeed(tx *machine.Tx, f *feed) {
+func (m *Machine) cancelFeed(tx *machine.Tx, f *feedLane) {
 	tx.Call(machine.Call{
 		Account: f.account, Operation: model.CancelFeed, Key: f.call.Key, Lease: m.cfg.Lease,
 		Request: &model.CancelFeedRequest{FeedID: f.cancel[0]},
@@ -26,7 +26,7 @@ func (m *Machine) cancelFeed(tx *machine.Tx, f *feed) {
 
 // cancelled takes the outcome of a cancellation. What became of the feed, its
 // end says: one that is not queued any more refuses.
-func (m *Machine) cancelled(tx *machine.Tx, f *feed, res *machine.Result) {
+func (m *Machine) cancelled(tx *machine.Tx, f *feedLane, res *machine.Result) {
 	m.cancels.Finish(tx, f.account, &f.call, res)
 	switch res.Outcome.(type) {
 	case machine.Done, machine.Reject:

@@ -1,8 +1,8 @@
 package inventory
 
 import (
-	"github.com/sellerstream/sellerstream/pkg/lane"
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 )
 
 // Changed takes accounts that may be mended: their calls do not wait for the
@@ -17,7 +17,7 @@ func (m *Machine) Changed(tx *machine.Tx, accounts []string) {
 	}
 	for _, f := range m.feeds {
 		if changed[f.account] {
-			m.look(tx, f) // a feed is cut when its calls can follow
+			m.wakeNow(tx, f) // a feed is cut when its calls can follow
 		}
 	}
 }

@@ -1,15 +1,16 @@
 package inventory
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/account"
-	"github.com/sellerstream/sellerstream/pkg/quota"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
+	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
-// Scope says what a quantity is a property of.
+// Scope is what a quantity is a property of.
 type Scope string
 
 // The scopes. Amazon keys merchant-fulfilled quantity by seller and SKU, so
@@ -29,14 +30,14 @@ type Settings struct {
 }
 
 // Config is what the processor needs besides its input. A zero value means the
-// default where there is one. The durations are on the pipeline's clock, but for
+// default where there is one. The durations are on the pipeline's clock, except for
 // Lease.
 type Config struct {
 	// Accounts is the directory of the moment; it may be replaced while running.
 	Accounts func() *account.Directory
 	// Settings are an account's. nil gives every account the defaults.
 	Settings func(account string) Settings
-	// Excluded says whether another service manages the SKU at this moment: its
+	// Excluded reports whether another service manages the SKU at this moment: its
 	// updates are not sent. nil excludes none.
 	Excluded func(account, sku string) bool
 	// Quota overrides Amazon's default plan for an account.
@@ -47,21 +48,21 @@ type Config struct {
 	// under Amazon's plan: an account that has been quiet answers soon, and one that
 	// is busy waits for its token anyway, not for this.
 	Linger time.Duration
-	// Enough is how many pending SKUs are not waited with. Default MaxMessages.
+	// Enough is how many pending SKUs are sent at once, without Linger. Default MaxMessages.
 	Enough int
 	// MaxMessages and MaxBytes bound a feed. Default 25,000, Amazon's limit, and 10 MiB.
 	MaxMessages int
 	MaxBytes    int
-	// MaxUploads is how many documents a unit makes at the same time, each of which
-	// is in memory meanwhile. Default 2.
+	// MaxUploads is how many documents a unit makes at the same time. Each is in memory
+	// meanwhile. Default 2.
 	MaxUploads int
 
 	// PatchLinger is how long a small set waits for others before it is sent by
 	// patchListingsItem. Default 2 s.
 	PatchLinger time.Duration
 	// PatchBelow is the largest set of SKUs of a feed's marketplace that is sent by
-	// patches, those that wait for their patch included. Of a larger set as many
-	// at a time are sent so while a feed is under way, once they have waited for
+	// patches, those that wait for their patch included. From a larger set as many
+	// at a time are sent by patches while a feed is under way, once they have waited for
 	// Linger: the next feed may be half an hour off. Default 100, which are done in
 	// 20 s. Negative: patches are for the urgent only.
 	PatchBelow int
@@ -71,11 +72,11 @@ type Config struct {
 	PatchMost int
 
 	// Lease is within which real time after its commit a writing call must have
-	// started and ended: less than the runtime's session timeout. Default 8 s.
+	// started: less than the runtime's session timeout. Default 8 s.
 	Lease time.Duration
-	// CallTime is how long after its commit a writing call may go on, its lease and
-	// the client's timeout of a request: all that is real time in the quarantine,
-	// here on the pipeline's clock. Default 38 s.
+	// CallTime is how long after its commit the answer to a writing call may come:
+	// its lease and the client's timeout of a request. That is all the real time in
+	// the quarantine, here on the pipeline's clock. Default 38 s.
 	CallTime time.Duration
 	// ApplyDelay is how late Amazon may carry out a call after the answer to it was
 	// lost. Default 5 minutes.
@@ -83,13 +84,19 @@ type Config struct {
 	// ShowDelay is how late getFeeds may show a feed. Default 5 minutes.
 	ShowDelay time.Duration
 
-	// MaxAttempts is how often an update is sent without an answer that settles it
-	// before it is given up. Default 5.
+	// CommitTime is how much older than the end of its commit an intent can be: a
+	// transaction's timeout. Default 30 s.
+	CommitTime time.Duration
+
+	// Patience is for how long an update is tried that Amazon neither takes nor
+	// refuses for good, with growing waits, before it is given up; and MaxAttempts how
+	// often at least. Defaults 6 hours and 5.
+	Patience    time.Duration
 	MaxAttempts int
-	// NotListed says whether Amazon's code means that the SKU is not listed in the
+	// NotListed reports whether Amazon's code means that the SKU is not listed in the
 	// marketplace; it is then tried in the account's others. Default NotListed.
 	NotListed func(code string) bool
-	// Transient says whether Amazon's code means that the same may work later.
+	// Transient reports whether Amazon's code means that the same may work later.
 	// Default Transient.
 	Transient func(code string) bool
 
@@ -112,20 +119,22 @@ func Transient(code string) bool {
 }
 
 func (c Config) withDefaults() Config {
-	setDefault(&c.Linger, 30*time.Second)
-	setDefault(&c.MaxMessages, model.MaxFeedMessages)
-	setDefault(&c.Enough, c.MaxMessages)
-	setDefault(&c.MaxBytes, model.MaxFeedBytes)
-	setDefault(&c.MaxUploads, 2)
-	setDefault(&c.PatchLinger, 2*time.Second)
-	setDefault(&c.PatchBelow, 100)
-	setDefault(&c.PatchMost, 500)
-	setDefault(&c.Lease, 8*time.Second)
-	setDefault(&c.CallTime, c.Lease+30*time.Second)
-	setDefault(&c.ApplyDelay, 5*time.Minute)
-	setDefault(&c.ShowDelay, 5*time.Minute)
-	setDefault(&c.MaxAttempts, 5)
-	setDefault(&c.ReadBackAfter, 10*time.Minute)
+	c.Linger = cmp.Or(c.Linger, 30*time.Second)
+	c.MaxMessages = cmp.Or(c.MaxMessages, model.MaxFeedMessages)
+	c.Enough = cmp.Or(c.Enough, c.MaxMessages)
+	c.MaxBytes = cmp.Or(c.MaxBytes, model.MaxFeedBytes)
+	c.MaxUploads = cmp.Or(c.MaxUploads, 2)
+	c.PatchLinger = cmp.Or(c.PatchLinger, 2*time.Second)
+	c.PatchBelow = cmp.Or(c.PatchBelow, 100)
+	c.PatchMost = cmp.Or(c.PatchMost, 500)
+	c.Lease = cmp.Or(c.Lease, 8*time.Second)
+	c.CallTime = cmp.Or(c.CallTime, c.Lease+30*time.Second)
+	c.ApplyDelay = cmp.Or(c.ApplyDelay, 5*time.Minute)
+	c.ShowDelay = cmp.Or(c.ShowDelay, 5*time.Minute)
+	c.CommitTime = cmp.Or(c.CommitTime, 30*time.Second)
+	c.Patience = cmp.Or(c.Patience, 6*time.Hour)
+	c.MaxAttempts = cmp.Or(c.MaxAttempts, 5)
+	c.ReadBackAfter = cmp.Or(c.ReadBackAfter, 10*time.Minute)
 	if c.Settings == nil {
 		c.Settings = func(string) Settings { return Settings{} }
 	}
@@ -141,26 +150,23 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
-}
+// quarantine is how long after a createFeed has ended without an answer getFeeds
+// is sure to show the feed, if there is one.
+func (c *Config) quarantine() time.Duration { return c.ApplyDelay + c.ShowDelay }
 
-// quarantine is how long after an intent whose end is not known getFeeds is
-// sure to show the feed, if there is one.
-func (c *Config) quarantine() time.Duration { return c.patchWait() + c.ShowDelay }
+// inheritedQuarantine is the same, after its intent was written, for a createFeed
+// that another owner started: how that ended is not known.
+func (c *Config) inheritedQuarantine() time.Duration { return c.inheritedPatch() + c.ShowDelay }
 
-// patchWait is how long after a restart a call that an earlier owner started
-// may still be carried out.
-func (c *Config) patchWait() time.Duration { return c.CallTime + c.ApplyDelay }
+// inheritedPatch is how long after its intent was written a patch that another
+// owner started may be carried out.
+func (c *Config) inheritedPatch() time.Duration { return c.CommitTime + c.CallTime + c.ApplyDelay }
 
 func (c *Config) settings(account string) Settings {
 	s := c.Settings(account)
-	setDefault(&s.Scope, PerSeller)
-	setDefault(&s.ProductType, "PRODUCT")
-	setDefault(&s.Channel, "DEFAULT")
+	s.Scope = cmp.Or(s.Scope, PerSeller)
+	s.ProductType = cmp.Or(s.ProductType, "PRODUCT")
+	s.Channel = cmp.Or(s.Channel, "DEFAULT")
 	return s
 }
 

@@ -1,25 +1,17 @@
 package inventory
 
 import (
+	"cmp"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/lane"
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
-const (
-	// refusedBase and refusedLimit bound the wait after a document failed.
-	refusedBase  = 5 * time.Second
-	refusedLimit = 5 * time.Minute
-	// maxRefusals is how many documents or feeds in a row Amazon may refuse before
-	// their SKUs are given up.
-	maxRefusals = 3
-
-	// farToken is how far away a token of createFeed is for which patches do not
-	// wait: more than the 120 s in which Amazon grants one.
-	farToken = 150 * time.Second
-)
+// farToken is how far away a token of createFeed is for which patches do not wait:
+// more than the 120 s in which Amazon grants one.
+const farToken = 150 * time.Second
 
 // cut is a document that is being made.
 type cut struct {
@@ -29,11 +21,11 @@ type cut struct {
 	document *model.UploadFeedResponse // nil until it is uploaded
 }
 
-// look has a lane looked at in this tick, or the next if there is no Draw.
-func (m *Machine) look(tx *machine.Tx, f *feed) { m.lookAt(f, tx.Now) }
+// wakeNow makes Draw look at a lane in this tick, or the next if there is no Draw.
+func (m *Machine) wakeNow(tx *machine.Tx, f *feedLane) { m.wakeAt(f, tx.Now) }
 
-// lookAt has a lane looked at by t at the latest.
-func (m *Machine) lookAt(f *feed, t time.Time) {
+// wakeAt makes Draw look at a lane by t at the latest.
+func (m *Machine) wakeAt(f *feedLane, t time.Time) {
 	if !f.timer.Queued() || t.Before(f.due) {
 		f.due = t
 		m.timers.Add(&f.timer, t)
@@ -41,30 +33,33 @@ func (m *Machine) lookAt(f *feed, t time.Time) {
 }
 
 // advance does what time allows a lane to do.
-func (m *Machine) advance(tx *machine.Tx, f *feed) {
+func (m *Machine) advance(tx *machine.Tx, f *feedLane) {
 	m.next(tx, f)
+	m.tell(tx, f)
 	m.sendByPatch(tx, f)
 	m.cutFeed(tx, f)
 }
 
 // next starts the calls that a feed that is under way needs.
-func (m *Machine) next(tx *machine.Tx, f *feed) {
+func (m *Machine) next(tx *machine.Tx, f *feedLane) {
 	if f.busy() {
 		return
 	}
 	switch f.phase {
 	case phaseIntent, phaseParked:
 		if f.until.After(tx.Now) {
-			m.lookAt(f, f.until)
+			m.wakeAt(f, f.until)
 			return
 		}
 		f.ask(tx, m.lookups)
 	case phaseRunning:
 		switch {
 		case f.until.After(tx.Now):
-			m.lookAt(f, f.until)
+			m.wakeAt(f, f.until)
 		case len(f.cancel) > 0:
 			f.ask(tx, m.cancels)
+		case f.audit != 0 && f.auditAt.After(tx.Now):
+			m.wakeAt(f, f.auditAt)
 		case f.audit != 0:
 			f.ask(tx, m.lookups)
 		}
@@ -72,13 +67,14 @@ func (m *Machine) next(tx *machine.Tx, f *feed) {
 }
 
 // sendByPatch sends by patches what waits, where it is little, and of more what
-// has waited longest while a feed is under way, which they may overtake, or far.
-func (m *Machine) sendByPatch(tx *machine.Tx, f *feed) {
+// has waited longest while a feed is under way, which they may overtake, or is far,
+// or while feeds fail.
+func (m *Machine) sendByPatch(tx *machine.Tx, f *feedLane) {
 	most := min(m.cfg.PatchBelow, m.cfg.PatchMost)
 	little := f.waiting()+len(m.account(f.account).patches) <= most
 	linger := m.cfg.Linger
 	switch {
-	case f.waiting() == 0 || !little && f.phase == phaseIdle && m.feedIsNear(tx, f):
+	case f.waiting() == 0 || !little && f.phase == phaseIdle && f.trouble.count == 0 && m.feedIsNear(tx, f):
 		return
 	case little:
 		linger = m.cfg.PatchLinger
@@ -90,7 +86,7 @@ func (m *Machine) sendByPatch(tx *machine.Tx, f *feed) {
 		ripe = tx.Now.Add(absentWait)
 	}
 	if ripe.After(tx.Now) {
-		m.lookAt(f, ripe)
+		m.wakeAt(f, ripe)
 		return
 	}
 	until := tx.Now
@@ -100,16 +96,16 @@ func (m *Machine) sendByPatch(tx *machine.Tx, f *feed) {
 	m.queuePatches(tx, f, until, most)
 }
 
-// feedIsNear says whether createFeed has a token soon, as it has but for a while
-// after a 429, or a call of it is under way.
-func (m *Machine) feedIsNear(tx *machine.Tx, f *feed) bool {
+// feedIsNear reports whether createFeed has a token soon, or a call of it is under way.
+// Only for a while after a 429 it has none.
+func (m *Machine) feedIsNear(tx *machine.Tx, f *feedLane) bool {
 	token := m.submits.Next(f.account, tx.Now)
 	return f.busy() || token.IsZero() || token.Before(tx.Now.Add(farToken))
 }
 
-// queuePatches has what waits since until go by patches, as far as most may
+// queuePatches sends what waits since until by patches, as far as most may
 // wait for one. What no feed carries goes first: for it there is no repeat.
-func (m *Machine) queuePatches(tx *machine.Tx, f *feed, until time.Time, most int) {
+func (m *Machine) queuePatches(tx *machine.Tx, f *feedLane, until time.Time, most int) {
 	a := m.account(f.account)
 	for _, queue := range []*lane.Queue{&f.ready, &f.fenced} {
 		for len(a.patches) < most {
@@ -123,13 +119,13 @@ func (m *Machine) queuePatches(tx *machine.Tx, f *feed, until time.Time, most in
 		}
 	}
 	if oldest := f.oldest(); len(a.patches) < most && !oldest.IsZero() {
-		m.lookAt(f, oldest.Add(tx.Now.Sub(until)))
+		m.wakeAt(f, oldest.Add(tx.Now.Sub(until)))
 	}
 }
 
 // cutFeed begins a feed of what waits, when there is a token to submit it with
 // and no more is to be waited for.
-func (m *Machine) cutFeed(tx *machine.Tx, f *feed) {
+func (m *Machine) cutFeed(tx *machine.Tx, f *feedLane) {
 	a := m.account(f.account)
 	ready := f.ready.Len() + f.feedOnly.Len()
 	if f.phase != phaseIdle || f.busy() || ready == 0 || a.cutting != nil {
@@ -137,21 +133,21 @@ func (m *Machine) cutFeed(tx *machine.Tx, f *feed) {
 	}
 	ripe := f.heldUntil.time()
 	if ready < m.cfg.Enough {
-		ripe = latest(ripe, first(f.ready.Due(), f.feedOnly.Due()).Add(m.cfg.Linger))
+		ripe = machine.Latest(ripe, machine.Earliest(f.ready.Due(), f.feedOnly.Due()).Add(m.cfg.Linger))
 	}
 	if ripe.After(tx.Now) {
-		m.lookAt(f, ripe)
+		m.wakeAt(f, ripe)
 		return
 	}
 	// A document may only be made when both calls can follow, or it would hold
 	// memory while the account is throttled or parked.
 	upload, token := m.uploads.Next(f.account, tx.Now), m.submits.Next(f.account, tx.Now)
-	switch free := latest(upload, token); {
+	switch free := machine.Latest(upload, token); {
 	case upload.IsZero() || token.IsZero(): // depends on the end of a call
-		m.lookAt(f, tx.Now.Add(absentWait))
+		m.wakeAt(f, tx.Now.Add(absentWait))
 		return
 	case free.After(tx.Now):
-		m.lookAt(f, free)
+		m.wakeAt(f, free)
 		return
 	case m.making >= m.cfg.MaxUploads:
 		m.stalled = append(m.stalled, f)
@@ -166,8 +162,16 @@ func (m *Machine) cutFeed(tx *machine.Tx, f *feed) {
 	f.ask(tx, m.uploads)
 }
 
+// goesByPatch reports whether what waits in a lane, beside what only a feed may carry,
+// is so little that patches take it within seconds. A SKU whose patch was refused must
+// not take it along into a feed, which takes minutes (containment rule 4).
+func (m *Machine) goesByPatch(tx *machine.Tx, f *feedLane) bool {
+	most := min(m.cfg.PatchBelow, m.cfg.PatchMost)
+	return f.feedOnly.Len() > 0 && f.waiting()+len(m.account(f.account).patches) <= most && m.patchesFlow(tx, f.account)
+}
+
 // gather takes what waits longest out of the queue, as much as a feed holds.
-func (m *Machine) gather(tx *machine.Tx, f *feed) *cut {
+func (m *Machine) gather(tx *machine.Tx, f *feedLane) *cut {
 	settings := m.cfg.settings(f.account)
 	c := &cut{oldest: millisOf(tx.Now), request: &model.UploadFeedRequest{
 		Feed: model.ListingsFeed{SellerID: m.cfg.sellerID(f.account), IssueLocale: settings.IssueLocale},
@@ -176,8 +180,16 @@ func (m *Machine) gather(tx *machine.Tx, f *feed) *cut {
 	size := c.request.Feed.Overhead()
 	taken := make(map[string]struct{}, cap(messages))
 	var twice []*sku
-	for len(messages) < m.cfg.MaxMessages {
-		due, item := f.pop(tx.Now)
+	most := m.cfg.MaxMessages
+	if f.most > 0 {
+		most = min(most, f.most)
+	}
+	pop := f.pop
+	if m.goesByPatch(tx, f) {
+		pop = f.popFeedOnly
+	}
+	for len(messages) < most {
+		due, item := pop(tx.Now)
 		if item == nil {
 			break
 		}
@@ -204,7 +216,7 @@ func (m *Machine) gather(tx *machine.Tx, f *feed) *cut {
 		messages = append(messages, message)
 		c.members = append(c.members, s)
 		c.oldest = min(c.oldest, millisOf(due))
-		s.work.lane, s.work.feed, s.work.sent = nil, f, s.work.wanted
+		s.work.lane, s.work.feed, s.work.sent, s.work.resend = nil, f, s.work.wanted, false
 	}
 	for _, s := range twice {
 		m.route(tx, s)
@@ -222,13 +234,13 @@ func (settings *Settings) message(s *sku, id int) model.QuantityMessage {
 	message := model.QuantityMessage{
 		MessageID: id, SKU: s.id(), ProductType: u.productType, FulfillmentChannelCode: u.channel, Quantity: int(u.quantity),
 	}
-	setDefault(&message.ProductType, settings.ProductType)
-	setDefault(&message.FulfillmentChannelCode, settings.Channel)
+	message.ProductType = cmp.Or(message.ProductType, settings.ProductType)
+	message.FulfillmentChannelCode = cmp.Or(message.FulfillmentChannelCode, settings.Channel)
 	return message
 }
 
 // upload starts the making of a document.
-func (m *Machine) upload(tx *machine.Tx, f *feed) {
+func (m *Machine) upload(tx *machine.Tx, f *feedLane) {
 	tx.Call(machine.Call{
 		Account: f.account, Operation: model.CreateFeedDocument, Key: f.call.Key, Request: f.cut.request,
 	})
@@ -236,11 +248,11 @@ func (m *Machine) upload(tx *machine.Tx, f *feed) {
 }
 
 // uploaded takes the outcome of the making of a document.
-func (m *Machine) uploaded(tx *machine.Tx, f *feed, res *machine.Result) {
+func (m *Machine) uploaded(tx *machine.Tx, f *feedLane, res *machine.Result) {
 	m.uploads.Finish(tx, f.account, &f.call, res)
 	m.making--
 	for _, stalled := range m.stalled {
-		m.look(tx, stalled)
+		m.wakeNow(tx, stalled)
 	}
 	m.stalled = m.stalled[:0]
 	switch outcome := res.Outcome.(type) {
@@ -253,25 +265,32 @@ func (m *Machine) uploaded(tx *machine.Tx, f *feed, res *machine.Result) {
 		m.refuse(tx, f, verdict{code: "no_document", message: "Amazon answered createFeedDocument without a document"})
 	case machine.Reject:
 		m.refuse(tx, f, verdictOf(outcome.Err))
-	case machine.Retry, machine.Ambiguous: // a document that no feed names is nothing
-		f.heldUntil = millisOf(tx.Now.Add(lane.Backoff(f.call.Key, 1, refusedBase, refusedLimit)))
+	case machine.Retry: // a document that no feed names is nothing
+		m.refuseDocument(tx, f, verdictOf(outcome.Err))
+	case machine.Ambiguous:
+		m.refuseDocument(tx, f, verdictOf(outcome.Err))
 	}
 	m.dissolve(tx, f)
 }
 
-// refuse counts a refusal of what is under way in the lane. After too many in a
-// row the updates that it carries are given up, so that the lane goes on.
-func (m *Machine) refuse(tx *machine.Tx, f *feed, why verdict) {
-	f.refusals++
-	f.heldUntil = millisOf(tx.Now.Add(lane.Backoff(f.call.Key, f.refusals, refusedBase, refusedLimit)))
-	if f.refusals < maxRefusals {
-		return
-	}
-	f.refusals = 0
+// refuseDocument takes a document that could not be made for reasons that are not
+// the feed's: however long that lasts, nothing is given up.
+func (m *Machine) refuseDocument(tx *machine.Tx, f *feedLane, why verdict) {
+	f.trouble.begin(tx.Now, why)
+	f.trouble.count++
+	f.heldUntil = millisOf(tx.Now.Add(lane.Backoff(f.call.Key, int(f.trouble.count), refusedBase, refusedLimit)))
+	f.save(tx)
+}
+
+// refuse takes Amazon's refusal of what is under way in the lane. Its SKUs wait
+// for the next feed, which is smaller; of those with which patience is over the
+// updates are given up.
+func (m *Machine) refuse(tx *machine.Tx, f *feedLane, why verdict) {
 	members := f.members
 	if f.cut != nil {
 		members = f.cut.members
 	}
+	f.failed(tx.Now, len(members), why)
 	for _, s := range members {
 		if s == nil || s.work.sent == nil {
 			continue
@@ -280,38 +299,46 @@ func (m *Machine) refuse(tx *machine.Tx, f *feed, why verdict) {
 		if w.message == 0 && w.sent != w.wanted { // superseded while the document was made
 			continue
 		}
+		if over := m.tried(tx, w); !over {
+			if len(members) == 1 { // the others go before what is refused alone
+				w.notBefore = millisOf(tx.Now.Add(lane.Backoff(s.Key, int(w.attempts), againBase, againLimit)))
+			}
+			continue
+		}
 		fail(tx, s, w.sent, why, sending{})
 		if w.sent == w.wanted {
 			w.wanted = nil
 		}
 		w.sent = nil
 	}
+	f.save(tx)
 }
 
-// dissolve has the SKUs of a document that comes to nothing wait again.
-func (m *Machine) dissolve(tx *machine.Tx, f *feed) {
+// dissolve makes the SKUs of a document that will not be submitted wait again.
+func (m *Machine) dissolve(tx *machine.Tx, f *feedLane) {
 	c := f.cut
 	f.cut = nil
 	m.release(tx, f)
 	for _, s := range c.members {
 		w := s.work
-		m.unplace(s) // before its feed is forgotten, in whose queue it may be
-		if w.sent == nil && w.wanted == nil {
-			s.save(tx) // it was given up
+		m.unplace(s) // before its feed is forgotten: the SKU may be in that feed's queue
+		if w.sent == nil && w.wanted == nil || w.attempts > 0 {
+			s.save(tx) // it was given up, or tried
 		}
+		w.resend = w.resend || w.patched
 		w.feed, w.sent, w.patched = nil, nil, false
 		m.route(tx, s)
 	}
 }
 
 // release lets the account's other lanes cut a feed.
-func (m *Machine) release(tx *machine.Tx, f *feed) {
+func (m *Machine) release(tx *machine.Tx, f *feedLane) {
 	a := m.account(f.account)
 	if a.cutting != f {
 		return
 	}
 	a.cutting = nil
 	for _, other := range a.feeds {
-		m.look(tx, other)
+		m.wakeNow(tx, other)
 	}
 }

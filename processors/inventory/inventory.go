@@ -11,28 +11,37 @@
 //     patch, FeedLaneState.cancel for a cancellation.
 //  2. A feed lane has at most one intent or running feed, a SKU at most one
 //     patch in flight.
-//  3. An intent of which it is not known how it ended is submitted again only
-//     when getFeeds, asked after the quarantine, does not show its feed.
+//  3. An intent whose end is not known is submitted again only
+//     when getFeeds, asked after the quarantine, does not show its feed, or cannot
+//     be read to its end for as long again. The quarantine ends ApplyDelay and
+//     ShowDelay after the answer was lost; for an intent that an owner finds at
+//     takeover, so much and CommitTime and CallTime after it was written, however
+//     often the unit moves.
 //  4. Every record that is not a dead letter has exactly one outcome, and one
 //     more for each replay of it.
-//  5. While anything that may still be carried out holds an older quantity of a
-//     SKU, the newest is not settled: it is sent after that has ended.
-//  6. Within the quota: no call without a token.
+//  5. While anything that may still be carried out holds another quantity of a
+//     SKU, the newest is not settled: it is sent at once, and once more when that
+//     has ended. So the newest is always last, though not always in between.
+//  6. Within the quota: each call has a token.
+//  7. What may heal is tried for Patience, with growing waits (containment rule 5),
+//     and what one SKU spoils is found out by smaller feeds and by patches.
 //
 // An older update than the newest seen gets SUPERSEDED at once, which names the
 // newer one while that has no outcome of its own yet. The newest is remembered
 // for keepIdle after the last change, as long as the topic holds updates, so
 // that a replay can neither send an older quantity nor settle a record twice:
 // the newest is sent again unless it is under way, an older one is superseded,
-// and one of a SKU of which nothing is remembered must be younger than that.
+// and one of a SKU without an entry must be younger than that.
 package inventory
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/lane"
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -60,9 +69,9 @@ const (
 // Machine is the logic of one unit.
 type Machine struct {
 	cfg      Config
-	skus     map[string]*sku  // by state key
-	feeds    map[string]*feed // by state key
-	running  map[runningKey]*feed
+	skus     map[string]*sku      // by state key
+	feeds    map[string]*feedLane // by state key
+	running  map[runningKey]*feedLane
 	accounts map[string]*perAccount
 
 	idle   lane.Queue // SKUs without work, by when they are forgotten
@@ -76,27 +85,28 @@ type Machine struct {
 	patches   *lane.Lanes // patchListingsItem: SKUs
 	readbacks *readbacks  // getListingsItem: samples
 
-	making   int     // documents that are being made
-	stalled  []*feed // lanes that wait for one of them to be done
-	working  int     // SKUs with work
-	restored []*sku  // SKUs with work of the committed state, until the first tick
-	fresh    bool    // no tick yet
+	making   int         // documents that are being made
+	stalled  []*feedLane // lanes that wait for one of them to be done
+	working  int         // SKUs with work
+	restored []inherited // SKUs with work or in doubt, of the committed state, until the first tick
+	fresh    bool        // no tick yet
 }
 
 type runningKey struct{ account, feedID string }
 
 // perAccount is what the feed lanes of an account share.
 type perAccount struct {
-	feeds   []*feed
+	working int // SKUs with work
+	feeds   []*feedLane
 	patches map[*sku]struct{} // that are queued in Machine.patches
-	cutting *feed             // the lane that makes or submits a feed: the token is for it
+	cutting *feedLane         // the lane that makes or submits a feed: the token is for it
 }
 
 // New makes the machine of one unit, without state.
 func New(cfg Config) *Machine {
 	m := &Machine{
-		cfg: cfg.withDefaults(), skus: make(map[string]*sku), feeds: make(map[string]*feed),
-		running: make(map[runningKey]*feed), accounts: make(map[string]*perAccount), fresh: true,
+		cfg: cfg.withDefaults(), skus: make(map[string]*sku), feeds: make(map[string]*feedLane),
+		running: make(map[runningKey]*feedLane), accounts: make(map[string]*perAccount), fresh: true,
 	}
 	m.uploads = lane.New(model.CreateFeedDocument, m.cfg.Quota.Of).In(Processor)
 	m.submits = lane.New(model.CreateFeed, m.cfg.Quota.Of, model.CreateListingsFeed).In(Processor)
@@ -121,9 +131,12 @@ func (m *Machine) account(id string) *perAccount {
 	return a
 }
 
-// Restore takes an entry of the committed state. No bucket is told of a past
+// Restore takes an entry of the committed state, of an age that is not known.
+func (m *Machine) Restore(key string, value any) error { return m.RestoreAged(key, value, 0) }
+
+// RestoreAged takes an entry of the committed state. No bucket is given a past
 // without a checkpoint: the first token of each is committed before it is spent.
-func (m *Machine) Restore(key string, value any) error {
+func (m *Machine) RestoreAged(key string, value any, age time.Duration) error {
 	switch state := value.(type) {
 	case *schemas.QuotaState, *schemas.LaneState:
 		for _, lanes := range m.lanes() {
@@ -138,20 +151,22 @@ func (m *Machine) Restore(key string, value any) error {
 		}
 		s := restoredSKU(key, state)
 		m.skus[key] = s
+		if s.work != nil || s.doubt != nil {
+			m.restored = append(m.restored, inherited{s, age})
+		}
 		if s.work == nil {
 			m.settle(s)
 			return nil
 		}
-		m.working++
-		m.restored = append(m.restored, s)
+		m.works(s, +1)
 		if s.work.message > 0 {
-			s.work.feed = m.feed(state.Account, state.FeedMarketplaceID)
+			s.work.feed = m.feedLane(state.Account, state.FeedMarketplaceID)
 		}
 	case *schemas.FeedLaneState:
 		if key != feedKey(state.Account, state.MarketplaceID) {
 			return fmt.Errorf("inventory: state %s is about marketplace %s of account %s", key, state.MarketplaceID, state.Account)
 		}
-		return m.restoreFeed(key, state)
+		return m.restoreFeedLane(key, state, age)
 	default:
 		return fmt.Errorf("inventory: state %s has the unknown type %T", key, value)
 	}
@@ -164,15 +179,14 @@ func (m *Machine) start(tx *machine.Tx) {
 		return
 	}
 	m.fresh = false
-	for _, s := range m.restored {
-		w := s.work
-		if w.message > 0 && !w.feed.carry(s) {
-			m.leave(tx, s)
+	for _, i := range m.restored {
+		if w := i.sku.work; w != nil && w.message > 0 && !w.feed.carry(i.sku) {
+			m.requeue(tx, i.sku)
 		}
-		if w.patch != nil {
-			w.heldUntil = tx.Now.Add(m.cfg.patchWait())
+		m.inherit(tx, i)
+		if i.sku.work != nil {
+			m.route(tx, i.sku)
 		}
-		m.route(tx, s)
 	}
 	m.restored = nil
 	for _, f := range m.feeds {
@@ -181,14 +195,17 @@ func (m *Machine) start(tx *machine.Tx) {
 }
 
 // resume goes on with what an earlier owner left in a lane.
-func (m *Machine) resume(tx *machine.Tx, f *feed) {
+func (m *Machine) resume(tx *machine.Tx, f *feedLane) {
 	switch f.phase {
 	case phaseIntent:
-		f.until = tx.Now.Add(m.cfg.quarantine())
+		m.unclear(tx, f, errors.New("the process ended before the answer came"), remains(f.left, 0, f.leftEnd, tx.Now))
 	case phaseRunning:
 		m.running[runningKey{f.account, f.id}] = f
 	}
-	m.look(tx, f)
+	if f.frozen() {
+		m.thaw(tx, f)
+	}
+	m.wakeNow(tx, f)
 }
 
 // Record takes an update, or what became of a feed.
@@ -231,7 +248,7 @@ func (m *Machine) Result(tx *machine.Tx, res *machine.Result) {
 	case model.CancelFeed:
 		m.cancelled(tx, f, res)
 	}
-	m.look(tx, f)
+	m.wakeNow(tx, f)
 }
 
 // Draw starts the calls that quota and time allow, and forgets old SKUs.
@@ -245,7 +262,7 @@ func (m *Machine) Draw(tx *machine.Tx) {
 	}
 	m.uploads.Draw(tx, func(item *lane.Item) { m.upload(tx, m.feeds[item.Key]) })
 	m.submits.Draw(tx, func(item *lane.Item) { m.submit(tx, m.feeds[item.Key]) })
-	m.lookups.Draw(tx, func(item *lane.Item) { m.lookUp(tx, m.feeds[item.Key]) })
+	m.lookups.Draw(tx, func(item *lane.Item) { m.findFeed(tx, m.feeds[item.Key]) })
 	m.cancels.Draw(tx, func(item *lane.Item) { m.cancelFeed(tx, m.feeds[item.Key]) })
 	m.patches.Draw(tx, func(item *lane.Item) { m.patch(tx, m.skus[item.Key]) })
 	m.readbacks.draw(tx)
@@ -267,6 +284,20 @@ func (m *Machine) Draw(tx *machine.Tx) {
 // Pending is how many SKUs have something to do. They are bounded by the
 // catalogues, since any number of updates of a SKU is one entry; and while
 // intake rests, updates cannot supersede each other and other accounts of the
-// unit wait too. So the runtime's mark should be what memory bears, a million,
+// unit wait too: those of a parked account are counted apart. So the runtime's mark should be what memory bears, a million,
 // and feed results, which end the work, must not rest with the rest.
-func (m *Machine) Pending() int { return m.working }
+func (m *Machine) Pending() int {
+	parked := 0
+	for id, a := range m.accounts {
+		if a.working > 0 && slices.ContainsFunc(m.lanes(), func(l *lane.Lanes) bool { return l.Parked(id) }) {
+			parked += a.working
+		}
+	}
+	return lane.Apart(m.working-parked, parked)
+}
+
+// works counts a SKU that begins to have work, or has none any more.
+func (m *Machine) works(s *sku, n int) {
+	m.working += n
+	m.account(s.account).working += n
+}

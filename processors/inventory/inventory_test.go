@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -95,6 +95,7 @@ func TestDeadLetters(t *testing.T) {
 		"invalid_sku":         func(u *schemas.InventoryUpdate) { u.SKU = "12345678901234567890123456789012345678901" },
 		"negative_quantity":   func(u *schemas.InventoryUpdate) { u.Quantity = -1 },
 		"no_event_time":       func(u *schemas.InventoryUpdate) { u.EventTime = time.UnixMilli(0) },
+		"wrong_time_unit":     func(u *schemas.InventoryUpdate) { u.EventTime = time.UnixMilli(u.EventTime.UnixMicro()) },
 		"event_time_ahead":    func(u *schemas.InventoryUpdate) { u.EventTime = testStart.Add(6 * time.Minute) },
 		"unknown_marketplace": func(u *schemas.InventoryUpdate) { u.MarketplaceID = "ATVPDKIKX0DER" },
 		"field_too_long":      func(u *schemas.InventoryUpdate) { u.UpdateID = string(make([]byte, 300)) },
@@ -192,28 +193,6 @@ func TestAPatchMayOvertakeAFeed(t *testing.T) {
 	equal(t, "outcomes", r.outcomes(), []string{"A 9 APPLIED"})
 	r.Done(again, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
 	equal(t, "outcomes", r.outcomes(), []string{"A 0 APPLIED"})
-}
-
-func TestAnAmbiguousPatchIsWaitedOut(t *testing.T) {
-	t.Parallel()
-	r := newRuntime(t, Config{})
-	patch := r.only(r.Take(updateOf("A", 0, testStart)), model.PatchListingsItem)
-	r.End(patch, machine.Ambiguous{})
-	r.Take(updateOf("A", 7, testStart.Add(time.Second)))
-	if calls := r.Pass(5*time.Minute - time.Second); len(calls) > 0 {
-		t.Fatalf("started %v while the patch may still be applied", operationsOf(calls))
-	}
-	next := r.only(r.Pass(time.Minute), model.PatchListingsItem)
-	equal(t, "outcomes", r.outcomes(), []string{"A 0 SUPERSEDED"})
-	if next.Request.(*model.PatchQuantityRequest).Quantity != 7 {
-		t.Fatalf("%+v", next.Request)
-	}
-	r.Restart()
-	if calls := r.Pass(5 * time.Minute); len(calls) > 0 {
-		t.Fatalf("started %v while an earlier owner's patch may be applied", operationsOf(calls))
-	}
-	r.Done(r.only(r.Pass(time.Minute), model.PatchListingsItem), &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
-	equal(t, "outcomes", r.outcomes(), []string{"A 7 APPLIED"})
 }
 
 func TestExcludedSKUs(t *testing.T) {
@@ -315,4 +294,29 @@ func TestAChangingSKUKeepsItsTurn(t *testing.T) {
 		calls = r.Pass(time.Second)
 	}
 	t.Fatal("it was never sent")
+}
+
+// TestAParkedAccountDoesNotPauseOthers: its SKUs are counted apart, until it is well.
+func TestAParkedAccountDoesNotPauseOthers(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{})
+	a := newAmazonOf(r)
+	forbidden := machine.Park{Err: &model.Error{Class: model.Forbidden, Status: 403}}
+	for _, operation := range Operations() {
+		a.answers[operation] = func(machine.Call) machine.Outcome { return forbidden }
+	}
+	const skus = 4000
+	r.Follow(time.Hour, r.Take(many("S", skus, testStart)...), a.answer)
+	if n := r.Machine.Pending(); n > skus/4+1 || n == 0 {
+		t.Errorf("%d pending, want a part of the parked account's %d", n, skus)
+	}
+	r.Restart() // it is found parked by the first call
+	r.Follow(time.Hour, r.Tick(nil), a.answer)
+	if n := r.Machine.Pending(); n > skus/4+1 {
+		t.Errorf("%d pending after a restart", n)
+	}
+	clear(a.answers)
+	if r.Changed(testAccount); r.Machine.Pending() != skus {
+		t.Errorf("%d pending of an account that is well again", r.Machine.Pending())
+	}
 }

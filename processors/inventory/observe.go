@@ -1,6 +1,6 @@
 package inventory
 
-import "github.com/sellerstream/sellerstream/pkg/machine"
+import "github.com/sellerstream/sellerstream/pkg/runtime/machine"
 
 // Observe notes the SKUs that have no outcome yet and the quotas of sending them.
 func (m *Machine) Observe(stats *machine.Stats) {

@@ -1,13 +1,11 @@
 package inventory
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -31,6 +29,7 @@ const (
 	alertUnclear    = "FeedsUnclear"
 	alertForeign    = "ForeignFeed"
 	alertNotApplied = "QuantityNotApplied"
+	alertWaits      = "StockWaits"
 
 	warning  = "WARNING"
 	critical = "CRITICAL"
@@ -40,13 +39,17 @@ const (
 const maxWords = 1000
 
 // sending is how and where an update was sent.
-type sending struct{ via, feedID, marketplace string }
+type sending struct {
+	via, feedID, marketplace string
+	at                       time.Time
+	shared                   bool // a feed that carried others too failed
+}
 
 // outcome writes the one outcome of an update. A replay's is another one.
 func outcome(tx *machine.Tx, s *sku, u *update, result schemas.InventoryResult, how sending) {
-	result.EventID = hash(s.account, fmt.Sprint(u.partition), fmt.Sprint(u.offset))
-	if u.replay != "" {
-		result.EventID = hash(s.account, fmt.Sprint(u.partition), fmt.Sprint(u.offset), u.replay)
+	result.EventID = tx.EventID("InventoryResult", u.source)
+	if u.source == "" { // a version that knew no ids has put it into the state
+		result.EventID = tx.EventID("InventoryResult", s.account, fmt.Sprint(u.partition), fmt.Sprint(u.offset), u.replay)
 	}
 	result.Replay = u.replay
 	result.UpdateID, result.SourcePartition, result.SourceOffset = u.id, u.partition, u.offset
@@ -73,40 +76,17 @@ func reject(tx *machine.Tx, s *sku, u *update, v verdict, how sending) {
 }
 
 func fail(tx *machine.Tx, s *sku, u *update, why verdict, how sending) {
+	s.failed(tx.Now, u, why)
 	outcome(tx, s, u, schemas.InventoryResult{Outcome: failed, Code: why.code, Message: why.message}, how)
 }
 
 // alert tells a person.
 func alert(tx *machine.Tx, account string, a schemas.Alert) {
-	a.EventID = hash(account, a.EventType, a.Subject, fmt.Sprint(a.Since.UnixMilli()))
-	a.Account, a.Role, a.Time = account, Processor, tx.Now
-	if a.Attributes == nil {
-		a.Attributes = map[string]string{}
-	}
-	tx.Emit(machine.Output{Topic: schemas.Alerts, Account: account, Value: &a})
-}
-
-// hash is an id of the parts: the same for ever.
-func hash(parts ...string) string {
-	sum := sha256.New()
-	for _, part := range parts {
-		fmt.Fprintf(sum, "%d:%s", len(part), part) // so that no two lists of parts read the same
-	}
-	return hex.EncodeToString(sum.Sum(nil)[:16])
+	a.Account, a.Role = account, Processor
+	tx.Alert(&a)
 }
 
 // words are Amazon's, shortened to what fits a state entry.
 func words(text string) string {
 	return strings.Clone(strings.ToValidUTF8(text[:min(len(text), maxWords)], "?"))
-}
-
-// latest is the latest of times.
-func latest(times ...time.Time) time.Time {
-	var last time.Time
-	for _, t := range times {
-		if t.After(last) {
-			last = t
-		}
-	}
-	return last
 }

@@ -2,9 +2,10 @@ package inventory
 
 import (
 	"errors"
+	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/lane"
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -21,7 +22,7 @@ func (m *Machine) patch(tx *machine.Tx, s *sku) {
 	}
 	settings := m.cfg.settings(s.account)
 	message := settings.message(s, 0)
-	w.patch, w.wanted, w.overtook = w.wanted, nil, w.feed != nil
+	w.patch, w.patchSince, w.wanted, w.overtook, w.resend = w.wanted, tx.Now, nil, w.feed != nil, false
 	s.save(tx)
 	tx.Call(machine.Call{
 		Account: s.account, Operation: model.PatchListingsItem, Key: s.Key, Lease: m.cfg.Lease,
@@ -41,7 +42,7 @@ func (m *Machine) unqueuedPatch(tx *machine.Tx, s *sku) {
 	}
 	for _, f := range a.feeds {
 		if f.waiting() > 0 {
-			m.look(tx, f)
+			m.wakeNow(tx, f)
 		}
 	}
 }
@@ -49,53 +50,102 @@ func (m *Machine) unqueuedPatch(tx *machine.Tx, s *sku) {
 // patched takes the outcome of a patch.
 func (m *Machine) patched(tx *machine.Tx, s *sku, res *machine.Result) {
 	m.patches.Finish(tx, s.account, &s.Item, res)
-	w := s.work
-	if _, ambiguous := res.Outcome.(machine.Ambiguous); ambiguous {
+	w, u := s.work, s.work.patch
+	how := sending{via: viaPatch, marketplace: res.Call.Request.(*model.PatchQuantityRequest).MarketplaceID, at: w.patchSince}
+	if res.Shared != nil && w.attempts == 0 { // others fail alike: a vague refusal was none of the SKU
+		w.failing = 0
+	}
+	_, ambiguous := res.Outcome.(machine.Ambiguous)
+	switch {
+	case ambiguous:
 		// It may still be carried out, after anything that is sent now.
-		w.heldUntil = tx.Now.Add(m.cfg.ApplyDelay)
+		s.doubtful(u, tx.Now, tx.Now.Add(m.cfg.ApplyDelay))
 		w.doubts = min(w.doubts+1, maxDoubts)
-		m.route(tx, s)
-		return
-	}
-	u, overtook := w.patch, w.overtook
-	w.patch, w.overtook = nil, false
-	switch res.Outcome.(type) {
-	case machine.Done, machine.Reject:
-		w.doubts = 0
-	}
-	how := sending{via: viaPatch, marketplace: res.Call.Request.(*model.PatchQuantityRequest).MarketplaceID}
-	switch outcome := res.Outcome.(type) {
-	case machine.Done:
-		submission, ok := outcome.Response.(*model.ListingsItemSubmission)
-		switch {
-		case !ok:
-			m.again(tx, s, u, verdict{code: "no_answer", message: "Amazon's answer could not be read"}, how)
-		case submission.Status == model.SubmissionInvalid:
-			m.refused(tx, s, u, verdictIn(submission.Issues), how)
-		case overtook: // by what the feed carries it may be undone: sent once more when that has ended
-			m.want(tx, s, u)
-			w.patched = w.wanted == u && w.feed != nil
-		default:
-			m.accepted(tx, s, u, how)
+		m.unanswered(tx, s, u)
+		m.notAtOnce(tx, s, u)
+	case w.carries(u): // the feed that carries the same quantity settles it
+		w.patch, w.overtook = nil, false
+		if accepts(res.Outcome) {
+			w.doubts = 0
+			break
 		}
-	case machine.Reject:
-		m.refused(tx, s, u, patchVerdict(outcome.Err), how)
-	case machine.Retry:
-		if w.newer(u) == nil {
-			w.notBefore = millisOf(tx.Now.Add(lane.Backoff(s.Key, 1, againBase, againLimit)))
+		if _, refused := res.Outcome.(machine.Reject); !refused {
+			m.thawOne(s)
+			m.notAtOnce(tx, s, u)
 		}
-		m.want(tx, s, u)
-	case machine.Park:
-		m.want(tx, s, u)
+	default:
+		overtook := w.overtook
+		w.patch, w.overtook = nil, false
+		m.answered(tx, s, u, res.Outcome, how, overtook)
+	}
+	w.patchSince = time.Time{}
+	if _, parked := res.Outcome.(machine.Park); parked {
 		m.divert(tx, s.account)
-	default: // Snooze: the account waits, not the SKU
-		m.want(tx, s, u)
 	}
 	m.route(tx, s)
 	s.save(tx)
 }
 
-// divert has what waits for the patches of an account that is parked wait for
+// answered takes what Amazon says of a patch of u.
+func (m *Machine) answered(tx *machine.Tx, s *sku, u *update, outcome machine.Outcome, how sending, overtook bool) {
+	w := s.work
+	switch outcome := outcome.(type) {
+	case machine.Done:
+		w.doubts = 0
+		submission, ok := outcome.Response.(*model.ListingsItemSubmission)
+		switch {
+		case !ok:
+			m.again(tx, s, u, verdict{code: "no_answer", message: "Amazon's answer could not be read"}, how, fail)
+		case submission.Status == model.SubmissionInvalid:
+			m.refused(tx, s, u, verdictIn(submission.Issues), how)
+		case overtook: // by what the feed carries it may be undone
+			m.onceMore(tx, s, u, how.at)
+		default:
+			m.accepted(tx, s, u, how)
+		}
+	case machine.Reject:
+		if !forbids(outcome.Err) {
+			w.doubts = 0
+			if s.vague(tx, u, outcome.Err) {
+				m.want(tx, s, u)
+				return
+			}
+			m.refused(tx, s, u, patchVerdict(outcome.Err), how)
+			return
+		}
+		// Whether it is the SKU's fault a feed tells, and it heals by itself there.
+		w.doubts = maxDoubts
+		m.want(tx, s, u)
+	case machine.Retry:
+		m.want(tx, s, u)
+		m.notAtOnce(tx, s, u)
+	default: // Snooze, Park: the account waits, not the SKU
+		m.want(tx, s, u)
+	}
+}
+
+// notAtOnce makes the next patch of u wait, longer after each that failed; something
+// newer does not.
+func (m *Machine) notAtOnce(tx *machine.Tx, s *sku, u *update) {
+	if w := s.work; w.wanted == u {
+		w.notBefore = millisOf(tx.Now.Add(lane.Backoff(s.Key, max(1, int(w.doubts)), patchBase, patchLimit)))
+	}
+}
+
+// patchBase and patchLimit bound the wait after a patch that failed.
+const (
+	patchBase  = time.Second
+	patchLimit = 5 * time.Minute
+)
+
+// accepts reports whether a patch's outcome is that Amazon took the quantity.
+func accepts(outcome machine.Outcome) bool {
+	done, _ := outcome.(machine.Done)
+	submission, ok := done.Response.(*model.ListingsItemSubmission)
+	return ok && submission.Status != model.SubmissionInvalid
+}
+
+// divert makes what waits for the patches of an account that is parked wait for
 // feeds instead, which may still be allowed.
 func (m *Machine) divert(tx *machine.Tx, account string) {
 	for s := range m.account(account).patches {
@@ -112,6 +162,13 @@ func patchVerdict(err error) verdict {
 		v.code = "NOT_FOUND"
 	}
 	return v
+}
+
+// forbids reports whether a call was refused for what may be the account's fault
+// and not the SKU's: until many SKUs have been refused alike, nobody knows.
+func forbids(err error) bool {
+	var refusal *model.Error
+	return errors.As(err, &refusal) && (refusal.Class == model.Forbidden || refusal.Class == model.Unauthorized)
 }
 
 // verdictIn is the first error among a listing's issues.

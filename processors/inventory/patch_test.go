@@ -2,10 +2,11 @@ package inventory
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -52,8 +53,10 @@ func TestWhatWaitsForARunningFeedGoesByPatchInSmallPortions(t *testing.T) {
 			t.Errorf("stuck %v: %d SKUs go by patches, want %d", stuck, waiting, least)
 		}
 		// All of them are out before a feed of eight hours has ended.
-		if patches := r.accept(calls, 8*time.Minute); patches != 2000 {
-			t.Errorf("stuck %v: %d patches", stuck, patches)
+		// Those of a stuck feed that want nothing newer go too.
+		want := map[bool]int{false: 2000, true: 2150}[stuck]
+		if patches := r.accept(calls, 8*time.Minute); patches != want {
+			t.Errorf("stuck %v: %d patches, want %d", stuck, patches, want)
 		}
 	}
 }
@@ -83,7 +86,7 @@ func TestAPatchThatCertainlyDidNotHappenIsRepeated(t *testing.T) {
 	patch := r.only(r.Take(updateOf("A", 0, testStart)), model.PatchListingsItem)
 	for _, outcome := range []machine.Outcome{machine.Snooze{Unspent: true}, machine.Snooze{Throttled: true}, machine.Retry{}, machine.Done{}} {
 		calls := r.End(patch, outcome)
-		patch = r.only(append(calls, r.Pass(30*time.Second)...), model.PatchListingsItem)
+		patch = r.only(append(calls, r.Pass(time.Minute)...), model.PatchListingsItem)
 	}
 	r.Done(patch, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
 	equal(t, "outcomes", r.outcomes(), []string{"A 0 APPLIED"})
@@ -187,5 +190,55 @@ func TestWhileCreateFeedIsThrottledPatchesGoOn(t *testing.T) {
 	}
 	if applied := len(r.outcomes()); applied != patches {
 		t.Errorf("%d outcomes of %d patches", applied, patches)
+	}
+}
+
+// The feed of a SKU whose patch was refused does not take along what goes by patch
+// within seconds anyway: it would wait for minutes (containment rule 4).
+func TestARefusedSKUsFeedTakesNobodyAlong(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{})
+	a := newAmazonOf(r)
+	a.answers[model.PatchListingsItem] = func(call machine.Call) machine.Outcome {
+		if call.Request.(*model.PatchQuantityRequest).SKU == "ODD" {
+			return machine.Reject{Err: &model.Error{Class: model.Forbidden, Status: 403}}
+		}
+		return nil
+	}
+	var carried []string
+	a.answers[model.CreateFeedDocument] = func(call machine.Call) machine.Outcome {
+		for _, message := range call.Request.(*model.UploadFeedRequest).Feed.Messages {
+			carried = append(carried, message.SKU)
+		}
+		return nil
+	}
+	r.Follow(time.Second, r.Take(updateOf("ODD", 50, r.Now)), a.answer)
+	for i := range 120 { // whenever the feed is cut, some wait
+		r.Follow(370*time.Millisecond, r.Take(updateOf(fmt.Sprintf("GOOD-%d", i), 50, r.Now)), a.answer)
+	}
+	if !slices.Equal(carried, []string{"ODD"}) {
+		t.Errorf("feeds carried %v, want ODD alone", carried)
+	}
+}
+
+// A 403 to one SKU is that SKU's (containment rules 4 and 5): a feed shows once
+// what Amazon answers to it, and the patches of others go on.
+func TestAForbiddenSKUGoesByFeed(t *testing.T) {
+	t.Parallel()
+	for _, class := range []model.Class{model.Forbidden, model.Unauthorized} {
+		r := newRuntime(t, Config{})
+		odd := r.only(r.Take(updateOf("odd", 0, testStart)), model.PatchListingsItem)
+		calls := r.End(odd, machine.Reject{Err: &model.Error{Class: class, Status: 403, Code: "Unauthorized", Message: "no"}})
+		good := r.only(r.Take(updateOf("good", 0, r.Now)), model.PatchListingsItem)
+		r.Done(good, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
+		r.Restart() // it is remembered
+		upload := r.only(append(calls, r.Pass(r.Machine.cfg.Linger)...), model.CreateFeedDocument)
+		equal(t, "feed", messagesOf(upload), []string{"odd 0"})
+		r.Done(r.uploadDone(upload, "d"), &model.CreateFeedResponse{FeedID: "1"})
+		r.Take(&schemas.FeedIssues{Account: testAccount, FeedID: "1", Issues: []schemas.FeedIssue{issue(1, "99022")}}, completed("1", 1, 1))
+		equal(t, "outcomes", r.outcomes(), []string{"good 0 APPLIED", "odd 0 REJECTED 99022"})
+		if len(r.alerts) > 0 {
+			t.Errorf("alerts %+v", r.alerts)
+		}
 	}
 }

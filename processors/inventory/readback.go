@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"hash/fnv"
 
-	"github.com/sellerstream/sellerstream/pkg/lane"
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -125,7 +125,7 @@ func (t *sample) shown(item *model.ListingsItem, channel string) (int, bool) {
 	return 0, false
 }
 
-// missing says whether a quantity shows that the update did not arrive. Sales
+// missing reports whether a quantity shows that the update did not arrive. Sales
 // lower it, so a lower one says so only where it is the one from before.
 func (t *sample) missing(shown int) bool {
 	want := int(t.update.quantity)

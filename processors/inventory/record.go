@@ -7,15 +7,12 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/sellerstream/sellerstream/pkg/account"
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
 const (
-	// maxAhead is how far ahead of our clock an event time may be. A later one
-	// would keep all others of its SKU out until it is past.
-	maxAhead = 5 * time.Minute
 	// maxSKU is the longest SKU in characters that Seller Central takes; and a
 	// producer's id longer than maxID is a mistake. They bound the state.
 	maxSKU = 40
@@ -27,15 +24,8 @@ const (
 
 // update takes an update in: at once it is the SKU's newest, or superseded.
 func (m *Machine) update(tx *machine.Tx, rec *machine.Record, u *schemas.InventoryUpdate) {
-	if u.Account != rec.Account {
-		tx.Reject(rec, "account_mismatch", fmt.Sprintf(
-			"the record's key names account %q, its value account %q: the producer must key by account", rec.Account, u.Account))
-		return
-	}
-	a, ok := m.cfg.Accounts().ByID(rec.Account)
+	a, ok := machine.AccountOf(tx, rec, u.Account, m.cfg.Accounts().ByID)
 	if !ok {
-		tx.Reject(rec, "unknown_account", fmt.Sprintf(
-			"account %q is not configured: configure it, then reprocess this record", rec.Account))
 		return
 	}
 	if reason, message := invalid(u, a, tx.Now); reason != "" {
@@ -86,24 +76,26 @@ func (m *Machine) take(tx *machine.Tx, s *sku, next *update) {
 		supersede(tx, s, next, s.work.newestUpdate())
 		return
 	}
-	s.newest = next.stamp
+	s.newest, s.failure = next.stamp, nil
 	if s.work == nil {
-		m.working++
+		m.works(s, +1)
 	}
 	w := s.begin()
-	if w.wanted == nil {
+	switch {
+	case w.wanted == nil || w.carries(w.wanted): // which the feed settles
 		w.since = next.received
-	} else {
+	default:
 		supersede(tx, s, w.wanted, next)
 	}
-	w.wanted, w.patched, w.attempts, w.notBefore = next, false, 0, 0
+	w.resend = w.resend || w.patched
+	w.wanted, w.patched, w.attempts, w.failing, w.notBefore = next, false, 0, 0, 0
 	m.route(tx, s)
 	s.save(tx)
 }
 
-// unreplayable says why an update cannot be processed again. A SKU of which nothing is
-// remembered has had no update for keepIdle: what is younger than that is newer
-// than all that Amazon was ever sent, what is older need not be.
+// unreplayable returns why an update cannot be processed again. A SKU without an entry has
+// had no update for keepIdle. A younger update is newer than all that Amazon was
+// ever sent; an older one need not be.
 func unreplayable(rec *machine.Record, u *schemas.InventoryUpdate, known bool, now time.Time) (reason, message string) {
 	switch {
 	case rec.Replay == nil:
@@ -117,8 +109,8 @@ func unreplayable(rec *machine.Record, u *schemas.InventoryUpdate, known bool, n
 	return "", ""
 }
 
-// invalid says why an update cannot be taken, as a stable reason and a message
-// that says what to do.
+// invalid returns why an update cannot be taken, as a stable reason and a message
+// with the remedy.
 func invalid(u *schemas.InventoryUpdate, a *account.Account, now time.Time) (reason, message string) {
 	switch {
 	case u.SKU == "":
@@ -129,15 +121,17 @@ func invalid(u *schemas.InventoryUpdate, a *account.Account, now time.Time) (rea
 		return "invalid_sku", "the SKU holds a control character, such as a line feed: correct it at the producer"
 	case u.Quantity < 0:
 		return "negative_quantity", fmt.Sprintf("the quantity is %d: it is the number of units to offer, not a difference", u.Quantity)
-	case u.EventTime.UnixMilli() <= 0:
-		return "no_event_time", "the event time is missing, or lies before 1970: it decides which of a SKU's updates is the newest, so the producer must set it"
-	case u.EventTime.After(now.Add(maxAhead)):
-		return "event_time_ahead", fmt.Sprintf(
-			"the event time %s is more than %v ahead of %s and would keep every other update of the SKU out: set the producer's clock, then produce it again",
-			u.EventTime.UTC().Format(time.RFC3339), maxAhead, now.UTC().Format(time.RFC3339))
-	case u.MarketplaceID != "" && !slices.Contains(a.Marketplaces, u.MarketplaceID):
-		return "unknown_marketplace", fmt.Sprintf(
-			"marketplace %q is not among the account's: add it to the account, or correct it at the producer", u.MarketplaceID)
+	case schemas.WrongUnit(u.EventTime, now) != "":
+		return "wrong_time_unit", "eventTime: " + schemas.WrongUnit(u.EventTime, now)
+	}
+	subject := machine.Subject{Name: "SKU", Record: "update"}
+	if reason, message = subject.InvalidEventTime(u.EventTime, now); reason != "" {
+		return reason, message
+	}
+	if reason, message = machine.UnknownMarketplace(u.MarketplaceID, a.Marketplaces); reason != "" {
+		return reason, message
+	}
+	switch {
 	case len(u.UpdateID) > maxID || len(u.ProductType) > maxID || len(u.FulfillmentChannelCode) > maxID:
 		return "field_too_long", fmt.Sprintf("updateId, productType or fulfillmentChannelCode has more than %d bytes: shorten it at the producer", maxID)
 	case !utf8.ValidString(u.UpdateID) || !utf8.ValidString(u.ProductType) || !utf8.ValidString(u.FulfillmentChannelCode):

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -14,6 +14,7 @@ import (
 // again is a record as the replay brings it.
 func again(rec *machine.Record, replay string) *machine.Record {
 	copied := *rec
+	copied.ID += "/" + replay
 	copied.Replay = &machine.Replay{ID: replay, Effects: true}
 	return &copied
 }
@@ -100,7 +101,7 @@ func TestWhatMayNotBeReplayedIsSetAside(t *testing.T) {
 	}
 }
 
-// A feed takes what is wanted for the first time before what is replayed, and
+// A feed takes new updates before replayed ones, and
 // nothing that is replayed goes by a call of its own.
 func TestReplayedUpdatesGoLast(t *testing.T) {
 	t.Parallel()

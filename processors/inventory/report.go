@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -25,7 +25,7 @@ func (m *Machine) issues(tx *machine.Tx, part *schemas.FeedIssues) {
 }
 
 // note keeps the first error about each SKU.
-func (m *Machine) note(tx *machine.Tx, f *feed, issues []schemas.FeedIssue) {
+func (m *Machine) note(tx *machine.Tx, f *feedLane, issues []schemas.FeedIssue) {
 	for i := range issues {
 		issue := &issues[i]
 		if issue.Severity != severityError {
@@ -42,7 +42,7 @@ func (m *Machine) note(tx *machine.Tx, f *feed, issues []schemas.FeedIssue) {
 
 // member is the SKU that an issue is about, or nil: by its messageId, else by
 // the SKU that it names.
-func (m *Machine) member(f *feed, issue *schemas.FeedIssue) *sku {
+func (m *Machine) member(f *feedLane, issue *schemas.FeedIssue) *sku {
 	if id := issue.MessageID; id != nil && *id >= 1 && *id <= int64(len(f.members)) {
 		return f.members[*id-1]
 	}
@@ -67,11 +67,12 @@ func (m *Machine) ended(tx *machine.Tx, result *schemas.FeedResult) {
 		// Whoever follows the feed has raised the alarm. What waits goes by patches
 		// meanwhile; a feed that is still queued is not worth waiting for.
 		f.stuck = true
+		m.thaw(tx, f)
 		if result.ProcessingStatus == model.FeedInQueue {
 			f.wantCancel(f.id)
 		}
 		f.save(tx)
-		m.look(tx, f)
+		m.wakeNow(tx, f)
 	default:
 		m.note(tx, f, result.FeedIssues)
 		m.close(tx, f, result)
@@ -79,10 +80,16 @@ func (m *Machine) ended(tx *machine.Tx, result *schemas.FeedResult) {
 }
 
 // close settles what a feed carried, and lets the lane go on.
-func (m *Machine) close(tx *machine.Tx, f *feed, result *schemas.FeedResult) {
+func (m *Machine) close(tx *machine.Tx, f *feedLane, result *schemas.FeedResult) {
 	end := m.judge(f, result)
-	how := sending{viaFeed, f.id, f.marketplace}
+	how := sending{via: viaFeed, feedID: f.id, marketplace: f.marketplace, at: f.intentAt, shared: !end.applied && (len(f.members) > 1 || end.foreign || end.disturbed)}
 	members := f.members
+	switch {
+	case end.applied:
+		f.works()
+	case !end.foreign && !end.disturbed:
+		f.failed(tx.Now, len(members), end.why)
+	}
 	delete(m.running, runningKey{f.account, f.id})
 	if f.call.Queued() { // a look-up or a cancellation that is of no use any more
 		f.calls.Remove(f.account, &f.call)
@@ -93,7 +100,7 @@ func (m *Machine) close(tx *machine.Tx, f *feed, result *schemas.FeedResult) {
 			continue
 		}
 		v := s.work.verdict
-		u := m.part(s)
+		u := m.takeOut(s)
 		switch {
 		case u == nil: // superseded before the feed was submitted
 			s.applied = unknownQuantity
@@ -102,24 +109,25 @@ func (m *Machine) close(tx *machine.Tx, f *feed, result *schemas.FeedResult) {
 		case end.applied:
 			m.accepted(tx, s, u, how)
 		default:
-			m.again(tx, s, u, end.why, how)
+			m.again(tx, s, u, end.why, how, fail)
 		}
 		m.route(tx, s)
 		s.save(tx)
 	}
 	f.save(tx)
-	m.look(tx, f)
+	m.wakeNow(tx, f)
 }
 
 // end is what a feed's end means to the messages that its report does not name.
 type end struct {
-	applied bool    // they were accepted
-	foreign bool    // the feed was not ours
-	why     verdict // else: what to say when they are given up
+	applied   bool    // they were accepted
+	foreign   bool    // the feed was not ours
+	disturbed bool    // another feed was carried out beside it
+	why       verdict // else: what to say when they are given up
 }
 
-// judge says what a feed's end means.
-func (m *Machine) judge(f *feed, r *schemas.FeedResult) end {
+// judge returns what a feed's end means.
+func (m *Machine) judge(f *feedLane, r *schemas.FeedResult) end {
 	count := func(n *int32) int32 {
 		if n == nil {
 			return 0
@@ -145,7 +153,9 @@ func (m *Machine) judge(f *feed, r *schemas.FeedResult) end {
 	case !read:
 		return unknown("no_report", fmt.Sprintf("Amazon ended feed %s without a report that can be read (%s)", r.FeedID, r.Report))
 	case f.ghost:
-		return unknown("ghost_feed", fmt.Sprintf("another feed was carried out beside feed %s, in an unknown order", r.FeedID))
+		e := unknown("ghost_feed", fmt.Sprintf("another feed was carried out beside feed %s, in an unknown order", r.FeedID))
+		e.disturbed = true
+		return e
 	}
 	for i := range r.FeedIssues {
 		if issue := &r.FeedIssues[i]; issue.Severity == severityError && m.member(f, issue) == nil {

@@ -1,11 +1,12 @@
 package inventory
 
 import (
+	"slices"
 	"testing"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/account"
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -78,25 +79,11 @@ func TestHowAFeedEnds(t *testing.T) {
 				return
 			}
 			equal(t, "sent again", messagesOf(r.only(calls, model.CreateFeedDocument)), test.again)
-			if len(r.alerts) > 0 {
+			if len(r.alerts) != r.alertsOf(alertWaits) {
 				t.Fatalf("%+v", r.alerts)
 			}
 		})
 	}
-}
-
-func TestWhatIsNeverSettledFails(t *testing.T) {
-	t.Parallel()
-	cfg := feedsOnly()
-	cfg.MaxAttempts = 2
-	r := inFeed(t, cfg)
-	fatal := &schemas.FeedResult{Account: testAccount, FeedID: "1", ProcessingStatus: model.FeedFatal, Report: "NONE"}
-	r.Take(updateOf("A", 2, r.Now)) // begins to count anew
-	r.runFeed("2", r.Take(fatal)...)
-	again := *fatal
-	again.FeedID = "2"
-	r.Take(&again)
-	equal(t, "outcomes", r.outcomes(), []string{"A 1 SUPERSEDED", "B 1 FAILED feed_FATAL", "C 1 FAILED feed_FATAL"})
 }
 
 func TestASKUIsTriedInTheOtherMarketplaces(t *testing.T) {
@@ -167,8 +154,16 @@ func TestAStuckFeedIsCancelledWhereItCanBe(t *testing.T) {
 		t.Fatalf("started %v for a feed in progress", operationsOf(calls))
 	}
 	stuck.ProcessingStatus = model.FeedInQueue
+	patches := r.Pass(r.Machine.cfg.Linger) // what the feed carries need not wait for it
+	if len(patches) != 3 || patches[0].Operation != model.PatchListingsItem {
+		t.Fatalf("started %v beside a stuck feed", operationsOf(patches))
+	}
+	for _, patch := range patches {
+		r.Done(patch, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
+	}
+	equal(t, "outcomes", r.outcomes(), nil)
 	cancel := r.only(r.Take(stuck), model.CancelFeed)
-	r.only(append(r.End(cancel, machine.Ambiguous{}), r.Pass(time.Minute)...), model.CancelFeed)
+	r.accept(append(r.End(cancel, machine.Ambiguous{}), r.Pass(time.Minute)...), time.Minute)
 	r.Restart()
 	cancel = r.only(r.Pass(time.Second), model.CancelFeed)
 	r.Done(cancel, &model.CancelFeedResponse{})
@@ -178,7 +173,9 @@ func TestAStuckFeedIsCancelledWhereItCanBe(t *testing.T) {
 	urgent := updateOf("B", 0, r.Now)
 	patch := r.only(r.Take(other, urgent), model.PatchListingsItem)
 	r.Done(patch, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
-	r.runFeed("2")
+	calls := r.Pass(r.Machine.cfg.Linger)
+	upload := slices.IndexFunc(calls, func(c machine.Call) bool { return c.Operation == model.CreateFeedDocument })
+	r.Done(r.uploadDone(calls[upload], "d"), &model.CreateFeedResponse{FeedID: "2"})
 	if r.submissions[1].Account != otherAccount {
 		t.Fatalf("%+v", r.submissions)
 	}

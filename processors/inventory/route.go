@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -43,14 +43,16 @@ func (m *Machine) route(tx *machine.Tx, s *sku) {
 	}
 	if w.wanted != nil && m.cfg.Excluded(s.account, s.id()) {
 		m.unplace(s)
-		outcome(tx, s, w.wanted, schemas.InventoryResult{Outcome: excluded}, sending{})
-		w.wanted, w.patched = nil, false
+		if !w.carries(w.wanted) {
+			outcome(tx, s, w.wanted, schemas.InventoryResult{Outcome: excluded}, sending{})
+		}
+		w.wanted, w.patched, w.resend = nil, false, false
 		s.save(tx)
 	}
 	if w.done() {
 		m.unplace(s)
 		s.work = nil
-		m.working--
+		m.works(s, -1)
 		s.touched = millisOf(tx.Now)
 		m.settle(s)
 		return
@@ -58,9 +60,7 @@ func (m *Machine) route(tx *machine.Tx, s *sku) {
 	now := millisOf(tx.Now)
 	m.unplace(s)
 	switch {
-	case w.patch != nil: // it may still be carried out
-		m.hold(s, w.heldUntil)
-	case w.wanted == nil || w.feed != nil && (w.patched || w.doubtful() || w.inCut()):
+	case w.wanted == nil || w.feed != nil && (w.patched || w.failsByPatch() || w.inCut()):
 		// The feed's end is what it waits for.
 	case w.notBefore > now:
 		m.hold(s, w.notBefore.time())
@@ -69,31 +69,27 @@ func (m *Machine) route(tx *machine.Tx, s *sku) {
 	case w.feed != nil:
 		s.place = inFenced
 		w.feed.fenced.Add(&s.Item, min(w.since, now).time())
-		m.look(tx, w.feed)
+		m.wakeNow(tx, w.feed)
 	default:
 		m.queueFeed(tx, s)
 	}
 }
 
-// inCut says whether the document that is being made holds what is wanted.
+// inCut reports whether the document that is being made holds the wanted quantity.
 func (w *work) inCut() bool { return w.feed != nil && w.message == 0 && w.sent == w.wanted }
 
-// hold has a SKU looked at again at a time.
+// hold makes the machine look at a SKU again at a time.
 func (m *Machine) hold(s *sku, until time.Time) {
 	s.place = inHold
 	m.holds.Add(&s.Item, until)
 }
 
-// released goes on with a SKU whose time has come. A patch that could have been
-// carried out until now cannot be any more.
+// released goes on with a SKU whose time has come: what was accepted while
+// something else could still be carried out is sent once more.
 func (m *Machine) released(tx *machine.Tx, s *sku) {
 	w := s.work
 	s.place, w.notBefore = nowhere, 0
-	if u := w.patch; u != nil {
-		w.patch, w.overtook = nil, false
-		m.want(tx, s, u)
-		s.save(tx)
-	}
+	w.patched, w.resend = false, w.resend || w.patched
 	m.route(tx, s)
 }
 
@@ -108,25 +104,27 @@ func (w *work) newer(u *update) *update {
 	return nil
 }
 
-// want has u sent, again, unless something newer takes its place.
+// want makes u wait to be sent, again, unless something newer takes its place.
 func (m *Machine) want(tx *machine.Tx, s *sku, u *update) {
 	w := s.work
 	if by := w.newer(u); by != nil {
 		supersede(tx, s, u, by)
 		return
 	}
-	w.wanted, w.since, w.patched = u, u.received, false
+	w.wanted, w.since, w.patched, w.resend = u, u.received, false, false
 }
 
-// urgent says whether a SKU goes by a patch at once: the producer said so, or
-// its stock has come to an end, and there is room for it.
+// urgent reports whether a SKU goes by a patch at once: the producer said so, its
+// stock has come to an end, or Amazon may hold an older quantity of it than it had
+// accepted; and there is room for it.
 func (m *Machine) urgent(tx *machine.Tx, s *sku) bool {
 	w := s.work
 	ends := w.wanted.quantity == 0 && w.wanted.replay == "" && (s.applied != 0 || w.feed != nil)
-	return (w.wanted.urgent || ends) && !w.doubtful() && len(m.account(s.account).patches) < m.cfg.PatchMost && m.patchesFlow(tx, s.account)
+	return (w.wanted.urgent || ends || w.resend) && !w.failsByPatch() && len(m.account(s.account).patches) < m.cfg.PatchMost &&
+		(m.patchesFlow(tx, s.account) || w.resend && m.patches.Next(s.account, tx.Now).IsZero()) // all tokens are under way
 }
 
-// patchesFlow says whether an account's patches are not held up, as they are
+// patchesFlow reports whether an account's patches are not held up, as they are
 // while the account is parked or throttled: a feed may be the better way then.
 func (m *Machine) patchesFlow(tx *machine.Tx, account string) bool {
 	next := m.patches.Next(account, tx.Now)
@@ -141,24 +139,28 @@ func (m *Machine) queuePatch(tx *machine.Tx, s *sku) {
 	s.place = inPatch
 	m.account(s.account).patches[s] = struct{}{}
 	// By since when, so that a SKU that changes again and again keeps its turn.
-	m.patches.Add(s.account, &s.Item, min(s.work.since, millisOf(tx.Now)).time())
+	due := min(s.work.since, millisOf(tx.Now)).time()
+	if s.work.resend {
+		due = due.Add(-resendAhead)
+	}
+	m.patches.Add(s.account, &s.Item, due)
 }
 
-// queueFeed has a SKU wait for the next feed.
+// queueFeed makes a SKU wait for the next feed.
 func (m *Machine) queueFeed(tx *machine.Tx, s *sku) {
 	target := m.target(s)
 	if target == "" {
 		m.hold(s, tx.Now.Add(absentWait))
 		return
 	}
-	f := m.feed(s.account, target)
+	f := m.feedLane(s.account, target)
 	queue := &f.ready
 	s.place, s.work.lane = inReady, f
-	if s.work.wanted.replay != "" || s.work.doubtful() { // behind what may still go by a patch
+	if s.work.wanted.replay != "" || s.work.failsByPatch() { // behind what may still go by a patch
 		s.place, queue = inFeedOnly, &f.feedOnly
 	}
 	queue.Add(&s.Item, min(s.work.since, millisOf(tx.Now)).time())
-	m.look(tx, f)
+	m.wakeNow(tx, f)
 }
 
 // target is the marketplace that a SKU is sent for, or "" when there is none.

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/lane"
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -29,33 +29,37 @@ type sku struct {
 	account string
 	newest  stamp
 	touched millis
-	listed  string // marketplace that it is sent for; "" for home
-	work    *work  // nil when nothing is to be done
-	applied int32  // the quantity that Amazon accepted last; unknown when negative
-	market  uint8  // length of the marketplace in the key; 0 where one quantity serves the seller
+	listed  string   // marketplace that it is sent for; "" for home
+	work    *work    // nil when nothing is to be done
+	doubt   *doubt   // what unanswered patches may still do; nil for nothing
+	failure *failure // why the newest update ended FAILED; nil where it did not
+	applied int32    // the quantity that Amazon accepted last; unknown when negative
+	market  uint8    // length of the marketplace in the key; 0 where one quantity serves the seller
 	place   place
 }
 
-// work is what is to be done for a SKU, or under way.
+// work is what a SKU waits for, or what is under way for it.
 type work struct {
 	wanted  *update // the newest, not sent yet or to be sent again
 	since   millis  // since when something newer than what was sent is wanted
-	patched bool    // wanted was accepted by a patch while a feed carried the SKU
+	patched bool    // wanted was accepted, and is sent once more when a feed or a doubt has ended
+	resend  bool    // wanted was accepted, and is sent once more at once
 
-	lane    *feed    // whose ready queue it is in
-	feed    *feed    // that carries it: being made, submitted or running
-	message int32    // its number there; 0 while the feed is being made
-	sent    *update  // what the feed carries; nil where it was superseded before the intent
-	verdict *verdict // what the feed's report said against it
+	lane    *feedLane // whose ready queue it is in
+	feed    *feedLane // that carries it: being made, submitted or running
+	message int32     // its number there; 0 while the feed is being made
+	sent    *update   // what the feed carries; nil where it was superseded before the intent
+	verdict *verdict  // what the feed's report said against it
 
-	patch     *update   // what a patch carries or may have carried
-	overtook  bool      // the patch was started while a feed carried the SKU
-	doubts    int8      // patches in a row of which it is not known how they ended; not in the state
-	heldUntil time.Time // until when an ambiguous patch may still be carried out; as feed.until
+	patch      *update   // what the patch in flight carries
+	patchSince time.Time // when it was decided; with its monotonic reading
+	overtook   bool      // the patch was started while a feed carried the SKU
+	doubts     int32     // patches in a row that were not answered, or forbidden
 
 	notBefore millis
 	tried     []string // marketplaces in which it is not listed
-	attempts  int32
+	attempts  int32    // tries that did not settle the wanted quantity
+	failing   millis   // since when
 }
 
 // verdict is an error of Amazon's about one message.
@@ -63,7 +67,8 @@ type verdict struct{ code, message, attribute string }
 
 const unknownQuantity = -1
 
-// maxDoubts is how many patches in a row may end without an answer.
+// maxDoubts is how many patches of a SKU in a row may end without an answer; one
+// that is forbidden counts as many.
 const maxDoubts = 3
 
 // skuKey is the state key of a SKU; marketplace is "" where one quantity serves
@@ -96,11 +101,11 @@ func (s *sku) begin() *work {
 	return s.work
 }
 
-// doubtful says whether no more patches are tried: Amazon may fail at this SKU
-// alone, again and again. A feed tells what it makes of it.
-func (w *work) doubtful() bool { return w.doubts >= maxDoubts }
+// failsByPatch reports whether no more patches are tried: Amazon may fail at this SKU
+// alone, again and again. A feed shows how Amazon answers.
+func (w *work) failsByPatch() bool { return w.doubts >= maxDoubts }
 
-// done says whether nothing is left to do.
+// done reports whether nothing is left to do.
 func (w *work) done() bool { return w.wanted == nil && w.feed == nil && w.patch == nil }
 
 // newestUpdate is the update that supersedes older ones, if its outcome is not known yet.
@@ -116,7 +121,7 @@ func (w *work) newestUpdate() *update {
 	return w.sent
 }
 
-// underWay says whether the outcome of the update with u's stamp is not known yet.
+// underWay reports whether the outcome of the update with u's stamp is not known yet.
 func (w *work) underWay(u *update) bool {
 	newest := w.newestUpdate()
 	return newest != nil && newest.stamp == u.stamp
@@ -143,6 +148,7 @@ func (s *sku) fill(state *schemas.InventoryState) {
 		quantity := s.applied
 		state.AppliedQuantity = &quantity
 	}
+	state.Doubt, state.Failure = s.doubt.state(s.touched), s.failure.state()
 	if w := s.work; w != nil {
 		w.fill(state)
 	}
@@ -158,11 +164,12 @@ func (w *work) fill(state *schemas.InventoryState) {
 	if v := w.verdict; v != nil {
 		state.Verdict = &schemas.InventoryVerdict{Code: v.code, Message: v.message, AttributeName: v.attribute}
 	}
-	state.Patch, state.PatchOvertook = w.patch.state(), w.overtook
+	state.Patch, state.PatchTime, state.PatchOvertook = w.patch.state(), millisOf(w.patchSince).time(), w.overtook
+	state.PatchFailures, state.Resend, state.FailingSince = w.doubts, w.resend, w.failing.time()
 	state.NotBefore, state.Tried, state.Attempts = w.notBefore.time(), slices.Clone(w.tried), w.attempts
 }
 
-// restoredSKU is the SKU of a committed entry, but for the feed that carries it.
+// restoredSKU is the SKU of a committed entry, except for the feed that carries it.
 func restoredSKU(key string, state *schemas.InventoryState) *sku {
 	s := newSKU(key, state.Account, state.MarketplaceID)
 	s.newest = stamp{millisOf(state.NewestTime), state.NewestOffset}
@@ -174,13 +181,21 @@ func restoredSKU(key string, state *schemas.InventoryState) *sku {
 	w := &work{
 		wanted: restoredUpdate(state.Wanted), since: millisOf(state.WantedSince), patched: state.Patched,
 		sent: restoredUpdate(state.Sent), patch: restoredUpdate(state.Patch), overtook: state.PatchOvertook,
+		patchSince: state.PatchTime, doubts: state.PatchFailures, resend: state.Resend, failing: millisOf(state.FailingSince),
 		notBefore: millisOf(state.NotBefore), attempts: state.Attempts,
 	}
+	if d := state.Doubt; d != nil {
+		s.doubt = &doubt{until: d.Until, since: millisOf(d.Since), of: stamp{millisOf(d.EventTime), d.Offset}, several: d.Several}
+	}
+	s.failure = restoredFailure(state.Failure)
 	for _, m := range state.Tried {
 		w.tried = append(w.tried, strings.Clone(m))
 	}
 	if state.MessageID != nil {
 		w.message = *state.MessageID
+	}
+	if w.carries(w.wanted) { // it was about to go by a patch as well
+		w.wanted = nil
 	}
 	if v := state.Verdict; v != nil {
 		w.verdict = &verdict{strings.Clone(v.Code), strings.Clone(v.Message), strings.Clone(v.AttributeName)}

@@ -5,21 +5,21 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
 // submit commits the intent of a feed, with the messageId of every SKU in its
 // own entry, and starts createFeed: rules 1 and 2.
-func (m *Machine) submit(tx *machine.Tx, f *feed) {
+func (m *Machine) submit(tx *machine.Tx, f *feedLane) {
 	c := f.cut
 	f.cut = nil
 	now := millisOf(tx.Now)
 	f.forget(now)
-	f.phase, f.members = phaseIntent, c.members
+	f.phase, f.members, f.intentAt = phaseIntent, c.members, tx.Now
 	f.intent = intent{
-		id:       hash(f.call.Key, c.document.FeedDocumentID, tx.Now.UTC().String()),
+		id:       tx.EventID("FeedIntent", f.call.Key, c.document.FeedDocumentID, tx.Now.UTC().String()),
 		document: c.document.FeedDocumentID, sha256: c.document.SHA256, bytes: c.document.Bytes,
 		messages: int32(len(c.members)), time: now, oldest: c.oldest,
 	}
@@ -43,7 +43,7 @@ func (m *Machine) submit(tx *machine.Tx, f *feed) {
 }
 
 // submitted takes the outcome of createFeed.
-func (m *Machine) submitted(tx *machine.Tx, f *feed, res *machine.Result) {
+func (m *Machine) submitted(tx *machine.Tx, f *feedLane, res *machine.Result) {
 	m.submits.Finish(tx, f.account, &f.call, res)
 	m.release(tx, f)
 	switch outcome := res.Outcome.(type) {
@@ -52,11 +52,10 @@ func (m *Machine) submitted(tx *machine.Tx, f *feed, res *machine.Result) {
 			m.runs(tx, f, created.FeedID, millisOf(tx.Now), false)
 			return
 		}
-		m.quarantine(tx, f) // accepted, by a name that we did not get
+		m.unclear(tx, f, errors.New("Amazon answered createFeed without a feed id"), m.cfg.quarantine()) // accepted, by a name that we did not get
 	case machine.Ambiguous:
-		m.quarantine(tx, f)
+		m.unclear(tx, f, outcome.Err, m.cfg.quarantine())
 	case machine.Reject:
-		// Whatever was wrong with the document, another one mends it.
 		m.refuse(tx, f, verdictOf(outcome.Err))
 		m.giveBack(tx, f)
 	default: // Snooze, Park, Retry: it has certainly not happened
@@ -65,56 +64,74 @@ func (m *Machine) submitted(tx *machine.Tx, f *feed, res *machine.Result) {
 }
 
 // runs notes that Amazon has the feed, and tells who follows it.
-func (m *Machine) runs(tx *machine.Tx, f *feed, id string, submitted millis, adopted bool) {
-	f.phase, f.id, f.adopted, f.submitted, f.refusals, f.until = phaseRunning, strings.Clone(id), adopted, submitted, 0, time.Time{}
+func (m *Machine) runs(tx *machine.Tx, f *feedLane, id string, submitted millis, adopted bool) {
+	doubtful := !f.doubt.IsZero()
+	f.phase, f.id, f.adopted, f.submitted, f.refusals, f.until, f.doubt = phaseRunning, strings.Clone(id), adopted, submitted, 0, time.Time{}, time.Time{}
 	f.know(f.id, submitted)
+	if doubtful {
+		m.freeze(tx, f)
+	}
+	if f.trouble.count == 0 { // it was in doubt, no more
+		f.trouble = trouble{}
+	}
 	m.running[runningKey{f.account, f.id}] = f
 	f.save(tx)
 	tx.Emit(machine.Output{Topic: schemas.FeedSubmissions, Account: f.account, Value: &schemas.FeedSubmission{
-		EventID: hash(f.account, f.id), Account: f.account, FeedID: f.id, FeedType: model.JSONListingsFeed,
+		EventID: tx.EventID("FeedSubmission", f.account, f.id), Account: f.account, FeedID: f.id, FeedType: model.JSONListingsFeed,
 		MarketplaceID: f.marketplace, IntentID: f.intent.id, InputFeedDocumentID: f.intent.document,
 		Messages: f.intent.messages, Bytes: f.intent.bytes, SHA256: f.intent.sha256,
 		OldestUpdateTime: f.intent.oldest.time(), SubmittedTime: submitted.time(), Adopted: adopted,
 	}})
 }
 
-// quarantine waits until getFeeds is sure to show the feed, if there is one.
-// The intent stands in the state as it is.
-func (m *Machine) quarantine(tx *machine.Tx, f *feed) {
-	f.until = tx.Now.Add(m.cfg.quarantine())
+// unclear takes the end of a createFeed whose effect is not known. left is how long
+// Amazon may still carry it out, or not show it.
+func (m *Machine) unclear(tx *machine.Tx, f *feedLane, err error, left time.Duration) {
+	f.trouble.begin(tx.Now, verdict{code: "createFeed in doubt", message: verdictOf(err).message})
+	m.quarantine(tx, f, left)
+	f.save(tx)
 }
 
-// giveBack ends an intent that certainly came to nothing: its SKUs wait again.
-func (m *Machine) giveBack(tx *machine.Tx, f *feed) {
+// giveBack ends an intent that certainly became no feed: its SKUs wait again.
+func (m *Machine) giveBack(tx *machine.Tx, f *feedLane) {
 	members := f.members
 	f.clear()
 	for _, s := range members {
 		if s != nil {
-			m.leave(tx, s)
+			m.requeue(tx, s)
 			m.route(tx, s)
 		}
 	}
 	f.save(tx)
-	m.look(tx, f)
+	m.wakeNow(tx, f)
 }
 
-// leave takes a SKU out of the feed that carries it, and has what the feed
+// requeue takes a SKU out of the feed that carries it, and has what the feed
 // carried sent again, unless something newer is wanted.
-func (m *Machine) leave(tx *machine.Tx, s *sku) {
-	u := m.part(s)
+func (m *Machine) requeue(tx *machine.Tx, s *sku) {
+	u := m.takeOut(s)
 	if u != nil {
 		m.want(tx, s, u)
 	}
 	s.save(tx)
 }
 
-// part takes a SKU out of the feed that carries it, and returns what that
+// takeOut takes a SKU out of the feed that carries it, and returns what that
 // carried; nil where it was superseded before.
-func (m *Machine) part(s *sku) *update {
+func (m *Machine) takeOut(s *sku) *update {
 	w := s.work
 	m.unplace(s) // it may be in the feed's queue
 	u := w.sent
-	w.feed, w.message, w.sent, w.verdict, w.patched = nil, 0, nil, nil, false
+	if w.carries(w.wanted) { // what was to go by a patch as well
+		w.wanted, w.patched = nil, false
+	}
+	if w.patched { // the feed may have undone it
+		w.patched, w.resend, w.notBefore = false, true, 0
+	}
+	w.feed, w.message, w.sent, w.verdict = nil, 0, nil, nil
+	if u != nil && w.patch != nil && w.patch.stamp == u.stamp {
+		return nil // the patch under way settles it
+	}
 	return u
 }
 
@@ -122,6 +139,9 @@ func (m *Machine) part(s *sku) *update {
 func verdictOf(err error) verdict {
 	var refusal *model.Error
 	if !errors.As(err, &refusal) {
+		if err == nil {
+			err = errors.New("no reason is known")
+		}
 		return verdict{code: "refused", message: words(err.Error())}
 	}
 	v := verdict{code: words(refusal.Code), message: words(refusal.Message)}

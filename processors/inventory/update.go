@@ -4,11 +4,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-// millis is a time in Unix milliseconds; 0 is none. A machine can hold a
+// millis is a time in Unix milliseconds; 0 is no time. A machine can hold a
 // million SKUs: a time.Time is three times as large.
 type millis int64
 
@@ -47,6 +47,7 @@ type update struct {
 	stamp
 	quantity    int32
 	partition   int32
+	source      string // machine.Record.ID; "" where an earlier version took it in
 	id          string
 	productType string
 	channel     string
@@ -57,7 +58,7 @@ type update struct {
 
 func newUpdate(u *schemas.InventoryUpdate, rec *machine.Record, now time.Time) *update {
 	next := &update{
-		stamp: stamp{millisOf(u.EventTime), rec.Offset}, quantity: u.Quantity, partition: rec.Partition,
+		stamp: stamp{millisOf(u.EventTime), rec.Offset}, quantity: u.Quantity, partition: rec.Partition, source: rec.ID,
 		id: strings.Clone(u.UpdateID), productType: strings.Clone(u.ProductType), channel: strings.Clone(u.FulfillmentChannelCode),
 		received: millisOf(now), urgent: u.Urgent,
 	}
@@ -73,7 +74,7 @@ func (u *update) state() *schemas.PendingUpdate {
 	}
 	return &schemas.PendingUpdate{
 		Quantity: u.quantity, EventTime: u.time.time(), UpdateID: u.id,
-		SourcePartition: u.partition, SourceOffset: u.offset,
+		SourcePartition: u.partition, SourceOffset: u.offset, SourceID: u.source,
 		ProductType: u.productType, FulfillmentChannelCode: u.channel,
 		Urgent: u.urgent, ReceivedTime: u.received.time(), Replay: u.replay,
 	}
@@ -84,7 +85,7 @@ func restoredUpdate(s *schemas.PendingUpdate) *update {
 		return nil
 	}
 	return &update{
-		stamp: stamp{millisOf(s.EventTime), s.SourceOffset}, quantity: s.Quantity, partition: s.SourcePartition,
+		stamp: stamp{millisOf(s.EventTime), s.SourceOffset}, quantity: s.Quantity, partition: s.SourcePartition, source: strings.Clone(s.SourceID),
 		id: strings.Clone(s.UpdateID), productType: strings.Clone(s.ProductType), channel: strings.Clone(s.FulfillmentChannelCode),
 		received: millisOf(s.ReceivedTime), urgent: s.Urgent, replay: strings.Clone(s.Replay),
 	}

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/account"
-	"github.com/sellerstream/sellerstream/pkg/machine"
-	"github.com/sellerstream/sellerstream/pkg/machine/machinetest"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -24,14 +24,9 @@ var testStart = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 
 func testDirectory(t testing.TB) func() *account.Directory {
 	t.Helper()
-	directory, err := account.NewDirectory([]account.Account{
-		{ID: testAccount, SellerID: "A1", Region: model.Europe, Marketplaces: []string{germany, france}},
-		{ID: otherAccount, SellerID: "A2", Region: model.Europe, Marketplaces: []string{germany}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func() *account.Directory { return directory }
+	return machinetest.Directory(t,
+		account.Account{ID: testAccount, SellerID: "A1", Region: model.Europe, Marketplaces: []string{germany, france}},
+		account.Account{ID: otherAccount, SellerID: "A2", Region: model.Europe, Marketplaces: []string{germany}})
 }
 
 type runtime struct {

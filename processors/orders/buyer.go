@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/buyerdata"
-	"github.com/sellerstream/sellerstream/pkg/lane"
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/buyerdata"
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -46,7 +46,7 @@ type buyerKey struct {
 	schemas.BuyerKey
 }
 
-// deleted says whether the key itself is gone.
+// deleted reports whether the key itself is gone.
 func (k *buyerKey) deleted() bool { return len(k.Wrapped) == 0 }
 
 func (k *buyerKey) due() time.Time {
@@ -226,8 +226,8 @@ func deliveryOf(shown *model.Order) (at time.Time, finished bool) {
 	return at, false
 }
 
-// toBeShipped says whether units of an order have no package yet, for whose label
-// its address is needed.
+// toBeShipped reports whether units of an order have no package yet: its label needs the
+// address.
 func toBeShipped(status string) bool {
 	switch status {
 	case "PENDING_AVAILABILITY", "PENDING", "UNSHIPPED", "PARTIALLY_SHIPPED":
@@ -245,19 +245,8 @@ func delivered(packages []model.OrderPackage) bool {
 	return len(packages) > 0
 }
 
-// addBuyerData makes an order's buyer data a part of its content, and so of its
-// id: encrypted, it says nothing by that.
-func addBuyerData(event *schemas.Order, data *schemas.BuyerData) {
-	if data == nil {
-		return
-	}
-	origin := event.Origin
-	event.EventID, event.Origin, event.BuyerData = "", "", data
-	event.EventID, event.Origin = eventID(event), origin
-}
-
-// keepBuyer takes over what was decided with a state of the order; emitted says
-// whether that state was, with its data.
+// keepBuyer takes over what was decided with a state of the order; emitted reports
+// whether that state was emitted, with its data.
 func (m *Machine) keepBuyer(tx *machine.Tx, o *order, r retained, emitted bool) {
 	o.buyerEnd = millisOf(r.end)
 	known := m.buyers.of(o)

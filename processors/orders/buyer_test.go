@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/account"
-	"github.com/sellerstream/sellerstream/pkg/buyerdata"
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
+	"github.com/sellerstream/sellerstream/pkg/runtime/buyerdata"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -47,7 +47,7 @@ func (r *buyerRuntime) restart() {
 	r.configure()
 }
 
-// fetch has the order notified, and returns the call for it.
+// fetch notifies the order, and returns the call for it.
 func (r *buyerRuntime) fetch() machine.Call {
 	r.T.Helper()
 	r.number++
@@ -58,7 +58,7 @@ func (r *buyerRuntime) fetch() machine.Call {
 	return calls[0]
 }
 
-// asks says whether a call asks for buyer data, and with which key.
+// asks reports whether a call asks for buyer data, and with which key.
 func (r *buyerRuntime) asks(call machine.Call) (*schemas.BuyerKey, bool) {
 	r.T.Helper()
 	read, key := call.Request, (*schemas.BuyerKey)(nil)
@@ -148,6 +148,40 @@ func TestAnOrdersKeyIsMadeOnceAndKeptApart(t *testing.T) {
 	}
 }
 
+// A deleted key is not made anew, whatever an answer brings that was asked for
+// before: what was promised to be unreadable stays so.
+func TestADeletedKeyIsNotMadeAnew(t *testing.T) {
+	t.Parallel()
+	r := newBuyerRuntime(t)
+	promised := testStart.Add(3 * day)
+	r.update(openOrder(promised), "k1")
+	r.Now = promised.Add(retention - time.Minute)
+	late := r.fetch() // it asks for buyer data still
+	r.Pass(2 * time.Minute)
+	if key := r.key(); key == nil || len(key.Wrapped) != 0 {
+		t.Fatalf("the key is not deleted: %+v", key)
+	}
+	again := openOrder(r.Now.Add(30 * day)) // promised anew: its data could be kept for weeks
+	again.LastUpdatedTime = r.Now
+	r.Done(late, &buyerdata.Answer{
+		Response: &model.GetOrderResponse{Order: again},
+		Key:      &schemas.BuyerKey{Account: testAccount, OrderID: buyerID, KeyID: "k2", WrappedBy: "file:1", Wrapped: []byte("wrapped k2")},
+		Data:     &schemas.BuyerData{KeyID: "k2", Fields: map[string][]byte{"recipient.name": []byte("sealed with k2")}},
+	})
+	if len(r.outputs) != 2 || r.sealedWith() != "" || len(r.key().Wrapped) != 0 {
+		t.Errorf("%d events, the last with %q; key %+v", len(r.outputs), r.sealedWith(), r.key())
+	}
+	if _, asked := r.asks(r.fetchLater()); asked {
+		t.Error("its buyer data is asked for again")
+	}
+}
+
+// fetchLater is fetch a minute later.
+func (r *buyerRuntime) fetchLater() machine.Call {
+	r.Now = r.Now.Add(time.Minute)
+	return r.fetch()
+}
+
 // The same content is the same event; encrypted with another key it is not.
 func TestBuyerDataIsContent(t *testing.T) {
 	t.Parallel()
@@ -165,12 +199,10 @@ func TestBuyerDataIsContent(t *testing.T) {
 	if len(r.outputs) != 1 {
 		t.Fatalf("%d events of one state", len(r.outputs))
 	}
-	other, plain := *r.outputs[0], *r.outputs[0]
-	other.EventID, other.BuyerData = "", &schemas.BuyerData{KeyID: "k2", Fields: map[string][]byte{}}
-	plain.BuyerData = nil
-	addBuyerData(&other, other.BuyerData)
-	if other.EventID == r.outputs[0].EventID || other.Origin != r.outputs[0].Origin {
-		t.Errorf("other buyer data has the id %s too, origin %s", other.EventID, other.Origin)
+	other := *r.outputs[0]
+	other.BuyerData = &schemas.BuyerData{KeyID: "k2", Fields: map[string][]byte{}}
+	if contentID(&other) == contentID(r.outputs[0]) {
+		t.Error("other buyer data is the same content")
 	}
 }
 
@@ -322,7 +354,7 @@ func TestBuyerDataOfOrdersV0(t *testing.T) {
 	}
 	key := &schemas.BuyerKey{Account: testAccount, OrderID: buyerID, KeyID: "k1", WrappedBy: "file:1", Wrapped: []byte("wrapped")}
 	items := r.Done(head, &buyerdata.Answer{
-		Response: &model.GetOrderV0Response{Order: model.OrderV0{OrderID: buyerID, LastUpdateDate: r.Now.Format(time.RFC3339), LatestDeliveryDate: r.Now.Add(day).Format(time.RFC3339)}},
+		Response: &model.GetOrderV0Response{Order: model.OrderV0{OrderID: buyerID, LastUpdateDate: r.Now, LatestDeliveryDate: r.Now.Add(day)}},
 		Key:      key, Data: &schemas.BuyerData{KeyID: "k1", Fields: map[string][]byte{"buyer.name": []byte("sealed")}},
 	})
 	r.Done(items[0], &model.GetOrderItemsV0Response{Page: model.OrderItemPageV0{OrderID: buyerID}})
@@ -360,5 +392,19 @@ func TestDeliveryOf(t *testing.T) {
 		if at, finished := deliveryOf(&c.order); !at.Equal(c.at) || finished != c.finished {
 			t.Errorf("%s: %v, %v; want %v, %v", name, at, finished, c.at, c.finished)
 		}
+	}
+}
+
+// An order that was forgotten may come again while the entry of its deleted key is
+// still there: that holds no key, and is not sent along as one.
+func TestADeletedKeyIsNotSentAlong(t *testing.T) {
+	t.Parallel()
+	r := newBuyerRuntime(t)
+	deleted := &schemas.BuyerKey{Account: testAccount, OrderID: buyerID, KeyID: "k1", WrappedBy: "file:1", DeleteTime: r.Now.Add(-time.Hour)}
+	if err := r.Machine.Restore(buyerStateKey(testAccount, buyerID), deleted); err != nil {
+		t.Fatal(err)
+	}
+	if key, asked := r.asks(r.fetch()); !asked || key != nil {
+		t.Errorf("asks for buyer data: %t, with the key %+v", asked, key)
 	}
 }

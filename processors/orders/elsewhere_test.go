@@ -31,7 +31,7 @@ func TestLinesOfExcludedSKUsAreMarked(t *testing.T) {
 			return false
 		}
 		order := model.Order{Items: []model.OrderItem{line("2", "B"), line("1", "A"), line("3", "B")}}
-		event, plain := newEvent(testAccount, originNotification, &order, excluded), newEvent(testAccount, originNotification, &order, nil)
+		event, plain := newEvent(testAccount, &order, excluded), newEvent(testAccount, &order, nil)
 		if event.Responsibility != test.want {
 			t.Errorf("%s: the order is %s, want %s", name, event.Responsibility, test.want)
 		}
@@ -40,15 +40,15 @@ func TestLinesOfExcludedSKUsAreMarked(t *testing.T) {
 				t.Errorf("%s: line %s is managed elsewhere: %v", name, item.OrderItemID, item.ManagedElsewhere)
 			}
 		}
-		if same := event.EventID == plain.EventID; same != (test.want == responsibilityOurs) {
+		if same := contentID(event) == contentID(plain); same != (test.want == responsibilityOurs) {
 			t.Errorf("%s: the id is that of the order without marks: %v", name, same)
 		}
-		other := newEvent("other", originNotification, &order, excluded)
+		other := newEvent("other", &order, excluded)
 		if other.Responsibility != responsibilityOurs {
 			t.Errorf("%s: another account's order is %s", name, other.Responsibility)
 		}
 	}
-	if event := newEvent(testAccount, originNotification, &model.Order{}, func(string, string) bool { return true }); event.Responsibility != responsibilityOurs {
+	if event := newEvent(testAccount, &model.Order{}, func(string, string) bool { return true }); event.Responsibility != responsibilityOurs {
 		t.Errorf("an order without lines is %s", event.Responsibility)
 	}
 }
@@ -83,7 +83,7 @@ func TestChangedExclusionsEmitNothingByThemselves(t *testing.T) {
 		t.Fatalf("the outputs are %+v", r.outputs)
 	}
 
-	// A second change at the same time, which Amazon tells of by a notification of
+	// A second change at the same time, which Amazon reports by a notification of
 	// its own, has the order fetched again: what has changed since shows.
 	out = false
 	fetch("3", v.at, v)

@@ -1,13 +1,12 @@
 package orders
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -27,11 +26,11 @@ const (
 	responsibilityElsewhere = "ELSEWHERE"
 )
 
-// newEvent is Amazon's order in our schema. Lists that Amazon may give in any
+// newEvent is Amazon's order in our schema, without id and origin. Lists that Amazon may give in any
 // order are sorted, times are in UTC and milliseconds: two answers that say the
 // same must give the same event id. Lines whose SKUs are excluded, if any, are
 // marked first: that is content, since fulfilment acts on it.
-func newEvent(account, origin string, order *model.Order, excluded func(account, sku string) bool) *schemas.Order {
+func newEvent(account string, order *model.Order, excluded func(account, sku string) bool) *schemas.Order {
 	event := &schemas.Order{
 		EventType:       OrderChanged,
 		Account:         account,
@@ -46,6 +45,7 @@ func newEvent(account, origin string, order *model.Order, excluded func(account,
 		Programs:        sorted(order.Programs),
 		Items:           items(order.Items),
 		Packages:        packages(order.Packages),
+		Incomplete:      few(order.Incomplete),
 	}
 	if p := order.Proceeds; p != nil {
 		event.GrandTotal = money(p.GrandTotal)
@@ -63,13 +63,11 @@ func newEvent(account, origin string, order *model.Order, excluded func(account,
 		event.EventType = OrderCancelled
 	}
 	markElsewhere(event, excluded)
-	event.EventID = eventID(event)
-	event.Origin = origin
 	return event
 }
 
-// markElsewhere marks the lines that another service manages, and says what that
-// makes of the order.
+// markElsewhere marks the lines that another service manages, and returns what the
+// order's status becomes by it.
 func markElsewhere(event *schemas.Order, excluded func(account, sku string) bool) {
 	if excluded == nil {
 		return
@@ -90,22 +88,20 @@ func markElsewhere(event *schemas.Order, excluded func(account, sku string) bool
 	}
 }
 
-// eventID hashes the event's content, which holds account, type, order id and
+// contentID hashes the event's content, which holds account, type, order id and
 // lastUpdatedTime too. The event must not have its id, origin or replaces set:
-// they say how we came to it, not what it says. A field that is added to the
+// they describe how we came to it, not its content. A field that is added to the
 // schema later must be omitted from JSON when empty, or all ids change.
-func eventID(event *schemas.Order) string {
+func contentID(event *schemas.Order) string {
 	content, err := json.Marshal(event)
 	if err != nil {
 		panic("orders: an event that cannot be marshalled: " + err.Error()) // plain data: a bug
 	}
-	return hash(content)
+	return schemas.ContentID(content)
 }
 
-func hash(content []byte) string {
-	sum := sha256.Sum256(content)
-	return hex.EncodeToString(sum[:16])
-}
+// eventID is the id of the event with that content in this pipeline.
+func eventID(tx *machine.Tx, content string) string { return tx.EventID("Order", content) }
 
 func items(given []model.OrderItem) []schemas.OrderItem {
 	lines := make([]schemas.OrderItem, 0, len(given))
@@ -178,14 +174,26 @@ func window(given *model.DateTimeRange) *schemas.TimeWindow {
 	return &schemas.TimeWindow{Earliest: instant(given.Earliest), Latest: instant(given.Latest)}
 }
 
-// instant is t in UTC and milliseconds. A time that is not in the years 1 to
-// 9999 there, for which JSON has no form, is none.
+// instant is t in UTC and milliseconds. JSON has no form for a time outside the
+// years 1 to 9999, so such a time becomes the zero time.
 func instant(t time.Time) time.Time {
 	t = t.UTC().Truncate(time.Millisecond)
 	if t.Year() < 1 || t.Year() > 9999 {
 		return time.Time{}
 	}
 	return t
+}
+
+// maxIncomplete bounds what an order says of what it lacks.
+const maxIncomplete = 20
+
+// few are paths without repetition, in order; nil for none.
+func few(paths []string) []string {
+	if len(paths) == 0 {
+		return nil
+	}
+	paths = slices.Compact(slices.Sorted(slices.Values(paths)))
+	return paths[:min(len(paths), maxIncomplete)]
 }
 
 func sorted(given []string) []string {

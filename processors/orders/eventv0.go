@@ -15,8 +15,8 @@ import (
 func orderOfV0(order *model.OrderV0, lines []model.OrderItemV0) *model.Order {
 	o := &model.Order{
 		OrderID:         order.OrderID,
-		CreatedTime:     timeOrNoneV0(order.PurchaseDate),
-		LastUpdatedTime: timeOrNoneV0(order.LastUpdateDate),
+		CreatedTime:     order.PurchaseDate,
+		LastUpdatedTime: order.LastUpdateDate,
 		Programs:        programsV0(order),
 		SalesChannel: model.SalesChannel{
 			ChannelName: "NON_AMAZON", MarketplaceID: order.MarketplaceID, MarketplaceName: order.SalesChannel,
@@ -136,19 +136,9 @@ func screaming(camel string) string {
 	return b.String()
 }
 
-func windowV0(earliest, latest string) *model.DateTimeRange {
-	if earliest == "" && latest == "" {
+func windowV0(earliest, latest time.Time) *model.DateTimeRange {
+	if earliest.IsZero() && latest.IsZero() {
 		return nil
 	}
-	return &model.DateTimeRange{Earliest: timeOrNoneV0(earliest), Latest: timeOrNoneV0(latest)}
-}
-
-func timeV0(text string) (time.Time, bool) {
-	t, err := time.Parse(time.RFC3339, text)
-	return t, err == nil
-}
-
-func timeOrNoneV0(text string) time.Time {
-	t, _ := timeV0(text)
-	return t
+	return &model.DateTimeRange{Earliest: earliest, Latest: latest}
 }

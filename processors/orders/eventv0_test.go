@@ -3,6 +3,7 @@ package orders
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
@@ -37,7 +38,7 @@ func TestGoldenV0(t *testing.T) {
 		if found++; found > len(sandbox) {
 			name, lines = "v0-example", page.Page.Items
 		}
-		got := golden(t, name, newEvent(testAccount, originNotification, orderOfV0(&order.Order, lines), nil))
+		got := golden(t, name, newEvent(testAccount, orderOfV0(&order.Order, lines), nil))
 		noBuyerData(t, answer, got)
 	}
 	if found < 3 || len(items) == 0 || len(page.Page.Items) == 0 {
@@ -79,10 +80,11 @@ func FuzzOrderOfV0(f *testing.F) {
 	f.Add("2026-11-01T12:00:00Z", "Shipped", "Amazon.de", "10.00", int32(2), int32(1))
 	f.Add("9999-12-31T23:59:59-01:00", "", "", "-.", int32(-2147483648), int32(2147483647))
 	f.Fuzz(func(t *testing.T, at, status, channel, amount string, ordered, shipped int32) {
+		when, _ := time.Parse(time.RFC3339, at)
 		order := orderOfV0(&model.OrderV0{
-			OrderID: "1", LastUpdateDate: at, PurchaseDate: at, EarliestShipDate: at, Status: status, SalesChannel: channel, ServiceLevelCategory: status,
+			OrderID: "1", LastUpdateDate: when, PurchaseDate: when, EarliestShipDate: when, Status: status, SalesChannel: channel, ServiceLevelCategory: status,
 		}, []model.OrderItemV0{{OrderItemID: "1", QuantityOrdered: ordered, QuantityShipped: &shipped, ItemPrice: &model.MoneyV0{Amount: amount}}})
-		if event := newEvent(testAccount, originNotification, order, nil); len(event.EventID) != 32 || event.Status == "" {
+		if event := newEvent(testAccount, order, nil); len(contentID(event)) != 32 || event.Status == "" {
 			t.Errorf("%+v", event)
 		}
 	})

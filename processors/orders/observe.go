@@ -1,8 +1,10 @@
 package orders
 
 import (
-	"github.com/sellerstream/sellerstream/pkg/lane"
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"slices"
+
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 )
 
 // looked is how many orders of each account are looked at for the oldest. Those
@@ -22,5 +24,29 @@ func (m *Machine) Observe(stats *machine.Stats) {
 		for _, account := range stats.Followed {
 			stats.Pending(account, lanes.PendingOf(account))
 		}
+	}
+	for account, g := range m.gates {
+		m.observeGate(stats, account, g)
+	}
+}
+
+// observeGate notes the unproven orders of an account. Those that were never asked
+// for stand in the order of their age.
+func (m *Machine) observeGate(stats *machine.Stats, account string, g *gate) {
+	seen := 0
+	for _, o := range g.fresh {
+		if o.place == amongFresh {
+			if seen++; seen <= looked {
+				stats.Since(o.pendingSince.time())
+			}
+		}
+	}
+	for item := range g.again.All() {
+		if seen++; seen <= 2*looked {
+			stats.Since(m.orders[item.Key].pendingSince.time())
+		}
+	}
+	if slices.Contains(stats.Followed, account) {
+		stats.Pending(account, seen)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -30,7 +30,7 @@ const (
 	maxAhead = 5 * time.Minute
 )
 
-// millis is a time in Unix milliseconds; 0 is none. A machine can hold a
+// millis is a time in Unix milliseconds; 0 is no time. A machine can hold a
 // million orders: a time.Time is three times as large.
 type millis int64
 
@@ -48,7 +48,7 @@ func (m millis) time() time.Time {
 	return time.UnixMilli(int64(m)).UTC()
 }
 
-// before says whether an order's lastUpdatedTime m is older than a notified
+// before reports whether an order's lastUpdatedTime m is older than a notified
 // time. Amazon notifies milliseconds, but its orders were seen with whole
 // seconds: those are compared as seconds, or each would look too old.
 func (m millis) before(notified millis) bool {
@@ -57,9 +57,6 @@ func (m millis) before(notified millis) bool {
 	}
 	return m < notified
 }
-
-// latest is the later one; none is earlier than any.
-func latest(a, b millis) millis { return max(a, b) }
 
 // earliest is the earlier one of those that are given.
 func earliest(a, b millis) millis {
@@ -78,12 +75,15 @@ type order struct {
 	wanted, emitted, missing, touched millis
 	buyerEnd                          millis // from when buyer data is not asked for; 0 where that is not known
 	dirtyReceived                     millis // received time of the changes that made it dirty
+	refusedSince                      millis
 
+	failure   *schemas.Failure // why the last fetch was given up, until Amazon has answered; nil where it was not
 	emittedID string
 	origin    string // of the present fetch or, when idle, of the last one
 	seen      []string
 	attempts  int32
 	stale     int32
+	refusals  int32
 	pending   bool
 	dirty     bool // a change arrived during the call: fetch again
 
@@ -95,8 +95,12 @@ type order struct {
 	// begins again.
 	part *partV0
 
-	// When Amazon last forbade this order. Not in the state: see Machine.answers.
-	forbidden millis
+	// Where the order is while it is unproven, whether a search has found it, and whether
+	// its gate has counted this fetch as a miss. Not in the state: a new owner lets it
+	// wait at the gate again.
+	place  place
+	found  bool
+	missed bool
 }
 
 func newOrder(key, account string) *order {
@@ -107,16 +111,16 @@ func newOrder(key, account string) *order {
 
 func (o *order) id() string { return o.Key[len(orderPrefix)+len(o.account)+1:] }
 
-// low says whether the fetch comes behind those that notifications asked for.
+// low reports whether the fetch comes behind those that notifications asked for.
 func (o *order) low() bool { return o.origin != originNotification }
 
-// note takes a change in and says whether it is news: whether the order must
+// note takes a change in and reports whether it is news: whether the order must
 // be fetched after this moment because of it.
 func (o *order) note(change *schemas.OrderChange, now time.Time) bool {
 	changed, received := millisOf(change.ChangeTime), millisOf(change.ReceivedTime)
 	timed := changed > 0 && change.ChangeType != buyerRequestedChange && changed <= millisOf(now.Add(maxAhead))
 	id := change.NotificationID[:min(len(change.NotificationID), maxSeenID)]
-	seen, known := slices.Contains(o.seen, id), latest(o.emitted, o.wanted)
+	seen, known := slices.Contains(o.seen, id), max(o.emitted, o.wanted)
 	switch {
 	case millisOf(now) < o.missing:
 		return false // forged ids must not burn the quota
@@ -151,7 +155,7 @@ func (o *order) note(change *schemas.OrderChange, now time.Time) bool {
 }
 
 // again asks for an order once more, whatever is known of it, because a change of
-// it is processed again, and says whether that is news. What is asked already
+// it is processed again, and reports whether that is news. What is asked already
 // will be answered after this moment.
 func (o *order) again(now time.Time) bool {
 	if o.pending || millisOf(now) < o.missing {
@@ -181,7 +185,7 @@ func (o *order) fetched(now time.Time) {
 func (o *order) reset() {
 	o.pending, o.dirty, o.untimed, o.dirtyUntimed = false, false, false, false
 	o.pendingSince, o.received, o.dirtyReceived, o.notBefore = 0, 0, 0, 0
-	o.attempts, o.stale, o.forbidden, o.part = 0, 0, 0, nil
+	o.attempts, o.stale, o.part, o.missed = 0, 0, nil, false
 }
 
 // unsatisfied ends a fetch that did not give what was notified: a repeat of
@@ -193,14 +197,14 @@ func (o *order) unsatisfied(now time.Time) {
 	o.fetched(now)
 }
 
-// lags says whether an answer seems to be from before the notified change:
-// older than its time or, where it has none, nothing but what we have.
+// lags reports whether an answer seems to be from before the notified change:
+// older than its time or, where it has none, equal to what we have.
 func (o *order) lags(updated millis, eventID string) bool {
 	return o.behind(updated) || o.untimed && eventID == o.emittedID
 }
 
-// behind says whether an answer is older than what was notified or emitted.
-func (o *order) behind(updated millis) bool { return updated.before(latest(o.wanted, o.emitted)) }
+// behind reports whether an answer is older than what was notified or emitted.
+func (o *order) behind(updated millis) bool { return updated.before(max(o.wanted, o.emitted)) }
 
 // forgetAt is when an idle order may be deleted. One that Amazon does not know
 // is kept only as long as that is believed.
@@ -230,6 +234,8 @@ func (o *order) state() *schemas.OrderState {
 		TouchedTime:  o.touched.time(),
 
 		BuyerDataEndTime: o.buyerEnd.time(),
+
+		Refusals: o.refusals, RefusedSince: o.refusedSince.time(), Failure: o.failure,
 	}
 }
 
@@ -257,5 +263,7 @@ func restored(key string, state *schemas.OrderState) *order {
 	o.missing = millisOf(state.MissingUntil)
 	o.touched = millisOf(state.TouchedTime)
 	o.buyerEnd = millisOf(state.BuyerDataEndTime)
+	o.refusals = state.Refusals
+	o.refusedSince, o.failure = millisOf(state.RefusedSince), state.Failure
 	return o
 }

@@ -20,14 +20,14 @@
 package orders
 
 import (
+	"cmp"
 	"fmt"
-	"strings"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/account"
-	"github.com/sellerstream/sellerstream/pkg/lane"
-	"github.com/sellerstream/sellerstream/pkg/machine"
-	"github.com/sellerstream/sellerstream/pkg/quota"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -44,7 +44,7 @@ func Operations() []string {
 // oldest of them entered our queue, in Unix milliseconds.
 const ReceivedAt = "received-at"
 
-// orderPrefix begins the state's keys, but for those of the lanes.
+// orderPrefix begins the state's keys, except for those of the lanes.
 const orderPrefix = "order/"
 
 const (
@@ -70,13 +70,6 @@ const (
 	maxLate  = 6
 	lateWait = 5 * time.Minute
 
-	// maxRefusals is how many other refusals let an order go, after some 20
-	// minutes: a mistake in our configuration should be mended by then.
-	maxRefusals = 12
-
-	// reasonRefused is the dead letter's reason for an order that is let go.
-	reasonRefused = "order_refused"
-
 	// keepIdle is how long an order without work is remembered. It is as long
 	// as a notification can stay in the input topic.
 	keepIdle = 7 * 24 * time.Hour
@@ -92,9 +85,9 @@ type Config struct {
 	Accounts func() *account.Directory
 	// IncludedData is what getOrder asks for; see model.IncludeFulfillment.
 	IncludedData []string
-	// V0 has orders fetched with Orders v0, until Amazon ends it; see v0.go.
+	// V0 is whether orders are fetched with Orders v0, until Amazon ends it; see v0.go.
 	V0 bool
-	// Excluded says whether another service manages a SKU of an account at this
+	// Excluded reports whether another service manages a SKU of an account at this
 	// moment: lines of it are marked. nil excludes none. A change of what it says
 	// has no order fetched again; one that is fetched for another reason, and has
 	// other marks than before, is emitted again.
@@ -104,12 +97,15 @@ type Config struct {
 	// Retention is how long after its delivery an order's buyer data can be read,
 	// for the accounts that have it on.
 	Retention time.Duration
-	// Mine says whether an account is the unit's own. nil: all are.
+	// Mine reports whether an account is the unit's own. nil: all are.
 	Mine func(account string) bool
+	// Patience is for how long an order that Amazon refuses is tried again before it
+	// is given up; 0 for 24 hours.
+	Patience time.Duration
 	// Reconcile is how what no notification brought is searched for.
 	Reconcile Reconcile
 	// Silence is how many minutes with a notification were to be expected in a
-	// silence that is told of, at least; 0 for no alerts.
+	// silence that is reported, at least; 0 for no alerts.
 	Silence float64
 }
 
@@ -126,14 +122,19 @@ type Machine struct {
 	watch      watch              // how notifications come
 	directory  *account.Directory // that they follow
 
-	// answers is when Amazon last gave an order of an account. Not in the state:
-	// it tells an order that is forbidden from an account that is.
-	answers map[string]millis
+	waiting map[string]*refusedOrders // by account
+
+	gates   map[string]*gate // of unproven orders, by account
+	atGates int              // how many wait there
 }
 
 // New makes the machine of one unit, without state.
 func New(cfg Config) *Machine {
-	m := &Machine{cfg: cfg, orders: make(map[string]*order), answers: make(map[string]millis), buyers: newBuyerKeys()}
+	cfg.Patience = cmp.Or(cfg.Patience, defaultPatience)
+	m := &Machine{
+		cfg: cfg, orders: make(map[string]*order), buyers: newBuyerKeys(),
+		waiting: make(map[string]*refusedOrders), gates: make(map[string]*gate),
+	}
 	m.lanes = lane.New(model.GetOrder, cfg.Quota.Of).In(Processor)
 	m.v0 = newV0Lanes(cfg.Quota)
 	m.reconciler = newReconciler(cfg.Reconcile, cfg.Quota)
@@ -156,6 +157,10 @@ func (m *Machine) Restore(key string, value any) error {
 		}
 		o := restored(key, state)
 		m.orders[key] = o
+		if o.refusedLong(o.touched) {
+			w := m.noteRefused(o)
+			w.told = len(w.keys)
+		}
 		m.lanes.Known(o.account)
 		m.v0.known(o.account)
 		// A day earlier: oldest first, and at once, also where the clock of the
@@ -181,24 +186,14 @@ func (m *Machine) Restore(key string, value any) error {
 func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 	change, ok := rec.Value.(*schemas.OrderChange)
 	if !ok {
-		tx.Reject(rec, "unexpected_type", fmt.Sprintf("topic %s holds a %T where an OrderChange belongs", rec.Topic, rec.Value))
+		tx.Unexpected(rec, "an OrderChange")
 		return
 	}
-	if change.Account != rec.Account {
-		tx.Reject(rec, "account_mismatch", fmt.Sprintf(
-			"the record's key names account %q, its value account %q: the producer must key by account", rec.Account, change.Account))
+	if _, ok := machine.AccountOf(tx, rec, change.Account, m.cfg.Accounts().ByID); !ok {
 		return
 	}
-	if _, ok := m.cfg.Accounts().ByID(rec.Account); !ok {
-		tx.Reject(rec, "unknown_account", fmt.Sprintf(
-			"account %q is not configured: configure it, then reprocess this record", rec.Account))
-		return
-	}
-	if rec.Replay == nil {
-		m.watch.heard(tx, rec.Account, change.ReceivedTime)
-	}
-	if !validOrderID(change.OrderID) {
-		tx.Reject(rec, "invalid_order_id", "the order id is not one that Amazon gives, such as 202-1234567-8901234")
+	if err := model.CheckOrderID(change.OrderID); err != nil {
+		tx.Reject(rec, "invalid_order_id", err.Error())
 		return
 	}
 	key := orderKey(rec.Account, change.OrderID)
@@ -214,6 +209,11 @@ func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 			m.settle(o, o.pendingSince)
 		}
 		return
+	}
+	// A notification of an order that Amazon has not shown may be forged: it is
+	// heard when that order is shown.
+	if o.emitted != 0 && change.ChangeType != schemas.RetryChange {
+		m.watch.heard(tx, rec.Account, change.ReceivedTime)
 	}
 	if !o.note(change, tx.Now) {
 		return
@@ -234,6 +234,7 @@ func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 // Draw starts the calls that quota allows, and forgets old orders.
 func (m *Machine) Draw(tx *machine.Tx) {
 	m.follow(tx)
+	m.admit(tx)
 	m.lanes.Draw(tx, func(item *lane.Item) {
 		o := m.orders[item.Key]
 		tx.Call(machine.Call{
@@ -250,7 +251,7 @@ func (m *Machine) Draw(tx *machine.Tx) {
 	m.sweep(tx)
 }
 
-// follow has the accounts searched and watched that are configured.
+// follow searches and watches the configured accounts.
 func (m *Machine) follow(tx *machine.Tx) {
 	directory := m.cfg.Accounts()
 	if directory == m.directory {
@@ -282,8 +283,15 @@ func (m *Machine) sweep(tx *machine.Tx) {
 
 // Pending is how many orders are to be fetched because of a record. No intake has
 // to pause for what searches find: they are slow themselves, and notifications
-// that wait in our topic would look like none.
-func (m *Machine) Pending() int { return m.lanes.Pending() + m.v0.pending() }
+// that wait in our topic would look like none. Nor for what waits at gates, which has
+// a bound of its own, unless there are no searches to find what that lets go.
+func (m *Machine) Pending() int {
+	pending := m.lanes.Pending() + m.v0.pending()
+	if m.cfg.Reconcile.Every == 0 {
+		pending += m.atGates
+	}
+	return pending
+}
 
 // lane is where an order's next call waits for its turn, or the call that is in
 // flight did.
@@ -297,6 +305,7 @@ func (m *Machine) lane(o *order) *lane.Lanes {
 // settle puts an order that is neither in its lane nor in flight where it
 // belongs: into the lane, in its turn, or among the idle.
 func (m *Machine) settle(o *order, turn millis) {
+	m.leaveGate(o)
 	if o.pending {
 		m.idle.Remove(&o.Item)
 		m.queue(o, turn)
@@ -308,6 +317,11 @@ func (m *Machine) settle(o *order, turn millis) {
 // queue puts an order that is pending and not in flight into its lane, in its
 // turn, or moves it there. What no notification asked for comes last.
 func (m *Machine) queue(o *order, turn millis) {
+	m.leaveGate(o)
+	if o.place != throughGate && o.unproven() {
+		m.hold(o)
+		return
+	}
 	add := m.lane(o).Add
 	switch {
 	case o.origin == originRecovered:
@@ -315,7 +329,7 @@ func (m *Machine) queue(o *order, turn millis) {
 	case o.low():
 		add = m.lane(o).AddLow
 	}
-	add(o.account, &o.Item, latest(turn, o.notBefore).time())
+	add(o.account, &o.Item, max(turn, o.notBefore).time())
 }
 
 func (m *Machine) save(tx *machine.Tx, o *order) {
@@ -324,11 +338,3 @@ func (m *Machine) save(tx *machine.Tx, o *order) {
 }
 
 func orderKey(account, orderID string) string { return orderPrefix + account + "/" + orderID }
-
-// validOrderID accepts what Amazon's ids look like, seller-made ones such as
-// S01-1234567-1234567 included, and nothing that could be a path.
-func validOrderID(id string) bool {
-	return len(id) > 0 && len(id) <= 50 && strings.IndexFunc(id, func(r rune) bool {
-		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r != '-'
-	}) < 0
-}

@@ -9,7 +9,7 @@ import (
 
 	stdruntime "runtime"
 
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -353,6 +353,7 @@ func TestATokenIsReservedBeforeItIsSpent(t *testing.T) {
 	for i := range 100 {
 		changes = append(changes, notified(orderID(i), fmt.Sprint(i), r.Now))
 	}
+	r.Machine.gateOf(testAccount).width = len(changes)
 	calls := r.Take(changes...)
 	if len(calls) != 29 { // Amazon's burst of 30 less the one that stays unspent
 		t.Fatalf("%d calls at once", len(calls))

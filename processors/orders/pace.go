@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -34,7 +35,7 @@ const (
 	doubt    = 5
 )
 
-// hear takes a notification at a time and says whether it ended a silence.
+// hear takes a notification at a time and reports whether it ended a silence.
 func hear(p *schemas.NotificationPace, at time.Time) (ended bool) {
 	if !at.After(p.LastTime) {
 		return false // it overtook others
@@ -55,7 +56,7 @@ func hear(p *schemas.NotificationPace, at time.Time) (ended bool) {
 	return ended
 }
 
-// silent says whether there is a silence that was told of.
+// silent reports whether there is a silence that was reported.
 func silent(p *schemas.NotificationPace) bool { return !p.AlertedTime.IsZero() && p.EndedTime.IsZero() }
 
 // learn takes the time from the last notification to this one.
@@ -79,7 +80,7 @@ func learn(p *schemas.NotificationPace, at time.Time) {
 	}
 }
 
-// half is what is left, at a time, of what half is forgotten of in life.
+// half returns the factor by which a value with half-life life has decayed at a time.
 func half(p *schemas.NotificationPace, at time.Time, life time.Duration) float64 {
 	return math.Exp2(-at.Sub(p.LastTime).Hours() / life.Hours())
 }
@@ -119,7 +120,7 @@ func improbable(p *schemas.NotificationPace, enough float64) (at time.Time, ok b
 		more := expected(p, from, end)
 		if sum+more >= limit {
 			at = from.Add(time.Duration((limit - sum) / more * float64(end.Sub(from)))).Add(time.Second)
-			return latestOf(at, p.StartedTime.Add(learning)), true
+			return machine.Latest(at, p.StartedTime.Add(learning)), true
 		}
 		sum, from = sum+more, end
 	}

@@ -8,9 +8,11 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/property"
 )
 
 // TestFollowsAmazon interleaves changes, duplicated and reordered
@@ -20,12 +22,14 @@ import (
 // never have had to say 429.
 func TestFollowsAmazon(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(rt *rapid.T) {
+	property.Check(t, func(rt *rapid.T) {
 		w := newWorld(t, rt)
 		for range rapid.IntRange(10, 150).Draw(rt, "steps") {
 			w.step()
 		}
-		w.settle()
+		if err := w.Settle(20_000, func() bool { return w.Machine.unfetched() == 0 && w.searched().After(w.changed) }); err != nil {
+			rt.Fatalf("%d orders to fetch: %v", w.Machine.unfetched(), err)
+		}
 		w.check()
 	})
 }
@@ -33,12 +37,10 @@ func TestFollowsAmazon(t *testing.T) {
 // world is a machine, Amazon, and what is on its way between them.
 type world struct {
 	*runtime
+	*machinetest.Traffic[*Machine]
 	rt      *rapid.T
 	amazon  *amazon
-	random  *rand.Rand
-	queue   []any // notifications on their way
-	sent    []any // all so far, to repeat some
-	flying  []flight
+	sent    []any // all notifications so far, to repeat some
 	orders  int
 	forged  int
 	calm    int  // seconds that pass at once, at most
@@ -48,22 +50,15 @@ type world struct {
 	changed time.Time // when anything changed last
 }
 
-type flight struct {
-	call    machine.Call
-	arrives time.Time
-	ends    time.Time
-	arrived bool
-	outcome machine.Outcome
-}
-
 func newWorld(t *testing.T, rt *rapid.T) *world {
+	random := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 0))
 	w := &world{
 		runtime: newRuntimeWith(t, reconciling), rt: rt, amazon: newAmazon(),
-		random: rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 0)),
 		orders: rapid.IntRange(1, 60).Draw(rt, "orders"),
 		timing: rapid.Bool().Draw(rt, "timed"),
 		calm:   rapid.IntRange(1, 100).Draw(rt, "calm"), dropped: rapid.IntRange(0, 30).Draw(rt, "dropped"),
 	}
+	w.Traffic = machinetest.NewTraffic(w.Runtime, random, w.arrive)
 	if w.timing {
 		w.amazon.lag = time.Duration(rapid.IntRange(0, 3000).Draw(rt, "lag")) * time.Millisecond
 	}
@@ -74,31 +69,31 @@ func newWorld(t *testing.T, rt *rapid.T) *world {
 }
 
 func (w *world) step() {
-	switch n := w.random.IntN(100); {
+	switch n := w.Random.IntN(100); {
 	case n < 35:
-		w.change(orderID(w.random.IntN(w.orders)))
+		w.change(orderID(w.Random.IntN(w.orders)))
 	case n < 40 && len(w.sent) > 0: // the same notification again
-		w.queue = append(w.queue, w.sent[w.random.IntN(len(w.sent))])
-	case n < 43: // a notification about an order that is nobody's
+		w.send(w.sent[w.Random.IntN(len(w.sent))])
+	case n < 43: // a notification about an order that nobody placed
 		w.counter++
-		id := fmt.Sprintf("999-0000000-%07d", w.random.IntN(3))
-		w.queue = append(w.queue, notified(id, fmt.Sprint("forged-", w.counter), w.Now))
+		id := fmt.Sprintf("999-0000000-%07d", w.Random.IntN(3))
+		w.send(notified(id, fmt.Sprint("forged-", w.counter), w.Now))
 		w.forged++
 	case n < 47:
-		w.restartNow()
+		w.Crash()
 	case n < 52:
-		w.loseTransaction()
+		w.Lose(w.Random.IntN(4))
 	case n < 60: // everything changes at once: more than the quota's burst
 		for i := range w.orders {
 			w.change(orderID(i))
 		}
-		w.deliver(len(w.queue))
+		w.DeliverAll()
 	case n < 85:
-		w.advance(time.Duration(w.random.IntN(3000)) * time.Millisecond)
+		w.Advance(time.Duration(w.Random.IntN(3000)) * time.Millisecond)
 	default:
-		w.advance(time.Duration(w.random.IntN(w.calm)) * time.Second)
+		w.Advance(time.Duration(w.Random.IntN(w.calm)) * time.Second)
 	}
-	w.deliver(w.random.IntN(4))
+	w.Deliver(w.Random.IntN(4))
 }
 
 // change changes an order at Amazon and sends one to three notifications.
@@ -108,124 +103,39 @@ func (w *world) change(id string) {
 	}
 	v := w.amazon.change(id, w.Now)
 	w.changed = w.Now
-	if w.random.IntN(100) < w.dropped {
+	if w.Random.IntN(100) < w.dropped {
 		return
 	}
-	for range 1 + w.random.IntN(3) {
+	for range 1 + w.Random.IntN(3) {
 		w.counter++
 		change := notified(id, fmt.Sprint("n-", w.counter), v.at)
 		if !w.timing {
-			if w.random.IntN(2) == 0 {
+			if w.Random.IntN(2) == 0 {
 				change.ChangeTime = time.Time{}
 			} else {
 				change.ChangeType = buyerRequestedChange
 			}
 		}
-		w.queue = append(w.queue, change)
+		w.send(change)
 		w.sent = append(w.sent, change)
 	}
-	shuffle(w.random, w.queue)
+	shuffle(w.Random, w.Queue)
 }
 
-// deliver runs a tick with up to n notifications and the calls that have ended.
-func (w *world) deliver(n int) {
-	n = min(n, len(w.queue))
-	records := w.Records(w.queue[:n]...)
-	w.queue = w.queue[n:]
-	w.launch(w.Tick(records, w.landed()...))
-}
+func (w *world) send(change any) { w.Queue = append(w.Queue, w.Records(change)...) }
 
-// launch gives each call the time at which it arrives at Amazon and ends.
-func (w *world) launch(calls []machine.Call) {
-	for _, call := range calls {
-		arrives := w.Now.Add(time.Duration(w.random.IntN(900)) * time.Millisecond)
-		w.flying = append(w.flying, flight{call: call, arrives: arrives, ends: arrives.Add(time.Duration(w.random.IntN(3000)) * time.Millisecond)})
-	}
-}
-
-// landed are the results of the calls that have ended by now.
-func (w *world) landed() []machine.Result {
-	var results []machine.Result
-	var still []flight
-	for _, f := range w.flying {
-		if f.ends.After(w.Now) {
-			still = append(still, f)
-			continue
-		}
-		results = append(results, machine.Result{Call: f.call, Outcome: f.outcome})
-	}
-	w.flying = still
-	return results
-}
-
-// advance moves time on, in steps at which calls arrive at Amazon in order.
-func (w *world) advance(d time.Duration) {
-	end := w.Now.Add(d)
-	for {
-		next := -1
-		for i, f := range w.flying {
-			if !f.arrived && !f.arrives.After(end) && (next < 0 || f.arrives.Before(w.flying[next].arrives)) {
-				next = i
-			}
-		}
-		if next < 0 {
-			break
-		}
-		w.arrive(&w.flying[next])
-	}
-	w.Now = end
-}
-
-func (w *world) arrive(f *flight) {
-	f.arrived = true
-	switch n := w.random.IntN(20); {
-	case !w.amazon.arrive(f.call.Operation, f.arrives):
-		f.outcome = machine.Snooze{Throttled: true}
+func (w *world) arrive(f *machinetest.Flight) machine.Outcome {
+	switch n := w.Random.IntN(20); {
+	case !w.amazon.Admit(testAccount, f.Arrives, f.Call.Operation):
+		return machine.Snooze{Throttled: true}
 	case n == 0:
-		f.outcome = machine.Retry{}
+		return machine.Retry{}
 	case n == 1:
-		f.outcome = machine.Snooze{For: time.Duration(w.random.IntN(10)) * time.Second}
+		return machine.Snooze{For: time.Duration(w.Random.IntN(10)) * time.Second}
 	case n == 2:
-		f.outcome = machine.Reject{Err: &model.Error{Class: model.Invalid, Operation: model.GetOrder, Status: 400}}
-	default:
-		f.outcome = w.amazon.answerTo(f.call, f.arrives)
+		return machine.Reject{Err: &model.Error{Class: model.Invalid, Operation: model.GetOrder, Status: 400}}
 	}
-}
-
-// restartNow is a crash: calls under way still arrive at Amazon.
-func (w *world) restartNow() {
-	w.advance(time.Second)
-	w.flying = nil
-	w.Restart()
-}
-
-// loseTransaction has a tick fail before its commit: its inputs come again,
-// and nothing it asked for happens.
-func (w *world) loseTransaction() {
-	n := min(w.random.IntN(4), len(w.queue))
-	w.Decide(w.Records(w.queue[:n]...))
-	w.restartNow()
-}
-
-// settle delivers what is left and follows the machine's own wishes to be woken.
-func (w *world) settle() {
-	for range 20_000 {
-		w.deliver(len(w.queue))
-		if w.Machine.unfetched() == 0 && len(w.flying) == 0 && w.searched().After(w.changed) {
-			return
-		}
-		next := w.Wake
-		for _, f := range w.flying {
-			if next.IsZero() || f.ends.Before(next) {
-				next = f.ends
-			}
-		}
-		if next.IsZero() {
-			w.T.Fatal("work is pending, and the machine wants no tick")
-		}
-		w.advance(max(0, next.Sub(w.Now)))
-	}
-	w.rt.Fatalf("%d orders still pending at %v", w.Machine.unfetched(), w.Now)
+	return w.amazon.answerTo(f.Call, f.Arrives)
 }
 
 // unfetched is how many orders are to be fetched, whatever asked for them.
@@ -252,7 +162,7 @@ func (w *world) check() {
 			w.rt.Fatalf("order %s: rule 4: emitted last %+v, Amazon has %+v", id, got, want)
 		}
 	}
-	if w.amazon.denied > 0 {
-		w.rt.Fatalf("Amazon answered 429 %d times", w.amazon.denied)
+	if len(w.amazon.Denied) > 0 {
+		w.rt.Fatalf("Amazon answered 429: %v", w.amazon.Denied)
 	}
 }

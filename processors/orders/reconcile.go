@@ -3,14 +3,12 @@ package orders
 import (
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/account"
-	"github.com/sellerstream/sellerstream/pkg/lane"
-	"github.com/sellerstream/sellerstream/pkg/machine"
-	"github.com/sellerstream/sellerstream/pkg/quota"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -28,7 +26,7 @@ import (
 // Orders v0 has a search of its own, getOrders. It is not used: Amazon ends it
 // together with the rest of v0, and searchOrders finds the same orders.
 
-// Reconcile says how an account's orders are searched for what no notification
+// Reconcile describes how an account's orders are searched for what no notification
 // brought.
 type Reconcile struct {
 	Every    time.Duration // from the start of a search to the next; 0 for never
@@ -45,8 +43,12 @@ const (
 	// searchOverlap is how much each search repeats of the one before, since
 	// Amazon's index can lag.
 	searchOverlap = 2 * time.Minute
-	// searchPage is the largest page.
-	searchPage = 100
+	// searchPage is the largest page, and searchPages how many a search may have: what
+	// Amazon's default plan gives in five hours. One with more is asked again for
+	// searchShare of its time.
+	searchPage  = 100
+	searchPages = 100
+	searchShare = 4
 
 	// tokenAge is less than the 24 hours for which Amazon knows a page's token, and
 	// maxToken how long a token is kept, in bytes.
@@ -57,7 +59,7 @@ const (
 	searchBase  = time.Minute
 	searchLimit = 15 * time.Minute
 
-	// A search that fails is told of after so many tries in a row, once what was
+	// A search that fails is reported after so many tries in a row, once what was
 	// searched ends so long ago: a search that catches up is late by itself.
 	fewFails   = 5
 	failingFor = time.Hour
@@ -70,7 +72,14 @@ const (
 type search struct {
 	lane.Item
 	schemas.SearchState
-	told bool // that it fails; a new owner tells it again, with the same event id
+	told bool // that it fails; a new owner tells it again
+	// The pages of this search, and the most that one has had since the cursor moved:
+	// only a search that comes further than those before shows that they do not fail.
+	// Not in the state: a new owner begins to count anew.
+	paging   model.Paging
+	furthest int
+	// How much time the next search covers; 0 for all. Not in the state either.
+	span time.Duration
 }
 
 // reconciler is the searches of the unit's accounts.
@@ -102,7 +111,7 @@ func (r *reconciler) add(state *schemas.SearchState) *search {
 	return s
 }
 
-// follow has the accounts of a directory searched, and no others. Those that are
+// follow searches the accounts of a directory, and no others. Those that are
 // new begin in the past.
 func (r *reconciler) follow(directory *account.Directory, mine func(string) bool, now time.Time) {
 	if r.Every == 0 {
@@ -126,16 +135,16 @@ func (r *reconciler) follow(directory *account.Directory, mine func(string) bool
 	}
 }
 
-// queue has a search that is not in flight wait for its turn.
+// queue makes a search that is not in flight wait for its turn.
 func (r *reconciler) queue(s *search) {
 	if s.InFlight() {
 		return
 	}
-	due := s.CursorTime // long ago: under way it is due but for a wait
+	due := s.CursorTime // long ago: a search under way is due, unless it waits
 	if s.EndTime.IsZero() {
 		due = s.CursorTime.Add(searchAge + r.Every)
 	}
-	r.lanes.Add(s.Account, &s.Item, latestOf(due, s.NotBefore))
+	r.lanes.Add(s.Account, &s.Item, machine.Latest(due, s.NotBefore))
 }
 
 // draw starts the searches that are due.
@@ -166,39 +175,58 @@ func (r *reconciler) changed(tx *machine.Tx, account string) {
 	}
 }
 
-// begin opens a search of all that is old enough now.
+// begin opens a search of all that is old enough now, or of the first part of it.
 func (s *search) begin(now time.Time) {
 	s.leave()
 	s.EndTime = now.Add(-searchAge).Truncate(time.Millisecond)
+	if part := s.CursorTime.Add(s.span); part.Before(s.EndTime) && s.span > 0 {
+		s.EndTime = part
+	} else {
+		s.span = 0
+	}
 }
 
 // leave breaks a search off, or ends it.
-func (s *search) leave() { s.EndTime, s.PaginationToken, s.TokenTime = time.Time{}, "", time.Time{} }
-
-// turn goes on to the page of a token, or ends the search where there is none.
-// It is false for a token that cannot be followed.
-func (s *search) turn(token string, now time.Time) bool {
-	switch {
-	case token == "":
-		s.CursorTime, s.told = s.EndTime, false
-		s.leave()
-	case token == s.PaginationToken || len(token) > maxToken:
-		return false
-	default:
-		s.PaginationToken, s.TokenTime = token, now
-	}
-	s.Attempts, s.NotBefore = 0, time.Time{}
-	return true
+func (s *search) leave() {
+	s.EndTime, s.PaginationToken, s.TokenTime, s.paging = time.Time{}, "", time.Time{}, model.Paging{}
 }
 
-// fail has the search tried again later.
+// turn goes on to the page of a token, or ends the search where there is none. An
+// error is of a token that is not followed.
+func (s *search) turn(token string, now time.Time) error {
+	if len(token) > maxToken {
+		return errors.New("the next page's token is too long")
+	}
+	pages := s.paging.Pages()
+	if err := s.paging.Next(token, searchPages); err != nil {
+		if s.paging.Pages() >= searchPages {
+			s.span = max(s.EndTime.Sub(s.CursorTime)/searchShare, time.Minute)
+		}
+		return err
+	}
+	s.NotBefore = time.Time{}
+	if token == "" {
+		s.CursorTime, s.told, s.furthest, s.Attempts = s.EndTime, false, 0, 0
+		if s.leave(); pages < searchPages/searchShare {
+			s.span *= searchShare
+		}
+		return nil
+	}
+	s.PaginationToken, s.TokenTime = token, now
+	if pages = s.paging.Pages(); pages > s.furthest {
+		s.furthest, s.Attempts = pages, 0
+	}
+	return nil
+}
+
+// fail makes the search wait for another try.
 func (s *search) fail(now time.Time) {
 	s.Attempts++
 	s.NotBefore = now.Add(lane.Backoff(s.Key, int(s.Attempts), searchBase, searchLimit))
 }
 
-// failed has a search tried again later, and tells once of one that does not
-// succeed: nobody would see that orders are missed.
+// failed makes a search wait for another try, and raises one alert for one that
+// does not succeed: nobody would see that orders are missed.
 func (m *Machine) failed(tx *machine.Tx, s *search, err error) {
 	s.fail(tx.Now)
 	late := tx.Now.Sub(s.CursorTime) > max(failingFor, failingRun*m.reconciler.Every)
@@ -206,15 +234,13 @@ func (m *Machine) failed(tx *machine.Tx, s *search, err error) {
 		return
 	}
 	s.told = true
-	since := strconv.FormatInt(s.CursorTime.UnixMilli(), 10)
-	tx.Emit(machine.Output{Topic: schemas.Alerts, Account: s.Account, Value: &schemas.Alert{
-		EventID:   hash([]byte(strings.Join([]string{s.Account, alertFailing, model.SearchOrders, since}, "\x00"))),
+	tx.Alert(&schemas.Alert{
 		EventType: alertFailing, Account: s.Account, Role: Processor, Severity: "WARNING", Subject: model.SearchOrders,
 		Message: fmt.Sprintf("Searches of account %s fail, at last with: %v. What has changed since %s and was not notified is missed until one succeeds; "+
 			"they are tried again every %v. Look what Amazon refuses with `sellerstream doctor --account %s`.",
 			s.Account, err, s.CursorTime.UTC().Format(time.RFC3339), searchLimit, s.Account),
-		Since: s.CursorTime, Time: tx.Now,
-	}})
+		Since: s.CursorTime,
+	})
 }
 
 // searched takes the outcome of a call.
@@ -257,16 +283,17 @@ func (m *Machine) page(tx *machine.Tx, s *search, response any) {
 	if answer.Pagination != nil {
 		token = answer.Pagination.NextToken
 	}
-	if !s.turn(token, tx.Now) {
+	if err := s.turn(token, tx.Now); err != nil { // it would not be followed another time either
 		s.leave()
-		m.failed(tx, s, errors.New("the next page's token repeats or is too long"))
+		s.Attempts = max(s.Attempts, fewFails)
+		m.failed(tx, s, err)
 	}
 }
 
-// recover has an order that a search found fetched, and says whether that was
-// needed: not where it is known as it is, or is to be fetched anyway.
+// recover queues an order that a search found, and reports whether that was needed:
+// not where it is known as it is, or is to be fetched anyway.
 func (m *Machine) recover(tx *machine.Tx, account string, found *model.Order) bool {
-	if !validOrderID(found.OrderID) {
+	if model.CheckOrderID(found.OrderID) != nil {
 		return false
 	}
 	key := orderKey(account, found.OrderID)
@@ -277,15 +304,19 @@ func (m *Machine) recover(tx *machine.Tx, account string, found *model.Order) bo
 		o = newOrder(key, account)
 		m.orders[key] = o
 		m.missed(tx, account, instant(found.CreatedTime))
-	case updated <= latest(o.emitted, o.wanted):
+	case o.pending && updated <= max(o.emitted, o.wanted):
+		m.proven(o)
+		return false
+	case updated <= max(o.emitted, o.wanted):
 		return false
 	case o.pending: // an answer must not be older
 		o.wanted = updated
 		m.save(tx, o)
+		m.proven(o)
 		return false
 	}
 	o.want(tx.Now, originRecovered, 0, false)
-	o.wanted = updated
+	o.wanted, o.found = updated, true
 	m.save(tx, o)
 	m.settle(o, o.pendingSince)
 	return true

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/lane"
-	"github.com/sellerstream/sellerstream/pkg/machine"
-	"github.com/sellerstream/sellerstream/pkg/quota"
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -38,7 +38,7 @@ func TestAnOrderThatAmazonRefusesIsLetGoAtLast(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t)
 	calls, took := again(t, r, machine.Reject{Err: &model.Error{Class: model.Invalid, Operation: model.GetOrder, Status: 400}}, 100)
-	if calls != maxRefusals+1 || took < 10*time.Minute {
+	if calls > 60 || took < defaultPatience || took > defaultPatience+refusedLimit {
 		t.Fatalf("let go after %d calls in %v", calls, took)
 	}
 	if state := r.order(orderID(1)); state.Pending || !state.MissingUntil.IsZero() {
@@ -51,16 +51,25 @@ func TestAnOrderThatAmazonRefusesIsLetGoAtLast(t *testing.T) {
 	if letter.Account != testAccount || letter.Key != orderKey(testAccount, orderID(1)) || letter.Reason != reasonRefused {
 		t.Fatalf("%+v", letter)
 	}
-	for _, says := range []string{testAccount, orderID(1), "(400)", "13 tries"} {
+	for _, says := range []string{testAccount, orderID(1), "(400)", fmt.Sprint(calls, " tries"), "deadletters retry"} {
 		if !strings.Contains(letter.Message, says) {
 			t.Errorf("%q does not say %q", letter.Message, says)
 		}
 	}
 	r.Restart()
 	r.Now = r.Now.Add(time.Minute)
+	if f := r.order(orderID(1)).Failure; f == nil || f.Code != reasonRefused || !strings.Contains(f.Message, orderID(1)) {
+		t.Errorf("the state says %+v", f)
+	}
 	repeat := notified(orderID(1), "1", testStart)
-	if calls := r.Take(repeat); len(calls) != 1 {
+	started := r.Take(repeat)
+	if len(started) != 1 {
 		t.Fatal("its next notification was dropped, though it may be mended by now")
+	}
+	a := newAmazon()
+	r.Tick(nil, doneWith(started[0], a.order(orderID(1), a.change(orderID(1), r.Now))))
+	if state := r.order(orderID(1)); state.Failure != nil || state.Pending {
+		t.Errorf("Amazon has answered, and the state says %+v", state.Failure)
 	}
 }
 
@@ -72,7 +81,7 @@ func TestAnOrderThatIsGoneIsSetAside(t *testing.T) {
 	r.Tick(nil, doneWith(calls[0], a.order(orderID(1), v)))
 	r.Now = r.Now.Add(time.Minute)
 	tries, _ := again(t, r, machine.Reject{Err: &model.Error{Class: model.NotFound, Status: 404}}, 100)
-	if state := r.order(orderID(1)); tries != maxRefusals+1 || len(r.Letters) != 1 || !state.MissingUntil.IsZero() {
+	if state := r.order(orderID(1)); tries > 60 || len(r.Letters) != 1 || !state.MissingUntil.IsZero() {
 		t.Fatalf("%d tries, %d dead letters, %+v", tries, len(r.Letters), state)
 	}
 }
@@ -85,7 +94,7 @@ func TestAForbiddenOrderDoesNotStopItsAccount(t *testing.T) {
 	bad := orderKey(testAccount, orderID(1))
 	answer := func(call machine.Call) machine.Outcome {
 		if call.Key == bad {
-			return machine.Park{Err: errForbidden}
+			return machine.Reject{Err: errForbidden}
 		}
 		id := call.Request.(*model.GetOrderRequest).OrderID
 		return a.answer(id, r.Now)
@@ -93,22 +102,14 @@ func TestAForbiddenOrderDoesNotStopItsAccount(t *testing.T) {
 	a.change(orderID(1), r.Now)
 	calls := r.Take(notified(orderID(1), "1", r.Now))
 	r.Follow(time.Minute, calls, answer)
-	// A later order gets the probe.
-	a.change(orderID(2), r.Now)
-	calls = r.Take(notified(orderID(2), "2", r.Now))
-	r.Follow(lane.ProbeAfter, calls, answer)
-	if len(r.outputs) != 1 {
-		t.Fatalf("%d orders emitted after the probe, want the other one", len(r.outputs))
-	}
-	// From now on the account is known to be well.
-	for i := 3; len(r.Letters) == 0; i++ {
+	for i := 2; len(r.Letters) == 0; i++ {
 		if i > 100 {
 			t.Fatalf("the forbidden order is never set aside: %+v", r.order(orderID(1)))
 		}
 		a.change(orderID(i), r.Now)
 		calls = r.Take(notified(orderID(i), fmt.Sprint(i), r.Now))
 		before := len(r.outputs)
-		r.Follow(retryLimit+lane.ProbeAfter, calls, answer)
+		r.Follow(refusedLimit/2, calls, answer)
 		if len(r.outputs) != before+1 {
 			t.Fatalf("order %d was not fetched", i)
 		}
@@ -135,8 +136,8 @@ func TestWrongCredentialsLoseNothing(t *testing.T) {
 		changes = append(changes, notified(orderID(i), fmt.Sprint(i), a.change(orderID(i), r.Now).at))
 	}
 	r.Follow(40*lane.ProbeAfter, r.Take(changes...), refuse)
-	if forbidden < 60 || len(r.Letters) != 0 || r.Machine.Pending() != len(changes) {
-		t.Fatalf("%d refusals, %d dead letters, %d pending", forbidden, len(r.Letters), r.Machine.Pending())
+	if forbidden < 45 || len(r.Letters) != 0 || r.Machine.unfetched() != len(changes) {
+		t.Fatalf("%d refusals, %d dead letters, %d pending", forbidden, len(r.Letters), r.Machine.unfetched())
 	}
 	for key, n := range asked {
 		if n > 4 {
@@ -162,7 +163,7 @@ func TestAMendedAccountGoesOnAtOnce(t *testing.T) {
 		if restart {
 			r.Restart()
 		}
-		r.Now = r.Now.Add(time.Minute)
+		r.Now = r.Now.Add(50 * time.Second)
 		if calls := r.Tick(nil); len(calls) != 0 {
 			t.Fatalf("%s: a parked account calls: %v", name, calls)
 		}
@@ -198,6 +199,7 @@ func TestTheConfiguredQuotaHolds(t *testing.T) {
 	}})
 	for account, want := range map[string]int{testAccount: 3, "other": 29} {
 		tx := &machine.Tx{Now: testStart}
+		m.gateOf(account).width = maxGateWidth
 		for i := range 50 {
 			change := notified(orderID(i), fmt.Sprint(i), testStart)
 			change.Account = account
@@ -213,7 +215,7 @@ func TestTheConfiguredQuotaHolds(t *testing.T) {
 func TestCancellationAndUnitsReachTheEvent(t *testing.T) {
 	t.Parallel()
 	two, one := int32(2), int32(1)
-	event := newEvent("a", originNotification, &model.Order{Items: []model.OrderItem{{
+	event := newEvent("a", &model.Order{Items: []model.OrderItem{{
 		OrderItemID:  "1",
 		Proceeds:     &model.ItemProceeds{Total: &model.Money{Amount: "3.50", CurrencyCode: "EUR"}},
 		Fulfillment:  &model.ItemFulfillment{QuantityFulfilled: &two, QuantityUnfulfilled: &one},
@@ -223,5 +225,25 @@ func TestCancellationAndUnitsReachTheEvent(t *testing.T) {
 	if item.CancelRequestedBy != "BUYER" || item.CancelReason != "No longer needed" || *item.QuantityFulfilled != 2 ||
 		*item.QuantityUnfulfilled != 1 || *item.Total != (schemas.Money{Amount: "3.50", Currency: "EUR"}) {
 		t.Errorf("%+v", item)
+	}
+}
+
+// Two refusals with hours between them, in which the account was parked or paused, say
+// nothing of an order that is refused for long.
+func TestTimeWithoutTriesIsNotTold(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t)
+	no := machine.Reject{Err: &model.Error{Class: model.Invalid, Operation: model.GetOrder, Status: 400}}
+	calls := r.Take(notified(orderID(1), "1", r.Now))
+	for range toldRefusals {
+		if len(r.alerts) > 0 {
+			t.Fatalf("told of %+v", r.alerts)
+		}
+		r.End(calls[0], no)
+		r.Now = r.Now.Add(5 * time.Hour)
+		calls = r.Tick(nil)
+	}
+	if len(r.alerts) != 1 {
+		t.Fatalf("%d alerts", len(r.alerts))
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -99,8 +99,8 @@ func TestReplayedOrdersAreFetchedLast(t *testing.T) {
 	if len(fetched) != 41 || callIDs(fetched[:1]) != orderID(99) {
 		t.Errorf("%d fetched, %s first; want 41, and the notified one first", len(fetched), callIDs(fetched[:1]))
 	}
-	if a.denied > 0 {
-		t.Errorf("Amazon had to refuse %d calls", a.denied)
+	if len(a.Denied) > 0 {
+		t.Errorf("Amazon had to refuse %v", a.Denied)
 	}
 	if len(r.outputs) != 41 {
 		t.Errorf("%d orders were emitted, want 41: nothing has changed", len(r.outputs))

@@ -1,14 +1,13 @@
 package orders
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/buyerdata"
-	"github.com/sellerstream/sellerstream/pkg/lane"
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/buyerdata"
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -23,30 +22,22 @@ func (m *Machine) Result(tx *machine.Tx, res *machine.Result) {
 	if o == nil || !o.InFlight() {
 		return // a call of the machine before this one; its order is pending and will be fetched
 	}
-	ended := *res
-	park, parks := res.Outcome.(machine.Park)
-	own := parks && o.forbidden != 0 && m.answers[o.account] > o.forbidden
-	if own { // the account is well: it need not wait for this order
-		ended.Outcome = machine.Retry(park)
-	}
-	m.lane(o).Finish(tx, o.account, &o.Item, &ended)
+	m.lane(o).Finish(tx, o.account, &o.Item, res)
+	m.passed(o, res.Outcome, tx.Now)
 	switch outcome := res.Outcome.(type) {
 	case machine.Done:
-		m.answers[o.account] = millisOf(tx.Now)
 		m.answered(tx, o, outcome.Response)
 	case machine.Reject:
-		o.part = nil
 		m.refused(tx, o, outcome.Err)
 	case machine.Retry, machine.Ambiguous: // a read can simply be repeated
 		m.retry(tx, o)
 	case machine.Park:
 		o.part = nil // it would be old after the wait
-		m.forbidden(tx, o, outcome.Err, own)
+		m.parked(tx, o)
 	case machine.Snooze:
 		// The lane waits, not the order.
 	}
-	// Not later than now: the clock that pendingSince was read from may be another's.
-	m.settle(o, min(o.pendingSince, millisOf(tx.Now)))
+	m.settle(o, o.turn(tx.Now))
 }
 
 // answered takes what Amazon says.
@@ -70,25 +61,36 @@ func (m *Machine) answered(tx *machine.Tx, o *order, response any) {
 // shown takes an order as Amazon shows it.
 func (m *Machine) shown(tx *machine.Tx, o *order, given *model.Order, s sealed) {
 	buyer := m.retain(tx.Now, o, given, s)
-	event := newEvent(o.account, o.origin, given, m.cfg.Excluded)
-	addBuyerData(event, buyer.data)
-	updated := millisOf(event.LastUpdatedTime)
-	if !o.dirty && o.stale < maxStale && o.lags(updated, event.EventID) {
+	event := newEvent(o.account, given, m.cfg.Excluded)
+	event.BuyerData = buyer.data // a part of the content: encrypted, it says nothing by that
+	m.forgive(o)
+	o.failure = nil
+	if o.emitted == 0 && o.received != 0 {
+		m.watch.heard(tx, o.account, o.received.time())
+	}
+	if !fit(event) {
+		m.giveUp(tx, o, reasonTooLarge, fmt.Sprintf("order %s of account %s has %d lines and does not fit a record: its %d bytes are more than %d. Look at it in Seller Central",
+			o.id(), o.account, len(event.Items), size(event), maxOrder))
+		return
+	}
+	content, updated := contentID(event), millisOf(event.LastUpdatedTime)
+	if !o.dirty && o.stale < maxStale && o.lags(updated, content) {
 		m.stale(tx, o)
 		return
 	}
-	news := updated >= o.emitted && event.EventID != o.emittedID
+	news := updated >= o.emitted && content != o.emittedID
 	m.keepBuyer(tx, o, buyer, news)
 	if news {
+		event.EventID, event.Origin = eventID(tx, content), o.origin
 		if o.origin == originReplay && updated == o.emitted {
-			event.Replaces = o.emittedID
+			event.Replaces = eventID(tx, o.emittedID)
 		}
 		out := machine.Output{Topic: schemas.Orders, Account: o.account, Value: event}
 		if o.received != 0 {
 			out.Headers = []machine.Header{{Key: ReceivedAt, Value: strconv.AppendInt(nil, int64(o.received), 10)}}
 		}
 		tx.Emit(out)
-		o.emitted, o.emittedID = updated, event.EventID
+		o.emitted, o.emittedID = updated, content
 	}
 	switch {
 	case o.dirty || !o.behind(updated):
@@ -109,49 +111,6 @@ func (m *Machine) stale(tx *machine.Tx, o *order) {
 	m.delay(tx, o, lane.Backoff(o.Key, int(o.stale), staleBase, staleLimit))
 }
 
-// refused takes a definite no. An order that Amazon has never shown may be too
-// new, so that is asked again a few times, and then its notifications are
-// dropped for a while. Any other refusal is asked again more often, and then
-// set aside for a person to look at.
-func (m *Machine) refused(tx *machine.Tx, o *order, err error) {
-	var refusal *model.Error
-	if o.emitted == 0 && errors.As(err, &refusal) && refusal.Class == model.NotFound {
-		if o.stale < maxStale {
-			o.stale++
-			m.delay(tx, o, lane.Backoff(o.Key, int(o.stale), missingBase, missingLimit))
-			return
-		}
-		o.reset()
-		o.missing = millisOf(tx.Now.Add(missingFor))
-		m.save(tx, o)
-		return
-	}
-	if o.attempts < maxRefusals {
-		m.retry(tx, o)
-		return
-	}
-	tx.SetAside(o.account, o.Key, reasonRefused, fmt.Sprintf(
-		"order %s of account %s was not fetched after %d tries; Amazon's last answer: %v. "+
-			"Mend what it names; the next notification of the order fetches it again",
-		o.id(), o.account, o.attempts+1, err))
-	o.unsatisfied(tx.Now)
-	m.save(tx, o)
-}
-
-// forbidden takes refused access. Unless the account's other orders have been
-// answered since it was last refused to this one, which is then own to the
-// order, it is the account that is refused, and no number of tries lets its
-// orders go. The order goes behind all that arrive before the account's next
-// probe, which is then another's.
-func (m *Machine) forbidden(tx *machine.Tx, o *order, err error, own bool) {
-	o.forbidden = millisOf(tx.Now)
-	if own {
-		m.refused(tx, o, err)
-		return
-	}
-	m.delay(tx, o, lane.ProbeAfter+lane.Backoff(o.Key, 1, retryBase, retryLimit))
-}
-
 // Changed takes accounts that may be mended: what waits for the next probe of a
 // parked one goes on now.
 func (m *Machine) Changed(tx *machine.Tx, accounts []string) {
@@ -162,10 +121,9 @@ func (m *Machine) Changed(tx *machine.Tx, accounts []string) {
 		m.v0.changed(tx, account)
 		m.reconciler.changed(tx, account)
 	}
-	// No other wait is as long. What the order was refused for is not in the state.
-	probe := millisOf(tx.Now.Add(max(retryLimit, lateWait)))
+	// What an order waits for is not in the state: one more look does no harm.
 	for _, o := range m.orders {
-		if o.pending && !o.InFlight() && changed[o.account] && (o.notBefore > probe || o.forbidden != 0 && o.notBefore > millisOf(tx.Now)) {
+		if o.pending && !o.InFlight() && changed[o.account] && o.notBefore > millisOf(tx.Now) {
 			o.notBefore = 0
 			m.save(tx, o)
 			m.queue(o, min(o.pendingSince, millisOf(tx.Now)))

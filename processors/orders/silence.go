@@ -3,16 +3,15 @@ package orders
 import (
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/account"
-	"github.com/sellerstream/sellerstream/pkg/lane"
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-// Notifications that no longer come are told of, once for each silence, when
+// Notifications that no longer come are reported, once for each silence, when
 // either
 //
 //   - so many minutes with a notification were to be expected since the last one
@@ -21,10 +20,13 @@ import (
 //     default, once in e^30 pauses. That bound is far off for what is not known:
 //     the pace is learned from few weeks, there are holidays, and notifications
 //     come in bursts. So what is expected is less where less came recently, and the
-//     silence must be twice as long, in what was to be expected, as any pause of
-//     the weeks before. TestSilence says how often that is wrong. Searches, if they
+//     silence must be twice as long, in expected notifications, as any pause of the
+//     weeks before. TestSilence says how often that is wrong. Searches, if they
 //     work, must have found a new order: else there was nothing to notify. Or
 //   - searches alone keep finding new orders.
+//
+// Only a notification of an order that Amazon has shown is heard: forged ones must
+// not keep a silence quiet.
 
 // The type of the alert, and its subject: the notification that does not come.
 const (
@@ -107,14 +109,14 @@ func (w *watch) follow(directory *account.Directory, mine func(string) bool, tx 
 	}
 }
 
-// back has an account that was away watched again: what did not come meanwhile is
-// no silence. One that was told of goes on until the next notification.
+// back watches an account again that was away: what did not come meanwhile is
+// no silence. One that was reported goes on until the next notification.
 func (w *watch) back(tx *machine.Tx, p *pace) {
 	p.away = false
 	if silent(&p.NotificationPace) {
 		return
 	}
-	p.LastTime, p.Minutes = latestOf(p.LastTime, tx.Now), 0
+	p.LastTime, p.Minutes = machine.Latest(p.LastTime, tx.Now), 0
 	w.save(tx, p)
 }
 
@@ -174,14 +176,14 @@ func (m *Machine) missed(tx *machine.Tx, account string, placed time.Time) {
 	}
 }
 
-// nothingToNotify says whether searches show that an account has had no new
+// nothingToNotify reports whether searches show that an account has had no new
 // order since its last notification.
 func (m *Machine) nothingToNotify(p *pace, now time.Time) bool {
 	s := m.reconciler.searches[searchPrefix+p.Account]
 	return m.reconciler.Every > 0 && s != nil && now.Sub(s.CursorTime) < lately && p.NewOrders == 0
 }
 
-// draw tells of the silences that have become improbable, unless there is
+// draw reports the silences that have become improbable, unless there is
 // nothing to notify.
 func (w *watch) draw(tx *machine.Tx, nothing func(*pace, time.Time) bool) {
 	for item := w.queue.Pop(tx.Now); item != nil; item = w.queue.Pop(tx.Now) {
@@ -190,7 +192,7 @@ func (w *watch) draw(tx *machine.Tx, nothing func(*pace, time.Time) bool) {
 		if !ok || silent(&p.NotificationPace) {
 			continue // until the next notification
 		}
-		at = latestOf(at, w.began.Add(catchUp))
+		at = machine.Latest(at, w.began.Add(catchUp))
 		if !at.After(tx.Now) && nothing(p, tx.Now) {
 			at = tx.Now.Add(lookAgain)
 		}
@@ -210,25 +212,17 @@ func (w *watch) alert(tx *machine.Tx, p *pace, why string) {
 	p.AlertedTime, p.EndedTime = tx.Now, time.Time{}
 	w.save(tx, p)
 	quiet := tx.Now.Sub(p.LastTime)
-	tx.Emit(machine.Output{Topic: schemas.Alerts, Account: p.Account, Value: &schemas.Alert{
-		EventID:   hash([]byte(strings.Join([]string{p.Account, alertSilent, orderChange, strconv.FormatInt(p.LastTime.UnixMilli(), 10)}, "\x00"))),
+	tx.Alert(&schemas.Alert{
 		EventType: alertSilent, Account: p.Account, Role: Processor, Severity: "WARNING", Subject: orderChange,
 		Message: fmt.Sprintf("No ORDER_CHANGE notification of account %s has come since %s (%s), and %s. "+
 			"Look whether the account is still subscribed with `sellerstream doctor --account %s`, "+
 			"mend it with `sellerstream subscriptions ensure`, and see that the queue's policy lets Amazon send and that the bridge reads it. "+
 			"Until then orders come by reconciliation alone, if it is on: minutes later.",
 			p.Account, p.LastTime.UTC().Format(time.RFC3339), quiet.Round(time.Minute), why, p.Account),
-		Since: p.LastTime, Time: tx.Now,
+		Since: p.LastTime,
 		Attributes: map[string]string{
 			"expected":  strconv.FormatFloat(expected(&p.NotificationPace, p.LastTime, tx.Now), 'f', 1, 64),
 			"newOrders": strconv.Itoa(int(p.NewOrders)),
 		},
-	}})
-}
-
-func latestOf(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
+	})
 }

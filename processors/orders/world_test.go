@@ -7,11 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/time/rate"
-
-	"github.com/sellerstream/sellerstream/pkg/account"
-	"github.com/sellerstream/sellerstream/pkg/machine"
-	"github.com/sellerstream/sellerstream/pkg/machine/machinetest"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
+	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -22,14 +21,9 @@ var testStart = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 
 func testDirectory(t testing.TB) func() *account.Directory {
 	t.Helper()
-	directory, err := account.NewDirectory([]account.Account{
-		{ID: testAccount, SellerID: "A1", Region: model.Europe},
-		{ID: "other", SellerID: "A2", Region: model.Europe},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func() *account.Directory { return directory }
+	return machinetest.Directory(t,
+		account.Account{ID: testAccount, SellerID: "A1", Region: model.Europe},
+		account.Account{ID: "other", SellerID: "A2", Region: model.Europe})
 }
 
 func newMachine(t testing.TB) *Machine {
@@ -40,6 +34,7 @@ type runtime struct {
 	*machinetest.Runtime[*Machine]
 	v0      bool // the machine fetches with Orders v0
 	outputs []*schemas.Order
+	emitted []time.Time // when each of them was
 	alerts  []*schemas.Alert
 }
 
@@ -64,7 +59,7 @@ func (r *runtime) committed(tx *machine.Tx) {
 	for _, out := range tx.Outputs {
 		switch value := out.Value.(type) {
 		case *schemas.Order:
-			r.outputs = append(r.outputs, value)
+			r.outputs, r.emitted = append(r.outputs, value), append(r.emitted, r.Now)
 		case *schemas.Alert:
 			r.alerts = append(r.alerts, value)
 		}
@@ -94,14 +89,13 @@ func (r *runtime) order(id string) *schemas.OrderState {
 
 // amazon is the marketplace that the machine must follow.
 type amazon struct {
+	*machinetest.Door
 	versions map[string][]version
-	lag      time.Duration            // how late a version shows
-	second   bool                     // lastUpdatedTime in whole seconds
-	v0       bool                     // asked through Orders v0
-	buckets  map[string]*rate.Limiter // its own, by operation
-	pages    map[string]cursor        // what the tokens of its searches stand for
-	created  map[string]time.Time     // when orders were placed, if not at testStart
-	denied   int                      // 429s that it had to give
+	lag      time.Duration        // how late a version shows
+	second   bool                 // lastUpdatedTime in whole seconds
+	v0       bool                 // asked through Orders v0
+	pages    map[string]cursor    // what the tokens of its searches stand for
+	created  map[string]time.Time // when orders were placed, if not at testStart
 }
 
 type version struct {
@@ -110,10 +104,10 @@ type version struct {
 }
 
 func newAmazon() *amazon {
-	return &amazon{versions: map[string][]version{}, buckets: map[string]*rate.Limiter{
-		model.GetOrder: rate.NewLimiter(0.5, 30), model.GetOrderV0: rate.NewLimiter(0.5, 30), model.GetOrderItemsV0: rate.NewLimiter(0.5, 30),
-		model.SearchOrders: rate.NewLimiter(0.0056, 20),
-	}, pages: map[string]cursor{}}
+	plan := quota.Limit{Rate: 0.5, Burst: 30}
+	return &amazon{versions: map[string][]version{}, pages: map[string]cursor{}, Door: machinetest.NewDoor(map[string]quota.Limit{
+		model.GetOrder: plan, model.GetOrderV0: plan, model.GetOrderItemsV0: plan, model.SearchOrders: {Rate: 0.0056, Burst: 20},
+	})}
 }
 
 func (a *amazon) change(id string, at time.Time) version {
@@ -121,15 +115,6 @@ func (a *amazon) change(id string, at time.Time) version {
 	v := version{at: at.Truncate(time.Millisecond), number: len(all) + 1}
 	a.versions[id] = append(all, v)
 	return v
-}
-
-// arrive is a call's arrival at Amazon's door.
-func (a *amazon) arrive(operation string, at time.Time) bool {
-	if !a.buckets[operation].AllowN(at, 1) {
-		a.denied++
-		return false
-	}
-	return true
 }
 
 func (a *amazon) answer(id string, now time.Time) machine.Outcome {
@@ -177,7 +162,9 @@ func (a *amazon) final(id string) *schemas.Order {
 		head, lines := a.orderV0(id, all[len(all)-1])
 		order = *orderOfV0(&head, lines)
 	}
-	return newEvent(testAccount, originNotification, &order, nil)
+	event := newEvent(testAccount, &order, nil)
+	event.EventID = eventID(&machine.Tx{}, contentID(event))
+	return event
 }
 
 func orderID(n int) string { return fmt.Sprintf("202-0000000-%07d", n) }

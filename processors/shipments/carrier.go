@@ -57,7 +57,7 @@ func carrierTable(overrides map[string]string) map[string]string {
 	return table
 }
 
-// carrier is what Amazon is told of a shipment's carrier. A code that the table
+// carrier returns what Amazon is told about a shipment's carrier. A code that the table
 // does not have is sent as it is: Amazon may have more codes than are written
 // down. A name that it does not have goes as Other.
 func (m *Machine) carrier(givenCode, givenName string) (code, name string) {

@@ -3,7 +3,7 @@ package shipments
 import (
 	"fmt"
 
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -29,7 +29,7 @@ func (m *Machine) screen(tx *machine.Tx, o *order) {
 	}
 }
 
-// misfit says why the order cannot have what is wanted for a package: a line
+// misfit returns why the order cannot have the wanted contents of a package: a line
 // that it does not have, or more units, with what Amazon has confirmed in its
 // other packages, than were ordered. What somebody else has confirmed is
 // Amazon's to count.

@@ -1,8 +1,8 @@
 package shipments
 
 import (
-	"github.com/sellerstream/sellerstream/pkg/lane"
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 )
 
 // Observe notes the shipments to confirm and their quota.

@@ -4,8 +4,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/lane"
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -43,19 +43,17 @@ const (
 // order is an order's state with its place in the queues.
 type order struct {
 	lane.Item
-	risk lane.Item // in Machine.risks
+	risk  lane.Item // in Machine.risks
+	check lane.Item // in Machine.unshown
 	*schemas.ShipmentState
 	place  place
 	flying *schemas.PackageState // whose shipment the call in flight carries
 	doubt  time.Time             // its package's DoubtUntil before that call
-
-	// When Amazon last forbade this order. Not in the state: see Machine.answers.
-	forbidden time.Time
 }
 
 func newOrder(state *schemas.ShipmentState) *order {
 	key := orderKey(state.Account, state.OrderID)
-	return &order{Item: lane.Item{Key: key}, risk: lane.Item{Key: key}, ShipmentState: state}
+	return &order{Item: lane.Item{Key: key}, risk: lane.Item{Key: key}, check: lane.Item{Key: key}, ShipmentState: state}
 }
 
 // find is the index of a package in an order; -1 for none.
@@ -87,25 +85,27 @@ func (o *order) first() *schemas.PackageState {
 	return first
 }
 
-// replayed says whether all that waits was processed before.
+// replayed reports whether all that waits was processed before: it goes last.
 func (o *order) replayed() bool {
 	return !slices.ContainsFunc(o.Packages, func(p schemas.PackageState) bool {
 		s := next(&p)
-		return s != nil && s.Replay == ""
+		return s != nil && s.Replay == "" && !s.Settled
 	})
 }
 
-// unconfirmed says whether a package of which Amazon knows nothing yet waits.
+// unconfirmed reports whether a package waits that Amazon does not know yet.
 func (o *order) unconfirmed() bool {
 	return slices.ContainsFunc(o.Packages, func(p schemas.PackageState) bool {
 		return !p.Confirmed && next(&p) != nil
 	})
 }
 
-// done says whether nothing of the order is left to ship, as Amazon has it.
-func (o *order) done() bool { return o.Status == "SHIPPED" || o.Status == "CANCELLED" }
+// done reports whether nothing of the order is left to ship, as Amazon has it.
+func (o *order) done() bool { return o.Status == "SHIPPED" || o.cancelled() }
 
-// older says whether a shipment is older than what has that event time and offset.
+func (o *order) cancelled() bool { return o.Status == "CANCELLED" }
+
+// older reports whether a shipment is older than what has that event time and offset.
 func older(s *schemas.PendingShipment, than time.Time, offset int64) bool {
 	if !s.EventTime.Equal(than) {
 		return s.EventTime.Before(than)
@@ -127,7 +127,7 @@ func (m *Machine) settle(tx *machine.Tx, o *order) {
 	m.queue(o, tx.Now)
 }
 
-// giveBack has a shipment that certainly is not at Amazon confirmed again, unless
+// giveBack queues a shipment again that certainly is not at Amazon, unless
 // there is a newer one.
 func (m *Machine) giveBack(tx *machine.Tx, o *order, p *schemas.PackageState) {
 	switch {
@@ -144,6 +144,7 @@ func (m *Machine) giveBack(tx *machine.Tx, o *order, p *schemas.PackageState) {
 // queue puts an order that is not in flight where it belongs.
 func (m *Machine) queue(o *order, now time.Time) {
 	m.unqueue(o)
+	m.await(o)
 	p := o.first()
 	if p == nil {
 		m.risks.Remove(&o.risk)
@@ -161,7 +162,7 @@ func (m *Machine) queue(o *order, now time.Time) {
 		if o.replayed() {
 			add = m.lanes.AddLow
 		}
-		add(o.Account, &o.Item, earliest(now, o.latest().Add(-ahead)))
+		add(o.Account, &o.Item, machine.Earliest(now, o.latest().Add(-ahead)))
 	}
 	m.watch(o, at, now)
 }
@@ -180,11 +181,11 @@ func (m *Machine) unqueue(o *order) {
 	o.place = nowhere
 }
 
-// rest queues an order of which nothing is to be confirmed. One with a package
+// rest queues an order that has nothing to confirm. One with a package
 // whose packageReferenceId was not free is remembered for ever: nothing else
-// says which id it has. Of some hundred million orders it is one.
+// says which id it has. This happens to one in some hundred million orders.
 func (m *Machine) rest(o *order) {
-	keep := latest(o.TouchedTime, o.LatestShipDate).Add(keepPackages)
+	keep := machine.Latest(o.TouchedTime, o.LatestShipDate).Add(keepPackages)
 	switch {
 	case m.collided(o):
 		return
@@ -203,13 +204,13 @@ func (m *Machine) rest(o *order) {
 func (m *Machine) ready(o *order, p *schemas.PackageState, now time.Time) time.Time {
 	at, s := o.NotBefore, next(p)
 	if o.OrderTime.IsZero() {
-		at = latest(at, s.ReceivedTime.Add(m.cfg.WaitForOrder))
+		at = machine.Latest(at, s.ReceivedTime.Add(m.cfg.WaitForOrder))
 	}
 	if s.SourceOffset != p.DoubtOffset {
-		at = latest(at, p.DoubtUntil)
+		at = machine.Latest(at, p.DoubtUntil)
 	}
 	if m.marketplace(o, s) == "" {
-		at = latest(at, now.Add(unconfigured))
+		at = machine.Latest(at, now.Add(unconfigured))
 	}
 	return at
 }
@@ -219,7 +220,7 @@ func (o *order) latest() time.Time {
 	var date time.Time
 	for i := range o.Packages {
 		if s := next(&o.Packages[i]); s != nil {
-			date = earliest(date, s.ReceivedTime.Add(ordinary))
+			date = machine.Earliest(date, s.ReceivedTime.Add(ordinary))
 		}
 	}
 	if o.unconfirmed() && !o.LatestShipDate.IsZero() {
@@ -242,19 +243,4 @@ func (m *Machine) marketplace(o *order, s *schemas.PendingShipment) string {
 		return a.Marketplaces[0]
 	}
 	return ""
-}
-
-// earliest is the earlier one of those that are given.
-func earliest(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
-}
-
-func latest(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }

@@ -9,9 +9,11 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/property"
 )
 
 // TestConfirmsTheNewest interleaves shipments in and out of order, corrections,
@@ -19,7 +21,7 @@ import (
 // transactions and crashes, and then lets everything settle.
 func TestConfirmsTheNewest(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(rt *rapid.T) {
+	property.Check(t, func(rt *rapid.T) {
 		w := newWorld(t, rt)
 		for range rapid.IntRange(10, 100).Draw(rt, "steps") {
 			w.step()
@@ -55,30 +57,13 @@ func TestATooShortWaitOverwrites(t *testing.T) {
 // world is a machine, Amazon, and what is on its way between them.
 type world struct {
 	*runtime
+	*machinetest.Traffic[*Machine]
 	rt     rapid.TB
 	amazon *amazon
-	random *rand.Rand
 	late   time.Duration // how late after its commit a call may be carried out
 
 	orders int
-	queue  []*machine.Record
 	sent   map[int64]*schemas.Shipment // all shipments, by offset
-	flying []flight
-	later  []late
-}
-
-type flight struct {
-	call          machine.Call
-	arrives, ends time.Time
-	until         time.Time // by when it is carried out, if at all
-	arrived       bool
-	outcome       machine.Outcome
-}
-
-// late is a call that Amazon carries out after its answer is given up.
-type late struct {
-	at      time.Time
-	request *model.ConfirmShipmentRequest
 }
 
 func newWorld(t *testing.T, rt *rapid.T) *world {
@@ -93,9 +78,10 @@ func newWorld(t *testing.T, rt *rapid.T) *world {
 
 func newSeededWorld(t testing.TB, rt rapid.TB, seed uint64, cfg Config) *world {
 	w := &world{
-		runtime: newRuntime(t, cfg), rt: rt, amazon: newAmazon(), random: rand.New(rand.NewPCG(seed, 0)),
+		runtime: newRuntime(t, cfg), rt: rt, amazon: newAmazon(),
 		orders: 5, sent: map[int64]*schemas.Shipment{},
 	}
+	w.Traffic = machinetest.NewTraffic(w.Runtime, rand.New(rand.NewPCG(seed, 0)), w.arrive)
 	w.late = w.Machine.cfg.CallTime + w.Machine.cfg.ApplyDelay
 	for n := range 50 {
 		w.amazon.ordered[orderID(n)] = 1000
@@ -104,40 +90,40 @@ func newSeededWorld(t testing.TB, rt rapid.TB, seed uint64, cfg Config) *world {
 }
 
 func (w *world) step() {
-	switch n := w.random.IntN(100); {
+	switch n := w.Random.IntN(100); {
 	case n < 45:
-		w.ship(w.random.IntN(w.orders))
+		w.ship(w.Random.IntN(w.orders))
 	case n < 50: // everything at once: more than the quota's burst
 		for n := range w.orders {
 			w.ship(n)
 		}
-		w.deliver(len(w.queue))
+		w.DeliverAll()
 	case n < 60: // an order comes
-		id := orderID(w.random.IntN(w.orders))
-		if w.random.IntN(4) > 0 {
-			w.queue = append(w.queue, w.Records(known(id, 1000, w.Now))...)
+		id := orderID(w.Random.IntN(w.orders))
+		if w.Random.IntN(4) > 0 {
+			w.Queue = append(w.Queue, w.Records(known(id, 1000, w.Now))...)
 		}
 	case n < 65:
-		w.restartNow()
+		w.Crash()
 	case n < 70:
-		w.loseTransaction()
+		w.Lose(w.Random.IntN(4))
 	case n < 92:
-		w.advance(time.Duration(w.random.IntN(3000)) * time.Millisecond)
+		w.Advance(time.Duration(w.Random.IntN(3000)) * time.Millisecond)
 	default:
-		w.advance(time.Duration(w.random.IntN(200)) * time.Second)
+		w.Advance(time.Duration(w.Random.IntN(200)) * time.Second)
 	}
-	w.deliver(w.random.IntN(4))
+	w.Deliver(w.Random.IntN(4))
 }
 
-// ship has a package of an order shipped, or corrected: in one of ten cases
+// ship ships a package of an order, or corrects it: in one of ten cases
 // wrongly, in one of ten late, so that it is older than what is known.
 func (w *world) ship(n int) {
-	at := w.Now.Add(-time.Duration(w.random.IntN(3)) * time.Second)
-	if w.random.IntN(10) == 0 {
-		at = w.Now.Add(-time.Duration(w.random.IntN(600)) * time.Second)
+	at := w.Now.Add(-time.Duration(w.Random.IntN(3)) * time.Second)
+	if w.Random.IntN(10) == 0 {
+		at = w.Now.Add(-time.Duration(w.Random.IntN(600)) * time.Second)
 	}
-	s := shipped("", orderID(n), fmt.Sprint("p", w.random.IntN(3)), int32(1+w.random.IntN(3)), at)
-	switch w.random.IntN(20) {
+	s := shipped("", orderID(n), fmt.Sprint("p", w.Random.IntN(3)), int32(1+w.Random.IntN(3)), at)
+	switch w.Random.IntN(20) {
 	case 0:
 		s.Items[0].Quantity = 5000
 	case 1:
@@ -147,131 +133,41 @@ func (w *world) ship(n int) {
 	s.ShipmentID = strconv.FormatInt(rec.Offset, 10)
 	s.TrackingNumber = s.ShipmentID
 	w.sent[rec.Offset] = s
-	w.queue = append(w.queue, rec)
+	w.Queue = append(w.Queue, rec)
 }
 
-// deliver runs a tick with up to n records and the calls that have ended.
-func (w *world) deliver(n int) {
-	n = min(n, len(w.queue))
-	records := w.queue[:n]
-	w.queue = w.queue[n:]
-	for _, call := range w.Tick(records, w.landed()...) {
-		arrives := w.Now.Add(time.Duration(w.random.IntN(900)) * time.Millisecond)
-		w.flying = append(w.flying, flight{
-			call: call, arrives: arrives, ends: arrives.Add(time.Duration(w.random.IntN(3000)) * time.Millisecond),
-			until: w.Now.Add(w.late),
-		})
+func (w *world) arrive(f *machinetest.Flight) machine.Outcome {
+	request := requestOf(f.Call)
+	if !w.amazon.Admit(testAccount, f.Arrives, f.Call.Operation) {
+		return machine.Snooze{Throttled: true}
 	}
-}
-
-// landed are the results of the calls that have ended by now.
-func (w *world) landed() []machine.Result {
-	var results []machine.Result
-	var still []flight
-	for _, f := range w.flying {
-		if f.ends.After(w.Now) {
-			still = append(still, f)
-			continue
-		}
-		results = append(results, machine.Result{Call: f.call, Outcome: f.outcome})
-	}
-	w.flying = still
-	return results
-}
-
-// advance moves time on, in steps at which Amazon does something.
-func (w *world) advance(d time.Duration) {
-	end := w.Now.Add(d)
-	for {
-		next, arrival, delayed := end, -1, -1
-		for i, f := range w.flying {
-			if !f.arrived && !f.arrives.After(next) {
-				next, arrival = f.arrives, i
-			}
-		}
-		for i, l := range w.later {
-			if l.at.Before(next) {
-				next, arrival, delayed = l.at, -1, i
-			}
-		}
-		switch {
-		case delayed >= 0:
-			w.amazon.apply(w.later[delayed].request)
-			w.later = append(w.later[:delayed], w.later[delayed+1:]...)
-		case arrival >= 0:
-			w.arrive(&w.flying[arrival])
-		default:
-			w.Now = end
-			return
-		}
-	}
-}
-
-func (w *world) arrive(f *flight) {
-	f.arrived = true
-	request := requestOf(f.call)
-	if !w.amazon.bucket.AllowN(f.arrives, 1) {
-		w.amazon.denied++
-		f.outcome = machine.Snooze{Throttled: true}
-		return
-	}
-	switch w.random.IntN(20) {
+	switch w.Random.IntN(20) {
 	case 0:
-		f.outcome = machine.Snooze{For: time.Duration(w.random.IntN(10)) * time.Second}
+		return machine.Snooze{For: time.Duration(w.Random.IntN(10)) * time.Second}
 	case 1: // done, and the answer lost
 		w.amazon.apply(request)
-		f.outcome = machine.Ambiguous{}
+		return machine.Ambiguous{}
 	case 2: // carried out later
-		f.outcome = machine.Ambiguous{}
-		w.later = append(w.later, late{f.arrives.Add(time.Duration(w.random.Int64N(int64(f.until.Sub(f.arrives))))), request})
+		until := f.Began.Add(w.late)
+		w.After(f.Arrives.Add(time.Duration(w.Random.Int64N(int64(until.Sub(f.Arrives))))), func(time.Time) { w.amazon.apply(request) })
+		return machine.Ambiguous{}
 	case 3:
-		f.outcome = machine.Ambiguous{}
+		return machine.Ambiguous{}
 	case 4:
-		if w.random.IntN(10) == 0 {
-			f.outcome = machine.Park{}
-			return
+		if w.Random.IntN(10) == 0 {
+			return machine.Park{}
 		}
-		f.outcome = machine.Retry{}
-	default:
-		f.outcome = w.amazon.apply(request)
+		return machine.Retry{}
 	}
+	return w.amazon.apply(request)
 }
 
-// restartNow is a crash: calls under way still arrive at Amazon.
-func (w *world) restartNow() {
-	w.advance(time.Second)
-	w.flying = nil
-	w.Restart()
-}
-
-// loseTransaction has a tick fail before its commit: its inputs come again,
-// and nothing it asked for happens.
-func (w *world) loseTransaction() {
-	n := min(w.random.IntN(4), len(w.queue))
-	w.Decide(w.queue[:n])
-	w.restartNow()
-}
-
-// settle delivers what is left and follows the machine's own wishes to be woken.
+// settle delivers what is left, and waits for what is still on its way.
 func (w *world) settle() {
-	for range 20_000 {
-		w.deliver(len(w.queue))
-		if w.Machine.Pending() == 0 && len(w.flying) == 0 {
-			w.advance(w.late) // for what is still on its way
-			return
-		}
-		next := w.Wake
-		for _, f := range w.flying {
-			if next.IsZero() || f.ends.Before(next) {
-				next = f.ends
-			}
-		}
-		if next.IsZero() {
-			w.rt.Fatalf("work is pending, and the machine wants no tick")
-		}
-		w.advance(max(0, next.Sub(w.Now)))
+	if err := w.Settle(20_000, func() bool { return w.Machine.Pending() == 0 }); err != nil {
+		w.rt.Fatalf("%v", err)
 	}
-	w.rt.Fatalf("%d orders still pending at %v", w.Machine.Pending(), w.Now)
+	w.Advance(w.late)
 }
 
 func (w *world) check() {
@@ -279,8 +175,8 @@ func (w *world) check() {
 	if n := w.overwritten(); n > 0 {
 		w.rt.Fatalf("rule 5: %d packages were overwritten by older shipments", n)
 	}
-	if w.amazon.denied > 0 {
-		w.rt.Fatalf("rule 6: Amazon answered 429 %d times", w.amazon.denied)
+	if len(w.amazon.Denied) > 0 {
+		w.rt.Fatalf("rule 6: Amazon answered 429: %v", w.amazon.Denied)
 	}
 }
 
@@ -351,8 +247,8 @@ func (w *world) checkParcels(references map[string]string) {
 	}
 }
 
-// overwritten counts the packages of which Amazon was told something older than
-// it had.
+// overwritten counts the packages that Amazon was told about with something older
+// than it had.
 func (w *world) overwritten() (n int) {
 	for _, parcels := range w.amazon.parcels {
 		for _, versions := range parcels {
@@ -367,7 +263,7 @@ func (w *world) overwritten() (n int) {
 	return n
 }
 
-// newer says whether one shipment is newer than the other, by offset.
+// newer reports whether one shipment is newer than the other, by offset.
 func (w *world) newer(one, other int64) bool {
 	a, b := w.sent[one], w.sent[other]
 	if !a.EventTime.Equal(b.EventTime) {

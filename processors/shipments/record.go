@@ -2,29 +2,24 @@ package shipments
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
-	"github.com/sellerstream/sellerstream/pkg/account"
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
 const (
-	// maxAhead is how far ahead of our clock an event time may be. A later one
-	// would keep all others of its package out until it is past.
-	maxAhead = 5 * time.Minute
-	// maxID, maxBytes and maxPackages bound the state: an order with all of its
-	// packages waiting must fit a record.
-	maxID = 256
-	// skew is by how much the clocks of two owners may differ, and event times be
-	// ahead of them, when the oldest shipment that may be replayed is looked for.
-	skew        = time.Hour
+	// maxID, maxBytes and maxPackages bound a shipment and an order; see also maxState.
+	maxID       = 256
 	maxBytes    = 16 << 10
 	maxPackages = 60
+	// skew is by how much the clocks of two owners may differ, and event times be
+	// ahead of them, when the oldest shipment that may be replayed is looked for.
+	skew = time.Hour
 )
 
 // shipment takes a shipment in: at once it is its package's newest, or superseded.
@@ -48,8 +43,10 @@ func (m *Machine) shipment(tx *machine.Tx, rec *machine.Record, a *account.Accou
 		tx.Reject(rec, "too_many_packages", fmt.Sprintf(
 			"order %s has %d packages already, the most that are followed: confirm this one in Seller Central", s.OrderID, maxPackages))
 		return
-	case at < 0:
+	case at < 0 && o.room(tx, rec, at, next):
 		at = m.addPackage(o, s.PackageID)
+	case at < 0:
+		return
 	case sameRecord(&o.Packages[at], next) && rec.Replay == nil:
 		return // the same record again: it has its outcome, or will have it
 	case underWay(&o.Packages[at], rec.Offset):
@@ -58,13 +55,16 @@ func (m *Machine) shipment(tx *machine.Tx, rec *machine.Record, a *account.Accou
 	case older(next, o.Packages[at].NewestTime, o.Packages[at].NewestOffset):
 		m.supersede(tx, o, &o.Packages[at], next)
 		return
+	case !o.room(tx, rec, at, next):
+		return
 	}
 	p := &o.Packages[at]
 	p.NewestTime, p.NewestOffset, p.NewestShipmentID = next.EventTime, next.SourceOffset, next.ShipmentID
 	if p.Wanted != nil {
 		m.supersede(tx, o, p, p.Wanted)
 	}
-	p.Wanted = next
+	p.Wanted, p.Failure = next, nil
+	p.Told, p.ToldTime = nil, time.Time{} // the newer one will be waited for
 	m.orders[o.Key] = o
 	m.settle(tx, o)
 }
@@ -88,7 +88,7 @@ func (m *Machine) addPackage(o *order, id string) int {
 func (m *Machine) pending(rec *machine.Record, s *schemas.Shipment, now time.Time) *schemas.PendingShipment {
 	code, name := m.carrier(s.CarrierCode, s.CarrierName)
 	return &schemas.PendingShipment{
-		ShipmentID: s.ShipmentID, SourcePartition: rec.Partition, SourceOffset: rec.Offset, EventTime: s.EventTime,
+		ShipmentID: s.ShipmentID, SourceID: rec.ID, SourcePartition: rec.Partition, SourceOffset: rec.Offset, EventTime: s.EventTime,
 		MarketplaceID: s.MarketplaceID, Items: s.Items, CarrierCode: code, CarrierName: name,
 		ShippingMethod: s.ShippingMethod, TrackingNumber: s.TrackingNumber, ShipTime: s.ShipTime,
 		ShipFromSupplySourceID: s.ShipFromSupplySourceID, ReceivedTime: now, Replay: replayOf(rec),
@@ -103,7 +103,7 @@ func replayOf(rec *machine.Record) string {
 	return rec.Replay.ID
 }
 
-// underWay says whether the shipment of an offset is a package's newest and has no
+// underWay reports whether the shipment of an offset is a package's newest and has no
 // outcome yet.
 func underWay(p *schemas.PackageState, offset int64) bool {
 	for _, s := range []*schemas.PendingShipment{p.Wanted, p.Sent} {
@@ -114,9 +114,9 @@ func underWay(p *schemas.PackageState, offset int64) bool {
 	return false
 }
 
-// unreplayable says why a shipment cannot be processed again. A package of which
-// nothing is remembered has had no shipment for keepPackages: what is younger
-// than that is newer than all that Amazon was ever told, what is older need not be.
+// unreplayable returns why a shipment cannot be processed again. A package without an
+// entry has had no shipment for keepPackages. A younger shipment is newer than
+// all that Amazon was ever told; an older one need not be.
 func unreplayable(rec *machine.Record, s *schemas.Shipment, known bool, now time.Time) (reason, message string) {
 	switch {
 	case rec.Replay == nil:
@@ -132,8 +132,8 @@ func unreplayable(rec *machine.Record, s *schemas.Shipment, known bool, now time
 
 // known takes an order as Amazon has it, unless something newer is known of it.
 func (m *Machine) known(tx *machine.Tx, rec *machine.Record, given *schemas.Order) {
-	if !validOrderID(given.OrderID) {
-		tx.Reject(rec, "invalid_order_id", noOrderID)
+	if err := model.CheckOrderID(given.OrderID); err != nil {
+		tx.Reject(rec, "invalid_order_id", err.Error())
 		return
 	}
 	key := orderKey(given.Account, given.OrderID)
@@ -156,17 +156,19 @@ func (m *Machine) known(tx *machine.Tx, rec *machine.Record, given *schemas.Orde
 			OrderItemID: given.Items[i].OrderItemID, Quantity: given.Items[i].QuantityOrdered,
 		})
 	}
+	m.shown[o.Account] = true
+	o.show(given)
+	o.bound(0)
 	m.settle(tx, o)
 }
 
-const noOrderID = "the order id is not one that Amazon gives, such as 202-1234567-8901234"
-
-// invalid says why a shipment cannot be taken, as a stable reason and a message
-// that says what to do.
+// invalid returns why a shipment cannot be taken, as a stable reason and a message
+// with the remedy.
 func invalid(s *schemas.Shipment, a *account.Account, now time.Time) (reason, message string) {
+	if err := model.CheckOrderID(s.OrderID); err != nil {
+		return "invalid_order_id", err.Error()
+	}
 	switch {
-	case !validOrderID(s.OrderID):
-		return "invalid_order_id", noOrderID
 	case s.PackageID == "" || len(s.PackageID) > maxID || len(s.ShipmentID) > maxID:
 		return "invalid_package_id", fmt.Sprintf(
 			"packageId is empty, or it or shipmentId has more than %d bytes: correct it at the producer", maxID)
@@ -174,17 +176,19 @@ func invalid(s *schemas.Shipment, a *account.Account, now time.Time) (reason, me
 		return "no_tracking_number", "Amazon takes no package without a tracking number: add it at the producer"
 	case model.CarrierKey(s.CarrierName) == "" && (model.CarrierKey(s.CarrierCode) == "" || model.CarrierKey(s.CarrierCode) == "other"):
 		return "no_carrier", "neither carrierCode nor carrierName says who has the package: add one at the producer"
+	case schemas.WrongUnit(s.ShipTime, now) != "":
+		return "wrong_time_unit", "shipTime: " + schemas.WrongUnit(s.ShipTime, now)
+	case schemas.WrongUnit(s.EventTime, now) != "":
+		return "wrong_time_unit", "eventTime: " + schemas.WrongUnit(s.EventTime, now)
 	case s.ShipTime.Unix() <= 0 || s.ShipTime.Year() > 9998:
 		return "invalid_ship_time", "shipTime is no time: it is when the carrier took the package"
-	case s.EventTime.UnixMilli() <= 0:
-		return "no_event_time", "the event time is missing, or lies before 1970: it decides which of a package's shipments is the newest, so the producer must set it"
-	case s.EventTime.After(now.Add(maxAhead)):
-		return "event_time_ahead", fmt.Sprintf(
-			"the event time %s is more than %v ahead of %s and would keep every other shipment of the package out: set the producer's clock, then produce it again",
-			s.EventTime.UTC().Format(time.RFC3339), maxAhead, now.UTC().Format(time.RFC3339))
-	case s.MarketplaceID != "" && !slices.Contains(a.Marketplaces, s.MarketplaceID):
-		return "unknown_marketplace", fmt.Sprintf(
-			"marketplace %q is not among the account's: add it to the account, or correct it at the producer", s.MarketplaceID)
+	}
+	subject := machine.Subject{Name: "package", Record: "shipment"}
+	if reason, message = subject.InvalidEventTime(s.EventTime, now); reason != "" {
+		return reason, message
+	}
+	if reason, message = machine.UnknownMarketplace(s.MarketplaceID, a.Marketplaces); reason != "" {
+		return reason, message
 	}
 	return invalidContent(s)
 }
@@ -214,15 +218,7 @@ func invalidContent(s *schemas.Shipment) (reason, message string) {
 	return "", ""
 }
 
-// validOrderID accepts what Amazon's ids look like, seller-made ones such as
-// S01-1234567-1234567 included, and nothing that could be a path.
-func validOrderID(id string) bool {
-	return len(id) > 0 && len(id) <= 50 && strings.IndexFunc(id, func(r rune) bool {
-		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r != '-'
-	}) < 0
-}
-
-// sameRecord says whether a shipment is the newest of its package. Its offset alone
+// sameRecord reports whether a shipment is the newest of its package. Its offset alone
 // does not tell: a topic that is made anew counts from 0 again.
 func sameRecord(p *schemas.PackageState, s *schemas.PendingShipment) bool {
 	return p.NewestOffset == s.SourceOffset && p.NewestTime.Equal(s.EventTime) && p.NewestShipmentID == s.ShipmentID

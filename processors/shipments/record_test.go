@@ -9,11 +9,11 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/sellerstream/sellerstream/pkg/account"
-	"github.com/sellerstream/sellerstream/pkg/lane"
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/property"
 )
 
 func TestDeadLetters(t *testing.T) {
@@ -31,6 +31,8 @@ func TestDeadLetters(t *testing.T) {
 		{"no_carrier", func(s *schemas.Shipment) { s.CarrierName, s.CarrierCode = "", "other" }},
 		{"invalid_ship_time", func(s *schemas.Shipment) { s.ShipTime = time.Time{} }},
 		{"no_event_time", func(s *schemas.Shipment) { s.EventTime = time.UnixMilli(0) }},
+		{"wrong_time_unit", func(s *schemas.Shipment) { s.EventTime = time.UnixMilli(s.EventTime.Unix()) }},
+		{"wrong_time_unit", func(s *schemas.Shipment) { s.ShipTime = time.UnixMilli(s.ShipTime.UnixNano()) }},
 		{"event_time_ahead", func(s *schemas.Shipment) { s.EventTime = testStart.Add(6 * time.Minute) }},
 		{"unknown_marketplace", func(s *schemas.Shipment) { s.MarketplaceID = "X" }},
 		{"no_items", func(s *schemas.Shipment) { s.Items = nil }},
@@ -58,7 +60,61 @@ func TestDeadLetters(t *testing.T) {
 	}
 }
 
-// TestBounded has an order get as many and as large packages as are taken: its
+// large is a shipment of nearly maxBytes, a part of it in its items.
+func large(id, pack string, at time.Time) *schemas.Shipment {
+	const items = 200
+	s := shipped(id, orderID(1), pack, 1, at)
+	s.Items = nil
+	for n := range items {
+		s.Items = append(s.Items, schemas.ShipmentItem{OrderItemID: fmt.Sprintf("%020d", n), Quantity: 1})
+	}
+	s.TrackingNumber = strings.Repeat("x", maxBytes-300-28*items)
+	return s
+}
+
+// Whatever comes for an order, and however its calls end, its state fits a Kafka
+// record: every package has a shipment whose call is in doubt and a newer one that
+// waits, and then thousands of lines. What has no room is a letter, and all else has
+// an outcome.
+func TestAnOrdersStateFitsARecord(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{})
+	largest, taken := 0, 0
+	look := func() {
+		if state := r.orderState(orderID(1)); state != nil {
+			largest = max(largest, len(state.AppendAvro(nil)))
+		}
+	}
+	lost := func(machine.Call) machine.Outcome { look(); return machine.Ambiguous{} }
+	for round := range 2 {
+		for n := range maxPackages {
+			// The oldest goes first: each package gets its call before those that came earlier.
+			at := testStart.Add(time.Duration(round)*time.Minute - time.Duration(n)*time.Second)
+			calls := r.Take(large(fmt.Sprintf("s%d-%d", round, n), fmt.Sprint("p", n), at))
+			taken++
+			r.Follow(5*time.Minute, calls, lost)
+			look()
+		}
+	}
+	lines := known(orderID(1), 1, r.Now)
+	for n := range 5000 {
+		lines.Items = append(lines.Items, schemas.OrderItem{OrderItemID: fmt.Sprintf("%0100d", n), QuantityOrdered: 1})
+	}
+	calls := r.Take(lines)
+	look()
+	r.Follow(24*time.Hour, calls, func(machine.Call) machine.Outcome { look(); return machine.Done{} })
+	look()
+	if largest > maxState || len(r.Letters)+len(r.outcomes) != taken || len(r.Letters) == taken {
+		t.Errorf("the largest state has %d bytes; %d letters and %d outcomes of %d", largest, len(r.Letters), len(r.outcomes), taken)
+	}
+	for _, letter := range r.Letters {
+		if letter.Reason != "too_large" {
+			t.Fatalf("letter %+v", letter)
+		}
+	}
+}
+
+// TestBounded gives an order as many and as large packages as are taken: its
 // state must fit a Kafka record.
 func TestBounded(t *testing.T) {
 	t.Parallel()
@@ -136,7 +192,7 @@ func TestReferences(t *testing.T) {
 			t.Errorf("package %s of order %s, attempt %d: %s, want %s", test.pack, test.order, test.attempt, got, test.want)
 		}
 	}
-	rapid.Check(t, func(rt *rapid.T) {
+	property.Check(t, func(rt *rapid.T) {
 		id := reference(rapid.String().Draw(rt, "order"), rapid.String().Draw(rt, "package"), rapid.Int().Draw(rt, "attempt"), referenceNumbers)
 		if strings.Trim(id, "0123456789") != "" || id[0] == '0' || len(id) > 9 {
 			rt.Fatalf("%q is not a positive number of nine digits", id)
@@ -159,6 +215,7 @@ func TestForgets(t *testing.T) {
 	}
 	r.Take(known(orderID(1), 9, r.Now))
 	first := confirm("s1", "p1")
+	r.Take(fulfilledBy(known(orderID(1), 9, r.Now), 1))
 	shippedElsewhere := known(orderID(2), 1, r.Now)
 	shippedElsewhere.Status = "SHIPPED"
 	r.Take(shippedElsewhere)
@@ -185,21 +242,16 @@ func TestForgets(t *testing.T) {
 	}
 }
 
-// TestForbiddenOrder has one order refused while the account is well.
+// TestForbiddenOrder refuses one order while the account is well.
 func TestForbiddenOrder(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t, Config{})
 	refused := r.Take(known(orderID(1), 1, testStart), shipped("s1", orderID(1), "p", 1, testStart))[0]
-	r.End(refused, machine.Park{})
-	r.Take(known(orderID(2), 1, testStart), shipped("s2", orderID(2), "p", 1, testStart))
-	probe := r.Pass(lane.ProbeAfter)
-	if len(probe) != 1 || requestOf(probe[0]).OrderID != orderID(2) {
-		t.Fatalf("the probe is %+v, want another order's", probe)
-	}
-	r.End(probe[0], done())
+	no := refusal(403, model.Forbidden, "Unauthorized", "Access to requested resource is denied.")
+	r.End(refused, no)
 	for range 3 {
 		for _, call := range r.Pass(6 * time.Minute) {
-			r.End(call, machine.Park{})
+			r.End(call, no)
 		}
 	}
 	if calls := r.Take(known(orderID(3), 1, testStart), shipped("s3", orderID(3), "p", 1, testStart)); len(calls) != 1 {
@@ -251,5 +303,18 @@ func TestRestoreRefuses(t *testing.T) {
 		if err := New(Config{Accounts: testDirectory(t)}).Restore(key, value); err == nil {
 			t.Errorf("%s was taken", key)
 		}
+	}
+}
+
+// TestHeldShipmentsDoNotPauseOthers: those that wait for their order are counted apart.
+func TestHeldShipmentsDoNotPauseOthers(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{})
+	const held = 400
+	for i := range held {
+		r.Take(shipped(fmt.Sprint(i), orderID(i), "p", 1, r.Now))
+	}
+	if n := r.Machine.Pending(); n != held/4 {
+		t.Errorf("%d pending, want a part of the %d that are held", n, held)
 	}
 }

@@ -38,7 +38,7 @@ func (m *Machine) newReference(o *order, packageID string) string {
 	}
 }
 
-// collided says whether a package of the order has another packageReferenceId
+// collided reports whether a package of the order has another packageReferenceId
 // than the first that its hash gives.
 func (m *Machine) collided(o *order) bool {
 	for i := range o.Packages {

@@ -4,12 +4,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 )
 
 // again is a record as the replay brings it.
 func again(rec *machine.Record, replay string) *machine.Record {
 	copied := *rec
+	copied.ID += "/" + replay
 	copied.Replay = &machine.Replay{ID: replay, Effects: true}
 	return &copied
 }
@@ -90,7 +91,7 @@ func TestReplayedShipmentsGoLast(t *testing.T) {
 	r.Take(known(orderID(99), 2, testStart))
 	under := r.Tick(replayed)
 	r.Take(shipped("new", orderID(99), "p", 2, testStart))
-	r.Follow(time.Hour, under, func(machine.Call) machine.Outcome { return done() })
+	r.Follow(30*time.Minute, under, func(machine.Call) machine.Outcome { return done() })
 	if next := requestOf(r.Started[len(under)]); next.OrderID != orderID(99) {
 		t.Errorf("order %s was confirmed after the first %d, want the new one", next.OrderID, len(under))
 	}

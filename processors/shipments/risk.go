@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -12,12 +12,12 @@ import (
 // alertAtRisk is the type of the alert about an order that waits too long. It is
 // raised once before each latest ship date of an order, and once more, as
 // CRITICAL, when the date has passed; and only for a package
-// that was shipped and waits to be confirmed for the first time: an order of
-// which no shipment has come is the warehouse's matter, a correction is in no
+// that was shipped and waits to be confirmed for the first time: an order
+// without a shipment is the warehouse's matter, a correction is in no
 // hurry.
 const alertAtRisk = "ShipmentAtRisk"
 
-// watch has an order that waits looked at again when it will be at risk; ready is
+// watch makes the machine look at a waiting order again when it will be at risk; ready is
 // when its shipment may go.
 func (m *Machine) watch(o *order, ready, now time.Time) {
 	if at := m.riskAt(o, ready, now); at.IsZero() {
@@ -43,7 +43,7 @@ func (m *Machine) riskAt(o *order, ready, now time.Time) time.Time {
 // all of the account's that wait for a call go before it. While a parked
 // account's probe is under way nothing is known, and nothing is added.
 func (m *Machine) wait(account string, ready, now time.Time) time.Duration {
-	next := latest(now, latest(ready, m.lanes.Next(account, now)))
+	next := machine.Latest(now, ready, m.lanes.Next(account, now))
 	wait := next.Sub(now)
 	if rate := m.cfg.Quota.Of(account, model.ConfirmShipment).Rate; rate > 0 {
 		wait += time.Duration(float64(m.backlog[account]) / rate * float64(time.Second))
@@ -84,10 +84,9 @@ func (m *Machine) alert(tx *machine.Tx, o *order) {
 		"Order %s must be confirmed as shipped by %s, and its shipment still waits to be sent to Amazon (%d orders of the account wait, tried %d times). "+
 			"Look for calls that are refused or throttled, or confirm it in Seller Central.",
 		o.OrderID, date, m.backlog[o.Account], o.Attempts)
-	tx.Emit(machine.Output{Topic: schemas.Alerts, Account: o.Account, Value: &schemas.Alert{
-		EventID:   hash(o.Account, alertAtRisk, o.OrderID, fmt.Sprint(tx.Now.UnixMilli())),
+	tx.Alert(&schemas.Alert{
 		EventType: alertAtRisk, Account: o.Account, Role: Processor, Severity: severity, Subject: o.OrderID,
-		Message: message, Since: tx.Now, Time: tx.Now,
+		Message: message, Since: tx.Now,
 		Attributes: map[string]string{"latestShipDate": date, "marketplaceId": o.MarketplaceID},
-	}})
+	})
 }

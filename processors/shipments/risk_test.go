@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/machine"
-	"github.com/sellerstream/sellerstream/pkg/quota"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -96,7 +96,7 @@ func TestNoRisk(t *testing.T) {
 	}
 }
 
-// TestRiskCountsTheBacklog has a slow quota make orders late although their date
+// TestRiskCountsTheBacklog lets a slow quota make orders late although their date
 // is further off than the margin.
 func TestRiskCountsTheBacklog(t *testing.T) {
 	t.Parallel()

@@ -18,19 +18,23 @@
 //     not rejected: an older one, by event time and then by offset, never
 //     overwrites a newer.
 //  6. Amazon never has to answer 429, as far as its quota is known.
+//  7. A package that Amazon has accepted is shown by an order, or it is confirmed
+//     once more, and then reported in an alert.
+//  8. What may pass is asked again for Config.Patience, and reported within minutes.
 //
 // What an order's status says is not held against a shipment: whether a
 // shipped or cancelled order takes another package is for Amazon to say.
 package shipments
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/account"
-	"github.com/sellerstream/sellerstream/pkg/lane"
-	"github.com/sellerstream/sellerstream/pkg/machine"
-	"github.com/sellerstream/sellerstream/pkg/quota"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -41,14 +45,14 @@ const Processor = "shipments"
 // Operations are the operations whose quota the processor owns.
 func Operations() []string { return []string{model.ConfirmShipment} }
 
-// orderPrefix begins the state's keys, but for those of the lanes.
+// orderPrefix begins the state's keys, except for those of the lanes.
 const orderPrefix = "order/"
 
 // sweepBatch bounds the deletions, and the alerts, of one tick.
 const sweepBatch = 1000
 
 // Config is what the processor needs besides its input. A zero value means the
-// default where there is one. The durations are on the pipeline's clock, but for
+// default where there is one. The durations are on the pipeline's clock, except for
 // Lease.
 type Config struct {
 	// Accounts is the directory of the moment; it may be replaced while running.
@@ -67,11 +71,19 @@ type Config struct {
 	// expected to be confirmed; else ShipmentAtRisk is raised. Default 2 hours.
 	RiskMargin time.Duration
 
-	// Lease is within which real time after its commit a call must have started and
-	// ended: less than the runtime's session timeout. Default 8 s.
+	// VerifyAfter is how long an order may take to show a package that Amazon has
+	// accepted, before the package is confirmed once more, and once more before an
+	// alert. Default 1 hour.
+	VerifyAfter time.Duration
+	// Patience is how long a shipment is asked for again that Amazon refuses in a way
+	// that may pass (401, 403, 404). Default 12 hours.
+	Patience time.Duration
+
+	// Lease is within which real time after its commit a call must have started:
+	// less than the runtime's session timeout. Default 8 s.
 	Lease time.Duration
-	// CallTime is how long after its commit a call may go on: its lease and the
-	// client's timeout of a request. Default 38 s.
+	// CallTime is how long after its commit the answer to a call may come: its lease
+	// and the client's timeout of a request. Default 38 s.
 	CallTime time.Duration
 	// ApplyDelay is how late Amazon may carry out a call after the answer to it was
 	// lost. Default 5 minutes.
@@ -79,18 +91,14 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	setDefault(&c.WaitForOrder, 2*time.Minute)
-	setDefault(&c.RiskMargin, 2*time.Hour)
-	setDefault(&c.Lease, 8*time.Second)
-	setDefault(&c.CallTime, c.Lease+30*time.Second)
-	setDefault(&c.ApplyDelay, 5*time.Minute)
+	c.WaitForOrder = cmp.Or(c.WaitForOrder, 2*time.Minute)
+	c.RiskMargin = cmp.Or(c.RiskMargin, 2*time.Hour)
+	c.VerifyAfter = cmp.Or(c.VerifyAfter, time.Hour)
+	c.Patience = cmp.Or(c.Patience, 12*time.Hour)
+	c.Lease = cmp.Or(c.Lease, 8*time.Second)
+	c.CallTime = cmp.Or(c.CallTime, c.Lease+30*time.Second)
+	c.ApplyDelay = cmp.Or(c.ApplyDelay, 5*time.Minute)
 	return c
-}
-
-func setDefault(d *time.Duration, value time.Duration) {
-	if *d == 0 {
-		*d = value
-	}
 }
 
 // Machine is the logic of one unit.
@@ -105,10 +113,10 @@ type Machine struct {
 	idle   lane.Queue        // the others, by when they are forgotten
 	risks  lane.Queue        // orders that wait, by when they will be at risk
 
+	unshown lane.Queue      // orders with packages that none has shown, by when it must have
+	shown   map[string]bool // accounts whose orders come
+
 	backlog map[string]int // orders in the lane of each account
-	// answers is when Amazon last answered about an order of an account. Not in the
-	// state: it tells an order that is forbidden from an account that is.
-	answers map[string]time.Time
 }
 
 // New makes the machine of one unit, without state.
@@ -117,7 +125,7 @@ func New(cfg Config) *Machine {
 	return &Machine{
 		cfg: cfg, carriers: carrierTable(cfg.Carriers), numbers: referenceNumbers,
 		orders: make(map[string]*order), lanes: lane.New(model.ConfirmShipment, cfg.Quota.Of).In(Processor),
-		backlog: make(map[string]int), answers: make(map[string]time.Time),
+		backlog: make(map[string]int), shown: make(map[string]bool),
 	}
 }
 
@@ -135,6 +143,8 @@ func (m *Machine) Restore(key string, value any) error {
 		o := newOrder(state)
 		m.orders[key] = o
 		m.lanes.Known(o.Account)
+		m.shown[o.Account] = m.shown[o.Account] || !o.OrderTime.IsZero()
+		m.await(o)
 		if o.first() != nil { // the first Draw looks at it, which knows the time
 			o.place = inHold
 			m.holds.Add(&o.Item, time.Unix(0, 0))
@@ -151,38 +161,22 @@ func (m *Machine) Restore(key string, value any) error {
 func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 	switch value := rec.Value.(type) {
 	case *schemas.Shipment:
-		if a := m.accountOf(tx, rec, value.Account); a != nil {
+		if a, ok := machine.AccountOf(tx, rec, value.Account, m.cfg.Accounts().ByID); ok {
 			m.shipment(tx, rec, a, value)
 		}
 	case *schemas.Order:
-		if m.accountOf(tx, rec, value.Account) != nil {
+		if _, ok := machine.AccountOf(tx, rec, value.Account, m.cfg.Accounts().ByID); ok {
 			m.known(tx, rec, value)
 		}
 	default:
-		tx.Reject(rec, "unexpected_type", fmt.Sprintf(
-			"topic %s holds a %T where a Shipment or an Order belongs", rec.Topic, rec.Value))
+		tx.Unexpected(rec, "a Shipment or an Order")
 	}
 }
 
-// accountOf is the account of a record; nil for one that is set aside.
-func (m *Machine) accountOf(tx *machine.Tx, rec *machine.Record, id string) *account.Account {
-	if id != rec.Account {
-		tx.Reject(rec, "account_mismatch", fmt.Sprintf(
-			"the record's key names account %q, its value account %q: the producer must key by account", rec.Account, id))
-		return nil
-	}
-	a, ok := m.cfg.Accounts().ByID(id)
-	if !ok {
-		tx.Reject(rec, "unknown_account", fmt.Sprintf(
-			"account %q is not configured: configure it, then reprocess this record", id))
-		return nil
-	}
-	return a
-}
-
-// Draw starts the calls that quota allows, tells of orders at risk, and forgets
-// old ones.
+// Draw starts the calls that quota allows, reports orders at risk and packages that
+// are not shown, and forgets old orders.
 func (m *Machine) Draw(tx *machine.Tx) {
+	m.drawUnshown(tx)
 	for item := m.holds.Pop(tx.Now); item != nil; item = m.holds.Pop(tx.Now) {
 		o := m.orders[item.Key]
 		o.place = nowhere
@@ -195,10 +189,11 @@ func (m *Machine) Draw(tx *machine.Tx) {
 		if item == nil {
 			break
 		}
+		m.unshown.Remove(&m.orders[item.Key].check)
 		delete(m.orders, item.Key)
 		tx.Delete(item.Key)
 	}
-	for _, q := range []*lane.Queue{&m.holds, &m.risks, &m.idle} {
+	for _, q := range []*lane.Queue{&m.holds, &m.risks, &m.idle, &m.unshown} {
 		if next := q.Due(); !next.IsZero() {
 			tx.WakeAt(next)
 		}
@@ -224,8 +219,9 @@ func (m *Machine) call(tx *machine.Tx, o *order) {
 	})
 }
 
-// Pending is how many orders have a shipment to confirm, now or later.
-func (m *Machine) Pending() int { return m.lanes.Pending() + m.holds.Len() }
+// Pending is how many orders have a shipment to confirm. Those that wait for their
+// order, or for a time, are counted apart.
+func (m *Machine) Pending() int { return lane.Apart(m.lanes.Pending(), m.holds.Len()) }
 
 func (m *Machine) save(tx *machine.Tx, o *order) {
 	o.TouchedTime = tx.Now

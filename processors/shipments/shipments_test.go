@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/lane"
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/blame"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -46,7 +46,7 @@ func TestConfirms(t *testing.T) {
 	}
 }
 
-// TestAnswers has a shipment end in each way, and says what becomes of it.
+// TestAnswers ends a shipment in each way, and checks its outcome.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -58,9 +58,10 @@ func TestAnswers(t *testing.T) {
 		afterwait time.Duration // and at most
 	}{
 		{"204", done(), confirmed, "", 0, 0},
-		{"already fulfilled", alreadyFulfilled(), confirmed, "", 0, 0},
-		{"a wrong line", refusal(400, model.Invalid, "InvalidInput", "no such line"), rejected, "InvalidInput", 0, 0},
-		{"no such order", refusal(404, model.NotFound, "", ""), rejected, "not_found", 0, 0},
+		{"already fulfilled", alreadyFulfilled(), confirmed, codeFulfilled, 0, 0},
+		{"a wrong line", refusal(400, model.Invalid, "InvalidInput", "no such line"), "", "", blame.VagueFor, blame.VagueFor},
+		{"no such order", refusal(404, model.NotFound, "", ""), "", "", time.Second, 2 * time.Second},
+		{"forbidden order", refusal(403, model.Forbidden, "Unauthorized", "Access denied"), "", "", time.Second, 2 * time.Second},
 		{"a conflict", refusal(409, model.Conflict, "Conflict", "x"), rejected, "Conflict", 0, 0},
 		{"something else", machine.Reject{Err: fmt.Errorf("x")}, "", "", time.Second, 2 * time.Second},
 		{"throttled", machine.Snooze{Throttled: true, For: time.Minute}, "", "", time.Minute, time.Minute},
@@ -68,7 +69,7 @@ func TestAnswers(t *testing.T) {
 		{"not sent", machine.Snooze{Unspent: true}, "", "", retryBase, retryBase},
 		{"failed", machine.Retry{}, "", "", time.Second, 2 * time.Second},
 		{"in doubt", machine.Ambiguous{}, "", "", time.Second, 2 * time.Second},
-		{"refused credentials", machine.Park{}, "", "", lane.ProbeAfter, lane.ProbeAfter + retryLimit},
+		{"refused credentials", machine.Park{}, "", "", time.Minute, time.Minute + retryBase},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -216,7 +217,7 @@ func TestCorrections(t *testing.T) {
 	}
 }
 
-// TestDoubt has a correction come while it is not known how a call ended: the
+// TestDoubt lets a correction come while it is not known how a call ended: the
 // package's shipment is settled first, and the correction waits until nothing
 // can overwrite it any more.
 func TestDoubt(t *testing.T) {
@@ -248,12 +249,12 @@ func TestDoubt(t *testing.T) {
 	}
 }
 
-// TestNearestDateFirst has more orders wait than quota allows at once.
+// TestNearestDateFirst makes more orders wait than quota allows at once.
 func TestNearestDateFirst(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t, Config{})
 	var first []any
-	for n := range 9 { // a burst, of which the bucket keeps one back
+	for n := range 9 { // a burst; the bucket keeps one of it back
 		first = append(first, known(orderID(n), 1, testStart), shipped(fmt.Sprint("s", n), orderID(n), "p", 1, testStart))
 	}
 	running := r.Take(first...)
@@ -286,7 +287,7 @@ func TestNearestDateFirst(t *testing.T) {
 	}
 }
 
-// TestUnitsMove has a unit go from one package to another: the package that
+// TestUnitsMove moves a unit from one package to another: the package that
 // gives it must be corrected first, or the order would be one unit too small.
 func TestUnitsMove(t *testing.T) {
 	t.Parallel()
@@ -305,5 +306,34 @@ func TestUnitsMove(t *testing.T) {
 		if c := r.settled(id); c.Outcome != confirmed {
 			t.Errorf("%s is %s: %s", id, c.Outcome, c.Message)
 		}
+	}
+}
+
+// Two refusals with hours between them, in which the account was parked or paused, are
+// two refusals: nothing is given up, and nobody is told that it was refused for hours.
+func TestTimeWithoutTriesIsNoPatience(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{})
+	no := refusal(404, model.NotFound, "NotFound", "no such order")
+	calls := r.Take(known(orderID(1), 1, testStart), shipped("s1", orderID(1), "p1", 1, testStart))
+	r.End(calls[0], no)
+	r.Now = r.Now.Add(20 * time.Hour)
+	calls = r.Tick(nil)
+	if len(calls) != 1 {
+		t.Fatalf("%d calls", len(calls))
+	}
+	r.End(calls[0], no)
+	for _, alert := range r.alerts {
+		if alert.EventType == alertRefused {
+			t.Errorf("told of %s", alert.Message)
+		}
+	}
+	if len(r.outcomes) > 0 || r.orderState(orderID(1)).Refusals != 2 {
+		t.Fatalf("outcomes %+v after %d refusals", r.outcomes, r.orderState(orderID(1)).Refusals)
+	}
+	tries := 2
+	r.Follow(24*time.Hour, nil, func(machine.Call) machine.Outcome { tries++; return no })
+	if r.settled("s1").Outcome != rejected || tries != leastRefusals {
+		t.Errorf("%s after %d tries, want %d", r.settled("s1").Outcome, tries, leastRefusals)
 	}
 }

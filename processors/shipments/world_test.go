@@ -5,11 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/time/rate"
-
-	"github.com/sellerstream/sellerstream/pkg/account"
-	"github.com/sellerstream/sellerstream/pkg/machine"
-	"github.com/sellerstream/sellerstream/pkg/machine/machinetest"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
+	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -26,14 +25,9 @@ var testStart = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 
 func testDirectory(t testing.TB) func() *account.Directory {
 	t.Helper()
-	directory, err := account.NewDirectory([]account.Account{
-		{ID: testAccount, SellerID: "A1", Region: model.Europe, Marketplaces: []string{germany, france}},
-		{ID: otherAccount, SellerID: "A2", Region: model.Europe, Marketplaces: []string{germany}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func() *account.Directory { return directory }
+	return machinetest.Directory(t,
+		account.Account{ID: testAccount, SellerID: "A1", Region: model.Europe, Marketplaces: []string{germany, france}},
+		account.Account{ID: otherAccount, SellerID: "A2", Region: model.Europe, Marketplaces: []string{germany}})
 }
 
 type runtime struct {
@@ -65,7 +59,7 @@ func (r *runtime) committed(tx *machine.Tx) {
 		case *schemas.ShipmentConfirmation:
 			r.outcomes = append(r.outcomes, v)
 		case *schemas.Alert:
-			if v.EventType != "AccountParked" { // which the lane tells of
+			if v.EventType != "AccountParked" { // the lane raises that one
 				r.alerts = append(r.alerts, v)
 			}
 		}
@@ -149,18 +143,17 @@ func alreadyFulfilled() machine.Reject {
 			"ErrorMessage(errorCode=GeneralError, errorMetric=PackageToUpdateNotFound, packageIndex=null)")
 }
 
-// amazon is the marketplace that is told of shipments.
+// amazon is the marketplace that receives the shipments.
 type amazon struct {
+	*machinetest.Door
 	ordered map[string]int32 // units of each order's one line
 	parcels map[string]map[string][]model.ShipmentPackage
-	bucket  *rate.Limiter
-	denied  int // 429s that it had to give
 }
 
 func newAmazon() *amazon {
 	return &amazon{
 		ordered: map[string]int32{}, parcels: map[string]map[string][]model.ShipmentPackage{},
-		bucket: rate.NewLimiter(2, 10),
+		Door: machinetest.NewDoor(map[string]quota.Limit{model.ConfirmShipment: {Rate: 2, Burst: 10}}),
 	}
 }
 

@@ -1,23 +1,20 @@
 package conformance_test
 
 import (
-	"cmp"
-	"context"
 	"errors"
 	"net/http"
-	"reflect"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
 
-	"github.com/sellerstream/sellerstream/pkg/secrets"
+	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/pkg/spapi"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/test/conformance"
+	"github.com/sellerstream/sellerstream/test/property"
 )
 
 // clientModels are the models of all operations that pkg/spapi has.
@@ -71,32 +68,19 @@ func startClient(t *testing.T, config simulator.Config) *simulated {
 	return &simulated{a, newClient(t, a.urls.SPAPI, a.urls.LWA, a.Accounts()[0].RefreshToken, a.checked, documents)}
 }
 
-// operations are the names of the client's operations: what the callers that a
-// Client makes can do. LWA, which is no part of the SP-API, has no model.
+// operations are the names of the operations.
 func operations() []string {
-	call := reflect.TypeFor[context.Context]()
 	var names []string
-	named := map[string]string{ // those that are named for what they are for, or for their version
-		"UploadFeed": model.CreateFeedDocument, "ReadFeedReport": model.GetFeedDocument, "PatchQuantity": model.PatchListingsItem,
-		"GetOrderV0": model.GetOrderV0, "GetOrderItemsV0": model.GetOrderItemsV0,
-	}
-	for maker := range reflect.TypeFor[*spapi.Client]().Methods() {
-		for caller := range maker.Type.Outs() {
-			if caller == reflect.TypeFor[*spapi.LWA]() || caller.Kind() != reflect.Pointer {
-				continue
-			}
-			for method := range caller.Methods() {
-				if slices.Contains(slices.Collect(method.Type.Ins()), call) {
-					names = append(names, cmp.Or(named[method.Name], method.Name))
-				}
-			}
+	for _, operation := range model.Operations() {
+		if !operation.Throttle() {
+			names = append(names, operation.Name)
 		}
 	}
 	return names
 }
 
-// TestClientConforms makes every call that the client can make, against the
-// simulator. An operation that the client gains has to come here.
+// TestClientConforms makes every call of the table against the simulator. An
+// operation that the table gains has to come here.
 func TestClientConforms(t *testing.T) {
 	t.Parallel()
 	s := startClient(t, simulator.Config{
@@ -107,7 +91,7 @@ func TestClientConforms(t *testing.T) {
 	s.checked.Answered = func(operation string, status int) {
 		mu.Lock()
 		defer mu.Unlock()
-		succeeded[strings.ToLower(operation)] = succeeded[strings.ToLower(operation)] || status < 300
+		succeeded[operation] = succeeded[operation] || status < 300
 	}
 	readOrder(t, s)
 	searchPages(t, s)
@@ -122,7 +106,7 @@ func TestClientConforms(t *testing.T) {
 		t.Errorf("the client's operations are only %v", names)
 	}
 	for _, name := range names {
-		if !succeeded[strings.ToLower(name)] {
+		if !succeeded[name] {
 			t.Errorf("the client's %s was not called with success: call it here, and add its model to clientModels", name)
 		}
 	}
@@ -148,7 +132,7 @@ func readOrder(t *testing.T, s *simulated) {
 func TestAnyRequestConforms(t *testing.T) {
 	t.Parallel()
 	s := startClient(t, simulator.Config{Rates: unlimited()})
-	rapid.Check(t, func(r *rapid.T) {
+	property.Check(t, func(r *rapid.T) {
 		s.checked.Report = func(err error) { r.Error(err) }
 		ctx, text := t.Context(), rapid.String()
 		// The simulator's ServeMux takes a segment that is an escaped slash for the path's end.

@@ -102,7 +102,7 @@ func join(s *openapi3.Schema) {
 	s.AllOf, s.Properties = nil, joined
 }
 
-// separateByCommas says what Swagger 2.0 means where an array names no format,
+// separateByCommas writes down what Swagger 2.0 means where an array names no format,
 // and which the conversion to OpenAPI 3 would take for repeated parameters.
 func separateByCommas(swagger *openapi2.T) {
 	for _, path := range swagger.Paths {

@@ -72,7 +72,7 @@ func (d *documents) RoundTrip(r *http.Request) (*http.Response, error) {
 
 const home = "A1PA6795UKMFR9"
 
-// createFeed submits a feed that sets ten SKUs, two of which do not exist.
+// createFeed submits a feed that sets ten SKUs; two do not exist.
 func createFeed(t *testing.T, s *simulated, seller string) string {
 	t.Helper()
 	feed := model.ListingsFeed{SellerID: seller, IssueLocale: "en_US"}

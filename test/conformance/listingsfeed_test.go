@@ -11,6 +11,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/test/conformance"
+	"github.com/sellerstream/sellerstream/test/property"
 )
 
 // feedSchemas are Amazon's schemas of a listings feed and of its messages.
@@ -44,13 +45,13 @@ func (s feedSchemas) check(feed *model.ListingsFeed) error {
 	return nil
 }
 
-// TestListingsFeedsConform generates feeds, each field of which may be wrong. A
+// TestListingsFeedsConform generates feeds. Any of their fields may be wrong. A
 // feed without faults conforms, and one that does not conform has faults.
 func TestListingsFeedsConform(t *testing.T) {
 	t.Parallel()
 	schemas := loadFeedSchemas(t)
 	good, bad := 0, 0
-	rapid.Check(t, func(r *rapid.T) {
+	property.Check(t, func(r *rapid.T) {
 		spoilt := rapid.Bool().Draw(r, "spoilt")
 		text := rapid.StringN(1, 10, -1)
 		number := func(least int) *rapid.Generator[int] { return rapid.IntRange(least, math.MaxInt32) }

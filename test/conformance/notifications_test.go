@@ -105,7 +105,7 @@ func TestSubscriptionPagesConform(t *testing.T) {
 	}
 }
 
-// TestNotificationsRefusalsConform has the simulator refuse in every way.
+// TestNotificationsRefusalsConform makes the simulator refuse in every way.
 func TestNotificationsRefusalsConform(t *testing.T) {
 	t.Parallel()
 	n, ctx := startClient(t, simulator.Config{}), t.Context()

@@ -27,9 +27,9 @@ const (
 
 // unlimited keeps quotas out of the way where they are not what is tested.
 func unlimited() map[string]simulator.Rate {
-	rates := map[string]simulator.Rate{model.SearchOrders: {PerSecond: 1e6, Burst: 1_000_000}}
-	for operation := range calls() {
-		rates[operation] = rates[model.SearchOrders]
+	rates := make(map[string]simulator.Rate)
+	for _, operation := range operations() {
+		rates[operation] = simulator.Rate{PerSecond: 1e6, Burst: 1_000_000}
 	}
 	return rates
 }

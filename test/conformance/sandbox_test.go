@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,7 +90,7 @@ func calls() map[string]func(context.Context, client, map[string]string) (any, e
 // document for every operation. What a writing call cannot know is ambiguous.
 func classes(operation string) map[int]model.Class {
 	down := model.Unavailable
-	if model.Writes(operation) && operation != model.CreateFeedDocument { // a document that no feed names is nothing
+	if called, _ := model.Describe(operation); called.InDoubt() {
 		down = model.Ambiguous
 	}
 	return map[int]model.Class{
@@ -99,19 +100,15 @@ func classes(operation string) map[int]model.Class {
 	}
 }
 
-// TestSandboxCases has the client read the answer of every case of Amazon's
+// TestSandboxCases makes the client read the answer of every case of Amazon's
 // sandbox for its operations.
 func TestSandboxCases(t *testing.T) {
 	t.Parallel()
 	m := conformance.LoadModel(t, clientModels...)
-	mine := make(map[string]bool)
-	for _, name := range operations() {
-		mine[strings.ToLower(name)] = true
-	}
 	read := make(map[string]int)
 	for _, file := range clientModels {
 		for _, c := range conformance.LoadCases(t, file) {
-			if !mine[strings.ToLower(c.Operation)] {
+			if !slices.Contains(operations(), c.Operation) {
 				continue
 			}
 			if _, preview := c.Parameters["mode"]; preview { // which the client has no use for
@@ -120,13 +117,14 @@ func TestSandboxCases(t *testing.T) {
 			if c.Operation == model.SearchOrders && c.Status == http.StatusBadRequest {
 				delete(c.Parameters, "createdAfter") // no time, which the client cannot ask for
 			}
+			nameTheOrder(t, &c)
 			call := calls()[c.Operation]
 			if call == nil {
 				t.Errorf("%s has sandbox cases: add how the client makes it to calls", c.Operation)
 				continue
 			}
 			if c.Status < 300 {
-				read[strings.ToLower(c.Operation)]++
+				read[c.Operation]++
 			}
 			t.Run(fmt.Sprintf("%s/%d", c.Operation, c.Status), func(t *testing.T) {
 				t.Parallel()
@@ -140,10 +138,24 @@ func TestSandboxCases(t *testing.T) {
 			})
 		}
 	}
-	for name := range mine {
+	for _, name := range operations() {
 		if read[name] == 0 {
 			t.Errorf("no sandbox case answers %s", name)
 		}
+	}
+}
+
+// nameTheOrder makes a case of Orders v0 ask for the order that it answers with.
+// Amazon's sandbox answers "TEST_CASE_200" with an order of another id, which
+// the client refuses, as it must outside the sandbox.
+func nameTheOrder(t *testing.T, c *conformance.Case) {
+	t.Helper()
+	var answer enveloped[struct{ AmazonOrderID string }]
+	if err := json.Unmarshal(c.Answer, &answer); err != nil {
+		return // another operation's answer, of another shape
+	}
+	if answer.Payload.AmazonOrderID != "" {
+		c.Parameters["orderId"] = answer.Payload.AmazonOrderID
 	}
 }
 
@@ -161,7 +173,7 @@ func checkCase(t *testing.T, m *conformance.Model, c conformance.Case, got any, 
 	if err != nil {
 		t.Fatalf("%v\n%s", err, c.Answer)
 	}
-	if got == nil { // the operation answers with nothing but its status
+	if got == nil { // the operation answers with its status only
 		return
 	}
 	if err := m.CheckFields(c.Operation, reflect.TypeOf(got)); err != nil {
@@ -257,7 +269,7 @@ func sameTime(a, b any) bool {
 	return err == nil && first.Equal(second)
 }
 
-// isZero says whether a value is what the client has where nothing was answered.
+// isZero reports whether a value is what the client has where nothing was answered.
 func isZero(value any) bool {
 	switch v := value.(type) {
 	case nil:
@@ -275,7 +287,7 @@ func isZero(value any) bool {
 	return reflect.ValueOf(value).IsZero() || sameTime(value, time.Time{}.Format(time.RFC3339))
 }
 
-// TestRefusalsOfEveryOperation has the simulator refuse each operation with each
+// TestRefusalsOfEveryOperation makes the simulator refuse each operation with each
 // status that its model documents.
 func TestRefusalsOfEveryOperation(t *testing.T) {
 	t.Parallel()

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/sellerstream/sellerstream/test/fakekafka"
 	"github.com/sellerstream/sellerstream/test/parts"
 )
 
@@ -38,11 +39,7 @@ func TestFaultsOnRealKafka(t *testing.T) {
 
 func TestFaultsOnEmbeddedKafka(t *testing.T) {
 	t.Parallel()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(t.TempDir()), kfake.GroupMinSessionTimeout(time.Second))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cluster.Close)
+	cluster := fakekafka.New(t, kfake.DataDir(t.TempDir()), kfake.GroupMinSessionTimeout(time.Second))
 	soak(t, cluster.ListenAddrs(), 12_000, 2, 1500*time.Millisecond)
 }
 

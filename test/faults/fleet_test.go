@@ -1,15 +1,15 @@
 package faults
 
 import (
-	"bytes"
 	"encoding/json"
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sellerstream/sellerstream/test/logged"
 )
 
 // fleet is the running workers, the oldest first.
@@ -25,8 +25,9 @@ type fleet struct {
 type worker struct {
 	t    *testing.T
 	cmd  *exec.Cmd
-	logs *lockedBuffer
+	logs *logged.Text
 	done chan error
+	from int // how long its log was when it was resumed last
 }
 
 func (f *fleet) start() {
@@ -35,7 +36,7 @@ func (f *fleet) start() {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	w := &worker{t: f.t, cmd: exec.Command(os.Args[0]), logs: &lockedBuffer{}, done: make(chan error, 1)}
+	w := &worker{t: f.t, cmd: exec.Command(os.Args[0]), logs: &logged.Text{}, done: make(chan error, 1)}
 	w.cmd.Env = append(os.Environ(), workerVariable+"="+string(text))
 	w.cmd.Stderr, w.cmd.Stdout = w.logs, w.logs
 	if err := w.cmd.Start(); err != nil {
@@ -93,15 +94,21 @@ func (f *fleet) suspend(i int) *worker {
 	return w
 }
 
-func (w *worker) resume() { w.signal(syscall.SIGCONT) }
+func (w *worker) resume() {
+	w.from = len(w.logs.String())
+	w.signal(syscall.SIGCONT)
+}
 
-// awaitZombie waits until a resumed worker has noticed, and counts those whose
-// transaction Kafka refused.
+// logged counts a text in what a worker has logged since it was resumed last.
+func (w *worker) logged(text string) int { return strings.Count(w.logs.String()[w.from:], text) }
+
+// awaitZombie waits until resumed workers have noticed, and counts those whose
+// transaction Kafka refused. What they noticed in earlier rounds does not count.
 func (f *fleet) awaitZombie(workers ...*worker) {
 	for deadline := time.Now().Add(4 * f.set.Session); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		noticed := 0
 		for _, w := range workers {
-			if w.logs.count("has expelled this process") > 0 {
+			if w.logged("has expelled this process") > 0 {
 				noticed++
 			}
 		}
@@ -110,7 +117,7 @@ func (f *fleet) awaitZombie(workers ...*worker) {
 		}
 	}
 	for _, w := range workers {
-		if w.logs.count("PRODUCER_FENCED")+w.logs.count("INVALID_PRODUCER_EPOCH") > 0 {
+		if w.logged("PRODUCER_FENCED")+w.logged("INVALID_PRODUCER_EPOCH") > 0 {
 			f.zombies++
 		}
 	}
@@ -120,7 +127,7 @@ func (f *fleet) awaitZombie(workers ...*worker) {
 func (f *fleet) logged(text string) int {
 	n := 0
 	for _, w := range append(f.gone, f.workers...) {
-		n += w.logs.count(text)
+		n += w.logs.Count(text)
 	}
 	return n
 }
@@ -131,22 +138,18 @@ func (w *worker) signal(s syscall.Signal) {
 	}
 }
 
-// lockedBuffer keeps what a worker logged.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
+func TestEarlierRoundsMakeNoZombie(t *testing.T) {
+	t.Parallel()
+	w := &worker{t: t, logs: &logged.Text{}}
+	f := &fleet{t: t, set: settings{Session: time.Millisecond}}
+	write := func(text string) { _, _ = w.logs.Write([]byte(text + "\n")) }
+	write("Kafka has expelled this process: PRODUCER_FENCED")
+	w.from = len(w.logs.String()) // resumed
+	if f.awaitZombie(w); f.zombies != 0 {
+		t.Error("a line of an earlier round counts")
+	}
+	write("Kafka has expelled this process: INVALID_PRODUCER_EPOCH")
+	if f.awaitZombie(w); f.zombies != 1 {
+		t.Errorf("%d zombies, want the one of this round", f.zombies)
+	}
 }
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
-func (b *lockedBuffer) count(text string) int { return strings.Count(b.String(), text) }

@@ -8,16 +8,14 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/sellerstream/sellerstream/pkg/machine"
-	"github.com/sellerstream/sellerstream/pkg/stream"
-	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
 )
 
 // workerVariable makes the test binary a worker; it holds the worker's settings.
@@ -67,7 +65,7 @@ func work(text string) error {
 	}
 	intake, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	return processor.Run(intake, context.Background())
+	return processor.Run(intake)
 }
 
 // number is the value of inputs, outputs and state entries.
@@ -93,31 +91,17 @@ func (m *numberer) Result(*machine.Tx, *machine.Result) {}
 func (m *numberer) Draw(*machine.Tx)                    {}
 func (m *numberer) Pending() int                        { return 0 }
 
-// codec stands in for Avro, so that the runtime is what is measured: eight
-// bytes for a number, JSON behind the type's name for the runtime's records.
+// codec stands in for Avro, so that the runtime is what is measured: eight bytes for a
+// number.
 type codec struct{}
 
 func (codec) AppendEncode(dst []byte, _ string, value any) ([]byte, error) {
-	if n, ok := value.(*number); ok {
-		return binary.BigEndian.AppendUint64(dst, n.n), nil
-	}
-	data, err := json.Marshal(value)
-	return append(append(dst, fmt.Sprintf("%T\n", value)...), data...), err
+	return binary.BigEndian.AppendUint64(dst, value.(*number).n), nil
 }
 
 func (codec) Decode(_ context.Context, _ string, data []byte) (any, error) {
-	if len(data) == 8 {
-		return &number{binary.BigEndian.Uint64(data)}, nil
+	if len(data) != 8 {
+		return nil, fmt.Errorf("a value that nobody wrote: %q", data)
 	}
-	name, text, _ := strings.Cut(string(data), "\n")
-	var value any
-	switch name {
-	case "*schemas.Position":
-		value = &schemas.Position{}
-	case "*schemas.Claim":
-		value = &schemas.Claim{}
-	default:
-		return nil, fmt.Errorf("a value that nobody wrote: %q", name)
-	}
-	return value, json.Unmarshal([]byte(text), value)
+	return &number{binary.BigEndian.Uint64(data)}, nil
 }

@@ -30,8 +30,8 @@ func (s standing) pending() (n int) {
 	return n
 }
 
-// TestAccounts asks how accounts stand, of which Amazon refuses one and fails at
-// another, beside the running pipeline and when it has stopped.
+// TestAccounts asks how accounts stand, beside the running pipeline and when it has
+// stopped. Amazon refuses one account and fails at another.
 func TestAccounts(t *testing.T) {
 	e := newEnvironment(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

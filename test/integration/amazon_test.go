@@ -75,7 +75,7 @@ func (e *environment) play(ctx context.Context, t *testing.T, orders int) {
 	e.poisoned += poison
 }
 
-// carry takes some messages over, and says how many. It waits a second for the first.
+// carry takes some messages over, and returns how many. It waits a second for the first.
 func (e *environment) carry(ctx context.Context, t *testing.T) int {
 	t.Helper()
 	n, err := e.move(ctx)

@@ -11,10 +11,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/sellerstream/sellerstream/pkg/acls"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/acls"
 )
 
-// audit has the broker log what it allows, until the test ends. The result reads
+// audit makes the broker log what it allows, until the test ends. The result reads
 // what was logged since about this test's users.
 func (s *security) audit(t *testing.T) func() []decision {
 	t.Helper()
@@ -73,7 +73,7 @@ func parseDecision(line string) (decision, bool) {
 	return decision{user: match[1], allowed: match[2] == "Allowed", operation: match[3], resource: match[4], name: match[5], request: match[6]}, true
 }
 
-// uses says whether a decision rests on a grant, by a request that does what the
+// uses reports whether a decision rests on a grant, by a request that does what the
 // grant is for: a start's look at what it may do does not count.
 func (d decision) uses(g acls.Grant) bool {
 	resources := map[acls.Resource]string{acls.Topic: "Topic", acls.Group: "Group", acls.TransactionalID: "TransactionalId"}

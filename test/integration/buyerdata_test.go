@@ -16,7 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/sellerstream/sellerstream/pkg/scan"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topicread"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/parts"
@@ -147,7 +147,7 @@ func (e *environment) wrappedBy(ctx context.Context, t *testing.T) map[string]st
 	return wrapped
 }
 
-// checkPython has the example decrypt what is wrapped with the file's key.
+// checkPython makes the example decrypt what is wrapped with the file's key.
 func (e *environment) checkPython(ctx context.Context, t *testing.T, python, keys string, shown map[string]map[string]string, wrapped map[string]string) {
 	t.Helper()
 	records := filepath.Join(t.TempDir(), "buyer-keys.jsonl")
@@ -193,11 +193,11 @@ func (e *environment) checkNobody(ctx context.Context, t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	reader := scan.Reader{Admin: kadm.NewClient(client), Client: []kgo.Opt{kgo.SeedBrokers(e.brokers...)}}
+	reader := topicread.Reader{Admin: kadm.NewClient(client), Client: []kgo.Opt{kgo.SeedBrokers(e.brokers...)}}
 	records := 0
 	for _, topic := range schemas.Topics() {
 		ends, err := reader.Ends(ctx, e.prefix+topic.Name)
-		if errors.Is(err, scan.ErrNoTopic) { // one that only a command makes
+		if errors.Is(err, topicread.ErrNoTopic) { // one that only a command makes
 			continue
 		}
 		if err != nil {

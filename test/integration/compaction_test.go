@@ -9,13 +9,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/sellerstream/sellerstream/pkg/scan"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topicread"
 	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/parts"
 )
 
 // TestADeletedKeyLeavesTheLog does to buyer-keys what the orders processor does,
-// with the topic's configuration but for its times, which are a second: the key,
+// with the topic's configuration except for its times, which are a second: the key,
 // the entry without it, and later a second write. Kafka's log then holds the key
 // no more. With the deletion alone it would, in the segment that stays open.
 func TestADeletedKeyLeavesTheLog(t *testing.T) {
@@ -55,7 +55,7 @@ func TestADeletedKeyLeavesTheLog(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	reader := scan.Reader{Admin: admin, Client: []kgo.Opt{kgo.SeedBrokers(brokers...)}}
+	reader := topicread.Reader{Admin: admin, Client: []kgo.Opt{kgo.SeedBrokers(brokers...)}}
 	for held := true; held; {
 		ends, err := reader.Ends(ctx, topic)
 		if err != nil {

@@ -84,8 +84,8 @@ func printed(t *testing.T, client *exec.Cmd, input string) []outcome {
 	return outcomes
 }
 
-// shipByExample ships an order with the warehouse in Python: in two packages, of
-// which one has an item that was not ordered; kcat then corrects the other.
+// shipByExample ships an order with the warehouse in Python: in two packages. One
+// has an item that was not ordered; kcat then corrects the other.
 func (e *environment) shipByExample(ctx context.Context, t *testing.T, python string) {
 	t.Helper()
 	account := e.amazon.Accounts()[0].ID
@@ -127,7 +127,7 @@ func (e *environment) shipByExample(ctx context.Context, t *testing.T, python st
 	}
 }
 
-// exclude has a list of SKUs configured that other services manage.
+// exclude configures a list of SKUs that other services manage.
 func (e *environment) exclude(t *testing.T, list string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "excluded.csv")
@@ -263,7 +263,7 @@ func (e *environment) awaitApplied(ctx context.Context, t *testing.T, id string)
 	}
 }
 
-// checkPartitions wants every record on its account's partition, but for the one
+// checkPartitions wants every record on its account's partition, except for the one
 // that was sent without the partitioner.
 func (e *environment) checkPartitions(ctx context.Context, t *testing.T) {
 	t.Helper()

@@ -9,7 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/sellerstream/sellerstream/pkg/registry"
+	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 )
 
 // reader reads one topic under read_committed, from its start.
@@ -81,7 +81,7 @@ func (e *environment) readAll(ctx context.Context, t *testing.T, topic string) [
 	return values
 }
 
-// behind says whether a partition has not been read to its end.
+// behind reports whether a partition has not been read to its end.
 func behind(ends map[int32]kadm.ListedOffset, at map[int32]int64) bool {
 	for partition, end := range ends {
 		if at[partition] < end.Offset {

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/clock"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/process"
@@ -15,7 +15,7 @@ import (
 // takes seconds.
 const reconcileSpeed = 60
 
-// TestDroppedNotifications has Amazon drop one notification in ten, and the
+// TestDroppedNotifications makes Amazon drop one notification in ten, and the
 // pipeline stopped when they have been dropped: another one searches on from
 // where it stopped, and every order arrives.
 func TestDroppedNotifications(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/sellerstream/sellerstream/pkg/replay"
-	"github.com/sellerstream/sellerstream/pkg/scan"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/replay"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topicread"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/process"
@@ -29,12 +29,29 @@ func (e *environment) command(t *testing.T, args ...string) *process.Process {
 	return p
 }
 
-// runs has a command run to its end, and wants it to say something.
+// runs carries out a command to its end, and wants it to print something.
 func (e *environment) runs(ctx context.Context, t *testing.T, says string, args ...string) {
 	t.Helper()
 	p := e.command(t, args...)
 	if err := p.Wait(ctx); err != nil || !strings.Contains(p.Log(), says) {
 		t.Fatalf("%v: %v, want it to say %q:\n%s", args, err, says, p.Log())
+	}
+}
+
+// eventuallyRuns runs a command until it says so.
+func (e *environment) eventuallyRuns(ctx context.Context, t *testing.T, says string, args ...string) {
+	t.Helper()
+	for {
+		p := e.command(t, args...)
+		err := p.Wait(ctx)
+		if err == nil && strings.Contains(p.Log(), says) {
+			return
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			t.Fatalf("%v: %v, want it to say %q:\n%s", args, err, says, p.Log())
+		}
 	}
 }
 
@@ -148,7 +165,7 @@ func TestReplayKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = replay.Scan(ctx, scan.Reader{Admin: admin, Client: producer.Opts()}, e.prefix+schemas.Replays, replay.NewRun("check", 1, ranges), func(rec *kgo.Record) error {
+	err = replay.Scan(ctx, topicread.Reader{Admin: admin, Client: producer.Opts()}, e.prefix+schemas.Replays, replay.NewRun("check", 1, ranges), func(rec *kgo.Record) error {
 		origin, err := schemas.ParseOrigin(rec.Headers[len(rec.Headers)-1].Value)
 		if err != nil || origin.Offset != next[rec.Partition] {
 			t.Fatalf("partition %d: the copy of offset %d (%v) stands where that of %d belongs", rec.Partition, origin.Offset, err, next[rec.Partition])

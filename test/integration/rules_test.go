@@ -37,6 +37,7 @@ func ruled() map[string]any {
 		"no report":  &schemas.FeedResult{EventID: "no report", EventType: "FeedCompleted", Account: "other"},
 		"stuck":      &schemas.FeedResult{EventID: "stuck", EventType: "FeedStuck", Account: "other"},
 		"refused":    &schemas.InventoryResult{EventID: "refused", Outcome: "REJECTED", Account: "other", Code: "8058"},
+		"given up":   &schemas.InventoryResult{EventID: "given up", Outcome: "FAILED", Account: "other", Code: "not_accepted"},
 		"confirmed":  &schemas.ShipmentConfirmation{EventID: "confirmed", Outcome: "CONFIRMED", Account: "acme-eu"},
 		"wrong item": &schemas.ShipmentConfirmation{EventID: "wrong item", Outcome: "REJECTED", Account: "other", Code: "unknown_item"},
 		"by Amazon":  &schemas.ShipmentConfirmation{EventID: "by Amazon", Outcome: "REJECTED", Account: "other", Code: "InvalidInput"},
@@ -54,7 +55,7 @@ func TestRulesCatchWhatTheySay(t *testing.T) {
 	want := map[string][]string{
 		"OrderChanged": {"elsewhere", "mixed", "ours", "shipped"}, "OrderCancelled": {"cancelled"},
 		"FeedSubmitted": {"submitted"}, "FeedCompleted": {"bad feed", "good feed", "no report"}, "FeedStuck": {"stuck"},
-		"InventoryRejected": {"refused"}, "ShipmentConfirmed": {"confirmed"}, "ShipmentRejected": {"by Amazon", "wrong item"},
+		"InventoryRejected": {"refused"}, "InventoryFailed": {"given up"}, "ShipmentConfirmed": {"confirmed"}, "ShipmentRejected": {"by Amazon", "wrong item"},
 		"ShipmentAtRisk": {"at risk", "too late"}, "NotificationsSilent": {"no feeds", "silent"}, "AccountParked": {"parked"},
 
 		"everything of one account":                     {"bad feed", "confirmed", "ours"},

@@ -16,10 +16,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/sellerstream/sellerstream/pkg/acls"
-	"github.com/sellerstream/sellerstream/pkg/config"
-	"github.com/sellerstream/sellerstream/pkg/kafka"
-	"github.com/sellerstream/sellerstream/pkg/secrets"
+	"github.com/sellerstream/sellerstream/pkg/platform/config"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/acls"
+	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
 	"github.com/sellerstream/sellerstream/test/parts"
 	"github.com/sellerstream/sellerstream/test/process"
 )

@@ -16,7 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/sellerstream/sellerstream/pkg/acls"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/acls"
 	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/certificates"
 	"github.com/sellerstream/sellerstream/test/process"

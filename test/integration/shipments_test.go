@@ -15,7 +15,7 @@ import (
 
 const (
 	confirmShipment = "confirmShipment"
-	// shippedOrders are placed, of which most can be shipped.
+	// shippedOrders is how many orders are placed. Most can be shipped.
 	shippedOrders = 40
 )
 

@@ -72,7 +72,7 @@ func shared(t testing.TB) string {
 	}
 }
 
-// once has a test binary try the download one time, however many of its tests
+// once makes a test binary try the download one time, however many of its tests
 // want the models.
 var once struct {
 	sync.Once

@@ -5,8 +5,8 @@
 // The environment variables KAFKA_BROKERS, SCHEMA_REGISTRY_URL and
 // AWS_ENDPOINT_URL choose parts that already run; the script parts in this
 // folder brings some up without containers. Where a variable is missing, a
-// container is started if Docker can be reached. Where neither is to be had
-// the test is skipped; but it fails with SELLERSTREAM_INTEGRATION=1 or in CI, so
+// container is started if Docker can be reached. Where neither is available the
+// test is skipped; but it fails with SELLERSTREAM_INTEGRATION=1 or in CI, so
 // that real parts are never absent unseen. SELLERSTREAM_INTEGRATION=0, which
 // `make test` sets, says that `make integration` runs elsewhere.
 package parts
@@ -32,8 +32,8 @@ func Kafka(t testing.TB) []string {
 	return strings.Split(get(t, "KAFKA_BROKERS", startKafka), ",")
 }
 
-// SecureKafka is the same cluster as Kafka's by a listener with TLS and SCRAM, to
-// whose users all is forbidden that no ACL allows.
+// SecureKafka is the same cluster as Kafka's by a listener with TLS and SCRAM. Its
+// users may do only what an ACL allows.
 type SecureKafka struct {
 	Brokers []string
 	CA      string // PEM file
@@ -98,7 +98,7 @@ func missing(t testing.TB, message string) {
 	t.Skip(message)
 }
 
-// required says whether a missing part is a failure.
+// required reports whether a missing part is a failure.
 func required(getenv func(string) string) bool {
 	switch getenv("SELLERSTREAM_INTEGRATION") {
 	case "1":

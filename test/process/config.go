@@ -15,12 +15,12 @@ import (
 type Config struct {
 	Prefix   string // of topics and groups
 	Brokers  []string
-	Kafka    string // more of section kafka, as it is to stand there
+	Kafka    string // more of section kafka, as written in the file
 	Registry string // URL
 
 	SQS         string // endpoint
 	Queue       string // URL
-	QueueARN    string // accounts are subscribed to it; "" for a queue that others see to
+	QueueARN    string // accounts are subscribed to it; "" for a queue that others keep
 	MaxPollers  int    // 0 leaves the default
 	EventBridge string // endpoint
 	Bus         string
@@ -34,7 +34,7 @@ type Config struct {
 	Speed   float64       // of the clock; 0 for the real one
 	Epoch   time.Time     // of a clock with a speed
 	Admin   string        // host:port of health and metrics; "" for none
-	More    string        // of the file, as it is to stand there
+	More    string        // of the file, as written in it
 }
 
 const (

@@ -84,7 +84,7 @@ func (p *Process) Stop(patience time.Duration) error {
 	}
 }
 
-// Wait waits until the process has ended by itself, and says how.
+// Wait waits until the process has ended by itself; its error is how.
 func (p *Process) Wait(ctx context.Context) error {
 	select {
 	case <-p.Exited:

@@ -17,21 +17,25 @@ import (
 func TestABadAccountDoesNotDelayItsNeighbours(t *testing.T) {
 	t.Parallel()
 	const orders = 400
-	alone := neighbours(t, "", 0, nil)
+	alone := neighbours(t, "", 0, nil, simulator.Filter{})
 	t.Logf("alone: %d orders, p50 %v, p99 %v, at most %v", len(alone), at(alone, 50), at(alone, 99), at(alone, 100))
+	atAmazon := func(status int) simulator.Filter {
+		return simulator.Filter{Part: simulator.SPAPI, Operation: model.GetOrder, Account: "bad", Status: status}
+	}
 	for name, bad := range map[string]struct {
 		revoked string
 		fault   *simulator.Action
+		trouble simulator.Filter // the calls that must have been, or nothing was tested
 	}{
-		"well, but busy":      {},
-		"credentials refused": {revoked: "bad"},
-		"forbidden":           {fault: &simulator.Action{Status: 403}},
-		"throttled":           {fault: &simulator.Action{Status: 429}},
-		"refused each time":   {fault: &simulator.Action{Status: 400}},
+		"well, but busy":      {trouble: atAmazon(200)},
+		"credentials refused": {revoked: "bad", trouble: simulator.Filter{Part: simulator.LWA, Status: 400}},
+		"forbidden":           {fault: &simulator.Action{Status: 403}, trouble: atAmazon(403)},
+		"throttled":           {fault: &simulator.Action{Status: 429}, trouble: atAmazon(429)},
+		"refused each time":   {fault: &simulator.Action{Status: 400}, trouble: atAmazon(400)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			beside := neighbours(t, bad.revoked, orders, bad.fault)
+			beside := neighbours(t, bad.revoked, orders, bad.fault, bad.trouble)
 			t.Logf("%d orders, p50 %v, p99 %v, at most %v", len(beside), at(beside, 50), at(beside, 99), at(beside, 100))
 			if len(beside) != len(alone) {
 				t.Fatalf("%d orders of neighbours came out, want %d", len(beside), len(alone))
@@ -49,8 +53,9 @@ func TestABadAccountDoesNotDelayItsNeighbours(t *testing.T) {
 func at(sorted []time.Duration, p int) time.Duration { return sorted[max(0, (len(sorted)*p+99)/100-1)] }
 
 // neighbours returns how long the orders of four accounts took from their
-// notification, the fastest first, beside so many orders of a bad one.
-func neighbours(t *testing.T, revoked string, badOrders int, fault *simulator.Action) (took []time.Duration) {
+// notification, the fastest first, beside so many orders of a bad one. It fails where
+// Amazon saw no call of the trouble before and while the neighbours' orders came.
+func neighbours(t *testing.T, revoked string, badOrders int, fault *simulator.Action, trouble simulator.Filter) (took []time.Duration) {
 	t.Helper()
 	accounts := []string{"ann", "bob", "cleo", "dan"}
 	inBubble(t, setup{accounts: append([]string{"bad"}, accounts...), revoked: revoked}, func(t *testing.T, w *world) {
@@ -67,6 +72,13 @@ func neighbours(t *testing.T, revoked string, badOrders int, fault *simulator.Ac
 			account := accounts[i%len(accounts)]
 			sent[w.place(account)] = time.Now()
 			time.Sleep(1003 * time.Millisecond)
+		}
+		if badOrders > 0 {
+			before, beside := len(w.calls(trouble, 0, time.Minute)), len(w.calls(trouble, time.Minute, time.Hour))
+			t.Logf("the trouble: %d calls before the neighbours' orders, %d while they came", before, beside)
+			if before == 0 || beside == 0 {
+				t.Errorf("the bad account made no trouble: Amazon saw no call like %+v", trouble)
+			}
 		}
 		for _, rec := range w.read(schemas.Orders, len(sent)+badOrders, time.Minute) {
 			var order struct{ Value schemas.Order }

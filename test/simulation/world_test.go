@@ -1,7 +1,6 @@
 package simulation
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -19,18 +17,20 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 
-	"github.com/sellerstream/sellerstream/pkg/account"
-	"github.com/sellerstream/sellerstream/pkg/breaker"
-	"github.com/sellerstream/sellerstream/pkg/clock"
-	"github.com/sellerstream/sellerstream/pkg/executor"
-	"github.com/sellerstream/sellerstream/pkg/machine"
-	"github.com/sellerstream/sellerstream/pkg/secrets"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
+	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
+	"github.com/sellerstream/sellerstream/pkg/runtime/blame"
+	"github.com/sellerstream/sellerstream/pkg/runtime/breaker"
+	"github.com/sellerstream/sellerstream/pkg/runtime/executor"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/pkg/spapi"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
-	"github.com/sellerstream/sellerstream/pkg/stream"
 	"github.com/sellerstream/sellerstream/processors/orders"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/logged"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -41,8 +41,8 @@ const (
 	clientID    = "amzn1.application-oa2-client.simulation"
 )
 
-// world is the orders processor, all of whose accounts are neighbours on one
-// partition, between Kafka and Amazon.
+// world is the orders processor between Kafka and Amazon. All its accounts are
+// neighbours on one partition.
 type world struct {
 	t        *testing.T
 	net      *kfake.VirtualNetwork
@@ -50,7 +50,8 @@ type world struct {
 	kafka    *kfake.Cluster
 	client   *kgo.Client
 	breakers *breaker.Breakers
-	log      *logBuffer
+	tally    *blame.Tally
+	log      *logged.Text
 	begun    time.Time
 	most     atomic.Int64 // entries that were pending at the same time
 	sent     int
@@ -68,16 +69,16 @@ type setup struct {
 func inBubble(t *testing.T, s setup, test func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, net: &kfake.VirtualNetwork{}, log: &logBuffer{}, begun: time.Now()}
+		w := &world{t: t, net: &kfake.VirtualNetwork{}, log: &logged.Text{}, begun: time.Now()}
 		logger := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelInfo}))
-		w.breakers = breaker.New(clock.Real{}, logger)
+		w.breakers, w.tally = breaker.New(clock.Real{}, logger), new(blame.Tally)
 		w.startKafka()
 		sellers := w.startAmazon(s)
 		directory, err := account.NewDirectory(sellers)
 		if err != nil {
 			t.Fatal(err)
 		}
-		execute := executor.New(w.sellers(s, sellers), w.breakers, logger)
+		execute := executor.New(w.sellers(s, sellers), w.breakers, w.tally, clock.Real{}, logger)
 		processor, err := stream.New(stream.Options{
 			Processor: orders.Processor, Prefix: prefix,
 			Inputs: []string{schemas.OrderChanges}, Outputs: []string{schemas.Orders, schemas.Alerts}, State: schemas.StateOrders,
@@ -95,7 +96,7 @@ func inBubble(t *testing.T, s setup, test func(t *testing.T, w *world)) {
 		}
 		intake, stop := context.WithCancel(context.Background())
 		finished := make(chan error, 1)
-		go func() { finished <- processor.Run(intake, context.Background()) }()
+		go func() { finished <- processor.Run(intake) }()
 		t.Cleanup(func() {
 			stop()
 			if err := <-finished; err != nil {
@@ -212,7 +213,7 @@ func (w *world) sellers(s setup, accounts []account.Account) executor.Sellers {
 	return func(id string) (*spapi.Seller, error) { return sellers[id], nil }
 }
 
-// place has a buyer order something, notifies it, and returns the order's id.
+// place orders something as a buyer, notifies it, and returns the order's id.
 func (w *world) place(accountID string) string {
 	w.t.Helper()
 	change := w.order(accountID)
@@ -220,7 +221,7 @@ func (w *world) place(accountID string) string {
 	return change.Order.OrderID
 }
 
-// order has a buyer order something, of which nobody is told.
+// order makes a buyer order something. Nobody is notified.
 func (w *world) order(accountID string) simulator.Change {
 	w.t.Helper()
 	change, err := w.amazon.World.PlaceOrder(accountID)
@@ -288,7 +289,7 @@ func (w *world) fault(rule simulator.Rule) {
 	}
 }
 
-// watched is a machine of which the most pending entries are known.
+// watched is a machine that remembers the most pending entries it had.
 type watched struct {
 	machine.Machine
 	most *atomic.Int64
@@ -324,29 +325,11 @@ func (codec) Decode(_ context.Context, _ string, data []byte) (any, error) {
 	}
 	for _, v := range []any{
 		&schemas.OrderChange{}, &schemas.Order{},
-		&schemas.OrderState{}, &schemas.SearchState{}, &schemas.QuotaState{}, &schemas.LaneState{}, &schemas.Position{}, &schemas.Claim{},
+		&schemas.OrderState{}, &schemas.SearchState{}, &schemas.QuotaState{}, &schemas.LaneState{},
 	} {
 		if fmt.Sprintf("%T", v) == t.Type {
 			return v, json.Unmarshal(t.Value, v)
 		}
 	}
 	return nil, fmt.Errorf("unknown type %q", t.Type)
-}
-
-// logBuffer keeps what was logged.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

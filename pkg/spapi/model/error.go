@@ -27,6 +27,20 @@ const (
 	Ambiguous Class = "ambiguous"
 	// Unavailable: Amazon, or the way to it, is down; a read can be repeated.
 	Unavailable Class = "unavailable"
+	// Malformed: an answer of success that cannot be read, or that lacks what it
+	// must have. Message names the field by its JSON path. A writing call has
+	// happened, who knows with what result.
+	Malformed Class = "malformed"
+)
+
+// Codes of our own, for a call that was not made because there was no access token.
+const (
+	// ClientSecretUnreadable: the application's secret cannot be read where it is kept.
+	ClientSecretUnreadable = "client_secret_unreadable"
+	// RefreshTokenUnreadable: the account's refresh token cannot be read where it is kept.
+	RefreshTokenUnreadable = "refresh_token_unreadable"
+	// UnknownCode stands for a code that Login with Amazon or STS is not known to have.
+	UnknownCode = "unknown code"
 )
 
 // Error is a call that failed. It holds neither tokens nor the body of an
@@ -36,10 +50,11 @@ type Error struct {
 	Operation string
 	Account   string // our name of the account; "" for a grantless call
 	Status    int    // HTTP status; 0 when there was no answer
-	Code      string // Amazon's code, such as "InvalidInput", or LWA's, such as "invalid_grant"
+	Code      string // Amazon's code, such as "InvalidInput", LWA's, such as "invalid_grant", or one of ours
 	Message   string // Amazon's message, shortened
 	RequestID string // x-amzn-RequestId, for a case with Amazon's support
 	Remedy    string // what to do about it; "" where waiting is all there is
+	Setting   string // the setting of our configuration that does not allow it, such as "spapi.document_hosts"; usually ""
 	// RetryAfter is how long the other side asked to wait; usually 0.
 	RetryAfter time.Duration
 	// RateLimit is the rate of x-amzn-RateLimit-Limit in requests per second; 0
@@ -48,8 +63,8 @@ type Error struct {
 	// StaleToken says that the refused access token was not a fresh one and has
 	// been dropped: the next try gets a new one.
 	StaleToken bool
-	// TokenMissing says that the call was never made, for want of an access
-	// token or, for an account with a role, of AWS credentials.
+	// TokenMissing says that the call was never made: there was no access token
+	// or, for an account with a role, there were no AWS credentials.
 	TokenMissing bool
 	// NotSent says that the call failed before a byte of it was written to
 	// Amazon: nothing happened. Without it, a call that has no answer may have
@@ -92,8 +107,8 @@ func (e *Error) Error() string {
 // uploaded. Amazon's 400 often says no more than "Invalid request parameters"
 // (selling-partner-api-models#5186), and what else can be wrong with a request
 // that Seller.CreateFeed let pass is the feed's type or the marketplace. So it
-// is true for every 400 that names neither: upload the document again, but not
-// without end.
+// is true for every 400 that names neither: upload the document again, but not for
+// ever.
 func (e *Error) InputDocumentRefused() bool {
 	if e.Operation != CreateFeed || e.Class != Invalid || e.Status != 400 {
 		return false

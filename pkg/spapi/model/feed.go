@@ -47,8 +47,8 @@ type UploadFeedResponse struct {
 	Bytes          int64
 }
 
-// CreateFeedRequest is createFeed's body: the one call that must never be
-// repeated without knowing how it ended.
+// CreateFeedRequest is createFeed's body: the one call that must not be
+// repeated before it is known how it ended.
 type CreateFeedRequest struct {
 	FeedType            string   `json:"feedType"`
 	MarketplaceIDs      []string `json:"marketplaceIds"` // exactly one for a JSON_LISTINGS_FEED
@@ -66,14 +66,14 @@ type GetFeedRequest struct{ FeedID string }
 // Feed is a feed as getFeed and getFeeds show it. It names neither its input
 // document nor its options.
 type Feed struct {
-	FeedID               string     `json:"feedId"`
+	FeedID               string     `json:"feedId" answer:"max=8388608"` // spapi bounds it
 	FeedType             string     `json:"feedType"`
 	MarketplaceIDs       []string   `json:"marketplaceIds"`
 	CreatedTime          time.Time  `json:"createdTime"`
 	ProcessingStatus     string     `json:"processingStatus"`
 	ProcessingStartTime  *time.Time `json:"processingStartTime"`
 	ProcessingEndTime    *time.Time `json:"processingEndTime"`
-	ResultFeedDocumentID string     `json:"resultFeedDocumentId"` // "" until there is a report, and for ever if there is none
+	ResultFeedDocumentID string     `json:"resultFeedDocumentId" answer:"max=8388608"` // "" until there is a report, and for ever if there is none
 }
 
 // GetFeedsRequest lists feeds, newest first. NextToken excludes all the others.
@@ -89,8 +89,8 @@ type GetFeedsRequest struct {
 
 // GetFeedsResponse is one page.
 type GetFeedsResponse struct {
-	Feeds     []Feed `json:"feeds"`
-	NextToken string `json:"nextToken"` // "" on the last page
+	Feeds     []Feed `json:"feeds" answer:"strict"`
+	NextToken string `json:"nextToken" answer:"strict,max=16384"` // "" on the last page
 }
 
 // CancelFeedRequest cancels a feed that is IN_QUEUE; any other is refused.
@@ -115,7 +115,7 @@ type FeedReport struct {
 	// than a client can keep. The first error of each message is always kept.
 	IssuesOmitted int
 	Summary       FeedReportSummary
-	// Unreadable says why the document is no report that can be read, such as an
+	// Unreadable is why the document is no report that can be read, such as an
 	// XML report of an older feed type; "" for one that was read. What a repeat
 	// could mend is an error of the call instead.
 	Unreadable string

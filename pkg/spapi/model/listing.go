@@ -22,17 +22,17 @@ type PatchQuantityRequest struct {
 // ListingsItemSubmission is patchListingsItem's answer. A status of INVALID is a
 // rejection inside a 200; its reasons are in Issues.
 type ListingsItemSubmission struct {
-	SKU          string         `json:"sku"`
-	Status       string         `json:"status"`
-	SubmissionID string         `json:"submissionId"`
+	SKU          string         `json:"sku" answer:"max=400"`
+	Status       string         `json:"status" answer:"required,max=64"`
+	SubmissionID string         `json:"submissionId" answer:"max=200"`
 	Issues       []ListingIssue `json:"issues"`
 }
 
 // ListingIssue is one issue of a listing.
 type ListingIssue struct {
-	Code           string   `json:"code"`
-	Message        string   `json:"message"`
-	Severity       string   `json:"severity"` // ERROR, WARNING or INFO
+	Code           string   `json:"code" answer:"max=200"`
+	Message        string   `json:"message" answer:"cut=4000"`
+	Severity       string   `json:"severity" answer:"max=64"` // ERROR, WARNING or INFO
 	AttributeNames []string `json:"attributeNames"`
 }
 
@@ -45,7 +45,7 @@ type GetListingsItemRequest struct {
 
 // ListingsItem is what this project uses of a listing.
 type ListingsItem struct {
-	SKU                     string                    `json:"sku"`
+	SKU                     string                    `json:"sku" answer:"required,max=400"`
 	Issues                  []ListingIssue            `json:"issues"`
 	FulfillmentAvailability []FulfillmentAvailability `json:"fulfillmentAvailability"`
 }

@@ -47,7 +47,7 @@ func (f *ListingsFeed) Size() int {
 // Overhead is what a document's Size has besides its messages, in bytes.
 func (f *ListingsFeed) Overhead() int {
 	var space [256]byte
-	// EncodedSize counts a comma for each message, of which the first has none.
+	// EncodedSize counts a comma for each message, and the first has none.
 	return len(f.appendHeader(space[:0])) + len(trailer) - 1
 }
 
@@ -89,8 +89,8 @@ func quote(b []byte, text string) []byte {
 	return b
 }
 
-// Reader reads the document, as it is sent, without holding it. Of the same feed
-// every Reader reads the same bytes.
+// Reader reads the document, as it is sent, without holding it. Every Reader of the
+// same feed reads the same bytes.
 func (f *ListingsFeed) Reader() io.Reader { return &feedReader{feed: f, next: -1} }
 
 // chunk is how much of a document is in memory at a time, and what the
@@ -114,7 +114,7 @@ func (r *feedReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// fill encodes the next chunk and says whether there was one.
+// fill encodes the next chunk and reports whether there was one.
 func (r *feedReader) fill() bool {
 	if r.next > len(r.feed.Messages) {
 		return false

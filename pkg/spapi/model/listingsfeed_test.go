@@ -10,6 +10,8 @@ import (
 	"testing/iotest"
 
 	"pgregory.net/rapid"
+
+	"github.com/sellerstream/sellerstream/test/property"
 )
 
 func read(t interface{ Fatal(...any) }, f *ListingsFeed) []byte {
@@ -50,7 +52,7 @@ func anyMessage(r *rapid.T) QuantityMessage {
 // TestSizeIsTheDocuments also reads in pieces of every size, and twice.
 func TestSizeIsTheDocuments(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(r *rapid.T) {
+	property.Check(t, func(r *rapid.T) {
 		feed := ListingsFeed{
 			SellerID: rapid.String().Draw(r, "seller"), IssueLocale: rapid.String().Draw(r, "locale"),
 			Messages: rapid.SliceOf(rapid.Custom(anyMessage)).Draw(r, "messages"),

@@ -11,7 +11,7 @@ const (
 	FarEast      Region = "fe"
 )
 
-// Valid says whether r is one of Amazon's regions.
+// Valid reports whether r is one of Amazon's regions.
 func (r Region) Valid() bool { return r == NorthAmerica || r == Europe || r == FarEast }
 
 // AWSRegion is the AWS region in which the region's endpoint runs, or "".

@@ -9,11 +9,11 @@ const (
 // Destination is where an application's notifications go.
 type Destination struct {
 	ID       string              `json:"destinationId"`
-	Name     string              `json:"name"`
+	Name     string              `json:"name" answer:"cut=1000"`
 	Resource DestinationResource `json:"resource"`
 }
 
-// QueueARN is the ARN of the destination's SQS queue; "" where it is none.
+// QueueARN returns the ARN of the destination's SQS queue; "" where it has none.
 func (d Destination) QueueARN() string {
 	if d.Resource.SQS == nil {
 		return ""
@@ -46,13 +46,13 @@ type CreateDestinationRequest struct {
 	Resource DestinationResourceSpecification `json:"resourceSpecification"`
 }
 
-// DestinationResourceSpecification says which queue.
+// DestinationResourceSpecification names the queue.
 type DestinationResourceSpecification struct {
 	SQS *SQSResource `json:"sqs,omitempty"`
 }
 
 // Subscription is a seller's notifications of one type going to a destination.
-// Amazon does not say in it of which type: that is known from the question.
+// Amazon's answer does not name the type: the caller knows it from the question.
 type Subscription struct {
 	ID                  string               `json:"subscriptionId"`
 	PayloadVersion      string               `json:"payloadVersion"`
@@ -92,6 +92,6 @@ type GetSubscriptionsRequest struct {
 
 // SubscriptionPage is getSubscriptions' payload.
 type SubscriptionPage struct {
-	Subscriptions []Subscription `json:"subscriptions"`
-	NextToken     string         `json:"nextToken"` // "" on the last page
+	Subscriptions []Subscription `json:"subscriptions" answer:"strict"`
+	NextToken     string         `json:"nextToken" answer:"strict,max=16384"` // "" on the last page
 }

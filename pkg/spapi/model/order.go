@@ -26,7 +26,7 @@ type GetOrderRequest struct {
 
 // GetOrderResponse is the answer to a GetOrderRequest.
 type GetOrderResponse struct {
-	Order Order `json:"order"`
+	Order Order `json:"order" answer:"required"`
 }
 
 // SearchOrdersRequest asks for a page of the orders of a span of time. Exactly
@@ -49,8 +49,8 @@ type SearchOrdersRequest struct {
 
 // SearchOrdersResponse is a page of orders.
 type SearchOrdersResponse struct {
-	Orders     []Order     `json:"orders"`
-	Pagination *Pagination `json:"pagination"` // nil on the last page
+	Orders     []Order     `json:"orders" answer:"required,partial,max=100"`
+	Pagination *Pagination `json:"pagination" answer:"strict"` // nil on the last page
 	// The end of the span that was searched, whichever the request was about.
 	CreatedBefore     time.Time `json:"createdBefore"`
 	LastUpdatedBefore time.Time `json:"lastUpdatedBefore"`
@@ -58,23 +58,27 @@ type SearchOrdersResponse struct {
 
 // Pagination leads to the next page.
 type Pagination struct {
-	NextToken string `json:"nextToken"`
+	NextToken string `json:"nextToken" answer:"strict,max=16384"`
 }
 
 // Order is what this project uses of Amazon's Order (Orders 2026-01-01).
 // Statuses and programs are open sets; values unknown today may come.
 type Order struct {
-	OrderID         string            `json:"orderId"`
-	CreatedTime     time.Time         `json:"createdTime"`
-	LastUpdatedTime time.Time         `json:"lastUpdatedTime"`
-	Programs        []string          `json:"programs"`
+	OrderID         string            `json:"orderId" answer:"required,max=64"`
+	CreatedTime     time.Time         `json:"createdTime" answer:"required"`
+	LastUpdatedTime time.Time         `json:"lastUpdatedTime" answer:"required"`
+	Programs        []string          `json:"programs" answer:"max=100"`
 	SalesChannel    SalesChannel      `json:"salesChannel"`
 	Proceeds        *OrderProceeds    `json:"proceeds"`
 	Fulfillment     *OrderFulfillment `json:"fulfillment"`
-	Items           []OrderItem       `json:"orderItems"`
-	Packages        []OrderPackage    `json:"packages"`
+	Items           []OrderItem       `json:"orderItems" answer:"strict,max=5000"`
+	Packages        []OrderPackage    `json:"packages" answer:"max=1000"`
 	Buyer           *Buyer            `json:"buyer"`     // nil unless asked for
 	Recipient       *Recipient        `json:"recipient"` // nil unless asked for
+
+	// Incomplete are the JSON paths within the order, sorted and few, of what the
+	// answer held but was left out or cut: it was too long or of a wrong type.
+	Incomplete []string `json:"-"`
 }
 
 // Buyer is who bought an order.
@@ -123,11 +127,11 @@ type DeliveryPreference struct {
 	AddressInstruction Private `json:"addressInstruction"`
 }
 
-// SalesChannel says where an order was placed.
+// SalesChannel is where an order was placed.
 type SalesChannel struct {
-	ChannelName     string `json:"channelName"` // AMAZON or NON_AMAZON
-	MarketplaceID   string `json:"marketplaceId"`
-	MarketplaceName string `json:"marketplaceName"`
+	ChannelName     string `json:"channelName" answer:"max=64"` // AMAZON or NON_AMAZON
+	MarketplaceID   string `json:"marketplaceId" answer:"max=64"`
+	MarketplaceName string `json:"marketplaceName" answer:"cut=100"`
 }
 
 // OrderProceeds is what the seller receives for an order.
@@ -137,15 +141,15 @@ type OrderProceeds struct {
 
 // Money is an amount as Amazon writes it: decimal text, never a float.
 type Money struct {
-	Amount       string `json:"amount"`
-	CurrencyCode string `json:"currencyCode"` // ISO 4217
+	Amount       string `json:"amount" answer:"required,max=40"`
+	CurrencyCode string `json:"currencyCode" answer:"required,max=8"` // ISO 4217
 }
 
-// OrderFulfillment says how far an order is, and what was promised.
+// OrderFulfillment describes how far an order is, and what was promised.
 type OrderFulfillment struct {
-	Status          string         `json:"fulfillmentStatus"`
-	FulfilledBy     string         `json:"fulfilledBy"` // AMAZON or MERCHANT
-	ServiceLevel    string         `json:"fulfillmentServiceLevel"`
+	Status          string         `json:"fulfillmentStatus" answer:"strict,max=64"`
+	FulfilledBy     string         `json:"fulfilledBy" answer:"max=64"` // AMAZON or MERCHANT
+	ServiceLevel    string         `json:"fulfillmentServiceLevel" answer:"max=100"`
 	ShipByWindow    *DateTimeRange `json:"shipByWindow"`
 	DeliverByWindow *DateTimeRange `json:"deliverByWindow"`
 }
@@ -158,9 +162,9 @@ type DateTimeRange struct {
 
 // OrderItem is one line of an order.
 type OrderItem struct {
-	OrderItemID     string            `json:"orderItemId"`
-	QuantityOrdered int32             `json:"quantityOrdered"`
-	Programs        []string          `json:"programs"`
+	OrderItemID     string            `json:"orderItemId" answer:"required,max=64"`
+	QuantityOrdered int32             `json:"quantityOrdered" answer:"required"`
+	Programs        []string          `json:"programs" answer:"max=100"`
 	Product         ItemProduct       `json:"product"`
 	Proceeds        *ItemProceeds     `json:"proceeds"`
 	Cancellation    *ItemCancellation `json:"cancellation"`
@@ -169,9 +173,9 @@ type OrderItem struct {
 
 // ItemProduct is what was ordered.
 type ItemProduct struct {
-	ASIN      string     `json:"asin"`
-	Title     string     `json:"title"`
-	SellerSKU string     `json:"sellerSku"`
+	ASIN      string     `json:"asin" answer:"max=64"`
+	Title     string     `json:"title" answer:"cut=2000"`
+	SellerSKU string     `json:"sellerSku" answer:"strict,max=400"`
 	Price     *ItemPrice `json:"price"`
 }
 
@@ -192,8 +196,8 @@ type ItemCancellation struct {
 
 // ItemCancellationRequest is a wish to cancel a line.
 type ItemCancellationRequest struct {
-	Requester    string `json:"requester"` // such as BUYER
-	CancelReason string `json:"cancelReason"`
+	Requester    string `json:"requester" answer:"max=64"` // such as BUYER
+	CancelReason string `json:"cancelReason" answer:"cut=1000"`
 }
 
 // ItemFulfillment counts a line's units.
@@ -204,22 +208,22 @@ type ItemFulfillment struct {
 
 // OrderPackage is a package shipped for an order.
 type OrderPackage struct {
-	PackageReferenceID string         `json:"packageReferenceId"`
+	PackageReferenceID string         `json:"packageReferenceId" answer:"required,max=100"`
 	PackageStatus      *PackageStatus `json:"packageStatus"`
-	Carrier            string         `json:"carrier"`
+	Carrier            string         `json:"carrier" answer:"cut=200"`
 	ShipTime           time.Time      `json:"shipTime"`
-	ShippingService    string         `json:"shippingService"`
-	TrackingNumber     string         `json:"trackingNumber"`
-	Items              []PackageItem  `json:"packageItems"`
+	ShippingService    string         `json:"shippingService" answer:"cut=200"`
+	TrackingNumber     string         `json:"trackingNumber" answer:"max=200"`
+	Items              []PackageItem  `json:"packageItems" answer:"max=5000"`
 }
 
 // PackageStatus is how far a package is.
 type PackageStatus struct {
-	Status string `json:"status"`
+	Status string `json:"status" answer:"max=64"`
 }
 
 // PackageItem is units of one line in a package.
 type PackageItem struct {
-	OrderItemID string `json:"orderItemId"`
-	Quantity    int32  `json:"quantity"`
+	OrderItemID string `json:"orderItemId" answer:"required,max=64"`
+	Quantity    int32  `json:"quantity" answer:"required"`
 }

@@ -1,5 +1,7 @@
 package model
 
+import "time"
+
 // Orders v0, which Amazon ends on 2027-03-27: getOrder and getOrderItems, until
 // then an alternative to GetOrder.
 
@@ -20,32 +22,34 @@ type GetOrderV0Request struct {
 
 // GetOrderV0Response is the answer to a GetOrderV0Request.
 type GetOrderV0Response struct {
-	Order OrderV0 `json:"payload"`
+	Order OrderV0 `json:"payload" answer:"required"`
 }
 
-// OrderV0 is what this project uses of Amazon's Order (Orders v0). Times are
-// text there, in ISO 8601; statuses are an open set.
+// OrderV0 is what this project uses of Amazon's Order (Orders v0). Statuses are an
+// open set.
 type OrderV0 struct {
-	OrderID              string     `json:"AmazonOrderId"`
-	PurchaseDate         string     `json:"PurchaseDate"`
-	LastUpdateDate       string     `json:"LastUpdateDate"`
-	Status               string     `json:"OrderStatus"`
-	FulfillmentChannel   string     `json:"FulfillmentChannel"` // AFN or MFN
-	SalesChannel         string     `json:"SalesChannel"`       // such as "Amazon.de"
-	MarketplaceID        string     `json:"MarketplaceId"`
+	OrderID              string     `json:"AmazonOrderId" answer:"required,max=64"`
+	PurchaseDate         time.Time  `json:"PurchaseDate" answer:"required"`
+	LastUpdateDate       time.Time  `json:"LastUpdateDate" answer:"required"`
+	Status               string     `json:"OrderStatus" answer:"required,max=64"`
+	FulfillmentChannel   string     `json:"FulfillmentChannel" answer:"max=64"` // AFN or MFN
+	SalesChannel         string     `json:"SalesChannel" answer:"cut=100"`      // such as "Amazon.de"
+	MarketplaceID        string     `json:"MarketplaceId" answer:"max=64"`
 	OrderTotal           *MoneyV0   `json:"OrderTotal"`
-	ServiceLevelCategory string     `json:"ShipmentServiceLevelCategory"`
-	EarliestShipDate     string     `json:"EarliestShipDate"`
-	LatestShipDate       string     `json:"LatestShipDate"`
-	EarliestDeliveryDate string     `json:"EarliestDeliveryDate"`
-	LatestDeliveryDate   string     `json:"LatestDeliveryDate"`
+	ServiceLevelCategory string     `json:"ShipmentServiceLevelCategory" answer:"max=100"`
+	EarliestShipDate     time.Time  `json:"EarliestShipDate"`
+	LatestShipDate       time.Time  `json:"LatestShipDate"`
+	EarliestDeliveryDate time.Time  `json:"EarliestDeliveryDate"`
+	LatestDeliveryDate   time.Time  `json:"LatestDeliveryDate"`
 	IsBusinessOrder      bool       `json:"IsBusinessOrder"`
 	IsPrime              bool       `json:"IsPrime"`
 	IsPremiumOrder       bool       `json:"IsPremiumOrder"`
 	IsISPU               bool       `json:"IsISPU"` // picked up in a store
-	OrderType            string     `json:"OrderType"`
+	OrderType            string     `json:"OrderType" answer:"max=64"`
 	BuyerInfo            *BuyerV0   `json:"BuyerInfo"`       // nil unless asked for
 	ShippingAddress      *AddressV0 `json:"ShippingAddress"` // nil unless asked for
+
+	Incomplete []string `json:"-"` // see Order.Incomplete
 }
 
 // BuyerV0 is who bought an order.
@@ -75,8 +79,8 @@ type AddressV0 struct {
 
 // MoneyV0 is an amount in decimal text.
 type MoneyV0 struct {
-	Amount       string `json:"Amount"`
-	CurrencyCode string `json:"CurrencyCode"` // ISO 4217
+	Amount       string `json:"Amount" answer:"required,max=40"`
+	CurrencyCode string `json:"CurrencyCode" answer:"required,max=8"` // ISO 4217
 }
 
 // GetOrderItemsV0Request asks for a page of an order's items.
@@ -88,23 +92,25 @@ type GetOrderItemsV0Request struct {
 
 // GetOrderItemsV0Response is the answer to a GetOrderItemsV0Request.
 type GetOrderItemsV0Response struct {
-	Page OrderItemPageV0 `json:"payload"`
+	Page OrderItemPageV0 `json:"payload" answer:"required"`
 }
 
 // OrderItemPageV0 is a page of an order's items.
 type OrderItemPageV0 struct {
-	OrderID   string        `json:"AmazonOrderId"`
-	Items     []OrderItemV0 `json:"OrderItems"`
-	NextToken string        `json:"NextToken"` // "" on the last page
+	OrderID   string        `json:"AmazonOrderId" answer:"required,max=64"`
+	Items     []OrderItemV0 `json:"OrderItems" answer:"required,max=5000"`
+	NextToken string        `json:"NextToken" answer:"strict,max=16384"` // "" on the last page
+
+	Incomplete []string `json:"-"` // see Order.Incomplete
 }
 
 // OrderItemV0 is one line of an order. ItemPrice is that of all its units.
 type OrderItemV0 struct {
-	OrderItemID          string                  `json:"OrderItemId"`
-	ASIN                 string                  `json:"ASIN"`
-	SellerSKU            string                  `json:"SellerSKU"`
-	Title                string                  `json:"Title"`
-	QuantityOrdered      int32                   `json:"QuantityOrdered"`
+	OrderItemID          string                  `json:"OrderItemId" answer:"required,max=64"`
+	ASIN                 string                  `json:"ASIN" answer:"max=64"`
+	SellerSKU            string                  `json:"SellerSKU" answer:"strict,max=400"`
+	Title                string                  `json:"Title" answer:"cut=2000"`
+	QuantityOrdered      int32                   `json:"QuantityOrdered" answer:"required"`
 	QuantityShipped      *int32                  `json:"QuantityShipped"`
 	ItemPrice            *MoneyV0                `json:"ItemPrice"`
 	IsTransparency       bool                    `json:"IsTransparency"`
@@ -112,16 +118,16 @@ type OrderItemV0 struct {
 	BuyerInfo            *ItemBuyerV0            `json:"BuyerInfo"` // nil unless asked for
 }
 
-// BuyerRequestedCancelV0 says whether the buyer wants to cancel a line.
+// BuyerRequestedCancelV0 reports whether the buyer wants to cancel a line.
 type BuyerRequestedCancelV0 struct {
-	Requested string `json:"IsBuyerRequestedCancel"` // "true" or "false", as text
-	Reason    string `json:"BuyerCancelReason"`
+	Requested string `json:"IsBuyerRequestedCancel" answer:"max=16"` // "true" or "false", as text
+	Reason    string `json:"BuyerCancelReason" answer:"cut=1000"`
 }
 
 // ItemBuyerV0 is what a buyer wrote for a line.
 type ItemBuyerV0 struct {
 	GiftMessageText Private `json:"GiftMessageText"`
-	GiftWrapLevel   string  `json:"GiftWrapLevel"`
+	GiftWrapLevel   string  `json:"GiftWrapLevel" answer:"cut=200"`
 }
 
 // CreateRestrictedDataTokenRequest gets the token with which the Orders v0

@@ -77,7 +77,7 @@ an account to another owner while its state stays behind. Move to a new prefix:
 Times are milliseconds since 1970 (UTC), money is decimal text with its currency,
 ids are as Amazon writes them. There are no enums: a value that this version does
 not know must not stop a reader. A field with a default may be missing from
-older values; fields are added, never renamed or removed without a default, and
+older values. Fields are added, and only a field with a default is renamed or removed.
 [previous/](previous) holds the released schemas against which a test checks it.
 
 As JSON (EventBridge, ` + "`sellerstream decode`" + `) a time is text such as
@@ -90,7 +90,7 @@ Sent to EventBridge, with a JSON Schema of the ` + "`detail`" + ` and an example
 bytes, so consumers deduplicate by it.
 
 Other records of these topics are no events. An alert's detail-type is its own
-` + "`eventType`" + `, such as AccountParked, but for FeedStuck: that event comes from
+` + "`eventType`" + `, such as AccountParked, except for FeedStuck: that event comes from
 feed-results, once for a feed, and the alert of that name is on Kafka only.
 
 | detail-type | from | schema |
@@ -155,7 +155,7 @@ func detailType(e schemas.Event) string {
 	return e.DetailType
 }
 
-// source says which records an event comes from.
+// source returns which records an event comes from.
 func source(e schemas.Event) string {
 	text := links([]string{e.Record}) + " on " + e.Topic
 	if e.Field != "" {

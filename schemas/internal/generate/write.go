@@ -48,7 +48,7 @@ func (t avroType) goType() string {
 	return star + t.kind
 }
 
-// pointer says whether null is a nil pointer.
+// pointer reports whether null is a nil pointer.
 func (t avroType) pointer() bool {
 	switch t.kind {
 	case "string", "bytes", "time", "array", "map":

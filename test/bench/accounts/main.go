@@ -3,8 +3,8 @@
 // same with one. The built binary runs as a process of its own, with every role;
 // Kafka, the registry and the simulated Amazon are in this process.
 //
-// It also adds an account to the file of the running pipeline, and says how long
-// that takes and what it costs.
+// It also adds an account to the file of the running pipeline, and prints how long that
+// takes and what it costs.
 package main
 
 import (
@@ -18,8 +18,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/clock"
-	"github.com/sellerstream/sellerstream/pkg/embedded"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/embedded"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/test/process"
 )

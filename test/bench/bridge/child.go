@@ -21,13 +21,13 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/sellerstream/sellerstream/bridge/sqs"
-	"github.com/sellerstream/sellerstream/pkg/account"
-	"github.com/sellerstream/sellerstream/pkg/registry"
+	"github.com/sellerstream/sellerstream/pkg/platform/registry"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-// runChild is a measured process: it says when it is ready, runs its side
-// between the words that it is given, and says how much CPU time that took.
+// runChild is a measured process: it prints when it is ready, runs its side
+// between the words that it is given, and prints how much CPU time that took.
 func runChild(ctx context.Context, config string) (err error) {
 	var t task
 	if err := json.Unmarshal([]byte(config), &t); err != nil {

@@ -2,8 +2,8 @@
 // SDK that receives, produces and deletes without looking at what it moves.
 //
 // The queue (answering in 5 ms), Kafka and the schema registry run in this
-// process; each measured side runs in a process of its own, of which rate and
-// CPU time are read. The sides take turns in random order, and a run counts
+// process; each measured side runs in a process of its own, whose rate and CPU
+// time are read. The sides take turns in random order, and a run counts
 // only if the queue is empty, each message stands in Kafka once, and nothing
 // was redelivered.
 package main

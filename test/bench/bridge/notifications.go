@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/sellerstream/sellerstream/pkg/account"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 )
 
 // notifications makes ORDER_CHANGE notifications of about 2 KB as Amazon

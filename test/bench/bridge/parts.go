@@ -16,11 +16,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
 
-	"github.com/sellerstream/sellerstream/pkg/account"
-	"github.com/sellerstream/sellerstream/pkg/embedded"
-	"github.com/sellerstream/sellerstream/pkg/registry"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/embedded"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topics"
+	"github.com/sellerstream/sellerstream/pkg/platform/registry"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
-	"github.com/sellerstream/sellerstream/pkg/topics"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -240,7 +240,7 @@ func (p *parts) drive(ctx context.Context, t task, deleted int) (result, error) 
 	return result{Rate: n / took.Seconds(), CPU: float64(cpu.Microseconds()) / n}, nil
 }
 
-// checkTopic says whether each message stands on order-changes once.
+// checkTopic reports whether each message stands on order-changes once.
 func (p *parts) checkTopic(ctx context.Context, t task) error {
 	codec, err := registry.New(ctx, registry.Config{
 		Client: []sr.ClientOpt{sr.URLs(t.Registry)}, Prefix: t.Prefix, Register: true, Logger: p.log,

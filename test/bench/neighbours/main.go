@@ -32,7 +32,7 @@ func main() {
 	}
 }
 
-// trouble is what an account can have. A rule without action is none.
+// trouble is what an account can have. A rule without action means no trouble.
 type trouble struct {
 	name string
 	rule simulator.Rule

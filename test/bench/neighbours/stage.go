@@ -11,7 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/sellerstream/sellerstream/pkg/embedded"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/embedded"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/test/process"
 )
@@ -179,7 +179,7 @@ func (s *stage) inflict(ctx context.Context, rule simulator.Rule) (remove func()
 	return func() { s.amazon.Faults.Remove(id) }, nil
 }
 
-// order has something ordered from an account, and notifies it.
+// order orders something from an account, and notifies it.
 func (s *stage) order(account string) (id string, err error) {
 	change, err := s.amazon.World.PlaceOrder(account)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/sellerstream/sellerstream/pkg/machine"
-	"github.com/sellerstream/sellerstream/pkg/stream"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
 )
 
 const (
@@ -229,7 +229,7 @@ func start(ctx context.Context, j job, newMachine func(machine.Unit) machine.Mac
 	}
 	intake, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
-	go func() { done <- processor.Run(intake, ctx) }()
+	go func() { done <- processor.Run(intake) }()
 	return func() error {
 		cancel()
 		return <-done
@@ -244,7 +244,7 @@ func newProcessor(j job, newMachine func(machine.Unit) machine.Machine) (*stream
 	return stream.New(stream.Options{
 		Processor: "bench-" + j.Run, Prefix: j.Prefix, TransactionalPrefix: j.Prefix,
 		Inputs: []string{input}, Outputs: []string{j.output()}, State: j.state(),
-		New: newMachine, Codec: codec, Client: []kgo.Opt{kgo.SeedBrokers(j.Brokers...)},
+		New: newMachine, Codec: codec, Own: codec, Client: []kgo.Opt{kgo.SeedBrokers(j.Brokers...)},
 		MaxPending: 1 << 40,
 		Logger:     slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
@@ -286,7 +286,7 @@ func restore(ctx context.Context, j job) (outcome, error) {
 	}
 	intake, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
-	go func() { done <- processor.Run(intake, ctx) }()
+	go func() { done <- processor.Run(intake) }()
 	for !processor.Ready() {
 		select {
 		case err := <-done:

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -45,7 +45,7 @@ type bucket struct {
 }
 
 // plans are Amazon's usage plans, in requests per second and at once; written
-// down here again, so that a wrong table in pkg/quota shows.
+// down here again, so that a wrong table in pkg/runtime/quota shows.
 func plan(operation string) (rate, burst float64) {
 	switch operation {
 	case model.CreateFeedDocument:
@@ -118,7 +118,7 @@ func (a *amazon) admit(account, operation string) bool {
 	return true
 }
 
-// answer carries a call out, a writing one late by that much, and says how it ends.
+// answer carries a call out, a writing one late by that much, and returns how it ends.
 func (a *amazon) answer(call *machine.Call, late time.Duration) machine.Outcome {
 	switch req := call.Request.(type) {
 	case *model.UploadFeedRequest:

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -28,7 +28,7 @@ func (w *world) strikes() bool {
 	return w.setup.faults > 0 && !w.quiet && w.random.Float64() < w.setup.faults
 }
 
-// deathIn says whether a tick's owner dies in it. What has to be survived is
+// deathIn reports whether a tick's owner dies in it. What has to be survived is
 // the tick that submits a feed or settles one; of others too many would die.
 func (w *world) deathIn(tx *machine.Tx) death {
 	for i := range tx.Calls {
@@ -110,8 +110,8 @@ func (w *world) unstarted(calls []machine.Call) {
 	}
 }
 
-// arrive is a call's arrival at Amazon's door. Of those of an owner that has
-// died half were not sent. A stopped process sends within the lease still.
+// arrive is a call's arrival at Amazon's door. Half of the calls of an owner
+// that has died were not sent. A stopped process sends within the lease still.
 func (w *world) arrive(f *flight) {
 	if f.unit.owner != f.owner && !f.delayed {
 		switch n := w.random.IntN(4); {
@@ -173,13 +173,9 @@ func (f *flight) lost() machine.Outcome {
 	return machine.Retry{Err: err}
 }
 
-// timeout is when an answer is not waited for any more.
-func (f *flight) timeout() time.Duration {
-	if f.call.Lease > 0 {
-		return f.begun + lease
-	}
-	return f.begun + callTimeout
-}
+// timeout is when an answer is not waited for any more. The lease bounds only
+// the start of a call.
+func (f *flight) timeout() time.Duration { return f.begun + callTimeout }
 
 // end brings a call's outcome back.
 func (w *world) end(f *flight, outcome machine.Outcome, after time.Duration) {

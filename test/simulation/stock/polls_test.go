@@ -9,8 +9,8 @@ import (
 )
 
 // TestGetFeedCalls counts what following feeds of 30 to 60 s costs: at most
-// 1.5 getFeed calls a feed with notifications, of which some are lost and some
-// come twice, and at most 8 without.
+// 1.5 getFeed calls a feed with notifications (some are lost and some come twice),
+// and at most 8 without.
 func TestGetFeedCalls(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

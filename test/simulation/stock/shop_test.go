@@ -5,15 +5,15 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/account"
-	"github.com/sellerstream/sellerstream/pkg/machine"
-	"github.com/sellerstream/sellerstream/pkg/quota"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-// shop is a seller's account: what is wanted, what Amazon has, and what is
-// known of the way between.
+// shop is a seller's account: the wanted quantities, what Amazon has, and what
+// is known of the way between.
 type shop struct {
 	id        string
 	partition int32
@@ -24,7 +24,7 @@ type shop struct {
 
 	skus        []sku
 	createFeeds int           // calls
-	pending     int           // SKUs of which something newer is wanted than was submitted
+	pending     int           // SKUs whose wanted quantity is newer than the submitted one
 	over        time.Duration // when more than a feed holds were pending last
 	busy        bool          // the committed phase of the feed lane is not IDLE
 	freed       time.Duration // when it became IDLE last
@@ -166,9 +166,9 @@ func (sh *shop) trouble(w *world, call *machine.Call, f fault, died bool) {
 	sh.struck = w.now
 }
 
-// inherited takes note that a new owner waits out every patch of which the
-// state does not say how it ended, those included that the last owner was about
-// to end when it died.
+// inherited takes note that a new owner waits out every patch whose end is not
+// in the state. That includes those that the last owner was about to end when it
+// died.
 func (sh *shop) inherited(now time.Duration) {
 	died := now - sessionTime - time.Second
 	for i := range sh.skus {

@@ -4,8 +4,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/machine"
-	"github.com/sellerstream/sellerstream/pkg/machine/machinetest"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -19,7 +19,7 @@ const (
 )
 
 // unit is a partition of a processor and whoever owns it at the moment, as
-// pkg/stream runs it.
+// pkg/runtime/stream runs it.
 type unit struct {
 	w         *world
 	processor string
@@ -47,7 +47,7 @@ func (u *unit) receive(rec *machine.Record) {
 	u.wake(u.w.now)
 }
 
-// wake has the unit run a tick at t at the latest.
+// wake makes the unit run a tick at t at the latest.
 func (u *unit) wake(t time.Duration) {
 	t = max(t, u.free, u.w.now)
 	if u.machine == nil || u.draining || u.tickAt >= 0 && u.tickAt <= t {

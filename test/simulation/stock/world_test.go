@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/account"
-	"github.com/sellerstream/sellerstream/pkg/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/processors/feeds"
 	"github.com/sellerstream/sellerstream/processors/inventory"
 	"github.com/sellerstream/sellerstream/schemas"
@@ -76,7 +76,7 @@ func (t *topic) appendRecord() int64 {
 	return offset
 }
 
-// settle takes note of an outcome, and says whether it is the first.
+// settle takes note of an outcome, and reports whether it is the first.
 func (t *topic) settle(offset int64) bool {
 	word, bit := &t.settled[offset/64], uint64(1)<<(offset%64)
 	first := *word&bit == 0
@@ -177,7 +177,7 @@ func run(t *testing.T, s setup) *world {
 	return w
 }
 
-// settled says whether nothing is under way any more.
+// settled reports whether nothing is under way any more.
 func (w *world) settled() bool {
 	if w.flying > 0 || w.amazon.effects > 0 {
 		return false
@@ -231,7 +231,7 @@ func (w *world) doubles() (ids []string) {
 	return ids
 }
 
-// check compares what Amazon has with what was wanted, record by record.
+// check compares what Amazon has with the wanted quantities, record by record.
 func (w *world) check() {
 	for p := range w.updates {
 		t := &w.updates[p]

@@ -20,6 +20,33 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- default (include "sellerstream.name" .) .Values.existingConfigMap }}
 {{- end }}
 
+{{/* The paths in the configuration where a secret stands itself instead of a pointer to one, one a
+line: a {value: …}, text at a secret's place, a URL with a password, a variable's value in place of
+its name. TestChartKnowsEachSecret holds the list of secrets' names to the configuration's. */}}
+{{- define "sellerstream.literals" -}}
+{{- $secrets := list "password" "token" "secret_access_key" "client_secret" "next_client_secret" "refresh_token" "keys" -}}
+{{- $at := .at -}}
+{{- if kindIs "map" .in -}}
+{{- range $key, $value := .in -}}
+{{- $path := printf "%s.%s" $at $key -}}
+{{- if and $value (or (eq $key "value") (and (has $key $secrets) (not (kindIs "map" $value)))) }}{{ $path }}{{ "\n" -}}
+{{- else if and $value (eq $key "env") (not (regexMatch "^[A-Za-z_][A-Za-z0-9_]*$" (toString $value))) }}{{ $path }}{{ "\n" -}}
+{{- else -}}{{ include "sellerstream.literals" (dict "at" $path "in" $value) }}{{- end -}}
+{{- end -}}
+{{- else if kindIs "slice" .in -}}
+{{- range $i, $value := .in -}}{{ include "sellerstream.literals" (dict "at" (printf "%s[%d]" $at $i) "in" $value) }}{{- end -}}
+{{- else if regexMatch "^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*:[^/?#]*@" (toString .in) }}{{ $at }}{{ "\n" -}}
+{{- end -}}
+{{- end }}
+
+{{/* The configuration, if no secret stands in it. */}}
+{{- define "sellerstream.config" -}}
+{{- with include "sellerstream.literals" (dict "at" "config" "in" .Values.config) | trim }}
+{{- fail (printf "a secret stands in the configuration itself, where every reader of the ConfigMap would see it: %s. Put it into a Secret, and point to that: with `kubectl create secret generic NAME --from-file=KEY` and secretFiles: [{secret: NAME, path: /run/secrets/NAME}], write {file: /run/secrets/NAME/KEY}; with secretEnv: [NAME], write {env: KEY}; for one in AWS Secrets Manager, write {aws: NAME}" (splitList "\n" . | join ", ")) }}
+{{- end -}}
+{{- mergeOverwrite (deepCopy .Values.config) (dict "admin" (merge (dict "listen" "0.0.0.0:9400") (default dict .Values.config.admin))) | toYaml }}
+{{- end }}
+
 {{- define "sellerstream.serviceAccount" -}}
 {{- if .Values.serviceAccount.create }}{{ default (include "sellerstream.name" .) .Values.serviceAccount.name }}{{ else }}{{ default "default" .Values.serviceAccount.name }}{{ end }}
 {{- end }}
@@ -28,17 +55,21 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if .Values.image.digest }}{{ .Values.image.repository }}@{{ .Values.image.digest }}{{ else }}{{ .Values.image.repository }}:{{ default (printf "v%s" .Chart.AppVersion) .Values.image.tag }}{{ end }}
 {{- end }}
 
-{{/* The Deployments, as JSON: name, component, roles (none means all), replicas, resources, keda. */}}
+{{/* The Deployments, as JSON: name, component, roles (none means all), replicas, resources, keda,
+serviceAccount, and annotations of one of its own. */}}
 {{- define "sellerstream.deployments" -}}
 {{- $root := . -}}
 {{- $all := list -}}
 {{- range $name, $d := .Values.perRole -}}
 {{- $all = append $all (dict "name" (printf "%s-%s" (include "sellerstream.name" $root) $name) "component" $name "roles" $d.roles
   "replicas" (ternary $d.replicas $root.Values.replicas (hasKey $d "replicas")) "resources" (default $root.Values.resources $d.resources)
-  "keda" (mergeOverwrite (deepCopy $root.Values.keda) (default dict $d.keda))) -}}
+  "keda" (mergeOverwrite (deepCopy $root.Values.keda) (default dict $d.keda))
+  "serviceAccount" (ternary (printf "%s-%s" (include "sellerstream.name" $root) $name) (include "sellerstream.serviceAccount" $root) (hasKey $d "serviceAccount"))
+  "own" (hasKey $d "serviceAccount") "annotations" (dig "serviceAccount" "annotations" dict $d)) -}}
 {{- else -}}
 {{- $all = append $all (dict "name" (include "sellerstream.name" .) "component" "all" "roles" list
-  "replicas" .Values.replicas "resources" .Values.resources "keda" .Values.keda) -}}
+  "replicas" .Values.replicas "resources" .Values.resources "keda" .Values.keda
+  "serviceAccount" (include "sellerstream.serviceAccount" .) "own" false) -}}
 {{- end -}}
 {{- toJson $all -}}
 {{- end }}

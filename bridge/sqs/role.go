@@ -1,0 +1,32 @@
+package sqs
+
+import (
+	"github.com/sellerstream/sellerstream/pkg/runtime/role"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// Role describes the role.
+func Role() role.Role {
+	const notAmazons = "find who sends to the queue; then discard it"
+	return role.Role{
+		Name:    "bridge",
+		About:   "SQS notifications to Kafka",
+		Outputs: []string{schemas.OrderChanges, schemas.FeedNotifications},
+		Reasons: []role.Reason{
+			{Code: ReasonBodyTooLarge, Remedy: notAmazons},
+			{Code: ReasonNotJSON, Remedy: notAmazons},
+			{Code: ReasonNotNotification, Remedy: notAmazons},
+			{Code: ReasonUnsupportedType, Remedy: "unsubscribe the type, or give it a queue of its own; then discard it"},
+			{Code: ReasonWrongCasing, Remedy: "report it, since Amazon's documentation has other names; searches find what it told of"},
+			{Code: ReasonInvalidField, Remedy: "report it with the letter; searches and polls find what it told of"},
+			{Code: ReasonMissingField, Remedy: "report it with the letter; searches and polls find what it told of"},
+			{Code: ReasonUnknownAccount, Remedy: "add the account under accounts:, then retry it; or discard it"},
+			{Code: ReasonNotEncodable, Remedy: "report it with the letter; searches and polls find what it told of"},
+			{Code: ReasonKafkaRefused, Remedy: "raise the topic's max.message.bytes (`sellerstream topics apply` does), then retry it"},
+			{Code: ReasonSecret, Remedy: "read the secret in Seller Central, and give that notification a queue of its own; then discard it"},
+			{Code: ReasonSNSEnvelope, Remedy: "turn raw message delivery on; then discard it"},
+			{Code: ReasonEventBridgeEnvelope, Remedy: "have Amazon deliver to an SQS destination; then discard it"},
+			{Code: schemas.ReasonFault, Remedy: "report it with the letter; retry it with the version that mends it"},
+		},
+	}
+}

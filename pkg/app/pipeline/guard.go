@@ -1,0 +1,78 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/platform/pause"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// heldFor is how long paused work waits before it asks again. That it may go on
+// it is told at once; this is for what was asked just before.
+const heldFor = 10 * time.Second
+
+// execute carries out a machine's call.
+type execute = func(context.Context, machine.Call) machine.Result
+
+// guard stands before the calls of all processors: what is paused, or would
+// write in a dry run, is not made.
+func (p *pipeline) guard(next execute) execute {
+	return func(ctx context.Context, call machine.Call) machine.Result {
+		if err := p.paused(call.Account, call.Operation); err != nil {
+			p.Logger.DebugContext(ctx, "call waits", "account", call.Account, "operation", call.Operation, "key", call.Key, "error", err)
+			return machine.Result{Call: call, Outcome: machine.Snooze{For: heldFor, Unspent: true, Err: err}}
+		}
+		if p.DryRun && model.Writes(call.Operation) {
+			p.shadow.show(call.Account, call.Operation, call.Request)
+			return machine.Result{Call: call, Outcome: machine.Snooze{For: shownFor, Own: single(call.Operation), Unspent: true, Err: errDryRun}}
+		}
+		revision := p.live.revisionOf(call.Account)
+		res := next(ctx, call)
+		if park, ok := res.Outcome.(machine.Park); ok && p.live.revisionOf(call.Account) != revision {
+			// Refused as it was configured before: what is configured now may do.
+			p.breakers().Forget([]string{call.Account})
+			res.Outcome = machine.Snooze{Err: park.Err}
+		}
+		return res
+	}
+}
+
+// paused returns why a call is not to be made now, if an operator has said so.
+func (p *pipeline) paused(account, operation string) error {
+	if p.switches == nil { // an operator's own command
+		return nil
+	}
+	return p.switches.Held(account, model.Writes(operation))
+}
+
+// openSwitches waits until it is known what is paused.
+func (p *pipeline) openSwitches(ctx context.Context) (err error) {
+	p.switches, err = pause.Open(ctx, pause.Options{
+		Kafka: kafkaOptions(p.Config, p.Secrets), Prefix: p.Config.Prefix, Codec: p.codec, Logger: p.Logger, Changed: p.switched,
+	})
+	if err == nil {
+		p.closers = append(p.closers, p.switches.Close)
+	}
+	return err
+}
+
+// switched wakes what waited for a switch.
+func (p *pipeline) switched(turned schemas.Switch) {
+	switch {
+	case turned.Paused:
+	case turned.Subject == schemas.AllWrites:
+		p.wake(p.live.names())
+	default:
+		p.wake([]string{turned.Subject})
+	}
+}
+
+// wake tells whoever makes calls that accounts may go on, or are changed.
+func (p *pipeline) wake(accounts []string) {
+	for _, f := range p.wakers {
+		f(accounts)
+	}
+}

@@ -1,0 +1,92 @@
+package pipeline
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sellerstream/sellerstream/bridge/eventbridge"
+	"github.com/sellerstream/sellerstream/bridge/sqs"
+	"github.com/sellerstream/sellerstream/pkg/app/telemetry"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/processors/feeds"
+	"github.com/sellerstream/sellerstream/processors/orders"
+)
+
+// newSources are what every pipeline has; the roles add what they know.
+func (p *pipeline) newSources() telemetry.Sources {
+	return telemetry.Sources{
+		Now: p.Clock.Now, Followed: p.Config.Admin.AccountMetrics, Processors: map[string]telemetry.Processor{},
+		FeedsRunning: feeds.CountRunning, FeedsStuck: feeds.CountStuck,
+	}
+}
+
+// counted counts a machine's calls.
+func (p *pipeline) counted(next execute) execute {
+	return func(ctx context.Context, call machine.Call) machine.Result {
+		began := time.Now()
+		res := next(ctx, call)
+		p.metrics.Call(call.Operation, res.Outcome, time.Since(began))
+		return res
+	}
+}
+
+// bridgeNumbers are those of all bridges together.
+func bridgeNumbers(bridges []*sqs.Bridge) telemetry.Bridge {
+	var sum telemetry.Bridge
+	for _, bridge := range bridges {
+		stats := bridge.Stats()
+		sum.Forwarded += stats.Forwarded
+		sum.Abandoned += stats.Abandoned
+		sum.OddFields += stats.OddFields
+		sum.InFlight += stats.InFlight
+		for _, n := range stats.DeadLetters {
+			sum.DeadLettered += n
+		}
+	}
+	return sum
+}
+
+// observeEvent counts what became of an event.
+func (p *pipeline) observeEvent(o eventbridge.Observation) {
+	switch o.Outcome {
+	case eventbridge.Accepted:
+		p.metrics.Event(o.DetailType, telemetry.Published)
+		if received, ok := receivedAt(o.Record); ok {
+			p.metrics.EventLatency(time.Since(received))
+		}
+	case eventbridge.Failed:
+		p.metrics.Event(o.DetailType, telemetry.Retried)
+	case eventbridge.Resent:
+		p.metrics.Event(o.DetailType, telemetry.Redelivered)
+	case eventbridge.DeadLetters:
+		p.metrics.Event(o.DetailType, telemetry.DeadLettered)
+		p.metrics.DeadLetter(string(Events), o.Reason)
+	}
+}
+
+// receivedAt is when the notification that led to an order entered SQS, in real
+// time.
+func receivedAt(rec *kgo.Record) (time.Time, bool) {
+	for _, h := range rec.Headers {
+		if h.Key == orders.ReceivedAt {
+			millis, err := strconv.ParseInt(string(h.Value), 10, 64)
+			return time.UnixMilli(millis), err == nil && millis > 0
+		}
+	}
+	return time.Time{}, false
+}
+
+// schemaWait is the longest wait for a schema that the registry does not give.
+func (p *pipeline) schemaWait() time.Duration {
+	if p.codec == nil {
+		return 0
+	}
+	waits := p.codec.Waits()
+	if len(waits) == 0 {
+		return 0
+	}
+	return time.Since(waits[0].Since)
+}

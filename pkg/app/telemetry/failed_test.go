@@ -1,0 +1,48 @@
+package telemetry
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// TestWhatWasGivenUpIsCounted by its cause, each piece once, and nothing else is.
+// However many codes Amazon invents, there are few causes.
+func TestWhatWasGivenUpIsCounted(t *testing.T) {
+	t.Parallel()
+	m := New("test", testCodes())
+	tx := machine.Tx{Now: time.Now()}
+	for _, outcome := range []string{"APPLIED", "FAILED", "REJECTED", "SUPERSEDED", "EXCLUDED", "FAILED", "FAILED"} {
+		tx.Emit(machine.Output{Topic: schemas.InventoryResults, Account: "a", Value: &schemas.InventoryResult{Outcome: outcome, Code: "feed_FATAL"}})
+	}
+	for _, code := range []string{"new\x1b1", "new2"} {
+		tx.Emit(machine.Output{Topic: schemas.InventoryResults, Account: "a", Value: &schemas.InventoryResult{Outcome: "FAILED", Code: code}})
+	}
+	m.Stream("inventory").Committed(&tx, time.Second)
+	tx = machine.Tx{Now: time.Now()}
+	for _, outcome := range []string{"CONFIRMED", "SUPERSEDED", "REJECTED", "REJECTED"} {
+		tx.Emit(machine.Output{Topic: schemas.ShipmentConfirmations, Account: "a", Value: &schemas.ShipmentConfirmation{Outcome: outcome, Code: "unknown_item"}})
+	}
+	m.Stream("shipments").Committed(&tx, time.Second)
+	text, _ := scrape(t, m)
+	for series, want := range map[string]string{
+		`sellerstream_failed_total{cause="feed_FATAL",role="inventory"}`:   "3",
+		`sellerstream_failed_total{cause="other",role="inventory"}`:        "2",
+		`sellerstream_failed_total{cause="unknown_item",role="shipments"}`: "2",
+	} {
+		if got := value(text, series); got != want {
+			t.Errorf("%s is %q, want %s", series, got, want)
+		}
+	}
+	if n := strings.Count(text, "sellerstream_failed_total{"); n != 3 {
+		t.Errorf("%d series, want 3", n)
+	}
+}
+
+// testCodes are some that a program's roles could have.
+func testCodes() Codes {
+	return Codes{Reasons: []string{"undecodable"}, Alerts: []string{"FeedStuck"}, GivesUp: []string{"feed_FATAL", "unknown_item"}}
+}

@@ -1,0 +1,74 @@
+package telemetry
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// Stream is what a role's units tell.
+func (m *Metrics) Stream(role string) stream.Observer {
+	return &observer{
+		metrics: m, role: role,
+		restore: m.restoreSeconds.WithLabelValues(role), transaction: m.transactionTimes.WithLabelValues(role),
+		committed: m.transactions.WithLabelValues(role, "committed"),
+		aborted:   m.transactions.WithLabelValues(role, "aborted"),
+		fenced:    m.transactions.WithLabelValues(role, "fenced"),
+	}
+}
+
+// observer is a stream.Observer.
+type observer struct {
+	metrics                    *Metrics
+	role                       string
+	restore, transaction       prometheus.Observer
+	committed, aborted, fenced prometheus.Counter
+}
+
+// The outcomes of what was given up; see schemas.InventoryResult and
+// schemas.ShipmentConfirmation. A quantity that Amazon rejects is the listing's fault,
+// and is not counted here; an order whose shipment is rejected stays unconfirmed.
+const (
+	outcomeFailed   = "FAILED"
+	outcomeRejected = "REJECTED"
+)
+
+func (o *observer) Restored(took time.Duration) { o.restore.Observe(took.Seconds()) }
+
+func (o *observer) Committed(tx *machine.Tx, took time.Duration) {
+	o.committed.Inc()
+	o.transaction.Observe(took.Seconds())
+	for i := range tx.DeadLetters {
+		o.metrics.DeadLetter(o.role, tx.DeadLetters[i].Reason)
+	}
+	for i := range tx.Outputs {
+		switch value := tx.Outputs[i].Value.(type) {
+		case *schemas.Alert:
+			o.metrics.alerts.WithLabelValues(of(o.metrics.labels.alerts, value.EventType)).Inc()
+		case *schemas.InventoryResult:
+			if value.Outcome == outcomeFailed {
+				o.gaveUp(value.Code)
+			}
+		case *schemas.ShipmentConfirmation:
+			if value.Outcome == outcomeRejected {
+				o.gaveUp(value.Code)
+			}
+		}
+	}
+}
+
+func (o *observer) gaveUp(cause string) {
+	o.metrics.failed.WithLabelValues(o.role, of(o.metrics.labels.causes, cause)).Inc()
+}
+
+func (o *observer) Failed(fenced bool) {
+	if fenced {
+		o.fenced.Inc()
+		return
+	}
+	o.aborted.Inc()
+}

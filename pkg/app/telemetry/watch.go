@@ -1,0 +1,246 @@
+package telemetry
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sellerstream/sellerstream/pkg/runtime/breaker"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
+)
+
+// Sources are asked at every scrape. Any but Now may be nil.
+type Sources struct {
+	// Now is the time on the pipeline's clock.
+	Now func() time.Time
+	// Processors are the roles that run machines, by role, such as a *stream.Processor.
+	Processors map[string]Processor
+	// Followed are accounts whose own numbers are shown.
+	Followed []string
+	// Lags are those of other roles that read topics, by role: a role's says by
+	// topic how many records it has not taken, until ctx ends; nil if it cannot.
+	Lags map[string]func(ctx context.Context) map[string]int64
+	// Breakers counts them.
+	Breakers func() breaker.Counts
+	// Bridge is all bridges together.
+	Bridge func() Bridge
+	// ExclusionsAge is how old the list of excluded SKUs is; false while there is none.
+	ExclusionsAge func() (time.Duration, bool)
+	// SchemaWait is the longest wait for a schema that the registry does not give
+	// while it gives others; 0 for none.
+	SchemaWait func() time.Duration
+	// FeedsRunning and FeedsStuck are the names of the machines' counts of feeds.
+	FeedsRunning, FeedsStuck string
+}
+
+// Processor reports how a role's units are doing.
+type Processor interface {
+	Stats(ctx context.Context, followed []string) stream.Stats
+}
+
+// Bridge is what became of the messages of SQS.
+type Bridge struct {
+	Forwarded, DeadLettered, Abandoned int64 // since the start
+	OddFields                          int64 // since the start
+
+	InFlight int // received, and neither deleted nor abandoned
+}
+
+// askTimeout bounds how long a scrape waits for Kafka: what it does not say by
+// then is left out.
+const askTimeout = time.Second
+
+// watcher gathers what the sources say.
+type watcher struct {
+	sources Sources
+	labels  labels
+
+	units, stopped, lag, pending, oldest, paused, parked *prometheus.Desc
+	tokens, waiting                                      *prometheus.Desc
+	accountTokens, accountPending                        *prometheus.Desc
+	breakers                                             *prometheus.Desc
+	messages, inFlight, oddFields                        *prometheus.Desc
+	feedsRunning, feedsStuck                             *prometheus.Desc
+	exclusionsAge                                        *prometheus.Desc
+	schemaWait                                           *prometheus.Desc
+}
+
+// Watch asks the sources at every scrape. It may be called once.
+func (m *Metrics) Watch(s Sources) {
+	w := &watcher{sources: s, labels: m.labels}
+	w.units = m.desc("units", "gauge", "Partitions that Kafka has given to this process (assigned), and those of them that work (restored).", "role", "state")
+	w.stopped = m.desc("units_stopped", "gauge", "Units that stand still until something outside of them is mended, and partitions that no unit reads; /readyz, doctor and accounts name them. Others go on.", "role", "reason")
+	w.lag = m.desc("consumer_lag_records", "gauge", "Records that this process's units have not taken yet; left out while Kafka does not answer.", "role", "topic")
+	w.pending = m.desc("pending", "gauge", "Pieces of work that are not done: orders to fetch (without those that searches found), SKUs without an outcome, feeds that run, shipments to confirm.", "role")
+	w.oldest = m.desc("pending_oldest_seconds", "gauge", "How long the oldest of them has been waiting, on the pipeline's clock.", "role")
+	w.paused = m.desc("intake_paused", "gauge", "Units whose intake rests because too much is pending.", "role")
+	w.parked = m.desc("accounts_parked", "gauge", "Accounts whose calls wait because Amazon has refused one of this role for its credentials. Where another role met that first, they show in breakers with scope account.", "role")
+	w.tokens = m.desc("quota_tokens_min", "gauge", "Tokens left, of the account that has least.", "operation")
+	w.waiting = m.desc("quota_accounts_waiting", "gauge", "Accounts whose next call waits for a token.", "operation")
+	w.accountTokens = m.desc("account_quota_tokens", "gauge", "Tokens left of an account under admin.account_metrics.", "account", "operation")
+	w.accountPending = m.desc("account_pending", "gauge", "Pending work of an account under admin.account_metrics.", "account", "role")
+	w.breakers = m.desc("breakers", "gauge", "Circuit breakers by position: of sections of Amazon's API (scope section), and of accounts' authentication that are not closed (scope account).", "state", "scope")
+	w.oddFields = m.desc("bridge_odd_fields_total", "counter", "Fields of notifications that are not as Amazon documents them and were left out, or read from another type; the log names them.")
+	w.messages = m.desc("bridge_messages_total", "counter", "Messages of SQS: forwarded to Kafka, dead_lettered, or abandoned (they come again).", "outcome")
+	w.inFlight = m.desc("bridge_in_flight", "gauge", "Messages received and neither deleted nor abandoned.")
+	w.feedsRunning = m.desc("feeds_running", "gauge", "Feeds that Amazon has not ended.")
+	w.feedsStuck = m.desc("feeds_stuck", "gauge", "Running feeds past their objective (feeds.stuck_after).")
+	w.exclusionsAge = m.desc("exclusions_age_seconds", "gauge", "How old the list of excluded SKUs is, on the pipeline's clock; left out where there is none.")
+	w.schemaWait = m.desc("schema_wait_seconds", "gauge", "How long records have waited for a schema that the registry does not give while it gives others; 0 for none. When registry.schema_patience ends they become dead letters.")
+	m.registry.MustRegister(w)
+}
+
+// Describe implements prometheus.Collector.
+func (w *watcher) Describe(ch chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{
+		w.units, w.stopped, w.lag, w.pending, w.oldest, w.paused, w.parked, w.tokens, w.waiting, w.accountTokens, w.accountPending,
+		w.breakers, w.messages, w.oddFields, w.inFlight, w.feedsRunning, w.feedsStuck, w.exclusionsAge, w.schemaWait,
+	} {
+		ch <- desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (w *watcher) Collect(ch chan<- prometheus.Metric) {
+	out := output{ch}
+	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+	defer cancel()
+	w.collectProcessors(ctx, out)
+	w.collectLags(ctx, out)
+	s := w.sources
+	if s.Breakers != nil {
+		counts := s.Breakers()
+		for scope, positions := range map[string]map[breaker.Position]int{"section": counts.Sections, "account": counts.Accounts} {
+			for position, n := range positions {
+				out.gauge(w.breakers, float64(n), strings.ReplaceAll(string(position), "-", "_"), scope)
+			}
+		}
+	}
+	if s.Bridge != nil {
+		b := s.Bridge()
+		for outcome, n := range map[string]int64{"forwarded": b.Forwarded, "dead_lettered": b.DeadLettered, "abandoned": b.Abandoned} {
+			out.counter(w.messages, float64(n), outcome)
+		}
+		out.counter(w.oddFields, float64(b.OddFields))
+		out.gauge(w.inFlight, float64(b.InFlight))
+	}
+	if s.ExclusionsAge != nil {
+		if age, known := s.ExclusionsAge(); known {
+			out.gauge(w.exclusionsAge, age.Seconds())
+		}
+	}
+	if s.SchemaWait != nil {
+		out.gauge(w.schemaWait, s.SchemaWait().Seconds())
+	}
+}
+
+// collectLags asks all at once: each may wait for Kafka.
+func (w *watcher) collectLags(ctx context.Context, out output) {
+	var asking sync.WaitGroup
+	for role, lag := range w.sources.Lags {
+		asking.Go(func() { out.lag(w.lag, role, lag(ctx)) })
+	}
+	asking.Wait()
+}
+
+// collectProcessors asks all at once, as collectLags does.
+func (w *watcher) collectProcessors(ctx context.Context, out output) {
+	var asking sync.WaitGroup
+	var mu sync.Mutex
+	quotas := map[string]machine.Quota{}
+	for role, processor := range w.sources.Processors {
+		asking.Go(func() {
+			stats := processor.Stats(ctx, w.sources.Followed)
+			w.collectProcessor(out, role, stats)
+			mu.Lock()
+			defer mu.Unlock()
+			for _, m := range stats.Machines {
+				mergeQuotas(quotas, m.Operations, w.labels.operations)
+			}
+		})
+	}
+	asking.Wait()
+	for operation, q := range quotas {
+		out.gauge(w.tokens, q.Tokens, operation)
+		out.gauge(w.waiting, float64(q.Waiting), operation)
+	}
+}
+
+// mergeQuotas adds what another unit says of the operations that are known.
+func mergeQuotas(into, from map[string]machine.Quota, known []string) {
+	for operation, q := range from {
+		if !slices.Contains(known, operation) {
+			continue
+		}
+		if before, ok := into[operation]; ok {
+			q.Tokens, q.Waiting = min(q.Tokens, before.Tokens), q.Waiting+before.Waiting
+		}
+		into[operation] = q
+	}
+}
+
+// collectProcessor gives out the numbers of one role, its units together.
+func (w *watcher) collectProcessor(out output, role string, stats stream.Stats) {
+	out.gauge(w.units, float64(stats.Assigned), role, "assigned")
+	out.gauge(w.units, float64(stats.Restored), role, "restored")
+	stopped := map[stream.StopCode]int{}
+	for _, unit := range stats.Stopped {
+		stopped[unit.Reason]++
+	}
+	for _, reason := range stream.StopCodes() {
+		out.gauge(w.stopped, float64(stopped[reason]), role, string(reason))
+	}
+	out.gauge(w.paused, float64(stats.Paused), role)
+	out.gauge(w.pending, float64(stats.Pending), role)
+	out.lag(w.lag, role, stats.Lag)
+	now, parked, oldest := w.sources.Now(), 0, time.Duration(0)
+	counts := map[string]int{}
+	accounts := map[string]int{}
+	for _, m := range stats.Machines {
+		parked += len(m.Parked)
+		if !m.Oldest.IsZero() {
+			oldest = max(oldest, now.Sub(m.Oldest))
+		}
+		for name, n := range m.Counts {
+			counts[name] += n
+		}
+		for account, a := range m.Accounts {
+			accounts[account] += a.Pending
+			for operation, tokens := range a.Tokens {
+				out.gauge(w.accountTokens, tokens, account, operation)
+			}
+		}
+	}
+	out.gauge(w.parked, float64(parked), role)
+	out.gauge(w.oldest, oldest.Seconds(), role)
+	for account, pending := range accounts {
+		out.gauge(w.accountPending, float64(pending), account, role)
+	}
+	for name, desc := range map[string]*prometheus.Desc{w.sources.FeedsRunning: w.feedsRunning, w.sources.FeedsStuck: w.feedsStuck} {
+		if n, ok := counts[name]; ok {
+			out.gauge(desc, float64(n))
+		}
+	}
+}
+
+// output is where a scrape's metrics go.
+type output struct{ ch chan<- prometheus.Metric }
+
+func (o output) gauge(desc *prometheus.Desc, value float64, labels ...string) {
+	o.ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+}
+
+func (o output) counter(desc *prometheus.Desc, value float64, labels ...string) {
+	o.ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, value, labels...)
+}
+
+func (o output) lag(desc *prometheus.Desc, role string, byTopic map[string]int64) {
+	for topic, n := range byTopic {
+		o.gauge(desc, float64(n), role, topic)
+	}
+}

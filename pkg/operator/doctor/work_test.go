@@ -1,0 +1,95 @@
+package doctor_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/sellerstream/sellerstream/pkg/operator/accountstatus"
+	"github.com/sellerstream/sellerstream/pkg/operator/doctor"
+	"github.com/sellerstream/sellerstream/pkg/platform/registry"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// put writes an entry of a state topic.
+func (w *world) put(t *testing.T, topic, key string, value any) {
+	t.Helper()
+	codec, err := registry.New(t.Context(), registry.Config{
+		Client: []sr.ClientOpt{sr.URLs(w.config.Registry.URL)}, Prefix: w.config.Prefix, Register: true, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := codec.AppendEncode(nil, topic, value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(w.cluster.Brokers()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: w.config.Prefix + topic, Key: []byte(key), Value: encoded}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What was given up is a red row that names the account, how much, the cause and the
+// command that sends it again; of accounts whose work went well there is none.
+func TestWorkThatFailedIsARedRow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.settle(t)
+	partition, offset := int32(3), int64(1500)
+	failed := func(code string) *schemas.Failure {
+		return &schemas.Failure{Time: time.Now(), Code: code, Message: "words of " + code, SourcePartition: &partition, SourceOffset: &offset}
+	}
+	for _, sku := range []string{"A", "B"} {
+		w.put(t, schemas.StateInventory, "sku/"+german+"//"+sku, &schemas.InventoryState{Account: german, SKU: sku, Tried: []string{}, Failure: failed("InvalidInput")})
+	}
+	w.put(t, schemas.StateOrders, "order/"+british+"/202-1", &schemas.OrderState{Account: british, OrderID: "202-1", Seen: []string{}, Failure: failed("order_refused")})
+	w.put(t, schemas.StateOrders, "order/"+american+"/202-2", &schemas.OrderState{Account: american, OrderID: "202-2", Seen: []string{}})
+	report := w.examine(t)
+	rows := map[string]doctor.Result{}
+	for _, r := range report.Results {
+		if r.Part == "account" && r.Check == "work" {
+			rows[r.Name] = r
+		}
+	}
+	for account, says := range map[string][]string{
+		german:  {"2 SKUs (InvalidInput)", "words of InvalidInput", "`sellerstream replay --config FILE --topic inventory-updates --account " + german + " --from-offset 3:1500 --effects`"},
+		british: {"1 order (order_refused)", "words of order_refused", "`sellerstream deadletters retry --config FILE --reason order_refused --account " + british + "`"},
+	} {
+		for _, part := range says {
+			if got := rows[account]; got.Status != doctor.Failed || !strings.Contains(got.Found+got.Cause+got.Fix, part) {
+				t.Errorf("%s: %+v does not say %q", account, got, part)
+			}
+		}
+	}
+	if got := rows[american]; got.Status != doctor.OK {
+		t.Errorf("%s: %+v", american, got)
+	}
+}
+
+// Where the state may not be read doctor says so, and judges no account by it.
+func TestAStateThatMayNotBeReadIsNoFailure(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.settle(t)
+	w.options = func(o *doctor.Options) {
+		o.Parts.Standings = func(context.Context, string) (*accountstatus.Fold, error) { return nil, kerr.TopicAuthorizationFailed }
+	}
+	report := w.examine(t)
+	if r, ok := find(report, "kafka", "work"); !ok || r.Status != doctor.Warning || !strings.Contains(r.Fix, "topics acls --roles doctor") {
+		t.Errorf("%+v", r)
+	}
+	if r, ok := find(report, "account", "work"); ok {
+		t.Errorf("%+v", r)
+	}
+}

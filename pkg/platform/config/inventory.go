@@ -1,0 +1,140 @@
+package config
+
+import (
+	"regexp"
+	"slices"
+	"time"
+)
+
+// Scopes of a quantity.
+const (
+	ScopeSeller      = "seller"      // one for all of the seller's marketplaces
+	ScopeMarketplace = "marketplace" // one for each
+)
+
+// Listings is how an account's quantities are sent to Amazon, unless an update says it.
+type Listings struct {
+	Scope       string `yaml:"scope"`
+	ProductType string `yaml:"product_type"`
+	Channel     string `yaml:"fulfillment_channel"`
+	IssueLocale string `yaml:"issue_locale"`
+}
+
+// Or is l, with defaults in place of what it leaves open.
+func (l Listings) Or(defaults Listings) Listings {
+	for _, field := range []struct{ own, other *string }{
+		{&l.Scope, &defaults.Scope}, {&l.ProductType, &defaults.ProductType},
+		{&l.Channel, &defaults.Channel}, {&l.IssueLocale, &defaults.IssueLocale},
+	} {
+		if *field.own == "" {
+			*field.own = *field.other
+		}
+	}
+	return l
+}
+
+// Inventory is the inventory processor. Its durations are on the pipeline's clock.
+type Inventory struct {
+	Defaults Listings `yaml:"defaults"` // for accounts that do not say otherwise
+
+	Linger      time.Duration `yaml:"linger"`
+	Enough      int           `yaml:"enough"`
+	MaxMessages int           `yaml:"max_messages"`
+	MaxBytes    int           `yaml:"max_bytes"`
+	MaxUploads  int           `yaml:"max_uploads"`
+
+	PatchLinger time.Duration `yaml:"patch_linger"`
+	PatchBelow  int           `yaml:"patch_below"` // 0: patches are for the urgent only
+	PatchMost   int           `yaml:"patch_most"`  // 0: no patches
+
+	ApplyDelay time.Duration `yaml:"apply_delay"`
+	ShowDelay  time.Duration `yaml:"show_delay"`
+
+	Patience       time.Duration `yaml:"patience"`
+	MaxAttempts    int           `yaml:"max_attempts"`
+	NotListedCodes []string      `yaml:"not_listed_codes"`
+	TransientCodes []string      `yaml:"transient_codes"`
+
+	ReadBackShare float64       `yaml:"read_back_share"`
+	ReadBackAfter time.Duration `yaml:"read_back_after"`
+
+	MaxPending int `yaml:"max_pending"`
+}
+
+// Feeds is the feeds processor.
+type Feeds struct {
+	StuckAfter time.Duration `yaml:"stuck_after"` // on the pipeline's clock
+	Patience   time.Duration `yaml:"patience"`    // likewise
+}
+
+func defaultInventory() Inventory {
+	return Inventory{
+		Defaults: Listings{Scope: ScopeSeller, ProductType: "PRODUCT", Channel: "DEFAULT"},
+		Linger:   30 * time.Second, Enough: 25_000, MaxMessages: 25_000, MaxBytes: 10 << 20, MaxUploads: 2,
+		PatchLinger: 2 * time.Second, PatchBelow: 100, PatchMost: 500,
+		ApplyDelay: 5 * time.Minute, ShowDelay: 5 * time.Minute,
+		Patience: 6 * time.Hour, MaxAttempts: 5, NotListedCodes: []string{"13013", "NOT_FOUND"},
+		TransientCodes: []string{
+			"InternalFailure", "INTERNAL_FAILURE", "INTERNAL_ERROR", "ServiceUnavailable", "SERVICE_UNAVAILABLE",
+		},
+		ReadBackAfter: 10 * time.Minute, MaxPending: 1_000_000,
+	}
+}
+
+var (
+	// Product types and fulfillment channel codes are Amazon's own; these are the
+	// characters of all that it lists.
+	amazonCode = regexp.MustCompile(`^[A-Z0-9_]{1,100}$`)
+	localeText = regexp.MustCompile(`^[a-z]{2}_[A-Z]{2}$`)
+)
+
+func (v *validator) inventory() {
+	c := v.cfg.Inventory
+	v.listings("inventory.defaults", c.Defaults.Or(defaultInventory().Defaults))
+	v.duration("inventory.linger", c.Linger, time.Second, time.Hour)
+	v.between("inventory.enough", c.Enough, 1, 25_000)
+	// Amazon takes 25,000 messages, and advises 10 MiB.
+	v.between("inventory.max_messages", c.MaxMessages, 1, 25_000)
+	v.between("inventory.max_bytes", c.MaxBytes, 1<<16, 10<<20)
+	v.between("inventory.max_uploads", c.MaxUploads, 1, 100)
+	v.duration("inventory.patch_linger", c.PatchLinger, 100*time.Millisecond, time.Hour)
+	v.between("inventory.patch_below", c.PatchBelow, 0, 10_000)
+	v.between("inventory.patch_most", c.PatchMost, 0, 10_000)
+	v.duration("inventory.apply_delay", c.ApplyDelay, time.Second, time.Hour)
+	v.duration("inventory.show_delay", c.ShowDelay, time.Second, time.Hour)
+	v.duration("inventory.patience", c.Patience, 10*time.Minute, 7*24*time.Hour)
+	v.between("inventory.max_attempts", c.MaxAttempts, 1, 100)
+	v.codes("inventory.not_listed_codes", c.NotListedCodes)
+	v.codes("inventory.transient_codes", c.TransientCodes)
+	if !(c.ReadBackShare >= 0 && c.ReadBackShare <= 1) {
+		v.fault("inventory.read_back_share", "%g: write a share from 0 to 1", c.ReadBackShare)
+	}
+	v.duration("inventory.read_back_after", c.ReadBackAfter, time.Minute, 24*time.Hour)
+	v.between("inventory.max_pending", c.MaxPending, 1000, 10_000_000)
+	v.duration("feeds.stuck_after", v.cfg.Feeds.StuckAfter, time.Minute, 7*24*time.Hour)
+	v.duration("feeds.patience", v.cfg.Feeds.Patience, 10*time.Minute, 7*24*time.Hour)
+}
+
+// codes checks a list of Amazon's codes. An empty one would be that of every issue
+// without a code.
+func (v *validator) codes(path string, codes []string) {
+	if slices.Contains(codes, "") {
+		v.fault(path, "a code is empty: remove it, or write the code that Amazon gives, such as 13013")
+	}
+}
+
+// listings checks what an account, or the default, says; what is empty is open.
+func (v *validator) listings(path string, l Listings) {
+	if l.Scope != "" {
+		v.oneOf(path+".scope", l.Scope, ScopeSeller, ScopeMarketplace)
+	}
+	if l.ProductType != "" && !amazonCode.MatchString(l.ProductType) {
+		v.fault(path+".product_type", "%q is not a product type as Amazon writes them, such as LUGGAGE, or PRODUCT for all", l.ProductType)
+	}
+	if l.Channel != "" && !amazonCode.MatchString(l.Channel) {
+		v.fault(path+".fulfillment_channel", "%q is not a fulfillment channel code, such as DEFAULT for the merchant's own stock", l.Channel)
+	}
+	if l.IssueLocale != "" && !localeText.MatchString(l.IssueLocale) {
+		v.fault(path+".issue_locale", "%q is not a locale, such as en_US", l.IssueLocale)
+	}
+}

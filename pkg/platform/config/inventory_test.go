@@ -1,0 +1,69 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestFaultsOfInventory(t *testing.T) {
+	t.Parallel()
+	const account = "    refresh_token: {env: ACME_EU_REFRESH_TOKEN}"
+	for _, test := range []struct{ key, text, says string }{
+		{"inventory.defaults.scope", "inventory: {defaults: {scope: account}}", `"account": write one of seller, marketplace`},
+		{"inventory.defaults.product_type", "inventory: {defaults: {product_type: luggage}}", `"luggage" is not a product type`},
+		{"inventory.defaults.fulfillment_channel", "inventory: {defaults: {fulfillment_channel: own stock}}", `"own stock" is not a fulfillment channel code`},
+		{"inventory.defaults.issue_locale", "inventory: {defaults: {issue_locale: german}}", `"german" is not a locale`},
+		{"inventory.linger", "inventory: {linger: 0s}", "0s: write a duration from 1s to 1h0m0s"},
+		{"inventory.max_messages", "inventory: {max_messages: 30000}", "30000: write a number from 1 to 25000"},
+		{"inventory.max_bytes", "inventory: {max_bytes: 20000000}", "write a number from 65536 to 10485760"},
+		{"inventory.max_uploads", "inventory: {max_uploads: 0}", "0: write a number from 1 to 100"},
+		{"inventory.patch_linger", "inventory: {patch_linger: 1ms}", "1ms: write a duration from 100ms"},
+		{"inventory.patch_below", "inventory: {patch_below: 20000}", "20000: write a number from 0 to 10000"},
+		{"inventory.patch_most", "inventory: {patch_most: -1}", "-1: write a number from 0 to 10000"},
+		{"inventory.apply_delay", "inventory: {apply_delay: 0s}", "0s: write a duration from 1s"},
+		{"inventory.show_delay", "inventory: {show_delay: 2h}", "2h0m0s: write a duration from 1s to 1h"},
+		{"inventory.max_attempts", "inventory: {max_attempts: 0}", "0: write a number from 1 to 100"},
+		{"inventory.read_back_share", "inventory: {read_back_share: 5}", "5: write a share from 0 to 1"},
+		{"inventory.read_back_share", "inventory: {read_back_share: NaN}", "NaN: write a share from 0 to 1"},
+		{"inventory.read_back_after", "inventory: {read_back_after: 1s}", "1s: write a duration from 1m0s"},
+		{"inventory.max_pending", "inventory: {max_pending: 10}", "10: write a number from 1000"},
+		{"inventory.not_listed_codes", "inventory: {not_listed_codes: NOT_FOUND}", "write a list"},
+		{"inventory.not_listed_codes", `inventory: {not_listed_codes: ["13013", ""]}`, "a code is empty"},
+		{"inventory.transient_codes", `inventory: {transient_codes: [""]}`, "a code is empty"},
+		{"feeds.stuck_after", "feeds: {stuck_after: 1s}", "1s: write a duration from 1m0s"},
+		{"feeds.patience", "feeds: {patience: 1m}", "1m0s: write a duration from 10m0s"},
+	} {
+		checkFault(t, Example+test.text+"\n", strings.Count(Example, "\n")+1, test.key, test.says)
+	}
+	text := strings.Replace(Example, account, account+"\n    inventory: {scope: sku}", 1)
+	line := strings.Count(text[:strings.Index(text, "inventory: {scope")], "\n") + 1
+	checkFault(t, text, line, "accounts[0].inventory.scope", `"sku": write one of seller, marketplace`)
+}
+
+// checkFault wants a text's only fault.
+func checkFault(t *testing.T, text string, line int, key, says string) {
+	t.Helper()
+	_, err := Parse("f", []byte(text))
+	var faults *Faults
+	want := fmt.Sprintf("f:%d: %s: ", line, key)
+	switch {
+	case !errors.As(err, &faults):
+		t.Errorf("%s: got %v", key, err)
+	case len(faults.Found) != 1 || !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), says):
+		t.Errorf("%s says\n%v\nwant %s…%s", key, err, want, says)
+	}
+}
+
+func TestAnAccountsListingsStandBeforeTheDefaults(t *testing.T) {
+	t.Parallel()
+	defaults := Listings{Scope: ScopeSeller, ProductType: "PRODUCT", Channel: "DEFAULT", IssueLocale: "en_GB"}
+	if got := (Listings{}).Or(defaults); got != defaults {
+		t.Errorf("without its own: %+v", got)
+	}
+	own := Listings{Scope: ScopeMarketplace, ProductType: "LUGGAGE", Channel: "X", IssueLocale: "de_DE"}
+	if got := own.Or(defaults); got != own {
+		t.Errorf("with its own: %+v", got)
+	}
+}

@@ -1,0 +1,77 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Values of Orders.API.
+const (
+	Orders2026 = "2026-01-01"
+	OrdersV0   = "v0"
+)
+
+// OrdersV0Ends is the first day (UTC) on which Amazon no longer has Orders v0's
+// getOrder and getOrderItems: their last is 2027-03-27.
+func OrdersV0Ends() time.Time { return time.Date(2027, time.March, 28, 0, 0, 0, 0, time.UTC) }
+
+func defaultOrders() Orders {
+	return Orders{
+		API:          Orders2026,
+		IncludedData: []string{"FULFILLMENT", "PROCEEDS", "PROMOTION", "CANCELLATION", "PACKAGES"},
+		Reconcile:    Reconcile{Every: 3 * time.Minute, Lookback: 24 * time.Hour},
+		Silence:      30,
+		Patience:     24 * time.Hour,
+	}
+}
+
+// orders checks the block orders at a time: a version that Amazon has ended
+// would refuse every order.
+func (v *validator) orders(now time.Time) {
+	orders := v.cfg.Orders
+	v.oneOf("orders.api", orders.API, Orders2026, OrdersV0)
+	if orders.API == OrdersV0 && !now.Before(OrdersV0Ends()) {
+		v.fault("orders.api", "Amazon ended Orders v0 on 2027-03-27: remove the key, and orders are read with %s", Orders2026)
+	}
+	for i, part := range orders.IncludedData {
+		if !slices.Contains(includedData(), part) {
+			v.fault(fmt.Sprintf("orders.included_data[%d]", i), "%q is not a part that Amazon knows: %s", part, strings.Join(includedData(), ", "))
+		}
+		if part == "BUYER" || part == "RECIPIENT" {
+			v.fault(fmt.Sprintf("orders.included_data[%d]", i), "%s is asked for by itself for the accounts that have buyer_data: true; remove it", part)
+		}
+	}
+	if !slices.Contains(orders.IncludedData, "FULFILLMENT") {
+		v.fault("orders.included_data", "FULFILLMENT is missing: without it Amazon does not send the order's status")
+	}
+	if every := orders.Reconcile.Every; every != 0 { // 0: never
+		v.duration("orders.reconcile.every", every, leastReconcile, 24*time.Hour)
+	}
+	v.duration("orders.reconcile.lookback", orders.Reconcile.Lookback, 0, maxLookback)
+	v.duration("orders.patience", orders.Patience, time.Hour, maxPatience)
+	if orders.Silence != 0 { // 0: no alerts
+		v.between("orders.silence", orders.Silence, leastSilence, 1000)
+	}
+}
+
+const (
+	// leastReconcile is how often a test may search; Amazon's quota lasts for one
+	// in three minutes.
+	leastReconcile = time.Minute
+	// maxLookback bounds how many orders a new account brings at once.
+	maxLookback = 30 * 24 * time.Hour
+	// maxPatience is less than the week for which an order without work is
+	// remembered.
+	maxPatience = 6 * 24 * time.Hour
+	// leastSilence is reported by mistake once in e^8 = 3,000 pauses, at best.
+	leastSilence = 8
+)
+
+// includedData are the parts that getOrder and searchOrders of Orders
+// 2026-01-01 can be asked for.
+func includedData() []string {
+	return []string{"BUYER", "RECIPIENT", "PROCEEDS", "EXPENSE", "PROMOTION", "CANCELLATION",
+		"FULFILLMENT", "PACKAGES", "TAX", "PAYMENT", "FULFILLMENT_ORDERS"}
+}

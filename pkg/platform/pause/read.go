@@ -1,0 +1,128 @@
+package pause
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/kclient"
+	"github.com/sellerstream/sellerstream/pkg/platform/registry"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+const (
+	// lookEvery is how long a read may bring nothing before Kafka is asked anew.
+	lookEvery = 5 * time.Second
+	// silences is after how many of them, with Kafka answering, the rest of the
+	// topic is taken for removed: its last records were deleted, and compacted away.
+	silences = 6
+	// decodeAgain is the wait for a registry that does not answer.
+	decodeAgain = time.Second
+)
+
+// readAll reads what stands in the topic now.
+func (s *Switches) readAll(ctx context.Context) error {
+	starts, missing, err := s.extent(ctx)
+	if err != nil {
+		return err
+	}
+	s.reader = kclient.NewReader(s.client, s.topic, starts)
+	for silent := 0; len(missing) > 0; {
+		got := s.poll(ctx)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		for partition, next := range got.next {
+			silent = 0
+			if next >= missing[partition] {
+				delete(missing, partition)
+			}
+		}
+		if len(got.next) > 0 {
+			continue
+		}
+		s.opts.Logger.WarnContext(ctx, "waiting for the switches: no call is made before all are known", "topic", s.topic, "partitions", len(missing))
+		if _, _, err := s.ends(ctx); err == nil && got.errs <= 1 { // one is the poll's own end
+			silent++
+		}
+		if silent >= silences {
+			s.opts.Logger.WarnContext(ctx, "the topic's last records are gone; going on without them", "topic", s.topic, "partitions", len(missing))
+			return nil
+		}
+	}
+	return nil
+}
+
+// extent is where each partition begins, and where each that holds anything ends. It
+// asks until Kafka answers.
+func (s *Switches) extent(ctx context.Context) (starts, missing map[int32]int64, err error) {
+	for wait := clockStep; ; wait = min(2*wait, lookEvery) {
+		starts, missing, err = s.ends(ctx)
+		if err == nil {
+			return starts, missing, nil
+		}
+		s.opts.Logger.WarnContext(ctx, "waiting for the switches: no call is made before all are known", "topic", s.topic, "error", err)
+		if err := clock.Sleep(ctx, clock.Real{}, wait); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// clockStep is the first wait for Kafka.
+const clockStep = 100 * time.Millisecond
+
+func (s *Switches) ends(ctx context.Context) (starts, missing map[int32]int64, err error) {
+	admin := kadm.NewClient(s.client)
+	first, err := admin.ListStartOffsets(ctx, s.topic)
+	if err == nil {
+		err = first.Error()
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	last, err := admin.ListEndOffsets(ctx, s.topic)
+	if err == nil {
+		err = last.Error()
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	starts, missing = make(map[int32]int64), make(map[int32]int64)
+	last.Each(func(end kadm.ListedOffset) {
+		start, ok := first.Lookup(end.Topic, end.Partition)
+		starts[end.Partition] = start.Offset
+		if ok && start.Offset < end.Offset {
+			missing[end.Partition] = end.Offset
+		}
+	})
+	if len(last[s.topic]) == 0 {
+		return nil, nil, errors.New("the topic is not known")
+	}
+	return starts, missing, nil
+}
+
+// decode waits for a registry that does not answer.
+func (s *Switches) decode(ctx context.Context, data []byte) (*schemas.Switch, error) {
+	for said := false; ; said = true {
+		value, err := s.opts.Codec.Decode(ctx, schemas.Switches, data)
+		switch {
+		case err == nil:
+			turned, ok := value.(*schemas.Switch)
+			if !ok {
+				return nil, fmt.Errorf("it is a %T", value)
+			}
+			return turned, nil
+		case !errors.Is(err, registry.ErrUnavailable):
+			return nil, err
+		case !said:
+			s.opts.Logger.WarnContext(ctx, "waiting for the schema registry to read a switch", "topic", s.topic, "error", err)
+		}
+		if err := clock.Sleep(ctx, clock.Real{}, decodeAgain); err != nil {
+			return nil, err
+		}
+	}
+}

@@ -1,0 +1,182 @@
+package roles
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/acls"
+	"github.com/sellerstream/sellerstream/pkg/runtime/role"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// TestTheTableOfTopicsAgrees: who reads and writes a topic stands in the table of
+// topics too, from which the permissions come.
+func TestTheTableOfTopicsAgrees(t *testing.T) {
+	t.Parallel()
+	for _, r := range All() {
+		var reads, writes, state []string
+		for _, s := range r.State {
+			state = append(state, s.Topic)
+		}
+		for _, topic := range schemas.Topics() {
+			ofState := slices.Contains(state, topic.Name)
+			if slices.Contains(topic.Readers, r.Name) && !ofState && topic.Name != schemas.Switches {
+				reads = append(reads, topic.Name)
+			}
+			if slices.Contains(topic.Writers, r.Name) && !ofState {
+				writes = append(writes, topic.Name)
+			}
+			if ofState && (!slices.Contains(topic.Readers, r.Name) || !slices.Contains(topic.Writers, r.Name)) {
+				t.Errorf("role %s does not read and write its state %s in schemas.Topics", r.Name, topic.Name)
+			}
+		}
+		inputs, outputs := r.Topics(func(role.Input) bool { return true }), slices.Clone(r.Outputs)
+		if len(r.Topics(func(in role.Input) bool { return in.Replayed })) > 0 {
+			inputs = append(inputs, schemas.Replays)
+		}
+		if len(r.Reasons) > 0 {
+			outputs = append(outputs, schemas.DeadLetters)
+		}
+		if !same(reads, inputs) || !same(writes, outputs) {
+			t.Errorf("role %s reads %v and writes %v in schemas.Topics; it says %v and %v", r.Name, reads, writes, inputs, outputs)
+		}
+	}
+}
+
+// TestReplaysTakeWhatCanBeReplayed: the topic of copies has the records of the inputs
+// that can be copied, and no others.
+func TestReplaysTakeWhatCanBeReplayed(t *testing.T) {
+	t.Parallel()
+	var records []string
+	for _, r := range All() {
+		for _, name := range r.Topics(func(in role.Input) bool { return in.Replayed }) {
+			topic, _ := schemas.TopicOf(name)
+			records = append(records, topic.Records...)
+		}
+	}
+	if replays, _ := schemas.TopicOf(schemas.Replays); !same(records, replays.Records) {
+		t.Errorf("the inputs that can be replayed have %v, the topic %v", records, replays.Records)
+	}
+}
+
+// TestPermissionsKnowTheRoles: each role has permissions, and those that say that
+// they read the list of excluded SKUs may read its topic.
+func TestPermissionsKnowTheRoles(t *testing.T) {
+	t.Parallel()
+	layout := acls.Layout{Prefix: "p.", TransactionalPrefix: "p.tx", Exclusions: "excluded-skus"}
+	for _, r := range All() {
+		grants := layout.Grants([]string{r.Name}, func(string) string { return "User:x" })
+		reads := slices.ContainsFunc(grants, func(g acls.Grant) bool { return g.ACL.Name == layout.Exclusions })
+		if len(grants) == 0 || reads != r.Exclusions {
+			t.Errorf("role %s: %d permissions, excluded SKUs among them: %v, want %v", r.Name, len(grants), reads, r.Exclusions)
+		}
+	}
+}
+
+// owners is the table "who calls what": a role owns the quota of its operations, so no
+// other may call them.
+func owners() map[string][]string {
+	return map[string][]string{
+		"orders": {model.GetOrder, model.SearchOrders, model.GetOrderV0, model.GetOrderItemsV0},
+		"inventory": {model.CreateFeedDocument, model.CreateFeed, model.GetFeeds, model.CancelFeed,
+			model.PatchListingsItem, model.GetListingsItem},
+		"feeds":     {model.GetFeed, model.GetFeedDocument},
+		"shipments": {model.ConfirmShipment},
+		"subscriptions": {model.CreateDestination, model.GetDestination, model.GetDestinations, model.DeleteDestination,
+			model.CreateSubscription, model.GetSubscription, model.GetSubscriptions,
+			model.GetSubscriptionByID, model.DeleteSubscriptionByID},
+		"": {
+			model.CreateRestrictedDataToken, // the client's, for orders of v0
+			model.CreateListingsFeed,        // createFeed's second throttle
+		},
+	}
+}
+
+// TestEachOperationHasOneOwner holds the rule that makes the consumer group the lock
+// of every quota.
+func TestEachOperationHasOneOwner(t *testing.T) {
+	t.Parallel()
+	owner := map[string]string{}
+	for name, operations := range owners() {
+		r, known := Of(name)
+		if known && !same(r.Operations, operations) {
+			t.Errorf("role %s calls %v, want %v", name, r.Operations, operations)
+		}
+		for _, operation := range operations {
+			if other, taken := owner[operation]; taken {
+				t.Errorf("%s is called by %q and by %q", operation, other, name)
+			}
+			owner[operation] = name
+		}
+	}
+	for _, r := range All() {
+		if _, known := owners()[r.Name]; !known && len(r.Operations) > 0 {
+			t.Errorf("role %s calls %v, which are not its own", r.Name, r.Operations)
+		}
+	}
+	for _, operation := range model.OperationNames() {
+		if _, called := owner[operation]; !called {
+			t.Errorf("no role calls %s", operation)
+		}
+	}
+}
+
+// TestTheRunbookHasEachAlert under a heading of its type, and each remedy is told.
+func TestTheRunbookHasEachAlert(t *testing.T) {
+	t.Parallel()
+	runbook := read(t, "../../docs/RUNBOOK.md")
+	for _, r := range All() {
+		for _, alert := range r.Alerts {
+			if !strings.Contains(runbook, "\n### "+alert+"\n") {
+				t.Errorf("the runbook has no section %s, of role %s", alert, r.Name)
+			}
+		}
+		for _, reason := range r.Reasons {
+			if reason.Remedy == "" {
+				t.Errorf("role %s, reason %s: what is to be done?", r.Name, reason.Code)
+			}
+		}
+	}
+}
+
+// TestTheChartKnowsTheRoles: its schema refuses roles that there are not.
+func TestTheChartKnowsTheRoles(t *testing.T) {
+	t.Parallel()
+	var schema struct {
+		Definitions struct {
+			Role struct {
+				Enum []string `json:"enum"`
+			} `json:"role"`
+		} `json:"definitions"`
+	}
+	if err := json.Unmarshal([]byte(read(t, "../../deploy/helm/sellerstream/values.schema.json")), &schema); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, r := range All() {
+		names = append(names, r.Name)
+	}
+	if !slices.Equal(schema.Definitions.Role.Enum, names) {
+		t.Errorf("deploy/helm/sellerstream/values.schema.json has the roles %v, want %v", schema.Definitions.Role.Enum, names)
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func same(a, b []string) bool {
+	a, b = slices.Clone(a), slices.Clone(b)
+	slices.Sort(a)
+	slices.Sort(b)
+	return slices.Equal(slices.Compact(a), slices.Compact(b))
+}

@@ -1,0 +1,243 @@
+package breaker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
+	"github.com/sellerstream/sellerstream/pkg/runtime/blame"
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// Login is the section of an account's authentication: LWA, and STS where the
+// account has a role.
+const Login = "login"
+
+// namedAccounts is of how many accounts the log tells when they have no token: what
+// they share is reported once, by package lane.
+const namedAccounts = 5
+
+// refusedFirst is how long an account whose credentials are refused waits at first:
+// what refuses all accounts for minutes refuses one of them first.
+const refusedFirst = time.Minute
+
+// slowCall is how long, in real time, a call may take to count as answered,
+// unless it carries a document: how long that takes is its size's and our line's
+// doing, and Amazon is well.
+const slowCall = 15 * time.Second
+
+// key is who is called, or who calls, and the section of the API.
+type key struct{ who, section string }
+
+// Breakers are the breakers and the budgets of a process. It may be used from
+// any goroutine.
+type Breakers struct {
+	clock clock.Clock
+	log   *slog.Logger
+
+	mu       sync.Mutex
+	hosts    map[key]*circuit    // by (host, section)
+	accounts map[string]*circuit // those that are not closed, by account
+	budgets  map[key]*budget     // those that are not full, by (account, section)
+}
+
+// New makes breakers that wait by clk and log their changes.
+func New(clk clock.Clock, log *slog.Logger) *Breakers {
+	return &Breakers{
+		clock: clk, log: log,
+		hosts: make(map[key]*circuit), accounts: make(map[string]*circuit), budgets: make(map[key]*budget),
+	}
+}
+
+func hostPolicy() policy {
+	return policy{inRow: 5, least: 20, span: 30 * time.Second, base: 5 * time.Second, max: time.Minute}
+}
+
+func accountPolicy() policy {
+	return policy{inRow: 1, base: 10 * time.Second, max: time.Minute}
+}
+
+// OpenError is a call that was held back.
+type OpenError struct {
+	Operation string
+	Account   string
+	Wait      time.Duration // on the breakers' clock; each caller has another
+	What      string        // which breaker
+	Cause     error         // why it is open
+}
+
+// Error returns what is waited for.
+func (e *OpenError) Error() string {
+	return fmt.Sprintf("%s of %s was not made: the breaker of %s is open: %v", e.Operation, e.Account, e.What, e.Cause)
+}
+
+// Unwrap is why the breaker is open.
+func (e *OpenError) Unwrap() error { return e.Cause }
+
+// Pass is a call that may be made. Exit must be called when it has ended.
+type Pass struct {
+	s         *Breakers
+	host      key
+	account   string
+	operation model.Operation
+	item      string                      // "" for a call that is about none
+	eras      struct{ host, account int } // account's is 0 where it had no breaker
+	began     time.Time                   // real
+}
+
+// Enter asks for a call to host. account is whose token the call needs: an
+// application has none of an account's names. Its error is an *OpenError.
+func (s *Breakers) Enter(host, account, operation string) (*Pass, error) {
+	return s.EnterFor(host, account, operation, "")
+}
+
+// EnterFor is Enter for a call about one item, such as an order: one item that is
+// never answered opens nothing, however often it is tried.
+func (s *Breakers) EnterFor(host, account, operation, item string) (*Pass, error) {
+	now := s.clock.Now()
+	called, _ := model.Describe(operation)
+	p := &Pass{s: s, host: key{host, sectionOf(operation)}, account: account, operation: called, item: item, began: time.Now()}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	login := s.accounts[account]
+	if login != nil {
+		if wait, ok := login.enter(now, true); !ok {
+			return nil, s.held(login, account, operation, "its authentication", wait)
+		}
+		p.eras.account = login.era
+	}
+	c := s.hosts[p.host]
+	if c == nil {
+		c = newCircuit(hostPolicy(), now)
+		s.hosts[p.host] = c
+	}
+	// Only a call that can be repeated when its answer is lost may find out whether
+	// Amazon is back.
+	if wait, ok := c.enter(now, called.Repeatable()); !ok {
+		if login != nil {
+			login.exit(now, ended{era: login.era})
+		}
+		return nil, s.held(c, account, operation, p.host.section+" at "+host, wait)
+	}
+	p.eras.host = c.era
+	return p, nil
+}
+
+// held spreads those that wait, so that they do not come back at once.
+func (s *Breakers) held(c *circuit, account, operation, what string, wait time.Duration) *OpenError {
+	wait += rand.N(time.Second + wait/4)
+	return &OpenError{Operation: operation, Account: account, Wait: wait, What: what, Cause: c.cause}
+}
+
+// sectionOf is an operation's own name where its section is not known.
+func sectionOf(operation string) string {
+	called, _ := model.Describe(operation)
+	return cmp.Or(called.Section, operation)
+}
+
+// Exit takes the end of the call; err is what package spapi returned, ctx the
+// call's context.
+func (p *Pass) Exit(ctx context.Context, err error) {
+	s, now := p.s, p.s.clock.Now()
+	slow := time.Since(p.began) >= slowCall && !p.operation.Document
+	v := judge(p.operation.Name, err, slow, ctx.Err() != nil)
+	if slow && err == nil {
+		err = fmt.Errorf("a call took longer than %s", slowCall)
+	}
+	var changes []change
+	s.mu.Lock()
+	s.earn(key{p.account, p.host.section}, now)
+	if c := s.hosts[p.host]; c.exit(now, ended{era: p.eras.host, account: p.account, item: p.item, verdict: v.host, cause: err}) {
+		changes = append(changes, changed(c, State{Host: p.host.who, Section: p.host.section}))
+	}
+	if c := s.exitAccount(p, now, v, err); c != nil {
+		changes = append(changes, changed(c, State{Account: p.account, Section: Login}))
+	}
+	s.mu.Unlock()
+	for _, c := range changes {
+		s.report(ctx, c)
+	}
+}
+
+// exitAccount is the account's breaker if it has changed. Most accounts have none.
+func (s *Breakers) exitAccount(p *Pass, now time.Time, v verdicts, err error) *circuit {
+	c := s.accounts[p.account]
+	if c == nil {
+		if v.login != bad {
+			return nil
+		}
+		c = newCircuit(accountPolicy(), now)
+		c.quiet = len(s.accounts) >= namedAccounts
+	}
+	if !c.exit(now, ended{era: p.eras.account, account: p.account, verdict: v.login, cause: err, wait: v.least, most: v.most}) {
+		return nil
+	}
+	s.accounts[p.account] = c
+	if c.position == Closed {
+		delete(s.accounts, p.account)
+	}
+	return c
+}
+
+// Forget closes the breakers of accounts' authentication: what they know is of
+// credentials that have been replaced.
+func (s *Breakers) Forget(accounts []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, account := range accounts {
+		delete(s.accounts, account)
+	}
+}
+
+// verdicts are what the end of a call says of the host and of the account's
+// authentication. If that is bad it waits for least, and for most after many probes;
+// 0 is as the policy has it.
+type verdicts struct {
+	host, login verdict
+	least, most time.Duration
+}
+
+// judge reads the end of a call of operation. For the host it counts only what the
+// table of package blame blames on the host. ended means that the call's context
+// has ended: unless the call was slow already, that was us and not Amazon.
+func judge(operation string, err error, slow, ended bool) verdicts {
+	var refusal *model.Error
+	v := verdicts{host: good, login: good}
+	if slow {
+		v.host = bad
+	}
+	known := errors.As(err, &refusal)
+	switch party := blame.Of(operation, err); {
+	case known && refusal.TokenMissing:
+		v = verdicts{login: bad, least: refusal.RetryAfter}
+		if party != blame.Host {
+			v.least, v.most = max(refusedFirst, v.least), lane.ProbeAfter
+		} else if ended {
+			v.login = nothing
+		}
+	case party == blame.Host:
+		v.host = bad
+		if ended && !slow {
+			v.host = nothing
+		}
+		if !known {
+			v.login = nothing
+		}
+	case party == blame.Ourselves && !slow && !answered(refusal), // we stopped it
+		known && refusal.Class == model.Invalid && refusal.Status == 0 && refusal.Setting == "": // refused before it was sent
+		v = verdicts{}
+	}
+	return v
+}
+
+// answered reports whether Amazon has answered a call that we are to blame for.
+func answered(refusal *model.Error) bool {
+	return refusal != nil && (refusal.StaleToken || refusal.Setting != "")
+}

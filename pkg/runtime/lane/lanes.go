@@ -1,0 +1,278 @@
+package lane
+
+import (
+	"container/heap"
+	"slices"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// Lanes is all of a unit's lanes for one operation. It is used by one goroutine.
+type Lanes struct {
+	operations []string // the operation and, if it has any, its other throttles
+	role       string   // whose they are; "" raises no alerts
+	limit      func(account, operation string) quota.Limit
+	byAccount  map[string]*lane
+	byWake     laneHeap // lanes that have something to do, now or later
+	pending    int
+}
+
+// New makes an empty set of lanes for operation. limit is each account's usage
+// plan; it is asked once for each account, and after Changed. also names further
+// buckets that each call takes a token of, such as model.CreateListingsFeed: all
+// or none are taken.
+func New(operation string, limit func(account, operation string) quota.Limit, also ...string) *Lanes {
+	return &Lanes{
+		operations: append([]string{operation}, also...), limit: limit, byAccount: make(map[string]*lane),
+	}
+}
+
+// In returns which role's lanes they are. What they wait for is then reported on alerts,
+// once until a call succeeds: see note.go.
+func (s *Lanes) In(role string) *Lanes {
+	s.role = role
+	return s
+}
+
+// Restore takes an entry of the committed state that lanes have written, a
+// bucket's checkpoint or why a lane waits, and reports whether it is one of these
+// lanes'.
+func (s *Lanes) Restore(state any) bool {
+	switch state := state.(type) {
+	case *schemas.QuotaState:
+		return s.checkpoint(state)
+	case *schemas.LaneState:
+		return s.noted(state)
+	}
+	return false
+}
+
+func (s *Lanes) checkpoint(checkpoint *schemas.QuotaState) bool {
+	i := slices.Index(s.operations, checkpoint.Operation)
+	if i < 0 {
+		return false
+	}
+	l := s.of(checkpoint.Account)
+	l.known = true
+	if l.from == nil {
+		l.from = make([]*schemas.QuotaState, len(s.operations))
+	}
+	l.from[i] = checkpoint
+	return true
+}
+
+// Known says that account has a past: a bucket without a checkpoint starts
+// empty. Call it while restoring.
+func (s *Lanes) Known(account string) { s.of(account).known = true }
+
+// Add queues item for a call at due or later, or moves it there. An item in
+// flight must be finished first.
+func (s *Lanes) Add(account string, item *Item, due time.Time) {
+	s.add(account, item, due, false, false)
+}
+
+// AddLow is Add for work that is drawn only when none of the account that was
+// added with Add is due, such as what is processed again.
+func (s *Lanes) AddLow(account string, item *Item, due time.Time) {
+	s.add(account, item, due, true, false)
+}
+
+// AddUncounted is AddLow for work that Pending does not count: what no intake has
+// to pause for.
+func (s *Lanes) AddUncounted(account string, item *Item, due time.Time) {
+	s.add(account, item, due, true, true)
+}
+
+func (s *Lanes) add(account string, item *Item, due time.Time, low, uncounted bool) {
+	l := s.of(account)
+	if item.Queued() {
+		s.count(l, -item.count())
+		if item.low != low {
+			l.queueOf(item.low).Remove(item)
+		}
+	}
+	if item.held != 0 {
+		due = machine.Latest(due, time.Unix(0, item.held))
+	}
+	item.low, item.uncounted = low, uncounted
+	s.count(l, item.count())
+	l.queueOf(low).Add(item, due)
+	s.schedule(l, due)
+}
+
+// Remove takes item out, if it is queued here: it wants no call any more.
+func (s *Lanes) Remove(account string, item *Item) {
+	if item.Queued() {
+		l := s.of(account)
+		s.count(l, -item.count())
+		l.queueOf(item.low).Remove(item)
+	}
+}
+
+// Draw hands every item whose call may start now to start, in order. It puts
+// the checkpoints of the tokens that they cost into tx, and asks for the tick
+// in which the next item may go.
+func (s *Lanes) Draw(tx *machine.Tx, start func(*Item)) {
+	for len(s.byWake) > 0 && !s.byWake[0].wake.After(tx.Now) {
+		l := heap.Pop(&s.byWake).(*lane)
+		l.open(s.operations, s.limit)
+		for item := l.draw(tx); item != nil; item = l.draw(tx) {
+			start(item)
+		}
+		if next := l.next(tx.Now); !next.IsZero() {
+			s.schedule(l, next)
+		}
+	}
+	if wake := s.Wake(); !wake.IsZero() {
+		tx.WakeAt(wake)
+	}
+}
+
+// Next is when a call of account could start, if nothing were drawn before: now
+// or later. It is zero when that depends on the end of a call that is under way.
+func (s *Lanes) Next(account string, now time.Time) time.Time {
+	l := s.of(account)
+	l.open(s.operations, s.limit)
+	return l.free(now)
+}
+
+// Probe is when a lane that is parked tries its next call; now for one that is not.
+func (s *Lanes) Probe(account string, now time.Time) time.Time {
+	if l := s.byAccount[account]; l != nil && l.parked {
+		return machine.Latest(now, l.probeAt)
+	}
+	return now
+}
+
+// Wake is, after a Draw, when the next one may have something; zero when time
+// alone changes nothing.
+func (s *Lanes) Wake() time.Time {
+	if len(s.byWake) == 0 {
+		return time.Time{}
+	}
+	return s.byWake[0].wake
+}
+
+// Pending is how many items are queued or in flight, without those of AddUncounted.
+// Those of parked accounts are counted apart.
+func (s *Lanes) Pending() int {
+	parked := 0
+	for _, l := range s.byAccount {
+		if l.parked {
+			parked += l.pending
+		}
+	}
+	return Apart(s.pending-parked, parked)
+}
+
+// Apart is the number by which intake is paused where some of the work cannot go on,
+// such as that of a parked account: it has apartShare times the room of the rest, and
+// takes none of it. So an account that stands does not stop the others of its unit
+// (containment rule 4), and memory has a bound all the same.
+func Apart(going, standing int) int { return max(going, (standing+apartShare-1)/apartShare) }
+
+// apartShare is how much more may stand than wait.
+const apartShare = 4
+
+// Parked reports whether the account is parked.
+func (s *Lanes) Parked(account string) bool {
+	l := s.byAccount[account]
+	return l != nil && l.parked
+}
+
+func (s *Lanes) count(l *lane, n int) {
+	s.pending += n
+	l.pending += n
+}
+
+// Finish ends an item's call: the item is idle again, and what the result says
+// of the account is taken note of. A 429 drains the buckets; a snooze holds the
+// lane, or the item alone, and gives the tokens back if the call never left; refused credentials
+// park it; an answer lets a parked lane go on.
+func (s *Lanes) Finish(tx *machine.Tx, account string, item *Item, res *machine.Result) {
+	if !item.inFlight {
+		return
+	}
+	item.inFlight, item.held = false, 0
+	if snooze, ok := res.Outcome.(machine.Snooze); ok && snooze.Own {
+		item.held = tx.Now.Add(snooze.For).UnixNano()
+	}
+	l := s.of(account)
+	s.count(l, -item.count())
+	s.finish(tx, l, item, res)
+	if !l.due().IsZero() {
+		s.schedule(l, tx.Now)
+	}
+}
+
+// Changed says that something about the account is no longer what it was: its
+// lane is neither parked nor held any more, and has the limits of now.
+func (s *Lanes) Changed(tx *machine.Tx, account string) {
+	l := s.byAccount[account]
+	if l == nil {
+		return
+	}
+	l.parked, l.probes, l.heldUntil = false, 0, time.Time{}
+	s.clearNote(tx, l)
+	for i, bucket := range l.buckets {
+		put(tx, bucket.Replan(s.limit(account, s.operations[i]), tx.Now))
+	}
+	if !l.due().IsZero() {
+		s.schedule(l, tx.Now)
+	}
+}
+
+func (s *Lanes) of(account string) *lane {
+	l := s.byAccount[account]
+	if l == nil {
+		l = &lane{account: account}
+		s.byAccount[account] = l
+	}
+	return l
+}
+
+// schedule makes Draw look at the lane by t at the latest.
+func (s *Lanes) schedule(l *lane, t time.Time) {
+	switch {
+	case l.place == 0:
+		l.wake = t
+		heap.Push(&s.byWake, l)
+	case t.Before(l.wake):
+		l.wake = t
+		heap.Fix(&s.byWake, l.place-1)
+	}
+}
+
+type laneHeap []*lane
+
+func (h laneHeap) Len() int { return len(h) }
+
+func (h laneHeap) Less(i, j int) bool {
+	if c := h[i].wake.Compare(h[j].wake); c != 0 {
+		return c < 0
+	}
+	return h[i].account < h[j].account
+}
+
+func (h laneHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].place, h[j].place = i+1, j+1
+}
+
+func (h *laneHeap) Push(x any) {
+	l := x.(*lane)
+	l.place = len(*h) + 1
+	*h = append(*h, l)
+}
+
+func (h *laneHeap) Pop() any {
+	last := len(*h) - 1
+	l := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	l.place = 0
+	return l
+}

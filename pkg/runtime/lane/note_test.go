@@ -1,0 +1,140 @@
+package lane
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+func TestTheStateSaysWhyALaneWaits(t *testing.T) {
+	t.Parallel()
+	const key = "lane/a/op"
+	note := func(parked bool, reason string, since, until time.Time) *schemas.LaneState {
+		state := &schemas.LaneState{Account: "a", Operation: "op", Parked: parked, Reason: reason, Since: since, Until: until}
+		if parked {
+			state.Blame, state.Told = "account", "own"
+		}
+		return state
+	}
+	s := New("op", func(string, string) quota.Limit { return quota.Limit{Rate: 10, Burst: 100} }).In("role")
+	item := &Item{Key: "1"}
+	now := start
+	for _, step := range []struct {
+		name    string
+		outcome machine.Outcome
+		writes  bool
+		want    *schemas.LaneState // nil is a deletion
+	}{
+		{"a success", machine.Done{}, false, nil},
+		{"a short wait", machine.Snooze{For: notedFrom - 1, Err: errors.New("busy")}, false, nil},
+		{"a 429", machine.Snooze{For: time.Minute, Throttled: true}, false, nil},
+		{"a wait of the work's own", machine.Snooze{For: time.Minute, Own: true}, false, nil},
+		{"an open breaker", machine.Snooze{For: time.Minute, Err: errors.New("breaker")}, true, note(false, "breaker", now.Add(4*time.Hour), now.Add(4*time.Hour+time.Minute))},
+		{"refused", machine.Park{Err: errors.New(strings.Repeat("é", maxReason))}, true, note(true, strings.Repeat("é", maxReason/2)+"…", now.Add(4*time.Hour), now.Add(5*time.Hour+probeBase))},
+		{"refused again", machine.Park{}, true, note(true, "not given", now.Add(4*time.Hour), now.Add(6*time.Hour+2*probeBase))},
+		{"mended", machine.Reject{}, true, nil},
+		{"a success after it", machine.Done{}, false, nil},
+	} {
+		s.Add("a", item, now)
+		if len(draw(s, now)) != 1 {
+			t.Fatalf("%s: nothing was drawn", step.name)
+		}
+		got, written := finish(s, "a", item, step.outcome, now)[key]
+		want := any(step.want)
+		if step.want == nil {
+			want = nil
+		}
+		if written != step.writes || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: wrote %v, %+v, want %v, %+v", step.name, written, got, step.writes, want)
+		}
+		now = now.Add(time.Hour)
+	}
+}
+
+func TestANewOwnerDeletesWhatAnEarlierOneNoted(t *testing.T) {
+	t.Parallel()
+	s := New("op", func(string, string) quota.Limit { return quota.Limit{Rate: 1, Burst: 10} }, "op/also")
+	if s.Restore(&schemas.LaneState{Account: "a", Operation: "other"}) {
+		t.Error("took another operation's")
+	}
+	if !s.Restore(&schemas.LaneState{Account: "a", Operation: "op", Parked: true, Since: start}) {
+		t.Error("did not take its own")
+	}
+	s.Known("a")
+	item := &Item{Key: "1"}
+	s.Add("a", item, start)
+	now := start.Add(time.Minute) // a bucket without a checkpoint starts empty
+	draw(s, start)
+	if len(draw(s, now)) != 1 {
+		t.Fatal("the new owner does not try by itself")
+	}
+	state := finish(s, "a", item, machine.Done{}, now)
+	if got, written := state["lane/a/op"]; !written || got != nil {
+		t.Errorf("the note is %v, want it deleted", got)
+	}
+}
+
+func TestAChangedAccountIsNotSaidToWait(t *testing.T) {
+	t.Parallel()
+	s := newLanes(quota.Limit{Rate: 1, Burst: 10})
+	item := &Item{Key: "1"}
+	s.Add("a", item, start)
+	draw(s, start)
+	finish(s, "a", item, machine.Park{Err: errors.New("refused")}, start)
+	tx := machine.Tx{Now: start}
+	s.Changed(&tx, "a")
+	if _, written := tx.State[NotePrefix+"a/"+s.operations[0]]; !written {
+		t.Error("the note stays")
+	}
+}
+
+func TestAParkIsToldOfOnce(t *testing.T) {
+	t.Parallel()
+	plenty := func(string, string) quota.Limit { return quota.Limit{Rate: 10, Burst: 100} }
+	s, item, now := New("op", plenty).In("role"), &Item{Key: "1"}, start
+	alerts := func(outcome machine.Outcome) (told []*schemas.Alert) {
+		now = now.Add(time.Hour)
+		s.Add("a", item, now)
+		draw(s, now)
+		tx := machine.Tx{Now: now}
+		s.Finish(&tx, "a", item, &machine.Result{Outcome: outcome})
+		for _, out := range tx.Outputs {
+			told = append(told, out.Value.(*schemas.Alert))
+		}
+		return told
+	}
+	park, open := machine.Park{Err: errors.New("refused")}, machine.Snooze{For: time.Minute}
+	ids := map[string]bool{}
+	for i, step := range []struct {
+		outcome machine.Outcome
+		tells   int
+	}{{open, 0}, {park, 1}, {park, 0}, {machine.Done{}, 0}, {park, 0}, {park, 1}, {park, 0}} {
+		told := alerts(step.outcome)
+		if len(told) != step.tells {
+			t.Fatalf("step %d: told %d times, want %d", i, len(told), step.tells)
+		}
+		for _, alert := range told {
+			ids[alert.EventID] = true
+			if alert.EventType != "AccountParked" || alert.Account != "a" || alert.Role != "role" || alert.Subject != "op" || !strings.Contains(alert.Message, "refused") {
+				t.Errorf("step %d: %+v", i, alert)
+			}
+		}
+	}
+	if len(ids) != 2 {
+		t.Errorf("two parks have the ids %v", ids)
+	}
+	s = New("op", plenty).In("role") // the next owner
+	s.Restore(&schemas.LaneState{Account: "a", Operation: "op", Parked: true, Since: start})
+	s.Known("a")
+	s.Add("a", item, now)
+	draw(s, now)
+	if told := alerts(park); len(told) != 0 {
+		t.Errorf("told again by the next owner: %+v", told)
+	}
+}

@@ -1,0 +1,39 @@
+package machine
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// EventID returns the id of an event. kind names the kind of event, parts what
+// tells it from all others of its kind in this pipeline. The pipeline's
+// namespace makes it unlike those of other clusters and prefixes.
+func (tx *Tx) EventID(kind string, parts ...string) string {
+	return schemas.EventID(append([]string{tx.Namespace, kind}, parts...)...)
+}
+
+// Alert writes an alert, and sets its id and time. An alert happens once: two of
+// them about the same have two ids.
+func (tx *Tx) Alert(alert *schemas.Alert) {
+	tx.alert(alert, tx.EventID("Alert", alert.Role, alert.EventType, alert.Account, alert.Subject,
+		strconv.FormatInt(tx.Now.UnixNano(), 10)))
+}
+
+// AlertShared is Alert for what every process finds out for itself. Alerts of one type
+// about the same, by whichever account and role, that are raised in one span of time
+// have one id, so that who drops the ids that it has seen keeps the first. Two that are
+// span apart never have one id.
+func (tx *Tx) AlertShared(alert *schemas.Alert, span time.Duration, about ...string) {
+	parts := append([]string{alert.EventType, strconv.FormatInt(tx.Now.UnixNano()/int64(span), 10)}, about...)
+	tx.alert(alert, tx.EventID("SharedAlert", parts...))
+}
+
+func (tx *Tx) alert(alert *schemas.Alert, id string) {
+	alert.Time, alert.EventID = tx.Now, id
+	if alert.Attributes == nil {
+		alert.Attributes = map[string]string{}
+	}
+	tx.Emit(Output{Topic: schemas.Alerts, Account: alert.Account, Value: alert})
+}

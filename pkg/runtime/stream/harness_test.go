@@ -1,0 +1,349 @@
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/goleak"
+
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/logged"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	testPartitions = 3
+	testPrefix     = "t."
+	in1, in2       = "in1", "in2"
+	out            = "out"
+	state          = "state.test"
+	replays        = "replays"
+
+	// patience is virtual. The fake broker can leave a member waiting for the
+	// answer to its SyncGroup when the leader has died meanwhile, until the
+	// request's timeout of more than a minute; Kafka does not.
+	patience = 5 * time.Minute
+)
+
+// payload is the value of test records, state entries and outputs.
+type payload struct {
+	Account string
+	N       int
+	Text    string `json:",omitempty"`
+}
+
+// jsonCodec stands in for Avro, which pkg/platform/registry tests.
+type jsonCodec struct {
+	// decode, where set, may refuse a value.
+	decode func(topic string, data []byte) error
+}
+
+type typed struct {
+	Type  string
+	Value json.RawMessage
+}
+
+func (c jsonCodec) AppendEncode(dst []byte, _ string, value any) ([]byte, error) {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return dst, err
+	}
+	data, err := json.Marshal(typed{fmt.Sprintf("%T", value), raw})
+	return append(dst, data...), err
+}
+
+func (c jsonCodec) Decode(_ context.Context, topic string, data []byte) (any, error) {
+	if c.decode != nil {
+		if err := c.decode(topic, data); err != nil {
+			return nil, err
+		}
+	}
+	var t typed
+	if err := json.Unmarshal(data, &t); err != nil {
+		return nil, err
+	}
+	for _, v := range []any{&payload{}, &schemas.Position{}, &schemas.Claim{}, &schemas.DeadLetter{}} {
+		if fmt.Sprintf("%T", v) == t.Type {
+			return v, json.Unmarshal(t.Value, v)
+		}
+	}
+	return nil, fmt.Errorf("unknown type %q", t.Type)
+}
+
+// world is a fake Kafka on a virtual network, inside a synctest bubble.
+type world struct {
+	t       *testing.T
+	net     *kfake.VirtualNetwork
+	cluster *kfake.Cluster
+	client  *kgo.Client // for the test's own records
+	logs    *logged.Text
+}
+
+// inBubble runs test under virtual time, and checks that nothing is left running.
+func inBubble(t *testing.T, test func(t *testing.T, w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, net: &kfake.VirtualNetwork{}, logs: &logged.Text{}}
+		var names []string
+		for _, logical := range []string{in1, in2, out, state, replays, schemas.FeedResults, schemas.DeadLetters} {
+			names = append(names, testPrefix+logical)
+		}
+		cluster, err := kfake.NewCluster(
+			kfake.NumBrokers(1), kfake.Ports(9092), kfake.ListenFn(w.net.Listen), kfake.SeedTopics(testPartitions, names...),
+		)
+		if err != nil {
+			t.Fatalf("NewCluster: %v", err)
+		}
+		defer cluster.Close()
+		w.cluster = cluster
+		w.client = w.newClient()
+		defer w.client.Close()
+		test(t, w)
+	})
+}
+
+func (w *world) newClient(more ...kgo.Opt) *kgo.Client {
+	w.t.Helper()
+	client, err := kgo.NewClient(append(w.clientOptions(), more...)...)
+	if err != nil {
+		w.t.Fatalf("NewClient: %v", err)
+	}
+	return client
+}
+
+func (w *world) clientOptions() []kgo.Opt {
+	return []kgo.Opt{kgo.SeedBrokers(w.cluster.ListenAddrs()...), kgo.Dialer(w.net.DialContext)}
+}
+
+// produce writes a record of account n to an input.
+func (w *world) produce(topic, account string, n int) {
+	w.t.Helper()
+	value, err := jsonCodec{}.AppendEncode(nil, topic, &payload{Account: account, N: n})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.produceRaw(&kgo.Record{Topic: testPrefix + topic, Key: []byte(account), Value: value})
+}
+
+// addTopic makes a topic that few tests need.
+func (w *world) addTopic(logical string) {
+	w.t.Helper()
+	if _, err := kadm.NewClient(w.client).CreateTopic(w.t.Context(), testPartitions, 1, nil, testPrefix+logical); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) produceRaw(rec *kgo.Record) {
+	w.t.Helper()
+	if err := w.client.ProduceSync(w.t.Context(), rec).FirstErr(); err != nil {
+		w.t.Fatalf("produce: %v", err)
+	}
+}
+
+// read returns the first n records of a topic that were committed, and fails
+// where there are fewer within a patience of virtual time.
+func (w *world) read(topic string, n int) []*kgo.Record {
+	w.t.Helper()
+	recs := w.readFor(topic, n, patience)
+	if len(recs) < n {
+		w.t.Fatalf("topic %s has %d records, want %d\n%s", topic, len(recs), n, w.logs)
+	}
+	return recs
+}
+
+// lastOf is the newest committed record with a key; nil for none.
+func (w *world) lastOf(topic, key string) (last *kgo.Record) {
+	w.t.Helper()
+	for _, rec := range w.readFor(topic, 1000, 2*time.Second) {
+		if string(rec.Key) == key {
+			last = rec
+		}
+	}
+	return last
+}
+
+func (w *world) readFor(topic string, n int, wait time.Duration) []*kgo.Record {
+	w.t.Helper()
+	client := w.newClient(kgo.ConsumeTopics(testPrefix+topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.FetchMaxWait(100*time.Millisecond), kgo.DisableFetchSessions())
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(w.t.Context(), wait)
+	defer cancel()
+	var recs []*kgo.Record
+	for len(recs) < n && ctx.Err() == nil {
+		client.PollFetches(ctx).EachRecord(func(rec *kgo.Record) { recs = append(recs, rec) })
+	}
+	return recs
+}
+
+// decode reads a record's value as a T.
+func decode[T any](t *testing.T, rec *kgo.Record) T {
+	t.Helper()
+	value, err := jsonCodec{}.Decode(t.Context(), "", rec.Value)
+	if err != nil {
+		t.Fatalf("decode %s/%d/%d: %v", rec.Topic, rec.Partition, rec.Offset, err)
+	}
+	typed, ok := value.(*T)
+	if !ok {
+		t.Fatalf("%s/%d/%d is a %T", rec.Topic, rec.Partition, rec.Offset, value)
+	}
+	return *typed
+}
+
+// options run the test machine on the world.
+func (w *world) options(newMachine func(machine.Unit) machine.Machine) Options {
+	return Options{
+		Processor: "test", Prefix: testPrefix, TransactionalPrefix: "txn",
+		Inputs: []string{in1, in2}, Outputs: []string{out}, State: state,
+		New: newMachine, Codec: jsonCodec{}, Own: jsonCodec{}, Client: w.clientOptions(),
+		SessionTimeout: 6 * time.Second, HeartbeatInterval: 500 * time.Millisecond,
+		Logger: newLogger(w.logs),
+	}
+}
+
+// running is a processor that a test has started.
+type running struct {
+	*Processor
+	w        *world
+	stop     context.CancelFunc // a clean stop
+	kill     context.CancelFunc // stops at once
+	finished chan struct{}
+	err      error
+}
+
+func (w *world) run(opts Options) *running {
+	w.t.Helper()
+	p, err := New(opts)
+	if err != nil {
+		w.t.Fatalf("New: %v", err)
+	}
+	r := &running{Processor: p, w: w, finished: make(chan struct{})}
+	var intake, work context.Context
+	intake, r.stop = context.WithCancel(context.Background())
+	work, r.kill = context.WithCancel(context.Background())
+	go func() {
+		defer close(r.finished)
+		r.err = p.run(intake, work)
+	}()
+	w.t.Cleanup(func() { r.stop(); r.kill(); <-r.finished })
+	return r
+}
+
+// wait returns Run's error.
+func (r *running) wait() error {
+	r.w.t.Helper()
+	select {
+	case <-r.finished:
+		return r.err
+	case <-time.After(patience):
+		r.w.t.Fatalf("Run does not end\n%s", r.w.logs)
+		return nil
+	}
+}
+
+// shutdown stops cleanly.
+func (r *running) shutdown() {
+	r.w.t.Helper()
+	r.stop()
+	if err := r.wait(); err != nil {
+		r.w.t.Fatalf("Run: %v", err)
+	}
+}
+
+// eventually waits in virtual time until ok.
+func (w *world) eventually(what string, ok func() bool) {
+	w.t.Helper()
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("never: %s\n%s", what, w.logs)
+		}
+	}
+}
+
+func newLogger(w *logged.Text) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// lastOffset is a partition's end, open transactions included.
+func (w *world) lastOffset(topic string, p int32) int64 {
+	w.t.Helper()
+	ends, err := kadm.NewClient(w.client).ListEndOffsets(w.t.Context(), testPrefix+topic)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	end, _ := ends.Lookup(testPrefix+topic, p)
+	return end.Offset
+}
+
+// stableOffset is where readers of committed records end.
+func (w *world) stableOffset(topic string, p int32) int64 {
+	w.t.Helper()
+	ends, err := kadm.NewClient(w.client).ListCommittedOffsets(w.t.Context(), testPrefix+topic)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	end, _ := ends.Lookup(testPrefix+topic, p)
+	return end.Offset
+}
+
+func encoded(t *testing.T, value any) []byte {
+	t.Helper()
+	data, err := jsonCodec{}.AppendEncode(nil, "", value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// setTopicConfig sets one configuration of a topic.
+func (w *world) setTopicConfig(topic, name, value string) {
+	w.t.Helper()
+	responses, err := kadm.NewClient(w.client).AlterTopicConfigs(w.t.Context(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: name, Value: &value}}, testPrefix+topic)
+	if err == nil {
+		_, err = responses.On(testPrefix+topic, func(r *kadm.AlterConfigsResponse) error { return r.Err })
+	}
+	if err != nil {
+		w.t.Fatalf("configure %s: %v", topic, err)
+	}
+}
+
+// counter is a machine that numbers the records of each account, in its
+// state, and emits every one with its number.
+type counter struct {
+	counts map[string]int
+}
+
+func newCounter(machine.Unit) machine.Machine { return &counter{counts: make(map[string]int)} }
+
+func (m *counter) Restore(key string, value any) error {
+	p, ok := value.(*payload)
+	if !ok {
+		return errors.New("not a payload")
+	}
+	m.counts[key] = p.N
+	return nil
+}
+
+func (m *counter) Record(tx *machine.Tx, rec *machine.Record) {
+	m.counts[rec.Account]++
+	n := m.counts[rec.Account]
+	tx.Put(rec.Account, &payload{Account: rec.Account, N: n})
+	tx.Emit(machine.Output{Topic: out, Account: rec.Account, Value: &payload{
+		Account: rec.Account, N: n, Text: fmt.Sprint(rec.Value.(*payload).N),
+	}})
+}
+
+func (m *counter) Result(*machine.Tx, *machine.Result) {}
+func (m *counter) Draw(*machine.Tx)                    {}
+func (m *counter) Pending() int                        { return 0 }

@@ -1,0 +1,210 @@
+package stream
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+)
+
+// Observer hears of what units do, for metrics. Its methods are called by the
+// units' goroutines and must return at once.
+type Observer interface {
+	// Restored says that a unit was taken over, and how long that took.
+	Restored(took time.Duration)
+	// Committed says that a transaction was, and how long it took. tx must neither
+	// be changed nor kept.
+	Committed(tx *machine.Tx, took time.Duration)
+	// Failed reports that a transaction was not committed. fenced means that another
+	// owner has taken the unit over.
+	Failed(fenced bool)
+}
+
+// unobserved is the Observer of who has none.
+type unobserved struct{}
+
+func (unobserved) Restored(time.Duration)               {}
+func (unobserved) Committed(*machine.Tx, time.Duration) {}
+func (unobserved) Failed(bool)                          {}
+
+// Stats is how the units of a processor are doing in this process.
+type Stats struct {
+	Assigned int       // units that the group has given to this process
+	Restored int       // of these, those that work
+	Stopped  []Stopped // of these, those that stand still, and partitions without a unit
+	Paused   int       // of these, those whose intake rests because too much is pending
+	Pending  int       // the machines' Pending
+	// Lag is how many records of each topic, by logical name, the units have not
+	// applied, those that are stopped or not restored yet included; markers of
+	// transactions count. A topic is left out, and Lag is nil, where Kafka did not
+	// say where topics end.
+	Lag map[string]int64
+	// Machines are the numbers of the machines that have any, each from the last
+	// time that its unit could be asked.
+	Machines []*machine.Stats
+}
+
+// answerTimeout is how long units may take to tell how they are: one that commits
+// or is restored just then is left in peace.
+const answerTimeout = 250 * time.Millisecond
+
+// Stats asks the units, within a quarter of a second, and Kafka, until ctx ends.
+// followed are accounts whose own numbers are wanted. It costs the units nothing
+// while nobody asks.
+func (p *Processor) Stats(ctx context.Context, followed []string) Stats {
+	g := p.group.Load()
+	if g == nil {
+		return Stats{}
+	}
+	g.mu.Lock()
+	units := make([]*unit, 0, len(g.units))
+	for _, u := range g.units {
+		units = append(units, u)
+	}
+	g.mu.Unlock()
+	stats := Stats{Assigned: len(units), Stopped: p.Stopped()}
+	var asking sync.WaitGroup
+	deadline := make(chan struct{})
+	defer time.AfterFunc(answerTimeout, func() { close(deadline) }).Stop()
+	for _, u := range units {
+		asking.Go(func() { u.ask(deadline, followed) })
+	}
+	ends, err := g.ends(ctx, units)
+	asking.Wait()
+	if err == nil {
+		stats.Lag = p.lag(units, ends)
+	}
+	for _, u := range units {
+		stats.add(u)
+	}
+	return stats
+}
+
+func (s *Stats) add(u *unit) {
+	if u.restored.Load() && u.stopped.Load() == nil {
+		s.Restored++
+		if u.paused.Load() {
+			s.Paused++
+		}
+	}
+	s.Pending += int(u.pending.Load())
+	if m := u.observed.Load(); m != nil {
+		s.Machines = append(s.Machines, m)
+	}
+}
+
+// ask makes the unit observe its machine, unless it is busy until deadline.
+func (u *unit) ask(deadline <-chan struct{}, followed []string) {
+	done := make(chan struct{})
+	select {
+	case u.asked <- question{followed, done}:
+		<-done
+	case <-u.done:
+	case <-deadline:
+	}
+}
+
+// question is somebody's wish to know how a machine is doing; done is closed when
+// it has been observed.
+type question struct {
+	followed []string
+	done     chan struct{}
+}
+
+// answer observes the machine.
+func (s *session) answer(q question) {
+	defer close(q.done)
+	if m, ok := s.machine.(machine.Observed); ok {
+		stats := &machine.Stats{Now: s.opts.Clock.Now(), Followed: q.followed}
+		m.Observe(stats)
+		s.u.observed.Store(stats)
+	}
+}
+
+// publish shows others what a tick has changed.
+func (s *session) publish(pending int) {
+	s.u.pending.Store(int64(pending))
+	s.u.paused.Store(s.intake.full)
+	for _, i := range s.intake.inputs {
+		i.applied.Store(i.next)
+	}
+}
+
+// newApplied makes the positions that publish shows, by topic.
+func (p *Processor) newApplied() map[string]*atomic.Int64 {
+	applied := make(map[string]*atomic.Int64)
+	for _, logical := range p.opts.consumed() {
+		at := new(atomic.Int64)
+		at.Store(-1) // not known
+		applied[p.opts.topic(logical)] = at
+	}
+	return applied
+}
+
+// ends returns where the units' topics end. For units without a session it
+// also returns their positions: what the group has, or where the topics begin.
+func (g *group) ends(ctx context.Context, units []*unit) (ends topicEnds, err error) {
+	var topics []string
+	unknown := false
+	for _, logical := range g.p.opts.consumed() {
+		topic := g.p.opts.topic(logical)
+		topics = append(topics, topic)
+		for _, u := range units {
+			unknown = unknown || u.applied[topic].Load() < 0
+		}
+	}
+	admin := kadm.NewClient(g.client)
+	if ends.last, err = admin.ListCommittedOffsets(ctx, topics...); err != nil && len(ends.last) == 0 {
+		return topicEnds{}, err
+	}
+	if !unknown {
+		return ends, nil
+	}
+	if ends.first, err = admin.ListStartOffsets(ctx, topics...); err != nil && len(ends.first) == 0 {
+		return topicEnds{}, err
+	}
+	ends.group, err = admin.FetchOffsets(ctx, g.p.opts.Group)
+	return ends, err
+}
+
+type topicEnds struct {
+	first, last kadm.ListedOffsets
+	group       kadm.OffsetResponses
+}
+
+// position is where a unit stands in a topic.
+func (e topicEnds) position(topic string, u *unit) int64 {
+	at := u.applied[topic].Load()
+	if at >= 0 {
+		return at
+	}
+	start, _ := e.first.Lookup(topic, u.partition)
+	if told, ok := e.group.Lookup(topic, u.partition); ok && !u.restored.Load() {
+		return max(told.At, start.Offset)
+	}
+	return max(0, start.Offset)
+}
+
+// lag is how far the units are from the ends, restored or not. A topic whose
+// ends Kafka does not tell is left out: it is not 0.
+func (p *Processor) lag(units []*unit, ends topicEnds) map[string]int64 {
+	lag := make(map[string]int64)
+	for _, logical := range p.opts.consumed() {
+		topic := p.opts.topic(logical)
+		behind, known := int64(0), true
+		for _, u := range units {
+			end, ok := ends.last.Lookup(topic, u.partition)
+			if known = known && ok && end.Err == nil; known {
+				behind += max(0, end.Offset-ends.position(topic, u))
+			}
+		}
+		if known {
+			lag[logical] = behind
+		}
+	}
+	return lag
+}

@@ -1,0 +1,77 @@
+package stream
+
+import (
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+)
+
+const (
+	// maxOwnerBytes bounds the memory for the keys that were found to belong here: some
+	// 20,000 accounts. Each unit has one.
+	maxOwnerBytes = 2 << 20
+	// maxOwnerKey is the longest key that is remembered: longer ones are no account's.
+	maxOwnerKey = 256
+	// ownerOverhead is what a remembered key takes besides its bytes.
+	ownerOverhead = 64
+)
+
+// owners describes which keys belong to a unit's partition, by the partitioner
+// that every producer must use: Kafka's default, murmur2 of the key.
+type owners struct {
+	partition, partitions int32
+	partitioner           kgo.TopicPartitioner
+	known                 map[string]owner
+	bytes                 int // that known takes
+}
+
+type owner struct {
+	account string
+	ours    bool
+}
+
+func newOwners(partition, partitions int32) owners {
+	return owners{
+		partition: partition, partitions: partitions,
+		partitioner: kgo.StickyKeyPartitioner(nil).ForTopic(""),
+		known:       make(map[string]owner),
+	}
+}
+
+// account is the key as a string, and whether it belongs here. An empty key
+// belongs nowhere.
+func (o *owners) account(key []byte) (string, bool) {
+	if known, ok := o.known[string(key)]; ok {
+		return known.account, known.ours
+	}
+	found := owner{account: string(key), ours: len(key) > 0 && o.partitionOf(key) == o.partition}
+	if len(key) > maxOwnerKey {
+		return found.account, found.ours
+	}
+	if o.bytes += ownerOverhead + len(key); o.bytes > maxOwnerBytes {
+		clear(o.known)
+		o.bytes = ownerOverhead + len(key)
+	}
+	o.known[found.account] = found
+	return found.account, found.ours
+}
+
+// Mine returns which accounts are a unit's, for what no record names them to it.
+// The function is for one goroutine.
+func Mine(u machine.Unit) func(account string) bool {
+	o := newOwners(u.Partition, u.Partitions)
+	return o.ours
+}
+
+// ours reports whether an account belongs here.
+func (o *owners) ours(account string) bool {
+	if known, ok := o.known[account]; ok {
+		return known.ours
+	}
+	_, ours := o.account([]byte(account))
+	return ours
+}
+
+func (o *owners) partitionOf(key []byte) int32 {
+	return int32(o.partitioner.Partition(&kgo.Record{Key: key}, int(o.partitions)))
+}

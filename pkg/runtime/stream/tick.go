@@ -1,0 +1,380 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sellerstream/sellerstream/pkg/platform/registry"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+const (
+	// flushRecords is how many records of a tick the client buffers at most.
+	flushRecords = 10_000
+	// abortTimeout bounds the abort of a transaction that failed. Kafka aborts it
+	// by itself when the next owner fences, or after the transaction's timeout.
+	abortTimeout = 2 * time.Second
+	// keepBuffer is the largest buffer that is kept for the next tick.
+	keepBuffer = 2 << 20
+	// minWake keeps a machine that asks for a time that has come from taking the
+	// processor for itself; a scaled clock also rounds.
+	minWake = time.Millisecond
+)
+
+// tick is what one round of a unit writes. Its buffers are used again.
+type tick struct {
+	s       *session
+	tx      machine.Tx
+	buf     []byte // encoded values, one behind the other
+	records []kgo.Record
+
+	committed bool // whether one has
+}
+
+func newTick(s *session) *tick { return &tick{s: s} }
+
+// runTick applies what has arrived, commits, and starts the calls.
+func (s *session) runTick() error {
+	return s.round(true)
+}
+
+// round is a tick; draw reports whether new work may begin.
+func (s *session) round(draw bool) error {
+	tx := s.tick.begin(s.opts.Clock.Now())
+	s.due = false
+	s.u.machineTime.start()
+	write := s.intake.flush
+	if s.u.odd.careful() {
+		write = s.oneItem(tx, draw) || write
+	} else {
+		write = s.allItems(tx, draw) || write
+	}
+	s.u.machineTime.stop()
+	if len(tx.Calls) > 0 && s.opts.Execute == nil {
+		return stopf(Faulty, remedyBug, "the machine made a call of %s, but the processor has nothing to execute calls with", tx.Calls[0].Operation)
+	}
+	committed, err := s.tick.commit(write)
+	if err != nil {
+		return err
+	}
+	s.calls.start(tx.Calls, committed) // (5)
+	s.setWake(tx)
+	s.tick.end()
+	pending := s.machine.Pending()
+	s.intake.settle(pending)
+	s.publish(pending)
+	return nil
+}
+
+// allItems gives the machine all that is there, and reports whether there were
+// records among it.
+func (s *session) allItems(tx *machine.Tx, draw bool) (records bool) {
+	results := s.results
+	s.results = nil
+	for i := range results {
+		s.machine.Result(tx, s.u.odd.answer(&results[i]))
+	}
+	if draw {
+		s.tellChanges(tx)
+		records = s.records(tx, s.opts.MaxTick)
+		s.draw(tx)
+	}
+	return records
+}
+
+// records gives the machine at most so many records, and reports whether there were any.
+func (s *session) records(tx *machine.Tx, most int) bool {
+	return s.intake.each(s.u.work, most,
+		func(rec *machine.Record) { s.machine.Record(tx, rec) },
+		func(dead machine.DeadLetter) { tx.DeadLetters = append(tx.DeadLetters, dead) })
+}
+
+func (s *session) draw(tx *machine.Tx) {
+	s.drawn = true
+	s.machine.Draw(tx)
+}
+
+// setWake sets the timer for the machine's wish, on the real clock.
+func (s *session) setWake(tx *machine.Tx) {
+	if tx.Wake.IsZero() {
+		s.wake.Stop()
+		return
+	}
+	s.wake.Reset(max(minWake, s.opts.Clock.Real(tx.Wake.Sub(tx.Now))))
+}
+
+// drain ends a unit that is handed over (8): calls that have not started are
+// turned away, started ones may end within DrainTimeout, what they said is
+// committed, and no new work begins.
+func (s *session) drain() error {
+	s.results = append(s.results, s.calls.turnAway()...)
+	deadline := time.NewTimer(s.opts.DrainTimeout)
+	defer deadline.Stop()
+	s.intake.flush = true
+	for {
+		if err := s.round(false); err != nil {
+			return err
+		}
+		if len(s.results) > 0 {
+			continue
+		}
+		if s.calls.running == 0 {
+			return errDrained
+		}
+		select {
+		case res := <-s.calls.done:
+			s.ended(res)
+		case <-deadline.C:
+			s.log.Warn("calls did not end in time and are cancelled", "calls", s.calls.running)
+			s.calls.cancel()
+		case <-s.u.work.Done():
+			return context.Cause(s.u.work)
+		}
+	}
+}
+
+func (t *tick) begin(now time.Time) *machine.Tx {
+	t.tx = machine.Tx{
+		Now: now, Namespace: t.s.u.p.namespace, State: t.tx.State, Outputs: t.tx.Outputs[:0], DeadLetters: t.tx.DeadLetters[:0], Calls: t.tx.Calls[:0],
+	}
+	return &t.tx
+}
+
+// end lets go of what the tick has written: a unit that is idle then holds nothing
+// of what it was brought.
+func (t *tick) end() {
+	clear(t.tx.State)
+	clear(t.tx.Outputs)
+	clear(t.tx.DeadLetters)
+	clear(t.tx.Calls)
+	clear(t.records)
+	t.records = t.records[:0]
+	if cap(t.buf) > keepBuffer {
+		t.buf = nil
+	}
+}
+
+// commit writes the tick in one transaction (4), and returns a time at which
+// the unit was certainly still ours. Without anything to write it does
+// nothing, except that calls with a lease need a fresh proof of ownership.
+func (t *tick) commit(positions bool) (time.Time, error) {
+	if err := t.encode(positions); err != nil {
+		return time.Time{}, err
+	}
+	if len(t.records) == 0 {
+		return time.Time{}, nil
+	}
+	began, observer := time.Now(), t.s.opts.Observer
+	before, err := t.transact(t.s.u.work)
+	if errors.Is(err, errLetterTooLarge) {
+		t.s.u.letterBytes = max(t.s.u.letterBytes/4, schemas.LeastDeadLetterBytes)
+	}
+	if err != nil {
+		observer.Failed(isFenced(err))
+		if large := (*tooLargeError)(nil); errors.As(err, &large) {
+			err = t.s.u.odd.refused(large)
+		}
+		return time.Time{}, err
+	}
+	observer.Committed(&t.tx, time.Since(began))
+	t.committed = true
+	t.s.intake.written()
+	return before, nil
+}
+
+// transact writes the tick's records, and returns when it began to commit them.
+func (t *tick) transact(ctx context.Context) (before time.Time, err error) {
+	client := t.s.client
+	if err := client.BeginTransaction(); err != nil {
+		return time.Time{}, fmt.Errorf("begin a transaction: %w", err)
+	}
+	if err := t.produce(ctx); err != nil {
+		t.abort()
+		return time.Time{}, err
+	}
+	before = time.Now()
+	if err := client.EndTransaction(ctx, kgo.TryCommit); err != nil {
+		return time.Time{}, fmt.Errorf("commit: %w", err)
+	}
+	return before, nil
+}
+
+// produce writes the records and waits until Kafka has all of them.
+func (t *tick) produce(ctx context.Context) error {
+	var failed atomic.Pointer[error]
+	promise := func(rec *kgo.Record, err error) {
+		if err != nil {
+			err = t.produceError(rec, err)
+			failed.CompareAndSwap(nil, &err)
+		}
+	}
+	batch := flushRecords
+	if t.s.u.odd.careful() {
+		batch = 1 // a refusal is then of this record, and of no other
+	}
+	for i := range t.records {
+		t.s.client.Produce(ctx, &t.records[i], promise)
+		if failed.Load() != nil {
+			break
+		}
+		if i%batch == batch-1 {
+			if err := t.s.client.Flush(ctx); err != nil {
+				return fmt.Errorf("flush: %w", err)
+			}
+		}
+	}
+	if err := t.s.client.Flush(ctx); err != nil {
+		return fmt.Errorf("flush: %w", err)
+	}
+	if err := failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// produceError knows that a record which the topic does not take is never the end
+// of a unit: a dead letter is made smaller, unless there is nothing left to cut, and
+// of any other record the item is found that made it.
+func (t *tick) produceError(rec *kgo.Record, err error) error {
+	letter := rec.Topic == t.s.opts.topic(t.s.opts.DeadLetters)
+	switch {
+	case !tooLarge(err):
+	case !letter:
+		return newTooLargeError(rec, err)
+	case t.s.u.letterBytes > schemas.LeastDeadLetterBytes:
+		return fmt.Errorf("%w of %d bytes at topic %s: set its max.message.bytes to %d (`sellerstream topics apply` does)",
+			errLetterTooLarge, len(rec.Value), rec.Topic, schemas.MaxDeadLetterBytes)
+	}
+	return produceError(rec, err)
+}
+
+// abort frees the readers behind the transaction early, where it can.
+func (t *tick) abort() {
+	ctx, cancel := context.WithTimeout(t.s.u.work, abortTimeout)
+	defer cancel()
+	err := t.s.client.AbortBufferedRecords(ctx)
+	if err == nil {
+		err = t.s.client.EndTransaction(ctx, kgo.TryAbort)
+	}
+	if err != nil {
+		t.s.log.Debug("the failed transaction was not aborted by us", "error", err)
+	}
+}
+
+// encode makes the records of the transaction.
+func (t *tick) encode(positions bool) error {
+	t.buf = t.buf[:0]
+	t.records = t.records[:0]
+
+	for i := range t.tx.Outputs {
+		if err := t.output(&t.tx.Outputs[i]); err != nil {
+			return err
+		}
+	}
+	for i := range t.tx.DeadLetters {
+		if err := t.deadLetter(&t.tx.DeadLetters[i]); err != nil {
+			return err
+		}
+	}
+	for key, value := range t.tx.State {
+		if strings.HasPrefix(key, reservedKey) {
+			return stopf(Faulty, remedyBug, "state key %q begins with %q, which is the runtime's own", key, reservedKey)
+		}
+		topic, key := t.s.opts.stateTopic(key)
+		if err := t.add(topic, []byte(key), value); err != nil {
+			return err
+		}
+	}
+	if positions || len(t.records) > 0 {
+		for _, i := range t.s.intake.inputs {
+			if i.dirty {
+				if err := t.add(t.s.opts.State, []byte(positionPrefix+i.logical), i.position()); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if len(t.records) == 0 && t.leases() {
+		claim := &schemas.Claim{Owner: t.s.u.p.instance, Time: time.Now()}
+		return t.add(t.s.opts.State, []byte(claimKey), claim)
+	}
+	return nil
+}
+
+func (t *tick) leases() bool {
+	for i := range t.tx.Calls {
+		if t.tx.Calls[i].Lease > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *tick) output(out *machine.Output) error {
+	if !slices.Contains(t.s.opts.Outputs, out.Topic) {
+		return stopf(Faulty, remedyBug, "the machine emitted to topic %q, which is not among the processor's outputs", out.Topic)
+	}
+	if !t.s.intake.owners.ours(out.Account) {
+		return stopf(Faulty, remedyBug, "the machine emitted a record of account %q to topic %s, but the account does not belong to partition %d",
+			out.Account, out.Topic, t.s.u.partition)
+	}
+	if err := t.add(out.Topic, []byte(out.Account), out.Value); err != nil {
+		return err
+	}
+	rec := &t.records[len(t.records)-1]
+	for _, h := range out.Headers {
+		rec.Headers = append(rec.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
+	}
+	return nil
+}
+
+func (t *tick) deadLetter(dead *machine.DeadLetter) error {
+	opts := t.s.opts
+	if dead.Record != nil {
+		return t.letter(recordLetter(&t.tx, opts.Processor, opts.topic(dead.Record.Topic), dead))
+	}
+	if !t.s.intake.owners.ours(dead.Account) {
+		return stopf(Faulty, remedyBug, "the machine set aside %q of account %q, but the account does not belong to partition %d",
+			dead.Key, dead.Account, t.s.u.partition)
+	}
+	return t.letter(workLetter(&t.tx, opts.Processor, opts.topic(opts.State), dead))
+}
+
+// letter adds a dead letter that its topic takes (containment rule 2).
+func (t *tick) letter(letter *schemas.DeadLetter) error {
+	letter.Bound(t.s.u.letterBytes)
+	return t.add(t.s.opts.DeadLetters, letter.RecordKey(), letter)
+}
+
+// add encodes a record; a nil value is a tombstone.
+func (t *tick) add(logical string, key []byte, value any) error {
+	rec := kgo.Record{Topic: t.s.opts.topic(logical), Partition: t.s.u.partition, Key: key}
+	if value != nil {
+		begin := len(t.buf)
+		buf, err := t.s.opts.codecOf(value).AppendEncode(t.buf, logical, value)
+		if err != nil {
+			return encodeError(logical, string(key), err)
+		}
+		t.buf = buf
+		rec.Value = buf[begin:len(buf):len(buf)]
+	}
+	t.records = append(t.records, rec)
+	return nil
+}
+
+// encodeError stops the unit unless the schema registry is only away.
+func encodeError(topic, key string, err error) error {
+	err = fmt.Errorf("encode the record with key %q for topic %s: %w", key, topic, err)
+	if errors.Is(err, registry.ErrUnavailable) {
+		return err
+	}
+	return &stopError{Faulty, err, remedyBug}
+}

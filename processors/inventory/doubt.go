@@ -1,0 +1,199 @@
+package inventory
+
+import (
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// A call is in doubt when its answer was lost, or when an owner finds the intent
+// of an earlier one at takeover: Amazon may carry it out until the doubt ends.
+// The doubt ends at a time that follows from the call alone, whoever owns the unit
+// then. While one owner lives its monotonic clock measures it. At a takeover two
+// times are subtracted that one clock has measured: how much was left when the
+// entry was written, less its age by the brokers' clock.
+
+const (
+	// clocksApart is what the clocks of two owners can disagree on. It counts only
+	// where the brokers do not say how old an entry is.
+	clocksApart = 5 * time.Minute
+	// firstLook is when getFeeds is asked first for the feed of a createFeed in doubt,
+	// after which the waits double. Only at the end does "none" mean none.
+	firstLook = 30 * time.Second
+	// earlySkew is how much before the intent, by Amazon's clock, a feed may have been
+	// created that is adopted before the doubt has ended.
+	earlySkew = time.Minute
+	// resendAhead puts what must be sent once more before every other patch: as a
+	// time, it is so much older.
+	resendAhead = 365 * 24 * time.Hour
+)
+
+// doubt is what is known of a SKU's patches without an answer.
+type doubt struct {
+	until   time.Time // with its monotonic reading
+	since   millis    // when the first of them was decided; 0 where that is not known
+	of      stamp     // the update that they carry
+	several bool      // they carry several updates, and that is the last
+}
+
+// remains is how much of a doubt is left for an owner that finds it in its state
+// at now: left when the entry was written, which was age ago by the brokers.
+// end is the doubt's end by the clock of who wrote it.
+func remains(left, age time.Duration, end millis, now time.Time) time.Duration {
+	return max(0, min(left-age, end.time().Add(clocksApart).Sub(now)))
+}
+
+// doubtful notes that the SKU's patch, of u, may be carried out until then.
+func (s *sku) doubtful(u *update, now, until time.Time) {
+	d := s.doubt
+	if d == nil || !d.until.After(now) {
+		s.doubt = &doubt{until: until, since: millisOf(s.work.patchSince), of: u.stamp}
+		return
+	}
+	d.several = d.several || d.of != u.stamp
+	d.of, d.until = u.stamp, machine.Latest(d.until, until)
+}
+
+// unsettles reports whether something other than u, which was sent at a time, may
+// be carried out after u.
+func (d *doubt) unsettles(u *update, sent time.Time) bool {
+	return d != nil && d.until.After(sent) && (d.several || d.of != u.stamp)
+}
+
+func (d *doubt) state(now millis) *schemas.InventoryDoubt {
+	if d == nil || millisOf(d.until) <= now {
+		return nil
+	}
+	return &schemas.InventoryDoubt{
+		Until: millisOf(d.until).time(), Since: d.since.time(), EventTime: d.of.time.time(), Offset: d.of.offset, Several: d.several,
+	}
+}
+
+// inherited is a SKU of the committed state with something to do at the first
+// moment that has a time.
+type inherited struct {
+	sku *sku
+	age time.Duration // of its entry
+}
+
+// inherit takes over the patches of an earlier owner: of the last one it is not
+// known how it ended. What they carried, or something newer, is sent at once.
+func (m *Machine) inherit(tx *machine.Tx, i inherited) {
+	s := i.sku
+	if d := s.doubt; d != nil {
+		end := millisOf(d.until)
+		d.until = tx.Now.Add(remains(d.until.Sub(s.touched.time()), i.age, end, tx.Now))
+	}
+	w := s.work
+	if w != nil && w.patched && s.doubt != nil {
+		w.notBefore = millisOf(s.doubt.until) + 1
+	}
+	if w == nil || w.patch == nil {
+		return
+	}
+	since := millisOf(w.patchSince)
+	if since == 0 { // a version before this wrote it
+		since = s.touched
+	}
+	whole := m.cfg.inheritedPatch()
+	left := whole - s.touched.time().Sub(since.time())
+	u := w.patch
+	s.doubtful(u, tx.Now, tx.Now.Add(remains(left, i.age, since.add(whole), tx.Now)))
+	m.unanswered(tx, s, u)
+	s.save(tx)
+}
+
+// unanswered takes a patch of u that may still be carried out: the newest is sent
+// at once, and once more when that cannot happen any more.
+func (m *Machine) unanswered(tx *machine.Tx, s *sku, u *update) {
+	w := s.work
+	w.patch, w.patchSince, w.overtook = nil, time.Time{}, false
+	s.applied = unknownQuantity
+	if w.carries(u) {
+		m.thawOne(s)
+		return
+	}
+	m.want(tx, s, u)
+}
+
+// onceMore keeps an update that Amazon has accepted, and that was sent at a time,
+// until nothing else can be carried out after it: then it is sent once more.
+func (m *Machine) onceMore(tx *machine.Tx, s *sku, u *update, sent time.Time) {
+	w := s.work
+	s.applied = unknownQuantity
+	m.want(tx, s, u)
+	if w.wanted != u {
+		return // something newer is on its way
+	}
+	switch d := s.doubt; {
+	case d.unsettles(u, sent) && d.until.After(tx.Now):
+		w.patched, w.notBefore = true, millisOf(d.until)+1
+	case w.feed != nil:
+		w.patched = true
+	default:
+		w.resend = true
+	}
+}
+
+// quarantine waits until getFeeds is sure to show the feed, if there is one.
+// The intent stands in the state as it is.
+func (m *Machine) quarantine(tx *machine.Tx, f *feedLane, left time.Duration) {
+	f.doubt, f.looks = tx.Now.Add(left), 0
+	f.lookLater(tx.Now)
+	m.thaw(tx, f)
+}
+
+// lookLater sets when getFeeds is asked next: sooner than the doubt ends, since a
+// feed that shows is no doubt any more.
+func (f *feedLane) lookLater(now time.Time) {
+	f.until = now.Add(firstLook << min(f.looks, 10))
+	if f.doubt.Before(f.until) {
+		f.until = f.doubt
+	}
+	f.looks++
+}
+
+// frozen reports whether what the lane carries waits for more than Amazon's work:
+// it may as well be sent by patches.
+func (f *feedLane) frozen() bool {
+	return f.phase == phaseParked || f.stuck || f.phase == phaseIntent && !f.doubt.IsZero()
+}
+
+// thaw sends the SKUs of a frozen lane by patches, with the quantities that it
+// carries. They have their outcomes when the feed ends, or turns out not to exist.
+func (m *Machine) thaw(tx *machine.Tx, f *feedLane) {
+	for _, s := range f.members {
+		if s == nil || s.InFlight() {
+			continue
+		}
+		m.thawOne(s)
+		if s.work.wanted == s.work.sent {
+			s.work.since = millisOf(tx.Now)
+		}
+		m.route(tx, s)
+	}
+}
+
+// thawOne wants what a frozen feed carries of a SKU, where nothing newer is.
+func (m *Machine) thawOne(s *sku) {
+	if w := s.work; w.wanted == nil && w.message > 0 && w.feed.frozen() {
+		w.wanted = w.sent
+	}
+}
+
+// freeze ends what thaw began: the feed is there, and settles what it carries.
+func (m *Machine) freeze(tx *machine.Tx, f *feedLane) {
+	for _, s := range f.members {
+		if s != nil && s.work.carries(s.work.wanted) {
+			m.unplace(s)
+			s.work.wanted, s.work.patched = nil, false
+			m.route(tx, s)
+		}
+	}
+}
+
+// carries reports whether a submitted feed carries u itself.
+func (w *work) carries(u *update) bool {
+	return u != nil && w.message > 0 && w.sent != nil && w.sent.stamp == u.stamp
+}

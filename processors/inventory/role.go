@@ -1,0 +1,40 @@
+package inventory
+
+import (
+	"slices"
+
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/role"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// Role describes the role.
+func Role() role.Role {
+	return role.Role{
+		Name:    Processor,
+		About:   "wanted quantities to Amazon, in feeds and single calls",
+		Item:    "SKU",
+		Heading: "STOCK",
+		Inputs: []role.Input{
+			{Topic: schemas.InventoryUpdates, Replayed: true, Effects: true, Memory: keepIdle - skew},
+			{Topic: schemas.FeedResults, NeverPaused: true}, // they end what the updates begin
+		},
+		Outputs:    []string{schemas.FeedSubmissions, schemas.InventoryResults, schemas.Alerts},
+		State:      []role.State{{Topic: schemas.StateInventory}},
+		Exclusions: true,
+		Operations: Operations(),
+		Reasons: slices.Concat(machine.Reasons(), machine.SubjectReasons(), role.Mistakes(
+			"empty_sku", "invalid_sku", "negative_quantity",
+			"wrong_time_unit", "field_too_long", "not_utf8",
+		), []role.Reason{
+			{Code: "replay_without_effects", Remedy: "replay it with --effects, if its quantity is to be sent; then discard it"},
+			{Code: "replay_too_old", Remedy: "produce the quantity that holds now; then discard it"},
+		}),
+		Alerts: append(lane.AlertTypes(), alertUnclear, alertForeign, alertNotApplied, alertWaits),
+		GivesUp: []string{
+			"feed_CANCELLED", "feed_FATAL", "feed_error", "foreign_feed", "ghost_feed", "no_answer", "no_document", "no_report",
+			"not_named", "not_processed", "refused",
+		},
+	}
+}

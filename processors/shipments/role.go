@@ -1,0 +1,38 @@
+package shipments
+
+import (
+	"slices"
+
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/role"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// Role describes the role.
+func Role() role.Role {
+	return role.Role{
+		Name:    Processor,
+		About:   "packages that were shipped, confirmed to Amazon",
+		Item:    "package",
+		Heading: "SHIPMENTS",
+		Inputs: []role.Input{
+			{Topic: schemas.Shipments, Replayed: true, Effects: true},
+			{Topic: schemas.Orders, NeverPaused: true}, // what shipments wait for comes from there
+		},
+		Outputs:    []string{schemas.ShipmentConfirmations, schemas.Alerts},
+		State:      []role.State{{Topic: schemas.StateShipments}},
+		Operations: Operations(),
+		Reasons: slices.Concat(machine.Reasons(), machine.SubjectReasons(), role.Mistakes(
+			"invalid_order_id", "invalid_package_id", "no_tracking_number", "no_carrier", "wrong_time_unit",
+			"invalid_ship_time", "invalid_item", "not_utf8", "no_items",
+		), []role.Reason{
+			{Code: "too_large", Remedy: "have the producer divide the package and send it again; then discard it"},
+			{Code: "too_many_packages", Remedy: "have the producer send fewer packages of the order; then discard it"},
+			{Code: "replay_without_effects", Remedy: "replay it with --effects, if it is to be confirmed again; then discard it"},
+			{Code: "replay_too_old", Remedy: "produce the shipment that holds now; then discard it"},
+		}),
+		Alerts:  append(lane.AlertTypes(), alertRefused, alertAtRisk, alertNotShown),
+		GivesUp: []string{codeUnknownItem, codeTooLarge},
+	}
+}
