@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/commands"
 	"github.com/sellerstream/sellerstream/pkg/runtime/buyerdata"
 )
 
@@ -53,7 +54,7 @@ func rotateKeyFile(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := buyerdata.ParseKeyFile(string(text)); err != nil {
+	if _, err := buyerdata.ParseKeyFile(string(text), commands.MakeBuyerKeys); err != nil {
 		return usageError{fmt.Errorf("%s: %w", name, err)}
 	}
 	// Beside the file and then in its place: a stop in between loses no key.

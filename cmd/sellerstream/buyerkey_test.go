@@ -40,7 +40,7 @@ func readKeys(t *testing.T, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := buyerdata.ParseKeyFile(string(text)); err != nil {
+	if _, err := buyerdata.ParseKeyFile(string(text), ""); err != nil {
 		t.Error(err)
 	}
 	return string(text)

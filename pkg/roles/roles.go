@@ -23,7 +23,7 @@ func All() []role.Role {
 	}
 	for i := range all {
 		if len(all[i].State) > 0 { // a processor
-			all[i].Reasons = append(all[i].Reasons, stream.Reasons()...)
+			all[i].Reasons = append(all[i].Reasons, stream.Reasons(Remedies())...)
 		}
 	}
 	return all

@@ -5,6 +5,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/commands"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
@@ -89,8 +90,8 @@ func (m *Machine) tellReport(tx *machine.Tx, f *feed) {
 		Role: Processor, EventType: alertReport, Account: f.Account, Subject: f.FeedID, Severity: warning, Since: f.FailingSince,
 		Message: fmt.Sprintf("Feed %s (%s) of account %s has ended as %s, and its report cannot be had: %s. It is tried for %v with waits up to %v; "+
 			"until then its updates have no outcome, and afterwards they are sent again. Other reports of the account may wait alike, "+
-			"and are not told of for %v. Look at `sellerstream doctor --account %s`.", f.FeedID, f.FeedType, f.Account, f.ProcessingStatus,
-			last, m.cfg.Patience, reportLimit, toldFor, f.Account),
+			"and are not told of for %v. Look at %s.", f.FeedID, f.FeedType, f.Account, f.ProcessingStatus,
+			last, m.cfg.Patience, reportLimit, toldFor, commands.Doctor(f.Account)),
 		Attributes: f.attributes(),
 	})
 	m.save(tx, f)

@@ -3,6 +3,7 @@ package feeds
 import (
 	"fmt"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/commands"
 	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
@@ -16,7 +17,7 @@ type operation struct {
 }
 
 func newOperation(name string, limits quota.Overrides) operation {
-	return operation{name: name, lanes: lane.New(name, limits.Of).In(Processor)}
+	return operation{name: name, lanes: lane.New(name, limits.Of).In(Processor, commands.Doctor)}
 }
 
 // of is the operation that a feed wants.

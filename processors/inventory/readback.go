@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/commands"
 	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
@@ -34,7 +35,7 @@ type sample struct {
 }
 
 func newReadbacks(cfg *Config) *readbacks {
-	return &readbacks{cfg: cfg, lanes: lane.New(model.GetListingsItem, cfg.Quota.Of).In(Processor), samples: make(map[string]*sample)}
+	return &readbacks{cfg: cfg, lanes: lane.New(model.GetListingsItem, cfg.Quota.Of).In(Processor, commands.Doctor), samples: make(map[string]*sample)}
 }
 
 // sample takes an applied update for a read-back, if it is one of the share.

@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/commands"
 	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
@@ -135,7 +136,7 @@ func New(cfg Config) *Machine {
 		cfg: cfg, orders: make(map[string]*order), buyers: newBuyerKeys(),
 		waiting: make(map[string]*refusedOrders), gates: make(map[string]*gate),
 	}
-	m.lanes = lane.New(model.GetOrder, cfg.Quota.Of).In(Processor)
+	m.lanes = lane.New(model.GetOrder, cfg.Quota.Of).In(Processor, commands.Doctor)
 	m.v0 = newV0Lanes(cfg.Quota)
 	m.reconciler = newReconciler(cfg.Reconcile, cfg.Quota)
 	m.watch = newWatch(cfg.Silence)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/commands"
 	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
@@ -97,7 +98,7 @@ func newReconciler(cfg Reconcile, limits quota.Overrides) reconciler {
 		plan.Burst = max(1, plan.Burst/2)
 		return plan
 	}
-	return reconciler{Reconcile: cfg, lanes: lane.New(model.SearchOrders, limit).In(Processor), searches: make(map[string]*search)}
+	return reconciler{Reconcile: cfg, lanes: lane.New(model.SearchOrders, limit).In(Processor, commands.Doctor), searches: make(map[string]*search)}
 }
 
 func (r *reconciler) restore(state *schemas.SearchState) {
@@ -237,8 +238,8 @@ func (m *Machine) failed(tx *machine.Tx, s *search, err error) {
 	tx.Alert(&schemas.Alert{
 		EventType: alertFailing, Account: s.Account, Role: Processor, Severity: "WARNING", Subject: model.SearchOrders,
 		Message: fmt.Sprintf("Searches of account %s fail, at last with: %v. What has changed since %s and was not notified is missed until one succeeds; "+
-			"they are tried again every %v. Look what Amazon refuses with `sellerstream doctor --account %s`.",
-			s.Account, err, s.CursorTime.UTC().Format(time.RFC3339), searchLimit, s.Account),
+			"they are tried again every %v. Look what Amazon refuses with %s.",
+			s.Account, err, s.CursorTime.UTC().Format(time.RFC3339), searchLimit, commands.Doctor(s.Account)),
 		Since: s.CursorTime,
 	})
 }

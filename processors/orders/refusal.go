@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/commands"
 	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
@@ -159,8 +160,8 @@ func (m *Machine) tellRefused(tx *machine.Tx, o *order, err error) {
 		EventType: alertRefused, Account: o.account, Role: Processor, Severity: "WARNING", Subject: o.id(), Since: since,
 		Message: fmt.Sprintf("Amazon refuses order %s of account %s since %s, or answers with what cannot be used: %v. It is tried again for %s, with waits up to %s, "+
 			"then it is a dead letter; other orders of the account go on. %d of the account are refused at the moment, "+
-			"and the next alert comes at %d times as many. If many are, look with `sellerstream doctor --account %s`.",
-			o.id(), o.account, since.UTC().Format(time.RFC3339), err, m.cfg.Patience, refusedLimit, w.told, waveGrowth, o.account),
+			"and the next alert comes at %d times as many. If many are, look with %s.",
+			o.id(), o.account, since.UTC().Format(time.RFC3339), err, m.cfg.Patience, refusedLimit, w.told, waveGrowth, commands.Doctor(o.account)),
 	})
 }
 

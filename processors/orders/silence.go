@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/commands"
 	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
@@ -215,10 +216,10 @@ func (w *watch) alert(tx *machine.Tx, p *pace, why string) {
 	tx.Alert(&schemas.Alert{
 		EventType: alertSilent, Account: p.Account, Role: Processor, Severity: "WARNING", Subject: orderChange,
 		Message: fmt.Sprintf("No ORDER_CHANGE notification of account %s has come since %s (%s), and %s. "+
-			"Look whether the account is still subscribed with `sellerstream doctor --account %s`, "+
+			"Look whether the account is still subscribed with %s, "+
 			"mend it with `sellerstream subscriptions ensure`, and see that the queue's policy lets Amazon send and that the bridge reads it. "+
 			"Until then orders come by reconciliation alone, if it is on: minutes later.",
-			p.Account, p.LastTime.UTC().Format(time.RFC3339), quiet.Round(time.Minute), why, p.Account),
+			p.Account, p.LastTime.UTC().Format(time.RFC3339), quiet.Round(time.Minute), why, commands.Doctor(p.Account)),
 		Since: p.LastTime,
 		Attributes: map[string]string{
 			"expected":  strconv.FormatFloat(expected(&p.NotificationPace, p.LastTime, tx.Now), 'f', 1, 64),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/commands"
 	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
@@ -47,7 +48,7 @@ type v0Lanes struct {
 }
 
 func newV0Lanes(limits quota.Overrides) v0Lanes {
-	return v0Lanes{heads: lane.New(model.GetOrderV0, limits.Of).In(Processor), items: lane.New(model.GetOrderItemsV0, limits.Of).In(Processor)}
+	return v0Lanes{heads: lane.New(model.GetOrderV0, limits.Of).In(Processor, commands.Doctor), items: lane.New(model.GetOrderItemsV0, limits.Of).In(Processor, commands.Doctor)}
 }
 
 func (l v0Lanes) of(o *order) *lane.Lanes {

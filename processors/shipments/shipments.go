@@ -31,6 +31,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/commands"
 	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
@@ -124,7 +125,7 @@ func New(cfg Config) *Machine {
 	cfg = cfg.withDefaults()
 	return &Machine{
 		cfg: cfg, carriers: carrierTable(cfg.Carriers), numbers: referenceNumbers,
-		orders: make(map[string]*order), lanes: lane.New(model.ConfirmShipment, cfg.Quota.Of).In(Processor),
+		orders: make(map[string]*order), lanes: lane.New(model.ConfirmShipment, cfg.Quota.Of).In(Processor, commands.Doctor),
 		backlog: make(map[string]int), shown: make(map[string]bool),
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/sellerstream/sellerstream/pkg/operator/buyerview"
+	"github.com/sellerstream/sellerstream/pkg/platform/commands"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/kclient"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topicread"
@@ -28,7 +29,7 @@ func OpenBuyerKeys(ctx context.Context, cfg config.Config, store *secrets.Store)
 		if err != nil {
 			return buyerdata.Keys{}, fmt.Errorf("buyer_data.keys: %w", err)
 		}
-		file, err := buyerdata.ParseKeyFile(text.Reveal())
+		file, err := buyerdata.ParseKeyFile(text.Reveal(), commands.MakeBuyerKeys)
 		if err != nil {
 			return buyerdata.Keys{}, fmt.Errorf("buyer_data.keys: %w", err)
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/sellerstream/sellerstream/pkg/roles"
 	"github.com/sellerstream/sellerstream/pkg/runtime/executor"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/role"
@@ -73,7 +74,7 @@ func (p *pipeline) addProcessor(what processor) error {
 		Prefix: p.Config.Prefix, TransactionalPrefix: p.TransactionalPrefix,
 		New:   func(u machine.Unit) machine.Machine { return what.machine(u) },
 		Codec: p.codec, Own: p.codec, Execute: calls, Clock: p.Clock,
-		Observer: p.metrics.Stream(name), Logger: p.Logger, Client: kafkaOptions(p.Config, p.Secrets),
+		Observer: p.metrics.Stream(name), Remedies: roles.Remedies(), Logger: p.Logger, Client: kafkaOptions(p.Config, p.Secrets),
 		SessionTimeout: runtime.SessionTimeout, HeartbeatInterval: runtime.HeartbeatInterval,
 		RebalanceTimeout: runtime.RebalanceTimeout, DrainTimeout: runtime.DrainTimeout,
 		MaxPending: cmp.Or(what.maxPending, runtime.MaxPending),

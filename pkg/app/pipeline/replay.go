@@ -13,6 +13,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/acls"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/replay"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topics"
+	"github.com/sellerstream/sellerstream/pkg/roles"
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
 	"github.com/sellerstream/sellerstream/schemas"
@@ -120,7 +121,7 @@ func (r *Replay) Reset(topic string) (*stream.Reset, bool) {
 	}
 	return &stream.Reset{
 		Processor: processor, Prefix: r.p.Config.Prefix, Group: r.p.Config.Prefix + processor,
-		TransactionalPrefix: r.p.TransactionalPrefix, State: schemas.StatePrefix + processor, Topic: topic, Own: r.p.codec, Client: r.Kafka,
+		TransactionalPrefix: r.p.TransactionalPrefix, State: schemas.StatePrefix + processor, Topic: topic, Own: r.p.codec, Remedies: roles.Remedies(), Client: r.Kafka,
 	}, true
 }
 

@@ -50,7 +50,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.client.Close)
-	file, err := buyerdata.ParseKeyFile(buyerdata.GenerateKey())
+	file, err := buyerdata.ParseKeyFile(buyerdata.GenerateKey(), "")
 	if err != nil {
 		t.Fatal(err)
 	}

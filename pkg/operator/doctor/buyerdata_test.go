@@ -29,7 +29,7 @@ func TestKeysOfBuyerDataAreTried(t *testing.T) {
 	t.Parallel()
 	name := filepath.Join(t.TempDir(), "keys")
 	line := buyerdata.GenerateKey()
-	file, err := buyerdata.ParseKeyFile(line)
+	file, err := buyerdata.ParseKeyFile(line, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func loadVectors(t testing.TB) vectors {
 
 func keyFile(t testing.TB, text string) *KeyFile {
 	t.Helper()
-	file, err := ParseKeyFile(text)
+	file, err := ParseKeyFile(text, "make one")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func ExampleKeys_Open() {
 	var v vectors // the records of an order and of its key, as they come from Kafka
 	text, _ := os.ReadFile(vectorsFile)
 	_ = json.Unmarshal(text, &v)
-	file, err := ParseKeyFile(v.Keys)
+	file, err := ParseKeyFile(v.Keys, "")
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -203,7 +203,7 @@ func TestKeyFileFaults(t *testing.T) {
 		strings.Repeat("x", 1<<17):      "too long",
 		good + "\nid " + key + " extra": "line 2",
 	} {
-		_, err := ParseKeyFile(text)
+		_, err := ParseKeyFile(text, "make one")
 		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), key) {
 			t.Errorf("%.60q: %v, want %q", text, err, says)
 		}
@@ -216,7 +216,7 @@ func FuzzOpen(f *testing.F) {
 		f.Add(name, sealed, v.Key.Wrapped, v.Keys)
 	}
 	f.Fuzz(func(t *testing.T, field string, sealed, wrapped []byte, keys string) {
-		file, err := ParseKeyFile(keys)
+		file, err := ParseKeyFile(keys, "")
 		if err != nil {
 			return
 		}

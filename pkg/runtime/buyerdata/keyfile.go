@@ -40,8 +40,9 @@ func keyID(key []byte) string {
 	return hex.EncodeToString(sum[:4])
 }
 
-// ParseKeyFile reads a key file's text. Its errors do not repeat any of it.
-func ParseKeyFile(text string) (*KeyFile, error) {
+// ParseKeyFile reads a key file's text. Its errors do not repeat any of it. Where the
+// text has no key, the error ends with remedy: how to make one.
+func ParseKeyFile(text, remedy string) (*KeyFile, error) {
 	f := &KeyFile{keys: map[string]cipher.AEAD{}}
 	lines := bufio.NewScanner(strings.NewReader(text))
 	for n := 1; lines.Scan(); n++ {
@@ -51,7 +52,7 @@ func ParseKeyFile(text string) (*KeyFile, error) {
 		}
 		parts := strings.Fields(line)
 		if len(parts) != 2 {
-			return nil, fmt.Errorf("buyer data: line %d of the key file is not an id and a key: make one with `sellerstream buyer-key generate`", n)
+			return nil, fmt.Errorf("buyer data: line %d of the key file is not an id and a key: %s", n, remedy)
 		}
 		key, err := base64.StdEncoding.DecodeString(parts[1])
 		if err != nil || len(key) != KeyBytes {
@@ -73,7 +74,7 @@ func ParseKeyFile(text string) (*KeyFile, error) {
 		return nil, errors.New("buyer data: the key file has a line that is too long for a key")
 	}
 	if f.first == "" {
-		return nil, errors.New("buyer data: the key file has no key: make one with `sellerstream buyer-key generate`")
+		return nil, errors.New("buyer data: the key file has no key: " + remedy)
 	}
 	return f, nil
 }

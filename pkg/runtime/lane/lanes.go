@@ -14,6 +14,7 @@ import (
 type Lanes struct {
 	operations []string // the operation and, if it has any, its other throttles
 	role       string   // whose they are; "" raises no alerts
+	doctor     func(account string) string
 	limit      func(account, operation string) quota.Limit
 	byAccount  map[string]*lane
 	byWake     laneHeap // lanes that have something to do, now or later
@@ -30,10 +31,11 @@ func New(operation string, limit func(account, operation string) quota.Limit, al
 	}
 }
 
-// In returns which role's lanes they are. What they wait for is then reported on alerts,
-// once until a call succeeds: see note.go.
-func (s *Lanes) In(role string) *Lanes {
-	s.role = role
+// In sets which role's lanes they are, and returns them. What they wait for is then
+// reported on alerts, once until a call succeeds: see note.go. doctor names the command
+// that finds what is wrong with an account, or with all of them for ""; nil for none.
+func (s *Lanes) In(role string, doctor func(account string) string) *Lanes {
+	s.role, s.doctor = role, doctor
 	return s
 }
 

@@ -152,10 +152,13 @@ func (s *Lanes) alert(tx *machine.Tx, l *lane, res *machine.Result, state *schem
 
 // parked is the alert of an account that Amazon refuses.
 func (s *Lanes) parked(state *schemas.LaneState) *schemas.Alert {
+	message := fmt.Sprintf("Amazon refuses %s to account %s: %s. Its work waits, and one call tries at least every %s whether that is mended",
+		state.Operation, state.Account, state.Reason, ProbeAfter)
+	if s.doctor != nil {
+		message += ". " + s.doctor(state.Account) + " says what is wrong"
+	}
 	return fill(s.role, state, &schemas.Alert{
-		EventType: accountParked, Subject: state.Operation, Since: state.Since,
-		Message: fmt.Sprintf("Amazon refuses %s to account %s: %s. Its work waits, and one call tries at least every %s whether that is mended. "+
-			"`sellerstream doctor --account %s` says what is wrong", state.Operation, state.Account, state.Reason, ProbeAfter, state.Account),
+		EventType: accountParked, Subject: state.Operation, Since: state.Since, Message: message,
 	})
 }
 
@@ -164,7 +167,11 @@ func (s *Lanes) shared(state *schemas.LaneState, shared *blame.Shared) *schemas.
 	where, look := "at "+shared.Host, "Amazon's status page, the endpoints in the configuration and this network"
 	if shared.Application != "" {
 		where = "of application " + shared.Application + " " + where
-		look = "the application's roles and credentials in Seller Central (`sellerstream doctor`), then Amazon's status page"
+		look = "the application's roles and credentials in Seller Central"
+		if s.doctor != nil {
+			look += " (" + s.doctor("") + ")"
+		}
+		look += ", then Amazon's status page"
 	}
 	return fill(s.role, state, &schemas.Alert{
 		EventType: sharedFailure, Subject: shared.Cause, Since: shared.Since,

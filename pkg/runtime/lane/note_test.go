@@ -22,7 +22,7 @@ func TestTheStateSaysWhyALaneWaits(t *testing.T) {
 		}
 		return state
 	}
-	s := New("op", func(string, string) quota.Limit { return quota.Limit{Rate: 10, Burst: 100} }).In("role")
+	s := New("op", func(string, string) quota.Limit { return quota.Limit{Rate: 10, Burst: 100} }).In("role", nil)
 	item := &Item{Key: "1"}
 	now := start
 	for _, step := range []struct {
@@ -97,7 +97,8 @@ func TestAChangedAccountIsNotSaidToWait(t *testing.T) {
 func TestAParkIsToldOfOnce(t *testing.T) {
 	t.Parallel()
 	plenty := func(string, string) quota.Limit { return quota.Limit{Rate: 10, Burst: 100} }
-	s, item, now := New("op", plenty).In("role"), &Item{Key: "1"}, start
+	doctor := func(account string) string { return "`doctor " + account + "`" }
+	s, item, now := New("op", plenty).In("role", doctor), &Item{Key: "1"}, start
 	alerts := func(outcome machine.Outcome) (told []*schemas.Alert) {
 		now = now.Add(time.Hour)
 		s.Add("a", item, now)
@@ -121,7 +122,7 @@ func TestAParkIsToldOfOnce(t *testing.T) {
 		}
 		for _, alert := range told {
 			ids[alert.EventID] = true
-			if alert.EventType != "AccountParked" || alert.Account != "a" || alert.Role != "role" || alert.Subject != "op" || !strings.Contains(alert.Message, "refused") {
+			if alert.EventType != "AccountParked" || alert.Account != "a" || alert.Role != "role" || alert.Subject != "op" || !strings.Contains(alert.Message, "refused") || !strings.HasSuffix(alert.Message, ". `doctor a` says what is wrong") {
 				t.Errorf("step %d: %+v", i, alert)
 			}
 		}
@@ -129,7 +130,7 @@ func TestAParkIsToldOfOnce(t *testing.T) {
 	if len(ids) != 2 {
 		t.Errorf("two parks have the ids %v", ids)
 	}
-	s = New("op", plenty).In("role") // the next owner
+	s = New("op", plenty).In("role", nil) // the next owner
 	s.Restore(&schemas.LaneState{Account: "a", Operation: "op", Parked: true, Since: start})
 	s.Known("a")
 	s.Add("a", item, now)

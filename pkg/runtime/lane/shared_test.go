@@ -23,7 +23,7 @@ type teller struct {
 
 func newTeller() *teller {
 	plenty := func(string, string) quota.Limit { return quota.Limit{Rate: 10, Burst: 100} }
-	return &teller{Lanes: New("op", plenty).In("role"), item: &Item{Key: "1"}, now: start}
+	return &teller{Lanes: New("op", plenty).In("role", nil), item: &Item{Key: "1"}, now: start}
 }
 
 // end ends a call and returns the types of the alerts that it raises.

@@ -33,21 +33,21 @@ func isFenced(err error) bool {
 // produceError classifies the failure of a record in a transaction. Trying
 // again mends most; the ones below fail each time in the same way, and a
 // record must not be left out (6).
-func produceError(rec *kgo.Record, err error) error {
+func (r *Remedies) produceError(rec *kgo.Record, err error) error {
 	for _, permanent := range []error{
 		kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.PolicyViolation,
 		kerr.TopicAuthorizationFailed, kerr.ClusterAuthorizationFailed, kerr.TransactionalIDAuthorizationFailed,
 		kerr.InvalidTopicException, kerr.UnsupportedForMessageFormat,
 	} {
 		if errors.Is(err, permanent) {
-			return writeRefused(rec.Topic, schemas.Brief(string(rec.Key)), len(rec.Value), err)
+			return r.writeRefused(rec.Topic, schemas.Brief(string(rec.Key)), len(rec.Value), err)
 		}
 	}
 	return fmt.Errorf("produce to topic %s, partition %d: %w", rec.Topic, rec.Partition, err)
 }
 
-func writeRefused(topic, key string, bytes int, err error) error {
-	return stopf(WriteRefused, "mend the topic (its max.message.bytes with `sellerstream topics apply`, its permissions with `sellerstream topics acls`): nothing was committed and nothing is lost",
+func (r *Remedies) writeRefused(topic, key string, bytes int, err error) error {
+	return stopf(WriteRefused, r.WriteRefused+": nothing was committed and nothing is lost",
 		"a record of %d bytes with key %s cannot be written to topic %s: %w", bytes, key, topic, err)
 }
 

@@ -286,7 +286,7 @@ func (in *intake) one(ctx context.Context, i *input, rec *kgo.Record, apply func
 	}
 	if i.rank == rankReplayed {
 		if err := originate(r); err != nil {
-			reject(machine.DeadLetter{Record: r, Reason: "no_origin", Message: noOrigin(i.topic, err)})
+			reject(machine.DeadLetter{Record: r, Reason: "no_origin", Message: in.s.opts.Remedies.noOrigin(i.topic, err)})
 			return applied
 		}
 		if !slices.Contains(in.s.opts.Inputs, r.Topic) {

@@ -290,8 +290,8 @@ func TestPositionOutsideTheLogStops(t *testing.T) {
 						t.Errorf("cause %q does not name %q", stopped.Cause, part)
 					}
 				}
-				if want := fmt.Sprintf("--reset --topic %s --from-offset %d:", in1, p); !strings.Contains(stopped.Remedy, want) {
-					t.Errorf("remedy %q does not give the command with %q", stopped.Remedy, want)
+				if want := fmt.Sprintf("Reset.Move: topic %s, partition %d, offset ", in1, p); !strings.Contains(stopped.Remedy, want) {
+					t.Errorf("remedy %q does not say %q", stopped.Remedy, want)
 				}
 				if got := w.readFor(out, 2, 5*time.Second); len(got) != 1 {
 					t.Errorf("%d outputs, want 1: the position has jumped", len(got))

@@ -82,6 +82,9 @@ type Options struct {
 	Clock clock.Clock
 	// Observer hears of what units do. May be nil.
 	Observer Observer
+	// Remedies are what an operator is told to do about faults. The defaults speak of
+	// Kafka only.
+	Remedies Remedies
 	// Logger receives what an operator should know. Default slog.Default().
 	Logger *slog.Logger
 
@@ -140,6 +143,7 @@ func (o Options) withDefaults() Options {
 	o.ResumePending = cmp.Or(o.ResumePending, o.MaxPending*3/4)
 	o.MaxTick = cmp.Or(o.MaxTick, 5_000)
 	o.MaxCalls = cmp.Or(o.MaxCalls, 128)
+	o.Remedies = o.Remedies.withDefaults()
 	if o.Own == nil {
 		o.Own = ownJSON{}
 	}

@@ -76,7 +76,7 @@ func originate(r *machine.Record) error {
 	return nil
 }
 
-func noOrigin(topic string, err error) string {
+func (r *Remedies) noOrigin(topic string, err error) string {
 	return fmt.Sprintf("the record of topic %s does not say what it is a copy of: %v; "+
-		"nothing but `sellerstream replay` should write there", topic, err)
+		"nothing but %s should write there", topic, err, r.Replay)
 }

@@ -28,6 +28,7 @@ type Reset struct {
 	State                                         string
 	Topic                                         string // logical name of the input
 	Own                                           Codec
+	Remedies                                      Remedies
 	Client                                        []kgo.Opt
 }
 
@@ -233,7 +234,8 @@ func (r *Reset) moveOne(ctx context.Context, partition int32, replay string, fro
 	}
 	rec := &kgo.Record{Topic: r.Prefix + r.State, Partition: partition, Key: []byte(positionPrefix + r.Topic), Value: value}
 	if err := client.ProduceSync(ctx, rec).FirstErr(); err != nil { // (4)
-		return produceError(rec, err)
+		remedies := r.Remedies.withDefaults()
+		return remedies.produceError(rec, err)
 	}
 	return client.EndTransaction(ctx, kgo.TryCommit)
 }

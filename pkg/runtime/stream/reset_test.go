@@ -99,7 +99,7 @@ func TestForeignOffsetNamesTheCommand(t *testing.T) {
 			t.Fatal(err)
 		}
 		r = w.run(w.options(newCounter))
-		command := resetCommand(in1, partitionOf("a"), "2")
+		command := Remedies{}.withDefaults().Reset(in1, partitionOf("a"), "2")
 		w.eventually("the command", func() bool { return w.logs.Has(command) })
 		r.shutdown()
 		if err := w.move(2); err != nil {
@@ -130,7 +130,7 @@ func TestForeignOffsetOfReplaysNamesNoCommand(t *testing.T) {
 		r = w.run(w.withReplays(m))
 		w.eventually("the warning", func() bool { return w.logs.Has("set by another tool") })
 		r.shutdown()
-		if w.logs.Has("--reset") {
+		if w.logs.Has("Reset.Move") {
 			t.Error("the log names a command that refuses the topic")
 		}
 	})

@@ -216,8 +216,8 @@ func TestGrownTopic(t *testing.T) {
 					}
 				}
 				stopped := r.awaitStopped(PartitionsDiffer, testPartitions)
-				if len(topics) == 1 && !strings.Contains(stopped.Cause, testPrefix+topics[0]) || !strings.Contains(stopped.Remedy, "topics plan") {
-					t.Errorf("%s; want the topic and the command", stopped)
+				if len(topics) == 1 && !strings.Contains(stopped.Cause, testPrefix+topics[0]) || !strings.Contains(stopped.Remedy, "as many partitions") {
+					t.Errorf("%s; want the topic and the remedy", stopped)
 				}
 				// Accounts that are where they were go on.
 				account := unmoved()

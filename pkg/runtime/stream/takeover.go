@@ -70,7 +70,7 @@ func (s *session) claim(ctx context.Context) (map[string]int64, error) {
 	for _, rec := range records {
 		s.client.Produce(ctx, rec, func(rec *kgo.Record, err error) {
 			if err != nil {
-				err = produceError(rec, err)
+				err = s.opts.Remedies.produceError(rec, err)
 				failed.CompareAndSwap(nil, &err)
 			}
 		})
@@ -237,11 +237,6 @@ func (s *session) noteForeignOffsets(ctx context.Context) {
 		s.log.Warn("the group's offset was set by another tool and has no effect: the unit goes on at the position in its state; "+
 			"to move it, stop all processes of the group and run the command, then start them again",
 			"topic", in.topic, "group", s.opts.Group, "offset", at.At, "position", in.next,
-			"command", resetCommand(in.logical, s.u.partition, strconv.FormatInt(at.At, 10)))
+			"command", s.opts.Remedies.Reset(in.logical, s.u.partition, strconv.FormatInt(at.At, 10)))
 	}
-}
-
-// resetCommand is what an operator runs to move a unit.
-func resetCommand(topic string, partition int32, offset string) string {
-	return fmt.Sprintf("sellerstream replay --config FILE --reset --topic %s --from-offset %d:%s", topic, partition, offset)
 }

@@ -180,7 +180,7 @@ func (t *tick) commit(positions bool) (time.Time, error) {
 	if err != nil {
 		observer.Failed(isFenced(err))
 		if large := (*tooLargeError)(nil); errors.As(err, &large) {
-			err = t.s.u.odd.refused(large)
+			err = t.s.u.odd.refused(large, &t.s.opts.Remedies)
 		}
 		return time.Time{}, err
 	}
@@ -250,10 +250,9 @@ func (t *tick) produceError(rec *kgo.Record, err error) error {
 	case !letter:
 		return newTooLargeError(rec, err)
 	case t.s.u.letterBytes > schemas.LeastDeadLetterBytes:
-		return fmt.Errorf("%w of %d bytes at topic %s: set its max.message.bytes to %d (`sellerstream topics apply` does)",
-			errLetterTooLarge, len(rec.Value), rec.Topic, schemas.MaxDeadLetterBytes)
+		return fmt.Errorf("%w of %d bytes at topic %s: %s", errLetterTooLarge, len(rec.Value), rec.Topic, t.s.opts.Remedies.LetterTooLarge)
 	}
-	return produceError(rec, err)
+	return t.s.opts.Remedies.produceError(rec, err)
 }
 
 // abort frees the readers behind the transaction early, where it can.

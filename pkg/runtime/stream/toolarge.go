@@ -90,21 +90,20 @@ func (s *session) oneItem(tx *machine.Tx, draw bool) (record bool) {
 }
 
 // refused takes the failure of a tick, and returns how the session ends because of it.
-func (o *odd) refused(large *tooLargeError) error {
+func (o *odd) refused(large *tooLargeError, remedies *Remedies) error {
 	switch {
 	case !o.careful():
 		o.until = time.Now().Add(carefulFor)
 		return fmt.Errorf("%w; the unit begins again and looks for the item that made it", large)
 	case o.item == "" || large.bytes <= ordinaryBytes:
-		return writeRefused(large.topic, large.key, large.bytes, large.err)
+		return remedies.writeRefused(large.topic, large.key, large.bytes, large.err)
 	}
 	if len(o.found) >= maxOdd || o.found == nil {
 		o.found = make(map[string]oddItem)
 	}
 	o.found[o.item] = oddItem{until: time.Now().Add(refusedFor), why: fmt.Sprintf(
-		"what would become of it is a record of %d bytes, with key %s, on topic %s, which does not take so many: "+
-			"compare the topic's max.message.bytes with `sellerstream topics plan`; if that is as it should be, send less at once",
-		large.bytes, large.key, large.topic)}
+		"what would become of it is a record of %d bytes, with key %s, on topic %s, which does not take so many: %s",
+		large.bytes, large.key, large.topic, remedies.TooLarge)}
 	o.until = time.Time{}
 	return fmt.Errorf("%w; the item that made it is set aside", large)
 }

@@ -23,6 +23,7 @@ const watchInterval = 30 * time.Second
 // state. A topic with more has grown: no unit reads its records beyond that.
 type topology struct {
 	state      string // topic of the state
+	remedy     string // for topics that do not fit
 	partitions int32  // of it, when the processor started
 
 	mu     sync.Mutex
@@ -31,8 +32,8 @@ type topology struct {
 }
 
 // newTopology takes what Kafka says of all topics.
-func newTopology(state string, details kadm.TopicDetails) *topology {
-	t := &topology{state: state}
+func newTopology(state, remedy string, details kadm.TopicDetails) *topology {
+	t := &topology{state: state, remedy: remedy}
 	t.take(details)
 	t.partitions = t.counts[state]
 	return t
@@ -75,11 +76,11 @@ func (t *topology) fits(p int32) error {
 	slices.Sort(with)
 	slices.Sort(without)
 	if len(without) == 0 {
-		return stopf(PartitionsDiffer, remedyPartitions,
+		return stopf(PartitionsDiffer, t.remedy,
 			"all topics have grown from %d partitions while the state of the accounts stays where it is: nobody reads partition %d, to which producers may send accounts now",
 			t.partitions, p)
 	}
-	return stopf(PartitionsDiffer, remedyPartitions,
+	return stopf(PartitionsDiffer, t.remedy,
 		"partition %d is missing from the topics %v, but is there in %v: a partition must own the same accounts in each topic, so nobody reads it", p, without, with)
 }
 
@@ -107,7 +108,7 @@ func (t *topology) misplaced(topic string, key []byte, p int32) error {
 	if by.partitionOf(key) != p {
 		return nil
 	}
-	return stopf(PartitionsDiffer, remedyPartitions,
+	return stopf(PartitionsDiffer, t.remedy,
 		"topic %s has %d partitions and the state has %d: the record of account %s is on partition %d, but the account's state is on another, so it waits here",
 		topic, count, t.partitions, schemas.Brief(string(key)), p)
 }
@@ -138,14 +139,14 @@ func (p *Processor) awaitTopics(ctx context.Context) (*topology, error) {
 		if err == nil {
 			if err = usable(names, metadata.Topics); err == nil {
 				p.namespace = metadata.Cluster + "/" + p.opts.Prefix
-				return newTopology(p.opts.topic(p.opts.State), metadata.Topics), nil
+				return newTopology(p.opts.topic(p.opts.State), p.opts.Remedies.Partitions, metadata.Topics), nil
 			}
 		}
 		if missing := (*missingTopics)(nil); errors.As(err, &missing) && time.Since(began) > topicPatience && time.Since(told) > time.Minute {
 			told = time.Now()
 			text := missing.Error()
 			p.missing.Store(&text)
-			p.opts.Logger.Error("topics cannot be used: the role waits for them, others go on; `sellerstream topics apply --config FILE` creates what is missing", "error", err)
+			p.opts.Logger.Error("topics cannot be used: the role waits for them, others go on; "+p.opts.Remedies.MissingTopics, "error", err)
 		} else {
 			p.opts.Logger.Debug("the topics cannot be used yet; looking again", "error", err)
 		}

@@ -142,7 +142,7 @@ func (heedless) Decrypt(context.Context, *kms.DecryptInput, ...func(*kms.Options
 func TestEarlierKeysOnlyUnwrap(t *testing.T) {
 	t.Parallel()
 	client := &fake{context: encryptionContext(owner)}
-	file, err := buyerdata.ParseKeyFile(buyerdata.GenerateKey())
+	file, err := buyerdata.ParseKeyFile(buyerdata.GenerateKey(), "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,24 @@
+package roles
+
+import (
+	"fmt"
+
+	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// Remedies are what the runtime tells operators to do, in terms of our commands.
+func Remedies() stream.Remedies {
+	return stream.Remedies{
+		MissingTopics: "`sellerstream topics apply --config FILE` creates what is missing",
+		Partitions:    "`sellerstream topics plan --config FILE` shows the topics; the section \"Another number of partitions\" of schemas/README.md says how to move",
+		WriteRefused:  "mend the topic (its max.message.bytes with `sellerstream topics apply`, its permissions with `sellerstream topics acls`)",
+		TooLarge:      "compare the topic's max.message.bytes with `sellerstream topics plan`; if that is as it should be, send less at once",
+		LetterTooLarge: fmt.Sprintf("set its max.message.bytes to %d (`sellerstream topics apply` does)",
+			schemas.MaxDeadLetterBytes),
+		Replay: "`sellerstream replay`",
+		Reset: func(topic string, partition int32, offset string) string {
+			return fmt.Sprintf("sellerstream replay --config FILE --reset --topic %s --from-offset %d:%s", topic, partition, offset)
+		},
+	}
+}
