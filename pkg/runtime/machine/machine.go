@@ -61,10 +61,10 @@ type Record struct {
 	Partition int32
 	Offset    int64
 	Time      time.Time // the record's timestamp in Kafka
-	Account   string    // the key: our name of the seller account
+	Account   string    // whose it is: our name of the seller account
 	Value     any       // pointer to the generated type of package schemas
 	Headers   []Header
-	Raw       []byte // the value as it stood in Kafka, for a dead letter
+	Key, Raw  []byte // the key and the value as they stood in Kafka, for a dead letter
 	// ID tells the record from every other one, of any topic, of a topic made anew
 	// and of a replay too: what is processed again has another ID. It is short, and
 	// safe to keep.

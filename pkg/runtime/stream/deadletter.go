@@ -19,7 +19,7 @@ func recordLetter(tx *machine.Tx, role, topic string, dead *machine.DeadLetter) 
 	if letter.LastOffset = dead.LastOffset; letter.LastOffset != nil {
 		return letter
 	}
-	letter.Key, letter.Value = []byte(rec.Account), rec.Raw
+	letter.Key, letter.Value = append([]byte{}, rec.Key...), rec.Raw // a key without bytes is not null
 	for _, h := range rec.Headers {
 		letter.Attributes[h.Key] = h.Value
 	}

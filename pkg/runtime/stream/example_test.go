@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -24,7 +25,7 @@ func (c *counter) Restore(key string, value any) error {
 }
 
 func (c *counter) Record(tx *machine.Tx, rec *machine.Record) {
-	word := rec.Account // the record's key
+	word := rec.Account // AccountOf the record's key
 	c.counts[word]++
 	tx.Put(word, c.counts[word])
 	tx.Emit(machine.Output{Topic: "counts", Account: word, Value: c.counts[word]})
@@ -46,18 +47,20 @@ func (numbers) Decode(_ context.Context, _ string, data []byte) (any, error) {
 }
 
 // A word count, exactly once: it is stopped after two words and goes on from its state.
+// Words are counted whatever their case.
 func Example_wordCount() {
 	kafka := startKafka("words", "counts", "state", "dead-letters")
 	defer kafka.Close()
 	options := stream.Options{
 		Processor: "word-count", Prefix: "app.",
 		Inputs: []string{"words"}, Outputs: []string{"counts"}, State: "state",
-		New:   func(machine.Unit) machine.Machine { return &counter{counts: map[string]int{}} },
-		Codec: numbers{}, Client: []kgo.Opt{kgo.SeedBrokers(kafka.ListenAddrs()...)},
+		AccountOf: func(key []byte) string { return strings.ToLower(string(key)) },
+		New:       func(machine.Unit) machine.Machine { return &counter{counts: map[string]int{}} },
+		Codec:     numbers{}, Client: []kgo.Opt{kgo.SeedBrokers(kafka.ListenAddrs()...)},
 		Logger: slog.New(slog.DiscardHandler),
 	}
 
-	say(kafka, "to", "be")
+	say(kafka, "To", "be")
 	run(options, func() { show(kafka, 2) })
 	fmt.Println("stopped, and started again")
 	say(kafka, "or", "not", "to", "be")

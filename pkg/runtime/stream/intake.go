@@ -78,6 +78,7 @@ func newIntake(s *session) *intake {
 		owners: newOwners(s.u.partition, s.u.p.topology.partitions),
 		retry:  stoppedTimer(), lag: stoppedTimer(),
 	}
+	in.owners.accountOf = s.opts.AccountOf
 	for _, logical := range s.opts.Inputs {
 		in.most[logical] = schemas.MaxRecordBytes
 		if t, ok := schemas.TopicOf(logical); ok {
@@ -278,7 +279,7 @@ func (in *intake) one(ctx context.Context, i *input, rec *kgo.Record, apply func
 	}
 	var ours bool
 	if r.Account, ours = in.owners.account(rec.Key); !ours {
-		if !in.rejectable(ctx, i, rec) {
+		if !in.rejectable(ctx, i, rec, r.Account) {
 			return stays
 		}
 		reject(in.wrongKey(r))
@@ -331,7 +332,7 @@ func (in *intake) forOthers(r *machine.Record) bool {
 // record is a record of an input before it is decoded.
 func (i *input) record(rec *kgo.Record) *machine.Record {
 	r := &machine.Record{
-		Topic: i.logical, Partition: rec.Partition, Offset: rec.Offset, Time: rec.Timestamp, Raw: rec.Value,
+		Topic: i.logical, Partition: rec.Partition, Offset: rec.Offset, Time: rec.Timestamp, Key: rec.Key, Raw: rec.Value,
 	}
 	for _, h := range rec.Headers {
 		r.Headers = append(r.Headers, machine.Header{Key: h.Key, Value: h.Value})
@@ -345,19 +346,19 @@ func (i *input) record(rec *kgo.Record) *machine.Record {
 	return r
 }
 
-// rejectable reports whether a record whose key is of another partition is its
+// rejectable reports whether a record whose account is of another partition is its
 // producer's fault. Where the topic has grown it is not: then the unit stops in
 // front of the record, or thousands of good records would become dead letters.
-func (in *intake) rejectable(ctx context.Context, i *input, rec *kgo.Record) bool {
+func (in *intake) rejectable(ctx context.Context, i *input, rec *kgo.Record, account string) bool {
 	topology := in.s.u.p.topology
-	if !in.looked && len(rec.Key) > 0 {
+	if !in.looked && account != "" {
 		if err := topology.look(ctx, in.s.client, in.s.u.p.topicNames()); err != nil {
 			in.wait(i, rec, fmt.Errorf("its key is of another partition, and Kafka does not say how many there are: %w", err))
 			return false
 		}
 		in.looked = true
 	}
-	if err := topology.misplaced(i.topic, rec.Key, rec.Partition); err != nil {
+	if err := topology.misplaced(i.topic, account, rec.Partition); err != nil {
 		in.unfit = err
 		return false
 	}
@@ -366,7 +367,11 @@ func (in *intake) rejectable(ctx context.Context, i *input, rec *kgo.Record) boo
 
 func (in *intake) wrongKey(r *machine.Record) machine.DeadLetter {
 	if r.Account == "" {
-		return machine.DeadLetter{Record: r, Reason: "no_account", Message: "the record has no key; the key must be the account's name"}
+		message := "the record has no key; the key must be the account's name"
+		if len(r.Key) > 0 {
+			message = "the record's key names no account"
+		}
+		return machine.DeadLetter{Record: r, Reason: "no_account", Message: message}
 	}
 	return machine.DeadLetter{Record: r, Reason: "wrong_partition", Message: fmt.Sprintf(
 		"the key %s belongs to partition %d of %d, but the record is in partition %d: the producer must partition by Kafka's default, murmur2 of the key; "+

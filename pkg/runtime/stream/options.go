@@ -55,6 +55,11 @@ type Options struct {
 	// other processors' inputs are passed over. They are taken behind those of the
 	// inputs, and only while little is pending.
 	Replays string
+	// AccountOf returns whose a record is, of its key: Record.Account. The account's
+	// partition is the murmur2 of the result, so producers must partition by it, and
+	// outputs are keyed by it. It is called from many goroutines. Default: the key is
+	// the account.
+	AccountOf func(key []byte) string
 	// Outputs are the logical names of the topics that the machine may emit to.
 	Outputs []string
 	// DeadLetters is the logical name of the topic of what is set aside. Default

@@ -16,13 +16,14 @@ const (
 	ownerOverhead = 64
 )
 
-// owners describes which keys belong to a unit's partition, by the partitioner
-// that every producer must use: Kafka's default, murmur2 of the key.
+// owners describes which accounts belong to a unit's partition, by the partitioner
+// that every producer must use: Kafka's default, murmur2 of the account.
 type owners struct {
 	partition, partitions int32
 	partitioner           kgo.TopicPartitioner
-	known                 map[string]owner
-	bytes                 int // that known takes
+	accountOf             func(key []byte) string // nil: the key is the account
+	known                 map[string]owner        // by key
+	bytes                 int                     // that known takes
 }
 
 type owner struct {
@@ -38,21 +39,27 @@ func newOwners(partition, partitions int32) owners {
 	}
 }
 
-// account is the key as a string, and whether it belongs here. An empty key
-// belongs nowhere.
+// account returns the account of a record's key, and whether it belongs here. An empty
+// account belongs nowhere.
 func (o *owners) account(key []byte) (string, bool) {
 	if known, ok := o.known[string(key)]; ok {
 		return known.account, known.ours
 	}
-	found := owner{account: string(key), ours: len(key) > 0 && o.partitionOf(key) == o.partition}
-	if len(key) > maxOwnerKey {
-		return found.account, found.ours
+	name := string(key)
+	account, size := name, len(name)
+	if o.accountOf != nil {
+		account = o.accountOf(key)
+		size += len(account)
 	}
-	if o.bytes += ownerOverhead + len(key); o.bytes > maxOwnerBytes {
+	found := owner{account, o.holds(account)}
+	if size > maxOwnerKey {
+		return account, found.ours
+	}
+	if o.bytes += ownerOverhead + size; o.bytes > maxOwnerBytes {
 		clear(o.known)
-		o.bytes = ownerOverhead + len(key)
+		o.bytes = ownerOverhead + size
 	}
-	o.known[found.account] = found
+	o.known[name] = found
 	return found.account, found.ours
 }
 
@@ -65,11 +72,19 @@ func Mine(u machine.Unit) func(account string) bool {
 
 // ours reports whether an account belongs here.
 func (o *owners) ours(account string) bool {
+	if o.accountOf != nil { // what is known is known by key
+		return o.holds(account)
+	}
 	if known, ok := o.known[account]; ok {
 		return known.ours
 	}
 	_, ours := o.account([]byte(account))
 	return ours
+}
+
+// holds is ours without the memory.
+func (o *owners) holds(account string) bool {
+	return account != "" && o.partitionOf([]byte(account)) == o.partition
 }
 
 func (o *owners) partitionOf(key []byte) int32 {

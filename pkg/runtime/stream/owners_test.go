@@ -2,9 +2,13 @@ package stream
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/schemas"
 )
 
 // TestEachAccountIsOneUnits: the one whose partition its records are in.
@@ -46,4 +50,38 @@ func TestKeysThatAreRememberedAreBounded(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestAccountOfTheKey: what a record is about can be a part of its key. Its dead letter
+// has the whole key.
+func TestAccountOfTheKey(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		manual := w.newClient(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		defer manual.Close()
+		for _, key := range []string{"a/1", "a/2", "/3"} {
+			rec := &kgo.Record{
+				Topic: testPrefix + in1, Partition: partitionOf("a"), Key: []byte(key), Value: encoded(t, &payload{Account: "a", N: 1}),
+			}
+			if err := manual.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		opts := w.options(newCounter)
+		opts.AccountOf = func(key []byte) string {
+			account, _, _ := strings.Cut(string(key), "/")
+			return account
+		}
+		r := w.run(opts)
+		for _, rec := range w.read(out, 2) {
+			if string(rec.Key) != "a" {
+				t.Errorf("an output has the key %s, want the account's", rec.Key)
+			}
+		}
+		letter := decode[schemas.DeadLetter](t, w.read(schemas.DeadLetters, 1)[0])
+		if letter.Reason != "no_account" || string(letter.Key) != "/3" || !strings.Contains(letter.Message, "names no account") {
+			t.Errorf("the letter of a key without an account: %+v", letter)
+		}
+		r.shutdown()
+	})
 }

@@ -94,23 +94,23 @@ func (t *topology) most() (most int32) {
 	return most
 }
 
-// misplaced returns why partition p holds a key that does not belong there by
+// misplaced returns why partition p holds an account that does not belong there by
 // the number of partitions that counts, if the topic has grown;
 // else nil: then its producer is at fault.
-func (t *topology) misplaced(topic string, key []byte, p int32) error {
+func (t *topology) misplaced(topic, account string, p int32) error {
 	t.mu.Lock()
 	count := t.counts[topic]
 	t.mu.Unlock()
-	if count == t.partitions || len(key) == 0 {
+	if count == t.partitions || account == "" {
 		return nil
 	}
 	by := newOwners(p, count)
-	if by.partitionOf(key) != p {
+	if by.partitionOf([]byte(account)) != p {
 		return nil
 	}
 	return stopf(PartitionsDiffer, t.remedy,
 		"topic %s has %d partitions and the state has %d: the record of account %s is on partition %d, but the account's state is on another, so it waits here",
-		topic, count, t.partitions, schemas.Brief(string(key)), p)
+		topic, count, t.partitions, schemas.Brief(account), p)
 }
 
 // look asks Kafka again.
