@@ -3,7 +3,6 @@ package orders
 import (
 	"slices"
 
-	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 )
 
@@ -14,7 +13,7 @@ const looked = 100
 // Observe notes the orders to fetch and their quotas.
 func (m *Machine) Observe(stats *machine.Stats) {
 	m.reconciler.lanes.Observe(stats) // searches are never pending
-	for _, lanes := range []*lane.Lanes{m.lanes, m.v0.heads, m.v0.items} {
+	for _, lanes := range append(m.v0.All(), m.lanes) {
 		lanes.Observe(stats)
 		for item := range lanes.First(looked) {
 			if o := m.orders[item.Key]; o != nil {

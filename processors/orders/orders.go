@@ -30,6 +30,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/processors/orders/ordersv0"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -38,7 +39,7 @@ const Processor = "orders"
 
 // Operations are the operations whose quota the processor owns.
 func Operations() []string {
-	return []string{model.GetOrder, model.SearchOrders, model.GetOrderV0, model.GetOrderItemsV0}
+	return append([]string{model.GetOrder, model.SearchOrders}, ordersv0.Operations()...)
 }
 
 // ReceivedAt is the header of an order that notifications led to: when the
@@ -86,7 +87,7 @@ type Config struct {
 	Accounts func() *account.Directory
 	// IncludedData is what getOrder asks for; see model.IncludeFulfillment.
 	IncludedData []string
-	// V0 is whether orders are fetched with Orders v0, until Amazon ends it; see v0.go.
+	// V0 is whether orders are fetched with Orders v0, until Amazon ends it.
 	V0 bool
 	// Excluded reports whether another service manages a SKU of an account at this
 	// moment: lines of it are marked. nil excludes none. A change of what it says
@@ -115,7 +116,7 @@ type Machine struct {
 	cfg    Config
 	orders map[string]*order // by state key
 	lanes  *lane.Lanes       // orders to fetch
-	v0     v0Lanes           // orders to fetch with Orders v0
+	v0     ordersv0.Lanes    // orders to fetch with Orders v0
 	idle   lane.Queue        // the others, by when they are forgotten
 	buyers buyerKeys
 
@@ -136,8 +137,10 @@ func New(cfg Config) *Machine {
 		cfg: cfg, orders: make(map[string]*order), buyers: newBuyerKeys(),
 		waiting: make(map[string]*refusedOrders), gates: make(map[string]*gate),
 	}
-	m.lanes = lane.New(model.GetOrder, cfg.Quota.Of).In(Processor, commands.Doctor)
-	m.v0 = newV0Lanes(cfg.Quota)
+	open := func(operation string) *lane.Lanes {
+		return lane.New(operation, cfg.Quota.Of).In(Processor, commands.Doctor)
+	}
+	m.lanes, m.v0 = open(model.GetOrder), ordersv0.NewLanes(open)
 	m.reconciler = newReconciler(cfg.Reconcile, cfg.Quota)
 	m.watch = newWatch(cfg.Silence)
 	return m
@@ -147,7 +150,7 @@ func New(cfg Config) *Machine {
 func (m *Machine) Restore(key string, value any) error {
 	switch state := value.(type) {
 	case *schemas.QuotaState, *schemas.LaneState:
-		if !m.lanes.Restore(state) && !m.v0.restore(state) && !m.reconciler.lanes.Restore(state) {
+		if !m.lanes.Restore(state) && !m.v0.Restore(state) && !m.reconciler.lanes.Restore(state) {
 			return fmt.Errorf("orders: state %s is of an operation that is not ours", key)
 		}
 	case *schemas.BuyerKey:
@@ -163,7 +166,7 @@ func (m *Machine) Restore(key string, value any) error {
 			w.told = len(w.keys)
 		}
 		m.lanes.Known(o.account)
-		m.v0.known(o.account)
+		m.v0.Known(o.account)
 		// A day earlier: oldest first, and at once, also where the clock of the
 		// owner before us was ahead of ours.
 		m.settle(o, o.pendingSince-restoredEarlier)
@@ -287,7 +290,7 @@ func (m *Machine) sweep(tx *machine.Tx) {
 // that wait in our topic would look like none. Nor for what waits at gates, which has
 // a bound of its own, unless there are no searches to find what that lets go.
 func (m *Machine) Pending() int {
-	pending := m.lanes.Pending() + m.v0.pending()
+	pending := m.lanes.Pending() + m.v0.Pending()
 	if m.cfg.Reconcile.Every == 0 {
 		pending += m.atGates
 	}
@@ -298,7 +301,7 @@ func (m *Machine) Pending() int {
 // flight did.
 func (m *Machine) lane(o *order) *lane.Lanes {
 	if m.cfg.V0 {
-		return m.v0.of(o)
+		return m.v0.Of(o.fetchedV0())
 	}
 	return m.lanes
 }

@@ -118,7 +118,7 @@ func (m *Machine) Changed(tx *machine.Tx, accounts []string) {
 	for _, account := range accounts {
 		changed[account] = true
 		m.lanes.Changed(tx, account)
-		m.v0.changed(tx, account)
+		m.v0.Changed(tx, account)
 		m.reconciler.changed(tx, account)
 	}
 	// What an order waits for is not in the state: one more look does no harm.

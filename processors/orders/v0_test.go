@@ -8,6 +8,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/processors/orders/ordersv0"
 )
 
 // answerTo answers a call of either API.
@@ -184,7 +185,7 @@ func TestPagesWithoutEndCostTheirOrder(t *testing.T) {
 		return took[len(took)*99/100], page, r
 	}
 	without, _, _ := run("")
-	for kind, most := range map[string]int{"the same token": 2, "two tokens in turn": 4, "no items": 1, "other tokens": maxPagesV0} {
+	for kind, most := range map[string]int{"the same token": 2, "two tokens in turn": 4, "no items": 1, "other tokens": ordersv0.MaxPages} {
 		p99, pages, r := run(kind)
 		if p99 > without+without/10 {
 			t.Errorf("%s: p99 of the others is %v, without it %v", kind, p99, without)

@@ -12,6 +12,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/processors/orders/ordersv0"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -160,7 +161,7 @@ func (a *amazon) final(id string) *schemas.Order {
 	order := a.order(id, all[len(all)-1])
 	if a.v0 {
 		head, lines := a.orderV0(id, all[len(all)-1])
-		order = *orderOfV0(&head, lines)
+		order = *ordersv0.Order(&head, lines)
 	}
 	event := newEvent(testAccount, &order, nil)
 	event.EventID = eventID(&machine.Tx{}, contentID(event))

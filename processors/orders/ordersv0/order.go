@@ -1,4 +1,4 @@
-package orders
+package ordersv0
 
 import (
 	"math/big"
@@ -9,24 +9,24 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
-// orderOfV0 is an order of Orders v0 as Orders 2026-01-01 would show it, so far
+// Order is an order of Orders v0 with its lines as Orders 2026-01-01 would show it, so far
 // as the two agree. Orders v0 has no packages, and prices rather than the
 // proceeds of a line.
-func orderOfV0(order *model.OrderV0, lines []model.OrderItemV0) *model.Order {
+func Order(order *model.OrderV0, lines []model.OrderItemV0) *model.Order {
 	o := &model.Order{
 		OrderID:         order.OrderID,
 		CreatedTime:     order.PurchaseDate,
 		LastUpdatedTime: order.LastUpdateDate,
-		Programs:        programsV0(order),
+		Programs:        programs(order),
 		SalesChannel: model.SalesChannel{
 			ChannelName: "NON_AMAZON", MarketplaceID: order.MarketplaceID, MarketplaceName: order.SalesChannel,
 		},
 		Fulfillment: &model.OrderFulfillment{
-			Status:          statusV0(order.Status),
-			FulfilledBy:     fulfilledByV0(order.FulfillmentChannel),
+			Status:          status(order.Status),
+			FulfilledBy:     fulfilledBy(order.FulfillmentChannel),
 			ServiceLevel:    screaming(order.ServiceLevelCategory),
-			ShipByWindow:    windowV0(order.EarliestShipDate, order.LatestShipDate),
-			DeliverByWindow: windowV0(order.EarliestDeliveryDate, order.LatestDeliveryDate),
+			ShipByWindow:    window(order.EarliestShipDate, order.LatestShipDate),
+			DeliverByWindow: window(order.EarliestDeliveryDate, order.LatestDeliveryDate),
 		},
 	}
 	if order.SalesChannel == "" || strings.HasPrefix(order.SalesChannel, "Amazon.") {
@@ -36,12 +36,12 @@ func orderOfV0(order *model.OrderV0, lines []model.OrderItemV0) *model.Order {
 		o.Proceeds = &model.OrderProceeds{GrandTotal: &model.Money{Amount: total.Amount, CurrencyCode: total.CurrencyCode}}
 	}
 	for i := range lines {
-		o.Items = append(o.Items, itemV0(&lines[i]))
+		o.Items = append(o.Items, itemOf(&lines[i]))
 	}
 	return o
 }
 
-func itemV0(line *model.OrderItemV0) model.OrderItem {
+func itemOf(line *model.OrderItemV0) model.OrderItem {
 	item := model.OrderItem{
 		OrderItemID: line.OrderItemID, QuantityOrdered: line.QuantityOrdered,
 		Product: model.ItemProduct{ASIN: line.ASIN, Title: line.Title, SellerSKU: line.SellerSKU},
@@ -49,7 +49,7 @@ func itemV0(line *model.OrderItemV0) model.OrderItem {
 	if line.IsTransparency {
 		item.Programs = []string{"TRANSPARENCY"}
 	}
-	if price := unitPriceV0(line.ItemPrice, line.QuantityOrdered); price != nil {
+	if price := unitPrice(line.ItemPrice, line.QuantityOrdered); price != nil {
 		item.Product.Price = &model.ItemPrice{UnitPrice: price}
 	}
 	if c := line.BuyerRequestedCancel; c != nil && strings.EqualFold(c.Requested, "true") {
@@ -64,9 +64,9 @@ func itemV0(line *model.OrderItemV0) model.OrderItem {
 	return item
 }
 
-// unitPriceV0 is the price of one of so many units, if it comes out even in the
+// unitPrice is the price of one of so many units, if it comes out even in the
 // decimals that the price of all has; else there is none rather than a wrong one.
-func unitPriceV0(all *model.MoneyV0, units int32) *model.Money {
+func unitPrice(all *model.MoneyV0, units int32) *model.Money {
 	if all == nil || units < 1 || len(all.Amount) > 40 || strings.ContainsAny(all.Amount, "eE/_xXpP") {
 		return nil
 	}
@@ -83,11 +83,11 @@ func unitPriceV0(all *model.MoneyV0, units int32) *model.Money {
 	return &model.Money{Amount: text, CurrencyCode: all.CurrencyCode}
 }
 
-func programsV0(order *model.OrderV0) []string {
-	var programs []string
+func programs(order *model.OrderV0) []string {
+	var in []string
 	for _, p := range []struct {
 		name string
-		in   bool
+		is   bool
 	}{
 		{"AMAZON_BUSINESS", order.IsBusinessOrder},
 		{"IN_STORE_PICK_UP", order.IsISPU},
@@ -95,16 +95,16 @@ func programsV0(order *model.OrderV0) []string {
 		{"PREORDER", order.OrderType == "Preorder"},
 		{"PRIME", order.IsPrime},
 	} {
-		if p.in {
-			programs = append(programs, p.name)
+		if p.is {
+			in = append(in, p.name)
 		}
 	}
-	return programs
+	return in
 }
 
-// statusV0 is a status in the words of Orders 2026-01-01. InvoiceUnconfirmed has
+// status is a status in the words of Orders 2026-01-01. InvoiceUnconfirmed has
 // none of its own there: all items have been shipped.
-func statusV0(status string) string {
+func status(status string) string {
 	switch status {
 	case "Canceled":
 		return model.StatusCancelled
@@ -114,7 +114,7 @@ func statusV0(status string) string {
 	return screaming(status)
 }
 
-func fulfilledByV0(channel string) string {
+func fulfilledBy(channel string) string {
 	switch channel {
 	case "MFN":
 		return "MERCHANT"
@@ -136,7 +136,7 @@ func screaming(camel string) string {
 	return b.String()
 }
 
-func windowV0(earliest, latest time.Time) *model.DateTimeRange {
+func window(earliest, latest time.Time) *model.DateTimeRange {
 	if earliest.IsZero() && latest.IsZero() {
 		return nil
 	}
