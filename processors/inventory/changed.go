@@ -1,9 +1,6 @@
 package inventory
 
-import (
-	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
-	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
-)
+import "github.com/sellerstream/sellerstream/pkg/runtime/machine"
 
 // Changed takes accounts that may be mended: their calls do not wait for the
 // next probe of a parked lane, and have the limits of now.
@@ -11,7 +8,7 @@ func (m *Machine) Changed(tx *machine.Tx, accounts []string) {
 	changed := make(map[string]bool, len(accounts))
 	for _, account := range accounts {
 		changed[account] = true
-		for _, lanes := range []*lane.Lanes{m.uploads, m.submits, m.lookups, m.cancels, m.patches, m.readbacks.lanes} {
+		for _, lanes := range m.lanes() {
 			lanes.Changed(tx, account)
 		}
 	}

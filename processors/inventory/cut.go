@@ -21,17 +21,6 @@ type cut struct {
 	document *model.UploadFeedResponse // nil until it is uploaded
 }
 
-// wakeNow makes Draw look at a lane in this tick, or the next if there is no Draw.
-func (m *Machine) wakeNow(tx *machine.Tx, f *feedLane) { m.wakeAt(f, tx.Now) }
-
-// wakeAt makes Draw look at a lane by t at the latest.
-func (m *Machine) wakeAt(f *feedLane, t time.Time) {
-	if !f.timer.Queued() || t.Before(f.due) {
-		f.due = t
-		m.timers.Add(&f.timer, t)
-	}
-}
-
 // advance does what time allows a lane to do.
 func (m *Machine) advance(tx *machine.Tx, f *feedLane) {
 	m.next(tx, f)
@@ -115,7 +104,7 @@ func (m *Machine) queuePatches(tx *machine.Tx, f *feedLane, until time.Time, mos
 			}
 			s := m.skus[item.Key]
 			s.place = nowhere
-			m.queuePatch(tx, s)
+			m.put(tx, s, inPatch)
 		}
 	}
 	if oldest := f.oldest(); len(a.patches) < most && !oldest.IsZero() {

@@ -102,23 +102,6 @@ func newFeedLane(key, account, marketplace string) *feedLane {
 	}
 }
 
-// feedLane is the lane of an account and a marketplace, made when it is not there.
-func (m *Machine) feedLane(account, marketplace string) *feedLane {
-	key := feedKey(account, marketplace)
-	f := m.feeds[key]
-	if f == nil {
-		f = newFeedLane(key, account, marketplace)
-		m.addFeedLane(f)
-	}
-	return f
-}
-
-func (m *Machine) addFeedLane(f *feedLane) {
-	m.feeds[f.call.Key] = f
-	a := m.account(f.account)
-	a.feeds = append(a.feeds, f)
-}
-
 // busy reports whether a call of the lane is queued or in flight.
 func (f *feedLane) busy() bool { return f.call.Queued() || f.call.InFlight() }
 

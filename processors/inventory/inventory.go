@@ -95,14 +95,6 @@ type Machine struct {
 
 type runningKey struct{ account, feedID string }
 
-// perAccount is what the feed lanes of an account share.
-type perAccount struct {
-	working int // SKUs with work
-	feeds   []*feedLane
-	patches map[*sku]struct{} // that are queued in Machine.patches
-	cutting *feedLane         // the lane that makes or submits a feed: the token is for it
-}
-
 // New makes the machine of one unit, without state.
 func New(cfg Config) *Machine {
 	m := &Machine{
@@ -121,15 +113,6 @@ func New(cfg Config) *Machine {
 // lanes are all sets of calls.
 func (m *Machine) lanes() []*lane.Lanes {
 	return []*lane.Lanes{m.uploads, m.submits, m.lookups, m.cancels, m.patches, m.readbacks.lanes}
-}
-
-func (m *Machine) account(id string) *perAccount {
-	a := m.accounts[id]
-	if a == nil {
-		a = &perAccount{patches: make(map[*sku]struct{})}
-		m.accounts[id] = a
-	}
-	return a
 }
 
 // Restore takes an entry of the committed state, of an age that is not known.
@@ -295,10 +278,4 @@ func (m *Machine) Pending() int {
 		}
 	}
 	return lane.Apart(m.working-parked, parked)
-}
-
-// works counts a SKU that begins to have work, or has none any more.
-func (m *Machine) works(s *sku, n int) {
-	m.working += n
-	m.account(s.account).working += n
 }

@@ -81,10 +81,9 @@ func (m *Machine) take(tx *machine.Tx, s *sku, next *update) {
 		m.works(s, +1)
 	}
 	w := s.begin()
-	switch {
-	case w.wanted == nil || w.carries(w.wanted): // which the feed settles
+	if w.wanted == nil || w.carries(w.wanted) { // which the feed settles
 		w.since = next.received
-	default:
+	} else {
 		supersede(tx, s, w.wanted, next)
 	}
 	w.resend = w.resend || w.patched

@@ -64,3 +64,17 @@ func (m *Machine) refused(tx *machine.Tx, s *sku, u *update, v verdict, how send
 	}
 	reject(tx, s, u, v, how)
 }
+
+// elsewhere is a marketplace of the account in which the SKU was not tried, or
+// "". Where each marketplace has a quantity of its own there is no other.
+func (m *Machine) elsewhere(s *sku) string {
+	if s.market > 0 {
+		return ""
+	}
+	for _, marketplace := range m.cfg.marketplaces(s.account) {
+		if !slices.Contains(s.work.tried, marketplace) {
+			return marketplace
+		}
+	}
+	return ""
+}

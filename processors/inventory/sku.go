@@ -10,19 +10,6 @@ import (
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-// place is where a SKU that waits is queued.
-type place byte
-
-const (
-	nowhere    place = iota // with a feed that carries it, or with a call
-	inIdle                  // Machine.idle: nothing is to be done
-	inReady                 // feed.ready of work.lane: waits for the next feed
-	inFeedOnly              // feed.feedOnly of work.lane: waits for room in a feed
-	inFenced                // feed.fenced of work.feed: waits for that feed's end
-	inPatch                 // Machine.patches
-	inHold                  // Machine.holds: waits for a time
-)
-
 // sku is schemas.InventoryState in a compact form, with its place in a queue.
 type sku struct {
 	lane.Item
@@ -107,6 +94,20 @@ func (w *work) failsByPatch() bool { return w.doubts >= maxDoubts }
 
 // done reports whether nothing is left to do.
 func (w *work) done() bool { return w.wanted == nil && w.feed == nil && w.patch == nil }
+
+// inCut reports whether the document that is being made holds the wanted quantity.
+func (w *work) inCut() bool { return w.feed != nil && w.message == 0 && w.sent == w.wanted }
+
+// newer is what takes the place of u: something newer that is wanted, or that a
+// patch may still bring.
+func (w *work) newer(u *update) *update {
+	for _, other := range []*update{w.wanted, w.patch} {
+		if other != nil && u.before(other.stamp) {
+			return other
+		}
+	}
+	return nil
+}
 
 // newestUpdate is the update that supersedes older ones, if its outcome is not known yet.
 func (w *work) newestUpdate() *update {
