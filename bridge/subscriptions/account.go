@@ -20,7 +20,7 @@ func notificationTypes() []string {
 
 // subscriptionTo is the subscription of a type that lets everything through.
 func subscriptionTo(destination, notificationType string) model.CreateSubscriptionRequest {
-	req := model.CreateSubscriptionRequest{PayloadVersion: payloadVersion, DestinationID: destination}
+	req := model.CreateSubscriptionRequest{NotificationType: notificationType, PayloadVersion: payloadVersion, DestinationID: destination}
 	if notificationType == model.OrderChangeNotification {
 		req.ProcessingDirective = &model.ProcessingDirective{EventFilter: &model.EventFilter{Type: model.OrderChangeNotification}}
 	}
@@ -124,9 +124,8 @@ func (v *visit) remove(ctx context.Context, rows []Subscription) (vacated bool) 
 			s.Error = "not removed, because there is no destination for our own queue: check the queue's ARN, and run ensure first"
 			continue
 		}
-		err := v.pacer.call(ctx, v.target.owner(), model.DeleteSubscriptionByID, func() (spapi.Meta, error) {
-			return v.target.Caller.DeleteSubscriptionByID(ctx, s.NotificationType, s.ID)
-		})
+		_, err := made(ctx, &v.pacer, v.target.owner(), model.DeleteSubscriptionByID, v.target.Caller.DeleteSubscriptionByID,
+			model.DeleteSubscriptionByIDRequest{NotificationType: s.NotificationType, SubscriptionID: s.ID})
 		if err != nil && !gone(err) {
 			s.Error = err.Error()
 			continue
@@ -144,14 +143,10 @@ func gone(err error) bool {
 
 // create makes our subscription, unless it turns out that another has.
 func (v *visit) create(ctx context.Context, kind string) Subscription {
-	var made model.Subscription
-	err := v.pacer.call(ctx, v.seller.ID, model.CreateSubscription, func() (meta spapi.Meta, err error) {
-		made, meta, err = v.seller.Caller.CreateSubscription(ctx, kind, subscriptionTo(v.ours[0], kind))
-		return meta, err
-	})
+	created, err := made(ctx, &v.pacer, v.seller.ID, model.CreateSubscription, v.seller.Caller.CreateSubscription, subscriptionTo(v.ours[0], kind))
 	switch {
 	case err == nil:
-		return v.row(kind, made, Created, nil)
+		return v.row(kind, *created, Created, nil)
 	case !lookAgain(err):
 		return v.row(kind, model.Subscription{}, Failed, err)
 	}
@@ -171,30 +166,21 @@ func (v *visit) create(ctx context.Context, kind string) Subscription {
 }
 
 func (v *visit) look(ctx context.Context, kind string) ([]model.Subscription, error) {
+	paced := func(ctx context.Context, req model.GetSubscriptionsRequest) (*model.SubscriptionPage, spapi.Meta, error) {
+		page, err := made(ctx, &v.pacer, v.seller.ID, model.GetSubscriptions, v.seller.Caller.GetSubscriptions, req)
+		return page, spapi.Meta{}, err
+	}
 	var all []model.Subscription
-	var paging model.Paging
-	next := ""
-	for {
-		var page model.SubscriptionPage
-		err := v.pacer.call(ctx, v.seller.ID, model.GetSubscriptions, func() (meta spapi.Meta, err error) {
-			page, meta, err = v.seller.Caller.GetSubscriptions(ctx, model.GetSubscriptionsRequest{NotificationType: kind, NextToken: next})
-			return meta, err
-		})
-		if gone(err) {
+	for page, err := range spapi.Pages(ctx, maxPages, paced, model.GetSubscriptionsRequest{NotificationType: kind}) {
+		switch {
+		case gone(err):
 			return all, nil // Amazon's way of saying none, in the operation for a single one
-		}
-		if err != nil {
+		case err != nil:
 			return nil, err
 		}
 		all = append(all, page.Subscriptions...)
-		next = page.NextToken
-		if err := paging.Next(next, maxPages); err != nil {
-			return nil, fmt.Errorf("the subscriptions of account %s to %s: %w", v.seller.ID, kind, err)
-		}
-		if next == "" {
-			return all, nil
-		}
 	}
+	return all, nil
 }
 
 func (v *visit) row(kind string, s model.Subscription, state State, err error) Subscription {

@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/sellerstream/sellerstream/pkg/spapi"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -159,29 +158,25 @@ func (t Target) owns(d model.Destination) bool { return d.QueueARN() == t.QueueA
 // does not say whether an application has one in each region, so it has one for all.
 func (t Target) owner() string { return "application " + t.Application }
 
-func (k *Keeper) lookForDestinations(ctx context.Context, t Target) (all []model.Destination, err error) {
-	err = k.pacer.call(ctx, t.owner(), model.GetDestinations, func() (meta spapi.Meta, err error) {
-		all, meta, err = t.Caller.GetDestinations(ctx)
-		return meta, err
-	})
-	return all, err
+func (k *Keeper) lookForDestinations(ctx context.Context, t Target) ([]model.Destination, error) {
+	all, err := made(ctx, &k.pacer, t.owner(), model.GetDestinations, t.Caller.GetDestinations, model.GetDestinationsRequest{})
+	if err != nil {
+		return nil, err
+	}
+	return all.Destinations, nil
 }
 
 // createDestination creates ours, unless it turns out that another has. It
 // returns all destinations and the new one's id.
 func (k *Keeper) createDestination(ctx context.Context, t Target, all []model.Destination) ([]model.Destination, string, error) {
-	var made model.Destination
-	err := k.pacer.call(ctx, t.owner(), model.CreateDestination, func() (meta spapi.Meta, err error) {
-		made, meta, err = t.Caller.CreateDestination(ctx, model.CreateDestinationRequest{
-			Name: t.name(), Resource: model.DestinationResourceSpecification{SQS: &model.SQSResource{ARN: t.QueueARN}},
-		})
-		return meta, err
+	created, err := made(ctx, &k.pacer, t.owner(), model.CreateDestination, t.Caller.CreateDestination, model.CreateDestinationRequest{
+		Name: t.name(), Resource: model.DestinationResourceSpecification{SQS: &model.SQSResource{ARN: t.QueueARN}},
 	})
 	switch {
 	case err == nil:
 		// Amazon's answer need not repeat the resource.
-		made.Resource.SQS = &model.SQSResource{ARN: t.QueueARN}
-		return append(all, made), made.ID, nil
+		created.Resource.SQS = &model.SQSResource{ARN: t.QueueARN}
+		return append(all, *created), created.ID, nil
 	case !lookAgain(err):
 		return nil, "", err
 	}
@@ -213,9 +208,7 @@ func (k *Keeper) removeDestinations(ctx context.Context, targets []Target, repor
 			if !mine(*d) || used[d.ID] || d.State != Duplicate && d.State != Foreign {
 				continue
 			}
-			err := k.pacer.call(ctx, t.owner(), model.DeleteDestination, func() (spapi.Meta, error) {
-				return t.Caller.DeleteDestination(ctx, d.ID)
-			})
+			_, err := made(ctx, &k.pacer, t.owner(), model.DeleteDestination, t.Caller.DeleteDestination, model.DeleteDestinationRequest{DestinationID: d.ID})
 			if err != nil && !gone(err) {
 				d.Error = err.Error()
 				continue

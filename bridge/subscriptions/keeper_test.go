@@ -140,10 +140,10 @@ type heldCaller struct {
 	held  []time.Time
 }
 
-func (h *heldCaller) GetSubscriptions(ctx context.Context, req model.GetSubscriptionsRequest) (model.SubscriptionPage, spapi.Meta, error) {
+func (h *heldCaller) GetSubscriptions(ctx context.Context, req model.GetSubscriptionsRequest) (*model.SubscriptionPage, spapi.Meta, error) {
 	if len(h.held) < h.times {
 		h.held = append(h.held, time.Now())
-		return model.SubscriptionPage{}, spapi.Meta{}, &breaker.OpenError{
+		return nil, spapi.Meta{}, &breaker.OpenError{
 			Operation: model.GetSubscriptions, Account: german, Wait: h.wait, What: "it",
 			Cause: &model.Error{Class: model.Unavailable, Operation: model.GetSubscriptions},
 		}
@@ -319,13 +319,13 @@ func TestAFilterIsReported(t *testing.T) {
 		k.Ensure(t.Context())
 		w.DropSubscriptions(german, orderChange)
 		v := visit{Keeper: k, target: k.opts.Targets()[0], seller: k.opts.Targets()[0].Accounts[0]}
-		destinations, _, err := v.target.Caller.GetDestinations(t.Context())
+		all, _, err := v.target.Caller.GetDestinations(t.Context(), model.GetDestinationsRequest{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		narrow := subscriptionTo(destinations[0].ID, orderChange)
+		narrow := subscriptionTo(all.Destinations[0].ID, orderChange)
 		narrow.ProcessingDirective.EventFilter.OrderChangeTypes = []string{"BuyerRequestedChange"}
-		if _, _, err := v.seller.Caller.CreateSubscription(t.Context(), orderChange, narrow); err != nil {
+		if _, _, err := v.seller.Caller.CreateSubscription(t.Context(), narrow); err != nil {
 			t.Fatal(err)
 		}
 		r := k.Ensure(t.Context())

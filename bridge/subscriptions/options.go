@@ -19,17 +19,17 @@ import (
 // Application makes the calls of an application in one region; *spapi.Grantless
 // has it. A call that a breaker holds back, its error a *breaker.OpenError, waits.
 type Application interface {
-	GetDestinations(context.Context) ([]model.Destination, spapi.Meta, error)
-	CreateDestination(context.Context, model.CreateDestinationRequest) (model.Destination, spapi.Meta, error)
-	DeleteDestination(ctx context.Context, id string) (spapi.Meta, error)
-	DeleteSubscriptionByID(ctx context.Context, notificationType, id string) (spapi.Meta, error)
+	GetDestinations(context.Context, model.GetDestinationsRequest) (*model.GetDestinationsResponse, spapi.Meta, error)
+	CreateDestination(context.Context, model.CreateDestinationRequest) (*model.Destination, spapi.Meta, error)
+	DeleteDestination(context.Context, model.DeleteDestinationRequest) (*model.DeleteDestinationResponse, spapi.Meta, error)
+	DeleteSubscriptionByID(context.Context, model.DeleteSubscriptionByIDRequest) (*model.DeleteSubscriptionByIDResponse, spapi.Meta, error)
 }
 
 // Seller makes the calls of one account; *spapi.Seller has it. See Application
 // for breakers.
 type Seller interface {
-	GetSubscriptions(context.Context, model.GetSubscriptionsRequest) (model.SubscriptionPage, spapi.Meta, error)
-	CreateSubscription(ctx context.Context, notificationType string, req model.CreateSubscriptionRequest) (model.Subscription, spapi.Meta, error)
+	GetSubscriptions(context.Context, model.GetSubscriptionsRequest) (*model.SubscriptionPage, spapi.Meta, error)
+	CreateSubscription(context.Context, model.CreateSubscriptionRequest) (*model.Subscription, spapi.Meta, error)
 }
 
 // Target is an application in one region, and where its notifications belong.

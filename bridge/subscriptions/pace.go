@@ -79,6 +79,17 @@ func (p *pacer) forget(owners []string) {
 	maps.DeleteFunc(p.buckets, func(key pair, _ *paced) bool { return gone[key.owner] })
 }
 
+// made makes a call as p.call does.
+func made[Request, Answer any](
+	ctx context.Context, p *pacer, owner, operation string, call func(context.Context, Request) (*Answer, spapi.Meta, error), req Request,
+) (answer *Answer, err error) {
+	err = p.call(ctx, owner, operation, func() (meta spapi.Meta, err error) {
+		answer, meta, err = call(ctx, req)
+		return meta, err
+	})
+	return answer, err
+}
+
 // call makes a call when there is a token for it, and again, with a token of
 // its own, when it was throttled, a read went unanswered, or a breaker held it
 // back. A writing call that may have been carried out is not made again: whoever

@@ -117,7 +117,7 @@ func reads() map[string]func(context.Context, *Seller) (any, error) {
 			return answer, err
 		},
 		model.GetSubscription: func(ctx context.Context, s *Seller) (any, error) {
-			answer, _, err := s.GetSubscription(ctx, model.OrderChangeNotification, "")
+			answer, _, err := s.GetSubscription(ctx, model.GetSubscriptionRequest{NotificationType: model.OrderChangeNotification})
 			return answer, err
 		},
 		model.GetSubscriptions: func(ctx context.Context, s *Seller) (any, error) {
@@ -125,7 +125,7 @@ func reads() map[string]func(context.Context, *Seller) (any, error) {
 			return answer, err
 		},
 		model.CreateSubscription: func(ctx context.Context, s *Seller) (any, error) {
-			answer, _, err := s.CreateSubscription(ctx, model.OrderChangeNotification, model.CreateSubscriptionRequest{PayloadVersion: "1.0", DestinationID: "1"})
+			answer, _, err := s.CreateSubscription(ctx, model.CreateSubscriptionRequest{NotificationType: model.OrderChangeNotification, PayloadVersion: "1.0", DestinationID: "1"})
 			return answer, err
 		},
 		model.GetFeedDocument: func(ctx context.Context, s *Seller) (any, error) { // whose own answer is body
@@ -144,19 +144,19 @@ func grantlessReads() map[string]func(context.Context, *Grantless) (any, error) 
 	const kind = model.OrderChangeNotification
 	return map[string]func(context.Context, *Grantless) (any, error){
 		model.GetSubscriptionByID: func(ctx context.Context, g *Grantless) (any, error) {
-			answer, _, err := g.GetSubscriptionByID(ctx, kind, "1")
+			answer, _, err := g.GetSubscriptionByID(ctx, model.GetSubscriptionByIDRequest{NotificationType: kind, SubscriptionID: "1"})
 			return answer, err
 		},
 		model.DeleteSubscriptionByID: func(ctx context.Context, g *Grantless) (any, error) {
-			_, err := g.DeleteSubscriptionByID(ctx, kind, "1")
+			_, _, err := g.DeleteSubscriptionByID(ctx, model.DeleteSubscriptionByIDRequest{NotificationType: kind, SubscriptionID: "1"})
 			return nil, err
 		},
 		model.GetDestinations: func(ctx context.Context, g *Grantless) (any, error) {
-			answer, _, err := g.GetDestinations(ctx)
+			answer, _, err := g.GetDestinations(ctx, model.GetDestinationsRequest{})
 			return answer, err
 		},
 		model.GetDestination: func(ctx context.Context, g *Grantless) (any, error) {
-			answer, _, err := g.GetDestination(ctx, "1")
+			answer, _, err := g.GetDestination(ctx, model.GetDestinationRequest{DestinationID: "1"})
 			return answer, err
 		},
 		model.CreateDestination: func(ctx context.Context, g *Grantless) (any, error) {
@@ -164,7 +164,7 @@ func grantlessReads() map[string]func(context.Context, *Grantless) (any, error) 
 			return answer, err
 		},
 		model.DeleteDestination: func(ctx context.Context, g *Grantless) (any, error) {
-			_, err := g.DeleteDestination(ctx, "1")
+			_, _, err := g.DeleteDestination(ctx, model.DeleteDestinationRequest{DestinationID: "1"})
 			return nil, err
 		},
 	}

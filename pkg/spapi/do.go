@@ -32,13 +32,9 @@ func (s *Seller) Do(ctx context.Context, req Request) (json.RawMessage, Meta, er
 	if fault := req.fault(); fault != "" {
 		return nil, Meta{}, s.invalid(req.Operation.Name, fault)
 	}
-	segments := make([]string, len(req.Parameters))
-	for i, parameter := range req.Parameters {
-		segments[i] = segment(parameter)
-	}
 	var body json.RawMessage
 	meta, err := s.send(ctx, call{
-		Operation: req.Operation, path: fill(req.Operation.Path, segments), query: req.Query, body: req.Body,
+		Operation: req.Operation, path: fill(req.Operation.Path, req.Parameters), query: req.Query, body: req.Body,
 	}, &body)
 	return body, meta, err
 }

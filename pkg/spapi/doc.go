@@ -52,6 +52,11 @@
 // that a 200 can hold a refusal (model.SubmissionInvalid). GetListingsItem reads
 // it back.
 //
+// # Lists
+//
+// Pages iterates over a list of Amazon's, page by page: of SearchOrders, GetFeeds,
+// GetOrderItemsV0 and GetSubscriptions.
+//
 // # How a request travels
 //
 // It passes, in this order:

@@ -162,5 +162,5 @@ func (c *caller) feed(operation, id string) (call, error) {
 	if id == "" {
 		return call{}, c.invalid(operation, "the feed id is empty")
 	}
-	return newCall(operation, segment(id)), nil
+	return newCall(operation, id), nil
 }

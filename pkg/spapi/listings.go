@@ -100,7 +100,7 @@ func (c *caller) listing(operation, sellerID, sku, marketplaceID string) (call, 
 	case !element(marketplaceID):
 		return call{}, c.invalid(operation, "a listing needs one marketplace id")
 	}
-	about := newCall(operation, segment(sellerID), segment(sku))
+	about := newCall(operation, sellerID, sku)
 	about.query = url.Values{"marketplaceIds": {marketplaceID}}
 	return about, nil
 }

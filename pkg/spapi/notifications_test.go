@@ -39,56 +39,56 @@ func TestNotificationOperations(t *testing.T) {
 				return got, err
 			},
 			`{"payload":{"subscriptions":[` + aSubscription[len(`{"payload":`):len(aSubscription)-1] + `],"nextToken":"n"}}`,
-			model.SubscriptionPage{Subscriptions: []model.Subscription{subscription}, NextToken: "n"},
+			&model.SubscriptionPage{Subscriptions: []model.Subscription{subscription}, NextToken: "n"},
 			"GET /notifications/v1/subscriptions?nextToken=a+b&notificationTypes=ORDER_CHANGE&payloadVersion=1.0 ", "refresh_token",
 		},
 		{
 			"getSubscription", func(ctx context.Context, s *Seller, _ *Grantless) (any, error) {
-				got, _, err := s.GetSubscription(ctx, "ORDER_CHANGE", "1.0")
+				got, _, err := s.GetSubscription(ctx, model.GetSubscriptionRequest{NotificationType: "ORDER_CHANGE", PayloadVersion: "1.0"})
 				return got, err
 			},
-			aSubscription, subscription, "GET /notifications/v1/subscriptions/ORDER_CHANGE?payloadVersion=1.0 ", "refresh_token",
+			aSubscription, &subscription, "GET /notifications/v1/subscriptions/ORDER_CHANGE?payloadVersion=1.0 ", "refresh_token",
 		},
 		{
 			"createSubscription", func(ctx context.Context, s *Seller, _ *Grantless) (any, error) {
-				got, _, err := s.CreateSubscription(ctx, "ORDER_CHANGE", model.CreateSubscriptionRequest{
-					PayloadVersion: "1.0", DestinationID: "d-1",
+				got, _, err := s.CreateSubscription(ctx, model.CreateSubscriptionRequest{
+					NotificationType: "ORDER_CHANGE", PayloadVersion: "1.0", DestinationID: "d-1",
 					ProcessingDirective: &model.ProcessingDirective{EventFilter: &model.EventFilter{Type: "ORDER_CHANGE"}},
 				})
 				return got, err
 			},
-			aSubscription, subscription,
+			aSubscription, &subscription,
 			`POST /notifications/v1/subscriptions/ORDER_CHANGE {"payloadVersion":"1.0","destinationId":"d-1","processingDirective":{"eventFilter":{"eventFilterType":"ORDER_CHANGE"}}}`,
 			"refresh_token",
 		},
 		{
 			"getSubscriptionById", func(ctx context.Context, _ *Seller, g *Grantless) (any, error) {
-				got, _, err := g.GetSubscriptionByID(ctx, "ORDER_CHANGE", "s/1")
+				got, _, err := g.GetSubscriptionByID(ctx, model.GetSubscriptionByIDRequest{NotificationType: "ORDER_CHANGE", SubscriptionID: "s/1"})
 				return got, err
 			},
-			aSubscription, subscription, "GET /notifications/v1/subscriptions/ORDER_CHANGE/s%2F1 ", "client_credentials",
+			aSubscription, &subscription, "GET /notifications/v1/subscriptions/ORDER_CHANGE/s%2F1 ", "client_credentials",
 		},
 		{
 			"deleteSubscriptionById", func(ctx context.Context, _ *Seller, g *Grantless) (any, error) {
-				_, err := g.DeleteSubscriptionByID(ctx, "ORDER_CHANGE", "s-1")
+				_, _, err := g.DeleteSubscriptionByID(ctx, model.DeleteSubscriptionByIDRequest{NotificationType: "ORDER_CHANGE", SubscriptionID: "s-1"})
 				return nil, err
 			},
 			`{}`, nil, "DELETE /notifications/v1/subscriptions/ORDER_CHANGE/s-1 ", "client_credentials",
 		},
 		{
 			"getDestinations", func(ctx context.Context, _ *Seller, g *Grantless) (any, error) {
-				got, _, err := g.GetDestinations(ctx)
+				got, _, err := g.GetDestinations(ctx, model.GetDestinationsRequest{})
 				return got, err
 			},
-			`{"payload":[` + aDestination[len(`{"payload":`):len(aDestination)-1] + `]}`, []model.Destination{destination},
+			`{"payload":[` + aDestination[len(`{"payload":`):len(aDestination)-1] + `]}`, &model.GetDestinationsResponse{Destinations: []model.Destination{destination}},
 			"GET /notifications/v1/destinations ", "client_credentials",
 		},
 		{
 			"getDestination", func(ctx context.Context, _ *Seller, g *Grantless) (any, error) {
-				got, _, err := g.GetDestination(ctx, "d-1")
+				got, _, err := g.GetDestination(ctx, model.GetDestinationRequest{DestinationID: "d-1"})
 				return got, err
 			},
-			aDestination, destination, "GET /notifications/v1/destinations/d-1 ", "client_credentials",
+			aDestination, &destination, "GET /notifications/v1/destinations/d-1 ", "client_credentials",
 		},
 		{
 			"createDestination", func(ctx context.Context, _ *Seller, g *Grantless) (any, error) {
@@ -97,12 +97,12 @@ func TestNotificationOperations(t *testing.T) {
 				})
 				return got, err
 			},
-			aDestination, destination,
+			aDestination, &destination,
 			`POST /notifications/v1/destinations {"name":"ours","resourceSpecification":{"sqs":{"arn":"arn:aws:sqs:eu-west-1:1:q"}}}`, "client_credentials",
 		},
 		{
 			"deleteDestination", func(ctx context.Context, _ *Seller, g *Grantless) (any, error) {
-				_, err := g.DeleteDestination(ctx, "d-1")
+				_, _, err := g.DeleteDestination(ctx, model.DeleteDestinationRequest{DestinationID: "d-1"})
 				return nil, err
 			},
 			`{}`, nil, "DELETE /notifications/v1/destinations/d-1 ", "client_credentials",
@@ -158,7 +158,7 @@ func TestAnswersWithoutAnIDAreNoAnswers(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
 	f.api = func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"payload":{}}`) }
-	_, _, err := f.seller(t, nil).CreateSubscription(t.Context(), "ORDER_CHANGE", model.CreateSubscriptionRequest{})
+	_, _, err := f.seller(t, nil).CreateSubscription(t.Context(), model.CreateSubscriptionRequest{NotificationType: "ORDER_CHANGE"})
 	var refusal *model.Error
 	if !errors.As(err, &refusal) || refusal.Class != model.Malformed {
 		t.Errorf("an empty subscription: %v", err)
@@ -192,7 +192,7 @@ func TestGrantlessChecksItsConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = grantless.GetDestination(t.Context(), "..")
+	_, _, err = grantless.GetDestination(t.Context(), model.GetDestinationRequest{DestinationID: ".."})
 	var refusal *model.Error
 	if !errors.As(err, &refusal) || refusal.Class != model.Invalid {
 		t.Errorf("an id that is a path: %v", err)

@@ -29,7 +29,7 @@ func (s *Seller) GetOrder(ctx context.Context, req model.GetOrderRequest) (*mode
 	if pathless(req.OrderID) {
 		return nil, Meta{}, s.invalid(model.GetOrder, noOrderID)
 	}
-	get := newCall(model.GetOrder, url.PathEscape(req.OrderID))
+	get := newCall(model.GetOrder, req.OrderID)
 	if len(req.IncludedData) > 0 {
 		// An array without collectionFormat: comma-separated (Swagger 2.0).
 		get.query = url.Values{"includedData": {strings.Join(req.IncludedData, ",")}}

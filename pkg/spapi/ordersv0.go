@@ -32,7 +32,7 @@ func (s *Seller) GetOrderV0(ctx context.Context, req model.GetOrderV0Request) (*
 	if pathless(req.OrderID) {
 		return nil, Meta{}, s.invalid(model.GetOrderV0, noOrderID)
 	}
-	get := newCall(model.GetOrderV0, segment(req.OrderID))
+	get := newCall(model.GetOrderV0, req.OrderID)
 	var answer model.GetOrderV0Response
 	var odd []answers.Oddity
 	get.odd = &odd
@@ -60,7 +60,7 @@ func (s *Seller) GetOrderItemsV0(ctx context.Context, req model.GetOrderItemsV0R
 	if pathless(req.OrderID) {
 		return nil, Meta{}, s.invalid(model.GetOrderItemsV0, noOrderID)
 	}
-	get := newCall(model.GetOrderItemsV0, segment(req.OrderID))
+	get := newCall(model.GetOrderItemsV0, req.OrderID)
 	if req.NextToken != "" {
 		get.query = url.Values{"NextToken": {req.NextToken}}
 	}
@@ -92,7 +92,7 @@ func (s *Seller) ConfirmShipment(ctx context.Context, req model.ConfirmShipmentR
 		return nil, Meta{}, s.invalid(model.ConfirmShipment, fault)
 	}
 	req.Package.ShipDate = req.Package.ShipDate.UTC()
-	confirm := newCall(model.ConfirmShipment, segment(req.OrderID))
+	confirm := newCall(model.ConfirmShipment, req.OrderID)
 	confirm.body = req
 	meta, err := s.send(ctx, confirm, nil)
 	if err != nil {

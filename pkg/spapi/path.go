@@ -9,7 +9,7 @@ import (
 
 // segment escapes text for one segment of a path. All that RFC 3986 does not
 // call unreserved is escaped, so that no two readers of the path can disagree
-// about it (some take "+" for a space). The dots of "." and ".." are too: they
+// about it (some take "+" for a space, and SKUs have any character). The dots of "." and ".." are too: they
 // are names here, not directories.
 func segment(text string) string {
 	escaped := strings.ReplaceAll(url.QueryEscape(text), "+", "%20")
@@ -19,12 +19,12 @@ func segment(text string) string {
 	return escaped
 }
 
-// fill puts segments, which are escaped, in the places of a path's {parameters}.
-func fill(path string, segments []string) string {
+// fill puts values in the places of a path's {parameters}, and escapes them.
+func fill(path string, values []string) string {
 	parts := strings.Split(path, "/")
 	for i, part := range parts {
-		if strings.HasPrefix(part, "{") && len(segments) > 0 {
-			parts[i], segments = segments[0], segments[1:]
+		if strings.HasPrefix(part, "{") && len(values) > 0 {
+			parts[i], values = segment(values[0]), values[1:]
 		}
 	}
 	return strings.Join(parts, "/")

@@ -16,7 +16,7 @@ func (s *Seller) ReadFeedReport(ctx context.Context, req model.ReadFeedReportReq
 	if req.FeedDocumentID == "" {
 		return nil, Meta{}, s.invalid(model.GetFeedDocument, "the document id is empty")
 	}
-	get := newCall(model.GetFeedDocument, segment(req.FeedDocumentID))
+	get := newCall(model.GetFeedDocument, req.FeedDocumentID)
 	var answer feedDocument
 	meta, err := s.send(ctx, get, &answer)
 	if err != nil {

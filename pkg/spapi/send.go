@@ -43,11 +43,10 @@ type call struct {
 	odd *[]answers.Oddity // where those of the answer go; nil for nowhere
 }
 
-// newCall is a call of an operation. segments are escaped, and take the places of the
-// parameters in its path.
-func newCall(operation string, segments ...string) call {
+// newCall is a call of an operation. parameters take the places of those in its path.
+func newCall(operation string, parameters ...string) call {
 	row, _ := model.Describe(operation)
-	return call{Operation: row, path: fill(row.Path, segments)}
+	return call{Operation: row, path: fill(row.Path, parameters)}
 }
 
 // caller is who makes a call: a seller, or an application alone.

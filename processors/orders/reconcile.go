@@ -280,11 +280,7 @@ func (m *Machine) page(tx *machine.Tx, s *search, response any) {
 			s.Found++
 		}
 	}
-	token := ""
-	if answer.Pagination != nil {
-		token = answer.Pagination.NextToken
-	}
-	if err := s.turn(token, tx.Now); err != nil { // it would not be followed another time either
+	if err := s.turn(answer.Next(), tx.Now); err != nil { // it would not be followed another time either
 		s.leave()
 		s.Attempts = max(s.Attempts, fewFails)
 		m.failed(tx, s, err)

@@ -148,17 +148,17 @@ func TestAnyRequestConforms(t *testing.T) {
 		_, _, getSubscriptions := s.seller.GetSubscriptions(ctx, model.GetSubscriptionsRequest{
 			NotificationType: kind, PayloadVersion: version, NextToken: text.Draw(r, "token"),
 		})
-		_, _, getSubscription := s.seller.GetSubscription(ctx, kind, version)
-		_, _, createSubscription := s.seller.CreateSubscription(ctx, kind, model.CreateSubscriptionRequest{
-			PayloadVersion: version, DestinationID: id, ProcessingDirective: directive,
+		_, _, getSubscription := s.seller.GetSubscription(ctx, model.GetSubscriptionRequest{NotificationType: kind, PayloadVersion: version})
+		_, _, createSubscription := s.seller.CreateSubscription(ctx, model.CreateSubscriptionRequest{
+			NotificationType: kind, PayloadVersion: version, DestinationID: id, ProcessingDirective: directive,
 		})
-		_, _, getSubscriptionByID := s.grantless.GetSubscriptionByID(ctx, kind, id)
-		_, deleteSubscriptionByID := s.grantless.DeleteSubscriptionByID(ctx, kind, id)
-		_, _, getDestination := s.grantless.GetDestination(ctx, id)
+		_, _, getSubscriptionByID := s.grantless.GetSubscriptionByID(ctx, model.GetSubscriptionByIDRequest{NotificationType: kind, SubscriptionID: id})
+		_, _, deleteSubscriptionByID := s.grantless.DeleteSubscriptionByID(ctx, model.DeleteSubscriptionByIDRequest{NotificationType: kind, SubscriptionID: id})
+		_, _, getDestination := s.grantless.GetDestination(ctx, model.GetDestinationRequest{DestinationID: id})
 		_, _, createDestination := s.grantless.CreateDestination(ctx, model.CreateDestinationRequest{
 			Name: text.Draw(r, "name"), Resource: model.DestinationResourceSpecification{SQS: &model.SQSResource{ARN: queueARN + id}},
 		})
-		_, deleteDestination := s.grantless.DeleteDestination(ctx, id)
+		_, _, deleteDestination := s.grantless.DeleteDestination(ctx, model.DeleteDestinationRequest{DestinationID: id})
 		anyFeed(r, s)
 		anyListing(r, s)
 		for _, err := range append(anyOrder(r, s, id),

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/spapi"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/test/conformance"
 )
@@ -34,46 +35,46 @@ func liveAndDie(t *testing.T, n *simulated) {
 	}
 	_, _, err = n.grantless.CreateDestination(ctx, request)
 	wantClass(t, "the same destination", err, model.Conflict)
-	if all, _, err := n.grantless.GetDestinations(ctx); err != nil || len(all) != 1 || all[0].ID != made.ID {
+	if all, _, err := n.grantless.GetDestinations(ctx, model.GetDestinationsRequest{}); err != nil || len(all.Destinations) != 1 || all.Destinations[0].ID != made.ID {
 		t.Errorf("%+v, %v", all, err)
 	}
 	for kind, directive := range map[string]*model.ProcessingDirective{
 		model.OrderChangeNotification:            {EventFilter: &model.EventFilter{Type: model.OrderChangeNotification, MarketplaceIDs: []string{"A1PA6795UKMFR9"}}},
 		model.FeedProcessingFinishedNotification: nil,
 	} {
-		sub, _, err := n.seller.CreateSubscription(ctx, kind, model.CreateSubscriptionRequest{
-			PayloadVersion: "1.0", DestinationID: made.ID, ProcessingDirective: directive,
+		sub, _, err := n.seller.CreateSubscription(ctx, model.CreateSubscriptionRequest{
+			NotificationType: kind, PayloadVersion: "1.0", DestinationID: made.ID, ProcessingDirective: directive,
 		})
 		if err != nil || sub.DestinationID != made.ID {
 			t.Fatalf("%s: %+v, %v", kind, sub, err)
 		}
-		_, _, err = n.seller.CreateSubscription(ctx, kind, model.CreateSubscriptionRequest{
-			PayloadVersion: "1.0", DestinationID: made.ID, ProcessingDirective: directive,
+		_, _, err = n.seller.CreateSubscription(ctx, model.CreateSubscriptionRequest{
+			NotificationType: kind, PayloadVersion: "1.0", DestinationID: made.ID, ProcessingDirective: directive,
 		})
 		wantClass(t, "the same subscription", err, model.Conflict)
-		if got, _, err := n.seller.GetSubscription(ctx, kind, "1.0"); err != nil || got.ID != sub.ID {
+		if got, _, err := n.seller.GetSubscription(ctx, model.GetSubscriptionRequest{NotificationType: kind, PayloadVersion: "1.0"}); err != nil || got.ID != sub.ID {
 			t.Errorf("%s: %+v, %v", kind, got, err)
 		}
 		page, _, err := n.seller.GetSubscriptions(ctx, model.GetSubscriptionsRequest{NotificationType: kind, PayloadVersion: "1.0"})
 		if err != nil || len(page.Subscriptions) != 1 || page.NextToken != "" {
 			t.Errorf("%s: %+v, %v", kind, page, err)
 		}
-		if got, _, err := n.grantless.GetSubscriptionByID(ctx, kind, sub.ID); err != nil || got.ID != sub.ID {
+		if got, _, err := n.grantless.GetSubscriptionByID(ctx, model.GetSubscriptionByIDRequest{NotificationType: kind, SubscriptionID: sub.ID}); err != nil || got.ID != sub.ID {
 			t.Errorf("%s: %+v, %v", kind, got, err)
 		}
-		if _, err := n.grantless.DeleteSubscriptionByID(ctx, kind, sub.ID); err != nil {
+		if _, _, err := n.grantless.DeleteSubscriptionByID(ctx, model.DeleteSubscriptionByIDRequest{NotificationType: kind, SubscriptionID: sub.ID}); err != nil {
 			t.Errorf("%s: %v", kind, err)
 		}
-		_, err = n.grantless.DeleteSubscriptionByID(ctx, kind, sub.ID)
+		_, _, err = n.grantless.DeleteSubscriptionByID(ctx, model.DeleteSubscriptionByIDRequest{NotificationType: kind, SubscriptionID: sub.ID})
 		wantClass(t, "a deleted subscription", err, model.NotFound)
 	}
-	if got, _, err := n.grantless.GetDestination(ctx, made.ID); err != nil || got.Name != "sellerstream" {
+	if got, _, err := n.grantless.GetDestination(ctx, model.GetDestinationRequest{DestinationID: made.ID}); err != nil || got.Name != "sellerstream" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if _, err := n.grantless.DeleteDestination(ctx, made.ID); err != nil {
+	if _, _, err := n.grantless.DeleteDestination(ctx, model.DeleteDestinationRequest{DestinationID: made.ID}); err != nil {
 		t.Error(err)
 	}
-	_, _, err = n.grantless.GetDestination(ctx, made.ID)
+	_, _, err = n.grantless.GetDestination(ctx, model.GetDestinationRequest{DestinationID: made.ID})
 	wantClass(t, "a deleted destination", err, model.NotFound)
 }
 
@@ -89,8 +90,7 @@ func TestSubscriptionPagesConform(t *testing.T) {
 	}
 	ids, pages := make(map[string]bool), 0
 	request := model.GetSubscriptionsRequest{NotificationType: model.FeedProcessingFinishedNotification}
-	for pages == 0 || request.NextToken != "" {
-		page, _, err := n.seller.GetSubscriptions(t.Context(), request)
+	for page, err := range spapi.Pages(t.Context(), 10, n.seller.GetSubscriptions, request) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +98,6 @@ func TestSubscriptionPagesConform(t *testing.T) {
 			ids[sub.ID] = true
 		}
 		pages++
-		request.NextToken = page.NextToken
 	}
 	if len(ids) != count || pages != 2 {
 		t.Errorf("%d of %d subscriptions on %d pages", len(ids), count, pages)
@@ -110,9 +109,9 @@ func TestNotificationsRefusalsConform(t *testing.T) {
 	t.Parallel()
 	n, ctx := startClient(t, simulator.Config{}), t.Context()
 	n.checked.Refusals = true
-	_, _, err := n.seller.CreateSubscription(ctx, model.OrderChangeNotification, model.CreateSubscriptionRequest{PayloadVersion: "1.0", DestinationID: "x"})
+	_, _, err := n.seller.CreateSubscription(ctx, model.CreateSubscriptionRequest{NotificationType: model.OrderChangeNotification, PayloadVersion: "1.0", DestinationID: "x"})
 	wantClass(t, "no directive", err, model.Invalid)
-	_, _, err = n.seller.GetSubscription(ctx, model.FeedProcessingFinishedNotification, "")
+	_, _, err = n.seller.GetSubscription(ctx, model.GetSubscriptionRequest{NotificationType: model.FeedProcessingFinishedNotification})
 	wantClass(t, "no subscription", err, model.NotFound)
 	_, _, err = n.grantless.CreateDestination(ctx, model.CreateDestinationRequest{
 		Name: strings.Repeat("x", 70_000), Resource: model.DestinationResourceSpecification{SQS: &model.SQSResource{ARN: "arn:aws:sqs:eu-west-1:1:q"}},
@@ -122,7 +121,7 @@ func TestNotificationsRefusalsConform(t *testing.T) {
 		if _, err := n.Faults.Add(simulator.Rule{Part: simulator.SPAPI, Times: 1, Action: simulator.Action{Status: status}}); err != nil {
 			t.Fatal(err)
 		}
-		_, err := n.grantless.DeleteDestination(ctx, "x")
+		_, _, err := n.grantless.DeleteDestination(ctx, model.DeleteDestinationRequest{DestinationID: "x"})
 		wantClass(t, http.StatusText(status), err, class)
 	}
 }

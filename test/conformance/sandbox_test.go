@@ -43,43 +43,46 @@ func calls() map[string]func(context.Context, client, map[string]string) (any, e
 		},
 		model.GetSubscriptions: func(ctx context.Context, c client, with map[string]string) (any, error) {
 			page, _, err := c.seller.GetSubscriptions(ctx, model.GetSubscriptionsRequest{NotificationType: with["notificationTypes"]})
-			return enveloped[model.SubscriptionPage]{page}, err
+			return enveloped[*model.SubscriptionPage]{page}, err
 		},
 		model.GetSubscription: func(ctx context.Context, c client, _ map[string]string) (any, error) {
-			sub, _, err := c.seller.GetSubscription(ctx, model.OrderChangeNotification, "1.0")
-			return enveloped[model.Subscription]{sub}, err
+			sub, _, err := c.seller.GetSubscription(ctx, model.GetSubscriptionRequest{NotificationType: model.OrderChangeNotification, PayloadVersion: "1.0"})
+			return enveloped[*model.Subscription]{sub}, err
 		},
 		model.CreateSubscription: func(ctx context.Context, c client, _ map[string]string) (any, error) {
-			sub, _, err := c.seller.CreateSubscription(ctx, model.OrderChangeNotification, model.CreateSubscriptionRequest{
-				PayloadVersion: "1.0", DestinationID: "TEST_CASE_200_DESTINATION_ID",
+			sub, _, err := c.seller.CreateSubscription(ctx, model.CreateSubscriptionRequest{
+				NotificationType: model.OrderChangeNotification, PayloadVersion: "1.0", DestinationID: "TEST_CASE_200_DESTINATION_ID",
 				ProcessingDirective: &model.ProcessingDirective{EventFilter: &model.EventFilter{Type: model.OrderChangeNotification}},
 			})
-			return enveloped[model.Subscription]{sub}, err
+			return enveloped[*model.Subscription]{sub}, err
 		},
 		model.GetSubscriptionByID: func(ctx context.Context, c client, _ map[string]string) (any, error) {
-			sub, _, err := c.grantless.GetSubscriptionByID(ctx, model.OrderChangeNotification, "s")
-			return enveloped[model.Subscription]{sub}, err
+			sub, _, err := c.grantless.GetSubscriptionByID(ctx, model.GetSubscriptionByIDRequest{NotificationType: model.OrderChangeNotification, SubscriptionID: "s"})
+			return enveloped[*model.Subscription]{sub}, err
 		},
 		model.DeleteSubscriptionByID: func(ctx context.Context, c client, _ map[string]string) (any, error) {
-			_, err := c.grantless.DeleteSubscriptionByID(ctx, model.OrderChangeNotification, "s")
+			_, _, err := c.grantless.DeleteSubscriptionByID(ctx, model.DeleteSubscriptionByIDRequest{NotificationType: model.OrderChangeNotification, SubscriptionID: "s"})
 			return nil, err
 		},
 		model.GetDestinations: func(ctx context.Context, c client, _ map[string]string) (any, error) {
-			all, _, err := c.grantless.GetDestinations(ctx)
-			return enveloped[[]model.Destination]{all}, err
+			all, _, err := c.grantless.GetDestinations(ctx, model.GetDestinationsRequest{})
+			if err != nil {
+				return nil, err
+			}
+			return enveloped[[]model.Destination]{all.Destinations}, nil
 		},
 		model.GetDestination: func(ctx context.Context, c client, _ map[string]string) (any, error) {
-			destination, _, err := c.grantless.GetDestination(ctx, "d")
-			return enveloped[model.Destination]{destination}, err
+			destination, _, err := c.grantless.GetDestination(ctx, model.GetDestinationRequest{DestinationID: "d"})
+			return enveloped[*model.Destination]{destination}, err
 		},
 		model.CreateDestination: func(ctx context.Context, c client, _ map[string]string) (any, error) {
 			destination, _, err := c.grantless.CreateDestination(ctx, model.CreateDestinationRequest{
 				Name: "SQSDestination", Resource: model.DestinationResourceSpecification{SQS: &model.SQSResource{ARN: queueARN}},
 			})
-			return enveloped[model.Destination]{destination}, err
+			return enveloped[*model.Destination]{destination}, err
 		},
 		model.DeleteDestination: func(ctx context.Context, c client, _ map[string]string) (any, error) {
-			_, err := c.grantless.DeleteDestination(ctx, "d")
+			_, _, err := c.grantless.DeleteDestination(ctx, model.DeleteDestinationRequest{DestinationID: "d"})
 			return nil, err
 		},
 	})

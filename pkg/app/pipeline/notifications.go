@@ -27,25 +27,21 @@ type sellerNotifications struct {
 }
 
 // GetSubscriptions asks for one type's subscriptions.
-func (n sellerNotifications) GetSubscriptions(ctx context.Context, req model.GetSubscriptionsRequest) (model.SubscriptionPage, spapi.Meta, error) {
+func (n sellerNotifications) GetSubscriptions(ctx context.Context, req model.GetSubscriptionsRequest) (*model.SubscriptionPage, spapi.Meta, error) {
 	seller, err := n.seller(n.account)
 	if err != nil {
-		return model.SubscriptionPage{}, spapi.Meta{}, err
+		return nil, spapi.Meta{}, err
 	}
-	return passed(ctx, n.gate, ofSeller(seller, model.GetSubscriptions), func() (model.SubscriptionPage, spapi.Meta, error) {
-		return seller.GetSubscriptions(ctx, req)
-	})
+	return passed(ctx, n.gate, ofSeller(seller, model.GetSubscriptions), seller.GetSubscriptions, req)
 }
 
 // CreateSubscription subscribes the account.
-func (n sellerNotifications) CreateSubscription(ctx context.Context, kind string, req model.CreateSubscriptionRequest) (model.Subscription, spapi.Meta, error) {
+func (n sellerNotifications) CreateSubscription(ctx context.Context, req model.CreateSubscriptionRequest) (*model.Subscription, spapi.Meta, error) {
 	seller, err := n.seller(n.account)
 	if err != nil {
-		return model.Subscription{}, spapi.Meta{}, err
+		return nil, spapi.Meta{}, err
 	}
-	return passed(ctx, n.gate, ofSeller(seller, model.CreateSubscription), func() (model.Subscription, spapi.Meta, error) {
-		return seller.CreateSubscription(ctx, kind, req)
-	})
+	return passed(ctx, n.gate, ofSeller(seller, model.CreateSubscription), seller.CreateSubscription, req)
 }
 
 // applicationNotifications makes an application's calls in one region.
@@ -64,35 +60,23 @@ func (n applicationNotifications) callee(operation string) callee {
 }
 
 // GetDestinations asks for all of the application's.
-func (n applicationNotifications) GetDestinations(ctx context.Context) ([]model.Destination, spapi.Meta, error) {
-	return passed(ctx, n.gate, n.callee(model.GetDestinations), func() ([]model.Destination, spapi.Meta, error) {
-		return n.caller.GetDestinations(ctx)
-	})
+func (n applicationNotifications) GetDestinations(ctx context.Context, req model.GetDestinationsRequest) (*model.GetDestinationsResponse, spapi.Meta, error) {
+	return passed(ctx, n.gate, n.callee(model.GetDestinations), n.caller.GetDestinations, req)
 }
 
 // CreateDestination makes one.
-func (n applicationNotifications) CreateDestination(ctx context.Context, req model.CreateDestinationRequest) (model.Destination, spapi.Meta, error) {
-	return passed(ctx, n.gate, n.callee(model.CreateDestination), func() (model.Destination, spapi.Meta, error) {
-		return n.caller.CreateDestination(ctx, req)
-	})
+func (n applicationNotifications) CreateDestination(ctx context.Context, req model.CreateDestinationRequest) (*model.Destination, spapi.Meta, error) {
+	return passed(ctx, n.gate, n.callee(model.CreateDestination), n.caller.CreateDestination, req)
 }
 
 // DeleteDestination removes one.
-func (n applicationNotifications) DeleteDestination(ctx context.Context, id string) (spapi.Meta, error) {
-	_, meta, err := passed(ctx, n.gate, n.callee(model.DeleteDestination), func() (struct{}, spapi.Meta, error) {
-		meta, err := n.caller.DeleteDestination(ctx, id)
-		return struct{}{}, meta, err
-	})
-	return meta, err
+func (n applicationNotifications) DeleteDestination(ctx context.Context, req model.DeleteDestinationRequest) (*model.DeleteDestinationResponse, spapi.Meta, error) {
+	return passed(ctx, n.gate, n.callee(model.DeleteDestination), n.caller.DeleteDestination, req)
 }
 
 // DeleteSubscriptionByID ends a seller's subscription.
-func (n applicationNotifications) DeleteSubscriptionByID(ctx context.Context, kind, id string) (spapi.Meta, error) {
-	_, meta, err := passed(ctx, n.gate, n.callee(model.DeleteSubscriptionByID), func() (struct{}, spapi.Meta, error) {
-		meta, err := n.caller.DeleteSubscriptionByID(ctx, kind, id)
-		return struct{}{}, meta, err
-	})
-	return meta, err
+func (n applicationNotifications) DeleteSubscriptionByID(ctx context.Context, req model.DeleteSubscriptionByIDRequest) (*model.DeleteSubscriptionByIDResponse, spapi.Meta, error) {
+	return passed(ctx, n.gate, n.callee(model.DeleteSubscriptionByID), n.caller.DeleteSubscriptionByID, req)
 }
 
 // callee is the host and operation of a call, and the owner of its token. application is that
@@ -154,15 +138,16 @@ func (p *pipeline) gate() gate {
 
 // passed makes a call that the gate lets through. Its error is a
 // *breaker.OpenError.
-func passed[T any](ctx context.Context, g gate, to callee, call func() (T, spapi.Meta, error)) (T, spapi.Meta, error) {
+func passed[Request, Answer any](ctx context.Context, g gate, to callee,
+	call func(context.Context, Request) (*Answer, spapi.Meta, error), req Request,
+) (*Answer, spapi.Meta, error) {
 	pass, err := g.enter(to)
 	if err != nil {
 		g.count(to.operation, machine.Snooze{Unspent: true, Err: err}, 0)
-		var none T
-		return none, spapi.Meta{}, err
+		return nil, spapi.Meta{}, err
 	}
 	began := time.Now()
-	answer, meta, err := call()
+	answer, meta, err := call(ctx, req)
 	g.exit(ctx, to, pass, err)
 	outcome := machine.Outcome(machine.Done{})
 	if err != nil {

@@ -76,10 +76,10 @@ func (d *doctor) seller(ctx context.Context, a account) *seller {
 		return d.subscribed(s, model.OrderChangeNotification, orders)
 	})
 	s.check(ctx, model.FeedProcessingFinishedNotification, []string{checkSeller}, func(ctx context.Context) Finding {
-		got, _, err := s.caller.GetSubscription(ctx, model.FeedProcessingFinishedNotification, "")
+		got, _, err := s.caller.GetSubscription(ctx, model.GetSubscriptionRequest{NotificationType: model.FeedProcessingFinishedNotification})
 		switch {
 		case err == nil:
-			feeds = append(feeds, got)
+			feeds = append(feeds, *got)
 		case classOf(err) != model.NotFound:
 			return d.callFault(err, a.Application, a.Region)
 		}
@@ -113,6 +113,9 @@ func (d *doctor) call(ctx context.Context, s *seller) ([]model.Subscription, Fin
 	switch {
 	case err == nil || classOf(err) == model.NotFound:
 		s.served = true
+		if page == nil {
+			page = &model.SubscriptionPage{}
+		}
 		return page.Subscriptions, good("getSubscriptions is answered in region %s", s.account.Region)
 	case errors.As(err, &refusal) && refusal.Class == model.Forbidden:
 		s.refused = refusal
@@ -133,7 +136,7 @@ func (d *doctor) tryElsewhere(ctx context.Context, s *seller) {
 	if err != nil {
 		return
 	}
-	if _, _, err = caller.GetSubscription(ctx, model.FeedProcessingFinishedNotification, ""); err == nil || classOf(err) == model.NotFound {
+	if _, _, err = caller.GetSubscription(ctx, model.GetSubscriptionRequest{NotificationType: model.FeedProcessingFinishedNotification}); err == nil || classOf(err) == model.NotFound {
 		s.home = other
 	}
 }

@@ -143,7 +143,7 @@ func (d *doctor) getDestinations(ctx context.Context, app *application, region m
 	if err != nil {
 		return fail("", err.Error(), "correct the application")
 	}
-	all, _, err := caller.GetDestinations(ctx)
+	answer, _, err := caller.GetDestinations(ctx, model.GetDestinationsRequest{})
 	if err != nil {
 		found := d.callFault(err, app.Name, region)
 		if classOf(err) == model.Forbidden {
@@ -152,6 +152,7 @@ func (d *doctor) getDestinations(ctx context.Context, app *application, region m
 		}
 		return found
 	}
+	all := answer.Destinations
 	is := &destinations{all: all}
 	for _, queue := range d.Config.Bridge.QueuesFor(app.Name, region) {
 		for _, destination := range all {

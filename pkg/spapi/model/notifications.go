@@ -40,6 +40,21 @@ type EventBridgeResource struct {
 	AccountID string `json:"accountId"`
 }
 
+// GetDestinationsRequest asks for all of an application's destinations in a region.
+type GetDestinationsRequest struct{}
+
+// GetDestinationsResponse has all of them.
+type GetDestinationsResponse struct{ Destinations []Destination }
+
+// GetDestinationRequest asks for one destination.
+type GetDestinationRequest struct{ DestinationID string }
+
+// DeleteDestinationRequest removes one destination.
+type DeleteDestinationRequest struct{ DestinationID string }
+
+// DeleteDestinationResponse says that it is removed.
+type DeleteDestinationResponse struct{}
+
 // CreateDestinationRequest is createDestination's body.
 type CreateDestinationRequest struct {
 	Name     string                           `json:"name"` // at most 256 characters
@@ -60,8 +75,24 @@ type Subscription struct {
 	ProcessingDirective *ProcessingDirective `json:"processingDirective,omitempty"`
 }
 
-// CreateSubscriptionRequest is createSubscription's body.
+// GetSubscriptionRequest asks for a seller's subscription of one type.
+type GetSubscriptionRequest struct {
+	NotificationType string
+	PayloadVersion   string // "" for the newest
+}
+
+// GetSubscriptionByIDRequest asks for a subscription by its id.
+type GetSubscriptionByIDRequest struct{ NotificationType, SubscriptionID string }
+
+// DeleteSubscriptionByIDRequest ends a subscription.
+type DeleteSubscriptionByIDRequest struct{ NotificationType, SubscriptionID string }
+
+// DeleteSubscriptionByIDResponse says that it has ended.
+type DeleteSubscriptionByIDResponse struct{}
+
+// CreateSubscriptionRequest is createSubscription's body, and the notification type.
 type CreateSubscriptionRequest struct {
+	NotificationType    string               `json:"-"`
 	PayloadVersion      string               `json:"payloadVersion"`
 	DestinationID       string               `json:"destinationId"`
 	ProcessingDirective *ProcessingDirective `json:"processingDirective,omitempty"`

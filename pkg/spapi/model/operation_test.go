@@ -230,6 +230,7 @@ func TestEveryRowHasAMethod(t *testing.T) {
 			// Call makes the calls of the others, Do those that have no row.
 			if takesContext(method.Type) && method.Name != "Call" && method.Name != "Do" {
 				methods[caller]++
+				checkShape(t, caller, method)
 			}
 		}
 	}
@@ -238,6 +239,21 @@ func TestEveryRowHasAMethod(t *testing.T) {
 	}
 	if got := methods[reflect.TypeFor[*spapi.Grantless]()]; got != grantless {
 		t.Errorf("spapi.Grantless has %d methods that call, the table %d grantless operations", got, grantless)
+	}
+}
+
+// checkShape holds that all methods that call look alike: one request comes in, and one
+// answer of package model, Meta and an error go out.
+func checkShape(t *testing.T, caller reflect.Type, method reflect.Method) {
+	t.Helper()
+	own := reflect.TypeFor[model.Operation]().PkgPath()
+	is := method.Type
+	if is.NumIn() != 3 || is.In(2).PkgPath() != own || !strings.HasSuffix(is.In(2).Name(), "Request") {
+		t.Errorf("%v.%s: want it to take a context and a request of package model", caller, method.Name)
+	}
+	if is.NumOut() != 3 || is.Out(0).Kind() != reflect.Pointer || is.Out(0).Elem().PkgPath() != own ||
+		is.Out(1) != reflect.TypeFor[spapi.Meta]() || is.Out(2) != reflect.TypeFor[error]() {
+		t.Errorf("%v.%s: want it to return a pointer to a type of package model, a Meta and an error", caller, method.Name)
 	}
 }
 

@@ -38,3 +38,56 @@ func (p *Paging) Next(token string, most int) error {
 
 // Pages is how many pages have named a next one.
 func (p *Paging) Pages() int { return p.pages }
+
+// Page is the answer of an operation that lists a page at a time.
+type Page interface {
+	// Next returns the token of the next page; "" on the last one.
+	Next() string
+}
+
+// PageRequest is the request of such an operation.
+type PageRequest[Request any] interface {
+	// After returns the request for the page that a token names.
+	After(token string) Request
+}
+
+// Next implements Page.
+func (r *SearchOrdersResponse) Next() string {
+	if r.Pagination == nil {
+		return ""
+	}
+	return r.Pagination.NextToken
+}
+
+// After implements PageRequest.
+func (r SearchOrdersRequest) After(token string) SearchOrdersRequest {
+	r.PaginationToken = token
+	return r
+}
+
+// Next implements Page.
+func (r *GetFeedsResponse) Next() string { return r.NextToken }
+
+// After implements PageRequest.
+func (r GetFeedsRequest) After(token string) GetFeedsRequest {
+	r.NextToken = token
+	return r
+}
+
+// Next implements Page.
+func (r *GetOrderItemsV0Response) Next() string { return r.Page.NextToken }
+
+// After implements PageRequest.
+func (r GetOrderItemsV0Request) After(token string) GetOrderItemsV0Request {
+	r.NextToken = token
+	return r
+}
+
+// Next implements Page.
+func (p *SubscriptionPage) Next() string { return p.NextToken }
+
+// After implements PageRequest.
+func (r GetSubscriptionsRequest) After(token string) GetSubscriptionsRequest {
+	r.NextToken = token
+	return r
+}
