@@ -36,8 +36,8 @@ func (s *Seller) GetSubscriptions(ctx context.Context, req model.GetSubscription
 	return ask[model.SubscriptionPage](ctx, &s.caller, nil, list)
 }
 
-// GetSubscription is the seller's subscription of one type; model.NotFound when there
-// is none.
+// GetSubscription is the seller's subscription of one type. Without one the error is a
+// model.NotFound.
 func (s *Seller) GetSubscription(ctx context.Context, req model.GetSubscriptionRequest) (*model.Subscription, Meta, error) {
 	get := newCall(model.GetSubscription, req.NotificationType)
 	if req.PayloadVersion != "" {
