@@ -1,17 +1,12 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
 	"github.com/sellerstream/sellerstream/pkg/operator/accountstatus"
-	"github.com/sellerstream/sellerstream/pkg/platform/config"
 )
 
 type accountsFlags struct {
@@ -54,28 +49,23 @@ needs, if nothing more comes and Amazon answers.`,
 }
 
 func (f *accountsFlags) run(cmd *cobra.Command, args []string) error {
-	if f.config == "" {
-		return errNoConfig()
-	}
-	cfg, err := loadConfig(f.config)
+	settings, err := openSettings(cmd, f.config)
 	if err != nil {
 		return err
 	}
+	settings.Clock = newClock(settings.Config.Clock)
 	only := ""
 	if len(args) > 0 {
 		only = args[0]
 	}
-	fold, err := pipeline.ReadAccounts(cmd.Context(), pipeline.Settings{
-		Config: cfg, Secrets: pipeline.OpenSecrets(cfg.AWS), Clock: newClock(cfg.Clock),
-		Logger: newLogger(cmd.ErrOrStderr(), config.Log{Level: "warn"}),
-	}, only, progressOn(cmd.ErrOrStderr()))
+	fold, err := pipeline.ReadAccounts(cmd.Context(), settings, only, progressOn(cmd.ErrOrStderr()))
 	if err != nil {
 		return err
 	}
 	found := fold.Standings()
 	switch {
 	case only != "" && len(found) == 0: // neither configured nor in the state
-		return checkAccount(cfg, only)
+		return checkAccount(settings.Config, only)
 	case f.json:
 		return f.writeJSON(cmd.OutOrStdout(), fold, found)
 	case only != "":
@@ -85,25 +75,9 @@ func (f *accountsFlags) run(cmd *cobra.Command, args []string) error {
 }
 
 func (f *accountsFlags) writeJSON(w io.Writer, fold *accountstatus.Fold, found []*accountstatus.Standing) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(struct {
+	return writeJSON(w, struct {
 		WritesPaused *accountstatus.Pause      `json:"writesPaused,omitzero"`
 		Unreadable   []string                  `json:"unreadable,omitempty"` // entries of the state
 		Accounts     []*accountstatus.Standing `json:"accounts"`
 	}{fold.WritesPaused(), fold.Unreadable(), found})
-}
-
-// progressOn shows on a terminal how far a long read has come.
-func progressOn(w io.Writer) func(done, of int) {
-	file, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
-		return func(int, int) {}
-	}
-	return func(done, of int) {
-		fmt.Fprintf(w, "\rreading the state: %d of %d partitions\033[K", done, of)
-		if done == of {
-			fmt.Fprint(w, "\r\033[K")
-		}
-	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -54,20 +53,4 @@ func newConfigCheckCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&withoutSecrets, "without-secrets", false, "do not read the secrets, which this machine may not have")
 	return cmd
-}
-
-// loadConfig reads a file; its faults are the user's to mend, not ours.
-func loadConfig(name string) (config.Config, error) {
-	_, cfg, err := openConfig(name)
-	return cfg, err
-}
-
-// openConfig is loadConfig for who follows the file's changes.
-func openConfig(name string) (*config.Reader, config.Config, error) {
-	reader, cfg, err := config.Open(name)
-	var faults *config.Faults
-	if errors.As(err, &faults) {
-		err = usageError{fmt.Errorf("%w\n%d to mend; `sellerstream config example` shows every key", err, len(faults.Found))}
-	}
-	return reader, cfg, err
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
 	"github.com/sellerstream/sellerstream/pkg/operator/deadletters"
-	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 )
 
@@ -195,7 +194,7 @@ func (f *deadLettersFlags) openChosen(cmd *cobra.Command, ids []string, do func(
 
 // open lets do use the dead letters.
 func (f *deadLettersFlags) open(cmd *cobra.Command, do func(context.Context, *deadletters.Letters, *registry.Codec) error) error {
-	if f.config == "" {
+	if f.config == "" { // the first thing that is missing
 		return errNoConfig()
 	}
 	var err, err2 error
@@ -205,14 +204,11 @@ func (f *deadLettersFlags) open(cmd *cobra.Command, do func(context.Context, *de
 	if err := errors.Join(err, err2); err != nil {
 		return usageError{err}
 	}
-	cfg, err := loadConfig(f.config)
+	settings, err := openSettings(cmd, f.config)
 	if err != nil {
 		return err
 	}
-	letters, codec, stop, err := pipeline.OpenDeadLetters(cmd.Context(), pipeline.Settings{
-		Config: cfg, Secrets: pipeline.OpenSecrets(cfg.AWS), TransactionalPrefix: transactionalPrefix(cfg),
-		Logger: newLogger(cmd.ErrOrStderr(), config.Log{Level: "warn"}),
-	}, operator(), f.change)
+	letters, codec, stop, err := pipeline.OpenDeadLetters(cmd.Context(), settings, operator(), f.change)
 	if err != nil {
 		return err
 	}

@@ -94,9 +94,7 @@ func summaryJSON(w io.Writer, s deadletters.Summary) error {
 	for _, l := range s.Newest {
 		out.Newest = append(out.Newest, newLetterJSON(l))
 	}
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(out)
+	return writeJSON(w, out)
 }
 
 // shownLetter is what show knows of a letter.
@@ -119,9 +117,7 @@ func decodedValue(ctx context.Context, codec *registry.Codec, value []byte) []by
 func (s shownLetter) JSON(w io.Writer) error {
 	out := newLetterJSON(s.letter)
 	out.Decoded, out.RetryTo, out.Refusal = s.decoded, s.route.Target(), s.route.Refusal
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(out)
+	return writeJSON(w, out)
 }
 
 // Text shows the letter to a person. What came from outside cannot steer the

@@ -67,12 +67,12 @@ func openDecoder(cmd *cobra.Command, flags registryFlags, file string) (kcat.Dec
 	if cmd.Flags().Changed("registry") || cmd.Flags().Changed("registry-user") {
 		return nil, nil, usageError{errors.New("--config says where the registry is: leave out --registry and --registry-user")}
 	}
-	cfg, err := loadConfig(file)
+	settings, err := openSettings(cmd, file)
 	if err != nil {
 		return nil, nil, err
 	}
-	if !cfg.BuyerData.Given() {
+	if !settings.Config.BuyerData.Given() {
 		return nil, nil, usageError{errors.New(file + " has neither buyer_data.keys nor buyer_data.kms, and without a key no buyer data is shown; without --config, orders are shown with it encrypted")}
 	}
-	return pipeline.OpenBuyerView(cmd.Context(), pipeline.Settings{Config: cfg, Secrets: pipeline.OpenSecrets(cfg.AWS)})
+	return pipeline.OpenBuyerView(cmd.Context(), settings)
 }

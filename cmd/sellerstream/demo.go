@@ -3,10 +3,8 @@ package main
 import (
 	"fmt"
 	"log/slog"
-	"os"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/sellerstream/sellerstream/pkg/app/demo"
 )
@@ -36,9 +34,7 @@ throttle a call.`,
 				return usageError{fmt.Errorf("--orders and --accounts must be at least 1, --updates at least as many as accounts, and --speed above 0")}
 			}
 			opts.Out, opts.Progress = cmd.OutOrStdout(), cmd.ErrOrStderr()
-			if file, ok := opts.Progress.(*os.File); ok {
-				opts.Terminal = term.IsTerminal(int(file.Fd()))
-			}
+			opts.Terminal = isTerminal(opts.Progress)
 			level := slog.LevelWarn
 			if verbose {
 				level, opts.Terminal = slog.LevelInfo, false

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
 	"github.com/sellerstream/sellerstream/pkg/operator/doctor"
@@ -64,7 +62,7 @@ The exit status is 1 if anything failed.`,
 
 func (f *doctorFlags) run(cmd *cobra.Command) error {
 	if f.config == "" {
-		return usageError{errors.New("--config is missing: `sellerstream config example` prints a file to begin with")}
+		return errNoConfig()
 	}
 	if f.timeout <= 0 {
 		return usageError{errors.New("--timeout must be more than 0, such as 5m")}
@@ -128,8 +126,8 @@ func (f *doctorFlags) examine(cmd *cobra.Command) (doctor.Report, error) {
 
 // progress says on a terminal what has been examined; nil elsewhere.
 func (f *doctorFlags) progress(cmd *cobra.Command) func(part, name string, worst doctor.Status) {
-	terminal, ok := cmd.ErrOrStderr().(*os.File)
-	if !ok || !term.IsTerminal(int(terminal.Fd())) {
+	terminal := cmd.ErrOrStderr()
+	if !isTerminal(terminal) {
 		return nil
 	}
 	return func(part, name string, worst doctor.Status) {

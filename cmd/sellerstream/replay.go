@@ -2,22 +2,18 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"log/slog"
-	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
-	"github.com/sellerstream/sellerstream/pkg/platform/clock"
-	"github.com/sellerstream/sellerstream/pkg/platform/config"
-	"github.com/sellerstream/sellerstream/pkg/platform/kafka/replay"
-	"github.com/sellerstream/sellerstream/pkg/roles"
-	"github.com/sellerstream/sellerstream/pkg/runtime/role"
+	"github.com/sellerstream/sellerstream/pkg/operator/replays"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -76,7 +72,7 @@ const replayExamples = `  What would be published again of yesterday evening, by
 type replayFlags struct {
 	config   string
 	topic    string
-	selected selection
+	selected replays.Selection
 	from, to string
 	offsets  struct{ from, to string }
 	only     []int32 // partitions
@@ -97,16 +93,14 @@ func newReplayCommand() *cobra.Command {
 		Long:    replayHelp,
 		Example: replayExamples,
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.run(cmd)
-		},
+		RunE:    func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.config, "config", "", "configuration file (required)")
 	flags.StringVar(&f.topic, "topic", "", "the topic's name without its prefix (required)")
-	flags.StringSliceVar(&f.selected.accounts, "account", nil, "only these accounts")
-	flags.StringSliceVar(&f.selected.types, "type", nil, "only these detail-types or, of order-changes, changeTypes")
-	flags.StringSliceVar(&f.selected.orders, "order", nil, "only these orders, by Amazon's id")
+	flags.StringSliceVar(&f.selected.Accounts, "account", nil, "only these accounts")
+	flags.StringSliceVar(&f.selected.Types, "type", nil, "only these detail-types or, of order-changes, changeTypes")
+	flags.StringSliceVar(&f.selected.Orders, "order", nil, "only these orders, by Amazon's id")
 	flags.StringVar(&f.from, "from", "", "from this time on, such as 2026-11-23T18:00:00Z, or 2h or 3d ago; default all")
 	flags.StringVar(&f.to, "to", "", "before this time; default now")
 	flags.StringVar(&f.offsets.from, "from-offset", "", "from these offsets on, as PARTITION:OFFSET,…; other partitions are left out")
@@ -122,131 +116,106 @@ func newReplayCommand() *cobra.Command {
 	return cmd
 }
 
-// way is what a replay of a topic does.
-type way byte
-
-const (
-	publishes way = iota + 1
-	processes     // and reads at Amazon
-	writes        // and writes at Amazon
-)
-
-// wayOf returns what a replay of a topic does, or why there is none.
-func wayOf(topic string) (way, error) {
-	_, known := schemas.TopicOf(topic)
-	_, input, replayed := roles.Reader(topic, func(in role.Input) bool { return in.Replayed })
-	switch {
-	case !known:
-		return 0, fmt.Errorf("--topic %q is not one of those in `sellerstream replay --help`", topic)
-	case input.Effects:
-		return writes, nil
-	case slices.Contains(schemas.EventTopics(), topic):
-		return publishes, nil
-	case replayed:
-		return processes, nil
-	case topic == schemas.FeedNotifications:
-		return 0, errors.New("feed-notifications only hint that a feed has ended, which Amazon is asked for anyway: there is nothing to process again")
-	case topic == schemas.DeadLetters:
-		return 0, errors.New("`sellerstream deadletters` sends dead letters back to where they came from")
-	}
-	return 0, fmt.Errorf("%s holds nothing that could be published or processed again", topic)
+// replayJob is one use of the command.
+type replayJob struct {
+	*replayFlags
+	*replays.Replay
+	cmd *cobra.Command
+	way replays.Way
 }
 
 func (f *replayFlags) run(cmd *cobra.Command) error {
 	if !cmd.Flags().Changed("wait") {
 		f.wait = isTerminal(cmd.ErrOrStderr())
 	}
-	job, err := f.job(cmd)
+	job := &replayJob{replayFlags: f, cmd: cmd}
+	request, err := job.request()
+	if err != nil {
+		return usageError{err}
+	}
+	settings, err := openSettings(cmd, f.config)
 	if err != nil {
 		return err
 	}
-	if f.config == "" {
-		return errNoConfig()
-	}
-	cfg, err := loadConfig(f.config)
-	if err != nil {
-		return err
-	}
-	for _, account := range f.selected.accounts {
-		if err := checkAccount(cfg, account); err != nil {
+	for _, account := range f.selected.Accounts {
+		if err := checkAccount(settings.Config, account); err != nil {
 			return err
 		}
 	}
-	opened, stop, err := pipeline.OpenReplay(cmd.Context(), pipeline.Settings{
-		Config: cfg, Secrets: pipeline.OpenSecrets(cfg.AWS), Clock: clock.Real{}, TransactionalPrefix: transactionalPrefix(cfg),
-		Logger: newLogger(cmd.ErrOrStderr(), config.Log{Level: "warn"}),
-	})
+	opened, stop, err := pipeline.OpenReplay(cmd.Context(), settings, operator())
 	if err != nil {
 		return err
 	}
 	defer stop()
-	job.Replay, job.cfg, job.wire = opened, cfg, cfg.Prefix+f.topic
-	job.log = newLogger(cmd.ErrOrStderr(), config.Log{Level: "warn"})
+	job.Replay = replays.New(opened, request)
 	return job.do(cmd.Context())
 }
 
-// replayJob is one use of the command.
-type replayJob struct {
-	*replayFlags
-	*pipeline.Replay
-	cmd      *cobra.Command
-	cfg      config.Config
-	log      *slog.Logger
-	way      way
-	wire     string // the topic's name on the wire
-	begin    replay.Bound
-	end      replay.Bound
-	relative bool   // a bound is so long ago, which is another one each time
-	describe string // the arguments, by which the same replay is known
-}
-
-// job checks the command line.
-func (f *replayFlags) job(cmd *cobra.Command) (*replayJob, error) {
-	job := &replayJob{replayFlags: f, cmd: cmd}
-	var err error
-	if f.topic == "" {
-		return nil, usageError{errors.New("--topic is missing: see `sellerstream replay --help` for the topics")}
+// request checks the command line.
+func (j *replayJob) request() (request replays.Request, err error) {
+	if j.topic == "" {
+		return request, errors.New("--topic is missing: see `sellerstream replay --help` for the topics")
 	}
-	if !f.reset {
-		if job.way, err = wayOf(f.topic); err != nil {
-			return nil, usageError{err}
+	if !j.reset {
+		if _, known := schemas.TopicOf(j.topic); !known {
+			return request, fmt.Errorf("--topic %q is not one of those in `sellerstream replay --help`", j.topic)
+		}
+		if j.way, err = replays.WayOf(j.topic); err != nil {
+			return request, err
 		}
 	}
 	now := time.Now()
+	begin, err1 := parseBound("from", j.from, j.offsets.from, now)
+	end, err2 := parseBound("to", j.to, j.offsets.to, now)
+	// The same command line is the same replay.
+	line := fmt.Sprintf("%q", []any{j.topic, j.selected, j.from, j.to, j.offsets, fmt.Sprint(j.only), j.effects})
+	sum := sha256.Sum256([]byte(line))
+	return replays.Request{
+		Name: hex.EncodeToString(sum[:4]), Topic: j.topic, Selected: j.selected,
+		Begin: begin, End: end, Partitions: j.only, Rate: j.rate, Effects: j.effects,
+	}, errors.Join(err1, err2, j.checkSelection(), j.conflicts())
+}
+
+// relative reports whether a bound is so long ago, which is another one each time.
+func (f *replayFlags) relative() bool { return relativeTime(f.from) || relativeTime(f.to) }
+
+// checkSelection refuses what a topic's records cannot be selected by.
+func (j *replayJob) checkSelection() error {
 	var faults []error
-	job.begin, err = parseBound("from", f.from, f.offsets.from, now)
-	faults = append(faults, err)
-	job.end, err = parseBound("to", f.to, f.offsets.to, now)
-	faults = append(faults, err, f.selected.check(f.topic, job.way), f.conflicts(job.way))
-	if err := errors.Join(faults...); err != nil {
-		return nil, usageError{err}
+	if len(j.selected.Types) > 0 && j.way == replays.Writes {
+		faults = append(faults, fmt.Errorf("--type: the records of %s are all of one type", j.topic))
 	}
-	job.relative = relativeTime(f.from) || relativeTime(f.to)
-	job.describe = fmt.Sprintf("%q", []any{
-		f.topic, f.selected, f.from, f.to, f.offsets, fmt.Sprint(f.only), f.effects,
-	})
-	return job, nil
+	known := replays.DetailTypes(j.topic)
+	for _, kind := range j.selected.Types {
+		if len(known) > 0 && !slices.Contains(known, kind) {
+			faults = append(faults, fmt.Errorf("--type %q is not one of %s", kind, strings.Join(known, ", ")))
+		}
+	}
+	if of := replays.TopicsOfOrders(); len(j.selected.Orders) > 0 && !slices.Contains(of, j.topic) {
+		faults = append(faults, fmt.Errorf("--order: the records of %s name no order; those of %s do", j.topic, strings.Join(of, ", ")))
+	}
+	return errors.Join(faults...)
 }
 
 // conflicts are flags that do not go together.
-func (f *replayFlags) conflicts(w way) error {
+func (j *replayJob) conflicts() error {
 	var faults []error
 	fault := func(is bool, text string) {
 		if is {
 			faults = append(faults, errors.New(text))
 		}
 	}
-	if f.reset {
-		fault(f.from == "" && f.offsets.from == "", "--reset needs --from or --from-offset: where the processor is to go on")
-		fault(f.to != "" || f.offsets.to != "", "--reset moves a processor to one place: it has no --to")
-		fault(!f.selected.empty(), "--reset moves a processor with all of its accounts: it has no --account, --type or --order")
-		fault(f.effects || f.restart, "--reset has neither --effects nor --restart: the processor goes on as ever")
+	if j.reset {
+		fault(j.from == "" && j.offsets.from == "", "--reset needs --from or --from-offset: where the processor is to go on")
+		fault(j.to != "" || j.offsets.to != "", "--reset moves a processor to one place: it has no --to")
+		fault(!j.selected.Empty(), "--reset moves a processor with all of its accounts: it has no --account, --type or --order")
+		fault(j.effects || j.restart, "--reset has neither --effects nor --restart: the processor goes on as ever")
 		return errors.Join(faults...)
 	}
-	fault(w == writes && !f.effects && !f.dryRun,
-		"to process "+f.topic+" again is to write at Amazon: --effects allows it, --dry-run shows what it would be")
-	fault(w != writes && f.effects, "--effects is for inventory-updates and shipments: a replay of "+f.topic+" writes nothing at Amazon")
-	fault(w == publishes && f.rate < 1, "--rate must be 1 event a second or more")
+	fault(j.way == replays.Writes && !j.effects && !j.dryRun,
+		"to process "+j.topic+" again is to write at Amazon: --effects allows it, --dry-run shows what it would be")
+	fault(j.way != replays.Writes && j.effects, "--effects is for inventory-updates and shipments: a replay of "+j.topic+" writes nothing at Amazon")
+	fault(j.way == replays.Publishes && j.rate < 1, "--rate must be 1 event a second or more")
 	return errors.Join(faults...)
 }
 
@@ -255,15 +224,7 @@ func (j *replayJob) do(ctx context.Context) error {
 		return j.move(ctx)
 	}
 	if j.dryRun {
-		ranges, err := j.resolve(ctx)
-		if err != nil {
-			return err
-		}
-		counts, err := j.count(ctx, ranges)
-		if err != nil {
-			return err
-		}
-		return counts.show(j)
+		return j.count(ctx)
 	}
 	run, fresh, err := j.find(ctx)
 	if err != nil || run == nil {
@@ -274,14 +235,19 @@ func (j *replayJob) do(ctx context.Context) error {
 			return j.interrupted(ctx, err)
 		}
 	}
-	if j.way == publishes {
-		return j.publish(ctx, run)
+	if err := j.Start(ctx, run); err != nil {
+		return err
 	}
-	return j.process(ctx, run)
-}
-
-func (j *replayJob) resolve(ctx context.Context) ([]replay.Range, error) {
-	return replay.Resolve(ctx, j.Admin, j.wire, j.begin, j.end, j.only)
+	// Without the permission to close letters a replay does all else.
+	letters, err := j.Letters(ctx)
+	if err != nil {
+		j.printf("The dead letters of what is replayed stay open: %v.", err)
+		letters = nil
+	}
+	if j.way == replays.Publishes {
+		return j.publish(ctx, run, letters)
+	}
+	return j.process(ctx, run, letters)
 }
 
 // printf says something to whoever sits there.
@@ -296,9 +262,4 @@ func (j *replayJob) interrupted(ctx context.Context, err error) error {
 		return context.Canceled
 	}
 	return err
-}
-
-func isTerminal(w any) bool {
-	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
@@ -14,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
-	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/roles"
 )
@@ -115,48 +112,4 @@ func untilStopped(run func(*cobra.Command, []string) error) func(*cobra.Command,
 		}
 		return err
 	}
-}
-
-// loadSettings reads the file of --config and the secrets that it points to.
-func loadSettings(cmd *cobra.Command, file string) (pipeline.Settings, error) {
-	if file == "" {
-		return pipeline.Settings{}, errNoConfig()
-	}
-	reader, cfg, err := openConfig(file)
-	if err != nil {
-		return pipeline.Settings{}, err
-	}
-	store := pipeline.OpenSecrets(cfg.AWS)
-	if err := cfg.CheckSecrets(cmd.Context(), file, store); err != nil {
-		return pipeline.Settings{}, usageError{err}
-	}
-	return pipeline.Settings{
-		Config: cfg, Files: reader, Secrets: store, Clock: newClock(cfg.Clock), Logger: newLogger(cmd.ErrOrStderr(), cfg.Log),
-		TransactionalPrefix: transactionalPrefix(cfg), Version: version,
-	}, nil
-}
-
-func transactionalPrefix(cfg config.Config) string { return cfg.Prefix + "tx" }
-
-func errNoConfig() error {
-	return usageError{errors.New("--config is missing: `sellerstream config example` prints a file to begin with")}
-}
-
-func newClock(cfg config.Clock) clock.Clock {
-	if cfg.Speed == 1 {
-		return clock.Real{}
-	}
-	return clock.NewScaled(cfg.Epoch, cfg.Speed)
-}
-
-func newLogger(w io.Writer, cfg config.Log) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(cfg.Level)); err != nil {
-		level = slog.LevelInfo // the configuration's check allows no other
-	}
-	options := &slog.HandlerOptions{Level: level}
-	if cfg.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
-	}
-	return slog.New(slog.NewTextHandler(w, options))
 }

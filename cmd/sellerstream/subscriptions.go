@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -85,11 +84,10 @@ func (f *subscriptionsFlags) command(name, short string, do func(context.Context
 			if cmd.Context().Err() != nil {
 				return context.Cause(cmd.Context())
 			}
-			show := showReport
 			if f.json {
-				show = writeReport
+				return errors.Join(writeJSON(cmd.OutOrStdout(), report), err)
 			}
-			return errors.Join(show(cmd.OutOrStdout(), report), err)
+			return errors.Join(showReport(cmd.OutOrStdout(), report), err)
 		},
 	}
 }
@@ -129,12 +127,6 @@ func judged(r subscriptions.Report) (subscriptions.Report, error) {
 		return r, nil
 	}
 	return r, errors.New("not every account gets all its notifications")
-}
-
-func writeReport(w io.Writer, r subscriptions.Report) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(r)
 }
 
 func showReport(w io.Writer, r subscriptions.Report) error {

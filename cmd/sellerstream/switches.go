@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/user"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +14,6 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
 	"github.com/sellerstream/sellerstream/pkg/operator/columns"
-	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/pause"
 	"github.com/sellerstream/sellerstream/schemas"
@@ -129,36 +126,16 @@ func (f *switchFlags) list(cmd *cobra.Command) error {
 
 // open lets do use the switches of the configuration's Kafka.
 func (f *switchFlags) open(cmd *cobra.Command, do func(context.Context, config.Config, *pause.Switches) error) error {
-	if f.config == "" {
-		return errNoConfig()
-	}
-	cfg, err := loadConfig(f.config)
+	settings, err := openSettings(cmd, f.config)
 	if err != nil {
 		return err
 	}
-	// The sellers' secrets are none of this command's business.
-	opened, stop, err := pipeline.OpenSwitches(cmd.Context(), pipeline.Settings{
-		Config: cfg, Secrets: pipeline.OpenSecrets(cfg.AWS), Clock: clock.Real{},
-		Logger: newLogger(cmd.ErrOrStderr(), config.Log{Level: "warn"}),
-	})
+	opened, stop, err := pipeline.OpenSwitches(cmd.Context(), settings)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	return do(cmd.Context(), cfg, opened)
-}
-
-// operator is who turns a switch.
-func operator() string {
-	name := "unknown"
-	if who, err := user.Current(); err == nil {
-		name = who.Username
-	}
-	host, err := os.Hostname()
-	if err != nil {
-		return name
-	}
-	return name + "@" + host
+	return do(cmd.Context(), settings.Config, opened)
 }
 
 // checkAccount refuses a name that no account has, and names those that are like it.

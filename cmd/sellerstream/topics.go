@@ -92,14 +92,11 @@ it says how to change them; the exit status is then 3.`,
 
 // compare lets do use what the cluster has against what the configuration wants.
 func (f *topicsFlags) compare(cmd *cobra.Command, do func(context.Context, *kadm.Client, topicsPlan) error) error {
-	if f.config == "" {
-		return errNoConfig()
-	}
-	cfg, err := loadConfig(f.config)
+	settings, err := openSettings(cmd, f.config)
 	if err != nil {
 		return err
 	}
-	settings := pipeline.Settings{Config: cfg, Secrets: pipeline.OpenSecrets(cfg.AWS)}
+	cfg := settings.Config
 	client, err := pipeline.OpenKafka(cmd.Context(), settings)
 	if err != nil {
 		return err
@@ -148,12 +145,4 @@ func (f *topicsFlags) apply(ctx context.Context, cmd *cobra.Command, admin *kadm
 		return differsError{fmt.Errorf("%s of partitions or replicas left as they are; see above for how to change them", counted(refusals, "difference"))}
 	}
 	return nil
-}
-
-// counted is a number of things in words.
-func counted(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }

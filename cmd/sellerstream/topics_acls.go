@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -109,9 +108,7 @@ func aclsCommands(w io.Writer, cfg config.Config, grants []acls.Grant) error {
 }
 
 func aclsJSON(w io.Writer, _ config.Config, grants []acls.Grant) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(grants)
+	return writeJSON(w, grants)
 }
 
 func aclsYAML(w io.Writer, _ config.Config, grants []acls.Grant) error {

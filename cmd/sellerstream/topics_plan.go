@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -166,9 +165,7 @@ func (p topicsPlan) JSON(w io.Writer) error {
 		t, _ := schemas.TopicOf(strings.TrimPrefix(name, p.options.Prefix))
 		out.Create = append(out.Create, creationJSON{name, p.options.Partitions, p.options.Replication, t.Config(p.options.Replication)})
 	}
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(out)
+	return writeJSON(w, out)
 }
 
 func losses(differences []topics.Difference) []changeJSON {

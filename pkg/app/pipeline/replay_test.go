@@ -1,13 +1,9 @@
 package pipeline
 
 import (
-	"context"
-	"maps"
 	"testing"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/sellerstream/sellerstream/pkg/platform/kafka/replay"
+	"github.com/sellerstream/sellerstream/pkg/operator/replays"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -15,45 +11,21 @@ import (
 // replayAll makes a running pipeline process all of an input topic again.
 func (e *estate) replayAll(topic string) {
 	e.t.Helper()
-	opened, stop, err := OpenReplay(e.ctx, e.settings())
+	opts, stop, err := OpenReplay(e.ctx, e.settings(), "ada@test")
 	if err != nil {
 		e.t.Fatal(err)
 	}
 	defer stop()
-	wire := schemas.DefaultPrefix + topic
-	ranges, err := replay.Resolve(e.ctx, opened.Admin, wire, replay.Bound{}, replay.Bound{}, nil)
+	again := replays.New(opts, replays.Request{Name: "r", Topic: topic})
+	run, err := again.Next(e.ctx, nil)
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	run := replay.NewRun("r", 1, ranges)
-	journal := &replay.Journal{Admin: opened.Admin, Name: "r", Group: schemas.DefaultPrefix + "replay.r", Topic: wire}
-	if err := journal.Begin(e.ctx, run); err != nil {
+	if err := again.Start(e.ctx, run); err != nil {
 		e.t.Fatal(err)
 	}
-	c := opened.Copy(journal, run)
-	c.Wants = func(_ context.Context, rec *kgo.Record) (*kgo.RecordHeader, error) {
-		origin := schemas.Origin{Replay: run.ID(), Topic: topic, Partition: rec.Partition, Offset: rec.Offset, Timestamp: rec.Timestamp.UnixMilli()}
-		return &kgo.RecordHeader{Key: schemas.ReplayHeader, Value: origin.Header()}, nil
-	}
-	if err := c.Do(e.ctx); err != nil {
+	if _, err := again.Process(e.ctx, run, nil); err != nil {
 		e.t.Fatal(err)
-	}
-}
-
-func TestOnlyInputsOfOneProcessorHaveAReset(t *testing.T) {
-	t.Parallel()
-	got := make(map[string]string)
-	for _, topic := range schemas.Topics() {
-		if processor, ok := processorOf(topic.Name); ok {
-			got[topic.Name] = processor
-		}
-	}
-	want := map[string]string{
-		schemas.OrderChanges: "orders", schemas.FeedNotifications: "feeds", schemas.Orders: "shipments", schemas.InventoryUpdates: "inventory",
-		schemas.FeedSubmissions: "feeds", schemas.FeedResults: "inventory", schemas.Shipments: "shipments",
-	}
-	if !maps.Equal(got, want) {
-		t.Errorf("the topics and processors %v, want %v", got, want)
 	}
 }
 

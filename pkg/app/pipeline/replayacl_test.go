@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 
+	"github.com/sellerstream/sellerstream/pkg/operator/replays"
 	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/acls"
@@ -51,13 +52,13 @@ func TestReplayClosesLettersWhereItMay(t *testing.T) {
 		cfg := config.Default()
 		cfg.Kafka.Brokers, cfg.Registry.URL = cluster.ListenAddrs(), subjects.URL()
 		cfg.Kafka.SASL = config.SASL{Mechanism: config.Plain, Username: user, Password: config.Secret{Value: secrets.New("pw")}}
-		opened, stop, err := OpenReplay(t.Context(), Settings{
+		opts, stop, err := OpenReplay(t.Context(), Settings{
 			Config: cfg, Secrets: OpenSecrets(cfg.AWS), Clock: clock.Real{}, Logger: slog.New(slog.DiscardHandler), TransactionalPrefix: schemas.DefaultPrefix + "tx",
-		})
+		}, "ada@test")
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = opened.Replayed(t.Context(), "orders", schemas.OrderChanges, "ada@test")
+		_, err = replays.New(opts, replays.Request{Topic: schemas.OrderChanges}).Letters(t.Context())
 		if says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
 			t.Errorf("the user of %s: %v, want %q", user, err, says)
 		}

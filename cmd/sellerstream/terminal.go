@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// isTerminal reports whether somebody sits at what is read or written.
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// confirm asks on the terminal whether to do what question says, which --yes has
+// answered. It fails where the answer is no, or nobody is there to give one.
+func confirm(cmd *cobra.Command, question string, yes bool) error {
+	if yes {
+		return nil
+	}
+	if !isTerminal(cmd.InOrStdin()) {
+		return usageError{fmt.Errorf("%s Nobody is at the terminal to say yes: --yes says so", question)}
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s [y/N] ", question)
+	answer, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
+	switch {
+	case err != nil:
+		return fmt.Errorf("no answer: %w", err)
+	case !strings.EqualFold(strings.TrimSpace(answer), "y") && !strings.EqualFold(strings.TrimSpace(answer), "yes"):
+		return errors.New("nothing was done")
+	}
+	return nil
+}
+
+// watch shows how far something has come until the function that it returns is
+// called: each second on a terminal, else each ten.
+func watch(ctx context.Context, w io.Writer, done, things string, progress func() (done, all int64)) (stop func()) {
+	every, ending, last := 10*time.Second, "\n", ""
+	if isTerminal(w) {
+		every, ending, last = time.Second, "\r", "\n"
+	}
+	began := time.Now()
+	first, _ := progress()
+	ctx, cancel := context.WithCancel(ctx)
+	var shown sync.WaitGroup
+	shown.Go(func() {
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for n := 0; ; n++ {
+			select {
+			case <-ticker.C:
+				so, all := progress()
+				fmt.Fprintf(w, "%-78s%s", progressLine(done, things, first, so, all, time.Since(began)), ending)
+			case <-ctx.Done():
+				if n > 0 {
+					fmt.Fprint(w, last)
+				}
+				return
+			}
+		}
+	})
+	return func() {
+		cancel()
+		shown.Wait()
+	}
+}
+
+// progressLine returns how far something has come, how fast, and when it will be through.
+func progressLine(done, things string, first, so, all int64, took time.Duration) string {
+	share := 100.0
+	if all > 0 {
+		share = 100 * float64(so) / float64(all)
+	}
+	line := fmt.Sprintf("%s: %d of %d %s (%.0f %%)", done, so, all, things, share)
+	rate := float64(so-first) / took.Seconds()
+	if rate <= 0 {
+		return line + ", waiting"
+	}
+	return line + fmt.Sprintf(", %.0f a second, %s left", rate, rough(float64(all-so)/rate))
+}
+
+// progressOn shows on a terminal how far a long read has come.
+func progressOn(w io.Writer) func(done, of int) {
+	if !isTerminal(w) {
+		return func(int, int) {}
+	}
+	return func(done, of int) {
+		fmt.Fprintf(w, "\rreading the state: %d of %d partitions\033[K", done, of)
+		if done == of {
+			fmt.Fprint(w, "\r\033[K")
+		}
+	}
+}
+
+// operator is who gives a command: user and host.
+func operator() string {
+	name := "unknown"
+	if who, err := user.Current(); err == nil {
+		name = who.Username
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return name
+	}
+	return name + "@" + host
+}
+
+// counted is a number of things in words.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// writeJSON shows something to a program.
+func writeJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
+}

@@ -1,0 +1,127 @@
+package replays
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/sellerstream/sellerstream/pkg/roles"
+	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// Processor is the only processor that has the topic as its input; there may be none.
+func (r *Replay) Processor() (name string, ok bool) { return processorOf(r.Topic) }
+
+// reset moves that processor.
+func (r *Replay) reset() (*stream.Reset, bool) {
+	processor, ok := r.Processor()
+	prefix := r.opts.Config.Prefix
+	return &stream.Reset{
+		Processor: processor, Prefix: prefix, Group: prefix + processor, TransactionalPrefix: r.opts.TransactionalPrefix,
+		State: schemas.StatePrefix + processor, Topic: r.Topic, Own: r.opts.Codec, Remedies: roles.Remedies(), Client: r.opts.Kafka,
+	}, ok
+}
+
+// processorOf is the only processor that has a topic as its input. Compacted topics are
+// no processor's input, and replays is the input of several.
+func processorOf(topic string) (processor string, ok bool) {
+	t, known := schemas.TopicOf(topic)
+	if !known || t.Compacted() {
+		return "", false
+	}
+	var processors []string
+	for _, reader := range t.Readers {
+		if _, has := schemas.TopicOf(schemas.StatePrefix + reader); has {
+			processors = append(processors, reader)
+		}
+	}
+	if len(processors) != 1 {
+		return "", false
+	}
+	return processors[0], true
+}
+
+// Move takes a processor to another place of its input.
+type Move struct {
+	Processor string
+	Topic     string // on the wire
+	Steps     []Step // by partition
+
+	reset  *stream.Reset
+	places map[int32]stream.Place
+}
+
+// Step is the move of one partition.
+type Step struct {
+	Partition int32
+	At        int64 // where the unit stands; below 0 if it has no position yet and would begin at the topic's start
+	To        int64
+	Again     int64 // offsets that it reads again
+	LeftOut   int64 // offsets that it never reads
+}
+
+// Sum is how many offsets are read again, and how many never.
+func (m *Move) Sum() (again, leftOut int64) {
+	for _, s := range m.Steps {
+		again, leftOut = again+s.Again, leftOut+s.LeftOut
+	}
+	return again, leftOut
+}
+
+// Move finds what it takes to have the topic's processor, which there must be, go on at
+// the beginning of what is meant. It changes nothing.
+func (r *Replay) Move(ctx context.Context) (*Move, error) {
+	reset, _ := r.reset()
+	move := &Move{Processor: reset.Processor, Topic: r.wire, reset: reset}
+	ranges, err := r.resolve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	partitions := make([]int32, 0, len(ranges))
+	for _, r := range ranges {
+		partitions = append(partitions, r.Partition)
+	}
+	if err := reset.Movable(ctx, r.admin, partitions); err != nil {
+		return nil, err
+	}
+	if move.places, err = reset.Places(ctx); err != nil {
+		return nil, err
+	}
+	starts, err := r.starts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range ranges {
+		step := Step{Partition: p.Partition, At: move.places[p.Partition].Next, To: p.From}
+		next := max(step.At, starts[p.Partition])
+		step.Again, step.LeftOut = max(0, next-step.To), max(0, step.To-next)
+		move.Steps = append(move.Steps, step)
+	}
+	return move, nil
+}
+
+// Do moves the processor.
+func (m *Move) Do(ctx context.Context) error {
+	to := make(map[int32]int64, len(m.Steps))
+	for _, s := range m.Steps {
+		to[s.Partition] = s.To
+	}
+	return m.reset.Move(ctx, "reset-"+time.Now().UTC().Format("20060102T150405.000Z"), m.places, to)
+}
+
+// starts are the first offsets of the topic, by partition.
+func (r *Replay) starts(ctx context.Context) (map[int32]int64, error) {
+	listed, err := r.admin.ListStartOffsets(ctx, r.wire)
+	if err == nil {
+		err = listed.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("where topic %s begins: %w", r.wire, err)
+	}
+	starts := make(map[int32]int64)
+	listed.Each(func(o kadm.ListedOffset) { starts[o.Partition] = o.Offset })
+	return starts, nil
+}

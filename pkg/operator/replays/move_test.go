@@ -1,0 +1,25 @@
+package replays
+
+import (
+	"maps"
+	"testing"
+
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+func TestOnlyInputsOfOneProcessorHaveAReset(t *testing.T) {
+	t.Parallel()
+	got := make(map[string]string)
+	for _, topic := range schemas.Topics() {
+		if processor, ok := processorOf(topic.Name); ok {
+			got[topic.Name] = processor
+		}
+	}
+	want := map[string]string{
+		schemas.OrderChanges: "orders", schemas.FeedNotifications: "feeds", schemas.Orders: "shipments", schemas.InventoryUpdates: "inventory",
+		schemas.FeedSubmissions: "feeds", schemas.FeedResults: "inventory", schemas.Shipments: "shipments",
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("the topics and processors %v, want %v", got, want)
+	}
+}
