@@ -64,6 +64,22 @@ func (r Report) Complete() bool {
 	return true
 }
 
+// Removable is how many subscriptions are duplicate or foreign, and destinations with
+// them, if those are meant too.
+func (r Report) Removable(destinations bool) (n int) {
+	for _, s := range r.Subscriptions {
+		if s.State == Duplicate || s.State == Foreign {
+			n++
+		}
+	}
+	for _, d := range r.Destinations {
+		if destinations && (d.State == Duplicate || d.State == Foreign) {
+			n++
+		}
+	}
+	return n
+}
+
 // log logs what a person should know of.
 func (r Report) log(ctx context.Context, log *slog.Logger) {
 	for _, d := range r.Destinations {

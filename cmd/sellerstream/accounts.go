@@ -1,12 +1,9 @@
 package main
 
 import (
-	"io"
-
 	"github.com/spf13/cobra"
 
 	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
-	"github.com/sellerstream/sellerstream/pkg/operator/accountstatus"
 )
 
 type accountsFlags struct {
@@ -53,7 +50,7 @@ func (f *accountsFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	settings.Clock = newClock(settings.Config.Clock)
+	settings.Clock = settings.Config.Clock.New()
 	only := ""
 	if len(args) > 0 {
 		only = args[0]
@@ -67,17 +64,9 @@ func (f *accountsFlags) run(cmd *cobra.Command, args []string) error {
 	case only != "" && len(found) == 0: // neither configured nor in the state
 		return checkAccount(settings.Config, only)
 	case f.json:
-		return f.writeJSON(cmd.OutOrStdout(), fold, found)
+		return fold.JSON(cmd.OutOrStdout(), found)
 	case only != "":
 		return fold.Write(cmd.OutOrStdout(), found[0])
 	}
 	return fold.WriteTable(cmd.OutOrStdout(), found, f.all)
-}
-
-func (f *accountsFlags) writeJSON(w io.Writer, fold *accountstatus.Fold, found []*accountstatus.Standing) error {
-	return writeJSON(w, struct {
-		WritesPaused *accountstatus.Pause      `json:"writesPaused,omitzero"`
-		Unreadable   []string                  `json:"unreadable,omitempty"` // entries of the state
-		Accounts     []*accountstatus.Standing `json:"accounts"`
-	}{fold.WritesPaused(), fold.Unreadable(), found})
 }

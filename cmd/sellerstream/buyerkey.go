@@ -4,13 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
-	"github.com/sellerstream/sellerstream/pkg/platform/commands"
-	"github.com/sellerstream/sellerstream/pkg/runtime/buyerdata"
+	"github.com/sellerstream/sellerstream/pkg/operator/keyfile"
 )
 
 func newBuyerKeyCommand() *cobra.Command {
@@ -27,7 +25,7 @@ yet; without it nobody does, you included. Keep a copy, and keep it secret.`,
 		Short: "Make a new key file",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := writeKeyFile(args[0], buyerdata.GenerateKey()+"\n"); err != nil {
+			if err := keyfile.New(args[0]); err != nil {
 				if errors.Is(err, fs.ErrExist) {
 					return usageError{fmt.Errorf("%s is there already, and orders may need its keys: `sellerstream buyer-key rotate %s` adds one", args[0], args[0])}
 				}
@@ -50,31 +48,12 @@ placing to its delivery, and buyer_data.retention.`,
 }
 
 func rotateKeyFile(cmd *cobra.Command, name string) error {
-	text, err := os.ReadFile(name) //nolint:gosec // the operator names the file
-	if err != nil {
+	switch err := keyfile.Rotate(name); {
+	case errors.Is(err, keyfile.ErrUnusable):
+		return usageError{err}
+	case err != nil:
 		return err
 	}
-	if _, err := buyerdata.ParseKeyFile(string(text), commands.MakeBuyerKeys); err != nil {
-		return usageError{fmt.Errorf("%s: %w", name, err)}
-	}
-	// Beside the file and then in its place: a stop in between loses no key.
-	next := name + ".new"
-	if err := writeKeyFile(next, buyerdata.GenerateKey()+"\n"+string(text)); err != nil {
-		return err
-	}
-	if err := os.Rename(next, name); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: a new key is the first. It wraps after the next start of all processes.\n", filepath.Base(name))
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: a new key is the first. It wraps after the next start of all processes.\n", filepath.Base(name))
 	return err
-}
-
-// writeKeyFile writes a new file that only its owner reads.
-func writeKeyFile(name, text string) error {
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the file
-	if err != nil {
-		return err
-	}
-	_, err = file.WriteString(text)
-	return errors.Join(err, file.Sync(), file.Close())
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
+	"github.com/sellerstream/sellerstream/pkg/operator/columns"
 	"github.com/sellerstream/sellerstream/pkg/operator/deadletters"
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 )
@@ -68,9 +69,9 @@ func (f *deadLettersFlags) listCommand() *cobra.Command {
 					return err
 				}
 				if f.json {
-					return summaryJSON(cmd.OutOrStdout(), summary)
+					return summary.JSON(cmd.OutOrStdout())
 				}
-				return summaryText(cmd.OutOrStdout(), summary, f.all)
+				return summary.Text(cmd.OutOrStdout(), f.all)
 			})
 		},
 	}
@@ -103,11 +104,10 @@ bytes alone, unchanged, to be mended and produced by hand.`,
 					_, err := cmd.OutOrStdout().Write(letter.Value)
 					return err
 				}
-				route, err := letters.Route(ctx, letter, time.Now())
+				shown, err := letters.Show(ctx, codec, letter)
 				if err != nil {
 					return err
 				}
-				shown := shownLetter{letter, route, decodedValue(ctx, codec, letter.Value)}
 				if f.json {
 					return shown.JSON(cmd.OutOrStdout())
 				}
@@ -223,22 +223,22 @@ func (f *deadLettersFlags) retry(ctx context.Context, cmd *cobra.Command, letter
 		return err
 	}
 	if plan.Letters()+plan.Kept == 0 {
-		return f.nothing(ctx, letters)
+		return letters.WhyNone(ctx, f.filter)
 	}
-	planText(cmd.OutOrStdout(), plan)
+	plan.Text(cmd.OutOrStdout())
 	if f.dryRun {
 		return nil
 	}
 	if plan.Letters() == 0 {
 		return errors.New("none of them can be retried: see above for what to do instead")
 	}
-	if err := confirm(cmd, fmt.Sprintf("Retry %s?", counted(plan.Letters(), "dead letter")), f.yes); err != nil {
+	if err := confirm(cmd, fmt.Sprintf("Retry %s?", columns.Counted(plan.Letters(), "dead letter")), f.yes); err != nil {
 		return err
 	}
 	done, err := letters.Retry(ctx, f.filter, now)
-	fmt.Fprintf(cmd.OutOrStdout(), "retried %s\n", counted(done.Retried, "dead letter"))
+	fmt.Fprintf(cmd.OutOrStdout(), "retried %s\n", columns.Counted(done.Retried, "dead letter"))
 	if done.Same > 0 {
-		fmt.Fprintf(cmd.OutOrStdout(), "%s more stood there twice, and went back once\n", counted(done.Same, "letter"))
+		fmt.Fprintf(cmd.OutOrStdout(), "%s more stood there twice, and went back once\n", columns.Counted(done.Same, "letter"))
 	}
 	return err
 }
@@ -249,31 +249,17 @@ func (f *deadLettersFlags) discard(ctx context.Context, cmd *cobra.Command, lett
 		return err
 	}
 	if summary.Total == 0 {
-		return f.nothing(ctx, letters)
+		return letters.WhyNone(ctx, f.filter)
 	}
-	if err := countsText(cmd.OutOrStdout(), summary); err != nil {
+	if err := summary.CountsText(cmd.OutOrStdout()); err != nil {
 		return err
 	}
-	if err := confirm(cmd, fmt.Sprintf("Discard %s?", counted(summary.Total, "dead letter")), f.yes); err != nil {
+	if err := confirm(cmd, fmt.Sprintf("Discard %s?", columns.Counted(summary.Total, "dead letter")), f.yes); err != nil {
 		return err
 	}
 	n, err := letters.Discard(ctx, f.filter)
-	fmt.Fprintf(cmd.OutOrStdout(), "discarded %s\n", counted(n, "dead letter"))
+	fmt.Fprintf(cmd.OutOrStdout(), "discarded %s\n", columns.Counted(n, "dead letter"))
 	return err
-}
-
-// nothing returns why no letter matches.
-func (f *deadLettersFlags) nothing(ctx context.Context, letters *deadletters.Letters) error {
-	for _, id := range f.filter.IDs {
-		letter, err := letters.Find(ctx, id)
-		if err != nil {
-			return err
-		}
-		if letter.Mark.Action != "" {
-			return fmt.Errorf("%s: %s; `retry --again` sends it all the same", id, markText(letter.Mark))
-		}
-	}
-	return errors.New("no open dead letter matches: `sellerstream deadletters list` shows those that there are")
 }
 
 // moment reads a time, or a duration before now; "" is no time.

@@ -89,39 +89,22 @@ func (f *doctorFlags) examine(cmd *cobra.Command) (doctor.Report, error) {
 	if err != nil {
 		return doctor.Unusable(f.config, err), nil
 	}
-	known := f.account == ""
-	for _, a := range cfg.Accounts {
-		known = known || a.ID == f.account
-	}
-	if !known {
+	if f.account != "" && cfg.CheckAccount(f.account) != nil {
 		return doctor.Report{}, usageError{fmt.Errorf("no account is called %q in %s", f.account, f.config)}
 	}
 	roles, err := pipeline.ParseRoles(f.roles)
 	if err != nil {
 		return doctor.Report{}, usageError{err}
 	}
-	meant := len(roles) > 0
-	if !meant {
-		roles = pipeline.DefaultRoles(cfg, false)
-	}
-	var names []string
-	for _, role := range roles {
-		names = append(names, string(role))
-	}
-	settings := pipeline.Settings{Config: cfg, Secrets: pipeline.OpenSecrets(cfg.AWS), Clock: newClock(cfg.Clock)}
+	options := pipeline.DoctorOptions(pipeline.Settings{
+		Config: cfg, Secrets: pipeline.OpenSecrets(cfg.AWS), Clock: cfg.Clock.New(), Roles: roles, TransactionalPrefix: transactionalPrefix(cfg),
+	})
+	options.File, options.Account, options.TryEvents, options.Progress = f.config, f.account, f.tryEvents, f.progress(cmd)
 	ctx, cancel := context.WithTimeoutCause(cmd.Context(), f.timeout,
 		fmt.Errorf("the time of %s is over: raise --timeout, or name an --account", f.timeout))
 	defer cancel()
-	report := doctor.Run(ctx, doctor.Options{
-		File: f.config, Config: cfg, Secrets: settings.Secrets, Parts: pipeline.DoctorParts(settings), Clock: settings.Clock,
-		Roles: names, RolesMeant: meant,
-		Account: f.account, TryEvents: f.tryEvents, TransactionalPrefix: transactionalPrefix(cfg),
-		Progress: f.progress(cmd),
-	})
-	if err := cmd.Context().Err(); err != nil {
-		return report, err
-	}
-	return report, nil
+	report := doctor.Run(ctx, options)
+	return report, cmd.Context().Err()
 }
 
 // progress says on a terminal what has been examined; nil elsewhere.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,11 +100,8 @@ func (f encodeFlags) kind() (schemas.Record, error) {
 	if name == "" && len(topic.Records) == 1 {
 		name = topic.Records[0]
 	}
-	for _, one := range topic.Records {
-		if one == name {
-			record, _ := schemas.Of(name)
-			return record, nil
-		}
+	if record, ok := schemas.Of(name); ok && slices.Contains(topic.Records, name) {
+		return record, nil
 	}
 	return schemas.Record{}, fmt.Errorf("--record %q is not one of %s, which are what stands on %s", f.record, strings.Join(topic.Records, ", "), f.topic)
 }

@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +36,7 @@ func openSettings(cmd *cobra.Command, file string) (pipeline.Settings, error) {
 	cfg, err := loadConfig(file)
 	return pipeline.Settings{
 		Config: cfg, Secrets: pipeline.OpenSecrets(cfg.AWS), Clock: clock.Real{}, TransactionalPrefix: transactionalPrefix(cfg),
-		Logger: newLogger(cmd.ErrOrStderr(), config.Log{Level: "warn"}),
+		Logger: config.Log{Level: "warn"}.New(cmd.ErrOrStderr()),
 	}, err
 }
 
@@ -56,7 +54,7 @@ func loadSettings(cmd *cobra.Command, file string) (pipeline.Settings, error) {
 		return pipeline.Settings{}, usageError{err}
 	}
 	return pipeline.Settings{
-		Config: cfg, Files: reader, Secrets: store, Clock: newClock(cfg.Clock), Logger: newLogger(cmd.ErrOrStderr(), cfg.Log),
+		Config: cfg, Files: reader, Secrets: store, Clock: cfg.Clock.New(), Logger: cfg.Log.New(cmd.ErrOrStderr()),
 		TransactionalPrefix: transactionalPrefix(cfg), Version: version,
 	}, nil
 }
@@ -67,21 +65,10 @@ func errNoConfig() error {
 
 func transactionalPrefix(cfg config.Config) string { return cfg.Prefix + "tx" }
 
-func newClock(cfg config.Clock) clock.Clock {
-	if cfg.Speed == 1 {
-		return clock.Real{}
+// checkAccount refuses a name that no account has.
+func checkAccount(cfg config.Config, name string) error {
+	if err := cfg.CheckAccount(name); err != nil {
+		return usageError{err}
 	}
-	return clock.NewScaled(cfg.Epoch, cfg.Speed)
-}
-
-func newLogger(w io.Writer, cfg config.Log) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(cfg.Level)); err != nil {
-		level = slog.LevelInfo // the configuration's check allows no other
-	}
-	options := &slog.HandlerOptions{Level: level}
-	if cfg.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
-	}
-	return slog.New(slog.NewTextHandler(w, options))
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/sellerstream/sellerstream/pkg/operator/columns"
 	"github.com/sellerstream/sellerstream/pkg/operator/deadletters"
 	"github.com/sellerstream/sellerstream/pkg/operator/replays"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/replay"
@@ -55,12 +56,12 @@ func (j *replayJob) publish(ctx context.Context, run *replay.Run, letters *deadl
 	if done == nil {
 		return err
 	}
-	j.printf("Replay %s: %s published now.", run.ID(), counted(done.Events, "event"))
+	j.printf("Replay %s: %s published now.", run.ID(), columns.Counted(done.Events, "event"))
 	if err != nil || !run.Done() {
 		return j.interrupted(ctx, err)
 	}
 	if done.Refused > 0 {
-		return fmt.Errorf("%s could not be published: the warnings above say which and why", counted(done.Refused, "record"))
+		return fmt.Errorf("%s could not be published: the warnings above say which and why", columns.Counted(done.Refused, "record"))
 	}
 	j.closed(letters)
 	return nil
@@ -71,13 +72,13 @@ func (j *replayJob) process(ctx context.Context, run *replay.Run, letters *deadl
 	stop := watch(ctx, j.cmd.ErrOrStderr(), "copied", "offsets", run.Progress)
 	done, err := j.Process(ctx, run, letters)
 	stop()
-	j.printf("Replay %s: %s copied to %s now.", run.ID(), counted(done.Copied, "record"), done.To)
+	j.printf("Replay %s: %s copied to %s now.", run.ID(), columns.Counted(done.Copied, "record"), done.To)
 	if err != nil {
 		return j.interrupted(ctx, err)
 	}
 	j.closed(letters)
 	if done.Unreadable > 0 {
-		j.printf("%s could not be read by this version and were left out.", counted(done.Unreadable, "record"))
+		j.printf("%s could not be read by this version and were left out.", columns.Counted(done.Unreadable, "record"))
 	}
 	if !j.wait {
 		return nil
@@ -106,7 +107,7 @@ func (j *replayJob) await(ctx context.Context) error {
 // closed prints how many dead letters the replay has closed.
 func (j *replayJob) closed(letters *deadletters.Replayed) {
 	if n := letters.Closed(); n > 0 {
-		j.printf("%s closed: what fails again is another one.", counted(n, "dead letter"))
+		j.printf("%s closed: what fails again is another one.", columns.Counted(n, "dead letter"))
 	}
 }
 
@@ -120,10 +121,10 @@ func (j *replayJob) move(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := showMove(j.cmd.OutOrStdout(), move); err != nil || j.dryRun {
+	if err := move.Text(j.cmd.OutOrStdout()); err != nil || j.dryRun {
 		return err
 	}
-	if err := confirm(j.cmd, moveQuestion(move), j.yes); err != nil {
+	if err := confirm(j.cmd, move.Question(), j.yes); err != nil {
 		return err
 	}
 	if err := move.Do(ctx); err != nil {
@@ -143,7 +144,7 @@ func (j *replayJob) count(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return j.showCounts(j.cmd.OutOrStdout(), counts)
+	return j.Text(j.cmd.OutOrStdout(), counts)
 }
 
 // ask makes somebody agree to what a run does.
@@ -155,7 +156,7 @@ func (j *replayJob) ask(ctx context.Context, run *replay.Run) error {
 	if err != nil {
 		return err
 	}
-	return confirm(j.cmd, j.question(counts), false)
+	return confirm(j.cmd, j.Question(counts), false)
 }
 
 func (j *replayJob) counts(ctx context.Context, run *replay.Run) (*replays.Counts, error) {

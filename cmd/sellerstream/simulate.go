@@ -13,7 +13,6 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/app/simulated"
 	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
-	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 type simulateFlags struct {
@@ -25,8 +24,8 @@ type simulateFlags struct {
 	registry string
 }
 
-// lastPort is the highest from which eight ports in a row exist.
-const lastPort = 65535 - 7
+// lastPort is the highest first port.
+const lastPort = 65535 - simulated.Ports + 1
 
 func newSimulateCommand() *cobra.Command {
 	var f simulateFlags
@@ -70,7 +69,7 @@ func simulate(ctx context.Context, cmd *cobra.Command, f simulateFlags) error {
 	if err != nil {
 		return err
 	}
-	urls, err := sim.Start(addresses(f.host, f.port))
+	urls, err := sim.Start(simulated.Addresses(f.host, f.port))
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%w\nchoose another with --port, or 0 for free ones", err)
 	}
@@ -90,21 +89,4 @@ func simulate(ctx context.Context, cmd *cobra.Command, f simulateFlags) error {
 	log.Info("simulating Amazon until interrupted", "admin", urls.Admin+"/_simulator/", "accounts", f.accounts, "speed", f.speed)
 	<-ctx.Done()
 	return nil
-}
-
-// addresses puts the parts on ports in a row, or on free ones when first is 0.
-func addresses(host string, first int) simulator.Addresses {
-	port := func(n int) string {
-		if first == 0 {
-			return host + ":0"
-		}
-		return fmt.Sprintf("%s:%d", host, first+n)
-	}
-	return simulator.Addresses{
-		Admin: port(0), LWA: port(1), SQS: port(2), EventBridge: port(3),
-		SPAPI: map[model.Region]string{
-			model.NorthAmerica: port(4), model.Europe: port(5), model.FarEast: port(6),
-		},
-		Documents: port(7),
-	}
 }

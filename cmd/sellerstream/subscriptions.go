@@ -85,7 +85,7 @@ func (f *subscriptionsFlags) command(name, short string, do func(context.Context
 				return context.Cause(cmd.Context())
 			}
 			if f.json {
-				return errors.Join(writeJSON(cmd.OutOrStdout(), report), err)
+				return errors.Join(columns.JSON(cmd.OutOrStdout(), report), err)
 			}
 			return errors.Join(showReport(cmd.OutOrStdout(), report), err)
 		},
@@ -105,17 +105,7 @@ func (f *subscriptionsFlags) prune(ctx context.Context, k *subscriptions.Keeper)
 		return judged(k.Prune(ctx, f.destinations))
 	}
 	report := k.List(ctx)
-	n := 0
-	for _, s := range report.Subscriptions {
-		if s.State == subscriptions.Duplicate || s.State == subscriptions.Foreign {
-			n++
-		}
-	}
-	for _, d := range report.Destinations {
-		if f.destinations && (d.State == subscriptions.Duplicate || d.State == subscriptions.Foreign) {
-			n++
-		}
-	}
+	n := report.Removable(f.destinations)
 	if n == 0 {
 		return judged(report)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -136,23 +135,4 @@ func (f *switchFlags) open(cmd *cobra.Command, do func(context.Context, config.C
 	}
 	defer stop()
 	return do(cmd.Context(), settings.Config, opened)
-}
-
-// checkAccount refuses a name that no account has, and names those that are like it.
-func checkAccount(cfg config.Config, name string) error {
-	var near []string
-	for _, a := range cfg.Accounts {
-		if a.ID == name {
-			return nil
-		}
-		if config.Distance(a.ID, name) <= max(2, len(name)/3) || strings.HasPrefix(a.ID, name) {
-			near = append(near, a.ID)
-		}
-	}
-	slices.SortStableFunc(near, func(a, b string) int { return cmp.Compare(config.Distance(a, name), config.Distance(b, name)) })
-	hint := ""
-	if len(near) > 0 {
-		hint = "; there is " + strings.Join(near[:min(5, len(near))], ", ")
-	}
-	return usageError{fmt.Errorf("no account is called %q%s", name, hint)}
 }

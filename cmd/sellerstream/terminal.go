@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/sellerstream/sellerstream/pkg/operator/replays"
 )
 
 // isTerminal reports whether somebody sits at what is read or written.
@@ -87,7 +88,7 @@ func progressLine(done, things string, first, so, all int64, took time.Duration)
 	if rate <= 0 {
 		return line + ", waiting"
 	}
-	return line + fmt.Sprintf(", %.0f a second, %s left", rate, rough(float64(all-so)/rate))
+	return line + fmt.Sprintf(", %.0f a second, %s left", rate, replays.Rough(float64(all-so)/rate))
 }
 
 // progressOn shows on a terminal how far a long read has come.
@@ -114,19 +115,4 @@ func operator() string {
 		return name
 	}
 	return name + "@" + host
-}
-
-// counted is a number of things in words.
-func counted(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
-
-// writeJSON shows something to a program.
-func writeJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(v)
 }

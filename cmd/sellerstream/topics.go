@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -9,7 +8,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
-	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topics"
+	"github.com/sellerstream/sellerstream/pkg/operator/columns"
+	"github.com/sellerstream/sellerstream/pkg/operator/topicplan"
 )
 
 type topicsFlags struct {
@@ -52,11 +52,15 @@ func (f *topicsFlags) planCommand() *cobra.Command {
 The exit status is 0 if nothing differs, 3 if something does (+, ~ or !).`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.compare(cmd, func(_ context.Context, _ *kadm.Client, plan topicsPlan) error {
-				if err := f.show(cmd, plan); err != nil {
+			return f.compare(cmd, func(plan topicplan.Plan) error {
+				show := plan.Text
+				if f.json {
+					show = plan.JSON
+				}
+				if err := show(cmd.OutOrStdout()); err != nil {
 					return err
 				}
-				if !plan.same() {
+				if !plan.Same() {
 					return differsError{errors.New("the topics differ from the table")}
 				}
 				return nil
@@ -81,8 +85,8 @@ while their state stays behind. It moves no replicas either. Where these differ,
 it says how to change them; the exit status is then 3.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.compare(cmd, func(ctx context.Context, admin *kadm.Client, plan topicsPlan) error {
-				return f.apply(ctx, cmd, admin, plan)
+			return f.compare(cmd, func(plan topicplan.Plan) error {
+				return f.apply(cmd, plan)
 			})
 		},
 	}
@@ -91,58 +95,44 @@ it says how to change them; the exit status is then 3.`,
 }
 
 // compare lets do use what the cluster has against what the configuration wants.
-func (f *topicsFlags) compare(cmd *cobra.Command, do func(context.Context, *kadm.Client, topicsPlan) error) error {
+func (f *topicsFlags) compare(cmd *cobra.Command, do func(topicplan.Plan) error) error {
 	settings, err := openSettings(cmd, f.config)
 	if err != nil {
 		return err
 	}
-	cfg := settings.Config
 	client, err := pipeline.OpenKafka(cmd.Context(), settings)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	admin := kadm.NewClient(client)
-	plan := topicsPlan{brokers: cfg.Kafka.Brokers, options: topics.Options{
-		Prefix: cfg.Prefix, Partitions: cfg.Kafka.Partitions, Replication: cfg.Kafka.Replication,
-	}}
-	if plan.report, err = topics.Check(cmd.Context(), admin, plan.options); err != nil {
-		return fmt.Errorf("topics on %v: %w", cfg.Kafka.Brokers, err)
-	}
-	if plan.unknown, err = topics.Unknown(cmd.Context(), admin, plan.options, cfg.Exclusions.Topic); err != nil {
+	plan, err := topicplan.Compare(cmd.Context(), kadm.NewClient(client), settings.Config)
+	if err != nil {
 		return err
 	}
-	if plan.unprotected, err = pipeline.Unprotected(cmd.Context(), settings); err != nil {
+	if plan.Unprotected, err = pipeline.Unprotected(cmd.Context(), settings); err != nil {
 		cmd.PrintErrln("the schema registry is not compared:", err)
 	}
-	return do(cmd.Context(), admin, plan)
+	return do(plan)
 }
 
-func (f *topicsFlags) show(cmd *cobra.Command, plan topicsPlan) error {
-	if f.json {
-		return plan.JSON(cmd.OutOrStdout())
-	}
-	return plan.Text(cmd.OutOrStdout())
-}
-
-func (f *topicsFlags) apply(ctx context.Context, cmd *cobra.Command, admin *kadm.Client, plan topicsPlan) error {
+func (f *topicsFlags) apply(cmd *cobra.Command, plan topicplan.Plan) error {
 	if err := plan.Text(cmd.OutOrStdout()); err != nil {
 		return err
 	}
-	creations, changes, refusals := len(plan.report.Missing), len(plan.changes()), len(plan.refusals())
+	creations, changes, refusals := len(plan.Creations()), len(plan.Changes()), len(plan.Refusals())
 	if creations+changes > 0 {
-		question := fmt.Sprintf("Create %s and change %s?", counted(creations, "topic"), counted(changes, "setting"))
+		question := fmt.Sprintf("Create %s and change %s?", columns.Counted(creations, "topic"), columns.Counted(changes, "setting"))
 		if err := confirm(cmd, question, f.yes); err != nil {
 			return err
 		}
-		done, err := topics.Apply(ctx, admin, plan.options, plan.report)
-		fmt.Fprintf(cmd.OutOrStdout(), "\ncreated %s, changed %s\n", counted(len(done.Created), "topic"), counted(len(done.Altered), "setting"))
+		done, err := plan.Apply(cmd.Context())
+		fmt.Fprintf(cmd.OutOrStdout(), "\ncreated %s, changed %s\n", columns.Counted(len(done.Created), "topic"), columns.Counted(len(done.Altered), "setting"))
 		if err != nil {
 			return err
 		}
 	}
 	if refusals > 0 {
-		return differsError{fmt.Errorf("%s of partitions or replicas left as they are; see above for how to change them", counted(refusals, "difference"))}
+		return differsError{fmt.Errorf("%s of partitions or replicas left as they are; see above for how to change them", columns.Counted(refusals, "difference"))}
 	}
 	return nil
 }

@@ -2,16 +2,13 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v3"
 
-	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
-	"github.com/sellerstream/sellerstream/pkg/operator/columns"
+	"github.com/sellerstream/sellerstream/pkg/operator/permissions"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/acls"
 )
@@ -54,9 +51,7 @@ from writing what is another's. --principal names one user for all.`,
 }
 
 func (f *aclsFlags) run(cmd *cobra.Command) error {
-	write, ok := map[string]func(io.Writer, config.Config, []acls.Grant) error{
-		"table": aclsTable, "commands": aclsCommands, "json": aclsJSON, "yaml": aclsYAML,
-	}[f.format]
+	write, ok := permissions.FormOf(f.format)
 	if !ok {
 		return usageError{fmt.Errorf("--format %q: write table, commands, json or yaml", f.format)}
 	}
@@ -76,7 +71,11 @@ func (f *aclsFlags) run(cmd *cobra.Command) error {
 	if len(parts) == 0 {
 		parts = acls.Parts()
 	}
-	return write(cmd.OutOrStdout(), cfg, pipeline.Layout(cfg, transactionalPrefix(cfg)).Grants(parts, f.user))
+	bootstrap := "localhost:9092"
+	if len(cfg.Kafka.Brokers) > 0 {
+		bootstrap = cfg.Kafka.Brokers[0]
+	}
+	return write(cmd.OutOrStdout(), bootstrap, permissions.Layout(cfg, transactionalPrefix(cfg)).Grants(parts, f.user))
 }
 
 func (f *aclsFlags) user(part string) string {
@@ -87,35 +86,4 @@ func (f *aclsFlags) user(part string) string {
 		return f.principal
 	}
 	return "User:sellerstream-" + strings.ReplaceAll(part, " ", "-")
-}
-
-func aclsTable(w io.Writer, _ config.Config, grants []acls.Grant) error {
-	table := columns.New(w)
-	table.Printf("PRINCIPAL\tOPERATION\tRESOURCE\tNAME\tPATTERN\tFOR\n")
-	for _, g := range grants {
-		table.Printf("%s\t%s\t%s\t%s\t%s\t%s\n", g.Principal, g.Operation, g.Resource, g.Name, g.Pattern, strings.Join(g.For, ", "))
-	}
-	return table.Flush()
-}
-
-func aclsCommands(w io.Writer, cfg config.Config, grants []acls.Grant) error {
-	bootstrap := "localhost:9092"
-	if len(cfg.Kafka.Brokers) > 0 {
-		bootstrap = cfg.Kafka.Brokers[0]
-	}
-	_, err := fmt.Fprintln(w, strings.Join(acls.Commands(bootstrap, grants), "\n"))
-	return err
-}
-
-func aclsJSON(w io.Writer, _ config.Config, grants []acls.Grant) error {
-	return writeJSON(w, grants)
-}
-
-func aclsYAML(w io.Writer, _ config.Config, grants []acls.Grant) error {
-	encoder := yaml.NewEncoder(w)
-	encoder.SetIndent(2)
-	if err := encoder.Encode(grants); err != nil {
-		return err
-	}
-	return encoder.Close()
 }

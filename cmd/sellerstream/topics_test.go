@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
 
+	"github.com/sellerstream/sellerstream/pkg/operator/topicplan"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/embedded"
 	"github.com/sellerstream/sellerstream/schemas"
@@ -94,7 +95,7 @@ func TestTopicsPlanAsJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, stdout, stderr := execute("topics", "plan", "--json", "--config", file)
-	var plan planJSON
+	var plan topicplan.Form
 	if err := json.Unmarshal([]byte(stdout), &plan); err != nil || code != exitDiffers {
 		t.Fatalf("exit %d, %v\n%s%s", code, err, stdout, stderr)
 	}
@@ -131,7 +132,7 @@ func TestTopicsPlanShowsWhatTheRegistryTakes(t *testing.T) {
 		t.Errorf("%s%s", stdout, stderr)
 	}
 	_, stdout, stderr = execute("topics", "plan", "--json", "--config", file)
-	var plan planJSON
+	var plan topicplan.Form
 	if err := json.Unmarshal([]byte(stdout), &plan); err != nil || plan.Unprotected["sellerstream.shipments-value"] != "BACKWARD" {
 		t.Errorf("%v, %s%s", err, stdout, stderr)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/sellerstream/sellerstream/pkg/operator/permissions"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/acls"
 )
@@ -16,11 +17,6 @@ import (
 // aclsAnswer bounds how long a start may take to look at what it may do: it is
 // for better words only.
 const aclsAnswer = 10 * time.Second
-
-// Layout is where a configuration's permissions lie.
-func Layout(cfg config.Config, transactionalPrefix string) acls.Layout {
-	return acls.Layout{Prefix: cfg.Prefix, TransactionalPrefix: transactionalPrefix, Exclusions: cfg.Exclusions.Topic}
-}
 
 // missingACLs is what Kafka does not let us do.
 type missingACLs struct {
@@ -45,7 +41,7 @@ func (e *missingACLs) Error() string {
 // checkACLs returns what Kafka does not permit before it is needed.
 func checkACLs(ctx context.Context, client *kgo.Client, cfg config.Config, transactionalPrefix string, parts []string) error {
 	user := cmp.Or(cfg.Kafka.SASL.Username, "us")
-	grants := Layout(cfg, transactionalPrefix).Grants(parts, func(string) string { return "User:" + cmp.Or(cfg.Kafka.SASL.Username, "NAME") })
+	grants := permissions.Layout(cfg, transactionalPrefix).Grants(parts, func(string) string { return "User:" + cmp.Or(cfg.Kafka.SASL.Username, "NAME") })
 	needed := make([]acls.ACL, len(grants))
 	for i, g := range grants {
 		needed[i] = g.ACL

@@ -18,8 +18,24 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/spapi"
 )
 
-// DoctorParts are the same ways to everything as a run uses. None is tried.
-func DoctorParts(s Settings) doctor.Parts {
+// DoctorOptions are for an examination of what settings lead to, by the same ways as a
+// run uses. None is tried.
+func DoctorOptions(s Settings) doctor.Options {
+	roles := s.Roles
+	if len(roles) == 0 {
+		roles = DefaultRoles(s.Config, false)
+	}
+	options := doctor.Options{
+		Config: s.Config, Secrets: s.Secrets, Parts: doctorParts(s), Clock: s.Clock,
+		RolesMeant: len(s.Roles) > 0, TransactionalPrefix: s.TransactionalPrefix,
+	}
+	for _, role := range roles {
+		options.Roles = append(options.Roles, string(role))
+	}
+	return options
+}
+
+func doctorParts(s Settings) doctor.Parts {
 	cfg := s.Config
 	return doctor.Parts{
 		Kafka: kafkaOptions(cfg, s.Secrets),

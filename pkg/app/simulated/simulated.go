@@ -11,6 +11,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 // Application is the one application of the simulated sellers.
@@ -111,3 +112,23 @@ clock:
   epoch: {{.Epoch}}
 {{- end}}
 `
+
+// Ports is how many ports Addresses takes.
+const Ports = 8
+
+// Addresses puts the parts on Ports ports in a row, or on free ones where first is 0.
+func Addresses(host string, first int) simulator.Addresses {
+	port := func(n int) string {
+		if first == 0 {
+			return host + ":0"
+		}
+		return fmt.Sprintf("%s:%d", host, first+n)
+	}
+	return simulator.Addresses{
+		Admin: port(0), LWA: port(1), SQS: port(2), EventBridge: port(3),
+		SPAPI: map[model.Region]string{
+			model.NorthAmerica: port(4), model.Europe: port(5), model.FarEast: port(6),
+		},
+		Documents: port(Ports - 1),
+	}
+}

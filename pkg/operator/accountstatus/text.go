@@ -286,3 +286,12 @@ func or(text string) string {
 	}
 	return text
 }
+
+// JSON shows standings to a program, with what holds for all accounts.
+func (f *Fold) JSON(w io.Writer, standings []*Standing) error {
+	return columns.JSON(w, struct {
+		WritesPaused *Pause      `json:"writesPaused,omitzero"`
+		Unreadable   []string    `json:"unreadable,omitempty"` // entries of the state
+		Accounts     []*Standing `json:"accounts"`
+	}{f.WritesPaused(), f.Unreadable(), standings})
+}

@@ -1,9 +1,10 @@
-// Package columns writes tables for people. Text that stands in them comes from
-// outside, and is written so that it can neither steer the terminal nor break a row
-// (containment rule 6).
+// Package columns writes what commands show: tables for people, and JSON for programs.
+// Text that stands in a table comes from outside, and is written so that it can neither
+// steer the terminal nor break a row (containment rule 6).
 package columns
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -38,3 +39,18 @@ func (w *Writer) Printf(format string, args ...any) {
 
 // Flush writes the rows. Its error is the first of all writes.
 func (w *Writer) Flush() error { return w.tabs.Flush() }
+
+// JSON shows a value to a program.
+func JSON(w io.Writer, value any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}
+
+// Counted is a number of things in words.
+func Counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

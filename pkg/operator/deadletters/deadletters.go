@@ -182,3 +182,18 @@ func (l *Letters) Find(ctx context.Context, id string) (*Letter, error) {
 	}
 	return nil, fmt.Errorf("no dead letter has the id %q: `sellerstream deadletters list --all` shows those that there are; they are kept 14 days", id)
 }
+
+// WhyNone returns why nothing can be done about the letters of a filter that no open
+// letter matches.
+func (l *Letters) WhyNone(ctx context.Context, f Filter) error {
+	for _, id := range f.IDs {
+		letter, err := l.Find(ctx, id)
+		if err != nil {
+			return err
+		}
+		if letter.Mark.Action != "" {
+			return fmt.Errorf("%s: %s; `retry --again` sends it all the same", id, letter.Mark)
+		}
+	}
+	return errors.New("no open dead letter matches: `sellerstream deadletters list` shows those that there are")
+}

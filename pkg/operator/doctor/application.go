@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/operator/columns"
 	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
@@ -162,7 +163,7 @@ func (d *doctor) getDestinations(ctx context.Context, app *application, region m
 		}
 	}
 	app.destinations[region] = is
-	return good("getDestinations is answered: %s", count(len(all), "destination"))
+	return good("getDestinations is answered: %s", columns.Counted(len(all), "destination"))
 }
 
 // destination wants one that leads to the queue.

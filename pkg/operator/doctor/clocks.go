@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/operator/columns"
 )
 
 const (
@@ -94,7 +96,7 @@ func (d *doctor) clocks(ctx context.Context) *exam {
 		case skew.Abs() > maxSkew:
 			return warn(found, cause+"; from 5 minutes on AWS refuses its requests", fix)
 		}
-		return good("less than a minute to %s", count(hosts, "server"))
+		return good("less than a minute to %s", columns.Counted(hosts, "server"))
 	})
 	return d.tell(e)
 }

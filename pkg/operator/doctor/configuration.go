@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sellerstream/sellerstream/pkg/operator/columns"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/exclusion"
 )
@@ -80,8 +81,8 @@ func (d *doctor) configuration(ctx context.Context) *exam {
 		}
 	}
 	e := &exam{part: partConfiguration}
-	e.add(checkFile, good("%s: %s, %s, %s", d.File, count(len(d.Config.Accounts), "account"),
-		count(len(d.Config.Applications), "application"), count(len(d.Config.Bridge.Queues), "queue")))
+	e.add(checkFile, good("%s: %s, %s, %s", d.File, columns.Counted(len(d.Config.Accounts), "account"),
+		columns.Counted(len(d.Config.Applications), "application"), columns.Counted(len(d.Config.Bridge.Queues), "queue")))
 	d.secrets(ctx, e)
 	e.check(ctx, checkQueues, nil, func(context.Context) Finding { return d.queuesFit() })
 	if d.Config.Exclusions.Given() {
@@ -132,7 +133,7 @@ func (d *doctor) queuesFit() Finding {
 	if len(without) == 0 {
 		return good("every account has one to be subscribed to")
 	}
-	return warn(count(len(without), "account")+" without: "+few(without),
+	return warn(columns.Counted(len(without), "account")+" without: "+few(without),
 		"no queue with an arn serves their application and region",
 		"write the arn of the queue that they are to be subscribed to, if Sellerstream is to see to it").at("bridge.queues[].arn")
 }

@@ -82,7 +82,7 @@ func TestAThrottledCallIsNotMadeAgain(t *testing.T) {
 	}
 	before := w.Ledger.Throttled()
 	settings := pipeline.Settings{Config: w.config, Clock: clock.Real{}}
-	report := doctor.Run(t.Context(), doctor.Options{Config: w.config, Parts: pipeline.DoctorParts(settings), Clock: clock.Real{}, TransactionalPrefix: "tx"})
+	report := doctor.Run(t.Context(), doctor.Options{Config: w.config, Parts: pipeline.DoctorOptions(settings).Parts, Clock: clock.Real{}, TransactionalPrefix: "tx"})
 	if n := w.Ledger.Throttled() - before; n != 5 {
 		t.Errorf("%d calls were throttled, want one for each of 3 accounts and 2 regions", n)
 	}
@@ -136,7 +136,7 @@ func TestTimeEnds(t *testing.T) {
 	var told []string
 	settings := pipeline.Settings{Config: w.config, Clock: clock.Real{}}
 	report := doctor.Run(ctx, doctor.Options{
-		Config: w.config, Parts: pipeline.DoctorParts(settings), Clock: clock.Real{}, TransactionalPrefix: "tx",
+		Config: w.config, Parts: pipeline.DoctorOptions(settings).Parts, Clock: clock.Real{}, TransactionalPrefix: "tx",
 		Progress: func(part, name string, _ doctor.Status) { told = append(told, strings.TrimSpace(part+" "+name)) },
 	})
 	if report.Took > 30*time.Second {

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/sellerstream/sellerstream/pkg/operator/accountstatus"
+	"github.com/sellerstream/sellerstream/pkg/operator/columns"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/kclient"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topics"
@@ -110,7 +111,7 @@ func kafkaVersion(ctx context.Context, admin *kadm.Client) Finding {
 		return warn(fmt.Sprintf("the brokers are of 4.0 or later, the cluster's metadata.version is still %d", finalized),
 			"an upgrade of the cluster was not finished", "finish it with kafka-features.sh upgrade --release-version 4.0 or later")
 	}
-	return good("4.0 or later (%s)", count(len(brokers), "broker"))
+	return good("4.0 or later (%s)", columns.Counted(len(brokers), "broker"))
 }
 
 // supported is the highest metadata.version of a broker; 0 where it has none, as

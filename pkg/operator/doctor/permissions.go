@@ -8,12 +8,13 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/sellerstream/sellerstream/pkg/operator/permissions"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/acls"
 )
 
 // permissions returns which roles may run as the configuration's user.
 func (d *doctor) permissions(ctx context.Context, client *kgo.Client) Finding {
-	layout := acls.Layout{Prefix: d.Config.Prefix, TransactionalPrefix: d.TransactionalPrefix, Exclusions: d.Config.Exclusions.Topic}
+	layout := permissions.Layout(d.Config, d.TransactionalPrefix)
 	var may, mayNot, lacking []string
 	for _, role := range d.Roles {
 		missing, err := acls.Missing(ctx, client, layout.Of(role))

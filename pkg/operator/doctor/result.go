@@ -90,11 +90,3 @@ func (f Finding) at(format string, args ...any) Finding {
 	}
 	return f
 }
-
-// count is a number of things.
-func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}

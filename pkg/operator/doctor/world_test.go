@@ -148,7 +148,7 @@ func (w *world) examine(t *testing.T) doctor.Report {
 	before := len(w.Simulator.Subscriptions())
 	settings := pipeline.Settings{Config: w.config, Secrets: pipeline.OpenSecrets(w.config.AWS), Clock: clock.Real{}}
 	opts := doctor.Options{
-		File: "sellerstream.yaml", Config: w.config, Secrets: settings.Secrets, Parts: pipeline.DoctorParts(settings),
+		File: "sellerstream.yaml", Config: w.config, Secrets: settings.Secrets, Parts: pipeline.DoctorOptions(settings).Parts,
 		// Only waits between calls are on it.
 		Clock: clock.NewScaled(time.Now(), 100), TransactionalPrefix: "sellerstream.tx",
 	}

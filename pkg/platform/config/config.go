@@ -3,8 +3,11 @@
 package config
 
 import (
+	"io"
+	"log/slog"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -39,6 +42,19 @@ type Config struct {
 type Log struct {
 	Level  string `yaml:"level"`
 	Format string `yaml:"format"`
+}
+
+// New makes the logger. A level that is unknown, which no configuration may have, is info.
+func (l Log) New(w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: slog.LevelInfo}
+	var level slog.Level
+	if level.UnmarshalText([]byte(l.Level)) == nil {
+		options.Level = level
+	}
+	if l.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
 }
 
 // Registry is the Confluent-compatible schema registry.
@@ -199,6 +215,14 @@ type Runtime struct {
 type Clock struct {
 	Speed float64   `yaml:"speed"`
 	Epoch time.Time `yaml:"epoch"`
+}
+
+// New makes the clock.
+func (c Clock) New() clock.Clock {
+	if c.Speed == 1 {
+		return clock.Real{}
+	}
+	return clock.NewScaled(c.Epoch, c.Speed)
 }
 
 // Default is the configuration of an empty file.

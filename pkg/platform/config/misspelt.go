@@ -1,18 +1,25 @@
 package config
 
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
 // misspelt reports whether a key is nearly one of the known: up to a third of its
 // letters, or two, are added, removed or replaced.
 func misspelt(key string, known []string) bool {
 	for _, k := range known {
-		if Distance(key, k) <= max(2, len(k)/3) {
+		if distance(key, k) <= max(2, len(k)/3) {
 			return true
 		}
 	}
 	return false
 }
 
-// Distance is how many bytes must be added, removed or replaced to make b of a.
-func Distance(a, b string) int {
+// distance is how many bytes must be added, removed or replaced to make b of a.
+func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
@@ -29,4 +36,23 @@ func Distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// CheckAccount refuses a name that no account has, and names those that are like it.
+func (c Config) CheckAccount(name string) error {
+	var near []string
+	for _, a := range c.Accounts {
+		if a.ID == name {
+			return nil
+		}
+		if distance(a.ID, name) <= max(2, len(name)/3) || strings.HasPrefix(a.ID, name) {
+			near = append(near, a.ID)
+		}
+	}
+	slices.SortStableFunc(near, func(a, b string) int { return cmp.Compare(distance(a, name), distance(b, name)) })
+	hint := ""
+	if len(near) > 0 {
+		hint = "; there is " + strings.Join(near[:min(5, len(near))], ", ")
+	}
+	return fmt.Errorf("no account is called %q%s", name, hint)
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -107,4 +109,39 @@ func listed(offsets kadm.ListedOffsets, err error) (kadm.ListedOffsets, error) {
 		err = offsets.Error()
 	}
 	return offsets, err
+}
+
+// ParseTime reads a time, or how long before now it is, such as 90m, 2h or 3d.
+func ParseTime(text string, now time.Time) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t, nil
+	}
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		if n, err := strconv.Atoi(days); err == nil && n >= 0 && n <= 10_000 {
+			return now.Add(-time.Duration(n) * 24 * time.Hour), nil
+		}
+	}
+	ago, err := time.ParseDuration(text)
+	if err != nil || ago < 0 {
+		return time.Time{}, fmt.Errorf("%q is neither a time such as 2026-11-23T18:00:00Z nor how long ago, such as 90m, 2h or 3d", text)
+	}
+	return now.Add(-ago), nil
+}
+
+// ParseOffsets reads offsets by partition, such as 3:1500,4:0.
+func ParseOffsets(text string) (map[int32]int64, error) {
+	offsets := make(map[int32]int64)
+	for pair := range strings.SplitSeq(text, ",") {
+		left, right, ok := strings.Cut(strings.TrimSpace(pair), ":")
+		partition, err1 := strconv.ParseInt(left, 10, 32)
+		offset, err2 := strconv.ParseInt(right, 10, 64)
+		if !ok || err1 != nil || err2 != nil || partition < 0 || offset < 0 {
+			return nil, fmt.Errorf("%q is not PARTITION:OFFSET, such as 3:1500", pair)
+		}
+		if _, twice := offsets[int32(partition)]; twice {
+			return nil, fmt.Errorf("partition %d is named twice", partition)
+		}
+		offsets[int32(partition)] = offset
+	}
+	return offsets, nil
 }

@@ -1,6 +1,10 @@
-package main
+// Package topicplan compares Kafka's topics with the table of topics, and the schema
+// registry's subjects with what protects them, and shows what applying the table would
+// change.
+package topicplan
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -8,31 +12,59 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+
 	"github.com/sellerstream/sellerstream/pkg/operator/columns"
+	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topics"
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-// topicsPlan is what `topics plan` shows.
-type topicsPlan struct {
+// Plan is what the cluster has against what the configuration wants.
+type Plan struct {
+	admin   *kadm.Client
 	brokers []string
 	options topics.Options
 	report  topics.Report
 	unknown []string
-	// unprotected are subjects that others write and where the registry takes any schema.
-	unprotected []registry.Compatibility
+	// Unprotected are subjects that others write and where the registry takes any schema.
+	Unprotected []registry.Compatibility
 }
 
-func (p topicsPlan) same() bool { return len(p.report.Missing)+len(p.report.Differences) == 0 }
+// Compare makes the plan of a configuration, and changes nothing. What the schema
+// registry has is left to the caller.
+func Compare(ctx context.Context, admin *kadm.Client, cfg config.Config) (Plan, error) {
+	p := Plan{admin: admin, brokers: cfg.Kafka.Brokers, options: topics.Options{
+		Prefix: cfg.Prefix, Partitions: cfg.Kafka.Partitions, Replication: cfg.Kafka.Replication,
+	}}
+	var err error
+	if p.report, err = topics.Check(ctx, admin, p.options); err != nil {
+		return p, fmt.Errorf("topics on %v: %w", cfg.Kafka.Brokers, err)
+	}
+	p.unknown, err = topics.Unknown(ctx, admin, p.options, cfg.Exclusions.Topic)
+	return p, err
+}
 
-// changes are the differences that apply mends.
-func (p topicsPlan) changes() []topics.Difference {
+// Apply creates the topics that are missing and sets the settings that differ. It
+// returns what it did even if some of it failed.
+func (p Plan) Apply(ctx context.Context) (topics.Report, error) {
+	return topics.Apply(ctx, p.admin, p.options, p.report)
+}
+
+// Same reports whether nothing differs.
+func (p Plan) Same() bool { return len(p.report.Missing)+len(p.report.Differences) == 0 }
+
+// Creations are the topics that Apply creates, by their names on the wire.
+func (p Plan) Creations() []string { return p.report.Missing }
+
+// Changes are the differences that Apply mends.
+func (p Plan) Changes() []topics.Difference {
 	return slices.DeleteFunc(slices.Clone(p.report.Differences), func(d topics.Difference) bool { return !d.Alterable() })
 }
 
-// refusals are those that it does not.
-func (p topicsPlan) refusals() []topics.Difference {
+// Refusals are the differences that Apply leaves as they are.
+func (p Plan) Refusals() []topics.Difference {
 	return slices.DeleteFunc(slices.Clone(p.report.Differences), topics.Difference.Alterable)
 }
 
@@ -49,7 +81,7 @@ since min.insync.replicas follows the replicas.`
 )
 
 // Text shows the plan to a person.
-func (p topicsPlan) Text(w io.Writer) error {
+func (p Plan) Text(w io.Writer) error {
 	replication := "the cluster's default replication"
 	if p.options.Replication > 0 {
 		replication = fmt.Sprint("replication ", p.options.Replication)
@@ -60,19 +92,19 @@ func (p topicsPlan) Text(w io.Writer) error {
 	for _, name := range p.report.Missing {
 		table.Printf("+ %s\tcreate\t%s\n", name, strings.Join(p.settings(name), " "))
 	}
-	for _, d := range p.changes() {
+	for _, d := range p.Changes() {
 		table.Printf("~ %s\t%s\t%s → %s\n", d.Topic, d.Setting, readable(d.Setting, d.Have), readable(d.Setting, d.Want))
 		if loss := d.Loss(); loss != "" {
 			table.Printf("\t\t%s\n", loss)
 		}
 	}
-	for _, d := range p.refusals() {
+	for _, d := range p.Refusals() {
 		table.Printf("! %s\t%s\t%s, not %s\n", d.Topic, d.Setting, d.Have, d.Want)
 	}
 	for _, name := range p.unknown {
 		table.Printf("? %s\tnot in the table\tleft alone\n", name)
 	}
-	for _, s := range p.unprotected {
+	for _, s := range p.Unprotected {
 		level := s.Level
 		if s.Err != nil {
 			level = fmt.Sprintf("%.100s", s.Err)
@@ -82,16 +114,16 @@ func (p topicsPlan) Text(w io.Writer) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	if p.same() {
+	if p.Same() {
 		_, err := fmt.Fprintln(w, "nothing differs")
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%d to create, %d to change, %d that apply does not change\n%s", len(p.report.Missing), len(p.changes()), len(p.refusals()), p.advice())
+	_, err := fmt.Fprintf(w, "\n%d to create, %d to change, %d that apply does not change\n%s", len(p.report.Missing), len(p.Changes()), len(p.Refusals()), p.advice())
 	return err
 }
 
 // settings are what a missing topic is created with.
-func (p topicsPlan) settings(name string) []string {
+func (p Plan) settings(name string) []string {
 	t, _ := schemas.TopicOf(strings.TrimPrefix(name, p.options.Prefix))
 	var list []string
 	for key, value := range t.Config(p.options.Replication) {
@@ -102,7 +134,7 @@ func (p topicsPlan) settings(name string) []string {
 }
 
 // advice returns how to change what apply does not.
-func (p topicsPlan) advice() string {
+func (p Plan) advice() string {
 	text := ""
 	for _, kind := range []struct{ setting, how string }{{topics.Partitions, howPartitions}, {topics.Replication, howReplication}} {
 		if slices.ContainsFunc(p.report.Differences, func(d topics.Difference) bool { return d.Setting == kind.setting }) {
@@ -123,55 +155,57 @@ func readable(setting, value string) string {
 	}
 	d := time.Duration(n) * time.Millisecond
 	if days := d / (24 * time.Hour); days > 0 && d%(24*time.Hour) == 0 {
-		return fmt.Sprintf("%s (%s)", value, counted(int(days), "day"))
+		return fmt.Sprintf("%s (%s)", value, columns.Counted(int(days), "day"))
 	}
 	return fmt.Sprintf("%s (%s)", value, d)
 }
 
-// The plan as JSON.
-type (
-	planJSON struct {
-		Same    bool           `json:"same"`
-		Create  []creationJSON `json:"create"`
-		Change  []changeJSON   `json:"change"`
-		Refused []changeJSON   `json:"refused"` // partitions and replicas, which apply leaves as they are
-		Unknown []string       `json:"unknown"` // topics under the prefix that the table does not have
-		// Unprotected are the schema registry's subjects that others write, with their
-		// compatibility level, where a schema could be registered that cannot be read.
-		Unprotected map[string]string `json:"unprotected"`
-	}
-	creationJSON struct {
-		Topic       string            `json:"topic"`
-		Partitions  int               `json:"partitions"`
-		Replication int               `json:"replication"` // -1 for the cluster's default
-		Config      map[string]string `json:"config"`
-	}
-	changeJSON struct {
-		topics.Difference
-		Loss string `json:"loss,omitempty"`
-	}
-)
+// Form is the plan as JSON.
+type Form struct {
+	Same    bool       `json:"same"`
+	Create  []Creation `json:"create"`
+	Change  []Change   `json:"change"`
+	Refused []Change   `json:"refused"` // partitions and replicas, which apply leaves as they are
+	Unknown []string   `json:"unknown"` // topics under the prefix that the table does not have
+	// Unprotected are the schema registry's subjects that others write, with their
+	// compatibility level, where a schema could be registered that cannot be read.
+	Unprotected map[string]string `json:"unprotected"`
+}
+
+// Creation is a topic that would be created.
+type Creation struct {
+	Topic       string            `json:"topic"`
+	Partitions  int               `json:"partitions"`
+	Replication int               `json:"replication"` // -1 for the cluster's default
+	Config      map[string]string `json:"config"`
+}
+
+// Change is a setting that differs, and what is lost when it becomes what the table says.
+type Change struct {
+	topics.Difference
+	Loss string `json:"loss,omitempty"`
+}
 
 // JSON shows the plan to a program.
-func (p topicsPlan) JSON(w io.Writer) error {
-	out := planJSON{
-		Same: p.same(), Create: []creationJSON{}, Change: losses(p.changes()), Refused: losses(p.refusals()),
+func (p Plan) JSON(w io.Writer) error {
+	out := Form{
+		Same: p.Same(), Create: []Creation{}, Change: losses(p.Changes()), Refused: losses(p.Refusals()),
 		Unknown: append([]string{}, p.unknown...), Unprotected: map[string]string{},
 	}
-	for _, s := range p.unprotected {
+	for _, s := range p.Unprotected {
 		out.Unprotected[s.Subject] = s.Level
 	}
 	for _, name := range p.report.Missing {
 		t, _ := schemas.TopicOf(strings.TrimPrefix(name, p.options.Prefix))
-		out.Create = append(out.Create, creationJSON{name, p.options.Partitions, p.options.Replication, t.Config(p.options.Replication)})
+		out.Create = append(out.Create, Creation{name, p.options.Partitions, p.options.Replication, t.Config(p.options.Replication)})
 	}
-	return writeJSON(w, out)
+	return columns.JSON(w, out)
 }
 
-func losses(differences []topics.Difference) []changeJSON {
-	list := []changeJSON{}
+func losses(differences []topics.Difference) []Change {
+	list := []Change{}
 	for _, d := range differences {
-		list = append(list, changeJSON{d, d.Loss()})
+		list = append(list, Change{d, d.Loss()})
 	}
 	return list
 }

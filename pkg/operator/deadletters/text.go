@@ -1,4 +1,4 @@
-package main
+package deadletters
 
 import (
 	"bytes"
@@ -15,7 +15,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/sellerstream/sellerstream/pkg/operator/columns"
-	"github.com/sellerstream/sellerstream/pkg/operator/deadletters"
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/pkg/roles"
 	"github.com/sellerstream/sellerstream/schemas"
@@ -24,8 +23,8 @@ import (
 // maxDump bounds the hex dump of a value that is neither Avro nor text.
 const maxDump = 4 << 10
 
-// summaryText shows a Summary to a person.
-func summaryText(w io.Writer, s deadletters.Summary, all bool) error {
+// Text shows the letters to a person: all of them, or the open ones.
+func (s Summary) Text(w io.Writer, all bool) error {
 	kind := "open dead letter"
 	if all {
 		kind = "dead letter"
@@ -34,8 +33,8 @@ func summaryText(w io.Writer, s deadletters.Summary, all bool) error {
 		_, err := fmt.Fprintf(w, "no %s matches\n", kind)
 		return err
 	}
-	fmt.Fprintln(w, counted(s.Total, kind))
-	if err := countsText(w, s); err != nil || len(s.Newest) == 0 {
+	fmt.Fprintln(w, columns.Counted(s.Total, kind))
+	if err := s.CountsText(w); err != nil || len(s.Newest) == 0 {
 		return err
 	}
 	fmt.Fprintf(w, "\nthe newest %d:\n", len(s.Newest))
@@ -52,8 +51,8 @@ func summaryText(w io.Writer, s deadletters.Summary, all bool) error {
 	return err
 }
 
-// countsText shows how many letters there are of each reason.
-func countsText(w io.Writer, s deadletters.Summary) error {
+// CountsText shows to a person how many letters there are of each reason.
+func (s Summary) CountsText(w io.Writer) error {
 	table := columns.New(w)
 	table.Printf("REASON\tROLE\tLETTERS\tOLDEST\tNEWEST\n")
 	for _, c := range s.Counts {
@@ -77,52 +76,56 @@ type letterJSON struct {
 	Refusal string          `json:"refusal,omitempty"` // why it cannot be retried, and what to do instead
 }
 
-func newLetterJSON(l *deadletters.Letter) letterJSON {
+func newLetterJSON(l *Letter) letterJSON {
 	return letterJSON{
 		DeadLetter: l.DeadLetter, Written: l.Written.UTC(), State: cmp.Or(l.Mark.Action, "open"), By: l.Mark.By, At: l.Mark.Time,
 		RetryOf: string(l.Attributes[schemas.RetryOfHeader]),
 	}
 }
 
-// summaryJSON shows a Summary to a program.
-func summaryJSON(w io.Writer, s deadletters.Summary) error {
+// JSON shows the letters to a program.
+func (s Summary) JSON(w io.Writer) error {
 	out := struct {
-		Total   int                 `json:"total"`
-		Reasons []deadletters.Count `json:"reasons"`
-		Newest  []letterJSON        `json:"newest"` // without their values
-	}{s.Total, append([]deadletters.Count{}, s.Counts...), []letterJSON{}}
+		Total   int          `json:"total"`
+		Reasons []Count      `json:"reasons"`
+		Newest  []letterJSON `json:"newest"` // without their values
+	}{s.Total, append([]Count{}, s.Counts...), []letterJSON{}}
 	for _, l := range s.Newest {
 		out.Newest = append(out.Newest, newLetterJSON(l))
 	}
-	return writeJSON(w, out)
+	return columns.JSON(w, out)
 }
 
-// shownLetter is what show knows of a letter.
-type shownLetter struct {
-	letter  *deadletters.Letter
-	route   deadletters.Route
-	decoded []byte // the value as JSON; nil where it is no Avro
+// Shown is what there is to say about one letter.
+type Shown struct {
+	letter  *Letter
+	route   Route
+	decoded []byte // the value as JSON; nil where it is no Avro of a schema that is there
 }
 
-// decodedValue is a value as JSON where it is Avro of a schema that is there.
-func decodedValue(ctx context.Context, codec *registry.Codec, value []byte) []byte {
-	decoded, err := codec.DecodeJSON(ctx, value)
+// Show finds what there is to say about a letter.
+func (l *Letters) Show(ctx context.Context, codec *registry.Codec, letter *Letter) (Shown, error) {
+	route, err := l.Route(ctx, letter, time.Now())
 	if err != nil {
-		return nil
+		return Shown{}, err
 	}
-	return decoded
+	decoded, err := codec.DecodeJSON(ctx, letter.Value)
+	if err != nil {
+		decoded = nil
+	}
+	return Shown{letter, route, decoded}, nil
 }
 
 // JSON shows the letter to a program.
-func (s shownLetter) JSON(w io.Writer) error {
+func (s Shown) JSON(w io.Writer) error {
 	out := newLetterJSON(s.letter)
 	out.Decoded, out.RetryTo, out.Refusal = s.decoded, s.route.Target(), s.route.Refusal
-	return writeJSON(w, out)
+	return columns.JSON(w, out)
 }
 
 // Text shows the letter to a person. What came from outside cannot steer the
 // terminal.
-func (s shownLetter) Text(w io.Writer) error {
+func (s Shown) Text(w io.Writer) error {
 	l := s.letter
 	table := columns.New(w)
 	row := func(name, value string) {
@@ -143,7 +146,7 @@ func (s shownLetter) Text(w io.Writer) error {
 	}
 	row("key", string(l.Key))
 	row("retry of", string(l.Attributes[schemas.RetryOfHeader]))
-	row("state", markText(l.Mark))
+	row("state", l.Mark.String())
 	if err := table.Flush(); err != nil {
 		return err
 	}
@@ -158,7 +161,7 @@ func (s shownLetter) Text(w io.Writer) error {
 	return err
 }
 
-func (s shownLetter) value(w io.Writer) {
+func (s Shown) value(w io.Writer) {
 	value := s.letter.Value
 	switch {
 	case len(value) == 0:
@@ -188,7 +191,7 @@ func indented(text []byte) string {
 	return strings.Join(lines, "\n")
 }
 
-func (s shownLetter) advice() string {
+func (s Shown) advice() string {
 	switch {
 	case s.route.Refusal != "":
 		return s.route.Refusal
@@ -205,8 +208,8 @@ func (s shownLetter) advice() string {
 	return "mend what the message names; then `sellerstream deadletters retry " + s.letter.ID + "` sends it to " + s.route.Target() + " once more, or `discard` marks it as done with"
 }
 
-// planText shows where a retry sends letters.
-func planText(w io.Writer, p deadletters.Plan) {
+// Text shows to a person where a retry sends letters.
+func (p *Plan) Text(w io.Writer) {
 	for _, part := range p.Parts {
 		kind, writes := "topic", ""
 		if part.Queue != "" {
@@ -232,7 +235,7 @@ func planText(w io.Writer, p deadletters.Plan) {
 }
 
 // origin is where a letter came from, in one word or a few.
-func origin(l *deadletters.Letter) string {
+func origin(l *Letter) string {
 	if l.DeadLetter.Partition == nil || l.DeadLetter.Offset == nil {
 		return l.Source
 	}
@@ -244,7 +247,7 @@ func origin(l *deadletters.Letter) string {
 }
 
 // cutText names what a letter holds only the beginning of; "" for nothing.
-func cutText(l *deadletters.Letter) string {
+func cutText(l *Letter) string {
 	var parts []string
 	for _, part := range slices.Sorted(maps.Keys(l.Cut)) {
 		parts = append(parts, fmt.Sprintf("%s had %d bytes", part, l.Cut[part]))
@@ -255,11 +258,12 @@ func cutText(l *deadletters.Letter) string {
 	return strings.Join(parts, ", ") + ": the letter holds only the beginning"
 }
 
-func markText(m deadletters.Mark) string {
+// String is what was done about a letter, by whom and when.
+func (m Mark) String() string {
 	switch m.Action {
 	case "":
 		return "open"
-	case deadletters.Retrying:
+	case Retrying:
 		return fmt.Sprintf("%s since %s by %s: it may have been sent to %s, or not", m.Action, m.Time.Format(time.RFC3339), m.By, m.Target)
 	}
 	text := fmt.Sprintf("%s at %s by %s", m.Action, m.Time.Format(time.RFC3339), m.By)
