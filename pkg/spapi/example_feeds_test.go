@@ -4,48 +4,51 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
+	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
-	"github.com/sellerstream/sellerstream/pkg/spapi"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 // ExampleSeller_UploadFeed sets two quantities by a feed and reads what became
-// of them. In earnest, wait for the feed's end between CreateFeed and GetFeed.
+// of them.
 func ExampleSeller_UploadFeed() {
-	seller, stop := exampleSeller()
-	defer stop()
+	e := begin()
+	defer e.stop()
 	ctx := context.Background()
 
-	uploaded, _, err := seller.UploadFeed(ctx, model.UploadFeedRequest{Feed: model.ListingsFeed{
-		SellerID: "A3TH9S8BH6GOGM",
+	uploaded, _, err := e.seller.UploadFeed(ctx, model.UploadFeedRequest{Feed: model.ListingsFeed{
+		SellerID: e.id,
 		Messages: []model.QuantityMessage{
-			{MessageID: 1, SKU: "ECHO-DOT", ProductType: "PRODUCT", FulfillmentChannelCode: "DEFAULT", Quantity: 12},
-			{MessageID: 2, SKU: "GONE", ProductType: "PRODUCT", FulfillmentChannelCode: "DEFAULT", Quantity: 3},
+			{MessageID: 1, SKU: "ECHO-DOT", ProductType: "PRODUCT", FulfillmentChannelCode: channel, Quantity: 12},
+			{MessageID: 2, SKU: "GONE", ProductType: "PRODUCT", FulfillmentChannelCode: channel, Quantity: 3},
 		},
 	}})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	created, _, err := seller.CreateFeed(ctx, model.CreateFeedRequest{
+	created, _, err := e.seller.CreateFeed(ctx, model.CreateFeedRequest{
 		FeedType:            model.JSONListingsFeed,
-		MarketplaceIDs:      []string{"A1PA6795UKMFR9"},
+		MarketplaceIDs:      []string{germany},
 		InputFeedDocumentID: uploaded.FeedDocumentID,
 	})
 	if err != nil {
 		fmt.Println(err) // see Example (errors) before this is repeated
 		return
 	}
-	feed, _, err := seller.GetFeed(ctx, model.GetFeedRequest{FeedID: created.FeedID})
-	if err != nil || feed.ProcessingStatus != model.FeedDone || feed.ResultFeedDocumentID == "" {
-		fmt.Println("no report", err)
+	feed := &model.Feed{ProcessingStatus: model.FeedInQueue}
+	for feed.ProcessingStatus == model.FeedInQueue || feed.ProcessingStatus == model.FeedInProgress {
+		time.Sleep(10 * time.Millisecond) // better wait for FEED_PROCESSING_FINISHED
+		if feed, _, err = e.seller.GetFeed(ctx, model.GetFeedRequest{FeedID: created.FeedID}); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	if feed.ProcessingStatus != model.FeedDone || feed.ResultFeedDocumentID == "" {
+		fmt.Println("no report:", feed.ProcessingStatus)
 		return
 	}
-	report, _, err := seller.ReadFeedReport(ctx, model.ReadFeedReportRequest{FeedDocumentID: feed.ResultFeedDocumentID})
+	report, _, err := e.seller.ReadFeedReport(ctx, model.ReadFeedReportRequest{FeedDocumentID: feed.ResultFeedDocumentID})
 	if err != nil || report.Unreadable != "" {
 		fmt.Println("no report", err)
 		return
@@ -56,16 +59,16 @@ func ExampleSeller_UploadFeed() {
 	}
 	// Output:
 	// 1 accepted
-	// 2 GONE ERROR The SKU does not exist.
+	// 2 GONE ERROR This SKU does not exist in your Amazon inventory so we could not process this record.
 }
 
 // ExampleSeller_PatchQuantity sets one quantity at once.
 func ExampleSeller_PatchQuantity() {
-	seller, stop := exampleSeller()
-	defer stop()
-	answer, _, err := seller.PatchQuantity(context.Background(), model.PatchQuantityRequest{
-		SellerID: "A3TH9S8BH6GOGM", MarketplaceID: "A1PA6795UKMFR9", SKU: "ECHO DOT/3",
-		ProductType: "PRODUCT", FulfillmentChannelCode: "DEFAULT", Quantity: 0,
+	e := begin()
+	defer e.stop()
+	answer, _, err := e.seller.PatchQuantity(context.Background(), model.PatchQuantityRequest{
+		SellerID: e.id, MarketplaceID: germany, SKU: "ECHO DOT/3",
+		ProductType: "PRODUCT", FulfillmentChannelCode: channel, Quantity: 0,
 	})
 	switch {
 	case err != nil:
@@ -80,10 +83,10 @@ func ExampleSeller_PatchQuantity() {
 
 // Example_errors decides by class what to do about a createFeed that failed.
 func Example_errors() {
-	seller, stop := exampleSeller()
-	defer stop()
-	_, _, err := seller.CreateFeed(context.Background(), model.CreateFeedRequest{
-		FeedType: model.JSONListingsFeed, MarketplaceIDs: []string{"A1PA6795UKMFR9"}, InputFeedDocumentID: "expired",
+	e := begin()
+	defer e.stop()
+	_, _, err := e.seller.CreateFeed(context.Background(), model.CreateFeedRequest{
+		FeedType: model.JSONListingsFeed, MarketplaceIDs: []string{germany}, InputFeedDocumentID: "expired",
 	})
 	var failed *model.Error
 	switch {
@@ -101,74 +104,4 @@ func Example_errors() {
 		fmt.Println("not to be repeated:", failed.Remedy)
 	}
 	// Output: upload the document again
-}
-
-// ExampleLWA_SellerToken gets an access token for a call that this package does
-// not have.
-func ExampleLWA_SellerToken() {
-	amazon := httptest.NewServer(http.HandlerFunc(exampleAmazon))
-	defer amazon.Close()
-	client, err := spapi.New(spapi.Config{LWAEndpoint: amazon.URL})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer client.Close()
-	token, err := client.LWA().SellerToken(context.Background(), exampleAccount())
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(token.Secret(), len(token.Secret().Reveal())) // it prints only when it is revealed
-	// Output: [secret] 12
-}
-
-func exampleAccount() spapi.SellerConfig {
-	return spapi.SellerConfig{
-		Account: "acme-eu", Region: model.Europe,
-		Application: spapi.Application{
-			Name: "main", ClientID: "amzn1.application-oa2-client.0123456789abcdef", ClientSecret: secrets.Literal(secrets.New("s")),
-		},
-		RefreshToken: secrets.Literal(secrets.New("Atzr|r")),
-	}
-}
-
-// exampleSeller calls a stand-in for Amazon.
-func exampleSeller() (seller *spapi.Seller, stop func()) {
-	amazon := httptest.NewServer(http.HandlerFunc(exampleAmazon))
-	client, err := spapi.New(spapi.Config{LWAEndpoint: amazon.URL, Endpoints: map[model.Region]string{model.Europe: amazon.URL}})
-	if err != nil {
-		panic(err)
-	}
-	if seller, err = client.Seller(exampleAccount()); err != nil {
-		panic(err)
-	}
-	return seller, func() { client.Close(); amazon.Close() }
-}
-
-func exampleAmazon(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body)
-	switch r.Method + " " + r.URL.EscapedPath() {
-	case "POST /auth/o2/token":
-		fmt.Fprint(w, `{"access_token":"Atza|example","expires_in":3600}`)
-	case "POST /feeds/2021-06-30/documents":
-		w.WriteHeader(http.StatusCreated)
-		fmt.Fprintf(w, `{"feedDocumentId":"input","url":"http://%s/document"}`, r.Host)
-	case "POST /feeds/2021-06-30/feeds":
-		if string(body) != `{"feedType":"JSON_LISTINGS_FEED","marketplaceIds":["A1PA6795UKMFR9"],"inputFeedDocumentId":"input"}` {
-			w.WriteHeader(http.StatusBadRequest)
-			fmt.Fprint(w, `{"errors":[{"code":"InvalidInput","message":"Invalid request parameters"}]}`)
-			return
-		}
-		w.WriteHeader(http.StatusAccepted)
-		fmt.Fprint(w, `{"feedId":"1"}`)
-	case "GET /feeds/2021-06-30/feeds/1":
-		fmt.Fprint(w, `{"feedId":"1","processingStatus":"DONE","resultFeedDocumentId":"report"}`)
-	case "GET /feeds/2021-06-30/documents/report":
-		fmt.Fprintf(w, `{"feedDocumentId":"report","url":"http://%s/document"}`, r.Host)
-	case "GET /document":
-		fmt.Fprint(w, `{"issues":[{"messageId":2,"sku":"GONE","severity":"ERROR","message":"The SKU does not exist."}],"summary":{"messagesAccepted":1}}`)
-	case "PATCH /listings/2021-08-01/items/A3TH9S8BH6GOGM/ECHO%20DOT%2F3":
-		fmt.Fprint(w, `{"sku":"ECHO DOT/3","status":"ACCEPTED","submissionId":"1"}`)
-	}
 }

@@ -3,6 +3,8 @@ package spapi
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -34,5 +36,34 @@ func TestReadmeListsEveryOperation(t *testing.T) {
 	}
 	if !strings.Contains(string(text), table.String()) {
 		t.Errorf("README.md's table is not\n%s", table.String())
+	}
+}
+
+// TestReadmePointsToEveryExample finds the examples in the source.
+func TestReadmePointsToEveryExample(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("example_*test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, example := range regexp.MustCompile(`(?m)^func (Example\w*)\(\) \{`).FindAllStringSubmatch(string(text), -1) {
+			found++
+			if link := fmt.Sprintf("[`%s`](%s)", example[1], file); !strings.Contains(string(readme), link) {
+				t.Errorf("README.md does not point to %s", link)
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("%d examples, want at least 10", found)
 	}
 }
