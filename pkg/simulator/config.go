@@ -4,14 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/runtime/account"
-	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 // Config describes which Amazon to simulate. The zero value of an optional field
@@ -87,60 +83,6 @@ type Config struct {
 	Logger *slog.Logger // default discards
 }
 
-// DefaultQueue is the queue that exists when Config names none.
-const DefaultQueue = "sellerstream-notifications"
-
-// Window is a limit on how often something happens in any stretch of time.
-type Window struct {
-	Count int
-	Per   time.Duration
-}
-
-// Application is an SP-API application as LWA knows it.
-type Application struct {
-	Name          string   // the name that accounts refer to
-	ClientID      string   // LWA client id
-	ClientSecrets []string // accepted secrets; two while one is being rotated
-}
-
-// Account is a seller and the authorization that it gave to its application.
-type Account struct {
-	account.Account
-	RefreshToken string // LWA refresh token
-	Queue        string // SQS queue for its notifications; default the first one; see Config.SubscribedOnly
-}
-
-// Sellers makes n accounts of one application, in Europe and North America in
-// turn, with fixed ids and tokens. Every third account is in North America.
-func Sellers(n int, application string) []Account {
-	homes := []struct {
-		region      model.Region
-		marketplace string
-		suffix      string
-	}{
-		{model.Europe, "A1PA6795UKMFR9", "de"},
-		{model.NorthAmerica, "ATVPDKIKX0DER", "us"},
-		{model.Europe, "A1F83G8C2ARO7P", "uk"},
-	}
-	accounts := make([]Account, 0, n)
-	for i := range n {
-		home := homes[i%len(homes)]
-		seller := fmt.Sprintf("A%013d", 2_750_000_000_000+i)
-		accounts = append(accounts, Account{
-			Account: account.Account{
-				ID:              fmt.Sprintf("seller-%d-%s", i+1, home.suffix),
-				SellerID:        seller,
-				AmazonAccountID: "amzn1.merchant.o." + seller,
-				Region:          home.region,
-				Application:     application,
-				Marketplaces:    []string{home.marketplace},
-			},
-			RefreshToken: fmt.Sprintf("Atzr|simulated-%d", i+1),
-		})
-	}
-	return accounts
-}
-
 // complete fills the defaults in and reports every fault at once.
 func (c *Config) complete() error {
 	c.defaults()
@@ -162,37 +104,16 @@ func (c *Config) complete() error {
 		faults = append(faults, errors.New("no accounts: the simulator needs at least one seller"))
 	}
 	directory := make([]account.Account, 0, len(c.Accounts))
-	places := marketplaces()
 	for i := range c.Accounts {
 		a := &c.Accounts[i]
 		directory = append(directory, a.Account)
 		if a.Queue == "" {
 			a.Queue = c.Queues[0]
 		}
-		faults = append(faults, a.check(applications, places))
+		faults = append(faults, a.Check(applications))
 	}
 	_, err := account.NewDirectory(directory)
 	return errors.Join(append(faults, err)...)
-}
-
-func (a *Account) check(applications map[string]bool, places map[string]marketplace) error {
-	switch {
-	case !a.Region.Valid():
-		return fmt.Errorf("account %s: region %q is not na, eu or fe", a.ID, a.Region)
-	case !applications[a.Application]:
-		return fmt.Errorf("account %s: application %q is not configured", a.ID, a.Application)
-	case a.RefreshToken == "":
-		return fmt.Errorf("account %s: no refresh token", a.ID)
-	case len(a.Marketplaces) == 0:
-		return fmt.Errorf("account %s: no marketplace", a.ID)
-	}
-	for _, id := range a.Marketplaces {
-		if _, ok := places[id]; !ok {
-			return fmt.Errorf("account %s: the simulator has no marketplace %q; it has %s",
-				a.ID, id, strings.Join(slices.Sorted(maps.Keys(places)), ", "))
-		}
-	}
-	return nil
 }
 
 func (c *Config) defaults() {

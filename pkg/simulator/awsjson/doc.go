@@ -1,0 +1,2 @@
+// Package awsjson owns the JSON protocol that SQS and EventBridge have in common.
+package awsjson

@@ -1,0 +1,341 @@
+package notify
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/sellerstream/sellerstream/pkg/simulator/world"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// The types of notifications, and their version.
+const (
+	OrderChange    = "ORDER_CHANGE"
+	FeedFinished   = "FEED_PROCESSING_FINISHED"
+	PayloadVersion = "1.0" // the only one of both types
+)
+
+// queueARN is the model's pattern of an SQS queue's ARN.
+var queueARN = regexp.MustCompile(`^arn:aws:sqs:\S+:\S+:\S+`)
+
+// IsQueue reports whether an ARN is that of an SQS queue.
+func IsQueue(arn string) bool { return queueARN.MatchString(arn) }
+
+// Known reports whether a type of notifications is simulated.
+func Known(kind string) bool { return kind == OrderChange || kind == FeedFinished }
+
+// Owner is whose destinations are listed together.
+type Owner struct {
+	Application string
+	Region      model.Region
+}
+
+// Destination is where an application's notifications of a region go.
+type Destination struct {
+	ID       string   `json:"destinationId"`
+	Name     string   `json:"name"`
+	Resource Resource `json:"resource"`
+
+	owner Owner
+}
+
+// Resource is what receives notifications.
+type Resource struct {
+	SQS *Queue `json:"sqs,omitempty"`
+}
+
+// Queue is an SQS queue.
+type Queue struct {
+	ARN string `json:"arn"`
+}
+
+// Subscription is one type of a seller's notifications.
+type Subscription struct {
+	ID             string     `json:"subscriptionId"`
+	PayloadVersion string     `json:"payloadVersion"`
+	DestinationID  string     `json:"destinationId"`
+	Directive      *Directive `json:"processingDirective,omitempty"`
+
+	account *world.Account
+	kind    string // notification type
+}
+
+// Directive describes which notifications of a type are sent.
+type Directive struct {
+	EventFilter *EventFilter `json:"eventFilter,omitempty"`
+}
+
+// EventFilter is a filter of order changes.
+type EventFilter struct {
+	Type             string   `json:"eventFilterType"`
+	MarketplaceIDs   []string `json:"marketplaceIds,omitempty"`
+	OrderChangeTypes []string `json:"orderChangeTypes,omitempty"`
+}
+
+// What Amazon may say of a destination or a subscription.
+var (
+	ErrNotFound = errors.New("there is none")
+	ErrExists   = errors.New("there is one already")
+	ErrUsed     = errors.New("the destination has subscriptions")
+)
+
+// table is all destinations and subscriptions, oldest first.
+type table struct {
+	mu            sync.Mutex
+	destinations  []*Destination
+	subscriptions []*Subscription
+}
+
+// Staged is a subscription as a test or a person sees it.
+type Staged struct {
+	ID               string `json:"id"`
+	Account          string `json:"account"`
+	NotificationType string `json:"notificationType"`
+	Destination      string `json:"destination"` // the ARN of its queue
+}
+
+// Subscriptions lists every subscription, oldest first.
+func (n *Notifier) Subscriptions() []Staged {
+	n.table.mu.Lock()
+	defer n.table.mu.Unlock()
+	list := []Staged{}
+	for _, sub := range n.table.subscriptions {
+		arn := ""
+		if d := n.table.destination(sub.DestinationID); d != nil {
+			arn = d.Resource.SQS.ARN
+		}
+		list = append(list, Staged{sub.ID, sub.account.ID, sub.kind, arn})
+	}
+	return list
+}
+
+// DropSubscriptions ends subscriptions without telling anybody, as Amazon was
+// seen to do. An empty account or type means all. It says how many there were.
+func (n *Notifier) DropSubscriptions(accountID, notificationType string) int {
+	return n.table.remove(func(sub *Subscription) bool {
+		return (accountID == "" || sub.account.ID == accountID) && (notificationType == "" || sub.kind == notificationType)
+	})
+}
+
+// Subscribe adds a subscription to a queue by its ARN, whatever there is
+// already, so that what a seller's history left behind can be staged:
+// duplicates, and destinations of others. It returns the subscription's id.
+func (n *Notifier) Subscribe(accountID, notificationType, arn string) (string, error) {
+	a, err := n.world.Account(accountID)
+	if err != nil {
+		return "", err
+	}
+	if !IsQueue(arn) {
+		return "", fmt.Errorf("%q is not the ARN of a queue", arn)
+	}
+	n.table.mu.Lock()
+	defer n.table.mu.Unlock()
+	owner := Owner{a.Application, a.Region}
+	d := n.table.toQueue(owner, arn)
+	if d == nil {
+		d = n.table.add(n.ids.New(), owner, "staged", arn)
+	}
+	sub := &Subscription{ID: n.ids.New(), PayloadVersion: PayloadVersion, DestinationID: d.ID, account: a, kind: notificationType}
+	if notificationType == OrderChange {
+		sub.Directive = &Directive{EventFilter: &EventFilter{Type: OrderChange}}
+	}
+	n.table.subscriptions = append(n.table.subscriptions, sub)
+	return sub.ID, nil
+}
+
+// Destinations lists an owner's destinations.
+func (n *Notifier) Destinations(o Owner) []*Destination {
+	n.table.mu.Lock()
+	defer n.table.mu.Unlock()
+	mine := []*Destination{}
+	for _, d := range n.table.destinations {
+		if d.owner == o {
+			mine = append(mine, d)
+		}
+	}
+	return mine
+}
+
+// Destination finds an owner's destination.
+func (n *Notifier) Destination(o Owner, id string) (*Destination, error) {
+	n.table.mu.Lock()
+	defer n.table.mu.Unlock()
+	return n.table.own(o, id)
+}
+
+// AddDestination makes a destination of a queue that the owner has none of.
+func (n *Notifier) AddDestination(o Owner, name, arn string) (*Destination, error) {
+	n.table.mu.Lock()
+	defer n.table.mu.Unlock()
+	if n.table.toQueue(o, arn) != nil {
+		return nil, ErrExists
+	}
+	return n.table.add(n.ids.New(), o, name, arn), nil
+}
+
+// DeleteDestination refuses to take the ground from under a subscription.
+// Amazon does not document what it does then.
+func (n *Notifier) DeleteDestination(o Owner, id string) error {
+	n.table.mu.Lock()
+	defer n.table.mu.Unlock()
+	gone, err := n.table.own(o, id)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(n.table.subscriptions, func(sub *Subscription) bool { return sub.DestinationID == id }) {
+		return ErrUsed
+	}
+	n.table.destinations = slices.DeleteFunc(n.table.destinations, func(d *Destination) bool { return d == gone })
+	return nil
+}
+
+// SubscriptionsOf lists a seller's subscriptions of one type; an empty version means all.
+func (n *Notifier) SubscriptionsOf(a *world.Account, kind, version string) []*Subscription {
+	n.table.mu.Lock()
+	defer n.table.mu.Unlock()
+	return n.table.of(a, kind, version)
+}
+
+// AddSubscription makes a seller's only subscription of a type and version.
+func (n *Notifier) AddSubscription(a *world.Account, kind, version, destinationID string, directive *Directive) (*Subscription, error) {
+	n.table.mu.Lock()
+	defer n.table.mu.Unlock()
+	if _, err := n.table.own(Owner{a.Application, a.Region}, destinationID); err != nil {
+		return nil, err
+	}
+	if len(n.table.of(a, kind, version)) > 0 {
+		return nil, ErrExists
+	}
+	sub := &Subscription{n.ids.New(), version, destinationID, directive, a, kind}
+	n.table.subscriptions = append(n.table.subscriptions, sub)
+	return sub, nil
+}
+
+// Subscription finds a subscription of any of the owner's sellers.
+func (n *Notifier) Subscription(o Owner, kind, id string) (*Subscription, error) {
+	n.table.mu.Lock()
+	defer n.table.mu.Unlock()
+	for _, sub := range n.table.subscriptions {
+		if sub.is(o, kind, id) {
+			return sub, nil
+		}
+	}
+	return nil, ErrNotFound
+}
+
+// DeleteSubscription ends a subscription of any of the owner's sellers.
+func (n *Notifier) DeleteSubscription(o Owner, kind, id string) error {
+	if n.table.remove(func(sub *Subscription) bool { return sub.is(o, kind, id) }) == 0 {
+		return ErrNotFound
+	}
+	return nil
+}
+
+func (sub *Subscription) is(o Owner, kind, id string) bool {
+	return sub.ID == id && sub.kind == kind && o == Owner{sub.account.Application, sub.account.Region}
+}
+
+func (t *table) add(id string, o Owner, name, arn string) *Destination {
+	d := &Destination{id, name, Resource{&Queue{arn}}, o}
+	t.destinations = append(t.destinations, d)
+	return d
+}
+
+// remove ends subscriptions, and returns how many.
+func (t *table) remove(gone func(*Subscription) bool) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	before := len(t.subscriptions)
+	t.subscriptions = slices.DeleteFunc(t.subscriptions, gone)
+	return before - len(t.subscriptions)
+}
+
+func (t *table) own(o Owner, id string) (*Destination, error) {
+	if d := t.destination(id); d != nil && d.owner == o {
+		return d, nil
+	}
+	return nil, ErrNotFound
+}
+
+func (t *table) destination(id string) *Destination {
+	for _, d := range t.destinations {
+		if d.ID == id {
+			return d
+		}
+	}
+	return nil
+}
+
+func (t *table) toQueue(o Owner, arn string) *Destination {
+	for _, d := range t.destinations {
+		if d.owner == o && d.Resource.SQS.ARN == arn {
+			return d
+		}
+	}
+	return nil
+}
+
+func (t *table) of(a *world.Account, kind, version string) []*Subscription {
+	var found []*Subscription
+	for _, sub := range t.subscriptions {
+		if sub.account == a && sub.kind == kind && (version == "" || sub.PayloadVersion == version) {
+			found = append(found, sub)
+		}
+	}
+	return found
+}
+
+// queues lists the queues to which a seller's notification of one type is sent.
+func (t *table) queues(a *world.Account, kind string, wanted func(*Subscription) bool) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var names []string
+	for _, sub := range t.of(a, kind, "") {
+		d := t.destination(sub.DestinationID)
+		if d == nil || !wanted(sub) {
+			continue
+		}
+		arn := d.Resource.SQS.ARN
+		names = append(names, arn[strings.LastIndexByte(arn, ':')+1:])
+	}
+	return names
+}
+
+func (sub *Subscription) wants(c world.Change) bool {
+	if sub.Directive == nil || sub.Directive.EventFilter == nil {
+		return true
+	}
+	filter := sub.Directive.EventFilter
+	return (len(filter.MarketplaceIDs) == 0 || slices.Contains(filter.MarketplaceIDs, c.Order.SalesChannel.MarketplaceID)) &&
+		(len(filter.OrderChangeTypes) == 0 || slices.Contains(filter.OrderChangeTypes, c.Type))
+}
+
+// Check refuses what does not fit the notification type.
+func (d *Directive) Check(kind string) error {
+	switch {
+	case kind != OrderChange && d != nil:
+		return errors.New("the processingDirective is not supported for this notification type")
+	case kind != OrderChange:
+		return nil
+	case d == nil || d.EventFilter == nil:
+		return errors.New("the processingDirective must have an eventFilter for ORDER_CHANGE")
+	case d.EventFilter.Type != OrderChange:
+		return errors.New("the eventFilterType must be ORDER_CHANGE")
+	}
+	places := world.Marketplaces()
+	for _, id := range d.EventFilter.MarketplaceIDs {
+		if _, known := places[id]; !known {
+			return fmt.Errorf("the marketplaceId %s is unknown", id)
+		}
+	}
+	for _, change := range d.EventFilter.OrderChangeTypes {
+		if !slices.Contains([]string{"BuyerRequestedChange", "DeliveryTipChange", "OrderStatusChange"}, change) {
+			return fmt.Errorf("the orderChangeType %s is unknown", change)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package spapi
+
+import (
+	"errors"
+	"maps"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/sellerstream/sellerstream/pkg/simulator/documents"
+	"github.com/sellerstream/sellerstream/pkg/simulator/exchange"
+	"github.com/sellerstream/sellerstream/pkg/simulator/stock"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// feedsOperations is Feeds 2021-06-30.
+func (a *API) feedsOperations() map[string]serve {
+	return map[string]serve{
+		model.CreateFeedDocument: a.createFeedDocument, model.GetFeedDocument: a.getFeedDocument, model.CreateFeed: a.createFeed,
+		model.GetFeeds: a.getFeeds, model.GetFeed: a.getFeed, model.CancelFeed: a.cancelFeed,
+	}
+}
+
+// invalidParameters is the 400 of the Feeds API, which says no more
+// (selling-partner-api-models#5186). The reason is for the ledger.
+func invalidParameters(reason string) exchange.Answer {
+	result := failure(http.StatusBadRequest, "InvalidInput", "Invalid request parameters", "")
+	result.Code = "InvalidInput: " + reason
+	return result
+}
+
+func (a *API) createFeedDocument(r *request) exchange.Answer {
+	var body struct {
+		ContentType string `json:"contentType"`
+	}
+	if refusal := decodeBody(r, &body); refusal != nil {
+		return *refusal
+	}
+	if body.ContentType == "" {
+		return failure(http.StatusBadRequest, "InvalidInput", "One or more required parameters missing", "contentType;")
+	}
+	doc := a.Documents.Create(r.account, body.ContentType, r.now)
+	r.call.Parameters["feedDocumentId"] = doc.ID
+	return exchange.JSON(http.StatusCreated, struct {
+		ID  string `json:"feedDocumentId"`
+		URL string `json:"url"`
+	}{doc.ID, a.Documents.Presign(r.Request, r.now, http.MethodPut, &doc)})
+}
+
+func (a *API) createFeed(r *request) exchange.Answer {
+	var body struct {
+		Type         string            `json:"feedType"`
+		Marketplaces []string          `json:"marketplaceIds"`
+		Document     string            `json:"inputFeedDocumentId"`
+		Options      map[string]string `json:"feedOptions"`
+	}
+	if refusal := decodeBody(r, &body); refusal != nil {
+		return *refusal
+	}
+	maps.Copy(r.call.Parameters, map[string]string{
+		"feedType": body.Type, "marketplaceIds": strings.Join(body.Marketplaces, ","), "inputFeedDocumentId": body.Document,
+	})
+	order := stock.FeedOrder{Type: body.Type, Marketplaces: body.Marketplaces, Document: body.Document, Now: r.now}
+	if r.action != nil {
+		order.Late, order.Hidden = r.action.ApplyLate, r.action.ShowLate
+	}
+	made, err := a.Stock.Submit(r.account, order)
+	var missing stock.MissingError
+	switch {
+	case errors.Is(err, stock.ErrThrottled):
+		return throttled()
+	case errors.As(err, &missing):
+		return failure(http.StatusBadRequest, "InvalidInput", "One or more required parameters missing", string(missing))
+	case err != nil:
+		return invalidParameters(err.Error())
+	}
+	maps.Copy(r.call.Parameters, map[string]string{
+		"feedId": made.FeedID, "sha256": made.SHA256, "messages": strconv.Itoa(made.Messages),
+	})
+	return exchange.JSON(http.StatusAccepted, struct {
+		ID string `json:"feedId"`
+	}{made.FeedID})
+}
+
+func (a *API) getFeed(r *request) exchange.Answer {
+	if complaint, bad := unknownParameter(r.query); bad {
+		return invalidInput(complaint)
+	}
+	r.call.Parameters["feedId"] = r.PathValue("feedId")
+	shown, err := a.Stock.Feed(r.account, r.PathValue("feedId"), r.now)
+	if err != nil {
+		return status(http.StatusNotFound)
+	}
+	return exchange.JSON(http.StatusOK, shown)
+}
+
+func (a *API) cancelFeed(r *request) exchange.Answer {
+	r.call.Parameters["feedId"] = r.PathValue("feedId")
+	switch err := a.Stock.Cancel(r.account, r.PathValue("feedId"), r.now); {
+	case errors.Is(err, stock.ErrNotCancelable):
+		return failure(http.StatusBadRequest, "InvalidInput", "The feed cannot be cancelled: it is not IN_QUEUE.", "")
+	case err != nil:
+		return status(http.StatusNotFound)
+	}
+	return exchange.JSON(http.StatusOK, struct{}{})
+}
+
+func (a *API) getFeedDocument(r *request) exchange.Answer {
+	if complaint, bad := unknownParameter(r.query, "enableContentEncodingUrlHeader"); bad {
+		return invalidInput(complaint)
+	}
+	id := r.PathValue("feedDocumentId")
+	r.call.Parameters["feedDocumentId"] = id
+	doc, ok := a.Documents.Get(documents.Key{Seller: r.account.Key(), ID: id})
+	if !ok || doc.ContentType != "" {
+		return status(http.StatusNotFound)
+	}
+	shown := struct {
+		ID          string `json:"feedDocumentId"`
+		URL         string `json:"url"`
+		Compression string `json:"compressionAlgorithm,omitempty"`
+	}{ID: id, URL: a.Documents.Presign(r.Request, r.now, http.MethodGet, &doc)}
+	if doc.Gzip {
+		shown.Compression = "GZIP"
+	}
+	if r.action != nil && r.action.ReportURL != "" {
+		shown.URL = r.action.ReportURL
+	}
+	return exchange.JSON(http.StatusOK, shown)
+}

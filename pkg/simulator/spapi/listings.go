@@ -1,0 +1,197 @@
+package spapi
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/sellerstream/sellerstream/pkg/simulator/exchange"
+	"github.com/sellerstream/sellerstream/pkg/simulator/stock"
+	"github.com/sellerstream/sellerstream/pkg/simulator/wire"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// listingsOperations is the part of Listings Items 2021-08-01 that sets and
+// reads quantities.
+func (a *API) listingsOperations() map[string]serve {
+	return map[string]serve{model.PatchListingsItem: a.patchListingsItem, model.GetListingsItem: a.getListingsItem}
+}
+
+// ownListing checks what both operations have in common: the seller's own SKU
+// in one marketplace.
+func (a *API) ownListing(r *request) (sku, marketplace string, refusal *exchange.Answer) {
+	refuse := func(a exchange.Answer) (string, string, *exchange.Answer) { return "", "", &a }
+	sku, marketplace = r.PathValue("sku"), r.query.Get("marketplaceIds")
+	r.call.Parameters["sku"] = sku
+	switch {
+	case r.PathValue("sellerId") != r.account.SellerID:
+		return refuse(status(http.StatusForbidden))
+	case marketplace == "":
+		return refuse(failure(http.StatusBadRequest, "InvalidInput", "One or more required parameters missing", "marketplaceIds;"))
+	case !slices.Contains(r.account.Marketplaces, marketplace):
+		return refuse(invalidInput("The marketplaceIds must be one marketplace in which the seller sells."))
+	}
+	return sku, marketplace, nil
+}
+
+// listingIssue is an issue in the shape of this API.
+type listingIssue struct {
+	Code       string   `json:"code"`
+	Message    string   `json:"message"`
+	Severity   string   `json:"severity"`
+	Attributes []string `json:"attributeNames,omitempty"`
+	Categories []string `json:"categories"`
+}
+
+// submission is patchListingsItem's answer.
+type submission struct {
+	SKU    string         `json:"sku"`
+	Status string         `json:"status"`
+	ID     string         `json:"submissionId"`
+	Issues []listingIssue `json:"issues"`
+}
+
+// refuse makes a submission INVALID, which is a 200.
+func (s *submission) refuse(err error) {
+	i := stock.IssueOf(err)
+	out := listingIssue{Code: i.Code, Message: i.Message, Severity: i.Severity, Categories: []string{}}
+	if i.Attribute != "" {
+		out.Attributes = []string{i.Attribute}
+	}
+	if i.Category != "" {
+		out.Categories = append(out.Categories, i.Category)
+	}
+	s.Status, s.Issues = "INVALID", append(s.Issues, out)
+}
+
+func (a *API) patchListingsItem(r *request) exchange.Answer {
+	if complaint, bad := unknownParameter(r.query, "marketplaceIds", "includedData", "mode", "issueLocale"); bad {
+		return invalidInput(complaint)
+	}
+	if _, err := valuesOf(r.query, "includedData", []string{"identifiers", "issues"}); err != nil {
+		return invalidInput(err.Error())
+	}
+	preview := r.query.Get("mode") == "VALIDATION_PREVIEW"
+	if r.query.Has("mode") && !preview {
+		return invalidInput("The mode must be VALIDATION_PREVIEW.")
+	}
+	var body struct {
+		ProductType string        `json:"productType"`
+		Patches     []stock.Patch `json:"patches"`
+	}
+	if refusal := decodeBody(r, &body); refusal != nil {
+		return *refusal
+	}
+	sku, marketplace, refusal := a.ownListing(r)
+	if refusal != nil {
+		return *refusal
+	}
+	if body.ProductType == "" || len(body.Patches) == 0 {
+		return failure(http.StatusBadRequest, "InvalidInput", "One or more required parameters missing", "productType;patches;")
+	}
+	for i := range body.Patches {
+		if err := body.Patches[i].Check(); err != nil {
+			return invalidInput("Patch " + strconv.Itoa(i) + ": " + err.Error() + ".")
+		}
+	}
+	result := submission{SKU: sku, Status: "ACCEPTED", ID: a.service.IDs.New(), Issues: []listingIssue{}}
+	order := stock.PatchOrder{SKU: sku, Marketplace: marketplace, Patches: body.Patches, ID: result.ID, Preview: preview, Now: r.now}
+	if r.action != nil {
+		order.Late = r.action.ApplyLate
+	}
+	quantity, err := a.Stock.Patch(r.account, order)
+	switch {
+	case err != nil:
+		result.refuse(err)
+	case preview:
+		result.Status = "VALID"
+	default:
+		r.call.Parameters["quantity"] = strconv.Itoa(quantity)
+	}
+	r.call.Parameters["submissionId"], r.call.Parameters["submission"] = result.ID, result.Status
+	return exchange.JSON(http.StatusOK, result)
+}
+
+// itemData are the values of includedData in Amazon's model.
+func itemData() []string {
+	return []string{
+		"summaries", "attributes", "issues", "offers", "fulfillmentAvailability", "procurement", "relationships", "productTypes",
+	}
+}
+
+// shownItem is a listing as getListingsItem shows it.
+type shownItem struct {
+	SKU          string              `json:"sku"`
+	Summaries    *[]itemSummary      `json:"summaries,omitempty"`
+	Attributes   map[string]any      `json:"attributes,omitempty"`
+	Issues       *[]listingIssue     `json:"issues,omitempty"`
+	Availability *[]itemAvailability `json:"fulfillmentAvailability,omitempty"`
+	ProductTypes *[]itemProductType  `json:"productTypes,omitempty"`
+}
+
+type itemSummary struct {
+	Marketplace string    `json:"marketplaceId"`
+	ProductType string    `json:"productType"`
+	Status      []string  `json:"status"`
+	Created     wire.Time `json:"createdDate"`
+	Updated     wire.Time `json:"lastUpdatedDate"`
+}
+
+type itemAvailability struct {
+	Channel  string `json:"fulfillmentChannelCode"`
+	Quantity int    `json:"quantity"`
+}
+
+type itemProductType struct {
+	Marketplace string `json:"marketplaceId"`
+	ProductType string `json:"productType"`
+}
+
+func (a *API) getListingsItem(r *request) exchange.Answer {
+	if complaint, bad := unknownParameter(r.query, "marketplaceIds", "includedData", "issueLocale"); bad {
+		return invalidInput(complaint)
+	}
+	included, err := valuesOf(r.query, "includedData", itemData())
+	if err != nil {
+		return invalidInput(err.Error())
+	}
+	if len(included) == 0 {
+		included["summaries"] = true
+	}
+	sku, marketplace, refusal := a.ownListing(r)
+	if refusal != nil {
+		return *refusal
+	}
+	item, ok := a.Stock.Item(r.account, sku, marketplace, r.now.Add(-a.config.ListingsLag))
+	if !ok {
+		// The wording of selling-partner-api-models#4283 and jrl84/amazon-sp-api#176.
+		return failure(http.StatusNotFound, "NOT_FOUND", "SKU '"+sku+"' not found in marketplace "+marketplace, "")
+	}
+	return exchange.JSON(http.StatusOK, show(item, marketplace, included))
+}
+
+// show is a listing with these data sets. The attributes are what was
+// submitted; the availability is what is offered, which can lag behind.
+func show(i stock.Item, marketplace string, included map[string]bool) shownItem {
+	shown := shownItem{SKU: i.SKU}
+	if included["summaries"] {
+		shown.Summaries = &[]itemSummary{{marketplace, i.ProductType, []string{"BUYABLE", "DISCOVERABLE"}, wire.Time(i.Created), wire.Time(i.Updated)}}
+	}
+	if included["attributes"] {
+		entry := map[string]any{"fulfillment_channel_code": stock.MerchantChannel, "quantity": i.Quantity}
+		if i.LeadTime > 0 {
+			entry["lead_time_to_ship_max_days"] = i.LeadTime
+		}
+		shown.Attributes = map[string]any{"fulfillment_availability": []any{entry}}
+	}
+	if included["issues"] {
+		shown.Issues = &[]listingIssue{}
+	}
+	if included["fulfillmentAvailability"] {
+		shown.Availability = &[]itemAvailability{{stock.MerchantChannel, i.Offered}}
+	}
+	if included["productTypes"] {
+		shown.ProductTypes = &[]itemProductType{{marketplace, i.ProductType}}
+	}
+	return shown
+}

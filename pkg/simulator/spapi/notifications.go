@@ -1,0 +1,182 @@
+package spapi
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/sellerstream/sellerstream/pkg/simulator/exchange"
+	"github.com/sellerstream/sellerstream/pkg/simulator/notify"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// notificationsOperations is Notifications v1, without test notifications.
+func (a *API) notificationsOperations() map[string]serve {
+	return map[string]serve{
+		model.GetDestinations: a.getDestinations, model.CreateDestination: a.createDestination,
+		model.GetDestination: a.getDestination, model.DeleteDestination: a.deleteDestination,
+		model.GetSubscriptions: a.getSubscriptions, model.GetSubscription: a.getSubscription, model.CreateSubscription: a.createSubscription,
+		model.GetSubscriptionByID: a.getSubscriptionByID, model.DeleteSubscriptionByID: a.deleteSubscriptionByID,
+	}
+}
+
+// owner is whose destinations a request is about.
+func (r *request) owner() notify.Owner {
+	return notify.Owner{Application: r.application, Region: r.region}
+}
+
+func (a *API) getDestinations(r *request) exchange.Answer {
+	if complaint, bad := unknownParameter(r.query); bad {
+		return invalidInput(complaint)
+	}
+	return payload(a.Notifier.Destinations(r.owner()))
+}
+
+func (a *API) getDestination(r *request) exchange.Answer {
+	return found(a.Notifier.Destination(r.owner(), r.PathValue("destinationId")))
+}
+
+func (a *API) createDestination(r *request) exchange.Answer {
+	var body struct {
+		Name          string `json:"name"`
+		Specification struct {
+			SQS *notify.Queue `json:"sqs"`
+		} `json:"resourceSpecification"`
+	}
+	if refusal := decodeBody(r, &body); refusal != nil {
+		return *refusal
+	}
+	switch resource := body.Specification.SQS; {
+	case body.Name == "" || len(body.Name) > 256:
+		return invalidInput("The name must have 1 to 256 characters.")
+	case resource == nil:
+		return invalidInput("The resourceSpecification must have an sqs or eventBridge property; only sqs is simulated.")
+	case !notify.IsQueue(resource.ARN) || len(resource.ARN) > 1000:
+		return invalidInput("The arn is not that of an SQS queue.")
+	case strings.HasSuffix(resource.ARN, ".fifo"):
+		return invalidInput("FIFO queues are not supported.")
+	}
+	d, err := a.Notifier.AddDestination(r.owner(), body.Name, body.Specification.SQS.ARN)
+	if err != nil {
+		return failure(http.StatusConflict, "Conflict", "Destination with the same resource already exists.", "")
+	}
+	return payload(d)
+}
+
+func (a *API) deleteDestination(r *request) exchange.Answer {
+	switch err := a.Notifier.DeleteDestination(r.owner(), r.PathValue("destinationId")); {
+	case errors.Is(err, notify.ErrUsed):
+		return failure(http.StatusConflict, "StateConflict", "The destination has subscriptions.", "")
+	case err != nil:
+		return status(http.StatusNotFound)
+	}
+	return exchange.JSON(http.StatusOK, struct{}{})
+}
+
+// getSubscriptions gives pages of pageSize; its token is the number of those
+// before.
+func (a *API) getSubscriptions(r *request) exchange.Answer {
+	if complaint, bad := unknownParameter(r.query, "notificationTypes", "payloadVersion", "pageSize", "nextToken"); bad {
+		return invalidInput(complaint)
+	}
+	kind := r.query.Get("notificationTypes")
+	if !notify.Known(kind) {
+		return invalidInput("The notificationTypes must be one supported notification type.")
+	}
+	size := 30
+	if text := r.query.Get("pageSize"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 30 || n > 100 {
+			return invalidInput("The pageSize must be between 30 and 100.")
+		}
+		size = n
+	}
+	from := 0
+	if text := r.query.Get("nextToken"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 {
+			return invalidInput("The nextToken is invalid.")
+		}
+		from = n
+	}
+	subscriptions := a.Notifier.SubscriptionsOf(r.account, kind, r.query.Get("payloadVersion"))
+	subscriptions = subscriptions[min(from, len(subscriptions)):]
+	page := struct {
+		Subscriptions []*notify.Subscription `json:"subscriptions"`
+		NextToken     string                 `json:"nextToken,omitempty"`
+	}{Subscriptions: append([]*notify.Subscription{}, subscriptions[:min(size, len(subscriptions))]...)}
+	if len(subscriptions) > size {
+		page.NextToken = strconv.Itoa(from + size)
+	}
+	return payload(page)
+}
+
+func (a *API) getSubscription(r *request) exchange.Answer {
+	if complaint, bad := unknownParameter(r.query, "payloadVersion"); bad {
+		return invalidInput(complaint)
+	}
+	if !notify.Known(r.PathValue("notificationType")) {
+		return invalidInput("The notificationType is not supported.")
+	}
+	subscriptions := a.Notifier.SubscriptionsOf(r.account, r.PathValue("notificationType"), r.query.Get("payloadVersion"))
+	if len(subscriptions) == 0 {
+		return status(http.StatusNotFound)
+	}
+	return payload(subscriptions[0])
+}
+
+func (a *API) createSubscription(r *request) exchange.Answer {
+	var body struct {
+		PayloadVersion      string            `json:"payloadVersion"`
+		DestinationID       string            `json:"destinationId"`
+		ProcessingDirective *notify.Directive `json:"processingDirective"`
+	}
+	if refusal := decodeBody(r, &body); refusal != nil {
+		return *refusal
+	}
+	kind := r.PathValue("notificationType")
+	switch {
+	case !notify.Known(kind):
+		return invalidInput("The notificationType is not supported.")
+	case body.PayloadVersion != notify.PayloadVersion:
+		return invalidInput("The payloadVersion is not supported.")
+	}
+	if err := body.ProcessingDirective.Check(kind); err != nil {
+		return invalidInput(err.Error())
+	}
+	sub, err := a.Notifier.AddSubscription(r.account, kind, body.PayloadVersion, body.DestinationID, body.ProcessingDirective)
+	switch {
+	case errors.Is(err, notify.ErrExists):
+		return failure(http.StatusConflict, "StateConflict", "Subscription already exists.", "")
+	case err != nil:
+		return invalidInput("The destinationId is unknown.")
+	}
+	return payload(sub)
+}
+
+func (a *API) getSubscriptionByID(r *request) exchange.Answer {
+	return found(a.Notifier.Subscription(r.owner(), r.PathValue("notificationType"), r.PathValue("subscriptionId")))
+}
+
+func (a *API) deleteSubscriptionByID(r *request) exchange.Answer {
+	if a.Notifier.DeleteSubscription(r.owner(), r.PathValue("notificationType"), r.PathValue("subscriptionId")) != nil {
+		return status(http.StatusNotFound)
+	}
+	return exchange.JSON(http.StatusOK, struct{}{})
+}
+
+// found is what an operation looked for, or Amazon's body for nothing.
+func found(v any, err error) exchange.Answer {
+	if err != nil {
+		return status(http.StatusNotFound)
+	}
+	return payload(v)
+}
+
+// payload is a success in the shape of this API.
+func payload(v any) exchange.Answer {
+	return exchange.JSON(http.StatusOK, struct {
+		Payload any `json:"payload"`
+	}{v})
+}
