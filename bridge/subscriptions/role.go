@@ -10,6 +10,7 @@ func Role() role.Role {
 	return role.Role{
 		Name:  "subscriptions",
 		About: "accounts' subscriptions at Amazon (by default only if a queue\nunder bridge.queues has an arn)",
+		Turns: turnTopic,
 		Operations: []string{
 			model.CreateDestination, model.GetDestination, model.GetDestinations, model.DeleteDestination,
 			model.CreateSubscription, model.GetSubscription, model.GetSubscriptions,

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sellerstream/sellerstream/pkg/platform/kafka/acls"
 	"github.com/sellerstream/sellerstream/pkg/runtime/role"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
@@ -60,20 +59,6 @@ func TestReplaysTakeWhatCanBeReplayed(t *testing.T) {
 	}
 	if replays, _ := schemas.TopicOf(schemas.Replays); !same(records, replays.Records) {
 		t.Errorf("the inputs that can be replayed have %v, the topic %v", records, replays.Records)
-	}
-}
-
-// TestPermissionsKnowTheRoles: each role has permissions, and those that say that
-// they read the list of excluded SKUs may read its topic.
-func TestPermissionsKnowTheRoles(t *testing.T) {
-	t.Parallel()
-	layout := acls.Layout{Prefix: "p.", TransactionalPrefix: "p.tx", Exclusions: "excluded-skus"}
-	for _, r := range All() {
-		grants := layout.Grants([]string{r.Name}, func(string) string { return "User:x" })
-		reads := slices.ContainsFunc(grants, func(g acls.Grant) bool { return g.ACL.Name == layout.Exclusions })
-		if len(grants) == 0 || reads != r.Exclusions {
-			t.Errorf("role %s: %d permissions, excluded SKUs among them: %v, want %v", r.Name, len(grants), reads, r.Exclusions)
-		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/bridge/sqs"
 	"github.com/sellerstream/sellerstream/pkg/app/telemetry"
+	"github.com/sellerstream/sellerstream/pkg/operator/permissions"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/exclusion"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/acls"
@@ -112,7 +113,7 @@ func (p *pipeline) prepare(ctx context.Context, parts ...string) (err error) {
 	}
 	report, err := topics.Ensure(ctx, kadm.NewClient(client), topics.Options{
 		Prefix: p.Config.Prefix, Partitions: p.Config.Kafka.Partitions, Replication: p.Config.Kafka.Replication,
-		Topics: acls.Topics(parts...),
+		Topics: permissions.Layout(p.Config, p.TransactionalPrefix).Topics(parts...),
 	})
 	if err != nil {
 		return fmt.Errorf("topics on %v: %w", p.Config.Kafka.Brokers, err)

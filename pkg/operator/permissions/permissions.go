@@ -12,11 +12,16 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/operator/columns"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/acls"
+	"github.com/sellerstream/sellerstream/pkg/roles"
 )
 
 // Layout is where a configuration's permissions lie.
 func Layout(cfg config.Config, transactionalPrefix string) acls.Layout {
-	return acls.Layout{Prefix: cfg.Prefix, TransactionalPrefix: transactionalPrefix, Exclusions: cfg.Exclusions.Topic}
+	needs := map[string]acls.Needs{}
+	for _, r := range roles.All() {
+		needs[r.Name] = acls.Needs{Exclusions: r.Exclusions, Turns: r.Turns}
+	}
+	return acls.Layout{Prefix: cfg.Prefix, TransactionalPrefix: transactionalPrefix, Exclusions: cfg.Exclusions.Topic, Needs: needs}
 }
 
 // Form writes grants, for the cluster that bootstrap leads to.

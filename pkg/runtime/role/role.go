@@ -24,6 +24,10 @@ type Role struct {
 	State   []State  // a processor's topics of state, its own first
 	// Exclusions is whether it reads the list of excluded SKUs.
 	Exclusions bool
+	// Turns is the topic whose partitions say which of its processes works, where one
+	// works at a time; "" for a role whose processes share the work. It reads no record of
+	// the topic.
+	Turns string
 
 	Operations []string // of SP-API, whose quota it owns
 	Reasons    []Reason // of its dead letters

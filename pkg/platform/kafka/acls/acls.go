@@ -68,6 +68,14 @@ type Layout struct {
 	TransactionalPrefix string
 	// Exclusions is the topic of excluded SKUs, by its name on the wire; "" for none.
 	Exclusions string
+	// Needs are those of roles, by name, that the table does not know.
+	Needs map[string]Needs
+}
+
+// Needs are what a role needs besides the topics that the table says it reads and writes.
+type Needs struct {
+	Exclusions bool   // to read the list of excluded SKUs
+	Turns      string // to describe the topic, by its logical name, whose partitions say whose turn it is; "" for none
 }
 
 // Of is what a part of Parts needs.
@@ -93,11 +101,10 @@ func (l Layout) Of(part string) []ACL {
 	if processes(part) {
 		needed = append(needed, ACL{TransactionalID, l.TransactionalPrefix + "-" + part + "-", Prefixed, Write})
 	}
-	if part == turnTaker {
-		// The partitions of a topic that it does not read say whose turn it is.
-		needed = append(needed, l.topic(schemas.OrderChanges, Describe))
+	if turns := l.Needs[part].Turns; turns != "" {
+		needed = append(needed, l.topic(turns, Describe))
 	}
-	if l.Exclusions != "" && slices.Contains(excluders(), part) {
+	if l.Exclusions != "" && l.Needs[part].Exclusions {
 		needed = append(needed, ACL{Topic, l.Exclusions, Literal, Read})
 	}
 	return needed
@@ -114,13 +121,13 @@ func (l Layout) all(operations ...Operation) []ACL {
 	return needed
 }
 
-// Topics are the logical names of the topics that parts read or write.
-func Topics(parts ...string) []string {
+// Topics are the logical names of the topics that parts work with.
+func (l Layout) Topics(parts ...string) []string {
 	var names []string
 	for _, t := range schemas.Topics() {
 		touches := func(part string) bool {
 			return slices.Contains(t.Readers, part) || slices.Contains(t.Writers, part) ||
-				part == turnTaker && t.Name == schemas.OrderChanges
+				t.Name == l.Needs[part].Turns
 		}
 		if slices.ContainsFunc(parts, touches) {
 			names = append(names, t.Name)

@@ -18,7 +18,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func layout() Layout { return Layout{Prefix: "s.", TransactionalPrefix: "s.tx"} }
+func layout() Layout {
+	return Layout{Prefix: "s.", TransactionalPrefix: "s.tx", Needs: map[string]Needs{
+		"orders": {Exclusions: true}, "inventory": {Exclusions: true}, "subscriptions": {Turns: schemas.OrderChanges},
+	}}
+}
 
 func TestARoleMayDoWhatTheTableSays(t *testing.T) {
 	t.Parallel()

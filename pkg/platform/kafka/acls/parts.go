@@ -6,12 +6,6 @@ import (
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-// turnTaker is the role whose processes take turns by a group.
-const turnTaker = "subscriptions"
-
-// excluders are the roles that read the list of excluded SKUs.
-func excluders() []string { return []string{"orders", "inventory"} }
-
 // outsiders stand in the table of topics and are no roles of ours.
 func outsiders() []string { return append(services(), "console", operator) }
 
