@@ -12,7 +12,6 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 )
 
@@ -95,30 +94,6 @@ func alertTypes(t *testing.T) []string {
 	}
 	t.Fatal("Alert has no eventType")
 	return nil
-}
-
-// The chart takes the roles that `run` knows.
-func TestChartHasEachRole(t *testing.T) {
-	t.Parallel()
-	var schema struct {
-		Definitions struct {
-			Role struct{ Enum []string }
-		}
-	}
-	if err := json.Unmarshal(readDeploy(t, "helm/sellerstream/values.schema.json"), &schema); err != nil {
-		t.Fatal(err)
-	}
-	var want []string
-	for _, role := range pipeline.Roles() {
-		want = append(want, string(role))
-	}
-	if got := schema.Definitions.Role.Enum; !slices.Equal(got, want) {
-		t.Errorf("values.schema.json has the roles %q, want %q", got, want)
-	}
-	notes := string(readDeploy(t, "helm/sellerstream/templates/NOTES.txt"))
-	if list := `"` + strings.Join(want, `" "`) + `"`; !strings.Contains(notes, list) {
-		t.Errorf("NOTES.txt does not look for %s", list)
-	}
 }
 
 // The chart refuses a secret that stands in the configuration itself, by the names

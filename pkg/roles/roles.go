@@ -2,6 +2,8 @@
 // description (role.go of its folder); commands and the pipeline find it here.
 package roles
 
+//go:generate go run ./internal/generate -root ../..
+
 import (
 	"slices"
 

@@ -1,10 +1,7 @@
 package roles
 
 import (
-	"encoding/json"
-	"os"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/role"
@@ -110,53 +107,16 @@ func TestEachOperationHasOneOwner(t *testing.T) {
 	}
 }
 
-// TestTheRunbookHasEachAlert under a heading of its type, and each remedy is told.
-func TestTheRunbookHasEachAlert(t *testing.T) {
+// TestEachReasonHasARemedy: a letter says what to do about it.
+func TestEachReasonHasARemedy(t *testing.T) {
 	t.Parallel()
-	runbook := read(t, "../../docs/RUNBOOK.md")
 	for _, r := range All() {
-		for _, alert := range r.Alerts {
-			if !strings.Contains(runbook, "\n### "+alert+"\n") {
-				t.Errorf("the runbook has no section %s, of role %s", alert, r.Name)
-			}
-		}
 		for _, reason := range r.Reasons {
 			if reason.Remedy == "" {
 				t.Errorf("role %s, reason %s: what is to be done?", r.Name, reason.Code)
 			}
 		}
 	}
-}
-
-// TestTheChartKnowsTheRoles: its schema refuses roles that there are not.
-func TestTheChartKnowsTheRoles(t *testing.T) {
-	t.Parallel()
-	var schema struct {
-		Definitions struct {
-			Role struct {
-				Enum []string `json:"enum"`
-			} `json:"role"`
-		} `json:"definitions"`
-	}
-	if err := json.Unmarshal([]byte(read(t, "../../deploy/helm/sellerstream/values.schema.json")), &schema); err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, r := range All() {
-		names = append(names, r.Name)
-	}
-	if !slices.Equal(schema.Definitions.Role.Enum, names) {
-		t.Errorf("deploy/helm/sellerstream/values.schema.json has the roles %v, want %v", schema.Definitions.Role.Enum, names)
-	}
-}
-
-func read(t *testing.T, path string) string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }
 
 func same(a, b []string) bool {
