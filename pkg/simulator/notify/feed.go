@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"cmp"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator/wire"
@@ -24,16 +23,17 @@ type feedNotification struct {
 }
 
 type feedNotificationPayload struct {
-	Finished finishedFeed `json:"feedProcessingFinishedNotification"`
+	Finished Finished `json:"feedProcessingFinishedNotification"`
 }
 
-type finishedFeed struct {
-	SellerID  string `json:"sellerId,omitempty"`
+// Finished is a feed that has ended.
+type Finished struct {
+	SellerID  string `json:"sellerId,omitempty"` // which is optional
 	AccountID string `json:"accountId"`
 	FeedID    string `json:"feedId"`
 	FeedType  string `json:"feedType"`
 	Status    string `json:"processingStatus"`
-	Result    string `json:"resultFeedDocumentId,omitempty"`
+	Report    string `json:"resultFeedDocumentId,omitempty"`
 }
 
 type feedMetadata struct {
@@ -43,35 +43,19 @@ type feedMetadata struct {
 	NotificationID string    `json:"notificationId"`
 }
 
-// Finished is a feed that has ended.
-type Finished struct {
-	Account        *world.Account
-	ID, Type       string
-	Status, Report string // Report is the id of its document; "" if there is none
-	Ended          time.Time
-	WithoutSeller  bool // leaves the sellerId out, which is optional
-}
-
-// FeedFinished sends a feed's notification so many times.
-func (n *Notifier) FeedFinished(f Finished, times int) {
-	at := wire.Time(f.Ended)
-	finished := finishedFeed{
-		SellerID: f.Account.SellerID, AccountID: cmp.Or(f.Account.AmazonAccountID, "amzn1.merchant.o."+f.Account.SellerID),
-		FeedID: f.ID, FeedType: f.Type, Status: f.Status, Result: f.Report,
-	}
-	if f.WithoutSeller {
-		finished.SellerID = ""
-	}
+// FeedFinished sends a seller's notification of a feed so many times.
+func (n *Notifier) FeedFinished(a *world.Account, f Finished, ended time.Time, times int) {
+	at := wire.Time(ended)
 	body := wire.JSON(feedNotification{
 		NotificationVersion: feedNotificationVersion, NotificationType: FeedFinished, PayloadVersion: feedNotificationVersion,
-		EventTime: at, Payload: feedNotificationPayload{finished},
+		EventTime: at, Payload: feedNotificationPayload{f},
 		Metadata: feedMetadata{
-			ApplicationID:  "amzn1.sp.solution." + f.Account.Application,
-			SubscriptionID: "subscription-" + f.Account.SellerID,
+			ApplicationID:  "amzn1.sp.solution." + a.Application,
+			SubscriptionID: "subscription-" + a.SellerID,
 			PublishTime:    at, NotificationID: n.ids.New(),
 		},
 	})
 	for range times {
-		n.send(f.Account, FeedFinished, func(*Subscription) bool { return true }, body)
+		n.send(a, FeedFinished, func(*Subscription) bool { return true }, body)
 	}
 }

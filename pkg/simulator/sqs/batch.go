@@ -27,18 +27,19 @@ type batchSuccess struct {
 }
 
 // batch runs an operation entry by entry. Entries that a fault fails are not run.
-func (s *Queues) batch(x *exchange.Exchange, ids []string, operate func(i int) (any, error)) (batchResult, error) {
-	if err := checkBatch(ids); err != nil {
+func batch[E interface{ id() string }](s *Queues, x *exchange.Exchange, entries []E, operate func(*E) (any, error)) (batchResult, error) {
+	if err := checkBatch(entries); err != nil {
 		return batchResult{}, err
 	}
-	failed := s.api.Faults.FailedEntries(x.Action, len(ids))
+	failed := s.api.Faults.FailedEntries(x.Action, len(entries))
 	var result batchResult
-	for i, id := range ids {
+	for i := range entries {
+		id := entries[i].id()
 		if failed[i] {
 			result.Failed = append(result.Failed, batchFailure{ID: id, Code: x.Action.FailedCode(), Message: "The simulator was told to fail this entry."})
 			continue
 		}
-		success, err := operate(i)
+		success, err := operate(&entries[i])
 		var known *queueError
 		switch {
 		case errors.As(err, &known):
@@ -50,21 +51,22 @@ func (s *Queues) batch(x *exchange.Exchange, ids []string, operate func(i int) (
 		}
 	}
 	x.Call.Parameters = map[string]string{
-		"messages": strconv.Itoa(len(ids)),
+		"messages": strconv.Itoa(len(entries)),
 		"failed":   strconv.Itoa(len(result.Failed)),
 	}
 	return result, nil
 }
 
-func checkBatch(ids []string) error {
+func checkBatch[E interface{ id() string }](entries []E) error {
 	switch {
-	case len(ids) == 0:
+	case len(entries) == 0:
 		return &queueError{"EmptyBatchRequest", "There should be at least one entry in the request."}
-	case len(ids) > 10:
-		return &queueError{"TooManyEntriesInBatchRequest", fmt.Sprintf("Maximum number of entries per request are 10. You have sent %d.", len(ids))}
+	case len(entries) > 10:
+		return &queueError{"TooManyEntriesInBatchRequest", fmt.Sprintf("Maximum number of entries per request are 10. You have sent %d.", len(entries))}
 	}
-	seen := make(map[string]bool, len(ids))
-	for _, id := range ids {
+	seen := make(map[string]bool, len(entries))
+	for i := range entries {
+		id := entries[i].id()
 		if id == "" || len(id) > 80 {
 			return &queueError{"InvalidBatchEntryId", "A batch entry id has 1 to 80 characters."}
 		}
@@ -76,57 +78,46 @@ func checkBatch(ids []string) error {
 	return nil
 }
 
+func (e sendEntry) id() string { return e.ID }
+
 type sendBatchInput struct {
 	queueReference
 	Entries []sendEntry
 }
 
 func (s *Queues) sendMessageBatch(x *exchange.Exchange, _ *http.Request, q *queue, input *sendBatchInput) (any, error) {
-	ids := make([]string, len(input.Entries))
 	total := 0
-	for i, e := range input.Entries {
-		ids[i] = e.ID
-		total += len(e.MessageBody)
+	for i := range input.Entries {
+		total += len(input.Entries[i].MessageBody)
 	}
 	if total > messageLimit {
 		return nil, &queueError{"BatchRequestTooLong", fmt.Sprintf("Batch requests cannot be longer than %d bytes. You have sent %d bytes.", messageLimit, total)}
 	}
-	return s.batch(x, ids, func(i int) (any, error) { return q.accept(&input.Entries[i]) })
+	return batch(s, x, input.Entries, func(e *sendEntry) (any, error) { return q.accept(e) })
 }
 
-type deleteBatchInput struct {
+// handleEntry is an entry of a batch on received messages.
+type handleEntry struct {
+	ID                string `json:"Id"`
+	ReceiptHandle     string
+	VisibilityTimeout int
+}
+
+func (e handleEntry) id() string { return e.ID }
+
+type handleBatchInput struct {
 	queueReference
-	Entries []struct {
-		ID            string `json:"Id"`
-		ReceiptHandle string
-	}
+	Entries []handleEntry
 }
 
-func (s *Queues) deleteMessageBatch(x *exchange.Exchange, _ *http.Request, q *queue, input *deleteBatchInput) (any, error) {
-	ids := make([]string, len(input.Entries))
-	for i, e := range input.Entries {
-		ids[i] = e.ID
-	}
-	return s.batch(x, ids, func(i int) (any, error) {
-		return batchSuccess{ids[i]}, handleError(q.delete(input.Entries[i].ReceiptHandle))
+func (s *Queues) deleteMessageBatch(x *exchange.Exchange, _ *http.Request, q *queue, input *handleBatchInput) (any, error) {
+	return batch(s, x, input.Entries, func(e *handleEntry) (any, error) {
+		return batchSuccess{e.ID}, handleError(q.delete(e.ReceiptHandle))
 	})
 }
 
-type visibilityBatchInput struct {
-	queueReference
-	Entries []struct {
-		ID                string `json:"Id"`
-		ReceiptHandle     string
-		VisibilityTimeout int
-	}
-}
-
-func (s *Queues) changeMessageVisibilityBatch(x *exchange.Exchange, _ *http.Request, q *queue, input *visibilityBatchInput) (any, error) {
-	ids := make([]string, len(input.Entries))
-	for i, e := range input.Entries {
-		ids[i] = e.ID
-	}
-	return s.batch(x, ids, func(i int) (any, error) {
-		return batchSuccess{ids[i]}, q.changeSeconds(input.Entries[i].ReceiptHandle, input.Entries[i].VisibilityTimeout)
+func (s *Queues) changeMessageVisibilityBatch(x *exchange.Exchange, _ *http.Request, q *queue, input *handleBatchInput) (any, error) {
+	return batch(s, x, input.Entries, func(e *handleEntry) (any, error) {
+		return batchSuccess{e.ID}, q.changeSeconds(e.ReceiptHandle, e.VisibilityTimeout)
 	})
 }

@@ -2,11 +2,13 @@ package sqs
 
 import (
 	"container/heap"
+	"container/list"
 	"context"
 	"crypto/md5" //nolint:gosec // SQS's own checksum, not a security measure
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,7 +27,7 @@ type queue struct {
 	identity   string // makes receipt handles of this queue its own
 
 	mu       sync.Mutex
-	visible  fifo
+	visible  list.List          // of messages that can be received, oldest first
 	messages map[int64]*message // all that are not deleted, by sequence
 	hidden   deadlines          // those in flight or delayed, by when they become visible
 	inFlight int
@@ -53,11 +55,11 @@ type message struct {
 	sum      string // hex MD5 of the body
 	encoded  []byte // `"MessageId":…,"MD5OfBody":…,"Body":…`
 	sent     time.Time
-	first    time.Time // of its first delivery
-	count    int       // deliveries
-	due      time.Time // when it becomes visible, if it is hidden
-	index    int       // in the heap of deadlines, -1 if it is visible
-	gone     bool      // deleted while it stood among the visible
+	first    time.Time     // of its first delivery
+	count    int           // deliveries
+	due      time.Time     // when it becomes visible, if it is hidden
+	index    int           // in the heap of deadlines, -1 if it is visible
+	place    *list.Element // among the visible, if it is
 }
 
 func newQueue(name string, visibility time.Duration) *queue {
@@ -85,7 +87,7 @@ func (q *queue) send(body string, delay time.Duration) *message {
 		q.wake() // a waiting poll must learn of the new deadline
 		return m
 	}
-	q.visible.push(m)
+	m.place = q.visible.PushBack(m)
 	q.wake()
 	return m
 }
@@ -140,11 +142,8 @@ func (q *queue) take(now time.Time, most int, visibility time.Duration, waits bo
 	defer q.mu.Unlock()
 	q.reveal(now)
 	var taken []delivery
-	for len(taken) < most {
-		m := q.visible.pop()
-		if m == nil {
-			break
-		}
+	for len(taken) < most && q.visible.Len() > 0 {
+		m := q.visible.Remove(q.visible.Front()).(*message)
 		taken = append(taken, q.deliver(m, now, visibility))
 	}
 	if len(taken) > 0 || !waits {
@@ -178,11 +177,9 @@ func (q *queue) deliver(m *message, now time.Time, visibility time.Duration) del
 func (q *queue) unwait(signal chan struct{}) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for i, w := range q.waiters {
-		if w == signal {
-			q.waiters = append(q.waiters[:i:i], q.waiters[i+1:]...)
-			return
-		}
+	if i := slices.Index(q.waiters, signal); i >= 0 {
+		q.waiters = slices.Delete(q.waiters, i, i+1)
+		return
 	}
 	q.wake()
 }
@@ -192,7 +189,7 @@ func (q *queue) reveal(now time.Time) {
 	for len(q.hidden) > 0 && !q.hidden[0].due.After(now) {
 		m := heap.Pop(&q.hidden).(*message)
 		q.unhide(m)
-		q.visible.push(m)
+		m.place = q.visible.PushBack(m)
 		q.wake()
 	}
 }
@@ -252,8 +249,7 @@ func (q *queue) delete(handle string) error {
 		return nil
 	}
 	// It became visible again, but nobody has received it since.
-	m.gone = true
-	q.visible.gone++
+	q.visible.Remove(m.place)
 	return nil
 }
 
@@ -284,7 +280,8 @@ func (q *queue) purge() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	clear(q.messages)
-	q.visible, q.hidden = fifo{}, nil
+	q.visible.Init()
+	q.hidden = nil
 	q.inFlight, q.delayed = 0, 0
 }
 
@@ -293,37 +290,8 @@ func (q *queue) snapshot() Stats {
 	defer q.mu.Unlock()
 	q.reveal(time.Now())
 	stats := q.stats
-	stats.Visible, stats.InFlight, stats.Delayed = q.visible.len(), q.inFlight, q.delayed
+	stats.Visible, stats.InFlight, stats.Delayed = q.visible.Len(), q.inFlight, q.delayed
 	return stats
-}
-
-// fifo is the line of visible messages.
-type fifo struct {
-	line []*message
-	head int
-	gone int // deleted messages still in the line
-}
-
-func (f *fifo) push(m *message) { f.line = append(f.line, m) }
-
-func (f *fifo) len() int { return len(f.line) - f.head - f.gone }
-
-func (f *fifo) pop() *message {
-	for f.head < len(f.line) {
-		m := f.line[f.head]
-		f.line[f.head] = nil
-		f.head++
-		if f.head > 1024 && f.head*2 > len(f.line) {
-			f.line = append(f.line[:0:0], f.line[f.head:]...)
-			f.head = 0
-		}
-		if !m.gone {
-			return m
-		}
-		f.gone--
-	}
-	f.line, f.head = f.line[:0], 0
-	return nil
 }
 
 // deadlines is a heap of hidden messages by when they become visible.

@@ -317,22 +317,17 @@ func (d *delivery) appendAttributes(out []byte, names []string) []byte {
 	return append(out, wire.JSON(values)...)
 }
 
-type deleteInput struct {
-	queueReference
-	ReceiptHandle string
-}
-
-func deleteMessage(_ *exchange.Exchange, _ *http.Request, q *queue, input *deleteInput) (any, error) {
-	return nothing{}, handleError(q.delete(input.ReceiptHandle))
-}
-
-type visibilityInput struct {
+type handleInput struct {
 	queueReference
 	ReceiptHandle     string
 	VisibilityTimeout int
 }
 
-func changeMessageVisibility(_ *exchange.Exchange, _ *http.Request, q *queue, input *visibilityInput) (any, error) {
+func deleteMessage(_ *exchange.Exchange, _ *http.Request, q *queue, input *handleInput) (any, error) {
+	return nothing{}, handleError(q.delete(input.ReceiptHandle))
+}
+
+func changeMessageVisibility(_ *exchange.Exchange, _ *http.Request, q *queue, input *handleInput) (any, error) {
 	return nothing{}, q.changeSeconds(input.ReceiptHandle, input.VisibilityTimeout)
 }
 

@@ -37,26 +37,14 @@ type FeedTimes struct {
 
 // feed is a feed on its way.
 type feed struct {
-	account      *world.Account
-	id           string
-	kind         string
-	marketplaces []string
-	document     string // id of its input document
-	content      *feedContent
-	created      time.Time
-	listed       time.Time // since when getFeeds shows it
-	status       string
-	shownEnd     time.Time // since when getFeed shows how it ended
-	started      time.Time
-	ended        time.Time
-	result       string // id of its report
-	outcome      fault.FeedOutcome
-	applied      int    // messages whose change was taken over
-	invalid      int    // messages that were refused
-	sha256       string // of the document
-	messages     int    // in the document
-	double       string // why it should not exist; see FeedSubmission
-	overlaps     bool
+	FeedSubmission
+	account  *world.Account
+	content  *feedContent
+	listed   time.Time // since when getFeeds shows it
+	started  time.Time
+	shownEnd time.Time // since when getFeed shows how it ended
+	result   string    // id of its report
+	outcome  fault.FeedOutcome
 }
 
 // feeds are the feeds of all sellers, and what decides how they go.
@@ -97,13 +85,13 @@ func (o *sellerFeeds) newID() string {
 // add lets a feed come into being, and returns those that Amazon would
 // forget by then.
 func (o *sellerFeeds) add(f *feed) (forgotten []*feed) {
-	for len(o.list) > 0 && f.created.Sub(o.list[0].created) > Retention {
+	for len(o.list) > 0 && f.Created.Sub(o.list[0].Created) > Retention {
 		forgotten = append(forgotten, o.list[0])
-		delete(o.byID, o.list[0].id)
+		delete(o.byID, o.list[0].FeedID)
 		o.list = o.list[1:]
 	}
 	o.list = append(o.list, f)
-	o.byID[f.id] = f
+	o.byID[f.FeedID] = f
 	return forgotten
 }
 
@@ -122,24 +110,24 @@ type ShownFeed struct {
 // show is what a caller sees of a feed at a time.
 func (f *feed) show(now time.Time) ShownFeed {
 	shown := ShownFeed{
-		ID: f.id, Kind: f.kind, Marketplaces: f.marketplaces, Created: wire.Time(f.created), Status: f.statusAt(now),
+		ID: f.FeedID, Kind: f.FeedType, Marketplaces: f.Marketplaces, Created: wire.Time(f.Created), Status: f.statusAt(now),
 	}
 	if !f.started.IsZero() {
 		at := wire.Time(f.started)
 		shown.Started = &at
 	}
 	if ended(shown.Status) {
-		at := wire.Time(f.ended)
+		at := wire.Time(f.Ended)
 		shown.Ended, shown.Result = &at, f.result
 	}
 	return shown
 }
 
 func (f *feed) statusAt(now time.Time) string {
-	if ended(f.status) && now.Before(f.shownEnd) {
+	if ended(f.Status) && now.Before(f.shownEnd) {
 		return inProgress
 	}
-	return f.status
+	return f.Status
 }
 
 func ended(status string) bool { return status == done || status == fatal || status == cancelled }

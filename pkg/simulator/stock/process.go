@@ -18,8 +18,8 @@ import (
 // submit lets a feed come into being; call it with the feeds' lock held.
 // getFeeds shows it so much later.
 func (s *Stock) submit(f *feed, now time.Time, hidden time.Duration) {
-	f.created = now.Truncate(time.Millisecond)
-	f.listed, f.status = f.created.Add(hidden), inQueue
+	f.Created = now.Truncate(time.Millisecond)
+	f.listed, f.Status = f.Created.Add(hidden), inQueue
 	f.outcome = s.outcomeOf(f, now)
 	own := s.feeds.of(f.account.Key())
 	f.judge(own.list)
@@ -33,10 +33,10 @@ func (s *Stock) submit(f *feed, now time.Time, hidden time.Duration) {
 // feeds take on average.
 func (s *Stock) outcomeOf(f *feed, now time.Time) fault.FeedOutcome {
 	var outcome fault.FeedOutcome
-	rule := s.faults.Meet(&ledger.Call{Part: ledger.Processing, Operation: f.kind, Account: f.account.ID, Time: now})
+	rule := s.faults.Meet(&ledger.Call{Part: ledger.Processing, Operation: f.FeedType, Account: f.account.ID, Time: now})
 	if rule != nil && rule.Action.Feed != nil {
 		outcome = *rule.Action.Feed
-		s.logger.Info("feed scripted", "fault", rule.Name, "account", f.account.ID, "feed", f.id)
+		s.logger.Info("feed scripted", "fault", rule.Name, "account", f.account.ID, "feed", f.FeedID)
 	}
 	random, times := s.feeds.random, s.config.Times
 	total := times.Least + time.Duration(random.Int64N(int64(times.Most-times.Least)+1))
@@ -63,10 +63,10 @@ func (s *Stock) outcomeOf(f *feed, now time.Time) fault.FeedOutcome {
 func (s *Stock) startFeed(f *feed, now time.Time) {
 	s.feeds.mu.Lock()
 	defer s.feeds.mu.Unlock()
-	if f.status != inQueue {
+	if f.Status != inQueue {
 		return // it was cancelled
 	}
-	f.status, f.started = inProgress, now
+	f.Status, f.started = inProgress, now
 	at := now.Add(f.outcome.Processing)
 	s.agenda.Schedule(at, func() {
 		s.feeds.mu.Lock()
@@ -82,11 +82,11 @@ func (s *Stock) endFeed(f *feed, now time.Time) {
 	if status == "" {
 		status = f.deserved()
 	}
-	if status == cancelled || f.kind != ListingsFeed {
+	if status == cancelled || f.FeedType != ListingsFeed {
 		s.finish(f, now, status)
 		return
 	}
-	report := &feedReport{feed: f.id}
+	report := &feedReport{feed: f.FeedID}
 	if f.content.broken == nil && f.content.seller != f.account.SellerID {
 		f.content.broken = &Issue{Code: "BAD_REQUEST", Severity: "ERROR", Message: "The provided payload is invalid."}
 	}
@@ -106,7 +106,7 @@ func (s *Stock) endFeed(f *feed, now time.Time) {
 // listings feeds of all other types end FATAL (Amazon's Feeds API best
 // practices); so does a document that cannot be read.
 func (f *feed) deserved() string {
-	if f.kind != ListingsFeed || f.content.broken != nil || f.content.seller != f.account.SellerID {
+	if f.FeedType != ListingsFeed || f.content.broken != nil || f.content.seller != f.account.SellerID {
 		return fatal
 	}
 	return done
@@ -114,16 +114,19 @@ func (f *feed) deserved() string {
 
 // finish ends a feed and reports it; call it with the feeds' lock held.
 func (s *Stock) finish(f *feed, now time.Time, status string) {
-	f.status, f.ended, f.shownEnd = status, now, now.Add(f.outcome.ShownLate)
+	f.Status, f.Ended, f.shownEnd = status, now, now.Add(f.outcome.ShownLate)
 	f.content = nil
 	if f.outcome.Unnotified {
 		return
 	}
-	s.notifier.FeedFinished(notify.Finished{
-		Account: f.account, ID: f.id, Type: f.kind, Status: status, Report: f.result, Ended: now,
-		// Only where the account can be told by its other id.
-		WithoutSeller: f.account.AmazonAccountID != "" && chance.Happens(s.feeds.random, s.config.Notifications.AccountOnly),
-	}, f.outcome.Notifications)
+	finished := notify.Finished{
+		SellerID: f.account.SellerID, AccountID: cmp.Or(f.account.AmazonAccountID, "amzn1.merchant.o."+f.account.SellerID),
+		FeedID: f.FeedID, FeedType: f.FeedType, Status: status, Report: f.result,
+	}
+	if f.account.AmazonAccountID != "" && chance.Happens(s.feeds.random, s.config.Notifications.AccountOnly) {
+		finished.SellerID = "" // only where the account can be told by its other id
+	}
+	s.notifier.FeedFinished(f.account, finished, now, f.outcome.Notifications)
 }
 
 // applyFeed takes the good messages of a feed over, in their order.
@@ -132,7 +135,7 @@ func (s *Stock) applyFeed(f *feed, report *feedReport, now time.Time) {
 	if f.outcome.Status == fatal {
 		messages = messages[:len(messages)-int(float64(len(messages))*f.outcome.Skipped+0.5)]
 	}
-	random, marketplace := s.feeds.random, f.marketplaces[0]
+	random, marketplace := s.feeds.random, f.Marketplaces[0]
 	for i := range messages {
 		m := messages[i]
 		known := s.listings.has(f.account, m.sku, marketplace)
@@ -154,11 +157,11 @@ func (s *Stock) applyFeed(f *feed, report *feedReport, now time.Time) {
 			report.add(m, Issue{Code: "18448", Severity: "WARNING", Message: "Attributes tagged as relevant_attributes are incomplete."})
 		}
 		if !chance.Happens(random, f.outcome.Unapplied) && known {
-			s.listings.set(f.account, marketplace, m.sku, m.change, AppliedQuantity{Time: now, Feed: f.id})
-			f.applied++
+			s.listings.set(f.account, marketplace, m.sku, m.change, AppliedQuantity{Time: now, Feed: f.FeedID})
+			f.Applied++
 		}
 	}
-	f.invalid = report.invalid
+	f.Invalid = report.invalid
 }
 
 // oldListingsFeed reports whether a type is one of those whose feeds end FATAL since 2025-07-31.

@@ -71,14 +71,16 @@ func (s *Stock) Submit(a *world.Account, o FeedOrder) (FeedSubmission, error) {
 	if err := o.check(a); err != nil {
 		return FeedSubmission{}, err
 	}
-	f := &feed{account: a, kind: o.Type, marketplaces: o.Marketplaces, document: o.Document}
+	f := &feed{account: a, FeedSubmission: FeedSubmission{
+		Account: a.ID, FeedType: o.Type, Marketplaces: o.Marketplaces, Document: o.Document,
+	}}
 	if err := s.readDocument(f); err != nil {
 		return FeedSubmission{}, err
 	}
-	if f.kind == ListingsFeed {
+	if f.FeedType == ListingsFeed {
 		s.feeds.submitted[a.Key()] = append(s.feeds.submitted[a.Key()], o.Now)
 	}
-	f.id = s.feeds.of(a.Key()).newID()
+	f.FeedID = s.feeds.of(a.Key()).newID()
 	if o.Late > 0 {
 		at := o.Now.Add(o.Late)
 		s.agenda.Schedule(at, func() {
@@ -89,7 +91,7 @@ func (s *Stock) Submit(a *world.Account, o FeedOrder) (FeedSubmission, error) {
 	} else {
 		s.submit(f, o.Now, o.Hidden)
 	}
-	return f.submission(), nil
+	return f.FeedSubmission, nil
 }
 
 // withinWindow reports whether the throttle of JSON_LISTINGS_FEED has room: so many
@@ -105,17 +107,17 @@ func (s *Stock) withinWindow(a *world.Account, now time.Time) bool {
 
 // readDocument takes an uploaded document over into a feed.
 func (s *Stock) readDocument(f *feed) error {
-	doc, ok := s.documents.Get(documents.Key{Seller: f.account.Key(), ID: f.document})
+	doc, ok := s.documents.Get(documents.Key{Seller: f.account.Key(), ID: f.Document})
 	switch {
 	case !ok:
-		return fmt.Errorf("the seller has no document %s, or it is older than %s", f.document, documents.Lifetime)
+		return fmt.Errorf("the seller has no document %s, or it is older than %s", f.Document, documents.Lifetime)
 	case doc.ContentType == "":
-		return fmt.Errorf("%s is a report", f.document)
+		return fmt.Errorf("%s is a report", f.Document)
 	case !doc.Uploaded:
-		return fmt.Errorf("nothing was uploaded to %s", f.document)
+		return fmt.Errorf("nothing was uploaded to %s", f.Document)
 	}
 	f.content = readFeed(doc.Body)
-	f.sha256, f.messages = f.content.sha256, len(f.content.messages)
+	f.SHA256, f.Messages = f.content.sha256, len(f.content.messages)
 	return nil
 }
 

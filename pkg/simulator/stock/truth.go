@@ -38,16 +38,16 @@ type FeedSubmission struct {
 func (f *feed) judge(earlier []*feed) {
 	first := true // whether the next one is the one before it
 	for _, other := range slices.Backward(earlier) {
-		if other.document == f.document {
-			f.double = "document"
+		if other.Document == f.Document {
+			f.Double = "document"
 		}
-		if other.kind != f.kind || !slices.Equal(other.marketplaces, f.marketplaces) {
+		if other.FeedType != f.FeedType || !slices.Equal(other.Marketplaces, f.Marketplaces) {
 			continue
 		}
-		f.overlaps = f.overlaps || !ended(other.status)
-		mended := other.status == fatal || other.status == cancelled || other.invalid > 0 || other.result == "" && ended(other.status)
-		if first && f.double == "" && other.sha256 == f.sha256 && !mended {
-			f.double = "content"
+		f.Overlaps = f.Overlaps || !ended(other.Status)
+		mended := other.Status == fatal || other.Status == cancelled || other.Invalid > 0 || other.result == "" && ended(other.Status)
+		if first && f.Double == "" && other.SHA256 == f.SHA256 && !mended {
+			f.Double = "content"
 		}
 		first = false
 	}
@@ -63,7 +63,7 @@ func (s *Stock) Feeds(accountID string) []FeedSubmission {
 	for a := range s.accounts(accountID) {
 		for _, f := range s.feeds.of(a.Key()).list {
 			if f.account == a {
-				list = append(list, f.submission())
+				list = append(list, f.FeedSubmission)
 			}
 		}
 	}
@@ -79,14 +79,6 @@ func (s *Stock) accounts(id string) iter.Seq[*world.Account] {
 				return
 			}
 		}
-	}
-}
-
-func (f *feed) submission() FeedSubmission {
-	return FeedSubmission{
-		Account: f.account.ID, FeedID: f.id, FeedType: f.kind, Marketplaces: f.marketplaces, Document: f.document,
-		SHA256: f.sha256, Messages: f.messages, Created: f.created, Status: f.status, Ended: f.ended,
-		Applied: f.applied, Invalid: f.invalid, Double: f.double, Overlaps: f.overlaps,
 	}
 }
 
