@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strconv"
-	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator/eventbridge"
 	"github.com/sellerstream/sellerstream/pkg/simulator/exchange"
@@ -49,15 +49,15 @@ type API struct {
 //	GET    /_simulator/shipments      packages confirmed and how often, as JSON lines
 //	GET    /_simulator/queues/{name}  what a queue holds and has done
 //	GET    /_simulator/faults         the fault rules and how often they fired
-//	POST   /_simulator/faults         adds a rule (see faultRequest)
+//	POST   /_simulator/faults         adds a rule (see fault.Rule)
 //	DELETE /_simulator/faults         removes all; DELETE /_simulator/faults/{id} removes one
 //	POST   /_simulator/notifications  {"queue":…,"bodies":[…]} sends raw messages
 //	GET    /_simulator/subscriptions  every subscription
 //	DELETE /_simulator/subscriptions  drops them silently; ?account= type=
 //	GET    /_simulator/feeds          the feeds that came into being, as JSON lines; ?account=
 //	GET    /_simulator/inventory      how many feeds were double, and every quantity applied; ?account=
-//	POST   /_simulator/updates        decides upstream updates, as JSON lines (see inventoryRequest)
-//	POST   /_simulator/scenario       starts a scenario in the background (see scenarioRequest)
+//	POST   /_simulator/updates        decides upstream updates, as JSON lines (see scenario.InventoryScenario)
+//	POST   /_simulator/scenario       starts a scenario in the background (see scenario.Scenario)
 func (a *API) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /_simulator/{$}", index)
@@ -154,31 +154,10 @@ func (a *API) notifications(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusAccepted, map[string]int{"sent": len(request.Bodies)})
 }
 
-// scenarioRequest is a scenario.Scenario in JSON; see there for the fields.
-type scenarioRequest struct {
-	Accounts       []string `json:"accounts"`
-	Orders         int      `json:"orders"`
-	Changes        int      `json:"changes"`
-	Over           duration `json:"over"`
-	Duplicates     float64  `json:"duplicates"`
-	Reordered      float64  `json:"reordered"`
-	Dropped        float64  `json:"dropped"`
-	SellerShips    float64  `json:"sellerShips"`
-	BuyerRequests  float64  `json:"buyerRequests"`
-	Forged         int      `json:"forged"`
-	UnknownSellers int      `json:"unknownSellers"`
-	Malformed      int      `json:"malformed"`
-}
-
 func (a *API) scenario(w http.ResponseWriter, r *http.Request) {
-	var q scenarioRequest
-	if !readJSON(w, r, &q) {
+	var played scenario.Scenario
+	if !readJSON(w, r, &played) {
 		return
-	}
-	played := scenario.Scenario{
-		Accounts: q.Accounts, Orders: q.Orders, Changes: q.Changes, Over: time.Duration(q.Over),
-		Duplicates: q.Duplicates, Reordered: q.Reordered, Dropped: q.Dropped, SellerShips: q.SellerShips, BuyerRequests: q.BuyerRequests,
-		Forged: q.Forged, UnknownSellers: q.UnknownSellers, Malformed: q.Malformed,
 	}
 	if err := a.Player.Check(played); err != nil {
 		writeError(w, http.StatusBadRequest, err)
@@ -188,29 +167,12 @@ func (a *API) scenario(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// inventoryRequest is a scenario.InventoryScenario in JSON; see there for the fields.
-type inventoryRequest struct {
-	Accounts  []string `json:"accounts"`
-	Updates   int      `json:"updates"`
-	SKUs      int      `json:"skus"`
-	Over      duration `json:"over"`
-	Waves     int      `json:"waves"`
-	Unknown   int      `json:"unknown"`
-	Excluded  int      `json:"excluded"`
-	Reordered float64  `json:"reordered"`
-	Urgent    float64  `json:"urgent"`
-	SoldOut   float64  `json:"soldOut"`
-}
-
 func (a *API) updates(w http.ResponseWriter, r *http.Request) {
-	var q inventoryRequest
-	if !readJSON(w, r, &q) {
+	var decided scenario.InventoryScenario
+	if !readJSON(w, r, &decided) {
 		return
 	}
-	plan, err := a.Player.PlanInventory(scenario.InventoryScenario{
-		Accounts: q.Accounts, Updates: q.Updates, SKUs: q.SKUs, Over: time.Duration(q.Over), Waves: q.Waves,
-		Unknown: q.Unknown, Excluded: q.Excluded, Reordered: q.Reordered, Urgent: q.Urgent, SoldOut: q.SoldOut,
-	})
+	plan, err := a.Player.PlanInventory(decided)
 	if err != nil {
 		writeError(w, http.StatusBadRequest, err)
 		return
@@ -232,10 +194,13 @@ func number(text string) (int64, error) {
 
 // readJSON reads a request's body strictly, or answers 400.
 func readJSON(w http.ResponseWriter, r *http.Request, v any) bool {
-	if err := wire.Decode(http.MaxBytesReader(w, r.Body, bodyLimit), v); err != nil {
-		writeError(w, http.StatusBadRequest, fmt.Errorf("read the request's body: %w; its fields are %s; GET /_simulator/ explains them", err, fieldsOf(v)))
+	into := reflect.ValueOf(v).Elem()
+	body := reflect.New(wordedType(into.Type()))
+	if err := wire.Decode(http.MaxBytesReader(w, r.Body, bodyLimit), body.Interface()); err != nil {
+		writeError(w, http.StatusBadRequest, fmt.Errorf("read the request's body: %w; its fields are %s; GET /_simulator/ explains them", err, fieldsOf(into.Type())))
 		return false
 	}
+	convert(into, body.Elem())
 	return true
 }
 

@@ -3,7 +3,6 @@ package admin
 import (
 	"io"
 	"net/http"
-	"reflect"
 	"strings"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator/sqs"
@@ -88,15 +87,4 @@ func index(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	// An error means that the caller went away.
 	_, _ = io.WriteString(w, "Sellerstream's simulated Amazon.\n\n"+Guide("http://"+r.Host))
-}
-
-// fieldsOf lists the JSON fields of the struct that v points to.
-func fieldsOf(v any) string {
-	of := reflect.TypeOf(v).Elem()
-	var fields []string
-	for i := range of.NumField() {
-		name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
-		fields = append(fields, name)
-	}
-	return strings.Join(fields, ", ")
 }

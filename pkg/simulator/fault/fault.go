@@ -17,50 +17,52 @@ import (
 // Rule scripts a fault: which calls it meets, and what happens to them. Zero
 // fields match every call. The first rule that fires decides.
 type Rule struct {
-	Name        string      // shown in the ledger; default "fault-<id>"
-	Part        ledger.Part // such as SPAPI
-	Operation   string      // such as "getOrder"; LWA's is "token"
-	Account     string      // our name of the seller; the queue's name for SQS
-	Item        string      // what the path names, such as an order's id or a SKU
-	Skip        int         // lets the first so many matching calls through
-	Times       int         // fires at most so many times; 0 means no limit
-	Probability float64     // fires with this probability; 0 means always
-	From, Until time.Time   // only between these times of the simulator's clock
-	Action      Action
+	Name        string      `json:"name,omitempty"`        // shown in the ledger; default "fault-<id>"
+	Part        ledger.Part `json:"part,omitempty"`        // such as SPAPI
+	Operation   string      `json:"operation,omitempty"`   // such as "getOrder"; LWA's is "token"
+	Account     string      `json:"account,omitempty"`     // our name of the seller; the queue's name for SQS
+	Item        string      `json:"item,omitempty"`        // what the path names, such as an order's id or a SKU
+	Skip        int         `json:"skip,omitempty"`        // lets the first so many matching calls through
+	Times       int         `json:"times,omitempty"`       // fires at most so many times; 0 means no limit
+	Probability float64     `json:"probability,omitempty"` // fires with this probability; 0 means always
+	From        time.Time   `json:"from,omitzero"`         // only between these times of the simulator's clock
+	Until       time.Time   `json:"until,omitzero"`
+	Action
 }
 
 // Action is what a fault does to a call. Its fields combine: a delay, then a
 // drop, a status, or the operation itself with something wrong in its answer.
 type Action struct {
-	Delay      time.Duration     // waits before anything else (real time)
-	Drop       bool              // cuts the connection before the operation runs
-	Status     int               // answers with this status; the operation does not run
-	Body       string            // body for Status; default Amazon's shape for it
-	Header     map[string]string // headers set on the answer
-	LoseAnswer bool              // runs the operation, then cuts the connection
-	SlowBody   time.Duration     // spreads the answer's body over this time (real time)
+	Delay      time.Duration     `json:"delay,omitzero"`       // waits before anything else (real time)
+	Drop       bool              `json:"drop,omitempty"`       // cuts the connection before the operation runs
+	Status     int               `json:"status,omitempty"`     // answers with this status; the operation does not run
+	Body       string            `json:"body,omitempty"`       // body for Status; default Amazon's shape for it
+	Header     map[string]string `json:"header,omitempty"`     // headers set on the answer
+	LoseAnswer bool              `json:"loseAnswer,omitempty"` // runs the operation, then cuts the connection
+	SlowBody   time.Duration     `json:"slowBody,omitzero"`    // spreads the answer's body over this time (real time)
 
 	// Replace gives members of the answer's JSON another value, by name, wherever they
 	// stand; nil takes them out. Gzip compresses the answer without saying so.
-	Replace map[string]any
-	Gzip    bool
+	Replace map[string]any `json:"replace,omitempty"`
+	Gzip    bool           `json:"gzip,omitempty"`
 
 	// Entries fails these entries of a batch operation (DeleteMessageBatch,
 	// PutEvents and the like), by index; EntryShare fails each entry with that
 	// probability. The others are applied. EntryCode defaults to "InternalFailure".
-	Entries    []int
-	EntryShare float64
-	EntryCode  string
+	Entries    []int   `json:"entries,omitempty"`
+	EntryShare float64 `json:"entryShare,omitempty"`
+	EntryCode  string  `json:"entryCode,omitempty"`
 
 	// On the simulator's clock: createFeed and patchListingsItem take effect so
 	// much after their answer, and getFeeds shows a new feed so much later.
-	ApplyLate, ShowLate time.Duration
+	ApplyLate time.Duration `json:"applyLate,omitzero"`
+	ShowLate  time.Duration `json:"showLate,omitzero"`
 	// ReportURL is the URL that getFeedDocument names in place of the report's.
-	ReportURL string
+	ReportURL string `json:"reportUrl,omitempty"`
 	// Bomb sends, in place of a document, one that inflates to so many bytes.
-	Bomb int64
+	Bomb int64 `json:"bomb,omitempty"`
 	// Feed is how a feed goes that a rule of the part Processing meets.
-	Feed *FeedOutcome
+	Feed *FeedOutcome `json:"feed,omitempty"`
 }
 
 // RuleStatus is a rule and what it has done so far.

@@ -16,17 +16,17 @@ import (
 // InventoryScenario is a stretch of what upstream services say about stock. It
 // only decides: whoever asked produces the updates. Shares are between 0 and 1.
 type InventoryScenario struct {
-	Accounts []string      // names of the sellers that take part; default all
-	Updates  int           // of all accounts, dealt to them in turn
-	SKUs     int           // how many SKUs of each account change; all that exist when 0
-	Over     time.Duration // the time over which the updates happen; 0 means at once
-	Waves    int           // in how many bursts, the first at once; 0 means evenly
+	Accounts []string      `json:"accounts"` // names of the sellers that take part; default all
+	Updates  int           `json:"updates"`  // of all accounts, dealt to them in turn
+	SKUs     int           `json:"skus"`     // how many SKUs of each account change; all that exist when 0
+	Over     time.Duration `json:"over"`     // the time over which the updates happen; 0 means at once
+	Waves    int           `json:"waves"`    // in how many bursts, the first at once; 0 means evenly
 
-	Unknown   int     // of those SKUs, how many does the seller not list at all
-	Excluded  int     // of those SKUs, how many does another service manage
-	Reordered float64 // share of updates that come after a newer one of the same SKU
-	Urgent    float64 // share of updates that are urgent
-	SoldOut   float64 // share of updates that set 0
+	Unknown   int     `json:"unknown"`   // of those SKUs, how many does the seller not list at all
+	Excluded  int     `json:"excluded"`  // of those SKUs, how many does another service manage
+	Reordered float64 `json:"reordered"` // share of updates that come after a newer one of the same SKU
+	Urgent    float64 `json:"urgent"`    // share of updates that are urgent
+	SoldOut   float64 `json:"soldOut"`   // share of updates that set 0
 }
 
 // InventoryUpdate is what an upstream service says about one SKU.

@@ -16,20 +16,20 @@ import (
 // notifications that report it, as disorderly as Amazon's. Shares are between
 // 0 and 1.
 type Scenario struct {
-	Accounts []string      // names of the sellers that take part; default all
-	Orders   int           // distinct orders, dealt to the accounts in turn
-	Changes  int           // each order changes up to so many times more
-	Over     time.Duration // clock time over which it all happens; 0 means at once
+	Accounts []string      `json:"accounts"` // names of the sellers that take part; default all
+	Orders   int           `json:"orders"`   // distinct orders, dealt to the accounts in turn
+	Changes  int           `json:"changes"`  // each order changes up to so many times more
+	Over     time.Duration `json:"over"`     // clock time over which it all happens; 0 means at once
 
-	Duplicates    float64 // share of notifications sent 2 to 10 times, byte for byte
-	Reordered     float64 // share of notifications held back behind the order's next one
-	Dropped       float64 // share of notifications that are never sent, though the change happens
-	SellerShips   float64 // share of orders that the marketplace leaves to the seller to ship: by themselves they only become UNSHIPPED
-	BuyerRequests float64 // share of orders whose buyer asks to cancel (a notification without a time)
+	Duplicates    float64 `json:"duplicates"`    // share of notifications sent 2 to 10 times, byte for byte
+	Reordered     float64 `json:"reordered"`     // share of notifications held back behind the order's next one
+	Dropped       float64 `json:"dropped"`       // share of notifications that are never sent, though the change happens
+	SellerShips   float64 `json:"sellerShips"`   // share of orders that the marketplace leaves to the seller to ship: by themselves they only become UNSHIPPED
+	BuyerRequests float64 `json:"buyerRequests"` // share of orders whose buyer asks to cancel (a notification without a time)
 
-	Forged         int // notifications of orders that do not exist
-	UnknownSellers int // notifications of a seller that is not configured
-	Malformed      int // messages that are not JSON
+	Forged         int `json:"forged"`         // notifications of orders that do not exist
+	UnknownSellers int `json:"unknownSellers"` // notifications of a seller that is not configured
+	Malformed      int `json:"malformed"`      // messages that are not JSON
 }
 
 // Check reports what is wrong with a scenario.
