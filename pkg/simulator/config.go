@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -120,50 +121,16 @@ func (c *Config) defaults() {
 	if len(c.Queues) == 0 {
 		c.Queues = []string{DefaultQueue}
 	}
-	c.SQSLatency = latency(c.SQSLatency)
-	c.EventBridgeLatency = latency(c.EventBridgeLatency)
-	if c.VisibilityTimeout == 0 {
-		c.VisibilityTimeout = 30 * time.Second
-	}
-	if c.PutEventsLimit == 0 {
-		c.PutEventsLimit = 1 << 20
-	}
-	if c.ItemsPerPage == 0 {
-		c.ItemsPerPage = 100
-	}
-	if c.CallsKept == 0 {
-		c.CallsKept = 200_000
-	}
-	if c.EventsKept == 0 {
-		c.EventsKept = 1_000_000
-	}
-	c.feedDefaults()
-	if c.Clock == nil {
-		c.Clock = clock.Real{}
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
-}
-
-func (c *Config) feedDefaults() {
-	if c.FeedTimes == (FeedTimes{}) {
-		c.FeedTimes = FeedTimes{Least: 30 * time.Second, Most: time.Minute}
-	}
-	if c.ListingsFeeds == (Window{}) {
-		c.ListingsFeeds = Window{Count: 5, Per: 5 * time.Minute}
-	}
-	if c.DocumentLimit == 0 {
-		c.DocumentLimit = 10 << 20
-	}
-}
-
-func latency(configured time.Duration) time.Duration {
-	switch {
-	case configured == 0:
-		return 5 * time.Millisecond
-	case configured < 0:
-		return 0
-	}
-	return configured
+	c.SQSLatency = max(cmp.Or(c.SQSLatency, 5*time.Millisecond), 0)
+	c.EventBridgeLatency = max(cmp.Or(c.EventBridgeLatency, 5*time.Millisecond), 0)
+	c.VisibilityTimeout = cmp.Or(c.VisibilityTimeout, 30*time.Second)
+	c.PutEventsLimit = cmp.Or(c.PutEventsLimit, 1<<20)
+	c.ItemsPerPage = cmp.Or(c.ItemsPerPage, 100)
+	c.CallsKept = cmp.Or(c.CallsKept, 200_000)
+	c.EventsKept = cmp.Or(c.EventsKept, 1_000_000)
+	c.FeedTimes = cmp.Or(c.FeedTimes, FeedTimes{Least: 30 * time.Second, Most: time.Minute})
+	c.ListingsFeeds = cmp.Or(c.ListingsFeeds, Window{Count: 5, Per: 5 * time.Minute})
+	c.DocumentLimit = cmp.Or(c.DocumentLimit, 10<<20)
+	c.Clock = cmp.Or(c.Clock, clock.Clock(clock.Real{}))
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 }
