@@ -48,7 +48,7 @@ func (a *API) confirmShipment(r *request) exchange.Answer {
 	case errors.Is(err, world.ErrNoOrder):
 		return failure(http.StatusNotFound, "NotFound", "The requested order was not found.", "")
 	case err != nil:
-		return invalidInput(err.Error())
+		return invalid(err)
 	case changed:
 		a.Notifier.Notify(change)
 	}

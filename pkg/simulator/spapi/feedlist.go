@@ -1,11 +1,8 @@
 package spapi
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator/exchange"
@@ -30,7 +27,7 @@ type feedPage struct {
 func (a *API) getFeeds(r *request) exchange.Answer {
 	page, err := a.requestedFeeds(r)
 	if err != nil {
-		return invalidInput(err.Error())
+		return invalid(err)
 	}
 	result := struct {
 		Feeds []stock.ShownFeed `json:"feeds"`
@@ -64,55 +61,29 @@ func (f *feedSearch) match(shown *stock.ShownFeed) bool {
 
 // requestedFeeds is the page that a request asks for.
 func (a *API) requestedFeeds(r *request) (feedPage, error) {
-	if complaint, bad := unknownParameter(r.query, "feedTypes", "marketplaceIds", "processingStatuses",
-		"createdSince", "createdUntil", "pageSize", "nextToken"); bad {
-		return feedPage{}, errors.New(complaint)
-	}
-	token := r.query.Get("nextToken")
+	q := r.read("feedTypes", "marketplaceIds", "processingStatuses", "createdSince", "createdUntil", "pageSize", "nextToken")
 	if !r.query.Has("nextToken") {
-		search, err := readFeedSearch(r)
-		return feedPage{seller: r.account.Key(), search: search}, err
+		search := readFeedSearch(q, r.now)
+		return feedPage{seller: r.account.Key(), search: search}, q.err
 	}
-	if len(r.query) > 1 {
-		return feedPage{}, errors.New("the nextToken must be the only parameter")
-	}
-	page, known := a.feedPages.find(token, r.now)
-	if !known || page.seller != r.account.Key() {
-		return feedPage{}, errors.New("the nextToken is unknown or has expired")
-	}
-	return page, nil
+	q.check(len(r.query) == 1, "the nextToken must be the only parameter")
+	page, known := a.feedPages.find(r.query.Get("nextToken"), r.now)
+	q.check(known && page.seller == r.account.Key(), "the nextToken is unknown or has expired")
+	return page, q.err
 }
 
-func readFeedSearch(r *request) (feedSearch, error) {
-	search := feedSearch{since: r.now.Add(-stock.Retention), until: r.now, size: 10}
-	var err error
-	for name, into := range map[string]*map[string]bool{"feedTypes": &search.kinds, "marketplaceIds": &search.marketplaces} {
-		if *into, err = valuesOf(r.query, name, nil); err != nil {
-			return feedSearch{}, err
-		}
-		if len(*into) > 10 {
-			return feedSearch{}, fmt.Errorf("%s has more than 10 values", name)
-		}
+func readFeedSearch(q *reader, now time.Time) feedSearch {
+	search := feedSearch{since: now.Add(-stock.Retention), until: now}
+	search.kinds = q.values("feedTypes", 10, nil)
+	search.marketplaces = q.values("marketplaceIds", 10, nil)
+	search.statuses = q.values("processingStatuses", len(stock.FeedStatuses()), stock.FeedStatuses())
+	q.check(len(search.kinds) > 0, "either feedTypes or nextToken is required")
+	if q.query.Has("createdSince") {
+		search.since = q.time("createdSince")
 	}
-	if search.statuses, err = valuesOf(r.query, "processingStatuses", stock.FeedStatuses()); err != nil {
-		return feedSearch{}, err
+	if q.query.Has("createdUntil") {
+		search.until = q.time("createdUntil")
 	}
-	if len(search.kinds) == 0 {
-		return feedSearch{}, errors.New("either feedTypes or nextToken is required")
-	}
-	for name, into := range map[string]*time.Time{"createdSince": &search.since, "createdUntil": &search.until} {
-		if !r.query.Has(name) {
-			continue
-		}
-		if *into, err = readTime(r.query, name); err != nil {
-			return feedSearch{}, err
-		}
-	}
-	if given := r.query.Get("pageSize"); given != "" {
-		search.size, err = strconv.Atoi(given)
-		if err != nil || search.size < 1 || search.size > 100 {
-			return feedSearch{}, errors.New("the pageSize must be between 1 and 100")
-		}
-	}
-	return search, nil
+	search.size = q.number("pageSize", 10, 1, 100, "the pageSize must be between 1 and 100")
+	return search
 }

@@ -83,8 +83,8 @@ func (a *API) createFeed(r *request) exchange.Answer {
 }
 
 func (a *API) getFeed(r *request) exchange.Answer {
-	if complaint, bad := unknownParameter(r.query); bad {
-		return invalidInput(complaint)
+	if q := r.read(); q.err != nil {
+		return invalid(q.err)
 	}
 	r.call.Parameters["feedId"] = r.PathValue("feedId")
 	shown, err := a.Stock.Feed(r.account, r.PathValue("feedId"), r.now)
@@ -106,8 +106,8 @@ func (a *API) cancelFeed(r *request) exchange.Answer {
 }
 
 func (a *API) getFeedDocument(r *request) exchange.Answer {
-	if complaint, bad := unknownParameter(r.query, "enableContentEncodingUrlHeader"); bad {
-		return invalidInput(complaint)
+	if q := r.read("enableContentEncodingUrlHeader"); q.err != nil {
+		return invalid(q.err)
 	}
 	id := r.PathValue("feedDocumentId")
 	r.call.Parameters["feedDocumentId"] = id

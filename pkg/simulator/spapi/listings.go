@@ -65,15 +65,12 @@ func (s *submission) refuse(err error) {
 }
 
 func (a *API) patchListingsItem(r *request) exchange.Answer {
-	if complaint, bad := unknownParameter(r.query, "marketplaceIds", "includedData", "mode", "issueLocale"); bad {
-		return invalidInput(complaint)
-	}
-	if _, err := valuesOf(r.query, "includedData", []string{"identifiers", "issues"}); err != nil {
-		return invalidInput(err.Error())
-	}
+	q := r.read("marketplaceIds", "includedData", "mode", "issueLocale")
+	q.values("includedData", 2, []string{"identifiers", "issues"})
 	preview := r.query.Get("mode") == "VALIDATION_PREVIEW"
-	if r.query.Has("mode") && !preview {
-		return invalidInput("The mode must be VALIDATION_PREVIEW.")
+	q.check(preview || !r.query.Has("mode"), "The mode must be VALIDATION_PREVIEW.")
+	if q.err != nil {
+		return invalid(q.err)
 	}
 	var body struct {
 		ProductType string        `json:"productType"`
@@ -148,12 +145,10 @@ type itemProductType struct {
 }
 
 func (a *API) getListingsItem(r *request) exchange.Answer {
-	if complaint, bad := unknownParameter(r.query, "marketplaceIds", "includedData", "issueLocale"); bad {
-		return invalidInput(complaint)
-	}
-	included, err := valuesOf(r.query, "includedData", itemData())
-	if err != nil {
-		return invalidInput(err.Error())
+	q := r.read("marketplaceIds", "includedData", "issueLocale")
+	included := q.values("includedData", len(itemData()), itemData())
+	if q.err != nil {
+		return invalid(q.err)
 	}
 	if len(included) == 0 {
 		included["summaries"] = true

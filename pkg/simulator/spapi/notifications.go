@@ -2,6 +2,7 @@ package spapi
 
 import (
 	"errors"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -27,8 +28,8 @@ func (r *request) owner() notify.Owner {
 }
 
 func (a *API) getDestinations(r *request) exchange.Answer {
-	if complaint, bad := unknownParameter(r.query); bad {
-		return invalidInput(complaint)
+	if q := r.read(); q.err != nil {
+		return invalid(q.err)
 	}
 	return payload(a.Notifier.Destinations(r.owner()))
 }
@@ -77,28 +78,13 @@ func (a *API) deleteDestination(r *request) exchange.Answer {
 // getSubscriptions gives pages of pageSize; its token is the number of those
 // before.
 func (a *API) getSubscriptions(r *request) exchange.Answer {
-	if complaint, bad := unknownParameter(r.query, "notificationTypes", "payloadVersion", "pageSize", "nextToken"); bad {
-		return invalidInput(complaint)
-	}
+	q := r.read("notificationTypes", "payloadVersion", "pageSize", "nextToken")
 	kind := r.query.Get("notificationTypes")
-	if !notify.Known(kind) {
-		return invalidInput("The notificationTypes must be one supported notification type.")
-	}
-	size := 30
-	if text := r.query.Get("pageSize"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 30 || n > 100 {
-			return invalidInput("The pageSize must be between 30 and 100.")
-		}
-		size = n
-	}
-	from := 0
-	if text := r.query.Get("nextToken"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 0 {
-			return invalidInput("The nextToken is invalid.")
-		}
-		from = n
+	q.check(notify.Known(kind), "The notificationTypes must be one supported notification type.")
+	size := q.number("pageSize", 30, 30, 100, "The pageSize must be between 30 and 100.")
+	from := q.number("nextToken", 0, 0, math.MaxInt, "The nextToken is invalid.")
+	if q.err != nil {
+		return invalid(q.err)
 	}
 	subscriptions := a.Notifier.SubscriptionsOf(r.account, kind, r.query.Get("payloadVersion"))
 	subscriptions = subscriptions[min(from, len(subscriptions)):]
@@ -113,11 +99,10 @@ func (a *API) getSubscriptions(r *request) exchange.Answer {
 }
 
 func (a *API) getSubscription(r *request) exchange.Answer {
-	if complaint, bad := unknownParameter(r.query, "payloadVersion"); bad {
-		return invalidInput(complaint)
-	}
-	if !notify.Known(r.PathValue("notificationType")) {
-		return invalidInput("The notificationType is not supported.")
+	q := r.read("payloadVersion")
+	q.check(notify.Known(r.PathValue("notificationType")), "The notificationType is not supported.")
+	if q.err != nil {
+		return invalid(q.err)
 	}
 	subscriptions := a.Notifier.SubscriptionsOf(r.account, r.PathValue("notificationType"), r.query.Get("payloadVersion"))
 	if len(subscriptions) == 0 {
@@ -143,7 +128,7 @@ func (a *API) createSubscription(r *request) exchange.Answer {
 		return invalidInput("The payloadVersion is not supported.")
 	}
 	if err := body.ProcessingDirective.Check(kind); err != nil {
-		return invalidInput(err.Error())
+		return invalid(err)
 	}
 	sub, err := a.Notifier.AddSubscription(r.account, kind, body.PayloadVersion, body.DestinationID, body.ProcessingDirective)
 	switch {

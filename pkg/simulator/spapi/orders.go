@@ -3,12 +3,10 @@ package spapi
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"regexp"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator/exchange"
@@ -43,15 +41,11 @@ var orderID = regexp.MustCompile(`^[0-9]{3}-[0-9]{7}-[0-9]{7}$`)
 func (a *API) getOrder(r *request) exchange.Answer {
 	id := r.PathValue("orderId")
 	r.call.Parameters["orderId"] = id
-	if complaint, bad := unknownParameter(r.query, "includedData"); bad {
-		return invalidInput(complaint)
-	}
-	included, err := valuesOf(r.query, "includedData", dataSets())
-	if err != nil {
-		return invalidInput(err.Error())
-	}
-	if !orderID.MatchString(id) {
-		return invalidInput("The orderId is not in 3-7-7 format.")
+	q := r.read("includedData")
+	included := q.values("includedData", len(dataSets()), dataSets())
+	q.check(orderID.MatchString(id), "The orderId is not in 3-7-7 format.")
+	if q.err != nil {
+		return invalid(q.err)
 	}
 	order, ok := a.World.Visible(r.account.ID, id, r.now)
 	if !ok {
@@ -84,7 +78,7 @@ type orderPage struct {
 func (a *API) searchOrders(r *request) exchange.Answer {
 	current, err := a.requestedPage(r)
 	if err != nil {
-		return invalidInput(err.Error())
+		return invalid(err)
 	}
 	found := current.search.of(a.World, r.account.ID, current.after, r.now)
 	end := min(current.search.size, len(found))
@@ -119,16 +113,12 @@ type pagination struct {
 // requestedPage is the page that a request asks for: the first of a new search,
 // or the one that its token stands for.
 func (a *API) requestedPage(r *request) (orderPage, error) {
-	if complaint, bad := unknownParameter(r.query, "createdAfter", "createdBefore", "lastUpdatedAfter", "lastUpdatedBefore",
-		"fulfillmentStatuses", "marketplaceIds", "fulfilledBy", "maxResultsPerPage", "paginationToken", "includedData"); bad {
-		return orderPage{}, errors.New(complaint)
-	}
+	wanted, err := readSearch(r)
 	token := r.query.Get("paginationToken")
 	rest := maps.Clone(r.query)
 	for _, free := range []string{"paginationToken", "maxResultsPerPage", "includedData"} {
 		rest.Del(free)
 	}
-	wanted, err := readSearch(r)
 	if err != nil || token == "" {
 		return orderPage{account: r.account.ID, query: rest.Encode(), search: wanted}, err
 	}
@@ -144,66 +134,37 @@ func (a *API) requestedPage(r *request) (orderPage, error) {
 }
 
 func readSearch(r *request) (search, error) {
-	wanted := search{size: 100}
-	err := wanted.readWindow(r)
-	if err != nil {
-		return search{}, err
-	}
-	if wanted.statuses, err = valuesOf(r.query, "fulfillmentStatuses", statuses()); err != nil {
-		return search{}, err
-	}
-	if wanted.marketplaces, err = valuesOf(r.query, "marketplaceIds", nil); err != nil {
-		return search{}, err
-	}
-	if len(wanted.marketplaces) > 50 {
-		return search{}, errors.New("marketplaceIds has more than 50 values")
-	}
-	if wanted.fulfilledBy, err = valuesOf(r.query, "fulfilledBy", []string{"MERCHANT", "AMAZON"}); err != nil {
-		return search{}, err
-	}
-	if wanted.included, err = valuesOf(r.query, "includedData", dataSets()); err != nil {
-		return search{}, err
-	}
-	if given := r.query.Get("maxResultsPerPage"); given != "" {
-		wanted.size, err = strconv.Atoi(given)
-		if err != nil || wanted.size < 1 || wanted.size > 100 {
-			return search{}, errors.New("maxResultsPerPage must be between 1 and 100")
-		}
-	}
-	return wanted, nil
+	q := r.read("createdAfter", "createdBefore", "lastUpdatedAfter", "lastUpdatedBefore",
+		"fulfillmentStatuses", "marketplaceIds", "fulfilledBy", "maxResultsPerPage", "paginationToken", "includedData")
+	wanted := search{}
+	wanted.readWindow(q, r.now)
+	wanted.statuses = q.values("fulfillmentStatuses", len(statuses()), statuses())
+	wanted.marketplaces = q.values("marketplaceIds", 50, nil)
+	wanted.fulfilledBy = q.values("fulfilledBy", 2, []string{"MERCHANT", "AMAZON"})
+	wanted.included = q.values("includedData", len(dataSets()), dataSets())
+	wanted.size = q.number("maxResultsPerPage", 100, 1, 100, "maxResultsPerPage must be between 1 and 100")
+	return wanted, q.err
 }
 
 // readWindow reads the window of time: exactly one of createdAfter and
 // lastUpdatedAfter, with a *Before of the same kind at least two minutes ago.
-func (w *search) readWindow(r *request) error {
-	q := r.query
-	w.byCreation = q.Has("createdAfter")
+func (w *search) readWindow(q *reader, now time.Time) {
+	w.byCreation = q.query.Has("createdAfter")
 	after, before, other := "lastUpdatedAfter", "lastUpdatedBefore", "createdBefore"
 	if w.byCreation {
 		after, before, other = "createdAfter", "createdBefore", "lastUpdatedBefore"
 	}
-	if q.Has("createdAfter") == q.Has("lastUpdatedAfter") || q.Has(other) {
-		return errors.New("exactly one of createdAfter and lastUpdatedAfter must be given, with a *Before of the same kind if any")
-	}
-	var err error
-	if w.after, err = readTime(q, after); err != nil {
-		return err
-	}
+	q.check(w.byCreation != q.query.Has("lastUpdatedAfter") && !q.query.Has(other),
+		"exactly one of createdAfter and lastUpdatedAfter must be given, with a *Before of the same kind if any")
+	w.after = q.time(after)
 	// Without an end the search ends two minutes ago too, so that pages are stable.
-	latest := r.now.Add(-2 * time.Minute)
+	latest := now.Add(-2 * time.Minute)
 	w.before = latest
-	if q.Has(before) {
-		if w.before, err = readTime(q, before); err != nil {
-			return err
-		}
-		if w.before.After(latest) {
-			return fmt.Errorf("%s must be at least two minutes before the time of the request", before)
-		}
-		if w.before.Before(w.after) {
-			return fmt.Errorf("%s must not be before %s", before, after)
-		}
+	if q.query.Has(before) {
+		w.before = q.time(before)
+		q.check(!w.before.After(latest), "%s must be at least two minutes before the time of the request", before)
+		q.check(!w.before.Before(w.after), "%s must not be before %s", before, after)
 	}
-	return nil
 }
 
 // of lists a seller's orders that match and come after the place of the page

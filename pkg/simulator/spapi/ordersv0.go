@@ -99,18 +99,20 @@ func (a *API) getOrderV0(r *request) exchange.Answer {
 func (a *API) orderOfV0(r *request, parameters ...string) (world.Order, *exchange.Answer) {
 	id := r.PathValue("orderId")
 	r.call.Parameters["orderId"] = id
-	refusal := failure(http.StatusNotFound, "NotFound", "The requested order was not found.", "")
-	if complaint, bad := unknownParameter(r.query, parameters...); bad {
-		refusal = invalidInput(complaint)
-	} else if !orderID.MatchString(id) {
-		refusal = invalidInput("The orderId is not in 3-7-7 format.")
+	q := r.read(parameters...)
+	q.check(orderID.MatchString(id), "The orderId is not in 3-7-7 format.")
+	var refusal exchange.Answer
+	if q.err != nil {
+		refusal = invalid(q.err)
 	} else if order, ok := a.World.Visible(r.account.ID, id, r.now); ok {
 		return order, nil
+	} else {
+		refusal = failure(http.StatusNotFound, "NotFound", "The requested order was not found.", "")
 	}
 	return world.Order{}, &refusal
 }
 
-// v0 is the order with the buyer's data that these elements name.
+// inV0Order is the order with the buyer's data that these elements name.
 func inV0Order(o *world.Order, elements map[string]bool) orderV0 {
 	v := orderV0{
 		AmazonOrderID: o.OrderID, SellerOrderID: o.OrderID,

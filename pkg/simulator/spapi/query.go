@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,41 +16,59 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/simulator/wire"
 )
 
-// valuesOf reads a comma-separated list of known values; nil knows all.
-func valuesOf(query url.Values, name string, known []string) (map[string]bool, error) {
-	given := make(map[string]bool)
-	if !query.Has(name) {
-		return given, nil
+// reader reads a request's query. The first complaint about it stays.
+type reader struct {
+	query url.Values
+	err   error
+}
+
+// read begins with a complaint about parameters that are not among the known ones
+// or are given twice.
+func (r *request) read(known ...string) *reader {
+	q := &reader{query: r.query}
+	for name, values := range r.query {
+		q.check(slices.Contains(known, name), "Unknown query parameter: %s.", name)
+		q.check(len(values) < 2, "Query parameter %s is given more than once; its values are separated by commas.", name)
 	}
-	for value := range strings.SplitSeq(query.Get(name), ",") {
-		if known != nil && !slices.Contains(known, value) {
-			return nil, fmt.Errorf("the value %q of %s is not one of %s", value, name, strings.Join(known, ", "))
-		}
+	return q
+}
+
+// check complains unless something holds.
+func (q *reader) check(holds bool, complaint string, arguments ...any) {
+	if !holds && q.err == nil {
+		q.err = fmt.Errorf(complaint, arguments...)
+	}
+}
+
+// values reads a comma-separated list of at most so many known values; nil knows all.
+func (q *reader) values(name string, most int, known []string) map[string]bool {
+	given := make(map[string]bool)
+	if !q.query.Has(name) {
+		return given
+	}
+	for value := range strings.SplitSeq(q.query.Get(name), ",") {
+		q.check(known == nil || slices.Contains(known, value), "the value %q of %s is not one of %s", value, name, strings.Join(known, ", "))
 		given[value] = true
 	}
-	return given, nil
+	q.check(len(given) <= most, "%s has more than %d values", name, most)
+	return given
 }
 
-func readTime(q url.Values, name string) (time.Time, error) {
-	t, err := time.Parse(time.RFC3339, q.Get(name))
-	if err != nil {
-		return time.Time{}, fmt.Errorf("%s is not an ISO 8601 date and time", name)
-	}
-	return t, nil
+func (q *reader) time(name string) time.Time {
+	t, err := time.Parse(time.RFC3339, q.query.Get(name))
+	q.check(err == nil, "%s is not an ISO 8601 date and time", name)
+	return t
 }
 
-// unknownParameter names a query parameter that is not among the known ones,
-// or that is given twice; both are refused.
-func unknownParameter(query url.Values, known ...string) (string, bool) {
-	for name, values := range query {
-		if !slices.Contains(known, name) {
-			return fmt.Sprintf("Unknown query parameter: %s.", name), true
-		}
-		if len(values) > 1 {
-			return fmt.Sprintf("Query parameter %s is given more than once; its values are separated by commas.", name), true
-		}
+// number reads a number, if it is given, or complains.
+func (q *reader) number(name string, otherwise, least, most int, complaint string) int {
+	given := q.query.Get(name)
+	if given == "" {
+		return otherwise
 	}
-	return "", false
+	n, err := strconv.Atoi(given)
+	q.check(err == nil && n >= least && n <= most, "%s", complaint)
+	return n
 }
 
 // among reports whether a filter lets a value through; an empty filter lets all.

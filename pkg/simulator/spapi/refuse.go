@@ -25,6 +25,9 @@ func invalidInput(message string) exchange.Answer {
 	return failure(http.StatusBadRequest, "InvalidInput", message, "")
 }
 
+// invalid is a 400 that an error explains.
+func invalid(err error) exchange.Answer { return invalidInput(err.Error()) }
+
 // throttled is a 429 for the ledger too.
 func throttled() exchange.Answer {
 	result := status(http.StatusTooManyRequests)
