@@ -130,23 +130,6 @@ func secretNames(of reflect.Type) (names []string) {
 	return names
 }
 
-// Nobody is told at night to use a command that is not there.
-func TestRunbookNamesCommandsThatExist(t *testing.T) {
-	t.Parallel()
-	for _, file := range []string{"../docs/RUNBOOK.md", "../docs/OPERATING.md", "README.md"} {
-		named := regexp.MustCompile("(?m)(?:^|`|-- /)sellerstream((?:\\s+[a-z]+)+)").FindAllStringSubmatch(string(readDeploy(t, file)), -1)
-		for _, words := range named {
-			command, rest, err := newRootCommand().Find(strings.Fields(words[1]))
-			if err != nil || !command.Runnable() {
-				t.Errorf("%s: there is no command sellerstream %q (%q is left): %v", file, strings.Fields(words[1]), rest, err)
-			}
-		}
-		if len(named) == 0 {
-			t.Errorf("%s names no command", file)
-		}
-	}
-}
-
 // What alerts and dashboard ask for is served by /metrics, with those labels:
 // pkg/app/telemetry holds its table to what it serves.
 func TestQueriedMetricsAreServed(t *testing.T) {

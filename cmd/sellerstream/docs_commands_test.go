@@ -1,0 +1,205 @@
+package main
+
+import (
+	"io/fs"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sellerstream/sellerstream/pkg/roles"
+)
+
+// Nobody is told, at night or elsewhere, to use a command, a flag or a target of make
+// that is not there: by documents, the files of deploy, the commands' own help, or the
+// remedies of dead letters and of the runtime.
+func TestDocsNameCommandsThatExist(t *testing.T) {
+	t.Parallel()
+	told := map[string][]string{"the remedies": remedies()}
+	for _, doc := range documents(t) {
+		if doc != "CHANGELOG.md" { // of its time
+			told[doc] = codeOf(readDoc(t, doc))
+		}
+	}
+	for _, file := range deployed(t) {
+		told[file] = codeOf("```\n" + uncommented(readDoc(t, file)) + "\n```")
+	}
+	for _, command := range allCommands(newRootCommand()) {
+		told[command.CommandPath()+" --help"] = codeOf("```\n" + command.Long + "\n" + command.Example + "\n```")
+	}
+	targets := map[string]bool{}
+	for _, target := range regexp.MustCompile(`(?m)^([a-z0-9-]+):`).FindAllStringSubmatch(readDoc(t, "Makefile"), -1) {
+		targets[target[1]] = true
+	}
+	atNight := []string{"docs/RUNBOOK.md", "docs/OPERATING.md", "deploy/README.md"}
+	commands, made := 0, 0
+	for place, codes := range told {
+		for _, code := range codes {
+			if strings.HasPrefix(code, "sellerstream buyer ") {
+				continue // a label of the encryption
+			}
+			for _, words := range commandsIn(code) {
+				commands++
+				command, fault := commandOf(words)
+				// At night nobody reads help first: the runbook's commands do something.
+				if fault == "" && !command.Runnable() && (len(words) > 1 || slices.Contains(atNight, place)) {
+					fault = "it does nothing by itself"
+				}
+				if fault != "" {
+					t.Errorf("%s: sellerstream %s: %s", place, strings.Join(words, " "), fault)
+				}
+			}
+			for _, words := range regexp.MustCompile(`(?m)(?:^|[;&] |then )make((?: [a-z][a-z0-9-]*)+)`).FindAllStringSubmatch(code, -1) {
+				for _, target := range strings.Fields(words[1]) {
+					made++
+					if !targets[target] {
+						t.Errorf("%s: there is no target of make %q", place, target)
+					}
+				}
+			}
+		}
+	}
+	if commands < 150 || made < 30 {
+		t.Errorf("only %d commands and %d targets of make were found", commands, made)
+	}
+}
+
+func TestCommandOf(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		"doctor --config FILE --account A":           "",
+		"topics":                                     "",
+		"topics plan --config FILE --json":           "",
+		"accounts --config FILE acme-eu":             "",
+		"docter":                                     `there is no command "docter"`,
+		"topics aply":                                `there is no command "aply"`,
+		"topics plan --yes":                          "it has no flag --yes",
+		"replay --config=FILE --efects --topic X":    "it has no flag --efects",
+		"subscriptions --config FILE list --destroy": "it has no flag --destroy",
+	} {
+		if _, got := commandOf(strings.Fields(line)); got != want {
+			t.Errorf("%s: %q, want %q", line, got, want)
+		}
+	}
+	const text = "Run `sellerstream\ndoctor --config F`, then:\n\n```sh\nkcat -b x |\n  sellerstream decode --registry \\\n    R | jq .\nexec -- /sellerstream run --config F > out &\nkubectl -n sellerstream get pods\n```\nand `pause --writes`; `make test`"
+	var got []string
+	for _, code := range codeOf(text) {
+		for _, words := range commandsIn(code) {
+			got = append(got, strings.Join(words, " "))
+		}
+	}
+	want := []string{"doctor --config F", "decode --registry R", "run --config F", "pause --writes"}
+	if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
+		t.Errorf("found %q, want %q", got, want)
+	}
+}
+
+// commandOf finds the command of the words behind `sellerstream`, and what is wrong with
+// them; "" for nothing.
+func commandOf(words []string) (command *cobra.Command, fault string) {
+	command = newRootCommand()
+	for i, word := range words {
+		name, isFlag := strings.CutPrefix(word, "--")
+		name, _, _ = strings.Cut(name, "=")
+		switch below := slices.IndexFunc(command.Commands(), func(c *cobra.Command) bool { return c.Name() == word }); {
+		case isFlag && name != "help" && command.Flag(name) == nil:
+			return command, "it has no flag --" + name
+		case isFlag, word == "help":
+		case below >= 0:
+			command = command.Commands()[below]
+		case command.HasSubCommands() && (i == 0 || !strings.HasPrefix(words[i-1], "--")):
+			return command, `there is no command "` + word + `"`
+		}
+	}
+	return command, ""
+}
+
+// allCommands are a command and those below it.
+func allCommands(command *cobra.Command) []*cobra.Command {
+	all := []*cobra.Command{command}
+	for _, below := range command.Commands() {
+		all = append(all, allCommands(below)...)
+	}
+	return all
+}
+
+// codeOf is the code of a document in Markdown: its blocks, with continued lines made
+// one, and what stands in backticks, on one line.
+func codeOf(text string) (codes []string) {
+	block := regexp.MustCompile("(?ms)^ *```[a-z]*\n(.*?)^ *```")
+	for _, found := range block.FindAllStringSubmatch(text, -1) {
+		codes = append(codes, regexp.MustCompile(`\\\n\s*`).ReplaceAllString(found[1], " "))
+	}
+	for _, found := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(block.ReplaceAllString(text, ""), -1) {
+		codes = append(codes, strings.Join(strings.Fields(found[1]), " "))
+	}
+	return codes
+}
+
+// commandsIn are the commands in code, each as the words behind `sellerstream`. Code
+// that begins with the name of a command and a flag is one, too.
+func commandsIn(code string) (commands [][]string) {
+	begin := regexp.MustCompile("(?m)(?:^\\s*|[|`(] ?|&& |-- |exec )(?:\\S*/)?sellerstream +([a-z][^\n|;&<>#`]*)")
+	for _, found := range begin.FindAllStringSubmatch(code, -1) {
+		commands = append(commands, wordsOf(found[1]))
+	}
+	if words := wordsOf(code); len(words) > 1 && strings.HasPrefix(words[1], "--") {
+		for _, command := range newRootCommand().Commands() {
+			if command.Name() == words[0] {
+				commands = append(commands, words)
+			}
+		}
+	}
+	return commands
+}
+
+// wordsOf are the words of a command: letters, digits and what flags have.
+func wordsOf(command string) (words []string) {
+	for _, word := range strings.Fields(strings.NewReplacer("(", " ", ")", " ", "[", " ", "]", " ").Replace(command)) {
+		word = strings.Trim(word, `"',.:…`)
+		if word != "" {
+			words = append(words, word)
+		}
+	}
+	return words
+}
+
+// uncommented is a file without what makes its lines comments or parts of a list.
+func uncommented(text string) string {
+	return regexp.MustCompile(`(?m)^\s*(?:#+|//|- )\s*`).ReplaceAllString(text, "")
+}
+
+// remedies are what roles and the runtime tell people to do.
+func remedies() (codes []string) {
+	for _, r := range roles.All() {
+		for _, reason := range r.Reasons {
+			codes = append(codes, codeOf(reason.Remedy)...)
+		}
+	}
+	remedies := roles.Remedies()
+	for field, value := range reflect.ValueOf(remedies).Fields() {
+		if field.Type.Kind() == reflect.String {
+			codes = append(codes, codeOf(value.String())...)
+		}
+	}
+	return append(codes, remedies.Reset("orders", 3, "7"))
+}
+
+// deployed are the files of deploy that are no documents, by their path from the root.
+func deployed(t *testing.T) (names []string) {
+	t.Helper()
+	err := fs.WalkDir(os.DirFS(root), "deploy", func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && !strings.HasSuffix(name, ".md") {
+			names = append(names, name)
+		}
+		return err
+	})
+	if err != nil || len(names) < 20 {
+		t.Fatalf("%d files: %v", len(names), err)
+	}
+	return names
+}
