@@ -9,8 +9,9 @@ import (
 // Role describes the role.
 func Role() role.Role {
 	described := role.Role{
-		Name:  group,
-		About: "orders, feeds, refused quantities, shipments and alerts to\nEventBridge",
+		Name:     group,
+		About:    "orders, feeds, refused quantities, shipments and alerts to\nEventBridge",
+		Sections: []string{"events"},
 		Reasons: []role.Reason{
 			{Code: ReasonUndecodable, Remedy: "find who writes the topic with another schema; then discard it"},
 			{Code: ReasonUnmappable, Remedy: "report it with the letter; consumers of events do not get it"},

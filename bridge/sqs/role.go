@@ -9,9 +9,10 @@ import (
 func Role() role.Role {
 	const notAmazons = "find who sends to the queue; then discard it"
 	return role.Role{
-		Name:    "bridge",
-		About:   "SQS notifications to Kafka",
-		Outputs: []string{schemas.OrderChanges, schemas.FeedNotifications},
+		Name:     "bridge",
+		Sections: []string{"bridge"},
+		About:    "SQS notifications to Kafka",
+		Outputs:  []string{schemas.OrderChanges, schemas.FeedNotifications},
 		Reasons: []role.Reason{
 			{Code: ReasonBodyTooLarge, Remedy: notAmazons},
 			{Code: ReasonNotJSON, Remedy: notAmazons},

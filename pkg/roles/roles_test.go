@@ -1,9 +1,11 @@
 package roles
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/runtime/role"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
@@ -39,6 +41,26 @@ func TestTheTableOfTopicsAgrees(t *testing.T) {
 		}
 		if !same(reads, inputs) || !same(writes, outputs) {
 			t.Errorf("role %s reads %v and writes %v in schemas.Topics; it says %v and %v", r.Name, reads, writes, inputs, outputs)
+		}
+	}
+}
+
+// TestSectionsAreOfTheConfiguration: each section of settings that a role names is
+// there, and each that is named after a role is that role's.
+func TestSectionsAreOfTheConfiguration(t *testing.T) {
+	t.Parallel()
+	var sections []string
+	for field := range reflect.TypeFor[config.Config]().Fields() {
+		sections = append(sections, field.Tag.Get("yaml"))
+	}
+	for _, r := range All() {
+		for _, section := range r.Sections {
+			if !slices.Contains(sections, section) {
+				t.Errorf("role %s is configured under %s:, which the configuration does not have", r.Name, section)
+			}
+		}
+		if slices.Contains(sections, r.Name) && !slices.Contains(r.Sections, r.Name) {
+			t.Errorf("role %s does not name the section %s: of the configuration", r.Name, r.Name)
 		}
 	}
 }

@@ -154,7 +154,7 @@ func TestAStuckFeedIsToldOnceAndThenItsEnd(t *testing.T) {
 			}
 			stats := &machine.Stats{Now: r.Now, Followed: []string{testAccount}}
 			r.Machine.Observe(stats)
-			if stats.Counts[CountRunning] != 1 || stats.Counts[CountStuck] != 1 || !stats.Oldest.Equal(testStart) || stats.Accounts[testAccount].Pending != 1 {
+			if stats.Counts[countRunning] != 1 || stats.Counts[countStuck] != 1 || !stats.Oldest.Equal(testStart) || stats.Accounts[testAccount].Pending != 1 {
 				t.Errorf("observed %+v", stats)
 			}
 			if len(r.alerts) != 1 || r.alerts[0].EventType != alertStuck || r.alerts[0].Subject != "1" || !strings.HasPrefix(r.alerts[0].Message, "Feed 1 ") {

@@ -3,18 +3,26 @@ package feeds
 import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/role"
 )
 
-// Names of what Observe counts.
+// Names of the counts of Observe.
 const (
-	CountRunning = "running" // feeds that Amazon has not ended
-	CountStuck   = "stuck"   // of these, those past their objective
+	countRunning = "running"
+	countStuck   = "stuck"
 )
+
+func metrics() []role.Metric {
+	return []role.Metric{
+		{Count: countRunning, Name: "feeds_running", Help: "Feeds that Amazon has not ended."},
+		{Count: countStuck, Name: "feeds_stuck", Help: "Running feeds past their objective (feeds.stuck_after)."},
+	}
+}
 
 // Observe notes the feeds that have not ended, and the quotas of following them.
 func (m *Machine) Observe(stats *machine.Stats) {
-	stats.Count(CountRunning, m.status.lanes.Pending())
-	stats.Count(CountStuck, 0)
+	stats.Count(countRunning, m.status.lanes.Pending())
+	stats.Count(countStuck, 0)
 	for _, lanes := range []*lane.Lanes{m.status.lanes, m.reports.lanes} {
 		lanes.Observe(stats)
 		for item := range lanes.All() {
@@ -24,7 +32,7 @@ func (m *Machine) Observe(stats *machine.Stats) {
 			}
 			stats.Since(f.SubmittedTime)
 			if f.Phase == running && !f.StuckTime.IsZero() {
-				stats.Count(CountStuck, 1)
+				stats.Count(countStuck, 1)
 			}
 		}
 		for _, account := range stats.Followed {

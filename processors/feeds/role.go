@@ -19,6 +19,9 @@ func Role() role.Role {
 		Inputs:     []role.Input{{Topic: schemas.FeedSubmissions}, {Topic: schemas.FeedNotifications}},
 		Outputs:    []string{schemas.FeedResults, schemas.Alerts},
 		State:      []role.State{{Topic: schemas.StateFeeds}},
+		Read:       read,
+		Metrics:    metrics(),
+		Sections:   []string{"feeds"},
 		Operations: Operations(),
 		Reasons: slices.Concat(machine.Reasons(), []role.Reason{
 			{Code: "invalid_feed_id", Remedy: "find who writes the topic; then discard it"},

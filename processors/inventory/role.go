@@ -22,6 +22,8 @@ func Role() role.Role {
 		},
 		Outputs:    []string{schemas.FeedSubmissions, schemas.InventoryResults, schemas.Alerts},
 		State:      []role.State{{Topic: schemas.StateInventory}},
+		Read:       read,
+		Sections:   []string{"inventory"},
 		Exclusions: true,
 		Operations: Operations(),
 		Reasons: slices.Concat(machine.Reasons(), machine.SubjectReasons(), role.Mistakes(

@@ -21,6 +21,8 @@ func Role() role.Role {
 		},
 		Outputs:    []string{schemas.Orders, schemas.Alerts},
 		State:      []role.State{{Topic: schemas.StateOrders}, {Topic: schemas.BuyerKeys, Prefix: BuyerKeyPrefix}},
+		Read:       read,
+		Sections:   []string{"orders", "buyer_data"},
 		Exclusions: true,
 		Operations: Operations(),
 		Reasons: slices.Concat(machine.Reasons(), []role.Reason{

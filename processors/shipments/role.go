@@ -22,6 +22,8 @@ func Role() role.Role {
 		},
 		Outputs:    []string{schemas.ShipmentConfirmations, schemas.Alerts},
 		State:      []role.State{{Topic: schemas.StateShipments}},
+		Read:       read,
+		Sections:   []string{"shipments"},
 		Operations: Operations(),
 		Reasons: slices.Concat(machine.Reasons(), machine.SubjectReasons(), role.Mistakes(
 			"invalid_order_id", "invalid_package_id", "no_tracking_number", "no_carrier", "wrong_time_unit",

@@ -10,16 +10,21 @@ import (
 	"github.com/sellerstream/sellerstream/bridge/eventbridge"
 	"github.com/sellerstream/sellerstream/bridge/sqs"
 	"github.com/sellerstream/sellerstream/pkg/app/telemetry"
+	"github.com/sellerstream/sellerstream/pkg/roles"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
-	"github.com/sellerstream/sellerstream/processors/feeds"
+	"github.com/sellerstream/sellerstream/pkg/runtime/role"
 	"github.com/sellerstream/sellerstream/processors/orders"
 )
 
 // newSources are what every pipeline has; the roles add what they know.
 func (p *pipeline) newSources() telemetry.Sources {
+	var own []role.Metric
+	for _, r := range roles.Processors() {
+		own = append(own, r.Metrics...)
+	}
 	return telemetry.Sources{
 		Now: p.Clock.Now, Followed: p.Config.Admin.AccountMetrics, Processors: map[string]telemetry.Processor{},
-		FeedsRunning: feeds.CountRunning, FeedsStuck: feeds.CountStuck,
+		Own: own,
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/breaker"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/role"
 	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -91,7 +92,10 @@ func everything(stats ...*machine.Stats) *Metrics {
 		Bridge:        func() Bridge { return Bridge{Forwarded: 8, DeadLettered: 2, Abandoned: 1, OddFields: 4, InFlight: 3} },
 		SchemaWait:    func() time.Duration { return 61 * time.Second },
 		ExclusionsAge: func() (time.Duration, bool) { return time.Minute, true },
-		FeedsRunning:  "running", FeedsStuck: "stuck",
+		Own: []role.Metric{
+			{Count: "running", Name: "feeds_running", Help: "Feeds that Amazon has not ended."},
+			{Count: "stuck", Name: "feeds_stuck", Help: "Running feeds past their objective (feeds.stuck_after)."},
+		},
 	})
 	return m
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/breaker"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/role"
 	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
 )
 
@@ -34,8 +35,8 @@ type Sources struct {
 	// SchemaWait is the longest wait for a schema that the registry does not give
 	// while it gives others; 0 for none.
 	SchemaWait func() time.Duration
-	// FeedsRunning and FeedsStuck are the names of the machines' counts of feeds.
-	FeedsRunning, FeedsStuck string
+	// Own are the metrics that single roles have.
+	Own []role.Metric
 }
 
 // Processor reports how a role's units are doing.
@@ -65,14 +66,14 @@ type watcher struct {
 	accountTokens, accountPending                        *prometheus.Desc
 	breakers                                             *prometheus.Desc
 	messages, inFlight, oddFields                        *prometheus.Desc
-	feedsRunning, feedsStuck                             *prometheus.Desc
+	own                                                  map[string]*prometheus.Desc // by the name of the machine's count
 	exclusionsAge                                        *prometheus.Desc
 	schemaWait                                           *prometheus.Desc
 }
 
 // Watch asks the sources at every scrape. It may be called once.
 func (m *Metrics) Watch(s Sources) {
-	w := &watcher{sources: s, labels: m.labels}
+	w := &watcher{sources: s, labels: m.labels, own: make(map[string]*prometheus.Desc)}
 	w.units = m.desc("units", "gauge", "Partitions that Kafka has given to this process (assigned), and those of them that work (restored).", "role", "state")
 	w.stopped = m.desc("units_stopped", "gauge", "Units that stand still until something outside of them is mended, and partitions that no unit reads; /readyz, doctor and accounts name them. Others go on.", "role", "reason")
 	w.lag = m.desc("consumer_lag_records", "gauge", "Records that this process's units have not taken yet; left out while Kafka does not answer.", "role", "topic")
@@ -88,8 +89,9 @@ func (m *Metrics) Watch(s Sources) {
 	w.oddFields = m.desc("bridge_odd_fields_total", "counter", "Fields of notifications that are not as Amazon documents them and were left out, or read from another type; the log names them.")
 	w.messages = m.desc("bridge_messages_total", "counter", "Messages of SQS: forwarded to Kafka, dead_lettered, or abandoned (they come again).", "outcome")
 	w.inFlight = m.desc("bridge_in_flight", "gauge", "Messages received and neither deleted nor abandoned.")
-	w.feedsRunning = m.desc("feeds_running", "gauge", "Feeds that Amazon has not ended.")
-	w.feedsStuck = m.desc("feeds_stuck", "gauge", "Running feeds past their objective (feeds.stuck_after).")
+	for _, metric := range s.Own {
+		w.own[metric.Count] = m.desc(metric.Name, "gauge", metric.Help)
+	}
 	w.exclusionsAge = m.desc("exclusions_age_seconds", "gauge", "How old the list of excluded SKUs is, on the pipeline's clock; left out where there is none.")
 	w.schemaWait = m.desc("schema_wait_seconds", "gauge", "How long records have waited for a schema that the registry does not give while it gives others; 0 for none. When registry.schema_patience ends they become dead letters.")
 	m.registry.MustRegister(w)
@@ -99,8 +101,11 @@ func (m *Metrics) Watch(s Sources) {
 func (w *watcher) Describe(ch chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
 		w.units, w.stopped, w.lag, w.pending, w.oldest, w.paused, w.parked, w.tokens, w.waiting, w.accountTokens, w.accountPending,
-		w.breakers, w.messages, w.oddFields, w.inFlight, w.feedsRunning, w.feedsStuck, w.exclusionsAge, w.schemaWait,
+		w.breakers, w.messages, w.oddFields, w.inFlight, w.exclusionsAge, w.schemaWait,
 	} {
+		ch <- desc
+	}
+	for _, desc := range w.own {
 		ch <- desc
 	}
 }
@@ -221,7 +226,7 @@ func (w *watcher) collectProcessor(out output, role string, stats stream.Stats) 
 	for account, pending := range accounts {
 		out.gauge(w.accountPending, float64(pending), account, role)
 	}
-	for name, desc := range map[string]*prometheus.Desc{w.sources.FeedsRunning: w.feedsRunning, w.sources.FeedsStuck: w.feedsStuck} {
+	for name, desc := range w.own {
 		if n, ok := counts[name]; ok {
 			out.gauge(desc, float64(n))
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
+	"github.com/sellerstream/sellerstream/pkg/runtime/role"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -14,8 +15,8 @@ import (
 // finish turns what was gathered into the standing.
 func (e *entry) finish(settings Settings) *Standing {
 	e.planStock(settings)
-	for _, role := range Roles() {
-		if w := e.work[role]; w != nil {
+	for _, name := range Roles() {
+		if w := e.work[name]; w != nil {
 			e.Work = append(e.Work, *w)
 		}
 	}
@@ -24,7 +25,7 @@ func (e *entry) finish(settings Settings) *Standing {
 	}
 	e.finishFailed()
 	slices.SortFunc(e.Doubts, compareDoubts)
-	slices.SortFunc(e.Waits, func(a, b Wait) int { return strings.Compare(a.Operation, b.Operation) })
+	slices.SortFunc(e.Waits, func(a, b role.Wait) int { return strings.Compare(a.Operation, b.Operation) })
 	for operation := range e.calls {
 		if _, ok := e.buckets[operation]; !ok {
 			e.buckets[operation] = nil

@@ -33,10 +33,10 @@ func troubled() *Fold {
 	f.Take(&schemas.ShipmentState{Account: "b", OrderID: "202-4", Status: "SHIPPED", Packages: []schemas.PackageState{{PackageID: "1", Failure: failed("unknown_item", time.Minute, 1)}}})
 	f.Take(&schemas.ShipmentState{Account: "b", OrderID: "202-5", Packages: []schemas.PackageState{{PackageID: "1", Failure: failed("unknown_item", failedFor+time.Minute, 1)}}})
 	f.Take(&schemas.FeedLaneState{
-		Account: "a", FeedType: "T", MarketplaceID: "A1", Phase: phaseIntent, Messages: 41_000, IntentTime: ago(2 * time.Minute), DoubtUntil: now().Add(8 * time.Minute),
+		Account: "a", FeedType: "T", MarketplaceID: "A1", Phase: "INTENT", Messages: 41_000, IntentTime: ago(2 * time.Minute), DoubtUntil: now().Add(8 * time.Minute),
 		FailingSince: ago(7 * time.Minute), Failing: "createFeed in doubt: \x1b[2Jno answer", Told: true,
 	})
-	f.Take(&schemas.FeedLaneState{Account: "a", FeedType: "T", MarketplaceID: "A2", Phase: phaseIntent, Messages: 10, IntentTime: ago(time.Second)}) // under way
+	f.Take(&schemas.FeedLaneState{Account: "a", FeedType: "T", MarketplaceID: "A2", Phase: "INTENT", Messages: 10, IntentTime: ago(time.Second)}) // under way
 	for i := range 3 {
 		f.Take(&schemas.InventoryState{Account: "a", SKU: fmt.Sprint("patched", i), Doubt: &schemas.InventoryDoubt{Since: ago(time.Duration(i) * time.Minute), Until: now().Add(time.Duration(4-i) * time.Minute)}})
 	}

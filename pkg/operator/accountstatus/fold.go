@@ -7,19 +7,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/roles"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
+	"github.com/sellerstream/sellerstream/pkg/runtime/role"
 	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
-	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
-)
-
-// Phases of feeds in the state; see FeedLaneState.phase and FeedState.phase.
-const (
-	phaseIntent  = "INTENT"
-	phaseRunning = "RUNNING"
-	phaseParked  = "PARKED"
-	phaseReport  = "REPORT"
 )
 
 // Settings describe what is known besides the state.
@@ -37,6 +30,7 @@ type Settings struct {
 // Fold gathers the newest entries of the state. It is used by one goroutine.
 type Fold struct {
 	settings Settings
+	roles    []role.Role
 	accounts map[string]*entry
 	writes   *Pause   // the switch of all writing calls
 	unread   []string // entries of the state that cannot be read
@@ -49,14 +43,14 @@ type entry struct {
 	buckets map[string]*schemas.QuotaState
 	stock   int                  // SKUs that are to be sent
 	blocked bool                 // whether they wait for a feed's end, or for a person
-	feeds   map[string]Feed      // by id
+	feeds   map[string]role.Feed // by id
 	calls   map[string]int       // wanted, by operation
 	failed  map[string]*failures // by role
 }
 
 // NewFold begins with the configured accounts.
 func NewFold(settings Settings) *Fold {
-	f := &Fold{settings: settings, accounts: make(map[string]*entry)}
+	f := &Fold{settings: settings, roles: roles.Processors(), accounts: make(map[string]*entry)}
 	for _, id := range settings.Accounts {
 		if e := f.of(id); e != nil {
 			e.Configured = true
@@ -73,9 +67,9 @@ func (f *Fold) of(account string) *entry {
 	e := f.accounts[account]
 	if e == nil {
 		e = &entry{
-			Standing: Standing{Account: account, Work: []Work{}, Operations: []Operation{}, Feeds: []Feed{}, Waits: []Wait{}},
+			Standing: Standing{Account: account, Work: []Work{}, Operations: []Operation{}, Feeds: []role.Feed{}, Waits: []role.Wait{}},
 			work:     make(map[string]*Work), buckets: make(map[string]*schemas.QuotaState),
-			feeds: make(map[string]Feed), calls: make(map[string]int), failed: make(map[string]*failures),
+			feeds: make(map[string]role.Feed), calls: make(map[string]int), failed: make(map[string]*failures),
 		}
 		f.accounts[account] = e
 	}
@@ -96,35 +90,20 @@ func (f *Fold) Take(value any) {
 		if e := f.of(v.Account); e != nil && (v.Parked || v.Until.After(f.settings.Now)) {
 			e.Waits = append(e.Waits, waitOf(v))
 		}
-	case *schemas.OrderState:
-		if e := f.of(v.Account); e != nil {
-			f.takeOrder(e, v)
-		}
-	case *schemas.SearchState:
-		if e := f.of(v.Account); e != nil {
-			e.notifications().Searched, e.notifications().Found = v.CursorTime, v.Found
-		}
-	case *schemas.NotificationPace:
-		if e := f.of(v.Account); e != nil {
-			e.takePace(v)
-		}
-	case *schemas.InventoryState:
-		if e := f.of(v.Account); e != nil {
-			f.takeSKU(e, v)
-		}
-	case *schemas.FeedLaneState:
-		if e := f.of(v.Account); e != nil {
-			e.takeFeedLane(v)
-		}
-	case *schemas.FeedState:
-		if e := f.of(v.Account); e != nil {
-			e.takeFeed(v)
-		}
-	case *schemas.ShipmentState:
-		if e := f.of(v.Account); e != nil {
-			f.takeShipments(e, v)
+	default:
+		for _, r := range f.roles {
+			r.Read(value, func(account string) role.Standing { return f.standing(account, r.Name) })
 		}
 	}
+}
+
+// standing takes what a role's state says about an account, nil for one that is not
+// asked for.
+func (f *Fold) standing(account, name string) role.Standing {
+	if e := f.of(account); e != nil {
+		return &taker{e, name, &f.settings}
+	}
+	return nil
 }
 
 // Stop takes a unit that stands still. The accounts are those of its partition
@@ -152,30 +131,6 @@ func (f *Fold) UnreadBatch(err error) {
 // Unreadable are the entries and batches of the state that cannot be read, a line each.
 func (f *Fold) Unreadable() []string { return f.unread }
 
-func (e *entry) notifications() *Notifications {
-	if e.Notifications == nil {
-		e.Notifications = &Notifications{}
-	}
-	return e.Notifications
-}
-
-func (e *entry) takePace(v *schemas.NotificationPace) {
-	n := e.notifications()
-	if n.Last = v.LastTime; v.LastTime.Equal(v.StartedTime) { // none came yet
-		n.Last = time.Time{}
-	}
-	if !v.AlertedTime.IsZero() && v.EndedTime.IsZero() {
-		n.Silent = v.AlertedTime
-	}
-}
-
-func (f *Fold) getOrder() string {
-	if f.settings.OrdersV0 {
-		return model.GetOrderV0
-	}
-	return model.GetOrder
-}
-
 func (f *Fold) takeSwitch(v *schemas.Switch) {
 	if !v.Paused {
 		return
@@ -185,137 +140,6 @@ func (f *Fold) takeSwitch(v *schemas.Switch) {
 		f.writes = pause
 	} else if e := f.of(v.Subject); e != nil {
 		e.Paused = pause
-	}
-}
-
-// add notes a piece of work of a role.
-func (e *entry) add(role string, since time.Time, key string, underWay bool) {
-	w := e.work[role]
-	if w == nil {
-		w = &Work{Role: role}
-		e.work[role] = w
-	}
-	w.Pending++
-	if underWay {
-		w.UnderWay++
-	}
-	if w.OldestKey == "" || machine.Earliest(w.Oldest, since).Equal(since) {
-		w.Oldest, w.OldestKey = since, key
-	}
-}
-
-func (f *Fold) takeOrder(e *entry, v *schemas.OrderState) {
-	if !v.Pending {
-		e.fail("orders", v.Failure, f.settings.Now)
-		return
-	}
-	e.add("orders", v.PendingSince, "order "+v.OrderID, false)
-	e.calls[f.getOrder()]++
-}
-
-func (f *Fold) takeSKU(e *entry, v *schemas.InventoryState) {
-	e.fail("inventory", v.Failure, f.settings.Now)
-	if d := v.Doubt; d != nil && d.Until.After(f.settings.Now) {
-		e.doubtful(Doubt{Operation: model.PatchListingsItem, SKUs: 1, Since: d.Since, Until: d.Until})
-	}
-	var since time.Time
-	for _, update := range []*schemas.PendingUpdate{v.Wanted, v.Sent, v.Patch} {
-		if update != nil {
-			since = machine.Earliest(since, update.ReceivedTime)
-		}
-	}
-	if since.IsZero() {
-		return
-	}
-	key := "SKU " + v.SKU
-	if v.MarketplaceID != "" {
-		key += " in " + v.MarketplaceID
-	}
-	e.add("inventory", since, key, v.Sent != nil || v.Patch != nil)
-	if v.Wanted != nil {
-		e.stock++
-	}
-}
-
-func (e *entry) takeFeedLane(v *schemas.FeedLaneState) {
-	if !v.FailingSince.IsZero() && v.Phase != phaseParked {
-		wait := Wait{Operation: model.CreateFeed, Reason: v.Failing, Since: v.FailingSince, Until: v.DoubtUntil}
-		if v.Told {
-			wait.Alerts = []string{"StockWaits"}
-		}
-		e.Waits = append(e.Waits, wait)
-	}
-	feed := Feed{ID: v.FeedID, Type: v.FeedType, MarketplaceID: v.MarketplaceID, Phase: v.Phase, Messages: int(v.Messages), Stuck: v.Stuck}
-	switch v.Phase {
-	case phaseRunning:
-		feed.Since = v.SubmittedTime
-		e.blocked = true
-	case phaseIntent:
-		feed.Since = v.IntentTime
-		e.calls[model.CreateFeed]++
-		if !v.DoubtUntil.IsZero() { // else the call is under way
-			e.doubtful(Doubt{Operation: model.CreateFeed, MarketplaceID: v.MarketplaceID, SKUs: int(v.Messages), Since: v.IntentTime, Until: v.DoubtUntil})
-		}
-	case phaseParked:
-		feed.Since = v.IntentTime
-		e.blocked = true
-		e.Waits = append(e.Waits, Wait{
-			Operation: model.CreateFeed, Since: v.IntentTime,
-			Reason: "several feeds of Amazon's may be the one that was submitted: see the alert FeedsUnclear", Alerts: []string{"FeedsUnclear"},
-		})
-	default:
-		return
-	}
-	e.mergeFeed(feed)
-}
-
-func (e *entry) takeFeed(v *schemas.FeedState) {
-	if v.Phase != phaseRunning && v.Phase != phaseReport {
-		return
-	}
-	e.add("feeds", v.SubmittedTime, "feed "+v.FeedID, true)
-	if v.Phase == phaseReport {
-		e.calls[model.GetFeedDocument]++
-	}
-	e.mergeFeed(Feed{
-		ID: v.FeedID, Type: v.FeedType, MarketplaceID: v.MarketplaceID, Phase: v.Phase,
-		Status: v.ProcessingStatus, Since: v.SubmittedTime, Stuck: !v.StuckTime.IsZero(),
-	})
-}
-
-// mergeFeed joins what two processors know of a feed.
-func (e *entry) mergeFeed(feed Feed) {
-	key := feed.ID
-	if key == "" {
-		key = feed.Type + "/" + feed.MarketplaceID
-	}
-	if known, ok := e.feeds[key]; ok {
-		feed.Messages, feed.Stuck = max(feed.Messages, known.Messages), feed.Stuck || known.Stuck
-		feed.Status = cmp.Or(feed.Status, known.Status)
-		if known.Phase == phaseReport {
-			feed.Phase = phaseReport
-		}
-	}
-	e.feeds[key] = feed
-}
-
-func (f *Fold) takeShipments(e *entry, v *schemas.ShipmentState) {
-	for i := range v.Packages {
-		p := &v.Packages[i]
-		if v.Status != "SHIPPED" && v.Status != "CANCELLED" { // else it was settled elsewhere
-			e.fail("shipments", p.Failure, f.settings.Now)
-		}
-		var since time.Time
-		for _, s := range []*schemas.PendingShipment{p.Wanted, p.Sent} {
-			if s != nil {
-				since = machine.Earliest(since, s.ReceivedTime)
-			}
-		}
-		if since.IsZero() {
-			continue
-		}
-		e.add("shipments", since, "package "+p.PackageID+" of order "+v.OrderID, p.Sent != nil)
-		e.calls[model.ConfirmShipment]++
 	}
 }
 

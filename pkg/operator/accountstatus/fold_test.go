@@ -33,8 +33,8 @@ func world(only string) *Fold {
 	}
 	f.Take(&schemas.InventoryState{Account: "busy", SKU: "SENT", Sent: &schemas.PendingUpdate{ReceivedTime: ago(3 * time.Hour)}})
 	f.Take(&schemas.InventoryState{Account: "busy", SKU: "SETTLED"})
-	f.Take(&schemas.FeedLaneState{Account: "busy", FeedType: "JSON_LISTINGS_FEED", MarketplaceID: "A1", Phase: phaseRunning, FeedID: "77", Messages: 900, SubmittedTime: ago(time.Hour)})
-	f.Take(&schemas.FeedState{Account: "busy", FeedID: "77", FeedType: "JSON_LISTINGS_FEED", MarketplaceID: "A1", Phase: phaseRunning, ProcessingStatus: "IN_PROGRESS", SubmittedTime: ago(time.Hour), StuckTime: ago(time.Minute)})
+	f.Take(&schemas.FeedLaneState{Account: "busy", FeedType: "JSON_LISTINGS_FEED", MarketplaceID: "A1", Phase: "RUNNING", FeedID: "77", Messages: 900, SubmittedTime: ago(time.Hour)})
+	f.Take(&schemas.FeedState{Account: "busy", FeedID: "77", FeedType: "JSON_LISTINGS_FEED", MarketplaceID: "A1", Phase: "RUNNING", ProcessingStatus: "IN_PROGRESS", SubmittedTime: ago(time.Hour), StuckTime: ago(time.Minute)})
 	f.Take(&schemas.FeedState{Account: "busy", FeedID: "70", Phase: "FINISHED"})
 	f.Take(&schemas.ShipmentState{Account: "busy", OrderID: "202-1", Packages: []schemas.PackageState{
 		{PackageID: "1", Wanted: &schemas.PendingShipment{ReceivedTime: ago(time.Minute)}},
@@ -208,7 +208,7 @@ func TestClearsIsWhenTheLastCallMayStart(t *testing.T) {
 		t.Errorf("three feeds: %s, %v", at, known)
 	}
 	f = NewFold(settings)
-	f.Take(&schemas.FeedLaneState{Account: "a", FeedType: "T", Phase: phaseRunning, FeedID: "1"})
+	f.Take(&schemas.FeedLaneState{Account: "a", FeedType: "T", Phase: "RUNNING", FeedID: "1"})
 	for i := range 11 {
 		f.Take(sku(fmt.Sprint(i)))
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/roles"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/role"
 	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -20,13 +21,13 @@ type Standing struct {
 	Paused     *Pause      `json:"paused,omitzero"`
 	Work       []Work      `json:"work"`       // by role; those that have any
 	Operations []Operation `json:"operations"` // those that have been called, or are to be
-	Feeds      []Feed      `json:"feeds"`      // that Amazon has not ended
+	Feeds      []role.Feed `json:"feeds"`      // that Amazon has not ended
 	// Notifications is how notifications and searches of orders stand; nil for an
 	// account without any so far.
-	Notifications *Notifications `json:"notifications,omitzero"`
-	Waits         []Wait         `json:"waits"` // what holds calls up, besides their quota
-	Doubts        []Doubt        `json:"doubts,omitempty"`
-	Failed        []Failed       `json:"failed,omitempty"` // most first
+	Notifications *role.Notifications `json:"notifications,omitzero"`
+	Waits         []role.Wait         `json:"waits"` // what holds calls up, besides their quota
+	Doubts        []role.Doubt        `json:"doubts,omitempty"`
+	Failed        []Failed            `json:"failed,omitempty"` // most first
 	// Stopped are the units that own the account and stand still: all its work of
 	// those roles waits.
 	Stopped []stream.Stopped `json:"stopped,omitempty"`
@@ -57,38 +58,6 @@ type Operation struct {
 	Plan      float64   `json:"plan"`            // calls per second by configuration or Amazon's default
 	Waiting   int       `json:"waiting"`         // calls that the pending work needs, at least
 	Clears    time.Time `json:"clears,omitzero"` // when quota allows the last of them; zero where nothing waits, or it cannot be told
-}
-
-// Notifications is what the state knows of an account's order notifications, and
-// of the searches for what they did not bring.
-type Notifications struct {
-	Last     time.Time `json:"last,omitzero"`     // when the last one came
-	Silent   time.Time `json:"silent,omitzero"`   // when the alert about a silence that still lasts was raised
-	Searched time.Time `json:"searched,omitzero"` // changes up to here have been searched
-	Found    int64     `json:"found"`             // orders or changes that a search found first
-}
-
-// Feed is a feed that Amazon has, or may have.
-type Feed struct {
-	ID            string    `json:"feedId,omitzero"` // none while createFeed is under way
-	Type          string    `json:"feedType"`
-	MarketplaceID string    `json:"marketplaceId,omitzero"`
-	Phase         string    `json:"phase"`           // as FeedLaneState and FeedState have it
-	Status        string    `json:"status,omitzero"` // Amazon's processingStatus, as last seen
-	Messages      int       `json:"messages,omitzero"`
-	Since         time.Time `json:"since,omitzero"` // when it was submitted, or meant to be
-	Stuck         bool      `json:"stuck,omitzero"`
-}
-
-// Wait is what holds an operation's calls up, besides their quota.
-type Wait struct {
-	Operation string    `json:"operation"`
-	Parked    bool      `json:"parked"` // Amazon refuses the account's credentials
-	Reason    string    `json:"reason"`
-	Since     time.Time `json:"since"`
-	Until     time.Time `json:"until"`           // when the next call is tried
-	Blame     string    `json:"blame,omitzero"`  // whose fault it is, as pkg/runtime/blame names it; "" where that is not known
-	Alerts    []string  `json:"alerts,omitzero"` // types of the alerts that have reported it
 }
 
 // Pending is how much is without an outcome, over all roles.

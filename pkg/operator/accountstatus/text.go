@@ -199,11 +199,11 @@ func (f *Fold) writeSteps(w io.Writer, s *Standing) error {
 		switch {
 		case wait.Parked:
 			say("%s is parked since %s: Amazon refuses the account. It is tried again %s, and at once when the account's configuration or secret changes.\n  reason: %s\n%s  next: sellerstream doctor --config FILE --account %s\n",
-				wait.Operation, f.ago(wait.Since), f.in(wait.Until), reason, wait.told(), s.Account)
+				wait.Operation, f.ago(wait.Since), f.in(wait.Until), reason, told(&wait), s.Account)
 		case wait.Until.IsZero():
-			say("%s is held up since %s.\n  reason: %s\n%s", wait.Operation, f.ago(wait.Since), reason, wait.told())
+			say("%s is held up since %s.\n  reason: %s\n%s", wait.Operation, f.ago(wait.Since), reason, told(&wait))
 		default:
-			say("%s is held up since %s; it is tried again %s, by itself.\n  reason: %s\n%s", wait.Operation, f.ago(wait.Since), f.in(wait.Until), reason, wait.told())
+			say("%s is held up since %s; it is tried again %s, by itself.\n  reason: %s\n%s", wait.Operation, f.ago(wait.Since), f.in(wait.Until), reason, told(&wait))
 		}
 	}
 	for _, failed := range s.Failed {

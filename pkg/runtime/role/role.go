@@ -22,6 +22,12 @@ type Role struct {
 	Inputs  []Input
 	Outputs []string // topics, besides dead-letters and its state
 	State   []State  // a processor's topics of state, its own first
+	// Read notes what an entry of its state says about an account: of gives the account's
+	// standing, nil for one that is not asked for. Entries of the runtime, such as
+	// schemas.QuotaState, and of other roles are passed over.
+	Read     func(entry any, of func(account string) Standing)
+	Metrics  []Metric // of its own, besides those that each role has
+	Sections []string // of the configuration with settings of its own
 	// Exclusions is whether it reads the list of excluded SKUs.
 	Exclusions bool
 	// Turns is the topic whose partitions say which of its processes works, where one
@@ -55,6 +61,13 @@ type Input struct {
 type State struct {
 	Topic  string
 	Prefix string // of the topic's keys; "" for the processor's own topic
+}
+
+// Metric is a number that a machine counts (machine.Stats.Counts), as a gauge.
+type Metric struct {
+	Name  string // after "sellerstream_"
+	Help  string
+	Count string // the name of the machine's count
 }
 
 // Reason is why a record, message or piece of work is set aside.

@@ -1,0 +1,79 @@
+package inventory
+
+import (
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/role"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// read notes what an entry of the state says about its account.
+func read(entry any, of func(account string) role.Standing) {
+	switch state := entry.(type) {
+	case *schemas.InventoryState:
+		if standing := of(state.Account); standing != nil {
+			readSKU(state, standing)
+		}
+	case *schemas.FeedLaneState:
+		if standing := of(state.Account); standing != nil {
+			readFeedLane(state, standing)
+		}
+	}
+}
+
+func readSKU(state *schemas.InventoryState, standing role.Standing) {
+	standing.GaveUp(state.Failure)
+	if d := state.Doubt; d != nil && d.Until.After(standing.Now()) {
+		standing.Doubt(role.Doubt{Operation: model.PatchListingsItem, SKUs: 1, Since: d.Since, Until: d.Until})
+	}
+	var since time.Time
+	for _, update := range []*schemas.PendingUpdate{state.Wanted, state.Sent, state.Patch} {
+		if update != nil {
+			since = machine.Earliest(since, update.ReceivedTime)
+		}
+	}
+	if since.IsZero() {
+		return
+	}
+	name := "SKU " + state.SKU
+	if state.MarketplaceID != "" {
+		name += " in " + state.MarketplaceID
+	}
+	standing.Work(since, name, state.Sent != nil || state.Patch != nil)
+	if state.Wanted != nil {
+		standing.Quantity()
+	}
+}
+
+func readFeedLane(state *schemas.FeedLaneState, standing role.Standing) {
+	if !state.FailingSince.IsZero() && state.Phase != phaseParked {
+		wait := role.Wait{Operation: model.CreateFeed, Reason: state.Failing, Since: state.FailingSince, Until: state.DoubtUntil}
+		if state.Told {
+			wait.Alerts = []string{alertWaits}
+		}
+		standing.Wait(wait)
+	}
+	feed := role.Feed{
+		ID: state.FeedID, Type: state.FeedType, MarketplaceID: state.MarketplaceID, Phase: state.Phase,
+		Messages: int(state.Messages), Stuck: state.Stuck, Since: state.IntentTime, Blocks: state.Phase != phaseIntent,
+	}
+	switch state.Phase {
+	case phaseRunning:
+		feed.Since = state.SubmittedTime
+	case phaseIntent:
+		standing.Call(model.CreateFeed)
+		if !state.DoubtUntil.IsZero() { // else the call is under way
+			standing.Doubt(role.Doubt{Operation: model.CreateFeed, MarketplaceID: state.MarketplaceID, SKUs: int(state.Messages), Since: state.IntentTime, Until: state.DoubtUntil})
+		}
+	case phaseParked:
+		standing.Wait(role.Wait{
+			Operation: model.CreateFeed, Since: state.IntentTime,
+			Reason: "several feeds of Amazon's may be the one that was submitted: see the alert FeedsUnclear", Alerts: []string{alertUnclear},
+		})
+	default:
+		return
+	}
+	standing.Feed(feed)
+}

@@ -1,0 +1,39 @@
+package shipments
+
+import (
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/role"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// read notes what an entry of the state says about its account.
+func read(entry any, of func(account string) role.Standing) {
+	state, ok := entry.(*schemas.ShipmentState)
+	if !ok {
+		return
+	}
+	standing := of(state.Account)
+	if standing == nil {
+		return
+	}
+	for i := range state.Packages {
+		p := &state.Packages[i]
+		if state.Status != "SHIPPED" && state.Status != "CANCELLED" { // else it was settled elsewhere
+			standing.GaveUp(p.Failure)
+		}
+		var since time.Time
+		for _, s := range []*schemas.PendingShipment{p.Wanted, p.Sent} {
+			if s != nil {
+				since = machine.Earliest(since, s.ReceivedTime)
+			}
+		}
+		if since.IsZero() {
+			continue
+		}
+		standing.Work(since, "package "+p.PackageID+" of order "+state.OrderID, p.Sent != nil)
+		standing.Call(model.ConfirmShipment)
+	}
+}
