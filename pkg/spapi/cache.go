@@ -32,7 +32,7 @@ type token struct {
 	expires time.Time
 }
 
-// newToken is a token that was asked for at a time and lives so long from then.
+// newToken makes a token that was asked for at a time and lives for life from then.
 func newToken(text string, asked time.Time, life time.Duration) token {
 	return token{
 		secret:  secrets.New(text),

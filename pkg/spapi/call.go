@@ -5,12 +5,12 @@ import (
 	"errors"
 )
 
-// ErrUnknownRequest is Call's error for what is no request.
+// ErrUnknownRequest is Call's error for a value that no method takes.
 var ErrUnknownRequest = errors.New("spapi: no call takes this request")
 
-// Call makes the call that a request is for, as the method does that takes it:
-// a *model.GetOrderRequest is GetOrder's. It is for those who carry requests of many
-// kinds. Its response is the method's.
+// Call passes a request to the method that takes it, such as a *model.GetOrderRequest
+// to GetOrder, and returns what that returns. It is for callers that carry requests of
+// many kinds.
 func (s *Seller) Call(ctx context.Context, request any) (response any, meta Meta, err error) {
 	for _, call := range [...]func(context.Context, any) (any, Meta, error){
 		s.callOrders, s.callOrdersV0, s.callTokens, s.callFeeds, s.callListings,

@@ -40,7 +40,7 @@ func causeOf(code, message string) (remedy string) {
 		return "the endpoint does not know this operation: check the endpoint's URL"
 	case strings.Contains(message, "signature"):
 		return "the request's signature is refused: check this machine's clock and the account's role, " +
-			"or remove the role: Amazon has not required one since October 2023"
+			"or remove the role: Amazon has not required signatures since October 2023"
 	case strings.Contains(message, "access token"):
 		return "the access token is refused: if a new one is too, the seller withdrew the authorization, " +
 			"or the account's region is wrong"
@@ -101,8 +101,8 @@ func errorList(decoder *answers.Decoder, body []byte, hidden *strings.Replacer) 
 	return shorten(hidden.Replace(first.Code), 60), shorten(hidden.Replace(message), maxMessage)
 }
 
-// sentSecrets hides what a request carried: for a signature that it finds wrong
-// AWS repeats the request's headers in its message, tokens included.
+// sentSecrets hides the secrets of a request. In its message about a wrong signature
+// AWS repeats the request's headers, tokens included.
 func sentSecrets(sent *http.Request) *strings.Replacer {
 	if sent == nil { // Config.Base did not say what it sent
 		return hide()

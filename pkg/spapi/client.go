@@ -171,7 +171,7 @@ func (c *Client) Seller(cfg SellerConfig) (*Seller, error) {
 	case cfg.Account == "":
 		return nil, errors.New("spapi: a seller needs an account name")
 	case !cfg.Region.Valid():
-		return nil, fmt.Errorf("spapi: account %s: region %q is none of na, eu, fe", cfg.Account, cfg.Region)
+		return nil, fmt.Errorf("spapi: account %s: region %q is not na, eu or fe", cfg.Account, cfg.Region)
 	case cfg.Application.ClientID == "" || cfg.Application.ClientSecret == nil || cfg.RefreshToken == nil:
 		return nil, fmt.Errorf("spapi: account %s: needs a client id, a client secret and a refresh token", cfg.Account)
 	}
@@ -227,7 +227,7 @@ type Grantless struct{ caller }
 func (c *Client) Grantless(app Application, region model.Region) (*Grantless, error) {
 	switch {
 	case !region.Valid():
-		return nil, fmt.Errorf("spapi: application %s: region %q is none of na, eu, fe", app.Name, region)
+		return nil, fmt.Errorf("spapi: application %s: region %q is not na, eu or fe", app.Name, region)
 	case app.ClientID == "" || app.ClientSecret == nil:
 		return nil, fmt.Errorf("spapi: application %s: needs a client id and a client secret", app.Name)
 	}

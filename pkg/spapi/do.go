@@ -13,8 +13,8 @@ import (
 // Request is a call of an operation that has no method of its own here.
 type Request struct {
 	// Operation is as Amazon's model has it: name, method and path, and the status of a
-	// success if it is not 200. Of one that writes, Writes and Repeat say what a lost
-	// answer means.
+	// success if it is not 200. For an operation that writes, Writes and Repeat say
+	// what a lost answer means.
 	Operation model.Operation
 	// Parameters take the places of those in Operation.Path, in their order. They are
 	// escaped.
@@ -39,7 +39,7 @@ func (s *Seller) Do(ctx context.Context, req Request) (json.RawMessage, Meta, er
 	return body, meta, err
 }
 
-// parameters counts those of a path: segments in braces. It is -1 for a path with any
+// parameters returns how many segments of a path are in braces; -1 for a path with any
 // other brace.
 func parameters(path string) int {
 	n := 0
@@ -71,7 +71,7 @@ func (r Request) fault() string {
 	case slices.Contains([]string{"PUT", "PATCH", "DELETE"}, r.Operation.Method) && !r.Operation.Writes:
 		return "the operation changes something at Amazon: set Writes, and Repeat to how it may be made again"
 	case parameters(r.Operation.Path) != len(r.Parameters):
-		return "the operation's path has another number of parameters than are given, or a brace that is of none"
+		return "the operation's path and Parameters differ in number, or the path has a brace that belongs to no parameter"
 	case slices.Contains(r.Parameters, ""):
 		return "a parameter of the path is empty: the call would be of another operation"
 	case r.Operation.Scope != "" || r.Operation.Restricted:

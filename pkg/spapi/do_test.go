@@ -67,9 +67,9 @@ func TestDoRefuses(t *testing.T) {
 		"has no name":                   func(r *Request) { r.Operation.Name = "" },
 		"method is none of":             func(r *Request) { r.Operation.Method = "get" },
 		"does not begin with /":         func(r *Request) { r.Operation.Path = "things/{a}/{b}" },
-		"another number of parameters":  func(r *Request) { r.Parameters = r.Parameters[:1] },
+		"Parameters differ in number":   func(r *Request) { r.Parameters = r.Parameters[:1] },
 		"set Writes":                    func(r *Request) { r.Operation.Writes = false },
-		"a brace that is of none":       func(r *Request) { r.Operation.Path = "/things/x{a}/{b}" },
+		"belongs to no parameter":       func(r *Request) { r.Operation.Path = "/things/x{a}/{b}" },
 		"is empty":                      func(r *Request) { r.Parameters[1] = "" },
 		"a token other than the seller": func(r *Request) { r.Operation.Scope = model.ScopeNotifications },
 	} {

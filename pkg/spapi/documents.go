@@ -108,7 +108,7 @@ func (c *caller) transfer(operation string, req *http.Request) (*http.Response, 
 	}
 	switch resp.StatusCode {
 	case http.StatusForbidden:
-		refusal.Message += ": a presigned URL lives five minutes, a new one may do"
+		refusal.Message += ": a presigned URL lives five minutes; ask for a new one"
 	case http.StatusNotFound, http.StatusGone:
 		if req.Method == http.MethodGet {
 			refusal.Class = model.NotFound

@@ -17,8 +17,8 @@ import (
 const (
 	maxDownload = 32 << 20 // bytes as they come
 	maxReport   = 96 << 20 // bytes inflated
-	// maxRatio is how much of it one byte may inflate to, on the whole; deflate
-	// itself goes up to 1,032. The first maxUnmeasured bytes are let pass.
+	// maxRatio is how many bytes one byte may inflate to on average; deflate itself
+	// goes up to 1,032. The first maxUnmeasured bytes are not measured.
 	maxRatio      = 200
 	maxUnmeasured = 1 << 20
 	// maxToken bounds one string or number: a decoder holds it whole.
@@ -61,7 +61,7 @@ func parseDocument(raw *source, compression string, report *model.FeedReport) er
 	case string(magic) == gzipMagic:
 		unzipped, err := gzip.NewReader(begin)
 		if err != nil {
-			return unreadable("the document begins as gzip does, and is cut or broken in its header")
+			return unreadable("the document begins like gzip, but its header is cut or broken")
 		}
 		content = unzipped
 	}
@@ -107,8 +107,8 @@ func recognize(text *bufio.Reader) error {
 	return unreadable("the document is XML or HTML, not a processing report in JSON")
 }
 
-// source is what comes over the network: it bounds it, and remembers whether an
-// error was the network's.
+// source reads from the network. It bounds what comes, and remembers whether an error
+// was the network's.
 type source struct {
 	from   io.Reader
 	large  func() error // nil once it was called
@@ -129,7 +129,7 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// inflated bounds what a document becomes.
+// inflated bounds a document after decompression.
 type inflated struct {
 	from io.Reader
 	raw  *source

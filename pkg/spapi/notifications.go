@@ -8,10 +8,10 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
-// The operations of the Notifications API. Amazon's default quota of each is 1
-// a second, burst 5. All their errors are *model.Error. Neither of the creating
-// operations is idempotent: what exists already is a model.Conflict, and after
-// model.Ambiguous or model.Malformed the way to know is to look.
+// The operations of the Notifications API. Amazon's default quota of each is 1 a
+// second, burst 5. All their errors are *model.Error. The creating operations are not
+// idempotent. To create what exists already is a model.Conflict; after model.Ambiguous
+// or model.Malformed, look whether it exists.
 
 // payload is the shape of all their answers.
 type payload[T any] struct {

@@ -14,16 +14,16 @@ import (
 // onceTransport is what NewOnceTransport makes.
 type onceTransport struct{ base *http.Transport }
 
-// NewOnceTransport carries requests that must never be sent twice and never
-// late. Each has a connection of its own (HTTP/1.1, never reused) and is not
-// replayed whatever happens to that connection: http.Transport replays a request
-// that it believes the server did not read. StartBy's time is checked again when
-// the first byte of the request is written, because a process that was stopped
-// between its own check and the write would send what has become another's to
-// send. What remains is a stop between that last check and the system call.
+// NewOnceTransport carries requests that must never be sent twice and never late. Each
+// has a connection of its own (HTTP/1.1, never reused) and is not replayed whatever
+// happens to that connection: http.Transport replays a request that it believes the
+// server did not read. StartBy's time is checked again when the first byte of the
+// request is written, because a process that was stopped between its own check and the
+// write would send what is another process's to send by now. A stop between that last
+// check and the system call remains possible.
 //
-// When RoundTrip fails before a byte of the request was written, and none will
-// be, its error makes the caller's a model.Error with NotSent.
+// When RoundTrip fails and no byte of the request was or will be written, the caller's
+// error is a model.Error with NotSent.
 //
 // base gives the dialer, proxy, TLS configuration and timeouts; nil is
 // NewTransport().
@@ -128,7 +128,7 @@ func (l *lease) over() error {
 	return l.startBy.over()
 }
 
-// leased is a connection on which no request begins after the lease. What has
+// leased is a connection on which no request begins after the lease. A request that has
 // begun is written to its end.
 type leased struct {
 	net.Conn

@@ -49,13 +49,13 @@ func (s *Seller) GetOrder(ctx context.Context, req model.GetOrderRequest) (*mode
 	return &answer, meta, nil
 }
 
-// anotherOrder is what is wrong with an answer that must not pass for the order's.
+// anotherOrder is the fault of an answer that is not about the order.
 const anotherOrder = "the answer is about another order, or about none"
 
-// maxIncomplete bounds what an order says of what it lacks.
+// maxIncomplete bounds the number of paths in Order.Incomplete.
 const maxIncomplete = 20
 
-// incomplete are the paths below prefix of what an answer lost.
+// incomplete returns the paths below prefix of the fields that an answer lost.
 func incomplete(odd []answers.Oddity, prefix string) []string {
 	var paths []string
 	for _, o := range odd {
@@ -136,7 +136,7 @@ func searchFault(req model.SearchOrdersRequest, now time.Time) string {
 	}
 	switch {
 	case req.CreatedAfter.IsZero() == req.LastUpdatedAfter.IsZero() || !other.IsZero():
-		return "exactly one of createdAfter and lastUpdatedAfter must be given, with no end but its own"
+		return "give exactly one of createdAfter and lastUpdatedAfter, and no other end than the one of its name"
 	case from.Year() < 1 || from.Year() > 9999:
 		return "the time to search from is not in the years 1 to 9999"
 	case !to.IsZero() && to.Before(from):
@@ -151,7 +151,7 @@ func searchFault(req model.SearchOrdersRequest, now time.Time) string {
 	return ""
 }
 
-// noOrderID is what is wrong with an id that is pathless.
+// noOrderID is the fault of an order id that is pathless.
 const noOrderID = "the order id is empty or a path"
 
 // pathless reports whether an id cannot be a segment of a path.

@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// maxIssues is how many issues are kept of a report. When half as many are,
-	// only the first error of each further message is: a feed has at most 25,000,
-	// so that no message that was refused can pass for accepted.
+	// maxIssues is how many issues of a report are kept. From half as many on only the
+	// first error of each further message is kept: a feed has at most 25,000 messages,
+	// so no refused message can pass for accepted.
 	maxIssues = 4 * model.MaxFeedMessages
 	// maxIssueText bounds an issue's message, maxIssueName each other text of it,
 	// in bytes. Amazon's are below 1,000 and 100.
@@ -69,7 +69,7 @@ func parseReport(from io.Reader, report *model.FeedReport) error {
 	return nil
 }
 
-// malformed returns where the JSON ends to be JSON, or what bound it broke.
+// malformed returns where the document stops being JSON, or which bound it broke.
 func malformed(err error) error {
 	var bound unreadable
 	var syntax *jsontext.SyntacticError
@@ -79,7 +79,7 @@ func malformed(err error) error {
 	case errors.As(err, &syntax):
 		return unreadable(fmt.Sprintf("the document is no valid JSON at byte %d", syntax.ByteOffset))
 	}
-	return unreadable("the document ends before its end: " + err.Error())
+	return unreadable("the document cannot be read to its end: " + err.Error())
 }
 
 func (p *reportParser) header(name string) error {

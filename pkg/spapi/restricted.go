@@ -29,12 +29,11 @@ func (s *Seller) callTokens(ctx context.Context, request any) (any, Meta, error)
 	return nil, Meta{}, ErrUnknownRequest
 }
 
-// CreateRestrictedDataToken sees that there is a token for buyer data
-// (createRestrictedDataToken; default quota 1 a second, burst 10), good for any
-// of the seller's orders for about an hour, and says for how long. One that is
-// at hand costs no request. A read that finds none gets one by itself, and
-// spends that quota: where it is counted, call this before. Its error is a
-// *model.Error.
+// CreateRestrictedDataToken makes sure that there is a token for buyer data
+// (createRestrictedDataToken; default quota 1 a second, burst 10), and returns how long
+// it is good. It is good for all of the seller's orders, for about an hour. A token
+// that is at hand costs no request. A read without one gets one by itself and spends
+// that quota: if you count it, call this first. Its error is a *model.Error.
 func (s *Seller) CreateRestrictedDataToken(ctx context.Context, req model.CreateRestrictedDataTokenRequest) (*model.CreateRestrictedDataTokenResponse, Meta, error) {
 	var meta atomic.Pointer[Meta] // the request's, if this caller's is the one that is made
 	held, err := s.restrictedToken(ctx, req.DataElements, func(m Meta) { meta.Store(&m) })
@@ -103,7 +102,7 @@ type restrictedResource struct {
 	DataElements []string `json:"dataElements"`
 }
 
-// resource is all that one read can be asked for.
+// resource describes a read, for any order, that a token is to open.
 func resource(operation string, elements []string) restrictedResource {
 	row, _ := model.Describe(operation)
 	return restrictedResource{row.Method, row.Path, elements}
@@ -138,8 +137,8 @@ func (s *Seller) askRestricted(ctx context.Context, elements []string) (token, M
 	return newToken(answer.Token, asked, life), meta, nil
 }
 
-// forRead is what the want of a token means to the read: nothing about its
-// order, and nothing about its own quota.
+// forRead returns what a missing token means to the read. It says nothing about the
+// order, nor about the read's own quota.
 func forRead(err error) error {
 	var refusal *model.Error
 	if !errors.As(err, &refusal) {

@@ -38,10 +38,10 @@ type Role struct {
 	ExternalID string
 }
 
-// AssumeRole returns the credentials of a role, for the SellerConfig of every account that has it. They are renewed five minutes
-// before they end, with one request under way however many calls wait for it;
-// while STS fails, those that are still good serve on. Amazon has not required
-// a role since October 2023. All times are real.
+// AssumeRole returns the credentials of a role, for the SellerConfig of every account
+// that has it. They are renewed five minutes before they end, with one request under
+// way however many calls wait for it; while STS fails, credentials that are still good
+// are used. Amazon has not required a role since October 2023. All times are real.
 func AssumeRole(client stscreds.AssumeRoleAPIClient, role Role) aws.CredentialsProvider {
 	return aws.NewCredentialsCache(&assumedRole{
 		role:     role,
@@ -88,9 +88,9 @@ func (r *assumedRole) HandleFailToRefresh(_ context.Context, old aws.Credentials
 	return old, nil
 }
 
-// classifyRole tells a no from STS, which somebody must mend, from what may
-// pass. STS answers a throttled call with the status of a refused one. Of its
-// answer no more than the status and a known code is repeated.
+// classifyRole distinguishes a refusal of STS, which somebody must mend, from a failure
+// that may pass. STS answers a throttled call with the status of a refusal. The error
+// repeats only the status and a known code of the answer.
 func classifyRole(role Role, err error) error {
 	e := &model.Error{Class: model.Unavailable, Operation: assumeRole, TokenMissing: true, Err: err}
 	var answer *awshttp.ResponseError
@@ -112,7 +112,7 @@ func classifyRole(role Role, err error) error {
 		e.Class = model.Unauthorized
 		e.Remedy = "check the ARN " + role.ARN + ", that the role's trust policy names our AWS credentials, " +
 			"and that external_id is what it wants under sts:ExternalId, " +
-			"or remove the role: Amazon has not required one since October 2023"
+			"or remove the role: Amazon has not required a role since October 2023"
 	}
 	return e
 }

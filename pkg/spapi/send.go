@@ -22,7 +22,7 @@ import (
 const maxAnswer = 8 << 20
 
 // maxAnswers bounds the bytes of large answers that a client reads and decodes at a
-// time, and with it what they take of memory: some ten times as much.
+// time. They take about ten times as much memory.
 const maxAnswers = 2 * maxAnswer
 
 // Meta is what an answer says besides its body.
@@ -79,8 +79,8 @@ func (c *caller) send(ctx context.Context, call call, answer any) (Meta, error) 
 
 func (c *caller) sendWith(ctx context.Context, access access, call call, answer any) (Meta, error) {
 	if call.Once {
-		// http.Client, when its own Timeout ends, keeps only the text of the error,
-		// and with it not whether anything was sent.
+		// When its own Timeout ends, http.Client keeps only the text of the error,
+		// which does not say whether anything was sent.
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.client.timeout)
 		defer cancel()
@@ -182,7 +182,7 @@ func (c *caller) request(ctx context.Context, call call) (*http.Request, error) 
 	return req, nil
 }
 
-// lost is a request without a whole answer, or one that did not get on its way.
+// lost is the error of a request without a whole answer, or of one that was not sent.
 func (c *caller) lost(call call, err error) *model.Error {
 	var large *boundedhttp.TooLargeError
 	if errors.As(err, &large) { // it would be so again
@@ -195,7 +195,7 @@ func (c *caller) lost(call call, err error) *model.Error {
 	return e
 }
 
-// unreadable is a request whose answer cannot be used.
+// unreadable is the error of a request whose answer cannot be used.
 func (c *caller) unreadable(call call, why string) *model.Error {
 	return &model.Error{
 		Class: model.Malformed, Operation: call.Name, Account: c.account,

@@ -9,7 +9,7 @@ import (
 )
 
 // ErrLate is why a request was not sent: StartBy's time was over.
-var ErrLate = errors.New("the time by which the request had to start is over")
+var ErrLate = errors.New("the time by which the request had to start has passed")
 
 // StartBy returns a context whose writing calls start before t, in real time, or
 // not at all: then they fail with NotSent and ErrLate. The time is checked when

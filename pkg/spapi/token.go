@@ -28,7 +28,7 @@ const (
 	secondTryAfter = 250 * time.Millisecond
 )
 
-// LWA's codes that another credential may answer.
+// LWA's codes that another credential may help against.
 const (
 	invalidClient      = "invalid_client"
 	unauthorizedClient = "unauthorized_client"
@@ -178,8 +178,9 @@ type missingError struct{ error }
 
 func (m *missingError) Unwrap() error { return m.error }
 
-// missingSecret waits where the place of the secret may come back, and parks
-// those that it is of where somebody must mend it.
+// missingSecret is the error of a call whose secret cannot be read. It is Unavailable
+// where the place of the secret may come back, and Unauthorized where somebody must
+// mend it.
 func missingSecret(account, what, code string, err error) error {
 	missing := &model.Error{
 		Class: model.Unauthorized, Operation: tokenOperation, Account: account, TokenMissing: true,

@@ -129,7 +129,7 @@ func TestWhatIsShownOfBuyerData(t *testing.T) {
 	if got := w.shown(newer); !strings.Contains(got, "Zoë") {
 		t.Errorf("with another key: %s", got)
 	}
-	if got := w.shown(data); !strings.Contains(got, "the order has another one now") {
+	if got := w.shown(data); !strings.Contains(got, "the order has another key now") {
 		t.Errorf("with the key before: %s", got)
 	}
 	replaced.Wrapped = nil

@@ -87,9 +87,9 @@ func (d *Directory) BySeller(sellerID string, region model.Region) (*Account, bo
 	return nil, false
 }
 
-// OfSeller lists the accounts, one a region, that are a seller by Amazon's seller
-// id, or else by Amazon's accountId, which some notifications carry in its place.
-// The caller must not change the slice.
+// OfSeller lists a seller's accounts, one in each region. The seller is named by
+// Amazon's seller id or else by Amazon's accountId, which some notifications carry in
+// its place. The caller must not change the slice.
 func (d *Directory) OfSeller(sellerID, amazonAccountID string) []*Account {
 	if same := d.perSeller[sellerID]; len(same) > 0 {
 		return same

@@ -19,8 +19,8 @@ const (
 	// Item: what the call is about, such as an order, a SKU or a feed. It never
 	// slows, parks or opens anything for others.
 	Item Party = "item"
-	// Operation: the account's calls of this operation, such as all its getOrder:
-	// Amazon throttles them, or refuses or garbles them as they are.
+	// Operation: all of the account's calls of this operation, such as getOrder. Amazon
+	// throttles, refuses or garbles all of them.
 	Operation Party = "operation"
 	// Account: the seller's authorization.
 	Account Party = "account"
@@ -35,8 +35,8 @@ const (
 // Shared reports whether more than one account is concerned.
 func (p Party) Shared() bool { return p == Application || p == Host || p == Ourselves }
 
-// Of is the table: who is to blame for err, with which a call of operation ended,
-// as far as that one error tells.
+// Of is the table. It returns who is to blame for err, the error of one call of
+// operation, as far as that error alone tells.
 func Of(operation string, err error) Party {
 	if err == nil {
 		return Nobody
@@ -85,8 +85,8 @@ func Of(operation string, err error) Party {
 const VagueFor = time.Minute
 
 // Vague reports whether err is a refusal that may be Amazon's own trouble. Amazon's
-// models have no code for a 400 but InvalidInput and BAD_REQUEST, whatever is wrong, so
-// that a refusal is certain only with a code that is known to be about the item.
+// models have only InvalidInput and BAD_REQUEST for a 400, whatever is wrong. So a
+// refusal is certain only with a code that is known to be about the item.
 func Vague(err error) bool {
 	var refusal *model.Error
 	return errors.As(err, &refusal) && refusal.Class == model.Invalid && refusal.Status != 0 &&

@@ -15,7 +15,8 @@ type voice struct {
 	last  time.Time
 }
 
-// heard takes a failure, and gives the word to its operation if nobody has it.
+// heard takes a failure. Its operation speaks for the account unless another does
+// already.
 func (v *voice) heard(p pair, now time.Time) (since time.Time) {
 	if v.since.IsZero() || now.Sub(v.last) >= tooOld {
 		v.pair, v.since = p, now

@@ -28,7 +28,8 @@ func (r *run) add(call Call, now time.Time) {
 	}
 }
 
-// after is how many accounts have failed first after a time, and since when.
+// after returns how many accounts had their first failure after a time, and the
+// earliest of these failures.
 func (r *run) after(t time.Time) (since time.Time, accounts int) {
 	for _, first := range r.accounts {
 		if !first.After(t) {
@@ -41,8 +42,8 @@ func (r *run) after(t time.Time) (since time.Time, accounts int) {
 	return since, accounts
 }
 
-// runs are those since the last success, by what is alike: in one outage Amazon
-// answers now this and now that.
+// runs are the runs since the last success, by what their failures have in common:
+// Amazon gives different answers in one outage.
 type runs map[string]*run
 
 // of is the run of failures like sign, begun anew if the last was long ago.

@@ -17,7 +17,7 @@ type pair struct{ account, operation string }
 // scope is what accounts share.
 type scope struct{ host, application, operation string }
 
-// says is what the end of a call shows of those that are like it.
+// says is what the end of one call shows about similar calls.
 type says int
 
 const (

@@ -11,24 +11,25 @@ const (
 	// between them, before the blame moves to what they share. A burst that was sent
 	// before the first answer shows no more than that answer did.
 	inShort = 5 * time.Second
-	// tooOld is when a failure says nothing of the present one any more. The slowest
-	// probe comes more often.
+	// tooOld is the age from which a failure says nothing about the present one. The
+	// slowest probe comes more often than that.
 	tooOld = 30 * time.Minute
 	// needRefused and needGarbled are how many items must fail alike. Items that are
 	// refused for themselves are rarely refused access, and often invalid.
 	needRefused, needGarbled = 5, 10
 	// needAccounts is how many accounts must.
 	needAccounts = 3
-	// givenBefore is how long after Login with Amazon last gave any account a token
-	// an account must fail for that to be more than its own fault: those that have
-	// failed before are refused while others are not.
+	// givenBefore is for how long after it gave any account a token Login with Amazon
+	// counts as healthy. An account that first fails within that time, or before, fails
+	// for itself.
 	givenBefore = time.Minute
-	// aloneAfter is when calls that one account alone makes show that the host is down.
+	// aloneAfter is how long the calls of a single account must go unanswered to show
+	// that the host is down.
 	aloneAfter = 2 * time.Minute
 	// calmAfter is how long what was shared must be over before a new one is reported.
 	calmAfter = 10 * time.Minute
-	// maxCauses, maxKinds and maxNamed bound what is remembered and what is told:
-	// causes, the failures of one scope that are unlike, and names.
+	// maxCauses, maxKinds and maxNamed bound what is remembered and reported: causes,
+	// different failures of one scope, and names.
 	maxCauses, maxKinds, maxNamed = 200, 8, 20
 )
 
@@ -56,9 +57,9 @@ type Shared struct {
 	Operations  []string // that fail so, in order; a few
 	Accounts    []string // that are concerned, in order; a few
 	Count       int      // how many accounts are concerned
-	// Speaks means that whoever gets it should tell people: of all calls that fail
-	// so, one account's operation does. It is said again until the cause is over, so
-	// that whoever tells must remember that it did.
+	// Speaks means that whoever gets this Shared should tell people. Only the calls of
+	// one operation of one account have it, among all that fail alike. They have it
+	// until the cause is over, so remember what was told.
 	Speaks bool
 }
 
@@ -67,8 +68,8 @@ type Shared struct {
 type Finding struct {
 	Party  Party
 	Shared *Shared
-	// Own means that the item alone waits: so few of its account's fail alike that they
-	// may all be wrong, and its others may be well.
+	// Own means that only the item waits: so few of the account's items fail alike that
+	// each may be at fault itself, and the others may be well.
 	Own bool
 }
 
@@ -139,8 +140,8 @@ func (t *Tally) Hold(call Call, now time.Time) (found Finding, wait time.Duratio
 	return Finding{}, 0, false
 }
 
-// Unmade takes back that a call was made: something else held it back. why is what
-// that knows of the cause; it is not counted again.
+// Unmade says that a call which Hold let through was not made, because something else
+// held it back. why is its reason, which is not counted again.
 func (t *Tally) Unmade(call Call, why error, now time.Time) Finding {
 	party := Of(call.Operation, why)
 	t.mu.Lock()
@@ -274,8 +275,8 @@ func (t *Tally) answered(call Call, now time.Time) {
 	}
 }
 
-// token takes a call that had an access token: for an account that had none, Login
-// with Amazon is well. Accounts that it has refused alone stay refused.
+// token takes a call that had an access token: so Login with Amazon answers its
+// account. Accounts that were refused by themselves stay refused.
 func (t *Tally) token(call Call, sign sign, now time.Time) {
 	if sign.says == nothing || sign.scope.host == Login {
 		return

@@ -20,17 +20,18 @@ import (
 // account has a role.
 const Login = "login"
 
-// namedAccounts is of how many accounts the log tells when they have no token: what
-// they share is reported once, by package lane.
+// namedAccounts is how many accounts without a token the log names: package lane
+// reports once what they share.
 const namedAccounts = 5
 
-// refusedFirst is how long an account whose credentials are refused waits at first:
-// what refuses all accounts for minutes refuses one of them first.
+// refusedFirst is the first wait of an account whose credentials are refused. It is
+// short, since an outage that refuses all accounts for minutes refuses one of them
+// first.
 const refusedFirst = time.Minute
 
-// slowCall is how long, in real time, a call may take to count as answered,
-// unless it carries a document: how long that takes is its size's and our line's
-// doing, and Amazon is well.
+// slowCall is how long, in real time, a call may take to count as answered. A call that
+// carries a document may take longer: that depends on the document's size and our line,
+// not on Amazon.
 const slowCall = 15 * time.Second
 
 // key is who is called, or who calls, and the section of the API.
@@ -92,8 +93,8 @@ type Pass struct {
 	began     time.Time                   // real
 }
 
-// Enter asks for a call to host. account is whose token the call needs: an
-// application has none of an account's names. Its error is an *OpenError.
+// Enter asks for a call to host. account names whose token the call needs. An
+// application's name is never an account's. Its error is an *OpenError.
 func (s *Breakers) Enter(host, account, operation string) (*Pass, error) {
 	return s.EnterFor(host, account, operation, "")
 }
@@ -196,9 +197,9 @@ func (s *Breakers) Forget(accounts []string) {
 	}
 }
 
-// verdicts are what the end of a call says of the host and of the account's
-// authentication. If that is bad it waits for least, and for most after many probes;
-// 0 is as the policy has it.
+// verdicts are what the end of a call says about the host and about the account's
+// authentication. If the authentication is bad its breaker opens for least at first,
+// and for most after many probes; 0 stands for the policy's.
 type verdicts struct {
 	host, login verdict
 	least, most time.Duration

@@ -9,8 +9,8 @@ const (
 	// retryShare is how many retries each call earns, so that on a bad day the
 	// load grows by a fifth and not by whatever fails.
 	retryShare = 0.2
-	// retryFloor is how many there are without any call, at most; retryEvery
-	// brings one back, so that a single order that always fails has them.
+	// retryFloor is how many retries an account has without other calls, at most.
+	// retryEvery brings one back, so that a single order that always fails has some.
 	retryFloor = 10
 	retryEvery = time.Minute
 	// retryPause is how long an account's calls wait, at least, when there are

@@ -38,8 +38,8 @@ type Owner struct {
 
 func (o Owner) String() string { return fmt.Sprintf("%.40q of account %.40q", o.OrderID, o.Account) }
 
-// valid returns an error where the parts of what authenticates an owner could be
-// read as those of another: a zero byte stands between them.
+// valid returns an error where a part of the owner has a zero byte. Zero bytes separate
+// the parts, so it could be read as another owner.
 func (o Owner) valid() error {
 	if o.Account == "" || o.OrderID == "" || strings.ContainsRune(o.Account+o.OrderID, 0) {
 		return fmt.Errorf("buyer data: order %s cannot own a key: give the order's account and its id, both without zero bytes", o)

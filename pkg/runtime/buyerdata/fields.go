@@ -10,7 +10,7 @@ import (
 // maxField bounds a value, in bytes. Amazon's are some dozen.
 const maxField = 8 << 10
 
-// take gives the fields of an answer by their names, and leaves none in it.
+// take removes the buyer's fields from an answer and returns them by name.
 func take(response any) map[string]string {
 	var fields fieldSet
 	switch r := response.(type) {

@@ -102,7 +102,7 @@ func (f *KeyFile) Unwrap(_ context.Context, owner Owner, from *schemas.BuyerKey)
 	id := strings.TrimPrefix(from.WrappedBy, fileScheme)
 	aead, ok := f.keys[id]
 	if !ok {
-		return nil, fmt.Errorf("%w: the key file has no key %.40q, with which it was wrapped", ErrLost, id)
+		return nil, fmt.Errorf("%w: it was wrapped with key %.40q, which the key file does not have", ErrLost, id)
 	}
 	if len(from.Wrapped) < nonceBytes {
 		return nil, fmt.Errorf("%w: it is too short", ErrLost)

@@ -11,8 +11,8 @@ import (
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-// ErrLost says that a wrapped key cannot be unwrapped, now or later: what wraps
-// it is gone, or it is not what was wrapped.
+// ErrLost says that a wrapped key cannot be unwrapped, now or later: the key that
+// wrapped it is gone, or it was changed.
 var ErrLost = errors.New("buyer data: the order's key cannot be unwrapped")
 
 // ErrDeleted says that an order's key was deleted, as its time had come.
@@ -20,7 +20,7 @@ var ErrDeleted = errors.New("buyer data: the order's key was deleted")
 
 // Wrapper wraps keys with one kind of operator's key.
 type Wrapper interface {
-	// Scheme begins the WrappedBy of what it wraps, as in "kms:".
+	// Scheme is what WrappedBy of its keys begins with, such as "kms:".
 	Scheme() string
 	// Wrap makes a key for an order and fills in how it is wrapped.
 	Wrap(ctx context.Context, into *schemas.BuyerKey) (key []byte, err error)
@@ -91,7 +91,7 @@ func (k Keys) Open(ctx context.Context, owner Owner, data *schemas.BuyerData, re
 		return nil, err
 	}
 	if data.KeyID != record.KeyID {
-		return nil, fmt.Errorf("%w: it was key %.40q; the order has another one now, and newer records of it are encrypted with that", ErrLost, data.KeyID)
+		return nil, fmt.Errorf("%w: it was key %.40q; the order has another key now, which only its newer records are encrypted with", ErrLost, data.KeyID)
 	}
 	fields := make(map[string]string, len(data.Fields))
 	for name, sealed := range data.Fields {

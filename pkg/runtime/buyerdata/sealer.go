@@ -92,11 +92,12 @@ func (s *Sealer) Guard(next Execute) Execute {
 	}
 }
 
-// wait is the result of a call that cannot be used now. Better late than
-// without what a label needs. All orders that wait so share one cause: our keys.
+// wait is the result of a call whose answer cannot be used now. A late order is better
+// than one without what a label needs. All orders that wait like this share one cause:
+// our keys.
 func (s *Sealer) wait(ctx context.Context, call machine.Call, res machine.Result, why machine.Snooze) machine.Result {
 	level := slog.LevelDebug
-	if ctx.Err() == nil { // else the work is handed over, and the key is not to blame
+	if ctx.Err() == nil { // otherwise the work is handed over, and no key is to blame
 		about := blame.Call{Account: call.Account, Operation: call.Operation, Key: call.Key}
 		found := s.tally.Ended(about, &model.Error{
 			Class: model.Unavailable, Operation: call.Operation, Account: call.Account, Setting: setting, Message: "buyer data cannot be encrypted", Err: why.Err,
@@ -138,9 +139,8 @@ func (s *Sealer) seal(ctx context.Context, req *Request, key *sealingKey, respon
 	return answer, nil
 }
 
-// known is the order's own key; nil where it has none, or one that is lost. Such a
-// one is replaced: the order's newest state is what counts, and it can be read
-// with the new one.
+// known is the order's own key; nil where it has none, or has lost it. A lost key is
+// replaced: the order's newest state is what counts, and the new key opens it.
 func (s *Sealer) known(ctx context.Context, req *Request) (*sealingKey, error) {
 	if req.Key == nil {
 		return nil, nil

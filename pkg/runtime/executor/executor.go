@@ -1,6 +1,6 @@
-// Package executor carries out the calls that machines ask for: it is the one
-// place between a machine.Call and Amazon, and translates each way for a call to
-// end into what it means to a machine. It holds no queue and never repeats a call.
+// Package executor carries out the calls that machines ask for: it stands between a
+// machine.Call and Amazon, and translates the end of a call into a machine.Outcome. It
+// holds no queue and never repeats a call.
 package executor
 
 import (
@@ -114,8 +114,8 @@ func (e *Executor) do(ctx context.Context, res *machine.Result, seller *spapi.Se
 	res.Outcome = e.budgeted(call, e.outcome(ctx, call, err, found), blame.Of(call.Operation, err))
 }
 
-// outcome is Outcome, with what the tally has found: what is refused to others alike
-// waits with them, until one call finds that it is over.
+// outcome is like Outcome, but heeds what the tally has found: a call that is refused
+// like those of others waits with them, until one call finds that the cause is over.
 func (e *Executor) outcome(ctx context.Context, call machine.Call, err error, found blame.Finding) machine.Outcome {
 	outcome := Outcome(ctx, call, err)
 	switch o := outcome.(type) {
@@ -150,7 +150,7 @@ type heldError struct {
 }
 
 func (e *heldError) Error() string {
-	return fmt.Sprintf("%s of %s was not made: %d accounts are answered alike since %s, and one call at a time finds out whether that is over: %s",
+	return fmt.Sprintf("%s of %s was not made: %d accounts get the same answer since %s, and one call at a time finds out whether that is over: %s",
 		e.call.Operation, e.call.Account, e.by.Count, e.by.Since.UTC().Format(time.RFC3339), e.by.Cause)
 }
 
@@ -159,7 +159,7 @@ func (e *Executor) call(ctx context.Context, seller *spapi.Seller, call machine.
 	if errors.Is(err, spapi.ErrUnknownRequest) {
 		err = &model.Error{
 			Class: model.Invalid, Operation: call.Operation, Account: call.Account,
-			Message: fmt.Sprintf("no call is known for a request of type %T", call.Request),
+			Message: fmt.Sprintf("there is no call for a request of type %T", call.Request),
 		}
 	}
 	return response, meta, err
@@ -184,7 +184,7 @@ func Outcome(ctx context.Context, call machine.Call, err error) machine.Outcome 
 	return unanswered(ctx, call, refusal, err)
 }
 
-// refusalOf is err as package spapi says it.
+// refusalOf returns the *model.Error of err, or makes one of it.
 func refusalOf(call machine.Call, err error) *model.Error {
 	var refusal *model.Error
 	if errors.As(err, &refusal) {
@@ -197,7 +197,8 @@ func refusalOf(call machine.Call, err error) *model.Error {
 	return refusal
 }
 
-// refused is a call that Amazon has answered with a no, or with what cannot be read.
+// refused is the outcome of a call that Amazon has refused, or answered with something
+// that cannot be read.
 func refused(call machine.Call, refusal *model.Error, err error) machine.Outcome {
 	switch {
 	case refusal.Class == model.Throttled:
@@ -210,7 +211,7 @@ func refused(call machine.Call, refusal *model.Error, err error) machine.Outcome
 	return machine.Reject{Err: err}
 }
 
-// unanswered is a call that Amazon has not answered.
+// unanswered is the outcome of a call that Amazon has not answered.
 func unanswered(ctx context.Context, call machine.Call, refusal *model.Error, err error) machine.Outcome {
 	switch {
 	case refusal.TokenMissing: // nothing was sent
@@ -237,11 +238,11 @@ func (e *Executor) budgeted(call machine.Call, outcome machine.Outcome, fault bl
 	if ok {
 		return retry
 	}
-	return machine.Snooze{For: wait, Own: true, Err: fmt.Errorf("too many of the account's calls fail to try again at once: %w", retry.Err)}
+	return machine.Snooze{For: wait, Own: true, Err: fmt.Errorf("too many of the account's calls fail, so this one is not tried again at once: %w", retry.Err)}
 }
 
-// report logs what an operator can act on; what is retried by itself is for
-// whoever looks closely.
+// report logs what an operator can act on. What is retried by itself is logged for
+// debugging only.
 func (e *Executor) report(ctx context.Context, res *machine.Result) {
 	level, text, err := slog.LevelDebug, "", error(nil)
 	switch o := res.Outcome.(type) {

@@ -129,7 +129,7 @@ func (l *lane) open(operations []string, limit func(account, operation string) q
 	l.from = nil
 }
 
-// finish ends an item's call of that operation, which ended so.
+// finish ends an item's call, which had this result.
 func (s *Lanes) finish(tx *machine.Tx, l *lane, item *Item, res *machine.Result) {
 	if at := slices.Index(l.flying, item); at >= 0 {
 		l.flying = slices.Delete(l.flying, at, at+1)
@@ -177,8 +177,8 @@ func (l *lane) park(now time.Time, shared bool) {
 	l.probeAt = now.Add(min(wait, most))
 }
 
-// settle takes note of a call's end in a bucket whose token it had. Which
-// throttle it was that answered 429 cannot be known: it drains them all.
+// settle notes the end of a call in a bucket whose token it had. A 429 drains each
+// bucket, since the answer does not say whose throttle it was.
 func settle(bucket *quota.Bucket, outcome machine.Outcome, granted float64, now time.Time) *schemas.QuotaState {
 	snooze, _ := outcome.(machine.Snooze)
 	if snooze.Unspent {
@@ -197,7 +197,7 @@ func settle(bucket *quota.Bucket, outcome machine.Outcome, granted float64, now 
 	return checkpoint
 }
 
-// put writes a checkpoint where Restore's come from.
+// put writes a checkpoint under the key from which it is restored.
 func put(tx *machine.Tx, checkpoint *schemas.QuotaState) {
 	if checkpoint != nil {
 		tx.Put(KeyPrefix+checkpoint.Account+"/"+checkpoint.Operation, checkpoint)

@@ -176,7 +176,7 @@ func (s *Lanes) Pending() int {
 // (containment rule 4), and memory has a bound all the same.
 func Apart(going, standing int) int { return max(going, (standing+apartShare-1)/apartShare) }
 
-// apartShare is how much more may stand than wait.
+// apartShare is how many times as many items may stand still as may wait.
 const apartShare = 4
 
 // Parked reports whether the account is parked.
@@ -190,9 +190,9 @@ func (s *Lanes) count(l *lane, n int) {
 	l.pending += n
 }
 
-// Finish ends an item's call: the item is idle again, and what the result says
-// of the account is taken note of. A 429 drains the buckets; a snooze holds the
-// lane, or the item alone, and gives the tokens back if the call never left; refused credentials
+// Finish ends an item's call: the item is idle again, and the lane notes what the
+// result says about the account. A 429 drains the buckets; a snooze holds the lane, or
+// the item alone, and gives the tokens back if the call never left; refused credentials
 // park it; an answer lets a parked lane go on.
 func (s *Lanes) Finish(tx *machine.Tx, account string, item *Item, res *machine.Result) {
 	if !item.inFlight {
@@ -210,8 +210,8 @@ func (s *Lanes) Finish(tx *machine.Tx, account string, item *Item, res *machine.
 	}
 }
 
-// Changed says that something about the account is no longer what it was: its
-// lane is neither parked nor held any more, and has the limits of now.
+// Changed says that something about the account has changed. Its lane is no longer
+// parked or held, and takes its limits anew.
 func (s *Lanes) Changed(tx *machine.Tx, account string) {
 	l := s.byAccount[account]
 	if l == nil {

@@ -15,15 +15,15 @@ import (
 const NotePrefix = "lane/"
 
 const (
-	// notedFrom is how long a wait is that the state reports; a shorter one would
-	// be over before anybody has read it.
+	// notedFrom is the shortest wait that the state reports: a shorter one would be
+	// over before anybody has read it.
 	notedFrom = 10 * time.Second
 	// toldAfter is how long a lane waits before an alert reports it (containment
 	// rule 5): what is over within minutes should wake no person.
 	toldAfter = 5 * time.Minute
 	// sharedSpan is the span of time in which the processes' alerts of one shared cause
-	// count as one. It is no more than what lies between two causes of one process: one
-	// is over for that long before another begins (pkg/runtime/blame), and people must hear of both.
+	// count as one. Two causes of one process are at least as far apart
+	// (pkg/runtime/blame), so that people hear of both.
 	sharedSpan = 10 * time.Minute
 	// maxReason bounds what it says, in bytes.
 	maxReason = 500
@@ -43,9 +43,8 @@ const (
 // AlertTypes are the types of the alerts that lanes write, in every role that has lanes.
 func AlertTypes() []string { return []string{accountParked, sharedFailure, settingBlocks} }
 
-// noted takes what the committed state says of why a lane waits. It makes nothing
-// wait: the new owner finds out anew, since whoever has mended the account may
-// have done so meanwhile.
+// noted takes from the committed state why a lane waits. It makes nothing wait:
+// somebody may have mended the account meanwhile, so the new owner finds out anew.
 func (s *Lanes) noted(state *schemas.LaneState) bool {
 	if state.Operation != s.operations[0] {
 		return false
@@ -175,7 +174,7 @@ func (s *Lanes) shared(state *schemas.LaneState, shared *blame.Shared) *schemas.
 	}
 	return fill(s.role, state, &schemas.Alert{
 		EventType: sharedFailure, Subject: shared.Cause, Since: shared.Since,
-		Message: fmt.Sprintf("%s %s fail alike since %s, all at once: %s. The work waits, one call at a time finds out whether it is over, and nobody is told of each account. Look at %s. The last answer: %s",
+		Message: fmt.Sprintf("%s %s fail alike since %s, all at once: %s. Their work waits, and one call at a time finds out whether it is over. This alert stands for all of them. Look at %s. The last answer: %s",
 			counted(shared), where, shared.Since.UTC().Format(time.RFC3339), shared.Cause, look, state.Reason),
 		Attributes: attributes(shared),
 	})
@@ -185,8 +184,8 @@ func (s *Lanes) shared(state *schemas.LaneState, shared *blame.Shared) *schemas.
 func (s *Lanes) blocks(state *schemas.LaneState, shared *blame.Shared) *schemas.Alert {
 	return fill(s.role, state, &schemas.Alert{
 		EventType: settingBlocks, Subject: shared.Cause, Since: shared.Since,
-		Message: fmt.Sprintf("Our configuration, or what it names, does not allow what is needed, and %s of %s wait for it: %s. "+
-			"Change the setting or mend what it names; tell Amazon's support of a value that should be Amazon's and is not", strings.Join(shared.Operations, ", "), counted(shared), state.Reason),
+		Message: fmt.Sprintf("Our configuration, or what it names, does not allow a call that is needed, and %s of %s wait: %s. "+
+			"Change the setting or mend what it names. If the value came from Amazon and is wrong, tell Amazon's support", strings.Join(shared.Operations, ", "), counted(shared), state.Reason),
 		Attributes: attributes(shared),
 	})
 }

@@ -23,8 +23,8 @@ func (tx *Tx) Alert(alert *schemas.Alert) {
 
 // AlertShared is Alert for what every process finds out for itself. Alerts of one type
 // about the same, by whichever account and role, that are raised in one span of time
-// have one id, so that who drops the ids that it has seen keeps the first. Two that are
-// span apart never have one id.
+// have one id, so that a consumer which drops the ids that it has seen keeps the first.
+// Two that are span apart never have one id.
 func (tx *Tx) AlertShared(alert *schemas.Alert, span time.Duration, about ...string) {
 	parts := append([]string{alert.EventType, strconv.FormatInt(tx.Now.UnixNano()/int64(span), 10)}, about...)
 	tx.alert(alert, tx.EventID("SharedAlert", parts...))

@@ -45,8 +45,8 @@ type Machine interface {
 	Pending() int
 }
 
-// Aged is a Machine whose state is in part about what ends by itself after some
-// time, whoever owns the unit then.
+// Aged is a Machine with state that expires after some time, whoever owns the unit by
+// then.
 type Aged interface {
 	// RestoreAged is called in place of Restore. age is how long before the takeover
 	// the entry was committed, at least: on the pipeline's clock, and by the brokers'
@@ -135,10 +135,10 @@ type Done struct{ Response any }
 // backoff and jitter.
 type Retry struct{ Err error }
 
-// Snooze is a wait that the call is not at fault for, and costs no attempt: throttled, a
-// breaker open, the call never started. However it came about, a writing call
-// that is snoozed has certainly not happened at Amazon, Throttled included: it
-// can be made again without asking how it ended.
+// Snooze is a wait that is not the call's fault and costs no attempt: the call was
+// throttled, a breaker was open, or it never started. A writing call that is snoozed
+// has certainly not happened at Amazon, even a throttled one: it can be made again
+// without a look.
 type Snooze struct {
 	For       time.Duration // at least this long; 0 lets the machine choose
 	Throttled bool          // Amazon answered 429: the bucket must be drained

@@ -59,8 +59,8 @@ func (tx *Tx) Reject(rec *Record, reason, message string) {
 	tx.DeadLetters = append(tx.DeadLetters, DeadLetter{Record: rec, Reason: reason, Message: message})
 }
 
-// SetAside says that the work of account under a state key is given up. It
-// leaves the state as it is: what becomes of the entry is Put as ever.
+// SetAside says that the work of account under a state key is given up. It does not
+// change the state: Put or Delete the entry too.
 func (tx *Tx) SetAside(account, key, reason, message string) {
 	tx.DeadLetters = append(tx.DeadLetters, DeadLetter{Account: account, Key: key, Reason: reason, Message: message})
 }

@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// MaxElapsed caps what a new owner takes as time since the checkpoint. The
-	// two clocks that it is the difference of can disagree; the cap bounds by how
-	// many tokens.
+	// MaxElapsed caps the time since the checkpoint that a new owner counts. That time
+	// is the difference between two clocks, which can disagree; the cap bounds the
+	// tokens that this costs.
 	MaxElapsed = 5 * time.Minute
 
-	// reserveSpan is how much of a bucket's rate a checkpoint reserves ahead.
-	// What is reserved and not spent is lost at a handover, so it is short.
+	// reserveSpan is how far ahead a checkpoint reserves tokens. Those that are not
+	// spent are lost at a handover, so it is short.
 	reserveSpan = 2 * time.Second
 
 	// lowestShare is the least share of the rate that throttling can halve it to.
@@ -28,7 +28,7 @@ const (
 	// between a twentieth of its plan and twenty times that. A header with a slip of
 	// the comma must neither stop an account for years nor let it call without end.
 	spread = 20
-	// longest bounds every span that a rate is made into.
+	// longest bounds every span of time that is computed from a rate.
 	longest = 366 * 24 * time.Hour
 )
 
@@ -41,10 +41,10 @@ const (
 // the bucket holds at most the burst less the calls under way; of the rest one
 // token stays unspent, for calls that an earlier owner left under way.
 //
-// Tokens are reserved before they are spent: Take hands out a checkpoint when
-// the block that the last one reserved is used up, and the caller must commit
-// it with the call's intent. Whoever takes over can then at most think that
-// there are too few tokens. It is used by one goroutine.
+// Tokens are reserved before they are spent: Take hands out a checkpoint when the block
+// that the last one reserved is used up, and the caller must commit it with the call's
+// intent. So a new owner can count too few tokens, but never too many. It is used by
+// one goroutine.
 type Bucket struct {
 	account   string
 	operation string
@@ -119,18 +119,18 @@ func (b *Bucket) Next(now time.Time) time.Time {
 	return now.Add(span(missing/b.rate()) + time.Microsecond)
 }
 
-// Tokens is how many tokens there are, to look at: of less than one, or of calls
-// under way, Next knows more.
+// Tokens returns how many tokens there are, for people to look at. Next tells when a
+// call may go.
 func (b *Bucket) Tokens(now time.Time) float64 {
 	b.start(now)
 	return b.left(now)
 }
 
-// Learn takes note of an answer that was not throttled: a rate that was halved
-// regains a twentieth of the plan, and granted, if not 0, is the plan (the
-// answer's x-amzn-RateLimit-Limit, in requests per second), unless a lower one is
-// configured than Amazon's default, and within the bounds of spread. The checkpoint, if
-// not nil, should be committed: a new owner must not reckon with a higher rate.
+// Learn takes note of an answer that was not throttled: a rate that was halved regains
+// a twentieth of the plan, and granted, if not 0, is the plan (the answer's
+// x-amzn-RateLimit-Limit, in requests per second), unless a lower one is configured
+// than Amazon's default, and within the bounds of spread. The checkpoint, if not nil,
+// should be committed: a new owner must not count on a higher rate.
 func (b *Bucket) Learn(granted float64, now time.Time) *schemas.QuotaState {
 	b.start(now)
 	was := b.rate()
@@ -254,7 +254,7 @@ func (b *Bucket) ceiling() float64 {
 // floor is the lowest rate that may be learned.
 func (b *Bucket) floor() float64 { return b.limit.Rate / spread }
 
-// bounded is a rate from outside as the bucket believes it.
+// bounded returns a rate from outside, cut to what the bucket believes.
 func (b *Bucket) bounded(rate float64) float64 {
 	if math.IsNaN(rate) || math.IsInf(rate, 0) || rate <= 0 {
 		return b.limit.Rate
@@ -286,9 +286,9 @@ func (b *Bucket) start(now time.Time) {
 	b.from = nil
 }
 
-// resume starts from min(burst, tokens + rate × elapsed). What rate Amazon
-// granted is not in the checkpoint: it was at least the rate in use there, and
-// the first answer says it anew.
+// resume starts from min(burst, tokens + rate × elapsed). The checkpoint does not have
+// the rate that Amazon granted: that was at least the rate in use, and the first answer
+// names it again.
 func (b *Bucket) resume(now time.Time) {
 	from := *b.from
 	from.Rate = b.bounded(from.Rate)
@@ -298,7 +298,7 @@ func (b *Bucket) resume(now time.Time) {
 	b.fill(now, level(&from, b.capacity(), now))
 }
 
-// level is how many tokens a new owner at now takes a checkpoint for.
+// level returns how many tokens a checkpoint stands for at a new owner, at now.
 func level(from *schemas.QuotaState, capacity int, now time.Time) float64 {
 	elapsed := min(max(0, now.Sub(from.Time)), MaxElapsed)
 	tokens := from.Tokens + max(0, from.Rate)*elapsed.Seconds()

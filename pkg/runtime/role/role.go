@@ -16,7 +16,7 @@ type Role struct {
 	// Item is what it works on, as a person calls one of them; "" for a role that has
 	// no work of accounts.
 	Item string
-	// Heading is what stands above how many of these wait, in a table.
+	// Heading is the heading of the column that counts the waiting ones, in a table.
 	Heading string
 
 	Inputs  []Input
@@ -28,7 +28,7 @@ type Role struct {
 	Read     func(entry any, of func(account string) Standing)
 	Metrics  []Metric // of its own, besides those that each role has
 	Sections []string // of the configuration with settings of its own
-	// Exclusions is whether it reads the list of excluded SKUs.
+	// Exclusions reports whether it reads the list of excluded SKUs.
 	Exclusions bool
 	// Turns is the topic whose partitions say which of its processes works, where one
 	// works at a time; "" for a role whose processes share the work. It reads no record of
@@ -49,11 +49,11 @@ type Input struct {
 	NeverPaused bool
 	// Replayed is for an input whose records can be copied, to be processed again.
 	Replayed bool
-	// Effects is whether to process a record again writes at Amazon.
+	// Effects reports whether processing a record again writes at Amazon.
 	Effects bool
-	// Memory is for how long the role certainly knows that a newer record came: an
-	// older one that is sent again could undo it. 0 for an input where that does not
-	// matter.
+	// Memory is for how long the role remembers, at least, that a newer record came.
+	// After that an older one that is sent again could undo it. 0 for an input where
+	// that does not matter.
 	Memory time.Duration
 }
 

@@ -28,8 +28,8 @@ func brokerTimeOf(rec *kgo.Record) brokerTime {
 	return brokerTime(rec.Timestamp.UnixMilli())
 }
 
-// restoreEntry gives an entry to the machine, with its age where it asks for that:
-// the claim's time less the entry's.
+// restoreEntry gives an entry to the machine. A machine.Aged gets its age too: the
+// claim's time less the entry's.
 func (s *session) restoreEntry(key string, value any, at brokerTime) error {
 	aged, ok := s.machine.(machine.Aged)
 	if !ok {

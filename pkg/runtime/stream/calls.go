@@ -66,7 +66,7 @@ func (c *calls) fill() {
 	}
 }
 
-// contained is run, whose panic costs the call only.
+// contained is like run, but a panic costs only the call.
 func (c *calls) contained(call machine.Call) (res machine.Result) {
 	defer func() {
 		fault := recover()

@@ -6,9 +6,9 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 )
 
-// Changed tells the units that run here that accounts are no longer what they
-// were; see machine.Follower. It does not wait for them, and may be called from
-// any goroutine. accounts must not be changed afterwards.
+// Changed tells the units that run here that accounts have changed; see
+// machine.Follower. It does not wait for them, and may be called from any goroutine.
+// accounts must not be changed afterwards.
 func (p *Processor) Changed(accounts []string) {
 	g := p.group.Load()
 	if g == nil || len(accounts) == 0 {

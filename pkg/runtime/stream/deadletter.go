@@ -8,9 +8,9 @@ import (
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-// recordLetter makes the dead letter of a record of topic. Its id is the role's
-// and the record's: what is processed again and fails again is another letter
-// than the one that was dealt with. Its writer bounds it.
+// recordLetter makes the dead letter of a record of topic. Its id is made of the role
+// and the record. A record that is processed again and fails again makes another
+// letter: the first may have been dealt with. Its writer bounds it.
 func recordLetter(tx *machine.Tx, role, topic string, dead *machine.DeadLetter) *schemas.DeadLetter {
 	rec := dead.Record
 	letter := newDeadLetter(role, topic, rec.Account, tx.Now, dead)

@@ -22,8 +22,8 @@ const (
 	// commitTimeout bounds such a commit, on which nothing depends, and what a
 	// unit may need for its last transaction after its calls have ended.
 	commitTimeout = 5 * time.Second
-	// commitMetadata marks group offsets as ours. Kafka's own tools leave the
-	// metadata empty, so that an offset that somebody has reset can be told.
+	// commitMetadata marks group offsets as ours. Kafka's own tools leave the metadata
+	// empty, so that an offset that somebody has reset can be recognized.
 	commitMetadata = "sellerstream"
 )
 
@@ -174,10 +174,10 @@ func (g *group) remove(units []*unit) {
 	}
 }
 
-// confirm waits until the group's coordinator says that this process is a
-// member of the present generation, so that what it believes it owns it does
-// own. A process that was stopped past its session would else take units away
-// from their new owner again and again.
+// confirm waits until the group's coordinator says that this process is a member of the
+// present generation, so that it owns what it believes it owns. Otherwise a process
+// that was stopped past its session would take units away from their new owner again
+// and again.
 func (g *group) confirm(ctx context.Context) error {
 	for attempt := 0; ; attempt++ {
 		member, generation := g.client.GroupMetadata()
@@ -220,8 +220,8 @@ func (g *group) commitPeriodically(ctx context.Context) {
 	}
 }
 
-// commit tells the group the units' positions (2). Errors are not more than
-// noted: the next commit repeats what this one could not say.
+// commit tells the group the units' positions (2). Errors are only noted: the next
+// commit repeats what this one could not.
 //
 // The request names the generation of before the positions were read, and a
 // partition moves with the next one only. So Kafka refuses a commit that comes

@@ -42,10 +42,9 @@ func (p *Processor) Stopped() []Stopped {
 	return found
 }
 
-// waitsFor wants a first assignment to have come and each of its units to run,
-// except for those that are stopped: they must not hold up the others' rollout.
-// Where all are stopped for what this version of the program may be at fault
-// for, the process is not ready, so that a rollout of it ends here.
+// waitsFor waits for the first assignment and until each unit runs. Stopped units do
+// not count: they must not hold up a rollout. Where all are stopped and this version of
+// the program may be at fault, the process is not ready, so that its rollout ends here.
 func (g *group) waitsFor() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()

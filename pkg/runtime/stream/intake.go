@@ -134,8 +134,8 @@ func (in *intake) start() {
 	in.s.client.AddConsumePartitions(offsets)
 }
 
-// identify notes which topic of an input's name it is that was fetched: one that
-// is made anew has another id, and the same offsets.
+// identify notes the id of the topic that was fetched: a topic that is made anew has
+// the same name and offsets, and another id.
 func (in *intake) identify(topic kgo.FetchTopic) {
 	i := in.byTopic[topic.Topic]
 	if i == nil || i.ids != "" && topic.TopicID == [16]byte{} {
@@ -190,9 +190,9 @@ func (in *intake) open(i *input) bool {
 	}
 }
 
-// room reports whether more may be fetched. What waits in inputs that are not open
-// is not counted, nor what is replayed, or it would keep the others' records out:
-// those are not fetched while much of them waits (ample).
+// room reports whether more may be fetched. It counts neither the records of inputs
+// that are not open nor those that are replayed, which would keep the others out: ample
+// bounds these.
 func (in *intake) room() bool {
 	queued, bytes := 0, 0
 	for _, i := range in.inputs {
@@ -299,7 +299,7 @@ func (in *intake) one(ctx context.Context, i *input, rec *kgo.Record, apply func
 	}
 	if most := in.most[r.Topic]; len(rec.Value) > most {
 		reject(machine.DeadLetter{Record: r, Reason: "too_large", Message: fmt.Sprintf(
-			"the value has %d bytes, decompressed, but one of topic %s may have %d: send less in one record", len(rec.Value), in.s.opts.topic(r.Topic), most)})
+			"the value has %d bytes after decompression, and one of topic %s may have %d at most: send less in one record", len(rec.Value), in.s.opts.topic(r.Topic), most)})
 		return applied
 	}
 	if why := in.s.u.odd.record(r); why != "" {
@@ -321,8 +321,8 @@ func (in *intake) one(ctx context.Context, i *input, rec *kgo.Record, apply func
 	return applied
 }
 
-// forOthers reports whether a record is there again for another role: this one has
-// handled it when it came first.
+// forOthers reports whether a record is replayed for another role: this one handled it
+// the first time.
 func (in *intake) forOthers(r *machine.Record) bool {
 	return slices.ContainsFunc(r.Headers, func(h machine.Header) bool {
 		return h.Key == schemas.RetryForHeader && schemas.ForOthers(r.Topic, in.s.opts.Processor, h.Value)

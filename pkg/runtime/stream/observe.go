@@ -16,15 +16,15 @@ import (
 type Observer interface {
 	// Restored says that a unit was taken over, and how long that took.
 	Restored(took time.Duration)
-	// Committed says that a transaction was, and how long it took. tx must neither
-	// be changed nor kept.
+	// Committed says that a transaction was committed, and how long that took. tx must
+	// neither be changed nor kept.
 	Committed(tx *machine.Tx, took time.Duration)
 	// Failed reports that a transaction was not committed. fenced means that another
 	// owner has taken the unit over.
 	Failed(fenced bool)
 }
 
-// unobserved is the Observer of who has none.
+// unobserved is the Observer where none is given.
 type unobserved struct{}
 
 func (unobserved) Restored(time.Duration)               {}
@@ -48,8 +48,8 @@ type Stats struct {
 	Machines []*machine.Stats
 }
 
-// answerTimeout is how long units may take to tell how they are: one that commits
-// or is restored just then is left in peace.
+// answerTimeout is how long units may take to answer. One that commits or is restored
+// just then is not waited for.
 const answerTimeout = 250 * time.Millisecond
 
 // Stats asks the units, within a quarter of a second, and Kafka, until ctx ends.

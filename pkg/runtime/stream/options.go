@@ -29,8 +29,8 @@ type Codec interface {
 	Decode(ctx context.Context, topic string, data []byte) (any, error)
 }
 
-// DefaultTransactionTimeout is Options.TransactionTimeout's: what a tick writes can
-// be so much older than the end of its commit.
+// DefaultTransactionTimeout is the default of Options.TransactionTimeout. What a tick
+// writes can be that much older than the end of its commit.
 const DefaultTransactionTimeout = 30 * time.Second
 
 // Options describe what a Processor runs and on what. Fields without a default are required.
@@ -55,10 +55,9 @@ type Options struct {
 	// other processors' inputs are passed over. They are taken behind those of the
 	// inputs, and only while little is pending.
 	Replays string
-	// AccountOf returns whose a record is, of its key: Record.Account. The account's
-	// partition is the murmur2 of the result, so producers must partition by it, and
-	// outputs are keyed by it. It is called from many goroutines. Default: the key is
-	// the account.
+	// AccountOf returns the account of a record's key, which becomes Record.Account.
+	// Its murmur2 decides the partition, so producers must partition by it. Outputs are
+	// keyed by it. It is called from many goroutines. Default: the key is the account.
 	AccountOf func(key []byte) string
 	// Outputs are the logical names of the topics that the machine may emit to.
 	Outputs []string
@@ -95,8 +94,8 @@ type Options struct {
 
 	// Client are options of every Kafka client: seed brokers, TLS, SASL, dialer.
 	Client []kgo.Opt
-	// SessionTimeout is after how long of silence the group gives the units of a
-	// process away. Default 10 s, Kafka's least is 6 s.
+	// SessionTimeout is how long a process may be silent before the group gives its
+	// units away. Default 10 s, Kafka's least is 6 s.
 	SessionTimeout time.Duration
 	// HeartbeatInterval is how often membership is renewed, which is also how
 	// long a handover waits: at most 1 s. Default 500 ms.

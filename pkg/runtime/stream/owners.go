@@ -63,8 +63,8 @@ func (o *owners) account(key []byte) (string, bool) {
 	return found.account, found.ours
 }
 
-// Mine returns which accounts are a unit's, for what no record names them to it.
-// The function is for one goroutine.
+// Mine returns a function that reports whether an account is the unit's, for work that
+// begins without a record. The function is for one goroutine.
 func Mine(u machine.Unit) func(account string) bool {
 	o := newOwners(u.Partition, u.Partitions)
 	return o.ours
@@ -72,7 +72,7 @@ func Mine(u machine.Unit) func(account string) bool {
 
 // ours reports whether an account belongs here.
 func (o *owners) ours(account string) bool {
-	if o.accountOf != nil { // what is known is known by key
+	if o.accountOf != nil { // known has keys, not accounts
 		return o.holds(account)
 	}
 	if known, ok := o.known[account]; ok {
@@ -82,7 +82,7 @@ func (o *owners) ours(account string) bool {
 	return ours
 }
 
-// holds is ours without the memory.
+// holds is like ours, but remembers nothing.
 func (o *owners) holds(account string) bool {
 	return account != "" && o.partitionOf([]byte(account)) == o.partition
 }

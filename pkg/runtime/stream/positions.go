@@ -39,8 +39,7 @@ func (p *positions) known(topic string) bool {
 	return ok
 }
 
-// untold is a topic's position where the group does not have it, or not with
-// this note.
+// untold returns a topic's position, unless the group has it with this note already.
 func (p *positions) untold(topic, note string) (int64, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -51,7 +50,7 @@ func (p *positions) untold(topic, note string) (int64, bool) {
 	return offset, ok
 }
 
-// told notes what a commit that the group has taken said.
+// told notes the positions of a commit that the group has accepted.
 func (p *positions) told(req *kmsg.OffsetCommitRequest) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

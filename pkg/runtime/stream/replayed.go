@@ -68,7 +68,7 @@ func originate(r *machine.Record) error {
 		return err
 	}
 	if origin.Partition != r.Partition {
-		return fmt.Errorf("its origin stands in partition %d, it in %d", origin.Partition, r.Partition)
+		return fmt.Errorf("its original is in partition %d, the copy in partition %d", origin.Partition, r.Partition)
 	}
 	r.Headers = slices.Delete(r.Headers, at, at+1)
 	r.Topic, r.Offset, r.Time = origin.Topic, origin.Offset, time.UnixMilli(origin.Timestamp)

@@ -20,9 +20,9 @@ import (
 // its processes are members of its group.
 var ErrRunning = errors.New("processes of the group are running: stop all of them, wait until they have left, then try again")
 
-// Reset moves a processor's positions in one of its inputs, while all of its
-// processes or the units concerned are stopped. Its fields are those of Options of the
-// same name; Group and TransactionalPrefix have no default. Own has that of Options.
+// Reset moves a processor's positions in one of its inputs, while all of its processes
+// or the units concerned are stopped. Its fields are those of Options of the same name;
+// Group and TransactionalPrefix have no default. Own has the default of Options.Own.
 type Reset struct {
 	Processor, Prefix, Group, TransactionalPrefix string
 	State                                         string
@@ -194,7 +194,7 @@ func (r *Reset) Move(ctx context.Context, replay string, from map[int32]Place, t
 	offsets := make(kadm.Offsets)
 	for _, partition := range slices.Sorted(maps.Keys(to)) {
 		if err := r.moveOne(ctx, partition, replay, from[partition], to[partition]); err != nil {
-			return fmt.Errorf("move partition %d: %w; those before it are moved: the same command moves all", partition, err)
+			return fmt.Errorf("move partition %d: %w; the partitions before it have moved: run the same command again to move all", partition, err)
 		}
 		offsets.Add(kadm.Offset{
 			Topic: r.Prefix + r.Topic, Partition: partition, At: to[partition], LeaderEpoch: -1, Metadata: commitMetadata,
@@ -204,7 +204,7 @@ func (r *Reset) Move(ctx context.Context, replay string, from map[int32]Place, t
 		return nil // then the units' own processes tell the group
 	}
 	if err := admin.CommitAllOffsets(ctx, r.Group, offsets); err != nil {
-		return fmt.Errorf("the positions are moved; the offsets of group %s, which only show, are not: %w", r.Group, err)
+		return fmt.Errorf("the positions have moved; the offsets of group %s, which only lag tools read, have not: %w", r.Group, err)
 	}
 	return nil
 }

@@ -258,8 +258,8 @@ func (s *session) fetchError(e kgo.FetchError) error {
 	}
 }
 
-// outOfRange explains a position that is not in the log (6). For records to be
-// processed again that is no reason to stop: whoever wants them copies them anew.
+// outOfRange explains a position that is not in the log (6). A unit does not stop for
+// lost copies of a replay: they can be copied anew.
 func (s *session) outOfRange(e kgo.FetchError) error {
 	in := s.intake.byTopic[e.Topic]
 	if in == nil {
@@ -280,7 +280,7 @@ func (s *session) outOfRange(e kgo.FetchError) error {
 		return nil
 	}
 	return stopf(PositionLost,
-		fmt.Sprintf("see what is missing, then go on with what is there: `%s`, while the processes run", s.opts.Remedies.Reset(in.logical, e.Partition, start)),
+		fmt.Sprintf("look which records are missing, then skip them with `%s`, while the processes run", s.opts.Remedies.Reset(in.logical, e.Partition, start)),
 		"topic %s, partition %d: the position %d is not in the log (%s): %w; records were removed before they were read (retention too short, topic made anew, or data lost)",
 		e.Topic, e.Partition, in.next, has, e.Err)
 }

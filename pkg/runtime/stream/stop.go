@@ -114,9 +114,9 @@ func (u *unit) healed() {
 	}
 }
 
-// noteMetadata begins the metadata of the group's offset of a stopped unit. What
-// follows is its Stopped in JSON. So operators' commands see what no process can
-// tell them, with one request to Kafka.
+// noteMetadata begins the metadata of the group's offset of a stopped unit. The unit's
+// Stopped follows, in JSON. So an operator's command learns of it from Kafka, with one
+// request.
 const noteMetadata = commitMetadata + " stopped "
 
 // note is the metadata of the unit's offset in the group.
@@ -155,8 +155,8 @@ func (u *unit) knowOffset() {
 	u.positions.set(topic, max(0, at.At))
 }
 
-// ReadStopped returns the units that a group's processes have said are stopped,
-// by partition. What a process said stands until another owns the partition.
+// ReadStopped returns the units that a group's processes have reported as stopped, by
+// partition. A report stands until another process owns the partition.
 func ReadStopped(ctx context.Context, admin *kadm.Client, group string) ([]Stopped, error) {
 	offsets, err := admin.FetchOffsets(ctx, group)
 	if err != nil {

@@ -209,12 +209,12 @@ func (s *session) decodeState(ctx context.Context, key string, data []byte) (any
 
 func (s *session) unreadable(key string, err error) error {
 	logical, key := s.opts.stateTopic(key)
-	return stopf(StateUnreadable, "run the version that wrote it, or mend the entry: a newer record under this key takes its place, one without a value removes it",
+	return stopf(StateUnreadable, "run the version that wrote it, or mend the entry: write a newer record with this key, or one without a value to remove it",
 		"state topic %s, partition %d, key %s cannot be read: %w", s.opts.topic(logical), s.u.partition, schemas.Brief(key), err)
 }
 
-// noteForeignOffsets says when somebody has set the group's offsets: they do
-// not move a unit (2). Ours carry a mark.
+// noteForeignOffsets warns where somebody has set the group's offsets: they do not move
+// a unit (2). Ours carry a mark.
 func (s *session) noteForeignOffsets(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, foreignTimeout)
 	defer cancel()

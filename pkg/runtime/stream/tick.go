@@ -24,8 +24,9 @@ const (
 	abortTimeout = 2 * time.Second
 	// keepBuffer is the largest buffer that is kept for the next tick.
 	keepBuffer = 2 << 20
-	// minWake keeps a machine that asks for a time that has come from taking the
-	// processor for itself; a scaled clock also rounds.
+	// minWake is the least wait for a tick that the machine asks for. Without it a
+	// machine that asks for a time in the past would use up the CPU; a scaled clock
+	// also rounds.
 	minWake = time.Millisecond
 )
 
@@ -59,7 +60,7 @@ func (s *session) round(draw bool) error {
 	}
 	s.u.machineTime.stop()
 	if len(tx.Calls) > 0 && s.opts.Execute == nil {
-		return stopf(Faulty, remedyBug, "the machine made a call of %s, but the processor has nothing to execute calls with", tx.Calls[0].Operation)
+		return stopf(Faulty, remedyBug, "the machine made a call of %s, but Options.Execute is nil", tx.Calls[0].Operation)
 	}
 	committed, err := s.tick.commit(write)
 	if err != nil {
@@ -148,8 +149,8 @@ func (t *tick) begin(now time.Time) *machine.Tx {
 	return &t.tx
 }
 
-// end lets go of what the tick has written: a unit that is idle then holds nothing
-// of what it was brought.
+// end lets go of what the tick has written, so that an idle unit keeps no records in
+// memory.
 func (t *tick) end() {
 	clear(t.tx.State)
 	clear(t.tx.Outputs)
@@ -240,9 +241,10 @@ func (t *tick) produce(ctx context.Context) error {
 	return nil
 }
 
-// produceError knows that a record which the topic does not take is never the end
-// of a unit: a dead letter is made smaller, unless there is nothing left to cut, and
-// of any other record the item is found that made it.
+// produceError returns the error of a record that was not written. One that is too
+// large for its topic does not stop the unit: a dead letter is cut further, as long as
+// there is something to cut, and for any other record the item that made it is looked
+// for.
 func (t *tick) produceError(rec *kgo.Record, err error) error {
 	letter := rec.Topic == t.s.opts.topic(t.s.opts.DeadLetters)
 	switch {
@@ -264,7 +266,7 @@ func (t *tick) abort() {
 		err = t.s.client.EndTransaction(ctx, kgo.TryAbort)
 	}
 	if err != nil {
-		t.s.log.Debug("the failed transaction was not aborted by us", "error", err)
+		t.s.log.Debug("the failed transaction could not be aborted here; Kafka aborts it", "error", err)
 	}
 }
 

@@ -102,7 +102,7 @@ func (o *odd) refused(large *tooLargeError, remedies *Remedies) error {
 		o.found = make(map[string]oddItem)
 	}
 	o.found[o.item] = oddItem{until: time.Now().Add(refusedFor), why: fmt.Sprintf(
-		"what would become of it is a record of %d bytes, with key %s, on topic %s, which does not take so many: %s",
+		"it makes a record of %d bytes with key %s, which is more than topic %s takes: %s",
 		large.bytes, large.key, large.topic, remedies.TooLarge)}
 	o.until = time.Time{}
 	return fmt.Errorf("%w; the item that made it is set aside", large)

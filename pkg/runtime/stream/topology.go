@@ -77,11 +77,11 @@ func (t *topology) fits(p int32) error {
 	slices.Sort(without)
 	if len(without) == 0 {
 		return stopf(PartitionsDiffer, t.remedy,
-			"all topics have grown from %d partitions while the state of the accounts stays where it is: nobody reads partition %d, to which producers may send accounts now",
+			"all topics have grown from %d partitions, but the accounts' state has not moved: nobody reads partition %d, although producers may write accounts to it now",
 			t.partitions, p)
 	}
 	return stopf(PartitionsDiffer, t.remedy,
-		"partition %d is missing from the topics %v, but is there in %v: a partition must own the same accounts in each topic, so nobody reads it", p, without, with)
+		"partition %d is missing from the topics %v, and the topics %v have it: an account must be in the same partition of each topic, so nobody reads it", p, without, with)
 }
 
 // most is the largest number of partitions of a topic.
@@ -194,7 +194,7 @@ func (g *group) watchTopics(ctx context.Context) {
 	for {
 		if most := g.p.topology.most(); most > told && most > g.p.topology.partitions {
 			told = most
-			g.p.opts.Logger.Error("a topic has more partitions than the state: producers send accounts to partitions that do not have their state; units whose records are not concerned go on",
+			g.p.opts.Logger.Error("a topic has more partitions than the state: producers send accounts to partitions that do not have their state; a unit stops where it meets such a record, the others go on",
 				"error", g.p.topology.fits(most-1))
 		}
 		if sleep(ctx, watchInterval) != nil {
@@ -208,8 +208,8 @@ func (g *group) watchTopics(ctx context.Context) {
 	}
 }
 
-// beyond are the partitions that no unit reads, each reported by the process
-// that owns one of the units: the same one for all that ask.
+// beyond are the partitions that no unit reads. One process alone reports partition p:
+// the owner of the unit p modulo the number of units.
 func (g *group) beyond() []Stopped {
 	t := g.p.topology
 	var found []Stopped

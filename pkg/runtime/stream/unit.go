@@ -118,7 +118,7 @@ func (u *unit) fails(err error) {
 		u.failing = time.Now()
 	}
 	if u.stopped.Load() == nil && time.Since(u.failing) > failingAfter {
-		u.stop(&stopError{Failing, err, "see the cause: it may lie with Kafka, its permissions or the network, and the unit goes on by itself when it is gone"})
+		u.stop(&stopError{Failing, err, "look at Kafka, its permissions and the network: the unit goes on by itself when the cause is gone"})
 	}
 }
 

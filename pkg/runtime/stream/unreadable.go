@@ -17,9 +17,9 @@ func (in *intake) skip(batch *kclient.UnreadableError) {
 	in.fetchOn()
 }
 
-// fetchOn makes the client fetch behind what was fetched. To set one position drops
-// what the client has of the others, an error too, after which it would not go on
-// by itself: so all are set.
+// fetchOn makes the client fetch behind what was fetched. It sets all positions:
+// setting one drops what the client has buffered of the others, errors included, and
+// the client would not go on after those by itself.
 func (in *intake) fetchOn() {
 	offsets := make(map[string]map[int32]kgo.EpochOffset, len(in.inputs))
 	for _, i := range in.inputs {

@@ -33,9 +33,9 @@ type QuantityMessage struct {
 	Quantity               int
 }
 
-// UploadFeedRequest makes a feed document (createFeedDocument, whose quota it
-// spends) and uploads Feed to it. It can be repeated: a document that no feed
-// names is nothing.
+// UploadFeedRequest makes a feed document (createFeedDocument, whose quota it spends)
+// and uploads Feed to it. It can be repeated: a document that no feed names has no
+// effect.
 type UploadFeedRequest struct {
 	Feed ListingsFeed
 }
@@ -115,9 +115,9 @@ type FeedReport struct {
 	// than a client can keep. The first error of each message is always kept.
 	IssuesOmitted int
 	Summary       FeedReportSummary
-	// Unreadable is why the document is no report that can be read, such as an
-	// XML report of an older feed type; "" for one that was read. What a repeat
-	// could mend is an error of the call instead.
+	// Unreadable is why the document cannot be read as a report, such as an XML report
+	// of an older feed type; "" for one that was read. A fault that a repeat could mend
+	// is an error of the call instead.
 	Unreadable string
 }
 

@@ -82,8 +82,8 @@ func (m *QuantityMessage) append(b []byte) []byte {
 	return append(b, afterPatch...)
 }
 
-// quote writes text as a JSON string. What is no UTF-8 it replaces; Faults
-// finds that.
+// quote writes text as a JSON string. It replaces bytes that are not UTF-8, which
+// Faults reports.
 func quote(b []byte, text string) []byte {
 	b, _ = jsontext.AppendQuote(b, text)
 	return b

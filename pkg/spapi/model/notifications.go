@@ -21,7 +21,7 @@ func (d Destination) QueueARN() string {
 	return d.Resource.SQS.ARN
 }
 
-// DestinationResource is one of the two.
+// DestinationResource is a queue or an event source: one of the fields is set.
 type DestinationResource struct {
 	SQS         *SQSResource         `json:"sqs,omitempty"`
 	EventBridge *EventBridgeResource `json:"eventBridge,omitempty"`

@@ -59,7 +59,7 @@ type Operation struct {
 	Once bool
 
 	// OneItem reports whether a call is about one item, such as an order, a SKU or a
-	// feed, which its key then names and which a refusal can be the fault of.
+	// feed. Its key then names the item, and a refusal can be the item's fault.
 	OneItem bool
 	// Document reports whether a document goes to or comes from another host in the
 	// course of the call.
@@ -76,8 +76,8 @@ const (
 	// RepeatAfterLook is for a call that would do it a second time: look whether it
 	// has happened.
 	RepeatAfterLook Repeat = iota
-	// RepeatSame is for a call that leaves what it left the first time, unless
-	// something newer was sent meanwhile.
+	// RepeatSame is for a call whose repeat has the same effect, unless something newer
+	// was sent meanwhile.
 	RepeatSame
 	// RepeatFreely is for a call whose effect nobody sees until another call uses it.
 	RepeatFreely

@@ -29,10 +29,10 @@ type GetOrderResponse struct {
 	Order Order `json:"order" answer:"required"`
 }
 
-// SearchOrdersRequest asks for a page of the orders of a span of time. Exactly
-// one of CreatedAfter and LastUpdatedAfter is given, and no end but its own,
-// at least two minutes ago; an end that is zero is Amazon's, two minutes ago.
-// Times are sent in milliseconds, and orders of either end's time are included.
+// SearchOrdersRequest asks for a page of the orders of a span of time. Give exactly one
+// of CreatedAfter and LastUpdatedAfter, and no other end than the one of its name. The
+// end must be at least two minutes ago; zero stands for Amazon's default of two minutes
+// ago. Times are sent in milliseconds, and orders of either end's time are included.
 // The next page is asked for with the same times and filters and its token.
 type SearchOrdersRequest struct {
 	CreatedAfter        time.Time
@@ -76,8 +76,8 @@ type Order struct {
 	Buyer           *Buyer            `json:"buyer"`     // nil unless asked for
 	Recipient       *Recipient        `json:"recipient"` // nil unless asked for
 
-	// Incomplete are the JSON paths within the order, sorted and few, of what the
-	// answer held but was left out or cut: it was too long or of a wrong type.
+	// Incomplete are the JSON paths of fields that were left out or cut, because the
+	// answer had them too long or of a wrong type. They are sorted, and few.
 	Incomplete []string `json:"-"`
 }
 

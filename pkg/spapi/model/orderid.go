@@ -10,9 +10,9 @@ const maxOrderID = 50
 
 var errOrderID = errors.New("the order id is not one that Amazon gives, such as 202-1234567-8901234")
 
-// CheckOrderID returns an error for what is no order id. It accepts what Amazon's ids
-// look like, seller-made ones such as S01-1234567-1234567 included, and nothing that
-// could be a path.
+// CheckOrderID returns an error for a text that cannot be an order id. It accepts ids
+// of Amazon's form, seller-made ones such as S01-1234567-1234567 included, and nothing
+// that could be a path.
 func CheckOrderID(id string) error {
 	if len(id) == 0 || len(id) > maxOrderID || strings.ContainsFunc(id, func(r rune) bool {
 		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r != '-'

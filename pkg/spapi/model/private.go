@@ -32,8 +32,8 @@ func (p Private) MarshalText() ([]byte, error) { return nil, ErrPrivate }
 // MarshalJSON fails.
 func (p Private) MarshalJSON() ([]byte, error) { return nil, ErrPrivate }
 
-// UnmarshalJSON takes text, and what Amazon may send in its place as it is
-// written: an error would show it.
+// UnmarshalJSON takes text. Anything else that Amazon may send it keeps as it is
+// written, because an error would show it.
 func (p *Private) UnmarshalJSON(data []byte) error {
 	if len(data) > 0 && data[0] == '"' {
 		return json.Unmarshal(data, (*string)(p))

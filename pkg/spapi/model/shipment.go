@@ -10,8 +10,8 @@ import (
 // goes with a carrierName.
 const CarrierOther = "Other"
 
-// CarrierKey is what tells a carrier's name or code, as people write it, from
-// another: letters and digits, without case.
+// CarrierKey returns what distinguishes carriers' names and codes, however people write
+// them: letters and digits, without case.
 func CarrierKey(name string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {

@@ -71,7 +71,7 @@ func endings() []machine.Outcome {
 	}
 }
 
-// work makes a machine draw its calls for a day. Each ends in the one way.
+// work makes a machine draw its calls for a day. All of them end in the same way.
 func work(t *testing.T, m machine.Machine, end machine.Outcome) {
 	t.Helper()
 	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)

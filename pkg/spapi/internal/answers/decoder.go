@@ -90,7 +90,7 @@ type rule struct {
 	max, cut                  int // 0 for the default; for no cut
 }
 
-// firm reports whether the field must be readable where it is there.
+// firm reports whether the field must be readable if it is present.
 func (r rule) firm() bool { return r.required || r.strict }
 
 // list is the largest number of elements.

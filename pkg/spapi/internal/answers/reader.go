@@ -201,7 +201,8 @@ func (r *reader) element(list reflect.Value, rule rule, at *step) *Error {
 	return nil
 }
 
-// ofElement is the rule of a list's elements: the list's own bound is its length's.
+// ofElement is the rule of a list's elements. The bound of the list is for its length
+// alone.
 func (r rule) ofElement() rule { return rule{required: r.firm()} }
 
 // null reads null, if that is the value.
