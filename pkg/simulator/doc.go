@@ -14,6 +14,8 @@
 //	exchange, fault    what happens to every call; the scripted faults
 //	ledger, chance, wire   the record of calls; randomness; times, JSON and GZIP
 //
+// simulatortest is what their tests share.
+//
 // It shares no code with the client that it judges (pkg/spapi): only names of
 // accounts, regions, the table of operations and the clock.
 //

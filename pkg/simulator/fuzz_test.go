@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -15,7 +16,7 @@ import (
 func fuzzed(f *testing.F) *simulator.Simulator {
 	f.Helper()
 	s, err := simulator.New(simulator.Config{
-		Applications: []simulator.Application{application}, Accounts: simulator.Sellers(1, "shop"),
+		Applications: []simulator.Application{simulatortest.Application()}, Accounts: simulator.Sellers(1, "shop"),
 		SQSLatency: -1, EventBridgeLatency: -1, PutEventsLimit: 4096, CallsKept: 10, EventsKept: 10,
 		Rates: map[string]simulator.Rate{"getOrder": {PerSecond: 1e9, Burst: 1e9}, "searchOrders": {PerSecond: 1e9, Burst: 1e9}},
 	})
@@ -62,8 +63,8 @@ func FuzzAWS(f *testing.F) {
 // FuzzToken throws forms at LWA.
 func FuzzToken(f *testing.F) {
 	s := fuzzed(f)
-	f.Add(sellerToken(1).Encode())
-	f.Add(grantlessForm().Encode())
+	f.Add(simulatortest.SellerToken(1).Encode())
+	f.Add(simulatortest.GrantlessForm().Encode())
 	f.Add("grant_type=%zz")
 	f.Fuzz(func(t *testing.T, form string) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/auth/o2/token", strings.NewReader(form))
@@ -79,7 +80,7 @@ func FuzzToken(f *testing.F) {
 // fuzzToken logs the first seller in.
 func fuzzToken(f *testing.F, s *simulator.Simulator) string {
 	f.Helper()
-	r := httptest.NewRequestWithContext(f.Context(), http.MethodPost, "/auth/o2/token", strings.NewReader(sellerToken(1).Encode()))
+	r := httptest.NewRequestWithContext(f.Context(), http.MethodPost, "/auth/o2/token", strings.NewReader(simulatortest.SellerToken(1).Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	w := httptest.NewRecorder()
 	s.LWA().ServeHTTP(w, r)
@@ -92,7 +93,7 @@ func fuzzToken(f *testing.F, s *simulator.Simulator) string {
 func FuzzOrders(f *testing.F) {
 	s := fuzzed(f)
 	token := fuzzToken(f, s)
-	change, err := s.World.PlaceOrder(german)
+	change, err := s.World.PlaceOrder(simulatortest.German)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -102,7 +103,7 @@ func FuzzOrders(f *testing.F) {
 	endpoint := s.SPAPI(model.Europe)
 	f.Fuzz(func(t *testing.T, path, query string) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
-		r.URL = &url.URL{Path: ordersV1 + path, RawQuery: query}
+		r.URL = &url.URL{Path: simulatortest.OrdersPath + path, RawQuery: query}
 		r.Header.Set("x-amz-access-token", token)
 		r.Header.Set("User-Agent", "Fuzz/1 (Language=Go)")
 		w := httptest.NewRecorder()
@@ -117,7 +118,7 @@ func FuzzOrders(f *testing.F) {
 // documents.
 func FuzzFeeds(f *testing.F) {
 	s, err := simulator.New(simulator.Config{
-		Applications: []simulator.Application{application}, Accounts: simulator.Sellers(1, "shop"), SKUs: 3, CallsKept: 10,
+		Applications: []simulator.Application{simulatortest.Application()}, Accounts: simulator.Sellers(1, "shop"), SKUs: 3, CallsKept: 10,
 		ListingsFeeds: simulator.Window{Count: 1 << 30, Per: 1},
 		Rates: map[string]simulator.Rate{
 			"createFeed": {PerSecond: 1e9, Burst: 1e9}, "createFeedDocument": {PerSecond: 1e9, Burst: 1e9},
@@ -130,11 +131,11 @@ func FuzzFeeds(f *testing.F) {
 	f.Cleanup(func() { s.Close() })
 	token := fuzzToken(f, s)
 	item := "/listings/2021-08-01/items/" + s.Accounts()[0].SellerID + "/SKU-00001"
-	f.Add("POST", documentsPath, "", `{"contentType":"application/json"}`)
-	f.Add("POST", feedsPath, "", `{"feedType":"JSON_LISTINGS_FEED","marketplaceIds":["A1PA6795UKMFR9"],"inputFeedDocumentId":"x"}`)
-	f.Add("GET", feedsPath, "feedTypes=JSON_LISTINGS_FEED&pageSize=1&createdSince=2026-01-01T00:00:00Z", "")
-	f.Add("GET", feedsPath, "nextToken=x", "")
-	f.Add("PATCH", item, "marketplaceIds=A1PA6795UKMFR9", oneQuantity)
+	f.Add("POST", simulatortest.DocumentsPath, "", `{"contentType":"application/json"}`)
+	f.Add("POST", simulatortest.FeedsPath, "", `{"feedType":"JSON_LISTINGS_FEED","marketplaceIds":["A1PA6795UKMFR9"],"inputFeedDocumentId":"x"}`)
+	f.Add("GET", simulatortest.FeedsPath, "feedTypes=JSON_LISTINGS_FEED&pageSize=1&createdSince=2026-01-01T00:00:00Z", "")
+	f.Add("GET", simulatortest.FeedsPath, "nextToken=x", "")
+	f.Add("PATCH", item, "marketplaceIds=A1PA6795UKMFR9", simulatortest.OneQuantity)
 	f.Add("PUT", "/NinetyDays/eu/A/x", "X-Amz-Date=20260101T000000Z&X-Amz-Expires=300&X-Amz-Signature=00", "{}")
 	f.Fuzz(func(t *testing.T, method, path, query, body string) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body))

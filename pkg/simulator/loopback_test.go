@@ -6,8 +6,11 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
+
+func TestMain(m *testing.M) { simulatortest.Main(m) }
 
 // The simulator has neither TLS nor a password, so nothing of it listens where
 // another machine could reach it.

@@ -1,4 +1,4 @@
-package simulator_test
+package scenario_test
 
 import (
 	"encoding/json"
@@ -7,25 +7,26 @@ import (
 	"testing"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 )
 
 // sellerShips plays a scenario whose orders are all left to their sellers, and
 // lists those that can be shipped.
-func (a *amazon) sellerShips(orders int) []simulator.Order {
-	a.t.Helper()
-	if err := a.Run(a.t.Context(), simulator.Scenario{Accounts: []string{german}, Orders: orders, Changes: 3, SellerShips: 1}); err != nil {
-		a.t.Fatal(err)
+func sellerShips(a *simulatortest.Amazon, orders int) []simulator.Order {
+	a.T.Helper()
+	if err := a.Run(a.T.Context(), simulator.Scenario{Accounts: []string{simulatortest.German}, Orders: orders, Changes: 3, SellerShips: 1}); err != nil {
+		a.T.Fatal(err)
 	}
 	var unshipped []simulator.Order
 	for id, truth := range a.Truth().Orders {
 		order, _ := a.World.Order(id)
 		switch {
 		case !truth.SellerShips:
-			a.t.Errorf("order %s is not left to its seller", id)
+			a.T.Errorf("order %s is not left to its seller", id)
 		case truth.Status == simulator.Unshipped:
 			unshipped = append(unshipped, order)
 		case truth.Status != simulator.Pending:
-			a.t.Errorf("the marketplace made order %s %s by itself", id, truth.Status)
+			a.T.Errorf("the marketplace made order %s %s by itself", id, truth.Status)
 		}
 	}
 	return unshipped
@@ -33,8 +34,8 @@ func (a *amazon) sellerShips(orders int) []simulator.Order {
 
 // say confirms shipments as they were said, with the package's own number as its
 // reference.
-func (a *amazon) say(said []simulator.UpstreamShipment, references map[string]string) {
-	a.t.Helper()
+func say(a *simulatortest.Amazon, said []simulator.UpstreamShipment, references map[string]string) {
+	a.T.Helper()
 	for _, s := range said {
 		order, _ := a.World.Order(s.OrderID)
 		body, err := json.Marshal(map[string]any{"marketplaceId": order.SalesChannel.MarketplaceID, "packageDetail": map[string]any{
@@ -42,21 +43,21 @@ func (a *amazon) say(said []simulator.UpstreamShipment, references map[string]st
 			"trackingNumber": s.TrackingNumber, "shipDate": s.Time, "orderItems": s.Items,
 		}})
 		if err != nil {
-			a.t.Fatal(err)
+			a.T.Fatal(err)
 		}
 		status := http.StatusNoContent
 		if s.Wrong {
 			status = http.StatusBadRequest
 		}
-		a.confirm(a.token(sellerToken(1)), s.OrderID, string(body), status)
+		a.Confirm(a.Token(simulatortest.SellerToken(1)), s.OrderID, string(body), status)
 	}
 }
 
 // TestWarehousesShipInEveryWay packs orders in each of the ways of a scenario.
 func TestWarehousesShipInEveryWay(t *testing.T) {
 	t.Parallel()
-	a := start(t, roomy)
-	orders := a.sellerShips(60)
+	a := simulatortest.Start(t, simulatortest.Roomy)
+	orders := sellerShips(a, 60)
 	pack := func(sc simulator.ShipmentScenario, order simulator.Order) (packages, units int, said []simulator.UpstreamShipment) {
 		said, err := a.Pack(sc, order.OrderID)
 		if err != nil {
@@ -108,33 +109,33 @@ func TestShipmentsAreChecked(t *testing.T) {
 	t.Parallel()
 	everything := simulator.ShipmentScenario{Split: 1, Partial: 0.5, Corrected: 1, Wrong: 1}
 	for name, test := range map[string]struct {
-		spoil func(a *amazon, said []simulator.UpstreamShipment, references map[string]string)
+		spoil func(a *simulatortest.Amazon, said []simulator.UpstreamShipment, references map[string]string)
 		want  simulator.ShipmentCheck
 	}{
-		"as it should be": {func(a *amazon, said []simulator.UpstreamShipment, references map[string]string) {
-			a.say(said, references)
+		"as it should be": {func(a *simulatortest.Amazon, said []simulator.UpstreamShipment, references map[string]string) {
+			say(a, said, references)
 		}, simulator.ShipmentCheck{Packages: 2}},
-		"an old tracking number came back": {func(a *amazon, said []simulator.UpstreamShipment, references map[string]string) {
-			a.say(append(said, said[0]), references)
+		"an old tracking number came back": {func(a *simulatortest.Amazon, said []simulator.UpstreamShipment, references map[string]string) {
+			say(a, append(said, said[0]), references)
 		}, simulator.ShipmentCheck{Packages: 2, Wrong: 1}},
-		"a package is missing": {func(a *amazon, said []simulator.UpstreamShipment, references map[string]string) {
-			a.say(said[1:2], references)
+		"a package is missing": {func(a *simulatortest.Amazon, said []simulator.UpstreamShipment, references map[string]string) {
+			say(a, said[1:2], references)
 		}, simulator.ShipmentCheck{Packages: 2, Wrong: 2}},
-		"a confirmation was repeated": {func(a *amazon, said []simulator.UpstreamShipment, references map[string]string) {
-			a.say(append(said, said[len(said)-1]), references)
+		"a confirmation was repeated": {func(a *simulatortest.Amazon, said []simulator.UpstreamShipment, references map[string]string) {
+			say(a, append(said, said[len(said)-1]), references)
 		}, simulator.ShipmentCheck{Packages: 2, Twice: 1}},
-		"a package came into being twice": {func(a *amazon, said []simulator.UpstreamShipment, references map[string]string) {
+		"a package came into being twice": {func(a *simulatortest.Amazon, said []simulator.UpstreamShipment, references map[string]string) {
 			half := said[0] // as it fits beside itself
 			half.Items = []simulator.Units{{OrderItemID: half.Items[0].OrderItemID, Quantity: 1}}
-			a.say([]simulator.UpstreamShipment{half}, references)
+			say(a, []simulator.UpstreamShipment{half}, references)
 			references[half.PackageID] = "99"
-			a.say([]simulator.UpstreamShipment{half}, references)
+			say(a, []simulator.UpstreamShipment{half}, references)
 		}, simulator.ShipmentCheck{Packages: 1, Twice: 1}},
 	} {
-		a := start(t, roomy)
+		a := simulatortest.Start(t, simulatortest.Roomy)
 		var order simulator.Order
 		for order.OrderID == "" {
-			for _, o := range a.sellerShips(30) {
+			for _, o := range sellerShips(a, 30) {
 				if o.Items[0].Quantity > 2 {
 					order = o
 				}

@@ -1,4 +1,4 @@
-package simulator_test
+package spapi_test
 
 import (
 	"encoding/json"
@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -18,24 +19,12 @@ const (
 	allOrderChanges = `,"processingDirective":{"eventFilter":{"eventFilterType":"ORDER_CHANGE"}}}`
 )
 
-// call calls the SP-API in Europe.
-func (a *amazon) call(method, token, path, body string) reply {
-	a.t.Helper()
-	r := a.request(method, a.urls.SPAPI[model.Europe]+path, body)
-	r.Header.Set("x-amz-access-token", token)
-	r.Header.Set("User-Agent", "Tests/1 (Language=Go)")
-	if body != "" {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	return a.do(r)
-}
-
 // id takes an id out of a payload.
-func id(t *testing.T, got reply, name string) string {
+func id(t *testing.T, got simulatortest.Reply, name string) string {
 	t.Helper()
 	var body struct{ Payload map[string]any }
-	if err := json.Unmarshal([]byte(got.body), &body); err != nil || got.status != http.StatusOK {
-		t.Fatalf("%d %s", got.status, got.body)
+	if err := json.Unmarshal([]byte(got.Body), &body); err != nil || got.Status != http.StatusOK {
+		t.Fatalf("%d %s", got.Status, got.Body)
 	}
 	return fmt.Sprint(body.Payload[name])
 }
@@ -46,45 +35,45 @@ func destinationBody(arn string) string {
 
 func TestDestinationsAndSubscriptionsAreNotIdempotent(t *testing.T) {
 	t.Parallel()
-	a := start(t, nil)
-	seller, app := a.token(sellerToken(1)), a.token(grantlessForm())
-	made := id(t, a.call(http.MethodPost, app, destinationsV1, destinationBody(ourQueue)), "destinationId")
-	again := a.call(http.MethodPost, app, destinationsV1, destinationBody(ourQueue))
-	if again.status != http.StatusConflict || !strings.Contains(again.body, `"code":"Conflict"`) || again.header.Get("x-amzn-RateLimit-Limit") != "" {
-		t.Errorf("the same destination: %d %s %v", again.status, again.body, again.header)
+	a := simulatortest.Start(t, nil)
+	seller, app := a.Token(simulatortest.SellerToken(1)), a.Token(simulatortest.GrantlessForm())
+	made := id(t, a.Call(http.MethodPost, app, destinationsV1, destinationBody(ourQueue)), "destinationId")
+	again := a.Call(http.MethodPost, app, destinationsV1, destinationBody(ourQueue))
+	if again.Status != http.StatusConflict || !strings.Contains(again.Body, `"code":"Conflict"`) || again.Header.Get("x-amzn-RateLimit-Limit") != "" {
+		t.Errorf("the same destination: %d %s %v", again.Status, again.Body, again.Header)
 	}
 	body := `{"payloadVersion":"1.0","destinationId":"` + made + `"` + allOrderChanges
-	sub := id(t, a.call(http.MethodPost, seller, subscriptionsV1+"/ORDER_CHANGE", body), "subscriptionId")
-	again = a.call(http.MethodPost, seller, subscriptionsV1+"/ORDER_CHANGE", body)
-	if again.status != http.StatusConflict || !strings.Contains(again.body, `"code":"StateConflict"`) {
-		t.Errorf("the same subscription: %d %s", again.status, again.body)
+	sub := id(t, a.Call(http.MethodPost, seller, subscriptionsV1+"/ORDER_CHANGE", body), "subscriptionId")
+	again = a.Call(http.MethodPost, seller, subscriptionsV1+"/ORDER_CHANGE", body)
+	if again.Status != http.StatusConflict || !strings.Contains(again.Body, `"code":"StateConflict"`) {
+		t.Errorf("the same subscription: %d %s", again.Status, again.Body)
 	}
-	if got := a.call(http.MethodDelete, app, destinationsV1+"/"+made, ""); got.status != http.StatusConflict {
-		t.Errorf("a destination in use: %d %s", got.status, got.body)
+	if got := a.Call(http.MethodDelete, app, destinationsV1+"/"+made, ""); got.Status != http.StatusConflict {
+		t.Errorf("a destination in use: %d %s", got.Status, got.Body)
 	}
 	for _, path := range []string{subscriptionsV1 + "/ORDER_CHANGE/" + sub, destinationsV1 + "/" + made} {
-		if got := a.call(http.MethodGet, app, path, ""); got.status != http.StatusOK {
-			t.Errorf("get %s: %d %s", path, got.status, got.body)
+		if got := a.Call(http.MethodGet, app, path, ""); got.Status != http.StatusOK {
+			t.Errorf("get %s: %d %s", path, got.Status, got.Body)
 		}
-		if got := a.call(http.MethodDelete, app, path, ""); got.status != http.StatusOK {
-			t.Errorf("delete %s: %d %s", path, got.status, got.body)
+		if got := a.Call(http.MethodDelete, app, path, ""); got.Status != http.StatusOK {
+			t.Errorf("delete %s: %d %s", path, got.Status, got.Body)
 		}
-		if got := a.call(http.MethodGet, app, path, ""); got.status != http.StatusNotFound {
-			t.Errorf("after it: %d %s", got.status, got.body)
+		if got := a.Call(http.MethodGet, app, path, ""); got.Status != http.StatusNotFound {
+			t.Errorf("after it: %d %s", got.Status, got.Body)
 		}
 	}
-	if got := a.call(http.MethodGet, seller, subscriptionsV1+"/ORDER_CHANGE", ""); got.status != http.StatusNotFound {
-		t.Errorf("no subscription: %d %s", got.status, got.body)
+	if got := a.Call(http.MethodGet, seller, subscriptionsV1+"/ORDER_CHANGE", ""); got.Status != http.StatusNotFound {
+		t.Errorf("no subscription: %d %s", got.Status, got.Body)
 	}
 }
 
 func TestNotificationsRefusals(t *testing.T) {
 	t.Parallel()
-	a := start(t, func(c *simulator.Config) {
+	a := simulatortest.Start(t, func(c *simulator.Config) {
 		c.Rates = map[string]simulator.Rate{"createSubscription": {PerSecond: 1, Burst: 100}, "createDestination": {PerSecond: 1, Burst: 100}}
 	})
-	seller, app := a.token(sellerToken(1)), a.token(grantlessForm())
-	made := id(t, a.call(http.MethodPost, app, destinationsV1, destinationBody(ourQueue)), "destinationId")
+	seller, app := a.Token(simulatortest.SellerToken(1)), a.Token(simulatortest.GrantlessForm())
+	made := id(t, a.Call(http.MethodPost, app, destinationsV1, destinationBody(ourQueue)), "destinationId")
 	to := `{"payloadVersion":"1.0","destinationId":"` + made + `"`
 	for _, test := range []struct {
 		name, token, path, body string
@@ -109,46 +98,46 @@ func TestNotificationsRefusals(t *testing.T) {
 		{"an unknown destination", seller, subscriptionsV1 + "/FEED_PROCESSING_FINISHED", `{"payloadVersion":"1.0","destinationId":"x"}`, 400, "destinationId"},
 		{"an unknown type", seller, subscriptionsV1 + "/ORDER_STATUS_CHANGE", to + `}`, 400, "notificationType"},
 	} {
-		if got := a.call(http.MethodPost, test.token, test.path, test.body); got.status != test.status || !strings.Contains(got.body, test.says) {
-			t.Errorf("%s: %d %s", test.name, got.status, got.body)
+		if got := a.Call(http.MethodPost, test.token, test.path, test.body); got.Status != test.status || !strings.Contains(got.Body, test.says) {
+			t.Errorf("%s: %d %s", test.name, got.Status, got.Body)
 		}
 	}
-	r := a.request(http.MethodPost, a.urls.SPAPI[model.Europe]+destinationsV1, destinationBody(ourQueue))
+	r := a.Request(http.MethodPost, a.URLs.SPAPI[model.Europe]+destinationsV1, destinationBody(ourQueue))
 	r.Header.Set("x-amz-access-token", app)
 	r.Header.Set("User-Agent", "Tests/1")
-	if got := a.do(r); got.status != http.StatusUnsupportedMediaType {
-		t.Errorf("no Content-Type: %d %s", got.status, got.body)
+	if got := a.Do(r); got.Status != http.StatusUnsupportedMediaType {
+		t.Errorf("no Content-Type: %d %s", got.Status, got.Body)
 	}
-	if got := a.get(model.Europe, seller, subscriptionsV1+"?notificationTypes=ORDER_CHANGE,FEED_PROCESSING_FINISHED"); got.status != http.StatusBadRequest {
-		t.Errorf("two types at once: %d %s", got.status, got.body)
+	if got := a.Get(model.Europe, seller, subscriptionsV1+"?notificationTypes=ORDER_CHANGE,FEED_PROCESSING_FINISHED"); got.Status != http.StatusBadRequest {
+		t.Errorf("two types at once: %d %s", got.Status, got.Body)
 	}
 }
 
 func TestGetSubscriptionsPages(t *testing.T) {
 	t.Parallel()
-	a := start(t, nil)
+	a := simulatortest.Start(t, nil)
 	for range 31 {
-		if _, err := a.Subscribe(german, "ORDER_CHANGE", ourQueue); err != nil {
+		if _, err := a.Subscribe(simulatortest.German, "ORDER_CHANGE", ourQueue); err != nil {
 			t.Fatal(err)
 		}
 	}
-	token := a.token(sellerToken(1))
-	first := a.get(model.Europe, token, subscriptionsV1+"?notificationTypes=ORDER_CHANGE&payloadVersion=1.0")
-	next := a.get(model.Europe, token, subscriptionsV1+"?notificationTypes=ORDER_CHANGE&nextToken="+id(t, first, "nextToken"))
-	if strings.Count(first.body, "subscriptionId") != 30 || strings.Count(next.body, "subscriptionId") != 1 || strings.Contains(next.body, "nextToken") {
-		t.Errorf("%s\n%s", first.body, next.body)
+	token := a.Token(simulatortest.SellerToken(1))
+	first := a.Get(model.Europe, token, subscriptionsV1+"?notificationTypes=ORDER_CHANGE&payloadVersion=1.0")
+	next := a.Get(model.Europe, token, subscriptionsV1+"?notificationTypes=ORDER_CHANGE&nextToken="+id(t, first, "nextToken"))
+	if strings.Count(first.Body, "subscriptionId") != 30 || strings.Count(next.Body, "subscriptionId") != 1 || strings.Contains(next.Body, "nextToken") {
+		t.Errorf("%s\n%s", first.Body, next.Body)
 	}
 }
 
 func TestSubscribedOnly(t *testing.T) {
 	t.Parallel()
-	a := start(t, func(c *simulator.Config) {
+	a := simulatortest.Start(t, func(c *simulator.Config) {
 		c.SubscribedOnly = true
 		c.Queues = []string{simulator.DefaultQueue, "other"}
 	})
 	notify := func() {
 		t.Helper()
-		change, err := a.World.PlaceOrder(german)
+		change, err := a.World.PlaceOrder(simulatortest.German)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,17 +155,17 @@ func TestSubscribedOnly(t *testing.T) {
 	if counts, _ := a.Counts(); visible(simulator.DefaultQueue) != 0 || counts.Notifications != 0 {
 		t.Error("a seller who did not subscribe was notified")
 	}
-	if _, err := a.Subscribe(german, "ORDER_CHANGE", "arn:aws:sqs:eu-west-1:1:other"); err != nil {
+	if _, err := a.Subscribe(simulatortest.German, "ORDER_CHANGE", "arn:aws:sqs:eu-west-1:1:other"); err != nil {
 		t.Fatal(err)
 	}
 	notify()
 	if visible("other") != 1 || visible(simulator.DefaultQueue) != 0 {
 		t.Errorf("%d in the subscription's queue, %d in the other", visible("other"), visible(simulator.DefaultQueue))
 	}
-	if n := a.DropSubscriptions(american, ""); n != 0 {
+	if n := a.DropSubscriptions(simulatortest.American, ""); n != 0 {
 		t.Errorf("%d subscriptions of another seller were dropped", n)
 	}
-	if n := a.DropSubscriptions(german, "ORDER_CHANGE"); n != 1 || len(a.Subscriptions()) != 0 {
+	if n := a.DropSubscriptions(simulatortest.German, "ORDER_CHANGE"); n != 1 || len(a.Subscriptions()) != 0 {
 		t.Errorf("%d dropped, %v left", n, a.Subscriptions())
 	}
 	notify()
@@ -187,11 +176,11 @@ func TestSubscribedOnly(t *testing.T) {
 
 func TestSubscriptionFilter(t *testing.T) {
 	t.Parallel()
-	a := start(t, func(c *simulator.Config) { c.SubscribedOnly = true })
-	made := id(t, a.call(http.MethodPost, a.token(grantlessForm()), destinationsV1, destinationBody(ourQueue)), "destinationId")
-	id(t, a.call(http.MethodPost, a.token(sellerToken(1)), subscriptionsV1+"/ORDER_CHANGE",
+	a := simulatortest.Start(t, func(c *simulator.Config) { c.SubscribedOnly = true })
+	made := id(t, a.Call(http.MethodPost, a.Token(simulatortest.GrantlessForm()), destinationsV1, destinationBody(ourQueue)), "destinationId")
+	id(t, a.Call(http.MethodPost, a.Token(simulatortest.SellerToken(1)), subscriptionsV1+"/ORDER_CHANGE",
 		`{"payloadVersion":"1.0","destinationId":"`+made+`","processingDirective":{"eventFilter":{"eventFilterType":"ORDER_CHANGE","orderChangeTypes":["BuyerRequestedChange"]}}}`), "subscriptionId")
-	order := a.order(german)
+	order := a.Order(simulatortest.German)
 	for i, change := range []func(string) (simulator.Change, error){a.World.Change, a.World.RequestCancel} {
 		happened, err := change(order)
 		if err != nil {
@@ -206,19 +195,19 @@ func TestSubscriptionFilter(t *testing.T) {
 
 func TestAdminSubscriptions(t *testing.T) {
 	t.Parallel()
-	a := start(t, nil)
-	if _, err := a.Subscribe(german, "ORDER_CHANGE", ourQueue); err != nil {
+	a := simulatortest.Start(t, nil)
+	if _, err := a.Subscribe(simulatortest.German, "ORDER_CHANGE", ourQueue); err != nil {
 		t.Fatal(err)
 	}
-	got := a.do(a.request(http.MethodGet, a.urls.Admin+"/_simulator/subscriptions", ""))
-	if !strings.Contains(got.body, ourQueue) || !strings.Contains(got.body, german) {
-		t.Errorf("%s", got.body)
+	got := a.Do(a.Request(http.MethodGet, a.URLs.Admin+"/_simulator/subscriptions", ""))
+	if !strings.Contains(got.Body, ourQueue) || !strings.Contains(got.Body, simulatortest.German) {
+		t.Errorf("%s", got.Body)
 	}
-	got = a.do(a.request(http.MethodDelete, a.urls.Admin+"/_simulator/subscriptions?account="+german, ""))
-	if got.body != "{\"dropped\":1}\n" || len(a.Subscriptions()) != 0 {
-		t.Errorf("%s", got.body)
+	got = a.Do(a.Request(http.MethodDelete, a.URLs.Admin+"/_simulator/subscriptions?account="+simulatortest.German, ""))
+	if got.Body != "{\"dropped\":1}\n" || len(a.Subscriptions()) != 0 {
+		t.Errorf("%s", got.Body)
 	}
-	for _, bad := range [][2]string{{"nobody", ourQueue}, {german, "queue"}} {
+	for _, bad := range [][2]string{{"nobody", ourQueue}, {simulatortest.German, "queue"}} {
 		if _, err := a.Subscribe(bad[0], "ORDER_CHANGE", bad[1]); err == nil {
 			t.Errorf("%v was accepted", bad)
 		}

@@ -1,9 +1,8 @@
-package simulator_test
+package stock_test
 
 import (
 	"bytes"
 	"compress/gzip"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,15 +11,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 )
 
 // script makes the next feed of the German seller go so.
 func (s *seller) script(o simulator.FeedOutcome) {
-	s.t.Helper()
-	s.fault(simulator.Rule{Part: simulator.Processing, Account: german, Times: 1, Action: simulator.Action{Feed: &o}})
+	s.T.Helper()
+	s.Fault(simulator.Rule{Part: simulator.Processing, Account: simulatortest.German, Times: 1, Action: simulator.Action{Feed: &o}})
 }
 
 // ten is a document that sets SKU-00001 to SKU-00010 to a quantity.
@@ -65,7 +63,7 @@ func TestFeedOutcomes(t *testing.T) {
 		s := sell(t, nil)
 		s.script(test.outcome)
 		id := s.create(s.upload(s.ten(77)))
-		s.clock.advance(time.Minute)
+		s.Clock.Advance(time.Minute)
 		f := s.feed(id)
 		if f.ProcessingStatus != test.status || s.applied(77) != test.applied || (f.ResultFeedDocumentID != "") != test.report {
 			t.Errorf("%s: %+v, %d applied", name, f, s.applied(77))
@@ -85,7 +83,7 @@ func TestFeedXMLReport(t *testing.T) {
 	s := sell(t, nil)
 	s.script(simulator.FeedOutcome{XMLReport: true})
 	id := s.create(s.upload(s.ten(1)))
-	s.clock.advance(time.Minute)
+	s.Clock.Advance(time.Minute)
 	if body := s.download(s.feed(id).ResultFeedDocumentID); !bytes.Contains(body, []byte("<MessagesProcessed>10<")) {
 		t.Errorf("%s", body)
 	}
@@ -97,10 +95,10 @@ func TestFeedUnreadableDocument(t *testing.T) {
 	s := sell(t, nil)
 	for document, code := range map[string]string{
 		`{"header":`: "4002001",
-		strings.Replace(s.ten(1), s.id, "ASOMEBODYELSE", 1): "BAD_REQUEST",
+		strings.Replace(s.ten(1), s.ID, "ASOMEBODYELSE", 1): "BAD_REQUEST",
 	} {
 		id := s.create(s.upload(document))
-		s.clock.advance(time.Minute)
+		s.Clock.Advance(time.Minute)
 		f := s.feed(id)
 		report := s.report(f.ResultFeedDocumentID)
 		if f.ProcessingStatus != "FATAL" || report.Summary.Errors != 1 || report.Summary.MessagesProcessed != 0 ||
@@ -116,13 +114,13 @@ func TestFeedsOutOfOrder(t *testing.T) {
 	s := sell(t, nil)
 	s.script(simulator.FeedOutcome{Queued: 40 * time.Minute})
 	stuck := s.create(s.upload(s.quantities("SKU-00001", 50)))
-	s.clock.advance(time.Minute)
+	s.Clock.Advance(time.Minute)
 	s.create(s.upload(s.quantities("SKU-00001", 51)))
-	s.clock.advance(2 * time.Minute)
+	s.Clock.Advance(2 * time.Minute)
 	if f := s.feed(stuck); f.ProcessingStatus != "IN_QUEUE" || s.quantity("SKU-00001") != 51 {
 		t.Errorf("%+v, quantity %d", f, s.quantity("SKU-00001"))
 	}
-	s.clock.advance(40 * time.Minute)
+	s.Clock.Advance(40 * time.Minute)
 	if got := s.quantity("SKU-00001"); got != 50 {
 		t.Errorf("quantity %d, not the stuck feed's", got)
 	}
@@ -136,7 +134,7 @@ func TestFeedsDouble(t *testing.T) {
 	t.Parallel()
 	s := sell(t, nil)
 	document := s.upload(s.ten(5))
-	pause := func() { s.clock.advance(2 * time.Minute) }
+	pause := func() { s.Clock.Advance(2 * time.Minute) }
 	s.create(document)
 	pause()
 	s.create(document) // the same document
@@ -152,7 +150,7 @@ func TestFeedsDouble(t *testing.T) {
 	pause()
 	s.create(s.upload(s.ten(9))) // a FATAL feed calls for a repeat
 	var why []string
-	for _, f := range s.Feeds(german) {
+	for _, f := range s.Feeds(simulatortest.German) {
 		why = append(why, f.Double)
 	}
 	if got := fmt.Sprintf("%q", why); got != `["" "document" "content" "" "" "" ""]` {
@@ -167,25 +165,25 @@ func TestFeedsDouble(t *testing.T) {
 func TestCreateFeedLate(t *testing.T) {
 	t.Parallel()
 	s := sell(t, nil)
-	s.fault(simulator.Rule{Operation: "createFeed", Times: 1, Action: simulator.Action{
+	s.Fault(simulator.Rule{Operation: "createFeed", Times: 1, Action: simulator.Action{
 		LoseAnswer: true, ApplyLate: 5 * time.Minute, ShowLate: 4 * time.Minute,
 	}})
 	if got, err := s.tryCreate(s.upload(s.ten(3))); err == nil {
 		t.Errorf("an answer: %+v", got)
 	}
 	shown := func() int {
-		page := read[struct{ Feeds []feedView }](t, s.call(http.MethodGet, feedsPath+"?feedTypes="+jsonFeed, ""), 200)
+		page := simulatortest.Read[struct{ Feeds []feedView }](t, s.Call(http.MethodGet, simulatortest.FeedsPath+"?feedTypes="+simulatortest.JSONFeed, ""), 200)
 		return len(page.Feeds)
 	}
-	s.clock.advance(5*time.Minute - time.Second)
-	if n := len(s.Feeds(german)); n != 0 || shown() != 0 {
+	s.Clock.Advance(5*time.Minute - time.Second)
+	if n := len(s.Feeds(simulatortest.German)); n != 0 || shown() != 0 {
 		t.Errorf("%d feeds a second early", n)
 	}
-	s.clock.advance(time.Second)
-	if n := len(s.Feeds(german)); n != 1 || shown() != 0 {
+	s.Clock.Advance(time.Second)
+	if n := len(s.Feeds(simulatortest.German)); n != 1 || shown() != 0 {
 		t.Errorf("%d feeds, %d shown, after five minutes", n, shown())
 	}
-	s.clock.advance(4 * time.Minute)
+	s.Clock.Advance(4 * time.Minute)
 	if shown() != 1 || s.applied(3) != 10 {
 		t.Errorf("%d feeds shown, %d applied", shown(), s.applied(3))
 	}
@@ -200,29 +198,29 @@ func TestReportDownloadFaults(t *testing.T) {
 	t.Parallel()
 	s := sell(t, nil)
 	id := s.create(s.upload(s.ten(1)))
-	s.clock.advance(time.Minute)
+	s.Clock.Advance(time.Minute)
 	result := s.feed(id).ResultFeedDocumentID
 	link := func() string {
-		return read[struct{ URL string }](t, s.call(http.MethodGet, documentsPath+"/"+result, ""), 200).URL
+		return simulatortest.Read[struct{ URL string }](t, s.Call(http.MethodGet, simulatortest.DocumentsPath+"/"+result, ""), 200).URL
 	}
 	fetch := func(url string) *http.Response {
-		answer, err := s.client.Transport.RoundTrip(s.request(http.MethodGet, url, ""))
+		answer, err := s.Client.Transport.RoundTrip(s.Request(http.MethodGet, url, ""))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return answer
 	}
-	s.fault(simulator.Rule{Operation: "getFeedDocument", Times: 1, Action: simulator.Action{ReportURL: "http://169.254.169.254/latest/meta-data/"}})
+	s.Fault(simulator.Rule{Operation: "getFeedDocument", Times: 1, Action: simulator.Action{ReportURL: "http://169.254.169.254/latest/meta-data/"}})
 	if got := link(); got != "http://169.254.169.254/latest/meta-data/" {
 		t.Errorf("the scripted URL: %s", got)
 	}
-	s.fault(simulator.Rule{Part: simulator.Documents, Times: 1, Action: simulator.Action{Status: 302, Header: map[string]string{"Location": "http://x/"}}})
+	s.Fault(simulator.Rule{Part: simulator.Documents, Times: 1, Action: simulator.Action{Status: 302, Header: map[string]string{"Location": "http://x/"}}})
 	answer := fetch(link())
 	answer.Body.Close()
 	if answer.StatusCode != 302 || answer.Header.Get("Location") != "http://x/" {
 		t.Errorf("the redirect: %d %v", answer.StatusCode, answer.Header)
 	}
-	s.fault(simulator.Rule{Operation: "getDocument", Times: 1, Action: simulator.Action{Bomb: 64 << 20}})
+	s.Fault(simulator.Rule{Operation: "getDocument", Times: 1, Action: simulator.Action{Bomb: 64 << 20}})
 	answer = fetch(link())
 	unzip, err := gzip.NewReader(answer.Body)
 	if err != nil {
@@ -234,7 +232,7 @@ func TestReportDownloadFaults(t *testing.T) {
 		t.Errorf("the bomb: %d bytes of %d: %v", n, answer.ContentLength, err)
 	}
 	url := link()
-	s.clock.advance(5*time.Minute + time.Second)
+	s.Clock.Advance(5*time.Minute + time.Second)
 	answer = fetch(url)
 	answer.Body.Close()
 	if answer.StatusCode != http.StatusForbidden {
@@ -244,28 +242,15 @@ func TestReportDownloadFaults(t *testing.T) {
 
 // finished empties the queue of its FEED_PROCESSING_FINISHED notifications.
 func (s *seller) finished() (bodies []map[string]any) {
-	s.t.Helper()
-	for {
-		got, err := s.sqsClient().ReceiveMessage(s.t.Context(), &sqs.ReceiveMessageInput{QueueUrl: s.queueURL(), MaxNumberOfMessages: 10})
-		if err != nil {
-			s.t.Fatal(err)
+	s.T.Helper()
+	all, malformed := s.Drain()
+	for _, n := range all {
+		if n.NotificationType != "FEED_PROCESSING_FINISHED" || malformed > 0 {
+			s.T.Fatalf("%+v, %d malformed", n, malformed)
 		}
-		if len(got.Messages) == 0 {
-			return bodies
-		}
-		for _, m := range got.Messages {
-			var n struct {
-				NotificationType string
-				Payload          struct {
-					Finished map[string]any `json:"feedProcessingFinishedNotification"`
-				}
-			}
-			if err := json.Unmarshal([]byte(*m.Body), &n); err != nil || n.NotificationType != "FEED_PROCESSING_FINISHED" {
-				s.t.Fatalf("%v: %s", err, *m.Body)
-			}
-			bodies = append(bodies, n.Payload.Finished)
-		}
+		bodies = append(bodies, n.Payload.FeedProcessingFinishedNotification)
 	}
+	return bodies
 }
 
 func TestFeedNotifications(t *testing.T) {
@@ -276,14 +261,14 @@ func TestFeedNotifications(t *testing.T) {
 	} {
 		s.script(outcome)
 		id := s.create(s.upload(s.ten(want)))
-		s.clock.advance(2 * time.Minute)
+		s.Clock.Advance(2 * time.Minute)
 		f := s.feed(id)
 		got := s.finished()
 		if len(got) != want {
 			t.Errorf("%d notifications, not %d", len(got), want)
 		}
 		for _, n := range got {
-			if n["feedId"] != id || n["processingStatus"] != f.ProcessingStatus || n["sellerId"] != s.id || n["feedType"] != jsonFeed ||
+			if n["feedId"] != id || n["processingStatus"] != f.ProcessingStatus || n["sellerId"] != s.ID || n["feedType"] != simulatortest.JSONFeed ||
 				f.ResultFeedDocumentID != "" && n["resultFeedDocumentId"] != f.ResultFeedDocumentID {
 				t.Errorf("%+v of %+v", n, f)
 			}
@@ -299,16 +284,16 @@ func TestFeedNotificationEarlyAndAnonymous(t *testing.T) {
 	})
 	s.script(simulator.FeedOutcome{Queued: time.Second, Processing: time.Second, ShownLate: 5 * time.Second})
 	id := s.create(s.upload(s.ten(1)))
-	s.clock.advance(2 * time.Second)
+	s.Clock.Advance(2 * time.Second)
 	s.Feeds("") // lets what is due happen
 	got := s.finished()
-	if len(got) != 1 || got[0]["sellerId"] != nil || got[0]["accountId"] != "amzn1.merchant.o."+s.id {
+	if len(got) != 1 || got[0]["sellerId"] != nil || got[0]["accountId"] != "amzn1.merchant.o."+s.ID {
 		t.Fatalf("%+v", got)
 	}
 	if f := s.feed(id); f.ProcessingStatus != "IN_PROGRESS" || f.ResultFeedDocumentID != "" {
 		t.Errorf("early: %+v", f)
 	}
-	s.clock.advance(5 * time.Second)
+	s.Clock.Advance(5 * time.Second)
 	if f := s.feed(id); f.ProcessingStatus != "DONE" || f.ResultFeedDocumentID == "" {
 		t.Errorf("late: %+v", f)
 	}
@@ -322,14 +307,16 @@ func TestGetFeeds(t *testing.T) {
 	var ids []string
 	for i := range 12 {
 		ids = append(ids, s.create(s.upload(s.quantities("SKU-00001", i))))
-		s.clock.advance(time.Minute)
+		s.Clock.Advance(time.Minute)
 	}
 	type page struct {
 		Feeds     []feedView
 		NextToken string
 	}
-	list := func(query string) page { return read[page](t, s.call(http.MethodGet, feedsPath+"?"+query, ""), 200) }
-	first := list("feedTypes=" + jsonFeed)
+	list := func(query string) page {
+		return simulatortest.Read[page](t, s.Call(http.MethodGet, simulatortest.FeedsPath+"?"+query, ""), 200)
+	}
+	first := list("feedTypes=" + simulatortest.JSONFeed)
 	if len(first.Feeds) != 10 || first.Feeds[0].FeedID != ids[11] || first.NextToken == "" {
 		t.Fatalf("%+v", first)
 	}
@@ -337,20 +324,20 @@ func TestGetFeeds(t *testing.T) {
 	if rest := list("nextToken=" + first.NextToken); len(rest.Feeds) != 2 || rest.Feeds[1].FeedID != ids[0] || rest.NextToken != "" {
 		t.Errorf("%+v", rest)
 	}
-	since := url.QueryEscape(s.clock.Now().Add(-3 * time.Minute).Format(time.RFC3339))
-	if got := list("feedTypes=" + jsonFeed + "&pageSize=100&createdSince=" + since); len(got.Feeds) != 4 {
+	since := url.QueryEscape(s.Clock.Now().Add(-3 * time.Minute).Format(time.RFC3339))
+	if got := list("feedTypes=" + simulatortest.JSONFeed + "&pageSize=100&createdSince=" + since); len(got.Feeds) != 4 {
 		t.Errorf("since three minutes: %+v", got)
 	}
-	if got := list("feedTypes=" + jsonFeed + "&processingStatuses=IN_QUEUE,IN_PROGRESS&marketplaceIds=" + germany); len(got.Feeds) != 1 {
+	if got := list("feedTypes=" + simulatortest.JSONFeed + "&processingStatuses=IN_QUEUE,IN_PROGRESS&marketplaceIds=" + simulatortest.Germany); len(got.Feeds) != 1 {
 		t.Errorf("not ended: %+v", got)
 	}
 	for _, query := range []string{
 		"", "feedTypes=x&nextToken=" + first.NextToken, "nextToken=x", "feedTypes=x&pageSize=101",
 		"feedTypes=x&processingStatuses=x", "feedTypes=x&createdSince=x",
 	} {
-		if got := s.call(http.MethodGet, feedsPath+"?"+query, ""); got.status != 400 {
-			t.Errorf("%s: %d", query, got.status)
+		if got := s.Call(http.MethodGet, simulatortest.FeedsPath+"?"+query, ""); got.Status != 400 {
+			t.Errorf("%s: %d", query, got.Status)
 		}
-		s.clock.advance(time.Minute)
+		s.Clock.Advance(time.Minute)
 	}
 }

@@ -1,33 +1,37 @@
-package simulator_test
+package lwa_test
 
 import (
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 )
+
+func TestMain(m *testing.M) { simulatortest.Main(m) }
 
 func TestLWAGrants(t *testing.T) {
 	t.Parallel()
-	a := start(t, nil)
-	got := a.login(sellerToken(1))
-	if got.status != http.StatusOK || !strings.Contains(got.body, `"expires_in":3600`) || !strings.Contains(got.body, `"token_type":"bearer"`) {
-		t.Errorf("refresh_token: %d %s", got.status, got.body)
+	a := simulatortest.Start(t, nil)
+	got := a.Login(simulatortest.SellerToken(1))
+	if got.Status != http.StatusOK || !strings.Contains(got.Body, `"expires_in":3600`) || !strings.Contains(got.Body, `"token_type":"bearer"`) {
+		t.Errorf("refresh_token: %d %s", got.Status, got.Body)
 	}
-	got = a.login(grantlessForm())
-	if got.status != http.StatusOK || strings.Contains(got.body, "refresh_token") {
-		t.Errorf("client_credentials: %d %s", got.status, got.body)
+	got = a.Login(simulatortest.GrantlessForm())
+	if got.Status != http.StatusOK || strings.Contains(got.Body, "refresh_token") {
+		t.Errorf("client_credentials: %d %s", got.Status, got.Body)
 	}
-	form := sellerToken(1)
+	form := simulatortest.SellerToken(1)
 	form.Set("client_secret", "old-secret")
-	if got = a.login(form); got.status != http.StatusOK {
-		t.Errorf("the other secret of a rotation: %d %s", got.status, got.body)
+	if got = a.Login(form); got.Status != http.StatusOK {
+		t.Errorf("the other secret of a rotation: %d %s", got.Status, got.Body)
 	}
 }
 
 func TestLWARefuses(t *testing.T) {
 	t.Parallel()
-	a := start(t, nil)
+	a := simulatortest.Start(t, nil)
 	tests := []struct {
 		name   string
 		change func(url.Values)
@@ -51,29 +55,29 @@ func TestLWARefuses(t *testing.T) {
 		}, 400, "invalid_scope"},
 	}
 	for _, test := range tests {
-		form := sellerToken(1)
+		form := simulatortest.SellerToken(1)
 		test.change(form)
-		got := a.login(form)
-		if got.status != test.status || !strings.Contains(got.body, `"error":"`+test.code+`"`) || !strings.Contains(got.body, `"error_description":`) {
-			t.Errorf("%s: %d %s", test.name, got.status, got.body)
+		got := a.Login(form)
+		if got.Status != test.status || !strings.Contains(got.Body, `"error":"`+test.code+`"`) || !strings.Contains(got.Body, `"error_description":`) {
+			t.Errorf("%s: %d %s", test.name, got.Status, got.Body)
 		}
 	}
 }
 
 func TestLWANeedsAForm(t *testing.T) {
 	t.Parallel()
-	a := start(t, nil)
-	r := a.request(http.MethodPost, a.urls.LWA+"/auth/o2/token", `{"grant_type":"refresh_token"}`)
+	a := simulatortest.Start(t, nil)
+	r := a.Request(http.MethodPost, a.URLs.LWA+"/auth/o2/token", `{"grant_type":"refresh_token"}`)
 	r.Header.Set("Content-Type", "application/json")
-	if got := a.do(r); got.status != http.StatusBadRequest {
-		t.Errorf("JSON: %d %s", got.status, got.body)
+	if got := a.Do(r); got.Status != http.StatusBadRequest {
+		t.Errorf("JSON: %d %s", got.Status, got.Body)
 	}
-	if got := a.do(a.request(http.MethodGet, a.urls.LWA+"/auth/o2/token", "")); got.status != http.StatusMethodNotAllowed {
-		t.Errorf("GET: %d %s", got.status, got.body)
+	if got := a.Do(a.Request(http.MethodGet, a.URLs.LWA+"/auth/o2/token", "")); got.Status != http.StatusMethodNotAllowed {
+		t.Errorf("GET: %d %s", got.Status, got.Body)
 	}
-	r = a.request(http.MethodPost, a.urls.LWA+"/auth/o2/token", "grant_type="+strings.Repeat("x", 20<<10))
+	r = a.Request(http.MethodPost, a.URLs.LWA+"/auth/o2/token", "grant_type="+strings.Repeat("x", 20<<10))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if got := a.do(r); got.status != http.StatusBadRequest {
-		t.Errorf("too long a body: %d", got.status)
+	if got := a.Do(r); got.Status != http.StatusBadRequest {
+		t.Errorf("too long a body: %d", got.Status)
 	}
 }

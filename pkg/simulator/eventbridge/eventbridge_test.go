@@ -1,4 +1,4 @@
-package simulator_test
+package eventbridge_test
 
 import (
 	"errors"
@@ -6,42 +6,21 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/smithy-go"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 )
 
-func (a *amazon) eventsClient() *eventbridge.Client {
-	return eventbridge.New(eventbridge.Options{
-		Region:       "us-east-1",
-		BaseEndpoint: aws.String(a.urls.EventBridge),
-		HTTPClient:   a.client,
-		Credentials:  credentials.NewStaticCredentialsProvider("id", "secret", ""),
-		Retryer:      aws.NopRetryer{},
-	})
-}
-
-func entry(detail string) types.PutEventsRequestEntry {
-	return types.PutEventsRequestEntry{
-		Source: aws.String("sellerstream"), DetailType: aws.String("Order"), Detail: aws.String(detail),
-		Resources: []string{"order/1"}, EventBusName: aws.String("orders"),
-	}
-}
-
-func (a *amazon) put(entries ...types.PutEventsRequestEntry) (*eventbridge.PutEventsOutput, error) {
-	return a.eventsClient().PutEvents(a.t.Context(), &eventbridge.PutEventsInput{Entries: entries})
-}
-
-func withBus(c *simulator.Config) { c.EventBuses = []string{"orders"} }
+func TestMain(m *testing.M) { simulatortest.Main(m) }
 
 func TestPutEventsKeepsTheBytes(t *testing.T) {
 	t.Parallel()
-	a := start(t, withBus)
+	a := simulatortest.Start(t, simulatortest.WithBus)
 	detail := "{ \"id\" : \"1\",\t\"text\":\"<é> \\u00e9\" }"
-	out, err := a.put(entry(detail), entry(`{"id":"2"}`))
+	out, err := a.Put(simulatortest.Entry(detail), simulatortest.Entry(`{"id":"2"}`))
 	if err != nil || out.FailedEntryCount != 0 || len(out.Entries) != 2 {
 		t.Fatalf("%+v, %v", out, err)
 	}
@@ -59,11 +38,11 @@ func TestPutEventsKeepsTheBytes(t *testing.T) {
 
 func TestPutEventsFailsEntries(t *testing.T) {
 	t.Parallel()
-	a := start(t, withBus)
+	a := simulatortest.Start(t, simulatortest.WithBus)
 	bad := map[string]types.PutEventsRequestEntry{
-		"MalformedDetail":                 entry(`{"id":`),
-		"InvalidArgument":                 entry(`{}`),
-		"NotAuthorizedForSourceException": entry(`{}`),
+		"MalformedDetail":                 simulatortest.Entry(`{"id":`),
+		"InvalidArgument":                 simulatortest.Entry(`{}`),
+		"NotAuthorizedForSourceException": simulatortest.Entry(`{}`),
 	}
 	noBus := bad["InvalidArgument"]
 	noBus.EventBusName = aws.String("elsewhere")
@@ -72,14 +51,14 @@ func TestPutEventsFailsEntries(t *testing.T) {
 	amazonSource.Source = aws.String("aws.ec2")
 	bad["NotAuthorizedForSourceException"] = amazonSource
 	for code, e := range bad {
-		out, err := a.put(e, entry(`{}`))
+		out, err := a.Put(e, simulatortest.Entry(`{}`))
 		if err != nil || out.FailedEntryCount != 1 || aws.ToString(out.Entries[0].ErrorCode) != code || out.Entries[1].EventId == nil {
 			t.Errorf("%s: %+v, %v", code, out, err)
 		}
 	}
-	incomplete := entry(`{}`)
+	incomplete := simulatortest.Entry(`{}`)
 	incomplete.Source = nil
-	if out, err := a.put(incomplete, entry(`{}`)); err != nil || aws.ToString(out.Entries[0].ErrorCode) != "InvalidArgument" {
+	if out, err := a.Put(incomplete, simulatortest.Entry(`{}`)); err != nil || aws.ToString(out.Entries[0].ErrorCode) != "InvalidArgument" {
 		t.Errorf("no source: %+v, %v", out, err)
 	}
 	if events, _ := a.Events(0); len(events) != 4 {
@@ -89,18 +68,18 @@ func TestPutEventsFailsEntries(t *testing.T) {
 
 func TestPutEventsFailsRequests(t *testing.T) {
 	t.Parallel()
-	a := start(t, func(c *simulator.Config) { withBus(c); c.PutEventsLimit = 1000 })
-	incomplete := entry(`{}`)
+	a := simulatortest.Start(t, func(c *simulator.Config) { simulatortest.WithBus(c); c.PutEventsLimit = 1000 })
+	incomplete := simulatortest.Entry(`{}`)
 	incomplete.DetailType = nil
-	big := entry(`{"x":"` + strings.Repeat("x", 990) + `"}`)
+	big := simulatortest.Entry(`{"x":"` + strings.Repeat("x", 990) + `"}`)
 	many := make([]types.PutEventsRequestEntry, 11)
 	for i := range many {
-		many[i] = entry(`{}`)
+		many[i] = simulatortest.Entry(`{}`)
 	}
 	for name, entries := range map[string][]types.PutEventsRequestEntry{
 		"none": {}, "eleven": many, "too big": {big}, "none complete": {incomplete},
 	} {
-		_, err := a.put(entries...)
+		_, err := a.Put(entries...)
 		var known smithy.APIError
 		if !errors.As(err, &known) || known.ErrorCode() != "ValidationException" {
 			t.Errorf("%s: %v", name, err)
@@ -113,8 +92,8 @@ func TestPutEventsFailsRequests(t *testing.T) {
 
 func TestDescribeEventBus(t *testing.T) {
 	t.Parallel()
-	a := start(t, withBus)
-	client := a.eventsClient()
+	a := simulatortest.Start(t, simulatortest.WithBus)
+	client := a.EventsClient()
 	const arn = "arn:aws:events:eu-west-1:000000000000:event-bus/orders"
 	for _, name := range []string{"orders", arn} {
 		got, err := client.DescribeEventBus(t.Context(), &eventbridge.DescribeEventBusInput{Name: &name})

@@ -1,4 +1,4 @@
-package simulator_test
+package spapi_test
 
 import (
 	"fmt"
@@ -9,21 +9,19 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/test/property"
 )
 
-const (
-	ordersV0     = "/orders/v0/orders"
-	notFulfilled = "not finding a matching package or order already fulfilled"
-)
+const notFulfilled = "not finding a matching package or order already fulfilled"
 
 // unshipped places orders until one is UNSHIPPED and has so many items of more
 // than one unit.
-func (a *amazon) unshipped(items int) simulator.Order {
-	a.t.Helper()
+func unshipped(a *simulatortest.Amazon, items int) simulator.Order {
+	a.T.Helper()
 	for {
-		order, _ := a.World.Order(a.order(german))
+		order, _ := a.World.Order(a.Order(simulatortest.German))
 		if order.Status() == simulator.Unshipped && len(order.Items) == items && order.Items[0].Quantity > 1 {
 			return order
 		}
@@ -37,26 +35,13 @@ func parcel(reference, tracking string, items ...any) string {
 		list = append(list, fmt.Sprintf(`{"orderItemId":%q,"quantity":%v}`, items[i], items[i+1]))
 	}
 	return fmt.Sprintf(`{"marketplaceId":%q,"packageDetail":{"packageReferenceId":%q,"carrierCode":"DHL","trackingNumber":%q,`+
-		`"shipDate":"2026-09-01T12:00:00Z","orderItems":[%s]}}`, germany, reference, tracking, strings.Join(list, ","))
-}
-
-func (a *amazon) confirm(token, orderID, body string, status int) string {
-	a.t.Helper()
-	got := a.call(http.MethodPost, token, ordersV0+"/"+orderID+"/shipmentConfirmation", body)
-	if got.status != status {
-		a.t.Errorf("%s: %d %s, want %d", body, got.status, got.body, status)
-	}
-	return got.body
-}
-
-func roomy(c *simulator.Config) {
-	c.Rates = map[string]simulator.Rate{"confirmShipment": {PerSecond: 1000, Burst: 1000}}
+		`"shipDate":"2026-09-01T12:00:00Z","orderItems":[%s]}}`, simulatortest.Germany, reference, tracking, strings.Join(list, ","))
 }
 
 func TestConfirmShipment(t *testing.T) {
 	t.Parallel()
-	a := start(t, roomy)
-	token, order := a.token(sellerToken(1)), a.unshipped(2)
+	a := simulatortest.Start(t, simulatortest.Roomy)
+	token, order := a.Token(simulatortest.SellerToken(1)), unshipped(a, 2)
 	first, second := order.Items[0], order.Items[1]
 	id := order.OrderID
 	status := func(want simulator.Status) {
@@ -66,19 +51,19 @@ func TestConfirmShipment(t *testing.T) {
 		}
 	}
 	// Part of one item, then its tracking number is corrected, twice with the same.
-	a.confirm(token, id, parcel("7", "A", first.OrderItemID, 1), http.StatusNoContent)
+	a.Confirm(token, id, parcel("7", "A", first.OrderItemID, 1), http.StatusNoContent)
 	status(simulator.PartiallyShipped)
-	a.confirm(token, id, parcel("7", "B", first.OrderItemID, 1), http.StatusNoContent)
-	a.confirm(token, id, parcel("7", "B", first.OrderItemID, 1), http.StatusNoContent)
+	a.Confirm(token, id, parcel("7", "B", first.OrderItemID, 1), http.StatusNoContent)
+	a.Confirm(token, id, parcel("7", "B", first.OrderItemID, 1), http.StatusNoContent)
 	// The rest in another package.
-	a.confirm(token, id, parcel("8", "C", first.OrderItemID, first.Quantity-1, second.OrderItemID, second.Quantity), http.StatusNoContent)
+	a.Confirm(token, id, parcel("8", "C", first.OrderItemID, first.Quantity-1, second.OrderItemID, second.Quantity), http.StatusNoContent)
 	status(simulator.Shipped)
-	if body := a.confirm(token, id, parcel("9", "D", first.OrderItemID, 1), http.StatusBadRequest); !strings.Contains(body, notFulfilled) || !strings.Contains(body, "PackageToUpdateNotFound") {
+	if body := a.Confirm(token, id, parcel("9", "D", first.OrderItemID, 1), http.StatusBadRequest); !strings.Contains(body, notFulfilled) || !strings.Contains(body, "PackageToUpdateNotFound") {
 		t.Errorf("one package too many: %s", body)
 	}
-	a.confirm(token, id, parcel("8", "E", first.OrderItemID, first.Quantity-1, second.OrderItemID, second.Quantity), http.StatusNoContent)
+	a.Confirm(token, id, parcel("8", "E", first.OrderItemID, first.Quantity-1, second.OrderItemID, second.Quantity), http.StatusNoContent)
 	// An edit can take units out again.
-	a.confirm(token, id, parcel("8", "E", second.OrderItemID, second.Quantity), http.StatusNoContent)
+	a.Confirm(token, id, parcel("8", "E", second.OrderItemID, second.Quantity), http.StatusNoContent)
 	status(simulator.PartiallyShipped)
 
 	shipments := a.World.Shipments()
@@ -94,26 +79,26 @@ func TestConfirmShipment(t *testing.T) {
 	if got := strings.Join(trackings, " "); got != "7A 7B 8C 8E 8E" {
 		t.Errorf("confirmed %s", got)
 	}
-	got := a.get(model.Europe, token, ordersV1+"/"+id+"?includedData=PACKAGES,FULFILLMENT").body
+	got := a.Get(model.Europe, token, simulatortest.OrdersPath+"/"+id+"?includedData=PACKAGES,FULFILLMENT").Body
 	if strings.Count(got, `"packageReferenceId"`) != 2 || !strings.Contains(got, `"trackingNumber":"B"`) || !strings.Contains(got, `"carrier":"DHL"`) {
 		t.Errorf("getOrder: %s", got)
 	}
-	if lines := a.admin(http.MethodGet, "shipments", "").body; strings.Count(lines, "\n") != 2 || !strings.Contains(lines, `"confirmed":3`) {
+	if lines := a.Ask(http.MethodGet, "shipments", "").Body; strings.Count(lines, "\n") != 2 || !strings.Contains(lines, `"confirmed":3`) {
 		t.Errorf("admin: %s", lines)
 	}
 }
 
 func TestConfirmShipmentRefuses(t *testing.T) {
 	t.Parallel()
-	a := start(t, roomy)
-	token, order := a.token(sellerToken(1)), a.unshipped(1)
+	a := simulatortest.Start(t, simulatortest.Roomy)
+	token, order := a.Token(simulatortest.SellerToken(1)), unshipped(a, 1)
 	item, units := order.Items[0].OrderItemID, order.Items[0].Quantity
 	good := parcel("1", "A", item, 1)
 	for name, body := range map[string]string{
 		"no JSON":                   `{`,
 		"no package":                `{"marketplaceId":"A1PA6795UKMFR9"}`,
-		"no marketplace":            strings.Replace(good, germany, "", 1),
-		"another marketplace":       strings.Replace(good, germany, "A1F83G8C2ARO7P", 1),
+		"no marketplace":            strings.Replace(good, simulatortest.Germany, "", 1),
+		"another marketplace":       strings.Replace(good, simulatortest.Germany, "A1F83G8C2ARO7P", 1),
 		"a number as reference":     strings.Replace(good, `"packageReferenceId":"1"`, `"packageReferenceId":1`, 1),
 		"letters in the reference":  parcel("1a", "A", item, 1),
 		"zero as reference":         parcel("00", "A", item, 1),
@@ -130,14 +115,14 @@ func TestConfirmShipmentRefuses(t *testing.T) {
 		"a quantity in quotes":      parcel("1", "A", item, `"1"`),
 		"a field that is not there": strings.Replace(good, `"carrierCode"`, `"carrier_code"`, 1),
 	} {
-		if answer := a.call(http.MethodPost, token, ordersV0+"/"+order.OrderID+"/shipmentConfirmation", body); answer.status != http.StatusBadRequest {
-			t.Errorf("%s: %d %s", name, answer.status, answer.body)
+		if answer := a.Call(http.MethodPost, token, simulatortest.OrdersV0Path+"/"+order.OrderID+"/shipmentConfirmation", body); answer.Status != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", name, answer.Status, answer.Body)
 		}
 	}
-	a.confirm(token, a.order(american), good, http.StatusNotFound)
-	a.confirm(token, "111-1111111-1111111", good, http.StatusNotFound)
-	a.confirm(token, order.OrderID, parcel("1", "A", item, units-1), http.StatusNoContent)
-	a.confirm(token, order.OrderID, parcel("2", "A", item, 2), http.StatusBadRequest) // one is left
+	a.Confirm(token, a.Order(simulatortest.American), good, http.StatusNotFound)
+	a.Confirm(token, "111-1111111-1111111", good, http.StatusNotFound)
+	a.Confirm(token, order.OrderID, parcel("1", "A", item, units-1), http.StatusNoContent)
+	a.Confirm(token, order.OrderID, parcel("2", "A", item, 2), http.StatusBadRequest) // one is left
 	if shipments := a.World.Shipments(); len(shipments) != 1 || shipments[0].Confirmed != 1 {
 		t.Errorf("what was refused was confirmed: %+v", shipments)
 	}
@@ -147,17 +132,17 @@ func TestConfirmShipmentRefuses(t *testing.T) {
 // (selling-partner-api-models#5232): the order stays as it was.
 func TestA204ThatStoresNothing(t *testing.T) {
 	t.Parallel()
-	a := start(t, roomy)
-	token, order := a.token(sellerToken(1)), a.unshipped(1)
+	a := simulatortest.Start(t, simulatortest.Roomy)
+	token, order := a.Token(simulatortest.SellerToken(1)), unshipped(a, 1)
 	body := parcel("1", "A", order.Items[0].OrderItemID, 1)
 	if _, err := a.Faults.Add(simulator.Rule{Operation: "confirmShipment", Times: 1, Action: simulator.Action{Status: http.StatusNoContent}}); err != nil {
 		t.Fatal(err)
 	}
-	a.confirm(token, order.OrderID, body, http.StatusNoContent)
+	a.Confirm(token, order.OrderID, body, http.StatusNoContent)
 	if now, _ := a.World.Order(order.OrderID); now.Status() != simulator.Unshipped || len(a.World.Shipments()) != 0 {
 		t.Errorf("%s, %d packages", now.Status(), len(a.World.Shipments()))
 	}
-	a.confirm(token, order.OrderID, body, http.StatusNoContent)
+	a.Confirm(token, order.OrderID, body, http.StatusNoContent)
 	if len(a.World.Shipments()) != 1 {
 		t.Error("the next one is not stored")
 	}
@@ -166,16 +151,16 @@ func TestA204ThatStoresNothing(t *testing.T) {
 // TestPackagesNeverHoldMoreThanWasOrdered tries confirmations at random.
 func TestPackagesNeverHoldMoreThanWasOrdered(t *testing.T) {
 	t.Parallel()
-	a := start(t, func(c *simulator.Config) {
+	a := simulatortest.Start(t, func(c *simulator.Config) {
 		c.Rates = map[string]simulator.Rate{"confirmShipment": {PerSecond: 1e6, Burst: 1_000_000}}
 	})
-	token := a.token(sellerToken(1))
+	token := a.Token(simulatortest.SellerToken(1))
 	property.Check(t, func(r *rapid.T) {
-		order, accepted := a.unshipped(2), 0
+		order, accepted := unshipped(a, 2), 0
 		for range rapid.IntRange(1, 8).Draw(r, "confirmations") {
 			item := order.Items[rapid.IntRange(0, 1).Draw(r, "item")]
 			body := parcel(fmt.Sprint(rapid.IntRange(1, 3).Draw(r, "package")), "A", item.OrderItemID, rapid.IntRange(1, 3).Draw(r, "units"))
-			if a.call(http.MethodPost, token, ordersV0+"/"+order.OrderID+"/shipmentConfirmation", body).status == http.StatusNoContent {
+			if a.Call(http.MethodPost, token, simulatortest.OrdersV0Path+"/"+order.OrderID+"/shipmentConfirmation", body).Status == http.StatusNoContent {
 				accepted++
 			}
 		}
@@ -210,12 +195,12 @@ func TestPackagesNeverHoldMoreThanWasOrdered(t *testing.T) {
 
 func TestAConfirmedShipmentIsNotified(t *testing.T) {
 	t.Parallel()
-	a := start(t, nil)
-	token, order := a.token(sellerToken(1)), a.unshipped(1)
+	a := simulatortest.Start(t, nil)
+	token, order := a.Token(simulatortest.SellerToken(1)), unshipped(a, 1)
 	body := parcel("1", "A", order.Items[0].OrderItemID, order.Items[0].Quantity)
-	a.confirm(token, order.OrderID, body, http.StatusNoContent)
-	a.confirm(token, order.OrderID, body, http.StatusNoContent) // changes nothing
-	all, _ := a.drain()
+	a.Confirm(token, order.OrderID, body, http.StatusNoContent)
+	a.Confirm(token, order.OrderID, body, http.StatusNoContent) // changes nothing
+	all, _ := a.Drain()
 	if len(all) != 1 || all[0].Payload.OrderChangeNotification.AmazonOrderID != order.OrderID {
 		t.Errorf("%+v", all)
 	}

@@ -1,4 +1,4 @@
-package simulator_test
+package fault_test
 
 import (
 	"net/http"
@@ -7,34 +7,28 @@ import (
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
-func (a *amazon) fault(r simulator.Rule) int {
-	a.t.Helper()
-	id, err := a.Faults.Add(r)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return id
-}
+func TestMain(m *testing.M) { simulatortest.Main(m) }
 
 func TestFaultStatus(t *testing.T) {
 	t.Parallel()
-	a := start(t, nil)
-	token := a.token(sellerToken(1))
-	path := ordersV1 + "/" + a.order(german)
-	a.fault(simulator.Rule{Operation: "getOrder", Account: american, Action: simulator.Action{Status: 500}})
-	a.fault(simulator.Rule{Name: "outage", Operation: "getOrder", Account: german, Skip: 1, Times: 2, Action: simulator.Action{Status: 503}})
+	a := simulatortest.Start(t, nil)
+	token := a.Token(simulatortest.SellerToken(1))
+	path := simulatortest.OrdersPath + "/" + a.Order(simulatortest.German)
+	a.Fault(simulator.Rule{Operation: "getOrder", Account: simulatortest.American, Action: simulator.Action{Status: 500}})
+	a.Fault(simulator.Rule{Name: "outage", Operation: "getOrder", Account: simulatortest.German, Skip: 1, Times: 2, Action: simulator.Action{Status: 503}})
 	var got []int
 	for range 4 {
-		got = append(got, a.get(model.Europe, token, path).status)
+		got = append(got, a.Get(model.Europe, token, path).Status)
 	}
 	if got[0] != 200 || got[1] != 503 || got[2] != 503 || got[3] != 200 {
 		t.Errorf("statuses %v", got)
 	}
 	calls := a.Ledger.Calls(simulator.Filter{Operation: "getOrder"})
-	if c := calls[1]; c.Fault != "outage" || c.Applied || !c.Answered || c.Status != 503 || c.Account != german {
+	if c := calls[1]; c.Fault != "outage" || c.Applied || !c.Answered || c.Status != 503 || c.Account != simulatortest.German {
 		t.Errorf("ledger: %+v", c)
 	}
 	rules := a.Faults.List()
@@ -46,10 +40,10 @@ func TestFaultStatus(t *testing.T) {
 // A lost answer was applied, a dropped call was not.
 func TestFaultCutsTheConnection(t *testing.T) {
 	t.Parallel()
-	a := start(t, withBus)
+	a := simulatortest.Start(t, simulatortest.WithBus)
 	for name, action := range map[string]simulator.Action{"lost": {LoseAnswer: true}, "dropped": {Drop: true}} {
-		id := a.fault(simulator.Rule{Name: name, Part: simulator.EventBridge, Action: action})
-		if out, err := a.put(entry(`{"id":"` + name + `"}`)); err == nil {
+		id := a.Fault(simulator.Rule{Name: name, Part: simulator.EventBridge, Action: action})
+		if out, err := a.Put(simulatortest.Entry(`{"id":"` + name + `"}`)); err == nil {
 			t.Errorf("%s: answered %+v", name, out)
 		}
 		a.Faults.Remove(id)
@@ -67,9 +61,9 @@ func TestFaultCutsTheConnection(t *testing.T) {
 
 func TestFaultEntries(t *testing.T) {
 	t.Parallel()
-	a := start(t, withBus)
-	a.fault(simulator.Rule{Operation: "PutEvents", Action: simulator.Action{Entries: []int{1}, EntryCode: "ThrottlingException"}})
-	out, err := a.put(entry(`{"id":"0"}`), entry(`{"id":"1"}`), entry(`{"id":"2"}`))
+	a := simulatortest.Start(t, simulatortest.WithBus)
+	a.Fault(simulator.Rule{Operation: "PutEvents", Action: simulator.Action{Entries: []int{1}, EntryCode: "ThrottlingException"}})
+	out, err := a.Put(simulatortest.Entry(`{"id":"0"}`), simulatortest.Entry(`{"id":"1"}`), simulatortest.Entry(`{"id":"2"}`))
 	if err != nil || out.FailedEntryCount != 1 || *out.Entries[1].ErrorCode != "ThrottlingException" {
 		t.Fatalf("%+v, %v", out, err)
 	}
@@ -80,42 +74,42 @@ func TestFaultEntries(t *testing.T) {
 
 func TestFaultDelayHeaderAndSlowBody(t *testing.T) {
 	t.Parallel()
-	a := start(t, nil)
-	token := a.token(sellerToken(1))
-	path := ordersV1 + "/" + a.order(german)
-	plain := a.get(model.Europe, token, path)
-	a.fault(simulator.Rule{Part: simulator.SPAPI, Action: simulator.Action{
+	a := simulatortest.Start(t, nil)
+	token := a.Token(simulatortest.SellerToken(1))
+	path := simulatortest.OrdersPath + "/" + a.Order(simulatortest.German)
+	plain := a.Get(model.Europe, token, path)
+	a.Fault(simulator.Rule{Part: simulator.SPAPI, Action: simulator.Action{
 		Delay: 20 * time.Millisecond, SlowBody: 20 * time.Millisecond,
 		Header: map[string]string{"x-amzn-RateLimit-Limit": "0.1"},
 	}})
 	started := time.Now()
-	got := a.get(model.Europe, token, path)
+	got := a.Get(model.Europe, token, path)
 	if took := time.Since(started); took < 40*time.Millisecond {
 		t.Errorf("it took only %v", took)
 	}
-	if got.body != plain.body || got.header.Get("x-amzn-RateLimit-Limit") != "0.1" {
-		t.Errorf("%v %s", got.header, got.body)
+	if got.Body != plain.Body || got.Header.Get("x-amzn-RateLimit-Limit") != "0.1" {
+		t.Errorf("%v %s", got.Header, got.Body)
 	}
 }
 
 func TestFaultWindowAndProbability(t *testing.T) {
 	t.Parallel()
-	clock := newManual()
-	a := start(t, func(c *simulator.Config) { c.Clock = clock })
-	a.fault(simulator.Rule{Part: simulator.LWA, From: clock.Now().Add(time.Minute), Until: clock.Now().Add(2 * time.Minute), Action: simulator.Action{Status: 503}})
+	clock := simulatortest.NewClock()
+	a := simulatortest.Start(t, func(c *simulator.Config) { c.Clock = clock })
+	a.Fault(simulator.Rule{Part: simulator.LWA, From: clock.Now().Add(time.Minute), Until: clock.Now().Add(2 * time.Minute), Action: simulator.Action{Status: 503}})
 	for i, want := range []int{200, 503, 200} {
-		if got := a.login(sellerToken(1)); got.status != want {
-			t.Errorf("minute %d: %d", i, got.status)
-		} else if want == 503 && !strings.Contains(got.body, `"error":"temporarily_unavailable"`) {
-			t.Errorf("LWA's own shape: %s", got.body)
+		if got := a.Login(simulatortest.SellerToken(1)); got.Status != want {
+			t.Errorf("minute %d: %d", i, got.Status)
+		} else if want == 503 && !strings.Contains(got.Body, `"error":"temporarily_unavailable"`) {
+			t.Errorf("LWA's own shape: %s", got.Body)
 		}
-		clock.advance(time.Minute)
+		clock.Advance(time.Minute)
 	}
 	a.Faults.Clear()
-	a.fault(simulator.Rule{Part: simulator.LWA, Probability: 0.5, Action: simulator.Action{Status: 503}})
+	a.Fault(simulator.Rule{Part: simulator.LWA, Probability: 0.5, Action: simulator.Action{Status: 503}})
 	failed := 0
 	for range 100 {
-		if a.login(sellerToken(1)).status != http.StatusOK {
+		if a.Login(simulatortest.SellerToken(1)).Status != http.StatusOK {
 			failed++
 		}
 	}
@@ -126,7 +120,7 @@ func TestFaultWindowAndProbability(t *testing.T) {
 
 func TestFaultRulesAreChecked(t *testing.T) {
 	t.Parallel()
-	a := start(t, nil)
+	a := simulatortest.Start(t, nil)
 	for _, r := range []simulator.Rule{
 		{},
 		{Part: "s3", Action: simulator.Action{Drop: true}},
@@ -144,9 +138,9 @@ func TestFaultRulesAreChecked(t *testing.T) {
 // member, another order, a huge text, or gzip that nobody announces.
 func TestFaultOddAnswer(t *testing.T) {
 	t.Parallel()
-	a := start(t, nil)
-	token := a.token(sellerToken(1))
-	id := a.order(german)
+	a := simulatortest.Start(t, nil)
+	token := a.Token(simulatortest.SellerToken(1))
+	id := a.Order(simulatortest.German)
 	huge := strings.Repeat("x", 1<<20)
 	for name, test := range map[string]struct {
 		action   simulator.Action
@@ -158,10 +152,10 @@ func TestFaultOddAnswer(t *testing.T) {
 		"huge":    {simulator.Action{Replace: map[string]any{"title": huge}}, `"title":"` + huge, "null"},
 		"gzip":    {simulator.Action{Gzip: true}, "\x1f\x8b", id},
 	} {
-		rule := a.fault(simulator.Rule{Operation: "getOrder", Action: test.action})
-		got := a.get(model.Europe, token, ordersV1+"/"+id)
-		if got.status != http.StatusOK || !strings.Contains(got.body, test.has) || strings.Contains(got.body, test.not) || got.header.Get("Content-Encoding") != "" {
-			t.Errorf("%s: %d %.300s", name, got.status, got.body)
+		rule := a.Fault(simulator.Rule{Operation: "getOrder", Action: test.action})
+		got := a.Get(model.Europe, token, simulatortest.OrdersPath+"/"+id)
+		if got.Status != http.StatusOK || !strings.Contains(got.Body, test.has) || strings.Contains(got.Body, test.not) || got.Header.Get("Content-Encoding") != "" {
+			t.Errorf("%s: %d %.300s", name, got.Status, got.Body)
 		}
 		a.Faults.Remove(rule)
 	}

@@ -1,4 +1,4 @@
-package simulator_test
+package sqs_test
 
 import (
 	"context"
@@ -8,113 +8,89 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 )
 
-// sqsClient is Amazon's own SDK, the judge of the protocol: it checks MD5s and
-// reads typed errors.
-func (a *amazon) sqsClient() *sqs.Client {
-	return sqs.New(sqs.Options{
-		Region:       "us-east-1",
-		BaseEndpoint: aws.String(a.urls.SQS),
-		HTTPClient:   a.client,
-		Credentials:  credentials.NewStaticCredentialsProvider("id", "secret", ""),
-		Retryer:      aws.NopRetryer{},
-	})
-}
+func TestMain(m *testing.M) { simulatortest.Main(m) }
 
-func (a *amazon) queueURL() *string { return aws.String(a.urls.QueueURL(simulator.DefaultQueue)) }
-
-func (a *amazon) receive(c *sqs.Client, most int32, visibility, wait int32) []types.Message {
-	a.t.Helper()
-	out, err := c.ReceiveMessage(a.t.Context(), &sqs.ReceiveMessageInput{
-		QueueUrl: a.queueURL(), MaxNumberOfMessages: most, VisibilityTimeout: visibility, WaitTimeSeconds: wait,
-		MessageSystemAttributeNames: []types.MessageSystemAttributeName{"SentTimestamp", "ApproximateReceiveCount"},
-	})
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return out.Messages
-}
-
-func (a *amazon) queue() simulator.QueueStats {
-	a.t.Helper()
+func queue(a *simulatortest.Amazon) simulator.QueueStats {
+	a.T.Helper()
 	stats, err := a.Queue(simulator.DefaultQueue)
 	if err != nil {
-		a.t.Fatal(err)
+		a.T.Fatal(err)
 	}
 	return stats
 }
 
 func TestSQSSendReceiveDelete(t *testing.T) {
 	t.Parallel()
-	a := start(t, nil)
-	c := a.sqsClient()
+	a := simulatortest.Start(t, nil)
+	c := a.SQSClient()
 	const body = "{\"text\":\"quote \\\" <tag> & ünïcode \u2028 \t end\"}"
-	sent, err := c.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: a.queueURL(), MessageBody: aws.String(body)})
+	sent, err := c.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: a.QueueURL(), MessageBody: aws.String(body)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := a.receive(c, 10, 30, 0)
+	got := a.Receive(c, 10, 30, 0)
 	if len(got) != 1 || *got[0].Body != body || *got[0].MessageId != *sent.MessageId {
 		t.Fatalf("received %+v", got)
 	}
 	if got[0].Attributes["ApproximateReceiveCount"] != "1" || got[0].Attributes["SentTimestamp"] == "" || len(got[0].Attributes) != 2 {
 		t.Errorf("attributes %v", got[0].Attributes)
 	}
-	if again := a.receive(c, 10, 30, 0); len(again) != 0 {
+	if again := a.Receive(c, 10, 30, 0); len(again) != 0 {
 		t.Errorf("a message in flight was received again")
 	}
-	_, err = c.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: a.queueURL(), ReceiptHandle: got[0].ReceiptHandle})
+	_, err = c.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: a.QueueURL(), ReceiptHandle: got[0].ReceiptHandle})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if q := a.queue(); q.Visible+q.InFlight != 0 || q.Deleted != 1 || q.Redelivered != 0 {
+	if q := queue(a); q.Visible+q.InFlight != 0 || q.Deleted != 1 || q.Redelivered != 0 {
 		t.Errorf("queue %+v", q)
 	}
 }
 
 func TestSQSRedelivery(t *testing.T) {
 	t.Parallel()
-	a := start(t, nil)
-	c := a.sqsClient()
+	a := simulatortest.Start(t, nil)
+	c := a.SQSClient()
 	if err := a.Send(simulator.DefaultQueue, "one"); err != nil {
 		t.Fatal(err)
 	}
-	first := a.receive(c, 1, 1, 0)[0]
+	first := a.Receive(c, 1, 1, 0)[0]
 	// The long poll outlives the visibility timeout and gets the message back.
-	again := a.receive(c, 1, 30, 10)
+	again := a.Receive(c, 1, 30, 10)
 	if len(again) != 1 || again[0].Attributes["ApproximateReceiveCount"] != "2" {
 		t.Fatalf("received %+v", again)
 	}
 	// The first handle is out of date: it is accepted and deletes nothing.
-	if _, err := c.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: a.queueURL(), ReceiptHandle: first.ReceiptHandle}); err != nil {
+	if _, err := c.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: a.QueueURL(), ReceiptHandle: first.ReceiptHandle}); err != nil {
 		t.Fatal(err)
 	}
-	if q := a.queue(); q.InFlight != 1 || q.Deleted != 0 || q.Redelivered != 1 {
+	if q := queue(a); q.InFlight != 1 || q.Deleted != 0 || q.Redelivered != 1 {
 		t.Fatalf("queue %+v", q)
 	}
 	// A timeout of 0 gives it back at once.
-	_, err := c.ChangeMessageVisibility(t.Context(), &sqs.ChangeMessageVisibilityInput{QueueUrl: a.queueURL(), ReceiptHandle: again[0].ReceiptHandle})
+	_, err := c.ChangeMessageVisibility(t.Context(), &sqs.ChangeMessageVisibilityInput{QueueUrl: a.QueueURL(), ReceiptHandle: again[0].ReceiptHandle})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if third := a.receive(c, 1, 30, 0); len(third) != 1 || third[0].Attributes["ApproximateReceiveCount"] != "3" {
+	if third := a.Receive(c, 1, 30, 0); len(third) != 1 || third[0].Attributes["ApproximateReceiveCount"] != "3" {
 		t.Fatalf("received %+v", third)
 	}
 }
 
 func TestSQSLongPollWakesOnSend(t *testing.T) {
 	t.Parallel()
-	a := start(t, nil)
-	c := a.sqsClient()
+	a := simulatortest.Start(t, nil)
+	c := a.SQSClient()
 	got := make(chan int)
 	go func() {
-		got <- len(a.receive(c, 10, 30, 20))
+		got <- len(a.Receive(c, 10, 30, 20))
 	}()
 	// Whether the poll waits yet or not, it must get the message.
 	if err := a.Send(simulator.DefaultQueue, "one"); err != nil {
@@ -127,17 +103,17 @@ func TestSQSLongPollWakesOnSend(t *testing.T) {
 
 func TestSQSBatches(t *testing.T) {
 	t.Parallel()
-	a := start(t, nil)
-	c := a.sqsClient()
+	a := simulatortest.Start(t, nil)
+	c := a.SQSClient()
 	var entries []types.SendMessageBatchRequestEntry
 	for i := range 10 {
 		entries = append(entries, types.SendMessageBatchRequestEntry{Id: aws.String(fmt.Sprint(i)), MessageBody: aws.String(fmt.Sprint("body ", i))})
 	}
-	sent, err := c.SendMessageBatch(t.Context(), &sqs.SendMessageBatchInput{QueueUrl: a.queueURL(), Entries: entries})
+	sent, err := c.SendMessageBatch(t.Context(), &sqs.SendMessageBatchInput{QueueUrl: a.QueueURL(), Entries: entries})
 	if err != nil || len(sent.Successful) != 10 {
 		t.Fatalf("%+v, %v", sent, err)
 	}
-	messages := a.receive(c, 10, 30, 0)
+	messages := a.Receive(c, 10, 30, 0)
 	if len(messages) != 10 {
 		t.Fatalf("received %d", len(messages))
 	}
@@ -148,28 +124,28 @@ func TestSQSBatches(t *testing.T) {
 		deletes = append(deletes, types.DeleteMessageBatchRequestEntry{Id: aws.String(fmt.Sprint(i)), ReceiptHandle: m.ReceiptHandle})
 	}
 	visibility[3].ReceiptHandle = aws.String("no handle")
-	changed, err := c.ChangeMessageVisibilityBatch(t.Context(), &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: a.queueURL(), Entries: visibility})
+	changed, err := c.ChangeMessageVisibilityBatch(t.Context(), &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: a.QueueURL(), Entries: visibility})
 	if err != nil || len(changed.Successful) != 9 || len(changed.Failed) != 1 || *changed.Failed[0].Code != "ReceiptHandleIsInvalid" {
 		t.Fatalf("%+v, %v", changed, err)
 	}
 	if _, err := a.Faults.Add(simulator.Rule{Operation: "DeleteMessageBatch", Times: 1, Action: simulator.Action{Entries: []int{2, 7}}}); err != nil {
 		t.Fatal(err)
 	}
-	deleted, err := c.DeleteMessageBatch(t.Context(), &sqs.DeleteMessageBatchInput{QueueUrl: a.queueURL(), Entries: deletes})
+	deleted, err := c.DeleteMessageBatch(t.Context(), &sqs.DeleteMessageBatchInput{QueueUrl: a.QueueURL(), Entries: deletes})
 	if err != nil || len(deleted.Successful) != 8 || len(deleted.Failed) != 2 || *deleted.Failed[0].Id != "2" {
 		t.Fatalf("%+v, %v", deleted, err)
 	}
-	if q := a.queue(); q.InFlight != 2 || q.Deleted != 8 {
+	if q := queue(a); q.InFlight != 2 || q.Deleted != 8 {
 		t.Errorf("queue %+v", q)
 	}
 }
 
 func TestSQSErrorsAreTyped(t *testing.T) {
 	t.Parallel()
-	a := start(t, nil)
-	c := a.sqsClient()
+	a := simulatortest.Start(t, nil)
+	c := a.SQSClient()
 	ctx := t.Context()
-	missing := aws.String(a.urls.QueueURL("missing"))
+	missing := aws.String(a.URLs.QueueURL("missing"))
 	_, err := c.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: missing})
 	if e := new(types.QueueDoesNotExist); !errors.As(err, &e) || e.ErrorCode() != "AWS.SimpleQueueService.NonExistentQueue" {
 		t.Errorf("missing queue: %v", err)
@@ -178,34 +154,34 @@ func TestSQSErrorsAreTyped(t *testing.T) {
 	if e := new(types.QueueDoesNotExist); !errors.As(err, &e) {
 		t.Errorf("missing queue's URL: %v", err)
 	}
-	_, err = c.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: a.queueURL(), ReceiptHandle: aws.String("nonsense")})
+	_, err = c.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: a.QueueURL(), ReceiptHandle: aws.String("nonsense")})
 	if e := new(types.ReceiptHandleIsInvalid); !errors.As(err, &e) {
 		t.Errorf("bad handle: %v", err)
 	}
-	_, err = c.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: a.queueURL(), Entries: []types.DeleteMessageBatchRequestEntry{}})
+	_, err = c.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: a.QueueURL(), Entries: []types.DeleteMessageBatchRequestEntry{}})
 	if e := new(types.EmptyBatchRequest); !errors.As(err, &e) {
 		t.Errorf("empty batch: %v", err)
 	}
-	_, err = c.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: a.queueURL(), AttributeNames: []types.QueueAttributeName{"Nope"}})
+	_, err = c.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: a.QueueURL(), AttributeNames: []types.QueueAttributeName{"Nope"}})
 	if e := new(types.InvalidAttributeName); !errors.As(err, &e) {
 		t.Errorf("bad attribute: %v", err)
 	}
-	if _, err = c.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: a.queueURL(), MaxNumberOfMessages: 11}); err == nil {
+	if _, err = c.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: a.QueueURL(), MaxNumberOfMessages: 11}); err == nil {
 		t.Error("11 messages at once were allowed")
 	}
 }
 
 func TestSQSQueues(t *testing.T) {
 	t.Parallel()
-	a := start(t, nil)
-	c := a.sqsClient()
+	a := simulatortest.Start(t, nil)
+	c := a.SQSClient()
 	ctx := t.Context()
 	made, err := c.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("second"), Attributes: map[string]string{"VisibilityTimeout": "7"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	found, err := c.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: aws.String("second")})
-	if err != nil || *found.QueueUrl != *made.QueueUrl || *found.QueueUrl != a.urls.QueueURL("second") {
+	if err != nil || *found.QueueUrl != *made.QueueUrl || *found.QueueUrl != a.URLs.QueueURL("second") {
 		t.Fatalf("made %v, found %v, %v", made, found, err)
 	}
 	if err := a.Send("second", "one", "two"); err != nil {
@@ -234,13 +210,13 @@ func TestSQSQueues(t *testing.T) {
 // wait for long polls.
 func TestSQSAbandonedPoll(t *testing.T) {
 	t.Parallel()
-	a := start(t, nil)
-	c := a.sqsClient()
+	a := simulatortest.Start(t, nil)
+	c := a.SQSClient()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	// Only a poll that was sent can be abandoned.
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { cancel() }})
-	if _, err := c.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: a.queueURL(), WaitTimeSeconds: 20}); err == nil {
+	if _, err := c.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: a.QueueURL(), WaitTimeSeconds: 20}); err == nil {
 		t.Fatal("the poll returned")
 	}
 	if _, err := a.Ledger.Await(t.Context(), simulator.Filter{Operation: "ReceiveMessage"}, 1); err != nil {
@@ -249,7 +225,7 @@ func TestSQSAbandonedPoll(t *testing.T) {
 	if err := a.Send(simulator.DefaultQueue, "one"); err != nil {
 		t.Fatal(err)
 	}
-	if got := a.receive(c, 1, 30, 20); len(got) != 1 {
+	if got := a.Receive(c, 1, 30, 20); len(got) != 1 {
 		t.Errorf("received %d", len(got))
 	}
 }

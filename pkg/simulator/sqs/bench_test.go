@@ -1,4 +1,4 @@
-package simulator_test
+package sqs_test
 
 import (
 	"net/http"
@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 )
 
 // BenchmarkSQS empties a queue of 2 KB messages with 32 loops of Amazon's SDK
@@ -20,7 +21,7 @@ import (
 // benchmark measures.
 func BenchmarkSQS(b *testing.B) {
 	s, err := simulator.New(simulator.Config{
-		Applications: []simulator.Application{application}, Accounts: simulator.Sellers(1, "shop"),
+		Applications: []simulator.Application{simulatortest.Application()}, Accounts: simulator.Sellers(1, "shop"),
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -1,8 +1,7 @@
-package simulator_test
+package scenario_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"testing"
@@ -11,46 +10,14 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 )
 
-// sent is what the tests read of a notification.
-type sent struct {
-	Payload struct {
-		OrderChangeNotification struct {
-			AmazonOrderID      string `json:"AmazonOrderId"`
-			OrderChangeType    string
-			OrderChangeTrigger struct{ TimeOfOrderChange *time.Time }
-		}
-	}
-	NotificationMetadata struct {
-		NotificationID string `json:"NotificationId"`
-	}
-}
-
-// drain takes everything out of the queue in the order of sending. Bodies that
-// are not JSON are counted.
-func (a *amazon) drain() (all []sent, malformed int) {
-	a.t.Helper()
-	c := a.sqsClient()
-	for {
-		messages := a.receive(c, 10, 600, 0)
-		if len(messages) == 0 {
-			return all, malformed
-		}
-		for _, m := range messages {
-			var n sent
-			if json.Unmarshal([]byte(*m.Body), &n) != nil {
-				malformed++
-				continue
-			}
-			all = append(all, n)
-		}
-	}
-}
+func TestMain(m *testing.M) { simulatortest.Main(m) }
 
 func TestScenarioTellsTheTruth(t *testing.T) {
 	t.Parallel()
-	a := start(t, nil)
+	a := simulatortest.Start(t, nil)
 	err := a.Run(t.Context(), simulator.Scenario{
 		Orders: 100, Changes: 3, Duplicates: 0.3, Reordered: 0.5, BuyerRequests: 0.3,
 		Forged: 5, UnknownSellers: 4, Malformed: 3,
@@ -59,7 +26,7 @@ func TestScenarioTellsTheTruth(t *testing.T) {
 		t.Fatal(err)
 	}
 	truth := a.Truth()
-	all, malformed := a.drain()
+	all, malformed := a.Drain()
 	if truth.Notifications != len(all)+malformed || malformed != 3 || truth.Poison != 7 || truth.Forged != 5 {
 		t.Errorf("%d messages, %d malformed, truth %+v", len(all), malformed, truth)
 	}
@@ -106,11 +73,11 @@ func TestScenarioTellsTheTruth(t *testing.T) {
 func TestScenarioReorders(t *testing.T) {
 	t.Parallel()
 	play := func(reordered float64) map[string][]time.Time {
-		a := start(t, nil)
+		a := simulatortest.Start(t, nil)
 		if err := a.Run(t.Context(), simulator.Scenario{Orders: 30, Changes: 3, Reordered: reordered}); err != nil {
 			t.Fatal(err)
 		}
-		all, _ := a.drain()
+		all, _ := a.Drain()
 		times := make(map[string][]time.Time)
 		for _, n := range all {
 			change := n.Payload.OrderChangeNotification
@@ -147,8 +114,8 @@ func TestScenarioReorders(t *testing.T) {
 func TestScenarioIsDeterministic(t *testing.T) {
 	t.Parallel()
 	play := func() map[string]simulator.OrderTruth {
-		a := start(t, func(c *simulator.Config) { c.Seed = 7; c.Clock = newManual() })
-		a.token(sellerToken(1))
+		a := simulatortest.Start(t, func(c *simulator.Config) { c.Seed = 7; c.Clock = simulatortest.NewClock() })
+		a.Token(simulatortest.SellerToken(1))
 		if err := a.Run(t.Context(), simulator.Scenario{Orders: 20, Changes: 2, Reordered: 0.5, Duplicates: 0.5}); err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +133,7 @@ func TestScenarioSpreadsOverScaledTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, err := simulator.New(simulator.Config{
-			Applications: []simulator.Application{application}, Accounts: simulator.Sellers(2, "shop"),
+			Applications: []simulator.Application{simulatortest.Application()}, Accounts: simulator.Sellers(2, "shop"),
 			Clock: clock.NewScaled(time.Now(), 60),
 		})
 		if err != nil {
@@ -192,7 +159,7 @@ func TestScenarioSpreadsOverScaledTime(t *testing.T) {
 
 func TestScenarioIsChecked(t *testing.T) {
 	t.Parallel()
-	a := start(t, nil)
+	a := simulatortest.Start(t, nil)
 	for _, sc := range []simulator.Scenario{{Orders: -1}, {Duplicates: 1.5}, {Accounts: []string{"nobody"}}} {
 		if err := a.Run(t.Context(), sc); err == nil {
 			t.Errorf("accepted %+v", sc)
@@ -203,12 +170,12 @@ func TestScenarioIsChecked(t *testing.T) {
 // TestDroppedNotifications: the changes happen, and the truth knows of them.
 func TestDroppedNotifications(t *testing.T) {
 	t.Parallel()
-	a := start(t, nil)
+	a := simulatortest.Start(t, nil)
 	if err := a.Run(t.Context(), simulator.Scenario{Orders: 400, Changes: 1, Dropped: 0.25, Duplicates: 0.2, Reordered: 0.3}); err != nil {
 		t.Fatal(err)
 	}
 	truth := a.Truth()
-	all, _ := a.drain()
+	all, _ := a.Drain()
 	notified := map[string]bool{}
 	for _, n := range all {
 		notified[n.Payload.OrderChangeNotification.AmazonOrderID] = true

@@ -1,4 +1,4 @@
-package simulator_test
+package scenario_test
 
 import (
 	"fmt"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/test/property"
 )
 
@@ -23,7 +24,7 @@ func planner(t interface {
 }, c clock.Clock) *simulator.Simulator {
 	t.Helper()
 	s, err := simulator.New(simulator.Config{
-		Applications: []simulator.Application{application}, Accounts: simulator.Sellers(3, "shop"), SKUs: 30, Clock: c,
+		Applications: []simulator.Application{simulatortest.Application()}, Accounts: simulator.Sellers(3, "shop"), SKUs: 30, Clock: c,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +36,7 @@ func planner(t interface {
 // repeat, nothing at once is in the future, and there is what was asked for.
 func TestPlanInventory(t *testing.T) {
 	t.Parallel()
-	s := planner(t, newManual())
+	s := planner(t, simulatortest.NewClock())
 	property.Check(t, func(t *rapid.T) {
 		sc := simulator.InventoryScenario{
 			Updates: rapid.IntRange(1, 400).Draw(t, "updates"), SKUs: rapid.IntRange(8, 30).Draw(t, "skus"),
@@ -73,8 +74,8 @@ func TestPlanInventory(t *testing.T) {
 // Late updates come behind a newer one of their SKU, and keep nothing else waiting.
 func TestPlannedUpdatesComeLateOrInOrder(t *testing.T) {
 	t.Parallel()
-	plan, err := planner(t, newManual()).PlanInventory(simulator.InventoryScenario{
-		Accounts: []string{german}, Updates: 1000, SKUs: 20, Over: time.Hour, Waves: 4, Reordered: 0.3,
+	plan, err := planner(t, simulatortest.NewClock()).PlanInventory(simulator.InventoryScenario{
+		Accounts: []string{simulatortest.German}, Updates: 1000, SKUs: 20, Over: time.Hour, Waves: 4, Reordered: 0.3,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -106,25 +107,25 @@ func TestPlannedUpdatesComeLateOrInOrder(t *testing.T) {
 // What a listing shows in the end is compared with what upstream said last.
 func TestWrongQuantities(t *testing.T) {
 	t.Parallel()
-	s := sell(t, nil)
-	plan, err := s.PlanInventory(simulator.InventoryScenario{Accounts: []string{german}, Updates: 40, SKUs: 10, Unknown: 1, Excluded: 1, Reordered: 0.5})
+	s := simulatortest.Sell(t, nil)
+	plan, err := s.PlanInventory(simulator.InventoryScenario{Accounts: []string{simulatortest.German}, Updates: 40, SKUs: 10, Unknown: 1, Excluded: 1, Reordered: 0.5})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if wrong := s.WrongQuantities(plan); len(wrong) != 8 {
 		t.Errorf("before anything was sent: %+v", wrong)
 	}
-	for sku, u := range plan.Newest()[german] {
+	for sku, u := range plan.Newest()[simulatortest.German] {
 		if !u.Unknown && !u.Excluded {
-			s.call(http.MethodPatch, s.item(sku, ""), strings.Replace(oneQuantity, "17", fmt.Sprint(u.Quantity), 1))
-			s.clock.advance(time.Second)
+			s.Call(http.MethodPatch, s.Item(sku, ""), strings.Replace(simulatortest.OneQuantity, "17", fmt.Sprint(u.Quantity), 1))
+			s.Clock.Advance(time.Second)
 		}
 	}
 	if wrong := s.WrongQuantities(plan); len(wrong) != 0 {
 		t.Errorf("after all was sent: %+v", wrong)
 	}
-	excluded := plan.Excluded[german][0]
-	s.call(http.MethodPatch, s.item(excluded, ""), oneQuantity)
+	excluded := plan.Excluded[simulatortest.German][0]
+	s.Call(http.MethodPatch, s.Item(excluded, ""), simulatortest.OneQuantity)
 	if wrong := s.WrongQuantities(plan); len(wrong) != 1 || wrong[0].SKU != excluded || wrong[0].Got != 17 {
 		t.Errorf("after an excluded SKU was set: %+v", wrong)
 	}
@@ -132,7 +133,7 @@ func TestWrongQuantities(t *testing.T) {
 
 func TestInventoryScenarioIsChecked(t *testing.T) {
 	t.Parallel()
-	s := planner(t, newManual())
+	s := planner(t, simulatortest.NewClock())
 	for _, sc := range []simulator.InventoryScenario{
 		{Updates: -1}, {Urgent: 2}, {Accounts: []string{"nobody"}}, {SKUs: 31}, {SKUs: 5, Unknown: 3, Excluded: 3}, {Over: -1},
 	} {

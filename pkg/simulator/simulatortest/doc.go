@@ -1,0 +1,3 @@
+// Package simulatortest owns what tests of several rooms of the simulator share: a
+// running one, calls to each of its endpoints, and a clock that only a test moves.
+package simulatortest

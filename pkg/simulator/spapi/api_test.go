@@ -1,0 +1,147 @@
+package spapi_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+func TestMain(m *testing.M) { simulatortest.Main(m) }
+
+func TestSPAPIRefusesWhatAmazonRefuses(t *testing.T) {
+	t.Parallel()
+	clock := simulatortest.NewClock()
+	a := simulatortest.Start(t, func(c *simulator.Config) { c.Clock = clock })
+	path := simulatortest.OrdersPath + "/" + a.Order(simulatortest.German)
+	expired := a.Token(simulatortest.SellerToken(1))
+	clock.Advance(time.Hour)
+	valid := a.Token(simulatortest.SellerToken(1))
+	grantless := a.Token(simulatortest.GrantlessForm())
+
+	tests := []struct {
+		name   string
+		region model.Region
+		change func(*http.Request)
+		status int
+		says   string
+	}{
+		{"no token", model.Europe, func(r *http.Request) { r.Header.Del("x-amz-access-token") }, 403, "Access token is missing"},
+		{"unknown token", model.Europe, func(r *http.Request) { r.Header.Set("x-amz-access-token", "Atza|x") }, 403, "revoked, malformed or invalid"},
+		{"expired token", model.Europe, func(r *http.Request) { r.Header.Set("x-amz-access-token", expired) }, 403, "has expired"},
+		{"wrong grant", model.Europe, func(r *http.Request) { r.Header.Set("x-amz-access-token", grantless) }, 403, `"details":""`},
+		{"wrong region", model.NorthAmerica, func(*http.Request) {}, 403, `"details":""`},
+		{"no user agent", model.Europe, func(r *http.Request) { r.Header.Set("User-Agent", "") }, 400, "User-Agent"},
+		{"long user agent", model.Europe, func(r *http.Request) { r.Header.Set("User-Agent", strings.Repeat("a", 501)) }, 400, "User-Agent"},
+		{"unknown path", model.Europe, func(r *http.Request) { r.URL.Path = "/orders/2026-01-01/nothing" }, 403, "MissingAuthenticationToken"},
+		{"wrong method", model.Europe, func(r *http.Request) { r.Method = http.MethodPut }, 403, "MissingAuthenticationToken"},
+	}
+	for _, test := range tests {
+		r := a.Request(http.MethodGet, a.URLs.SPAPI[test.region]+path, "")
+		r.Header.Set("x-amz-access-token", valid)
+		r.Header.Set("User-Agent", "Tests/1 (Language=Go)")
+		test.change(r)
+		got := a.Do(r)
+		if got.Status != test.status || !strings.Contains(got.Body, test.says) {
+			t.Errorf("%s: %d %s", test.name, got.Status, got.Body)
+		}
+		if got.Header.Get("x-amzn-RateLimit-Limit") != "" || got.Header.Get("x-amzn-RequestId") == "" {
+			t.Errorf("%s: headers %v", test.name, got.Header)
+		}
+	}
+	if got := a.Get(model.Europe, valid, path); got.Status != http.StatusOK {
+		t.Errorf("nothing wrong: %d %s", got.Status, got.Body)
+	}
+}
+
+func TestQuota(t *testing.T) {
+	t.Parallel()
+	clock := simulatortest.NewClock()
+	a := simulatortest.Start(t, func(c *simulator.Config) { c.Clock = clock })
+	token := a.Token(simulatortest.SellerToken(1))
+	path := simulatortest.OrdersPath + "/" + a.Order(simulatortest.German)
+	for i := range 30 { // Amazon's burst for getOrder
+		if got := a.Get(model.Europe, token, path); got.Status != http.StatusOK || got.Header.Get("x-amzn-RateLimit-Limit") != "0.5" {
+			t.Fatalf("call %d: %d %v", i, got.Status, got.Header)
+		}
+	}
+	throttled := a.Get(model.Europe, token, path)
+	const body = `{"errors":[{"code":"QuotaExceeded","message":"You exceeded your quota for the requested resource.","details":""}]}`
+	if throttled.Status != http.StatusTooManyRequests || throttled.Body != body {
+		t.Errorf("31st call: %d %s", throttled.Status, throttled.Body)
+	}
+	if throttled.Header.Get("x-amzn-RateLimit-Limit") != "" || throttled.Header.Get("Retry-After") != "" {
+		t.Errorf("a 429 tells its rate: %v", throttled.Header)
+	}
+	clock.Advance(2 * time.Second) // one token at 0.5 per second
+	if got := a.Get(model.Europe, token, path); got.Status != http.StatusOK {
+		t.Errorf("after 2 s: %d", got.Status)
+	}
+	if got := a.Get(model.Europe, token, path); got.Status != http.StatusTooManyRequests {
+		t.Errorf("two calls after 2 s: %d", got.Status)
+	}
+	// Another operation and another account have buckets of their own.
+	if got := a.Get(model.Europe, token, simulatortest.OrdersPath+"?createdAfter=2026-08-01T00:00:00Z"); got.Status != http.StatusOK {
+		t.Errorf("searchOrders: %d %s", got.Status, got.Body)
+	}
+	other := a.Token(simulatortest.SellerToken(2))
+	if got := a.Get(model.NorthAmerica, other, simulatortest.OrdersPath+"/"+a.Order(simulatortest.American)); got.Status != http.StatusOK {
+		t.Errorf("other account: %d %s", got.Status, got.Body)
+	}
+	if n := a.Ledger.Throttled(); n != 2 {
+		t.Errorf("the ledger counts %d throttled calls", n)
+	}
+}
+
+func TestSetRate(t *testing.T) {
+	t.Parallel()
+	a := simulatortest.Start(t, func(c *simulator.Config) { c.Clock = simulatortest.NewClock() })
+	token := a.Token(simulatortest.SellerToken(1))
+	if err := a.SetRate(simulatortest.German, "getOrder", simulator.Rate{PerSecond: 0.25, Burst: 1}); err != nil {
+		t.Fatal(err)
+	}
+	path := simulatortest.OrdersPath + "/111-1111111-1111111"
+	if got := a.Get(model.Europe, token, path); got.Status != http.StatusNotFound || got.Header.Get("x-amzn-RateLimit-Limit") != "0.25" {
+		t.Errorf("first: %d %v", got.Status, got.Header)
+	}
+	if got := a.Get(model.Europe, token, path); got.Status != http.StatusTooManyRequests {
+		t.Errorf("second: %d", got.Status)
+	}
+	if a.SetRate(simulatortest.German, "noSuchOperation", simulator.Rate{}) == nil || a.SetRate("nobody", "getOrder", simulator.Rate{}) == nil {
+		t.Error("an unknown operation or account was accepted")
+	}
+}
+
+func TestConfigReportsEveryFault(t *testing.T) {
+	t.Parallel()
+	accounts := simulator.Sellers(3, "missing")
+	accounts[1].Region = "mars"
+	accounts[2].ID = accounts[0].ID
+	_, err := simulator.New(simulator.Config{Accounts: accounts})
+	for _, part := range []string{"application", "mars", "twice"} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("%q is not in: %v", part, err)
+		}
+	}
+	_, err = simulator.New(simulator.Config{
+		Applications: []simulator.Application{simulatortest.Application()}, Accounts: simulator.Sellers(1, "shop"),
+		Rates: map[string]simulator.Rate{"getOdrer": {}},
+	})
+	if err == nil || !strings.Contains(err.Error(), "getOdrer") {
+		t.Errorf("a rate for no operation: %v", err)
+	}
+}
+
+func TestRevokeTokens(t *testing.T) {
+	t.Parallel()
+	a := simulatortest.Start(t, nil)
+	token := a.Token(simulatortest.SellerToken(1))
+	a.RevokeTokens()
+	if got := a.Get(model.Europe, token, simulatortest.OrdersPath+"/111-1111111-1111111"); got.Status != http.StatusForbidden {
+		t.Errorf("%d %s", got.Status, got.Body)
+	}
+}
