@@ -199,8 +199,8 @@ func (f *deadLettersFlags) open(cmd *cobra.Command, do func(context.Context, *de
 	}
 	var err, err2 error
 	now := time.Now()
-	f.filter.Since, err = moment(f.since, now)
-	f.filter.Until, err2 = moment(f.until, now)
+	f.filter.Since, err = deadletters.ParseTime(f.since, now)
+	f.filter.Until, err2 = deadletters.ParseTime(f.until, now)
 	if err := errors.Join(err, err2); err != nil {
 		return usageError{err}
 	}
@@ -260,19 +260,4 @@ func (f *deadLettersFlags) discard(ctx context.Context, cmd *cobra.Command, lett
 	n, err := letters.Discard(ctx, f.filter)
 	fmt.Fprintf(cmd.OutOrStdout(), "discarded %s\n", columns.Counted(n, "dead letter"))
 	return err
-}
-
-// moment reads a time, or a duration before now; "" is no time.
-func moment(text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
-		return now.Add(-ago), nil
-	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return at, fmt.Errorf("%q is no time: write 2026-11-24T08:00:00Z, or 2h for two hours ago", text)
-	}
-	return at, nil
 }

@@ -15,35 +15,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version, commit and date are stamped by the build: -ldflags "-X main.version=v1.2.3".
-var (
-	version = "dev"
-	commit  string //nolint:gochecknoglobals // only a global can be stamped
-	date    string //nolint:gochecknoglobals // as above; the commit's, RFC 3339
-)
-
 func main() {
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
-
-// Exit codes: 0 done, 1 failed, 2 the command line or the configuration is
-// wrong, 3 something differs that was only to be compared, 130 interrupted
-// before it was done. A command that runs until it is told to stop ends with 0
-// when it is, whether or not it was up; see untilStopped.
-const (
-	exitFailed      = 1
-	exitUsage       = 2
-	exitDiffers     = 3
-	exitInterrupted = 130
-)
-
-// usageError is a fault of the command line or a file that the user wrote.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
-
-// differsError is the finding of a comparison.
-type differsError struct{ error }
 
 // run is main without the process: it owns signals and maps errors to exit codes.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {

@@ -1,20 +1,10 @@
 package main
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
-	"fmt"
-	"slices"
-	"strings"
-	"time"
-
 	"github.com/spf13/cobra"
 
 	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
 	"github.com/sellerstream/sellerstream/pkg/operator/replays"
-	"github.com/sellerstream/sellerstream/schemas"
 )
 
 const replayHelp = `Replay takes records of a topic that were there before, and does what was done
@@ -69,22 +59,6 @@ const replayExamples = `  What would be published again of yesterday evening, by
   Have orders go on at an offset of partition 3, with all of its processes stopped
     sellerstream replay --config my.yaml --reset --topic order-changes --from-offset 3:1500`
 
-type replayFlags struct {
-	config   string
-	topic    string
-	selected replays.Selection
-	from, to string
-	offsets  struct{ from, to string }
-	only     []int32 // partitions
-	rate     float64
-	dryRun   bool
-	restart  bool
-	effects  bool
-	yes      bool
-	wait     bool
-	reset    bool
-}
-
 func newReplayCommand() *cobra.Command {
 	var f replayFlags
 	cmd := &cobra.Command{
@@ -93,7 +67,7 @@ func newReplayCommand() *cobra.Command {
 		Long:    replayHelp,
 		Example: replayExamples,
 		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return replayAgain(cmd, &f) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.config, "config", "", "configuration file (required)")
@@ -116,15 +90,7 @@ func newReplayCommand() *cobra.Command {
 	return cmd
 }
 
-// replayJob is one use of the command.
-type replayJob struct {
-	*replayFlags
-	*replays.Replay
-	cmd *cobra.Command
-	way replays.Way
-}
-
-func (f *replayFlags) run(cmd *cobra.Command) error {
+func replayAgain(cmd *cobra.Command, f *replayFlags) error {
 	if !cmd.Flags().Changed("wait") {
 		f.wait = isTerminal(cmd.ErrOrStderr())
 	}
@@ -149,117 +115,4 @@ func (f *replayFlags) run(cmd *cobra.Command) error {
 	defer stop()
 	job.Replay = replays.New(opened, request)
 	return job.do(cmd.Context())
-}
-
-// request checks the command line.
-func (j *replayJob) request() (request replays.Request, err error) {
-	if j.topic == "" {
-		return request, errors.New("--topic is missing: see `sellerstream replay --help` for the topics")
-	}
-	if !j.reset {
-		if _, known := schemas.TopicOf(j.topic); !known {
-			return request, fmt.Errorf("--topic %q is not one of those in `sellerstream replay --help`", j.topic)
-		}
-		if j.way, err = replays.WayOf(j.topic); err != nil {
-			return request, err
-		}
-	}
-	now := time.Now()
-	begin, err1 := parseBound("from", j.from, j.offsets.from, now)
-	end, err2 := parseBound("to", j.to, j.offsets.to, now)
-	// The same command line is the same replay.
-	line := fmt.Sprintf("%q", []any{j.topic, j.selected, j.from, j.to, j.offsets, fmt.Sprint(j.only), j.effects})
-	sum := sha256.Sum256([]byte(line))
-	return replays.Request{
-		Name: hex.EncodeToString(sum[:4]), Topic: j.topic, Selected: j.selected,
-		Begin: begin, End: end, Partitions: j.only, Rate: j.rate, Effects: j.effects,
-	}, errors.Join(err1, err2, j.checkSelection(), j.conflicts())
-}
-
-// relative reports whether a bound is so long ago, which is another one each time.
-func (f *replayFlags) relative() bool { return relativeTime(f.from) || relativeTime(f.to) }
-
-// checkSelection refuses what a topic's records cannot be selected by.
-func (j *replayJob) checkSelection() error {
-	var faults []error
-	if len(j.selected.Types) > 0 && j.way == replays.Writes {
-		faults = append(faults, fmt.Errorf("--type: the records of %s are all of one type", j.topic))
-	}
-	known := replays.DetailTypes(j.topic)
-	for _, kind := range j.selected.Types {
-		if len(known) > 0 && !slices.Contains(known, kind) {
-			faults = append(faults, fmt.Errorf("--type %q is not one of %s", kind, strings.Join(known, ", ")))
-		}
-	}
-	if of := replays.TopicsOfOrders(); len(j.selected.Orders) > 0 && !slices.Contains(of, j.topic) {
-		faults = append(faults, fmt.Errorf("--order: the records of %s name no order; those of %s do", j.topic, strings.Join(of, ", ")))
-	}
-	return errors.Join(faults...)
-}
-
-// conflicts are flags that do not go together.
-func (j *replayJob) conflicts() error {
-	var faults []error
-	fault := func(is bool, text string) {
-		if is {
-			faults = append(faults, errors.New(text))
-		}
-	}
-	if j.reset {
-		fault(j.from == "" && j.offsets.from == "", "--reset needs --from or --from-offset: where the processor is to go on")
-		fault(j.to != "" || j.offsets.to != "", "--reset moves a processor to one place: it has no --to")
-		fault(!j.selected.Empty(), "--reset moves a processor with all of its accounts: it has no --account, --type or --order")
-		fault(j.effects || j.restart, "--reset has neither --effects nor --restart: the processor goes on as ever")
-		return errors.Join(faults...)
-	}
-	fault(j.way == replays.Writes && !j.effects && !j.dryRun,
-		"to process "+j.topic+" again is to write at Amazon: --effects allows it, --dry-run shows what it would be")
-	fault(j.way != replays.Writes && j.effects, "--effects is for inventory-updates and shipments: a replay of "+j.topic+" writes nothing at Amazon")
-	fault(j.way == replays.Publishes && j.rate < 1, "--rate must be 1 event a second or more")
-	return errors.Join(faults...)
-}
-
-func (j *replayJob) do(ctx context.Context) error {
-	if j.reset {
-		return j.move(ctx)
-	}
-	if j.dryRun {
-		return j.count(ctx)
-	}
-	run, fresh, err := j.find(ctx)
-	if err != nil || run == nil {
-		return err
-	}
-	if fresh || j.effects {
-		if err := j.ask(ctx, run); err != nil {
-			return j.interrupted(ctx, err)
-		}
-	}
-	if err := j.Start(ctx, run); err != nil {
-		return err
-	}
-	// Without the permission to close letters a replay does all else.
-	letters, err := j.Letters(ctx)
-	if err != nil {
-		j.printf("The dead letters of what is replayed stay open: %v.", err)
-		letters = nil
-	}
-	if j.way == replays.Publishes {
-		return j.publish(ctx, run, letters)
-	}
-	return j.process(ctx, run, letters)
-}
-
-// printf says something to whoever sits there.
-func (j *replayJob) printf(format string, args ...any) {
-	fmt.Fprintf(j.cmd.ErrOrStderr(), format+"\n", args...)
-}
-
-// interrupted returns how to go on.
-func (j *replayJob) interrupted(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		j.printf("Interrupted. The same command goes on where it was.")
-		return context.Canceled
-	}
-	return err
 }

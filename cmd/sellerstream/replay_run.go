@@ -11,6 +11,37 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/replay"
 )
 
+func (j *replayJob) do(ctx context.Context) error {
+	if j.reset {
+		return j.move(ctx)
+	}
+	if j.dryRun {
+		return j.count(ctx)
+	}
+	run, fresh, err := j.find(ctx)
+	if err != nil || run == nil {
+		return err
+	}
+	if fresh || j.effects {
+		if err := j.ask(ctx, run); err != nil {
+			return j.interrupted(ctx, err)
+		}
+	}
+	if err := j.Start(ctx, run); err != nil {
+		return err
+	}
+	// Without the permission to close letters a replay does all else.
+	letters, err := j.Letters(ctx)
+	if err != nil {
+		j.printf("The dead letters of what is replayed stay open: %v.", err)
+		letters = nil
+	}
+	if j.way == replays.Publishes {
+		return j.publish(ctx, run, letters)
+	}
+	return j.process(ctx, run, letters)
+}
+
 // find is the run to go on with; nil if there is nothing left to do. fresh says
 // that it begins now.
 func (j *replayJob) find(ctx context.Context) (run *replay.Run, fresh bool, err error) {

@@ -33,7 +33,7 @@ so that the pipeline's own user need not be allowed to create topics.`,
   sellerstream topics acls                                     what Kafka must permit to whom`,
 	}
 	cmd.PersistentFlags().StringVar(&f.config, "config", "", "configuration file (required)")
-	cmd.AddCommand(f.planCommand(), f.applyCommand(), f.aclsCommand())
+	cmd.AddCommand(f.planCommand(), f.applyCommand(), newACLsCommand(&f.config))
 	return cmd
 }
 

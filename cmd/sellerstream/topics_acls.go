@@ -14,15 +14,15 @@ import (
 )
 
 type aclsFlags struct {
-	topics     *topicsFlags
 	principal  string
 	principals map[string]string
 	roles      []string
 	format     string
 }
 
-func (f *topicsFlags) aclsCommand() *cobra.Command {
-	a := aclsFlags{topics: f}
+// newACLsCommand makes the command. file is where the name of the configuration will be.
+func newACLsCommand(file *string) *cobra.Command {
+	var a aclsFlags
 	cmd := &cobra.Command{
 		Use:   "acls [--config FILE]",
 		Short: "Show the Kafka permissions (ACLs) that each role and command needs",
@@ -41,7 +41,7 @@ from writing what is another's. --principal names one user for all.`,
   sellerstream topics acls --config sellerstream.yaml --principal User:sellerstream --roles bridge,orders,events --format commands
   sellerstream topics acls --role-principals orders=User:orders,bridge=User:bridge --format json`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd, *file) },
 	}
 	cmd.Flags().StringVar(&a.principal, "principal", "", "one user for all, such as User:sellerstream")
 	cmd.Flags().StringToStringVar(&a.principals, "role-principals", nil, "users of some, such as orders=User:orders; quote a pair that has a comma")
@@ -50,7 +50,7 @@ from writing what is another's. --principal names one user for all.`,
 	return cmd
 }
 
-func (f *aclsFlags) run(cmd *cobra.Command) error {
+func (f *aclsFlags) run(cmd *cobra.Command, file string) error {
 	write, ok := permissions.FormOf(f.format)
 	if !ok {
 		return usageError{fmt.Errorf("--format %q: write table, commands, json or yaml", f.format)}
@@ -61,9 +61,9 @@ func (f *aclsFlags) run(cmd *cobra.Command) error {
 		}
 	}
 	cfg := config.Default()
-	if f.topics.config != "" {
+	if file != "" {
 		var err error
-		if cfg, err = loadConfig(f.topics.config); err != nil {
+		if cfg, err = loadConfig(file); err != nil {
 			return err
 		}
 	}

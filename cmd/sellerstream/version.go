@@ -11,6 +11,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// version, commit and date are stamped by the build: -ldflags "-X main.version=v1.2.3".
+var (
+	version = "dev"
+	commit  string //nolint:gochecknoglobals // only a global can be stamped
+	date    string //nolint:gochecknoglobals // as above; the commit's, RFC 3339
+)
+
 // build describes what this binary was made of. What a build stamped (see
 // GO_BUILD in the Makefile) goes before what Go itself noted from the repository.
 type build struct {
