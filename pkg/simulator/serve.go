@@ -85,9 +85,6 @@ func (s *Simulator) listen(address string, handler http.Handler) (string, error)
 	return "http://" + listener.Addr().String(), nil
 }
 
-// errClosed is the cause with which Close ends scenarios and long polls.
-var errClosed = errors.New("the simulator is closed")
-
 // Close cuts every connection, ends what runs, and waits for it.
 func (s *Simulator) Close() error {
 	s.stop(errClosed)

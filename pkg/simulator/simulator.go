@@ -125,6 +125,9 @@ func (s *Simulator) Admin() http.Handler {
 	return api.Handler()
 }
 
+// errClosed is the cause with which Close ends scenarios and long polls.
+var errClosed = errors.New("the simulator is closed")
+
 // play plays a scenario until it or the simulator ends.
 func (s *Simulator) play(sc Scenario) {
 	s.running.Go(func() {

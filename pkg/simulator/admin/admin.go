@@ -39,43 +39,32 @@ type API struct {
 	Play func(scenario.Scenario)
 }
 
-// Handler is the endpoint. It is not recorded in the ledger.
-//
-//	GET    /_simulator/               a guide to all of these; see Guide
-//	GET    /_simulator/ledger         calls as JSON lines; ?part= operation= account= status= after=
-//	GET    /_simulator/counts         calls per operation
-//	GET    /_simulator/events         EventBridge entries received, as JSON lines; ?after=
-//	GET    /_simulator/truth          what was notified, and the final state of each order
-//	GET    /_simulator/shipments      packages confirmed and how often, as JSON lines
-//	GET    /_simulator/queues/{name}  what a queue holds and has done
-//	GET    /_simulator/faults         the fault rules and how often they fired
-//	POST   /_simulator/faults         adds a rule (see fault.Rule)
-//	DELETE /_simulator/faults         removes all; DELETE /_simulator/faults/{id} removes one
-//	POST   /_simulator/notifications  {"queue":…,"bodies":[…]} sends raw messages
-//	GET    /_simulator/subscriptions  every subscription
-//	DELETE /_simulator/subscriptions  drops them silently; ?account= type=
-//	GET    /_simulator/feeds          the feeds that came into being, as JSON lines; ?account=
-//	GET    /_simulator/inventory      how many feeds were double, and every quantity applied; ?account=
-//	POST   /_simulator/updates        decides upstream updates, as JSON lines (see scenario.InventoryScenario)
-//	POST   /_simulator/scenario       starts a scenario in the background (see scenario.Scenario)
+// Handler is the endpoint. It is not recorded in the ledger. Guide explains it.
 func (a *API) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /_simulator/{$}", index)
-	mux.HandleFunc("GET /_simulator/ledger", a.ledger)
-	mux.HandleFunc("GET /_simulator/events", a.events)
-	mux.HandleFunc("GET /_simulator/counts", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, struct {
+	serve := func(method, path string, handle http.HandlerFunc) {
+		mux.HandleFunc(method+" /_simulator/"+path, handle)
+	}
+	show := func(path string, what func(r *http.Request) any) {
+		serve("GET", path, func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, what(r)) })
+	}
+	serve("GET", "{$}", index)
+	serve("GET", "ledger", a.ledger)
+	serve("GET", "events", a.events)
+	show("counts", func(*http.Request) any {
+		return struct {
 			Counts  []ledger.Count `json:"counts"`
 			Dropped int            `json:"dropped"`
-		}{a.Ledger.Counts(), a.Ledger.Dropped()})
+		}{a.Ledger.Counts(), a.Ledger.Dropped()}
 	})
-	mux.HandleFunc("GET /_simulator/truth", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, a.Notifier.Truth())
+	show("truth", func(*http.Request) any { return a.Notifier.Truth() })
+	show("subscriptions", func(*http.Request) any { return a.Notifier.Subscriptions() })
+	show("inventory", func(r *http.Request) any { return a.Stock.InventoryTruth(r.URL.Query().Get("account")) })
+	serve("GET", "shipments", func(w http.ResponseWriter, _ *http.Request) { writeLines(w, a.World.Shipments()) })
+	serve("GET", "feeds", func(w http.ResponseWriter, r *http.Request) {
+		writeLines(w, a.Stock.Feeds(r.URL.Query().Get("account")))
 	})
-	mux.HandleFunc("GET /_simulator/shipments", func(w http.ResponseWriter, _ *http.Request) {
-		writeLines(w, a.World.Shipments())
-	})
-	mux.HandleFunc("GET /_simulator/queues/{name}", func(w http.ResponseWriter, r *http.Request) {
+	serve("GET", "queues/{name}", func(w http.ResponseWriter, r *http.Request) {
 		stats, err := a.Queues.Queue(r.PathValue("name"))
 		if err != nil {
 			writeError(w, http.StatusNotFound, err)
@@ -83,29 +72,20 @@ func (a *API) Handler() http.Handler {
 		}
 		writeJSON(w, http.StatusOK, stats)
 	})
-	mux.HandleFunc("GET /_simulator/faults", a.listFaults)
-	mux.HandleFunc("POST /_simulator/faults", a.addFault)
-	mux.HandleFunc("DELETE /_simulator/faults", func(w http.ResponseWriter, _ *http.Request) {
+	serve("GET", "faults", a.listFaults)
+	serve("POST", "faults", a.addFault)
+	serve("DELETE", "faults", func(w http.ResponseWriter, _ *http.Request) {
 		a.Faults.Clear()
 		w.WriteHeader(http.StatusNoContent)
 	})
-	mux.HandleFunc("DELETE /_simulator/faults/{id}", a.removeFault)
-	mux.HandleFunc("POST /_simulator/notifications", a.notifications)
-	mux.HandleFunc("GET /_simulator/subscriptions", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, a.Notifier.Subscriptions())
-	})
-	mux.HandleFunc("DELETE /_simulator/subscriptions", func(w http.ResponseWriter, r *http.Request) {
+	serve("DELETE", "faults/{id}", a.removeFault)
+	serve("POST", "notifications", a.notifications)
+	serve("DELETE", "subscriptions", func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
 		writeJSON(w, http.StatusOK, map[string]int{"dropped": a.Notifier.DropSubscriptions(q.Get("account"), q.Get("type"))})
 	})
-	mux.HandleFunc("POST /_simulator/scenario", a.scenario)
-	mux.HandleFunc("GET /_simulator/feeds", func(w http.ResponseWriter, r *http.Request) {
-		writeLines(w, a.Stock.Feeds(r.URL.Query().Get("account")))
-	})
-	mux.HandleFunc("GET /_simulator/inventory", func(w http.ResponseWriter, r *http.Request) {
-		writeJSON(w, http.StatusOK, a.Stock.InventoryTruth(r.URL.Query().Get("account")))
-	})
-	mux.HandleFunc("POST /_simulator/updates", a.updates)
+	serve("POST", "scenario", a.scenario)
+	serve("POST", "updates", a.updates)
 	return mux
 }
 

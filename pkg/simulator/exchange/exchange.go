@@ -152,18 +152,8 @@ func writeSlowly(ctx context.Context, w http.ResponseWriter, body []byte, over t
 	}
 }
 
-// pause waits for real time, or until the caller goes away.
-func pause(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
+// pause waits for real time, or until the caller goes away, as the call after it tells.
+func pause(ctx context.Context, d time.Duration) { _ = clock.Sleep(ctx, clock.Real{}, d) }
 
 // failure is a scripted status in the shape in which the part reports errors.
 func (s *Service) failure(a *fault.Action) Answer {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -75,19 +76,13 @@ type Ledger struct {
 	kept     int
 	sequence int64
 	calls    map[Part]*Ring[Call]
-	counts   map[countKey]*Count
-	order    []countKey
+	counts   []Count       // in the order of their first calls
 	changed  chan struct{} // closed by the next record; nil while nobody waits
-}
-
-type countKey struct {
-	part      Part
-	operation string
 }
 
 // New makes a ledger that keeps so many calls of each part.
 func New(kept int) *Ledger {
-	return &Ledger{kept: kept, calls: make(map[Part]*Ring[Call]), counts: make(map[countKey]*Count)}
+	return &Ledger{kept: kept, calls: make(map[Part]*Ring[Call])}
 }
 
 // Record takes a call in.
@@ -110,13 +105,12 @@ func (l *Ledger) Record(c Call) {
 }
 
 func (l *Ledger) count(c *Call) {
-	key := countKey{c.Part, c.Operation}
-	count := l.counts[key]
-	if count == nil {
-		count = &Count{Part: c.Part, Operation: c.Operation}
-		l.counts[key] = count
-		l.order = append(l.order, key)
+	i := slices.IndexFunc(l.counts, func(known Count) bool { return known.Part == c.Part && known.Operation == c.Operation })
+	if i < 0 {
+		i = len(l.counts)
+		l.counts = append(l.counts, Count{Part: c.Part, Operation: c.Operation})
 	}
+	count := &l.counts[i]
 	count.Calls++
 	if c.Applied {
 		count.Applied++
@@ -179,11 +173,7 @@ func (l *Ledger) next() <-chan struct{} {
 func (l *Ledger) Counts() []Count {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	counts := make([]Count, 0, len(l.order))
-	for _, key := range l.order {
-		counts = append(counts, *l.counts[key])
-	}
-	return counts
+	return append([]Count{}, l.counts...)
 }
 
 // Throttled is how many calls the quotas of the SP-API refused.

@@ -86,14 +86,14 @@ func (s *Stock) endFeed(f *feed, now time.Time) {
 		s.finish(f, now, status)
 		return
 	}
-	report := &feedReport{feed: f.FeedID}
+	report := newReport(f.FeedID)
 	if f.content.broken == nil && f.content.seller != f.account.SellerID {
 		f.content.broken = &Issue{Code: "BAD_REQUEST", Severity: "ERROR", Message: "The provided payload is invalid."}
 	}
 	if f.content.broken != nil {
 		report.add(feedMessage{}, *f.content.broken)
 	} else {
-		report.seller = f.content.seller
+		report.Header.Seller = f.content.seller
 		s.applyFeed(f, report, now)
 	}
 	if !f.outcome.NoReport {
@@ -146,12 +146,13 @@ func (s *Stock) applyFeed(f *feed, report *feedReport, now time.Time) {
 		case chance.Happens(random, f.outcome.Rejected):
 			m.fault = refuse(cmp.Or(f.outcome.RejectCode, "InternalError"), "The message could not be processed. Try it again later.", "", "")
 		}
-		report.processed++
+		report.Summary.Processed++
 		if m.fault != nil {
-			report.invalid++
+			report.Summary.Invalid++
 			report.add(m, IssueOf(m.fault))
 			continue
 		}
+		report.Summary.Accepted++
 		if chance.Happens(random, f.outcome.Warned) {
 			// The code and wording of Amazon's example report.
 			report.add(m, Issue{Code: "18448", Severity: "WARNING", Message: "Attributes tagged as relevant_attributes are incomplete."})
@@ -161,7 +162,7 @@ func (s *Stock) applyFeed(f *feed, report *feedReport, now time.Time) {
 			f.Applied++
 		}
 	}
-	f.Invalid = report.invalid
+	f.Invalid = report.Summary.Invalid
 }
 
 // oldListingsFeed reports whether a type is one of those whose feeds end FATAL since 2025-07-31.

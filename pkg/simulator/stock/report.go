@@ -10,10 +10,25 @@ import (
 // feedReport is what a feed's processing report tells
 // (listings-feed-processing-report-schema-v2).
 type feedReport struct {
-	seller, feed       string
-	issues             []reportIssue
-	errors, warnings   int
-	processed, invalid int
+	Header struct {
+		Seller  string `json:"sellerId"`
+		Version string `json:"version"`
+		Feed    string `json:"feedId"`
+	} `json:"header"`
+	Issues  []reportIssue `json:"issues"`
+	Summary struct {
+		Errors    int `json:"errors"`
+		Warnings  int `json:"warnings"`
+		Processed int `json:"messagesProcessed"`
+		Accepted  int `json:"messagesAccepted"`
+		Invalid   int `json:"messagesInvalid"`
+	} `json:"summary"`
+}
+
+func newReport(feed string) *feedReport {
+	r := &feedReport{Issues: []reportIssue{}}
+	r.Header.Version, r.Header.Feed = feedVersion, feed
+	return r
 }
 
 type reportIssue struct {
@@ -28,34 +43,11 @@ type reportIssue struct {
 // add reports an issue of a message; of the feed as a whole when it has no id.
 func (r *feedReport) add(m feedMessage, i Issue) {
 	if i.Severity == "ERROR" {
-		r.errors++
+		r.Summary.Errors++
 	} else {
-		r.warnings++
+		r.Summary.Warnings++
 	}
-	r.issues = append(r.issues, reportIssue{m.id, m.sku, i.Code, i.Severity, i.Message, i.Attribute})
-}
-
-func (r *feedReport) json() []byte {
-	type header struct {
-		Seller  string `json:"sellerId"`
-		Version string `json:"version"`
-		Feed    string `json:"feedId"`
-	}
-	type summary struct {
-		Errors    int `json:"errors"`
-		Warnings  int `json:"warnings"`
-		Processed int `json:"messagesProcessed"`
-		Accepted  int `json:"messagesAccepted"`
-		Invalid   int `json:"messagesInvalid"`
-	}
-	return wire.JSON(struct {
-		Header  header        `json:"header"`
-		Issues  []reportIssue `json:"issues"`
-		Summary summary       `json:"summary"`
-	}{
-		header{r.seller, feedVersion, r.feed}, append([]reportIssue{}, r.issues...),
-		summary{r.errors, r.warnings, r.processed, r.processed - r.invalid, r.invalid},
-	})
+	r.Issues = append(r.Issues, reportIssue{m.id, m.sku, i.Code, i.Severity, i.Message, i.Attribute})
 }
 
 // xml is the report of feeds in XML, which some old feeds still get.
@@ -66,12 +58,12 @@ func (r *feedReport) xml() []byte {
 		`<MessagesProcessed>%d</MessagesProcessed><MessagesSuccessful>%d</MessagesSuccessful>`+
 		`<MessagesWithError>%d</MessagesWithError><MessagesWithWarning>%d</MessagesWithWarning>`+
 		`</ProcessingSummary></ProcessingReport></Message></AmazonEnvelope>`,
-		r.feed, r.processed, r.processed-r.invalid, r.invalid, r.warnings)
+		r.Header.Feed, r.Summary.Processed, r.Summary.Accepted, r.Summary.Invalid, r.Summary.Warnings)
 }
 
 // storeReport makes a document of a report, and returns its id.
 func (s *Stock) storeReport(f *feed, r *feedReport) string {
-	body := r.json()
+	body := wire.JSON(r)
 	if f.outcome.XMLReport {
 		body = r.xml()
 	}

@@ -1,0 +1,128 @@
+package spapi
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/simulator/exchange"
+	"github.com/sellerstream/sellerstream/pkg/simulator/ledger"
+	"github.com/sellerstream/sellerstream/pkg/simulator/lwa"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// New makes an API whose quotas are full.
+func New(desk *exchange.Desk, on Amazon, c Config) (*API, error) {
+	a := &API{
+		service: exchange.Service{Desk: desk, Part: ledger.SPAPI, Fail: status},
+		Amazon:  on, config: c,
+	}
+	var err error
+	a.quotas, err = newQuotas(a.operations(), c.Rates)
+	return a, err
+}
+
+// operations lists every operation that is served. Each API's file says which.
+func (a *API) operations() []operation {
+	served := make(map[string]serve)
+	for _, api := range []map[string]serve{
+		a.ordersOperations(), a.ordersV0Operations(), a.tokensOperations(),
+		a.notificationsOperations(), a.feedsOperations(), a.listingsOperations(),
+	} {
+		maps.Copy(served, api)
+	}
+	var all []operation
+	for _, row := range model.Operations() {
+		if answer, ok := served[row.Name]; ok {
+			all = append(all, operation{row, answer})
+		}
+	}
+	return all
+}
+
+// Handler is the endpoint of one region.
+func (a *API) Handler(region model.Region) http.Handler {
+	mux := http.NewServeMux()
+	for _, op := range a.operations() {
+		mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, r *http.Request) {
+			a.serveOperation(w, r, region, &op)
+		})
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		a.service.Serve(w, r, &ledger.Call{Parameters: exchange.Parameters(r, nil)}, func(*exchange.Exchange) exchange.Answer {
+			// What Amazon's gateway says to a path or method that it does not know.
+			return failure(http.StatusForbidden, "MissingAuthenticationToken", "Access to requested resource is denied.", "")
+		})
+	})
+	return mux
+}
+
+func (a *API) serveOperation(w http.ResponseWriter, r *http.Request, region model.Region, op *operation) {
+	held, known := a.Tokens.Lookup(r.Header.Get("x-amz-access-token"))
+	query, malformed := url.ParseQuery(r.URL.RawQuery)
+	call := &ledger.Call{Operation: op.Name, Parameters: exchange.Parameters(r, query)}
+	if held.Account != nil {
+		call.Account = held.Account.ID
+	}
+	a.service.Serve(w, r, call, func(x *exchange.Exchange) exchange.Answer {
+		if refusal, refused := a.authorize(r, region, op, held, known, x.Call.Time); refused {
+			return refusal
+		}
+		seller := ""
+		if held.Account != nil {
+			seller = held.Account.ID
+		}
+		perSecond, within := a.quotas.take(quotaKey{seller, held.Application, op.Name}, x.Call.Time)
+		if !within {
+			return throttled()
+		}
+		if malformed != nil {
+			return limited(invalidInput("The query string is malformed: "+malformed.Error()), perSecond)
+		}
+		a.Agenda.Run(x.Call.Time)
+		elements, _ := held.Opened(r)
+		return limited(op.serve(&request{
+			Request: r, account: held.Account, application: held.Application, region: region,
+			query: query, elements: elements, call: x.Call, action: x.Action, now: x.Call.Time,
+		}), perSecond)
+	})
+}
+
+// authorize refuses what Amazon's gateway refuses before it counts a call.
+func (a *API) authorize(r *http.Request, region model.Region, op *operation, held lwa.Grant, known bool, now time.Time) (exchange.Answer, bool) {
+	denied := func(details string) (exchange.Answer, bool) {
+		return failure(http.StatusForbidden, "Unauthorized", "Access to requested resource is denied.", details), true
+	}
+	_, fits := held.Opened(r)
+	agent := r.Header.Get("User-Agent")
+	switch {
+	case agent == "":
+		return failure(http.StatusBadRequest, "InvalidInput", "The User-Agent header is missing.", ""), true
+	case len(agent) > 500:
+		return failure(http.StatusBadRequest, "InvalidInput", "The User-Agent header is longer than 500 characters.", ""), true
+	case r.Header.Get("x-amz-access-token") == "":
+		return denied("Access token is missing in the request header.")
+	case !known:
+		return denied("The access token you provided is revoked, malformed or invalid.")
+	case !now.Before(held.Expires):
+		return denied("The access token you provided has expired.")
+	case (op.Scope != "") != (held.Account == nil), op.Scope != "" && string(op.Scope) != held.Scope:
+		return denied("")
+	case held.Account != nil && held.Account.Region != region:
+		return denied("")
+	case held.Restricted != nil && !(op.Restricted && fits):
+		return denied("")
+	}
+	return exchange.Answer{}, false
+}
+
+// limited adds the header that tells the pair's rate. Amazon sends it on 20x,
+// 400 and 404 only.
+func limited(result exchange.Answer, perSecond float64) exchange.Answer {
+	if result.Status < 300 || result.Status == http.StatusBadRequest || result.Status == http.StatusNotFound {
+		result.Header = map[string]string{"x-amzn-RateLimit-Limit": strconv.FormatFloat(perSecond, 'f', -1, 64)}
+	}
+	return result
+}
