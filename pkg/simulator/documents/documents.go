@@ -246,7 +246,7 @@ func (d *Store) getDocument(_ http.ResponseWriter, r *http.Request, x *exchange.
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	result := exchange.Answer{Status: http.StatusOK, ContentType: "binary/octet-stream", Body: doc.Body}
-	if x.Action != nil && x.Action.Bomb > 0 {
+	if x.Action.Bomb > 0 {
 		result.Body = bomb(x.Action.Bomb)
 	}
 	return result

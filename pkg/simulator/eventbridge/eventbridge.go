@@ -1,6 +1,7 @@
 package eventbridge
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -105,9 +106,7 @@ func (b *Buses) describeEventBus(_ *exchange.Exchange, _ *http.Request, body []b
 
 // busName is the bus that a name means, or an ARN that ends in it.
 func busName(given string) string {
-	if given == "" {
-		return "default"
-	}
+	given = cmp.Or(given, "default")
 	return given[strings.LastIndexByte(given, '/')+1:]
 }
 
@@ -138,7 +137,7 @@ func (b *Buses) putEvents(x *exchange.Exchange, _ *http.Request, body []byte) ex
 	if err := b.checkEntries(input.Entries); err != nil {
 		return awsjson.Error(http.StatusBadRequest, "ValidationException", err.Error())
 	}
-	failed := b.api.Faults.FailedEntries(x.Action, len(input.Entries))
+	failed := b.api.Faults.FailedEntries(&x.Action, len(input.Entries))
 	results := make([]putEventsResult, len(input.Entries))
 	failures := 0
 	for i := range input.Entries {
@@ -231,7 +230,7 @@ func (b *Buses) putEvent(x *exchange.Exchange, e *putEventsEntry) putEventsResul
 	event := Event{
 		Time: x.Call.Time, Arrived: time.Now(), RequestID: x.Call.RequestID, EventID: b.api.IDs.New(),
 		Bus: bus, Source: e.Source, DetailType: e.DetailType, Resources: e.Resources,
-		Detail: *e.Detail, Answered: x.Action == nil || !x.Action.LoseAnswer,
+		Detail: *e.Detail, Answered: !x.Action.LoseAnswer,
 	}
 	if e.Time != nil {
 		event.EntryTime = *e.Time

@@ -40,7 +40,7 @@ func JSON(status int, v any) Answer {
 // to the call's account and parameters.
 type Exchange struct {
 	Call   *ledger.Call
-	Action *fault.Action // the fault that met it, or nil
+	Action fault.Action // what the fault that met it does; nothing if none did
 }
 
 // Desk is what all services share.
@@ -70,14 +70,14 @@ func (s *Service) Serve(w http.ResponseWriter, r *http.Request, call *ledger.Cal
 	call.Part, call.Time, call.RequestID = s.Part, s.Clock.Now(), s.IDs.New()
 	x := &Exchange{Call: call}
 	if rule := s.Faults.Meet(call); rule != nil {
-		x.Action = &rule.Action
+		x.Action = rule.Action
 		call.Fault = rule.Name
 	}
 	result := s.apply(r.Context(), x, operate)
 	pause(r.Context(), s.Least-time.Since(arrived))
 
 	call.Status, call.Throttled, call.Detail = result.Status, result.Throttled, result.Code
-	call.Answered = x.Action == nil || (!x.Action.Drop && !x.Action.LoseAnswer)
+	call.Answered = !x.Action.Drop && !x.Action.LoseAnswer
 	call.Duration = time.Since(arrived)
 	s.Ledger.Record(*call)
 	if call.Fault != "" {
@@ -92,19 +92,17 @@ func (s *Service) Serve(w http.ResponseWriter, r *http.Request, call *ledger.Cal
 
 // apply runs the operation unless a fault comes before it.
 func (s *Service) apply(ctx context.Context, x *Exchange, operate func(*Exchange) Answer) Answer {
-	a := x.Action
-	if a != nil {
-		pause(ctx, a.Delay)
-		if a.Drop {
-			return Answer{Code: "dropped"}
-		}
-		if a.Status != 0 {
-			return s.failure(a)
-		}
+	a := &x.Action
+	pause(ctx, a.Delay)
+	switch {
+	case a.Drop:
+		return Answer{Code: "dropped"}
+	case a.Status != 0:
+		return s.failure(a)
 	}
 	result := operate(x)
 	x.Call.Applied = result.Status < 300
-	if a != nil && x.Call.Applied {
+	if x.Call.Applied {
 		result.Body = disfigured(a, result.Body)
 	}
 	return result
@@ -119,16 +117,12 @@ func send(w http.ResponseWriter, r *http.Request, x *Exchange, result Answer) {
 	for name, value := range result.Header {
 		h.Set(name, value)
 	}
-	slow := time.Duration(0)
-	if x.Action != nil {
-		slow = x.Action.SlowBody
-		for name, value := range x.Action.Header {
-			h.Set(name, value)
-		}
+	for name, value := range x.Action.Header {
+		h.Set(name, value)
 	}
 	h.Set("Content-Length", strconv.Itoa(len(result.Body)))
 	w.WriteHeader(result.Status)
-	if slow > 0 {
+	if slow := x.Action.SlowBody; slow > 0 {
 		writeSlowly(r.Context(), w, result.Body, slow)
 		return
 	}

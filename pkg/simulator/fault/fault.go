@@ -203,7 +203,7 @@ func (r *RuleStatus) fires(c *ledger.Call, random *rand.Rand) bool {
 
 // FailedEntries decides which of n entries of a batch fail; nil when none does.
 func (f *Faults) FailedEntries(a *Action, n int) map[int]bool {
-	if a == nil || (len(a.Entries) == 0 && a.EntryShare == 0) {
+	if len(a.Entries) == 0 && a.EntryShare == 0 {
 		return nil
 	}
 	failed := make(map[int]bool)

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -193,13 +194,10 @@ func (t *Tokens) token(form url.Values) exchange.Answer {
 func (t *Tokens) authenticate(clientID, secret string) *world.Application {
 	for i := range t.applications {
 		a := &t.applications[i]
-		if a.ClientID != clientID {
-			continue
-		}
-		for _, known := range a.ClientSecrets {
-			if subtle.ConstantTimeCompare([]byte(known), []byte(secret)) == 1 {
-				return a
-			}
+		if a.ClientID == clientID && slices.ContainsFunc(a.ClientSecrets, func(known string) bool {
+			return subtle.ConstantTimeCompare([]byte(known), []byte(secret)) == 1
+		}) {
+			return a
 		}
 	}
 	return nil

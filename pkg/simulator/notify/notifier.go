@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"sync"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/clock"
@@ -16,8 +17,11 @@ type Notifier struct {
 	clock          clock.Clock
 	ids            *chance.IDs
 	subscribedOnly bool
-	table          table
 	truth          truthLog
+
+	mu            sync.Mutex
+	destinations  []*Destination  // oldest first
+	subscriptions []*Subscription // oldest first
 }
 
 // New makes a notifier that has sent nothing. subscribedOnly sends where
@@ -47,7 +51,7 @@ func (n *Notifier) Deliver(c world.Change, body []byte) {
 func (n *Notifier) send(a *world.Account, kind string, wanted func(*Subscription) bool, body []byte) bool {
 	names := []string{a.Queue}
 	if n.subscribedOnly {
-		names = n.table.queues(a, kind, wanted)
+		names = n.queuesOf(a, kind, wanted)
 	}
 	sent := false
 	for _, name := range names {

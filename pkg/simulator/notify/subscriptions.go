@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator/world"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
@@ -60,8 +59,9 @@ type Subscription struct {
 	DestinationID  string     `json:"destinationId"`
 	Directive      *Directive `json:"processingDirective,omitempty"`
 
-	account *world.Account
-	kind    string // notification type
+	account     *world.Account
+	kind        string // notification type
+	destination *Destination
 }
 
 // Directive describes which notifications of a type are sent.
@@ -83,13 +83,6 @@ var (
 	ErrUsed     = errors.New("the destination has subscriptions")
 )
 
-// table is all destinations and subscriptions, oldest first.
-type table struct {
-	mu            sync.Mutex
-	destinations  []*Destination
-	subscriptions []*Subscription
-}
-
 // Staged is a subscription as a test or a person sees it.
 type Staged struct {
 	ID               string `json:"id"`
@@ -100,15 +93,11 @@ type Staged struct {
 
 // Subscriptions lists every subscription, oldest first.
 func (n *Notifier) Subscriptions() []Staged {
-	n.table.mu.Lock()
-	defer n.table.mu.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	list := []Staged{}
-	for _, sub := range n.table.subscriptions {
-		arn := ""
-		if d := n.table.destination(sub.DestinationID); d != nil {
-			arn = d.Resource.SQS.ARN
-		}
-		list = append(list, Staged{sub.ID, sub.account.ID, sub.kind, arn})
+	for _, sub := range n.subscriptions {
+		list = append(list, Staged{sub.ID, sub.account.ID, sub.kind, sub.destination.Resource.SQS.ARN})
 	}
 	return list
 }
@@ -116,7 +105,7 @@ func (n *Notifier) Subscriptions() []Staged {
 // DropSubscriptions ends subscriptions without telling anybody, as Amazon was
 // seen to do. An empty account or type means all. It says how many there were.
 func (n *Notifier) DropSubscriptions(accountID, notificationType string) int {
-	return n.table.remove(func(sub *Subscription) bool {
+	return n.remove(func(sub *Subscription) bool {
 		return (accountID == "" || sub.account.ID == accountID) && (notificationType == "" || sub.kind == notificationType)
 	})
 }
@@ -132,27 +121,27 @@ func (n *Notifier) Subscribe(accountID, notificationType, arn string) (string, e
 	if !IsQueue(arn) {
 		return "", fmt.Errorf("%q is not the ARN of a queue", arn)
 	}
-	n.table.mu.Lock()
-	defer n.table.mu.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	owner := Owner{a.Application, a.Region}
-	d := n.table.toQueue(owner, arn)
+	d := n.toQueue(owner, arn)
 	if d == nil {
-		d = n.table.add(n.ids.New(), owner, "staged", arn)
+		d = n.add(n.ids.New(), owner, "staged", arn)
 	}
-	sub := &Subscription{ID: n.ids.New(), PayloadVersion: PayloadVersion, DestinationID: d.ID, account: a, kind: notificationType}
+	sub := &Subscription{ID: n.ids.New(), PayloadVersion: PayloadVersion, DestinationID: d.ID, account: a, kind: notificationType, destination: d}
 	if notificationType == OrderChange {
 		sub.Directive = &Directive{EventFilter: &EventFilter{Type: OrderChange}}
 	}
-	n.table.subscriptions = append(n.table.subscriptions, sub)
+	n.subscriptions = append(n.subscriptions, sub)
 	return sub.ID, nil
 }
 
 // Destinations lists an owner's destinations.
 func (n *Notifier) Destinations(o Owner) []*Destination {
-	n.table.mu.Lock()
-	defer n.table.mu.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	mine := []*Destination{}
-	for _, d := range n.table.destinations {
+	for _, d := range n.destinations {
 		if d.owner == o {
 			mine = append(mine, d)
 		}
@@ -162,64 +151,65 @@ func (n *Notifier) Destinations(o Owner) []*Destination {
 
 // Destination finds an owner's destination.
 func (n *Notifier) Destination(o Owner, id string) (*Destination, error) {
-	n.table.mu.Lock()
-	defer n.table.mu.Unlock()
-	return n.table.own(o, id)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.own(o, id)
 }
 
 // AddDestination makes a destination of a queue that the owner has none of.
 func (n *Notifier) AddDestination(o Owner, name, arn string) (*Destination, error) {
-	n.table.mu.Lock()
-	defer n.table.mu.Unlock()
-	if n.table.toQueue(o, arn) != nil {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.toQueue(o, arn) != nil {
 		return nil, ErrExists
 	}
-	return n.table.add(n.ids.New(), o, name, arn), nil
+	return n.add(n.ids.New(), o, name, arn), nil
 }
 
 // DeleteDestination refuses to take the ground from under a subscription.
 // Amazon does not document what it does then.
 func (n *Notifier) DeleteDestination(o Owner, id string) error {
-	n.table.mu.Lock()
-	defer n.table.mu.Unlock()
-	gone, err := n.table.own(o, id)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	gone, err := n.own(o, id)
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(n.table.subscriptions, func(sub *Subscription) bool { return sub.DestinationID == id }) {
+	if slices.ContainsFunc(n.subscriptions, func(sub *Subscription) bool { return sub.destination == gone }) {
 		return ErrUsed
 	}
-	n.table.destinations = slices.DeleteFunc(n.table.destinations, func(d *Destination) bool { return d == gone })
+	n.destinations = slices.DeleteFunc(n.destinations, func(d *Destination) bool { return d == gone })
 	return nil
 }
 
 // SubscriptionsOf lists a seller's subscriptions of one type; an empty version means all.
 func (n *Notifier) SubscriptionsOf(a *world.Account, kind, version string) []*Subscription {
-	n.table.mu.Lock()
-	defer n.table.mu.Unlock()
-	return n.table.of(a, kind, version)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.of(a, kind, version)
 }
 
 // AddSubscription makes a seller's only subscription of a type and version.
 func (n *Notifier) AddSubscription(a *world.Account, kind, version, destinationID string, directive *Directive) (*Subscription, error) {
-	n.table.mu.Lock()
-	defer n.table.mu.Unlock()
-	if _, err := n.table.own(Owner{a.Application, a.Region}, destinationID); err != nil {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	d, err := n.own(Owner{a.Application, a.Region}, destinationID)
+	if err != nil {
 		return nil, err
 	}
-	if len(n.table.of(a, kind, version)) > 0 {
+	if len(n.of(a, kind, version)) > 0 {
 		return nil, ErrExists
 	}
-	sub := &Subscription{n.ids.New(), version, destinationID, directive, a, kind}
-	n.table.subscriptions = append(n.table.subscriptions, sub)
+	sub := &Subscription{n.ids.New(), version, destinationID, directive, a, kind, d}
+	n.subscriptions = append(n.subscriptions, sub)
 	return sub, nil
 }
 
 // Subscription finds a subscription of any of the owner's sellers.
 func (n *Notifier) Subscription(o Owner, kind, id string) (*Subscription, error) {
-	n.table.mu.Lock()
-	defer n.table.mu.Unlock()
-	for _, sub := range n.table.subscriptions {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, sub := range n.subscriptions {
 		if sub.is(o, kind, id) {
 			return sub, nil
 		}
@@ -229,7 +219,7 @@ func (n *Notifier) Subscription(o Owner, kind, id string) (*Subscription, error)
 
 // DeleteSubscription ends a subscription of any of the owner's sellers.
 func (n *Notifier) DeleteSubscription(o Owner, kind, id string) error {
-	if n.table.remove(func(sub *Subscription) bool { return sub.is(o, kind, id) }) == 0 {
+	if n.remove(func(sub *Subscription) bool { return sub.is(o, kind, id) }) == 0 {
 		return ErrNotFound
 	}
 	return nil
@@ -239,49 +229,42 @@ func (sub *Subscription) is(o Owner, kind, id string) bool {
 	return sub.ID == id && sub.kind == kind && o == Owner{sub.account.Application, sub.account.Region}
 }
 
-func (t *table) add(id string, o Owner, name, arn string) *Destination {
+func (n *Notifier) add(id string, o Owner, name, arn string) *Destination {
 	d := &Destination{id, name, Resource{&Queue{arn}}, o}
-	t.destinations = append(t.destinations, d)
+	n.destinations = append(n.destinations, d)
 	return d
 }
 
 // remove ends subscriptions, and returns how many.
-func (t *table) remove(gone func(*Subscription) bool) int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	before := len(t.subscriptions)
-	t.subscriptions = slices.DeleteFunc(t.subscriptions, gone)
-	return before - len(t.subscriptions)
+func (n *Notifier) remove(gone func(*Subscription) bool) int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	before := len(n.subscriptions)
+	n.subscriptions = slices.DeleteFunc(n.subscriptions, gone)
+	return before - len(n.subscriptions)
 }
 
-func (t *table) own(o Owner, id string) (*Destination, error) {
-	if d := t.destination(id); d != nil && d.owner == o {
+func (n *Notifier) own(o Owner, id string) (*Destination, error) {
+	if d := n.find(func(d *Destination) bool { return d.owner == o && d.ID == id }); d != nil {
 		return d, nil
 	}
 	return nil, ErrNotFound
 }
 
-func (t *table) destination(id string) *Destination {
-	for _, d := range t.destinations {
-		if d.ID == id {
-			return d
-		}
+func (n *Notifier) toQueue(o Owner, arn string) *Destination {
+	return n.find(func(d *Destination) bool { return d.owner == o && d.Resource.SQS.ARN == arn })
+}
+
+func (n *Notifier) find(wanted func(*Destination) bool) *Destination {
+	if i := slices.IndexFunc(n.destinations, wanted); i >= 0 {
+		return n.destinations[i]
 	}
 	return nil
 }
 
-func (t *table) toQueue(o Owner, arn string) *Destination {
-	for _, d := range t.destinations {
-		if d.owner == o && d.Resource.SQS.ARN == arn {
-			return d
-		}
-	}
-	return nil
-}
-
-func (t *table) of(a *world.Account, kind, version string) []*Subscription {
+func (n *Notifier) of(a *world.Account, kind, version string) []*Subscription {
 	var found []*Subscription
-	for _, sub := range t.subscriptions {
+	for _, sub := range n.subscriptions {
 		if sub.account == a && sub.kind == kind && (version == "" || sub.PayloadVersion == version) {
 			found = append(found, sub)
 		}
@@ -289,18 +272,16 @@ func (t *table) of(a *world.Account, kind, version string) []*Subscription {
 	return found
 }
 
-// queues lists the queues to which a seller's notification of one type is sent.
-func (t *table) queues(a *world.Account, kind string, wanted func(*Subscription) bool) []string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+// queuesOf lists the queues to which a seller's notification of one type is sent.
+func (n *Notifier) queuesOf(a *world.Account, kind string, wanted func(*Subscription) bool) []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	var names []string
-	for _, sub := range t.of(a, kind, "") {
-		d := t.destination(sub.DestinationID)
-		if d == nil || !wanted(sub) {
-			continue
+	for _, sub := range n.of(a, kind, "") {
+		if wanted(sub) {
+			arn := sub.destination.Resource.SQS.ARN
+			names = append(names, arn[strings.LastIndexByte(arn, ':')+1:])
 		}
-		arn := d.Resource.SQS.ARN
-		names = append(names, arn[strings.LastIndexByte(arn, ':')+1:])
 	}
 	return names
 }

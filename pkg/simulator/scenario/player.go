@@ -46,8 +46,11 @@ func (p *Player) check(name string, accounts []string, most int, shares []float6
 
 // participants are the sellers that take part: all when none is named.
 func (p *Player) participants(named []string) []string {
-	if len(named) == 0 {
-		return p.world.AccountIDs()
+	if len(named) > 0 {
+		return named
+	}
+	for _, a := range p.world.Accounts() {
+		named = append(named, a.ID)
 	}
 	return named
 }

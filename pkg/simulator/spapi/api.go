@@ -7,8 +7,6 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/simulator/documents"
 	"github.com/sellerstream/sellerstream/pkg/simulator/exchange"
-	"github.com/sellerstream/sellerstream/pkg/simulator/fault"
-	"github.com/sellerstream/sellerstream/pkg/simulator/ledger"
 	"github.com/sellerstream/sellerstream/pkg/simulator/lwa"
 	"github.com/sellerstream/sellerstream/pkg/simulator/notify"
 	"github.com/sellerstream/sellerstream/pkg/simulator/stock"
@@ -29,13 +27,12 @@ type serve func(*request) exchange.Answer
 // request is an authorized request that is within its quota.
 type request struct {
 	*http.Request
+	*exchange.Exchange
 	account     *world.Account // nil for a grantless operation
 	application string         // name of the one that calls
 	region      model.Region
 	query       url.Values
 	elements    map[string]bool // the buyer's data that a restricted token opens
-	call        *ledger.Call
-	action      *fault.Action // the fault that met it, or nil
 	now         time.Time
 }
 

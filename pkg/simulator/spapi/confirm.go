@@ -31,7 +31,7 @@ type confirmRequest struct {
 
 func (a *API) confirmShipment(r *request) exchange.Answer {
 	id := r.PathValue("orderId")
-	r.call.Parameters["orderId"] = id
+	r.Call.Parameters["orderId"] = id
 	var request confirmRequest
 	if refusal := readOperation(r, &request); refusal != nil {
 		return *refusal
@@ -41,8 +41,8 @@ func (a *API) confirmShipment(r *request) exchange.Answer {
 		return invalidInput(complaint)
 	}
 	c.OrderID = id
-	r.call.Parameters["packageReferenceId"] = c.Reference
-	r.call.Parameters["trackingNumber"] = c.Parcel.TrackingNumber
+	r.Call.Parameters["packageReferenceId"] = c.Reference
+	r.Call.Parameters["trackingNumber"] = c.Parcel.TrackingNumber
 	change, changed, err := a.World.Confirm(r.account.ID, &c)
 	switch {
 	case errors.Is(err, world.ErrNoOrder):

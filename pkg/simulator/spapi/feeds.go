@@ -1,6 +1,7 @@
 package spapi
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"net/http"
@@ -10,16 +11,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/simulator/documents"
 	"github.com/sellerstream/sellerstream/pkg/simulator/exchange"
 	"github.com/sellerstream/sellerstream/pkg/simulator/stock"
-	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
-
-// feedsOperations is Feeds 2021-06-30.
-func (a *API) feedsOperations() map[string]serve {
-	return map[string]serve{
-		model.CreateFeedDocument: a.createFeedDocument, model.GetFeedDocument: a.getFeedDocument, model.CreateFeed: a.createFeed,
-		model.GetFeeds: a.getFeeds, model.GetFeed: a.getFeed, model.CancelFeed: a.cancelFeed,
-	}
-}
 
 // invalidParameters is the 400 of the Feeds API, which says no more
 // (selling-partner-api-models#5186). The reason is for the ledger.
@@ -40,7 +32,7 @@ func (a *API) createFeedDocument(r *request) exchange.Answer {
 		return failure(http.StatusBadRequest, "InvalidInput", "One or more required parameters missing", "contentType;")
 	}
 	doc := a.Documents.Create(r.account, body.ContentType, r.now)
-	r.call.Parameters["feedDocumentId"] = doc.ID
+	r.Call.Parameters["feedDocumentId"] = doc.ID
 	return exchange.JSON(http.StatusCreated, struct {
 		ID  string `json:"feedDocumentId"`
 		URL string `json:"url"`
@@ -48,22 +40,13 @@ func (a *API) createFeedDocument(r *request) exchange.Answer {
 }
 
 func (a *API) createFeed(r *request) exchange.Answer {
-	var body struct {
-		Type         string            `json:"feedType"`
-		Marketplaces []string          `json:"marketplaceIds"`
-		Document     string            `json:"inputFeedDocumentId"`
-		Options      map[string]string `json:"feedOptions"`
-	}
-	if refusal := decodeBody(r, &body); refusal != nil {
+	order := stock.FeedOrder{Now: r.now, Late: r.Action.ApplyLate, Hidden: r.Action.ShowLate}
+	if refusal := decodeBody(r, &order); refusal != nil {
 		return *refusal
 	}
-	maps.Copy(r.call.Parameters, map[string]string{
-		"feedType": body.Type, "marketplaceIds": strings.Join(body.Marketplaces, ","), "inputFeedDocumentId": body.Document,
+	maps.Copy(r.Call.Parameters, map[string]string{
+		"feedType": order.Type, "marketplaceIds": strings.Join(order.Marketplaces, ","), "inputFeedDocumentId": order.Document,
 	})
-	order := stock.FeedOrder{Type: body.Type, Marketplaces: body.Marketplaces, Document: body.Document, Now: r.now}
-	if r.action != nil {
-		order.Late, order.Hidden = r.action.ApplyLate, r.action.ShowLate
-	}
 	made, err := a.Stock.Submit(r.account, order)
 	var missing stock.MissingError
 	switch {
@@ -74,7 +57,7 @@ func (a *API) createFeed(r *request) exchange.Answer {
 	case err != nil:
 		return invalidParameters(err.Error())
 	}
-	maps.Copy(r.call.Parameters, map[string]string{
+	maps.Copy(r.Call.Parameters, map[string]string{
 		"feedId": made.FeedID, "sha256": made.SHA256, "messages": strconv.Itoa(made.Messages),
 	})
 	return exchange.JSON(http.StatusAccepted, struct {
@@ -86,7 +69,7 @@ func (a *API) getFeed(r *request) exchange.Answer {
 	if q := r.read(); q.err != nil {
 		return invalid(q.err)
 	}
-	r.call.Parameters["feedId"] = r.PathValue("feedId")
+	r.Call.Parameters["feedId"] = r.PathValue("feedId")
 	shown, err := a.Stock.Feed(r.account, r.PathValue("feedId"), r.now)
 	if err != nil {
 		return status(http.StatusNotFound)
@@ -95,7 +78,7 @@ func (a *API) getFeed(r *request) exchange.Answer {
 }
 
 func (a *API) cancelFeed(r *request) exchange.Answer {
-	r.call.Parameters["feedId"] = r.PathValue("feedId")
+	r.Call.Parameters["feedId"] = r.PathValue("feedId")
 	switch err := a.Stock.Cancel(r.account, r.PathValue("feedId"), r.now); {
 	case errors.Is(err, stock.ErrNotCancelable):
 		return failure(http.StatusBadRequest, "InvalidInput", "The feed cannot be cancelled: it is not IN_QUEUE.", "")
@@ -110,7 +93,7 @@ func (a *API) getFeedDocument(r *request) exchange.Answer {
 		return invalid(q.err)
 	}
 	id := r.PathValue("feedDocumentId")
-	r.call.Parameters["feedDocumentId"] = id
+	r.Call.Parameters["feedDocumentId"] = id
 	doc, ok := a.Documents.Get(documents.Key{Seller: r.account.Key(), ID: id})
 	if !ok || doc.ContentType != "" {
 		return status(http.StatusNotFound)
@@ -123,8 +106,6 @@ func (a *API) getFeedDocument(r *request) exchange.Answer {
 	if doc.Gzip {
 		shown.Compression = "GZIP"
 	}
-	if r.action != nil && r.action.ReportURL != "" {
-		shown.URL = r.action.ReportURL
-	}
+	shown.URL = cmp.Or(r.Action.ReportURL, shown.URL)
 	return exchange.JSON(http.StatusOK, shown)
 }

@@ -8,21 +8,14 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/simulator/exchange"
 	"github.com/sellerstream/sellerstream/pkg/simulator/stock"
 	"github.com/sellerstream/sellerstream/pkg/simulator/wire"
-	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
-
-// listingsOperations is the part of Listings Items 2021-08-01 that sets and
-// reads quantities.
-func (a *API) listingsOperations() map[string]serve {
-	return map[string]serve{model.PatchListingsItem: a.patchListingsItem, model.GetListingsItem: a.getListingsItem}
-}
 
 // ownListing checks what both operations have in common: the seller's own SKU
 // in one marketplace.
 func (a *API) ownListing(r *request) (sku, marketplace string, refusal *exchange.Answer) {
 	refuse := func(a exchange.Answer) (string, string, *exchange.Answer) { return "", "", &a }
 	sku, marketplace = r.PathValue("sku"), r.query.Get("marketplaceIds")
-	r.call.Parameters["sku"] = sku
+	r.Call.Parameters["sku"] = sku
 	switch {
 	case r.PathValue("sellerId") != r.account.SellerID:
 		return refuse(status(http.StatusForbidden))
@@ -92,20 +85,19 @@ func (a *API) patchListingsItem(r *request) exchange.Answer {
 		}
 	}
 	result := submission{SKU: sku, Status: "ACCEPTED", ID: a.service.IDs.New(), Issues: []listingIssue{}}
-	order := stock.PatchOrder{SKU: sku, Marketplace: marketplace, Patches: body.Patches, ID: result.ID, Preview: preview, Now: r.now}
-	if r.action != nil {
-		order.Late = r.action.ApplyLate
-	}
-	quantity, err := a.Stock.Patch(r.account, order)
+	quantity, err := a.Stock.Patch(r.account, stock.PatchOrder{
+		SKU: sku, Marketplace: marketplace, Patches: body.Patches, ID: result.ID, Preview: preview,
+		Now: r.now, Late: r.Action.ApplyLate,
+	})
 	switch {
 	case err != nil:
 		result.refuse(err)
 	case preview:
 		result.Status = "VALID"
 	default:
-		r.call.Parameters["quantity"] = strconv.Itoa(quantity)
+		r.Call.Parameters["quantity"] = strconv.Itoa(quantity)
 	}
-	r.call.Parameters["submissionId"], r.call.Parameters["submission"] = result.ID, result.Status
+	r.Call.Parameters["submissionId"], r.Call.Parameters["submission"] = result.ID, result.Status
 	return exchange.JSON(http.StatusOK, result)
 }
 

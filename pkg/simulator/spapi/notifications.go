@@ -9,18 +9,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/simulator/exchange"
 	"github.com/sellerstream/sellerstream/pkg/simulator/notify"
-	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
-
-// notificationsOperations is Notifications v1, without test notifications.
-func (a *API) notificationsOperations() map[string]serve {
-	return map[string]serve{
-		model.GetDestinations: a.getDestinations, model.CreateDestination: a.createDestination,
-		model.GetDestination: a.getDestination, model.DeleteDestination: a.deleteDestination,
-		model.GetSubscriptions: a.getSubscriptions, model.GetSubscription: a.getSubscription, model.CreateSubscription: a.createSubscription,
-		model.GetSubscriptionByID: a.getSubscriptionByID, model.DeleteSubscriptionByID: a.deleteSubscriptionByID,
-	}
-}
 
 // owner is whose destinations a request is about.
 func (r *request) owner() notify.Owner {

@@ -12,13 +12,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/simulator/exchange"
 	"github.com/sellerstream/sellerstream/pkg/simulator/wire"
 	"github.com/sellerstream/sellerstream/pkg/simulator/world"
-	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
-
-// ordersOperations is Orders 2026-01-01.
-func (a *API) ordersOperations() map[string]serve {
-	return map[string]serve{model.GetOrder: a.getOrder, model.SearchOrders: a.searchOrders}
-}
 
 // dataSets are the values of includedData in Amazon's model.
 func dataSets() []string {
@@ -40,7 +34,7 @@ var orderID = regexp.MustCompile(`^[0-9]{3}-[0-9]{7}-[0-9]{7}$`)
 
 func (a *API) getOrder(r *request) exchange.Answer {
 	id := r.PathValue("orderId")
-	r.call.Parameters["orderId"] = id
+	r.Call.Parameters["orderId"] = id
 	q := r.read("includedData")
 	included := q.values("includedData", len(dataSets()), dataSets())
 	q.check(orderID.MatchString(id), "The orderId is not in 3-7-7 format.")

@@ -10,16 +10,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/simulator/exchange"
 	"github.com/sellerstream/sellerstream/pkg/simulator/world"
-	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
-
-// ordersV0Operations is Orders v0, which is deprecated but there, as far as the
-// pipeline calls it.
-func (a *API) ordersV0Operations() map[string]serve {
-	return map[string]serve{
-		model.GetOrderV0: a.getOrderV0, model.GetOrderItemsV0: a.getOrderItemsV0, model.ConfirmShipment: a.confirmShipment,
-	}
-}
 
 type moneyV0 struct {
 	CurrencyCode string
@@ -98,7 +89,7 @@ func (a *API) getOrderV0(r *request) exchange.Answer {
 // orderOfV0 is the order that a request names, as the caller is shown it.
 func (a *API) orderOfV0(r *request, parameters ...string) (world.Order, *exchange.Answer) {
 	id := r.PathValue("orderId")
-	r.call.Parameters["orderId"] = id
+	r.Call.Parameters["orderId"] = id
 	q := r.read(parameters...)
 	q.check(orderID.MatchString(id), "The orderId is not in 3-7-7 format.")
 	var refusal exchange.Answer

@@ -8,7 +8,6 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/simulator/exchange"
 	"github.com/sellerstream/sellerstream/pkg/simulator/lwa"
-	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 // Restricted data tokens (Tokens API 2021-03-01): access tokens that open the
@@ -16,10 +15,6 @@ import (
 
 // maxResources is the most that a token may open.
 const maxResources = 50
-
-func (a *API) tokensOperations() map[string]serve {
-	return map[string]serve{model.CreateRestrictedDataToken: a.createRestrictedDataToken}
-}
 
 func (a *API) createRestrictedDataToken(r *request) exchange.Answer {
 	var request struct {

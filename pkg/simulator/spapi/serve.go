@@ -1,7 +1,6 @@
 package spapi
 
 import (
-	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -24,14 +23,25 @@ func New(desk *exchange.Desk, on Amazon, c Config) (*API, error) {
 	return a, err
 }
 
-// operations lists every operation that is served. Each API's file says which.
+// operations lists every operation that is served.
 func (a *API) operations() []operation {
-	served := make(map[string]serve)
-	for _, api := range []map[string]serve{
-		a.ordersOperations(), a.ordersV0Operations(), a.tokensOperations(),
-		a.notificationsOperations(), a.feedsOperations(), a.listingsOperations(),
-	} {
-		maps.Copy(served, api)
+	served := map[string]serve{
+		// Orders 2026-01-01.
+		model.GetOrder: a.getOrder, model.SearchOrders: a.searchOrders,
+		// Orders v0, which is deprecated but there, as far as the pipeline calls it.
+		model.GetOrderV0: a.getOrderV0, model.GetOrderItemsV0: a.getOrderItemsV0, model.ConfirmShipment: a.confirmShipment,
+		// Tokens 2021-03-01.
+		model.CreateRestrictedDataToken: a.createRestrictedDataToken,
+		// Notifications v1, without test notifications.
+		model.GetDestinations: a.getDestinations, model.CreateDestination: a.createDestination,
+		model.GetDestination: a.getDestination, model.DeleteDestination: a.deleteDestination,
+		model.GetSubscriptions: a.getSubscriptions, model.GetSubscription: a.getSubscription, model.CreateSubscription: a.createSubscription,
+		model.GetSubscriptionByID: a.getSubscriptionByID, model.DeleteSubscriptionByID: a.deleteSubscriptionByID,
+		// Feeds 2021-06-30.
+		model.CreateFeedDocument: a.createFeedDocument, model.GetFeedDocument: a.getFeedDocument, model.CreateFeed: a.createFeed,
+		model.GetFeeds: a.getFeeds, model.GetFeed: a.getFeed, model.CancelFeed: a.cancelFeed,
+		// The part of Listings Items 2021-08-01 that sets and reads quantities.
+		model.PatchListingsItem: a.patchListingsItem, model.GetListingsItem: a.getListingsItem,
 	}
 	var all []operation
 	for _, row := range model.Operations() {
@@ -84,8 +94,8 @@ func (a *API) serveOperation(w http.ResponseWriter, r *http.Request, region mode
 		a.Agenda.Run(x.Call.Time)
 		elements, _ := held.Opened(r)
 		return limited(op.serve(&request{
-			Request: r, account: held.Account, application: held.Application, region: region,
-			query: query, elements: elements, call: x.Call, action: x.Action, now: x.Call.Time,
+			Request: r, Exchange: x, account: held.Account, application: held.Application, region: region,
+			query: query, elements: elements, now: x.Call.Time,
 		}), perSecond)
 	})
 }

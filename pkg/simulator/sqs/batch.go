@@ -31,7 +31,7 @@ func batch[E interface{ id() string }](s *Queues, x *exchange.Exchange, entries 
 	if err := checkBatch(entries); err != nil {
 		return batchResult{}, err
 	}
-	failed := s.api.Faults.FailedEntries(x.Action, len(entries))
+	failed := s.api.Faults.FailedEntries(&x.Action, len(entries))
 	var result batchResult
 	for i := range entries {
 		id := entries[i].id()

@@ -97,28 +97,24 @@ func (o *sellerFeeds) add(f *feed) (forgotten []*feed) {
 
 // ShownFeed is a feed as getFeed and getFeeds show it.
 type ShownFeed struct {
-	ID           string     `json:"feedId"`
-	Kind         string     `json:"feedType"`
-	Marketplaces []string   `json:"marketplaceIds,omitempty"`
-	Created      wire.Time  `json:"createdTime"`
-	Status       string     `json:"processingStatus"`
-	Started      *wire.Time `json:"processingStartTime,omitempty"`
-	Ended        *wire.Time `json:"processingEndTime,omitempty"`
-	Result       string     `json:"resultFeedDocumentId,omitempty"`
+	ID           string    `json:"feedId"`
+	Kind         string    `json:"feedType"`
+	Marketplaces []string  `json:"marketplaceIds,omitempty"`
+	Created      wire.Time `json:"createdTime"`
+	Status       string    `json:"processingStatus"`
+	Started      wire.Time `json:"processingStartTime,omitzero"`
+	Ended        wire.Time `json:"processingEndTime,omitzero"`
+	Result       string    `json:"resultFeedDocumentId,omitempty"`
 }
 
 // show is what a caller sees of a feed at a time.
 func (f *feed) show(now time.Time) ShownFeed {
 	shown := ShownFeed{
 		ID: f.FeedID, Kind: f.FeedType, Marketplaces: f.Marketplaces, Created: wire.Time(f.Created), Status: f.statusAt(now),
-	}
-	if !f.started.IsZero() {
-		at := wire.Time(f.started)
-		shown.Started = &at
+		Started: wire.Time(f.started),
 	}
 	if ended(shown.Status) {
-		at := wire.Time(f.Ended)
-		shown.Ended, shown.Result = &at, f.result
+		shown.Ended, shown.Result = wire.Time(f.Ended), f.result
 	}
 	return shown
 }

@@ -12,11 +12,13 @@ import (
 
 // FeedOrder is a request to make a feed of a document.
 type FeedOrder struct {
-	Type         string
-	Marketplaces []string
-	Document     string // its id
-	Now          time.Time
-	Late, Hidden time.Duration // how much later it comes into being, and getFeeds shows it
+	Type         string            `json:"feedType"`
+	Marketplaces []string          `json:"marketplaceIds"`
+	Document     string            `json:"inputFeedDocumentId"` // its id
+	Options      map[string]string `json:"feedOptions"`
+
+	Now          time.Time     `json:"-"`
+	Late, Hidden time.Duration `json:"-"` // how much later it comes into being, and getFeeds shows it
 }
 
 // What Amazon may say of a feed.
@@ -34,13 +36,14 @@ func (e MissingError) Error() string { return "missing: " + string(e) }
 // check refuses what needs no look at the document.
 func (f *FeedOrder) check(a *world.Account) error {
 	missing := ""
-	for _, field := range []struct {
-		name  string
-		empty bool
-	}{{"marketplaceIds", len(f.Marketplaces) == 0}, {"feedType", f.Type == ""}, {"inputFeedDocumentId", f.Document == ""}} {
-		if field.empty {
-			missing += field.name + ";"
-		}
+	if len(f.Marketplaces) == 0 {
+		missing += "marketplaceIds;"
+	}
+	if f.Type == "" {
+		missing += "feedType;"
+	}
+	if f.Document == "" {
+		missing += "inputFeedDocumentId;"
 	}
 	switch {
 	case missing != "":

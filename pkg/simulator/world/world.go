@@ -99,15 +99,6 @@ func New(c Config) *World {
 // Accounts lists the sellers.
 func (w *World) Accounts() []Account { return w.sellers }
 
-// AccountIDs lists our names of the sellers.
-func (w *World) AccountIDs() []string {
-	ids := make([]string, len(w.sellers))
-	for i := range w.sellers {
-		ids[i] = w.sellers[i].ID
-	}
-	return ids
-}
-
 // Account finds a seller by our name of it.
 func (w *World) Account(id string) (*Account, error) {
 	a := w.accounts[id]
