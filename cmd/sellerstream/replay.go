@@ -1,27 +1,44 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
 	"github.com/sellerstream/sellerstream/pkg/operator/replays"
 )
 
-const replayHelp = `Replay takes records of a topic that were there before, and does what was done
+// replayHelp is the help of replay, with the topics of each way.
+func replayHelp() string {
+	topics := func(way replays.Way) string {
+		var lines []string
+		for i, topic := range replays.Topics(way) {
+			if last := len(lines) - 1; i == 0 || len(lines[last])+len(topic) > 65 {
+				lines = append(lines, "  "+topic)
+			} else {
+				lines[last] += ", " + topic
+			}
+		}
+		return strings.Join(lines, ",\n")
+	}
+	return strings.NewReplacer("PUBLISHED", topics(replays.Publishes), "PROCESSED", topics(replays.Processes), "WRITTEN", topics(replays.Writes)).Replace(replayText)
+}
+
+const replayText = `Replay takes records of a topic that were there before, and does what was done
 with them once more. What that is follows from the topic:
 
-  orders, feed-submissions, feed-results, inventory-results,
-  shipment-confirmations, alerts
+PUBLISHED
       are published again: their events go to EventBridge with the same bytes and
       the same detail.id, marked in Resources as sellerstream:replay/ID, in the
       order of each account. Amazon is not asked. Consumers that deduplicate drop
       what they have seen: let a rule with "resources" lead to those that want them.
-  order-changes
+PROCESSED
       are processed again by the running pipeline, behind its other work and within
       the quota: each order is fetched. If it is not what was emitted last, it is
       emitted with origin REPLAY; where only our reading of it has changed, with
       the id that it replaces.
-  inventory-updates, shipments
+WRITTEN
       are processed again if --effects allows it, since that writes at Amazon: the
       newest quantity of a SKU, and the newest shipment of a package, is sent again,
       an older one never. Each has an outcome that names the replay.
@@ -64,7 +81,7 @@ func newReplayCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "replay --config FILE --topic TOPIC",
 		Short:   "Publish or process records of a topic again, or move a processor",
-		Long:    replayHelp,
+		Long:    replayHelp(),
 		Example: replayExamples,
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return replayAgain(cmd, &f) },

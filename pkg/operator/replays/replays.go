@@ -54,6 +54,16 @@ func WayOf(topic string) (Way, error) {
 	return 0, fmt.Errorf("%s holds nothing that could be published or processed again", topic)
 }
 
+// Topics are the topics that a replay treats in a way, as the table of topics has them.
+func Topics(way Way) (names []string) {
+	for _, t := range schemas.Topics() {
+		if of, err := WayOf(t.Name); err == nil && of == way {
+			names = append(names, t.Name)
+		}
+	}
+	return names
+}
+
 // Options are what a replay works with. All are required.
 type Options struct {
 	Client              *kgo.Client

@@ -56,6 +56,13 @@ type list struct {
 func lists() []list {
 	return []list{
 		{
+			"README.md", regexp.MustCompile("The roles are `[^.]*`\\."),
+			func(names []string) string {
+				last := len(names) - 1
+				return "The roles are `" + strings.Join(names[:last], "`, `") + "` and\n`" + names[last] + "`."
+			},
+		},
+		{
 			"deploy/helm/sellerstream/values.schema.json", regexp.MustCompile(`"role": \{"enum": \[[^\]]*\]\}`),
 			func(names []string) string { return `"role": {"enum": ["` + strings.Join(names, `", "`) + `"]}` },
 		},
