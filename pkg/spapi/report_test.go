@@ -41,7 +41,8 @@ func TestReportsThatCanBeRead(t *testing.T) {
 		for reader, wrap := range map[string]func(io.Reader) io.Reader{
 			"": func(r io.Reader) io.Reader { return r }, "byte by byte": iotest.OneByteReader, "with EOF": iotest.DataErrReader,
 		} {
-			// What Amazon says of the compression is not always so, in either direction.
+			// The compression that Amazon names is not always right, in either
+			// direction.
 			for _, announced := range []string{"", "GZIP", "gzip", "Gzip", "ZSTD"} {
 				got, err := readReport(wrap(strings.NewReader(test.text)), announced, nil)
 				if err != nil || !reflect.DeepEqual(*got, test.want) {

@@ -17,7 +17,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
-// What all of AWS's vectors are signed with.
+// All of AWS's vectors are signed with these.
 const (
 	vectorKey     = "AKIDEXAMPLE"
 	vectorSecret  = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/spapi"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/test/conformance"
 )
@@ -41,13 +42,11 @@ func readRestricted(t *testing.T, s *simulated) {
 				t.Fatalf("%+v, %v", order, err)
 			}
 			request, items := model.GetOrderItemsV0Request{OrderID: id, DataElements: elements}, 0
-			for more := true; more; more = request.NextToken != "" {
-				page, _, err := s.seller.GetOrderItemsV0(ctx, request)
+			for page, err := range spapi.Pages(ctx, 100, s.seller.GetOrderItemsV0, request) {
 				if err != nil {
 					t.Fatal(err)
 				}
 				items += len(page.Page.Items)
-				request.NextToken = page.Page.NextToken
 			}
 			if items != len(change.Order.Items) {
 				t.Errorf("%d of %d items", items, len(change.Order.Items))
@@ -111,13 +110,9 @@ func searchPages(t *testing.T, s *simulated) {
 		CreatedAfter: time.Now().Add(-time.Hour), MaxResultsPerPage: 50, IncludedData: []string{model.IncludeFulfillment},
 		MarketplaceIDs: []string{"A1PA6795UKMFR9"}, FulfilledBy: []string{"MERCHANT"}, FulfillmentStatuses: []string{"UNSHIPPED", "SHIPPED"},
 	}
-	for more := true; more; {
-		page, _, err := s.seller.SearchOrders(t.Context(), request)
+	for _, err := range spapi.Pages(t.Context(), 100, s.seller.SearchOrders, request) {
 		if err != nil {
 			t.Fatal(err)
-		}
-		if more = page.Pagination != nil; more {
-			request.PaginationToken = page.Pagination.NextToken
 		}
 	}
 }

@@ -36,7 +36,7 @@ func TestDirectoryFindsByEveryName(t *testing.T) {
 	}
 }
 
-// What names no region can be of each account of its seller.
+// A notification without a region can be about each account of its seller.
 func TestDirectoryListsAllAccountsOfASeller(t *testing.T) {
 	t.Parallel()
 	d, err := NewDirectory([]Account{

@@ -2,7 +2,7 @@
 // table: it looks at one error alone. A Tally looks at many: items, and then
 // accounts, that fail alike are blamed on what they share.
 //
-// The package is pure: time is always an argument. What follows from a blame is
-// others' to do: package executor turns it into a machine.Outcome, package breaker
-// counts a host's, package lane waits and tells people.
+// The package is pure: time is always an argument. Other packages act on a blame:
+// package executor turns it into a machine.Outcome, package breaker counts a host's,
+// package lane waits and tells people.
 package blame

@@ -226,9 +226,9 @@ func unanswered(ctx context.Context, call machine.Call, refusal *model.Error, er
 	return machine.Retry{Err: err}
 }
 
-// budgeted turns a retry into a longer wait of its item where too many of the
-// account's calls go unanswered: the load must not double because Amazon has a bad
-// day. What is blamed on an item costs the others nothing.
+// budgeted turns a retry into a longer wait of its item where too many of the account's
+// calls go unanswered: the load must not double because Amazon has a bad day. A call
+// that is blamed on an item costs the others nothing.
 func (e *Executor) budgeted(call machine.Call, outcome machine.Outcome, fault blame.Party) machine.Outcome {
 	retry, ok := outcome.(machine.Retry)
 	if !ok || fault != blame.Host {

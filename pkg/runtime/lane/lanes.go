@@ -31,9 +31,9 @@ func New(operation string, limit func(account, operation string) quota.Limit, al
 	}
 }
 
-// In sets which role's lanes they are, and returns them. What they wait for is then
-// reported on alerts, once until a call succeeds: see note.go. doctor names the command
-// that finds what is wrong with an account, or with all of them for ""; nil for none.
+// In sets which role's lanes they are, and returns them. Alerts then report why they
+// wait, once until a call succeeds: see note.go. doctor names the command that finds
+// what is wrong with an account, or with all of them for ""; nil for none.
 func (s *Lanes) In(role string, doctor func(account string) string) *Lanes {
 	s.role, s.doctor = role, doctor
 	return s

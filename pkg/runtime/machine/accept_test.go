@@ -7,7 +7,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 )
 
-// What is set aside is found again by its reason, and people know its words.
+// A letter is found again by its reason, and people know its words.
 func TestRecordsThatAreSetAside(t *testing.T) {
 	t.Parallel()
 	find := func(id string) (int, bool) { return len(id), id == "acme-eu" }

@@ -77,8 +77,8 @@ func Example_wordCount() {
 	// be 2
 }
 
-// caller asks somebody about each key, ten times a second at most. What it is to ask
-// stands in its state before it asks: whoever takes over asks what has no answer yet.
+// caller asks somebody about each key, ten times a second at most. Its state has each
+// question before it is asked: a new owner asks those that have no answer yet.
 type caller struct {
 	waiting map[string]bool
 	asked   map[string]bool

@@ -154,8 +154,8 @@ func recordIDs(namespace, topic string, id [16]byte, partition int32) string {
 	return fmt.Sprintf("%s/%d/", name, partition)
 }
 
-// add queues a fetched record. What the client fetches once more, after its
-// position was set, is queued once.
+// add queues a fetched record. A record that the client fetches again, after its
+// position was set, is not queued again.
 func (in *intake) add(rec *kgo.Record) {
 	i := in.byTopic[rec.Topic]
 	if i == nil || rec.Offset < i.reading() {

@@ -111,9 +111,9 @@ type Options struct {
 	TransactionTimeout time.Duration
 
 	// MaxPending is the machine's Pending above which a unit's intake pauses,
-	// ResumePending the one at which it goes on. Default 100,000 and three
-	// quarters of MaxPending. What cannot go on, such as the work of a parked account,
-	// counts apart (lane.Apart).
+	// ResumePending the one at which it goes on. Default 100,000 and three quarters of
+	// MaxPending. Work that cannot go on, such as that of a parked account, counts
+	// apart (lane.Apart).
 	MaxPending, ResumePending int
 	// NeverPaused are inputs that the mark does not pause and whose records a tick
 	// takes first: such as those that end work, which must flow while those that

@@ -38,7 +38,8 @@ func accountIn(partition int32) string {
 	}
 }
 
-// What is too large in any way is one letter, and the next record is processed.
+// A record that is too large in any way is one letter, and the next record is
+// processed.
 func TestOneLetterForWhateverIsTooLarge(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {

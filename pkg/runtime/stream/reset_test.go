@@ -45,8 +45,9 @@ func TestResetIsRefusedWhileTheGroupRuns(t *testing.T) {
 	})
 }
 
-// What was read before is processed again as the replay, what is new is not; and
-// moved again before it is through, the first range still counts as read.
+// Records that were read before are processed again as the replay, new ones are not. If
+// the unit is moved once more before it is through, the first range still counts as
+// read.
 func TestResetHasRecordsProcessedAgain(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {

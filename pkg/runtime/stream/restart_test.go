@@ -188,8 +188,8 @@ func TestUnreadableStateStops(t *testing.T) {
 }
 
 // A batch of the state that cannot be read stops its unit, with words that say how to
-// remove it, and only then is it removed. What stands behind it is enough to move the
-// unit's position.
+// remove it, and only then is it removed. A position behind it is enough to move the
+// unit.
 func TestAStateBatchThatCannotBeReadStops(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {

@@ -88,9 +88,9 @@ func alnum(n int) []byte {
 	return data
 }
 
-// What is larger than its topic takes costs the record that made it a dead letter,
-// and nobody else anything: whether our client refuses it or the broker does, and
-// whether it is an output or an entry of the state.
+// A record that is larger than its topic takes turns the input that made it into a dead
+// letter, and costs nobody else anything: whether our client or the broker refuses it,
+// and whether it is an output or an entry of the state.
 func TestOneLetterForWhatMakesTooMuch(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

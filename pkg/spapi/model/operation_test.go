@@ -142,8 +142,9 @@ func TestDescribeIsTheTable(t *testing.T) {
 	}
 }
 
-// TestTheSimulatorServesEveryRow asks for each path without a token. What the simulator
-// serves wants one; what it does not serve has Amazon's words for an unknown path.
+// TestTheSimulatorServesEveryRow asks for each path without a token. An operation that
+// the simulator serves wants one; for any other it has Amazon's words for an unknown
+// path.
 func TestTheSimulatorServesEveryRow(t *testing.T) {
 	t.Parallel()
 	sim, err := simulator.New(simulator.Config{

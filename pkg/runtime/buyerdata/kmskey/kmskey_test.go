@@ -156,7 +156,8 @@ func TestEarlierKeysOnlyUnwrap(t *testing.T) {
 	}
 }
 
-// What passes must not cost an order its key; what does not must not hold it back.
+// An error that passes must not cost an order its key; one that stays must not hold the
+// order back.
 func TestWhichErrorsAreForGood(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -3,7 +3,7 @@
 // under way and the time. A test owns what arrives, how calls end, and when
 // time passes; Traffic lets that be at random. It is no part of the binary.
 //
-// What of pkg/runtime/stream holds here too:
+// Of pkg/runtime/stream, this holds here too:
 //
 //   - A tick is one transaction. What the machine makes of results and then
 //     records is committed together, or after Decide alone not at all.
@@ -15,10 +15,10 @@
 //     write.
 //   - A wish to be woken at once comes true a millisecond later.
 //
-// What every processor promises is checked as well: one call in flight for each
-// key, and only of its own operations; and that, asked how it is doing, it knows of
-// the quota of each call and since when something is pending. Leases, positions and intake that pauses
-// are not here: a test that loses a transaction gives its records again.
+// It also checks what every processor promises: one call in flight for each key, only
+// calls of its own operations, and an Observe that reports the quota of each call and
+// since when something is pending. Leases, positions and intake that pauses are not
+// here: a test that loses a transaction gives its records again.
 package machinetest
 
 import (

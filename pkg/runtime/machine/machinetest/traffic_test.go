@@ -14,7 +14,7 @@ import (
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-// What happens at Amazon comes in the order of its times, effects of effects included.
+// Effects at Amazon happen in the order of their times, effects of effects included.
 func TestTrafficKeepsTheOrderOfTimes(t *testing.T) {
 	t.Parallel()
 	var seen []string
