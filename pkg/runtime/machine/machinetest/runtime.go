@@ -3,7 +3,7 @@
 // under way and the time. A test owns what arrives, how calls end, and when
 // time passes; Traffic lets that be at random. It is no part of the binary.
 //
-// Of pkg/runtime/stream, this holds here too:
+// These rules of pkg/runtime/stream hold here too:
 //
 //   - A tick is one transaction. What the machine makes of results and then
 //     records is committed together, or after Decide alone not at all.
