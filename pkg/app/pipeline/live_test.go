@@ -41,17 +41,23 @@ type estate struct {
 	end     func() // of the pipeline that runs
 }
 
+// newEstate is at real time: who waits for the next probe of an account waits too long.
 func newEstate(t *testing.T, accounts int) *estate {
+	t.Helper()
+	return newEstateIn(t, accounts, t.TempDir(), clock.Real{})
+}
+
+// newEstateIn has the data of its Kafka in a folder.
+func newEstateIn(t *testing.T, accounts int, dir string, c clock.Clock) *estate {
 	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 2*time.Minute, errors.New("it took too long"))
 	t.Cleanup(cancel)
 	e := &estate{t: t, ctx: ctx, file: filepath.Join(t.TempDir(), "sellerstream.yaml"), log: newJournal(), hangup: make(chan os.Signal, 1)}
-	cluster, err := embedded.Start(embedded.Config{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	cluster, err := embedded.Start(embedded.Config{Dir: dir, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	// At real time: who waits for the next probe of an account waits too long.
-	e.cluster, e.clock = cluster, clock.Real{}
+	e.cluster, e.clock = cluster, c
 	if e.sim, err = simulated.New(accounts, e.clock, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
