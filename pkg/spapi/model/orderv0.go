@@ -141,3 +141,12 @@ type CreateRestrictedDataTokenRequest struct {
 type CreateRestrictedDataTokenResponse struct {
 	ExpiresIn int `json:"expiresIn"` // seconds that it is good for
 }
+
+// Next implements Page.
+func (r *GetOrderItemsV0Response) Next() string { return r.Page.NextToken }
+
+// After implements PageRequest.
+func (r GetOrderItemsV0Request) After(token string) GetOrderItemsV0Request {
+	r.NextToken = token
+	return r
+}

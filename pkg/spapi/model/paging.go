@@ -75,15 +75,6 @@ func (r GetFeedsRequest) After(token string) GetFeedsRequest {
 }
 
 // Next implements Page.
-func (r *GetOrderItemsV0Response) Next() string { return r.Page.NextToken }
-
-// After implements PageRequest.
-func (r GetOrderItemsV0Request) After(token string) GetOrderItemsV0Request {
-	r.NextToken = token
-	return r
-}
-
-// Next implements Page.
 func (p *SubscriptionPage) Next() string { return p.NextToken }
 
 // After implements PageRequest.
