@@ -1,28 +1,20 @@
 package admin
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"reflect"
 	"strconv"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator/eventbridge"
-	"github.com/sellerstream/sellerstream/pkg/simulator/exchange"
 	"github.com/sellerstream/sellerstream/pkg/simulator/fault"
 	"github.com/sellerstream/sellerstream/pkg/simulator/ledger"
 	"github.com/sellerstream/sellerstream/pkg/simulator/notify"
 	"github.com/sellerstream/sellerstream/pkg/simulator/scenario"
 	"github.com/sellerstream/sellerstream/pkg/simulator/sqs"
 	"github.com/sellerstream/sellerstream/pkg/simulator/stock"
-	"github.com/sellerstream/sellerstream/pkg/simulator/wire"
 	"github.com/sellerstream/sellerstream/pkg/simulator/world"
 )
-
-// bodyLimit bounds the bodies that the endpoint reads.
-const bodyLimit = 8 << 20
 
 // API is what the endpoint shows and steers.
 type API struct {
@@ -160,49 +152,38 @@ func (a *API) updates(w http.ResponseWriter, r *http.Request) {
 	writeLines(w, plan.Updates)
 }
 
-// number reads a count out of a query; nothing is 0.
-func number(text string) (int64, error) {
-	if text == "" {
-		return 0, nil
+func (a *API) addFault(w http.ResponseWriter, r *http.Request) {
+	var rule fault.Rule
+	if !readJSON(w, r, &rule) {
+		return
 	}
-	n, err := strconv.ParseInt(text, 10, 64)
+	id, err := a.Faults.Add(rule)
 	if err != nil {
-		return 0, fmt.Errorf("%q is not a number", text)
+		writeError(w, http.StatusBadRequest, err)
+		return
 	}
-	return n, nil
+	writeJSON(w, http.StatusCreated, map[string]int{"id": id})
 }
 
-// readJSON reads a request's body strictly, or answers 400.
-func readJSON(w http.ResponseWriter, r *http.Request, v any) bool {
-	into := reflect.ValueOf(v).Elem()
-	body := reflect.New(wordedType(into.Type()))
-	if err := wire.Decode(http.MaxBytesReader(w, r.Body, bodyLimit), body.Interface()); err != nil {
-		writeError(w, http.StatusBadRequest, fmt.Errorf("read the request's body: %w; its fields are %s; GET /_simulator/ explains them", err, fieldsOf(into.Type())))
-		return false
+func (a *API) listFaults(w http.ResponseWriter, _ *http.Request) {
+	type listed struct {
+		ID      int `json:"id"`
+		Matched int `json:"matched"`
+		Fired   int `json:"fired"`
+		Rule    any `json:"rule"`
 	}
-	convert(into, body.Elem())
-	return true
-}
-
-func writeError(w http.ResponseWriter, status int, err error) {
-	writeJSON(w, status, map[string]string{"error": err.Error()})
-}
-
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", exchange.JSONType)
-	w.WriteHeader(status)
-	_, _ = w.Write(append(wire.JSON(v), '\n')) // the caller may have gone away
-}
-
-// writeLines answers with one JSON value a line.
-func writeLines[T any](w http.ResponseWriter, values []T) {
-	w.Header().Set("Content-Type", "application/jsonl")
-	out := bufio.NewWriter(w)
-	encoder := json.NewEncoder(out)
-	for i := range values {
-		if encoder.Encode(&values[i]) != nil {
-			return // the caller went away
-		}
+	list := []listed{}
+	for _, r := range a.Faults.List() {
+		list = append(list, listed{r.ID, r.Matched, r.Fired, worded(r.Rule)})
 	}
-	_ = out.Flush()
+	writeJSON(w, http.StatusOK, list)
+}
+
+func (a *API) removeFault(w http.ResponseWriter, r *http.Request) {
+	id, err := number(r.PathValue("id"))
+	if err != nil || !a.Faults.Remove(int(id)) {
+		writeError(w, http.StatusNotFound, fmt.Errorf("no fault has the id %q", r.PathValue("id")))
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
 }

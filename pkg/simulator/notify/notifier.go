@@ -8,6 +8,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/simulator/chance"
 	"github.com/sellerstream/sellerstream/pkg/simulator/sqs"
 	"github.com/sellerstream/sellerstream/pkg/simulator/world"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 // Notifier sends notifications into queues.
@@ -33,31 +34,85 @@ func New(w *world.World, queues *sqs.Queues, c clock.Clock, ids *chance.IDs, sub
 	}
 }
 
-// Notify sends a change's notification to its seller's queue and remembers that
-// the order was notified.
-func (n *Notifier) Notify(c world.Change) { n.Deliver(c, n.Notification(c)) }
-
-// Deliver puts a notification into the queues that it belongs to. What goes
-// nowhere was not notified.
-func (n *Notifier) Deliver(c world.Change, body []byte) {
-	wanted := func(sub *Subscription) bool { return sub.wants(c) }
-	if n.send(c.Account, OrderChange, wanted, body) {
-		n.truth.notified(c.Account, c.Order.OrderID, time.Time(c.Order.LastUpdatedTime))
-	}
+// Owner is whose destinations are listed together.
+type Owner struct {
+	Application string
+	Region      model.Region
 }
 
-// send puts a seller's notification of one type into the queues that it
-// belongs to, and reports whether there is any.
-func (n *Notifier) send(a *world.Account, kind string, wanted func(*Subscription) bool, body []byte) bool {
-	names := []string{a.Queue}
-	if n.subscribedOnly {
-		names = n.queuesOf(a, kind, wanted)
-	}
-	sent := false
-	for _, name := range names {
-		if n.queues.Send(name, string(body)) == nil { // a queue may be gone
-			sent = true
-		}
-	}
-	return sent
+// Destination is where an application's notifications of a region go.
+type Destination struct {
+	ID       string   `json:"destinationId"`
+	Name     string   `json:"name"`
+	Resource Resource `json:"resource"`
+
+	owner Owner
+}
+
+// Resource is what receives notifications.
+type Resource struct {
+	SQS *Queue `json:"sqs,omitempty"`
+}
+
+// Queue is an SQS queue.
+type Queue struct {
+	ARN string `json:"arn"`
+}
+
+// Subscription is one type of a seller's notifications.
+type Subscription struct {
+	ID             string     `json:"subscriptionId"`
+	PayloadVersion string     `json:"payloadVersion"`
+	DestinationID  string     `json:"destinationId"`
+	Directive      *Directive `json:"processingDirective,omitempty"`
+
+	account     *world.Account
+	kind        string // notification type
+	destination *Destination
+}
+
+// Directive describes which notifications of a type are sent.
+type Directive struct {
+	EventFilter *EventFilter `json:"eventFilter,omitempty"`
+}
+
+// EventFilter is a filter of order changes.
+type EventFilter struct {
+	Type             string   `json:"eventFilterType"`
+	MarketplaceIDs   []string `json:"marketplaceIds,omitempty"`
+	OrderChangeTypes []string `json:"orderChangeTypes,omitempty"`
+}
+
+// Truth is what really happened: the state in which the orders of scenarios are
+// now, and how many messages said so.
+type Truth struct {
+	Notifications int                   `json:"notifications"` // messages sent, of every kind
+	Duplicates    int                   `json:"duplicates"`    // of those, copies of an earlier one
+	Reordered     int                   `json:"reordered"`     // of those, sent after a newer one of the same order
+	Dropped       int                   `json:"dropped"`       // not of those: changes whose notification was never sent
+	Forged        int                   `json:"forged"`        // of those, about orders that do not exist
+	Poison        int                   `json:"poison"`        // of those, unreadable or of an unknown seller
+	Orders        map[string]OrderTruth `json:"orders"`        // the orders that were notified, or should have been, by order id
+}
+
+// OrderTruth is the present state of an order.
+type OrderTruth struct {
+	Account         string       `json:"account"`
+	SellerID        string       `json:"sellerId"`
+	Status          world.Status `json:"status"`
+	LastUpdatedTime time.Time    `json:"lastUpdatedTime"`
+	NotifiedTime    time.Time    `json:"notifiedTime"`          // LastUpdatedTime of the newest state that was notified; zero if none was
+	SellerShips     bool         `json:"sellerShips,omitempty"` // the marketplace leaves it to the seller to ship it
+}
+
+// truthLog counts what was sent.
+type truthLog struct {
+	mu     sync.Mutex
+	counts Truth                 // without its orders
+	newest map[string]orderSends // by order id
+}
+
+type orderSends struct {
+	account *world.Account
+	newest  time.Time // the newest state that was notified; zero if none was
 }

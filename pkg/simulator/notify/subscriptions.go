@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator/world"
-	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 // The types of notifications, and their version.
@@ -26,55 +25,6 @@ func IsQueue(arn string) bool { return queueARN.MatchString(arn) }
 
 // Known reports whether a type of notifications is simulated.
 func Known(kind string) bool { return kind == OrderChange || kind == FeedFinished }
-
-// Owner is whose destinations are listed together.
-type Owner struct {
-	Application string
-	Region      model.Region
-}
-
-// Destination is where an application's notifications of a region go.
-type Destination struct {
-	ID       string   `json:"destinationId"`
-	Name     string   `json:"name"`
-	Resource Resource `json:"resource"`
-
-	owner Owner
-}
-
-// Resource is what receives notifications.
-type Resource struct {
-	SQS *Queue `json:"sqs,omitempty"`
-}
-
-// Queue is an SQS queue.
-type Queue struct {
-	ARN string `json:"arn"`
-}
-
-// Subscription is one type of a seller's notifications.
-type Subscription struct {
-	ID             string     `json:"subscriptionId"`
-	PayloadVersion string     `json:"payloadVersion"`
-	DestinationID  string     `json:"destinationId"`
-	Directive      *Directive `json:"processingDirective,omitempty"`
-
-	account     *world.Account
-	kind        string // notification type
-	destination *Destination
-}
-
-// Directive describes which notifications of a type are sent.
-type Directive struct {
-	EventFilter *EventFilter `json:"eventFilter,omitempty"`
-}
-
-// EventFilter is a filter of order changes.
-type EventFilter struct {
-	Type             string   `json:"eventFilterType"`
-	MarketplaceIDs   []string `json:"marketplaceIds,omitempty"`
-	OrderChangeTypes []string `json:"orderChangeTypes,omitempty"`
-}
 
 // What Amazon may say of a destination or a subscription.
 var (

@@ -7,22 +7,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/simulator/exchange"
 	"github.com/sellerstream/sellerstream/pkg/simulator/stock"
-	"github.com/sellerstream/sellerstream/pkg/simulator/world"
 )
-
-// feedSearch is a checked getFeeds request.
-type feedSearch struct {
-	kinds, marketplaces, statuses map[string]bool
-	since, until                  time.Time
-	size                          int
-}
-
-// feedPage is what a nextToken of getFeeds stands for.
-type feedPage struct {
-	seller world.SellerKey
-	search feedSearch
-	before string // the last feed that was shown
-}
 
 func (a *API) getFeeds(r *request) exchange.Answer {
 	page, err := a.requestedFeeds(r)

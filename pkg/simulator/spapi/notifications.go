@@ -24,7 +24,7 @@ func (a *API) getDestinations(r *request) exchange.Answer {
 }
 
 func (a *API) getDestination(r *request) exchange.Answer {
-	return found(a.Notifier.Destination(r.owner(), r.PathValue("destinationId")))
+	return payloadOf(a.Notifier.Destination(r.owner(), r.PathValue("destinationId")))
 }
 
 func (a *API) createDestination(r *request) exchange.Answer {
@@ -130,7 +130,7 @@ func (a *API) createSubscription(r *request) exchange.Answer {
 }
 
 func (a *API) getSubscriptionByID(r *request) exchange.Answer {
-	return found(a.Notifier.Subscription(r.owner(), r.PathValue("notificationType"), r.PathValue("subscriptionId")))
+	return payloadOf(a.Notifier.Subscription(r.owner(), r.PathValue("notificationType"), r.PathValue("subscriptionId")))
 }
 
 func (a *API) deleteSubscriptionByID(r *request) exchange.Answer {
@@ -140,8 +140,8 @@ func (a *API) deleteSubscriptionByID(r *request) exchange.Answer {
 	return exchange.JSON(http.StatusOK, struct{}{})
 }
 
-// found is what an operation looked for, or Amazon's body for nothing.
-func found(v any, err error) exchange.Answer {
+// payloadOf is what an operation looked for, or Amazon's body for nothing.
+func payloadOf(v any, err error) exchange.Answer {
 	if err != nil {
 		return status(http.StatusNotFound)
 	}

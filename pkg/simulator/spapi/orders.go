@@ -50,25 +50,6 @@ func (a *API) getOrder(r *request) exchange.Answer {
 	}{order.Only(included)})
 }
 
-// search is a checked searchOrders request. Times are inclusive.
-type search struct {
-	byCreation    bool // whether the window is of creation rather than of update
-	after, before time.Time
-	statuses      map[string]bool
-	marketplaces  map[string]bool
-	fulfilledBy   map[string]bool
-	included      map[string]bool
-	size          int
-}
-
-// orderPage is what a pagination token stands for.
-type orderPage struct {
-	account string
-	query   string // the request that it continues, without what may differ
-	search  search
-	after   place // that of the last order of the page before
-}
-
 func (a *API) searchOrders(r *request) exchange.Answer {
 	current, err := a.requestedPage(r)
 	if err != nil {
@@ -167,13 +148,6 @@ func (w *search) of(from *world.World, accountID string, after place, now time.T
 	found := from.Shown(accountID, now, func(o *world.Order) bool { return w.match(o) && w.place(o).compare(after) > 0 })
 	slices.SortStableFunc(found, func(a, b world.Order) int { return w.place(&a).compare(w.place(&b)) })
 	return found
-}
-
-// place is where an order stands in a search: by time, then by id. An order that
-// changes meanwhile moves, and moves no other one.
-type place struct {
-	time time.Time
-	id   string
 }
 
 func (p place) compare(q place) int { return cmp.Or(p.time.Compare(q.time), cmp.Compare(p.id, q.id)) }

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"sync"
 	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/simulator/world"
 )
 
 // pageLifetime is how long a pagination token lives (Amazon's developer pages).
@@ -38,4 +40,44 @@ func (p *pages[T]) find(token string, now time.Time) (T, bool) {
 	defer p.mu.Unlock()
 	found, ok := p.opened[token]
 	return found.next, ok && now.Before(found.expires)
+}
+
+// orderPage is what a pagination token stands for.
+type orderPage struct {
+	account string
+	query   string // the request that it continues, without what may differ
+	search  search
+	after   place // that of the last order of the page before
+}
+
+// search is a checked searchOrders request. Times are inclusive.
+type search struct {
+	byCreation    bool // whether the window is of creation rather than of update
+	after, before time.Time
+	statuses      map[string]bool
+	marketplaces  map[string]bool
+	fulfilledBy   map[string]bool
+	included      map[string]bool
+	size          int
+}
+
+// place is where an order stands in a search: by time, then by id. An order that
+// changes meanwhile moves, and moves no other one.
+type place struct {
+	time time.Time
+	id   string
+}
+
+// feedPage is what a nextToken of getFeeds stands for.
+type feedPage struct {
+	seller world.SellerKey
+	search feedSearch
+	before string // the last feed that was shown
+}
+
+// feedSearch is a checked getFeeds request.
+type feedSearch struct {
+	kinds, marketplaces, statuses map[string]bool
+	since, until                  time.Time
+	size                          int
 }

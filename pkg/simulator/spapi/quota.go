@@ -61,21 +61,3 @@ func (q *quotas) bucket(key quotaKey) *rate.Limiter {
 	}
 	return bucket
 }
-
-// SetRate changes the quota of one account and operation from now on. Amazon gives
-// no warning either.
-func (a *API) SetRate(accountID, operation string, r Rate) error {
-	account, err := a.World.Account(accountID)
-	if err != nil {
-		return err
-	}
-	a.quotas.mu.Lock()
-	defer a.quotas.mu.Unlock()
-	if _, known := a.quotas.rates[operation]; !known {
-		return fmt.Errorf("no operation is named %q", operation)
-	}
-	bucket, now := a.quotas.bucket(quotaKey{accountID, account.Application, operation}), a.service.Clock.Now()
-	bucket.SetLimitAt(now, rate.Limit(r.PerSecond))
-	bucket.SetBurstAt(now, r.Burst)
-	return nil
-}

@@ -1,10 +1,13 @@
 package spapi
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator/exchange"
 	"github.com/sellerstream/sellerstream/pkg/simulator/ledger"
@@ -135,4 +138,22 @@ func limited(result exchange.Answer, perSecond float64) exchange.Answer {
 		result.Header = map[string]string{"x-amzn-RateLimit-Limit": strconv.FormatFloat(perSecond, 'f', -1, 64)}
 	}
 	return result
+}
+
+// SetRate changes the quota of one account and operation from now on. Amazon gives
+// no warning either.
+func (a *API) SetRate(accountID, operation string, r Rate) error {
+	account, err := a.World.Account(accountID)
+	if err != nil {
+		return err
+	}
+	a.quotas.mu.Lock()
+	defer a.quotas.mu.Unlock()
+	if _, known := a.quotas.rates[operation]; !known {
+		return fmt.Errorf("no operation is named %q", operation)
+	}
+	bucket, now := a.quotas.bucket(quotaKey{accountID, account.Application, operation}), a.service.Clock.Now()
+	bucket.SetLimitAt(now, rate.Limit(r.PerSecond))
+	bucket.SetBurstAt(now, r.Burst)
+	return nil
 }

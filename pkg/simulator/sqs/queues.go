@@ -2,13 +2,10 @@ package sqs
 
 import (
 	"fmt"
-	"net/http"
 	"sync"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator/awsjson"
-	"github.com/sellerstream/sellerstream/pkg/simulator/exchange"
-	"github.com/sellerstream/sellerstream/pkg/simulator/ledger"
 )
 
 // DefaultQueue is the queue that exists when none is configured.
@@ -22,23 +19,6 @@ type Queues struct {
 	mu     sync.Mutex
 	byName map[string]*queue
 }
-
-// New makes an SQS that has no queue. visibility is the timeout of new queues, and
-// latency the least real time that a call takes.
-func New(desk *exchange.Desk, visibility, latency time.Duration) *Queues {
-	s := &Queues{visibility: visibility, byName: make(map[string]*queue)}
-	s.api = &awsjson.API{
-		Service:   exchange.Service{Desk: desk, Part: ledger.SQS, Least: latency, Fail: awsjson.Fail},
-		Target:    "AmazonSQS.",
-		Limit:     2 * messageLimit,
-		MediaType: "application/x-amz-json-1.0",
-		Resource:  queueNameOf, Operations: s.operations(),
-	}
-	return s
-}
-
-// Handler is the endpoint.
-func (s *Queues) Handler() http.Handler { return s.api }
 
 // Create makes queues that do not exist yet.
 func (s *Queues) Create(names ...string) {

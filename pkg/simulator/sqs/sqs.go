@@ -48,22 +48,6 @@ func (e *queueError) queryCode() string {
 	return e.code
 }
 
-func (s *Queues) operations() map[string]awsjson.Operation {
-	return map[string]awsjson.Operation{
-		"CreateQueue":                  s.createQueue,
-		"GetQueueUrl":                  s.getQueueURL,
-		"GetQueueAttributes":           onQueue(s, getQueueAttributes),
-		"SendMessage":                  onQueue(s, sendMessage),
-		"SendMessageBatch":             onQueue(s, s.sendMessageBatch),
-		"ReceiveMessage":               onQueue(s, receiveMessage),
-		"DeleteMessage":                onQueue(s, deleteMessage),
-		"DeleteMessageBatch":           onQueue(s, s.deleteMessageBatch),
-		"ChangeMessageVisibility":      onQueue(s, changeMessageVisibility),
-		"ChangeMessageVisibilityBatch": onQueue(s, s.changeMessageVisibilityBatch),
-		"PurgeQueue":                   onQueue(s, purgeQueue),
-	}
-}
-
 // queueReference is how an input names its queue.
 type queueReference struct {
 	QueueURL string `json:"QueueUrl"`

@@ -1,6 +1,10 @@
 package world
 
-import "github.com/sellerstream/sellerstream/pkg/simulator/wire"
+import (
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/simulator/wire"
+)
 
 // The types below are the parts of Amazon's Orders 2026-01-01 model that the
 // marketplace fills in. They are the simulator's own, written from the model,
@@ -290,4 +294,31 @@ func keepOnly[T any](section **T, included bool) {
 	if !included {
 		*section = nil
 	}
+}
+
+// Parcel is a package as a seller confirms it.
+type Parcel struct {
+	CarrierCode    string    `json:"carrierCode"`
+	CarrierName    string    `json:"carrierName,omitempty"`
+	ShippingMethod string    `json:"shippingMethod,omitempty"`
+	TrackingNumber string    `json:"trackingNumber"`
+	ShipTime       time.Time `json:"shipTime"`
+	Items          []Units   `json:"items"`
+}
+
+// Units is how many of an order's item are in a package.
+type Units struct {
+	OrderItemID string `json:"orderItemId"`
+	Quantity    int    `json:"quantity"`
+}
+
+// Shipment is a package that a seller has confirmed: what really happened.
+type Shipment struct {
+	Account            string `json:"account"`
+	OrderID            string `json:"orderId"`
+	PackageReferenceID string `json:"packageReferenceId"`
+	// Confirmed is how many confirmations of it were accepted, repeats included.
+	Confirmed int `json:"confirmed"`
+	// Parcels is what they said, oldest first, without repeats of the one before.
+	Parcels []Parcel `json:"parcels"`
 }

@@ -7,6 +7,50 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/simulator/wire"
 )
 
+// PlaceOrder makes a buyer order something from a seller. Most new orders are
+// UNSHIPPED, some still PENDING.
+func (w *World) PlaceOrder(accountID string) (Change, error) { return w.Place(accountID, false) }
+
+// Place is like PlaceOrder, but can leave it to the seller to ship the order.
+func (w *World) Place(accountID string, sellerShips bool) (Change, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	a, err := w.Account(accountID)
+	if err != nil {
+		return Change{}, err
+	}
+	w.next++
+	order := w.newOrder(a, w.clock.Now())
+	order.SellerShips = sellerShips
+	h := &history{account: a, versions: []Order{order}}
+	w.orders[order.OrderID] = h
+	w.placed[accountID] = append(w.placed[accountID], h)
+	return statusChange(h), nil
+}
+
+// Change takes an order one step on: PENDING becomes UNSHIPPED, UNSHIPPED
+// becomes PARTIALLY_SHIPPED, SHIPPED or CANCELLED, PARTIALLY_SHIPPED becomes
+// SHIPPED. A SHIPPED or CANCELLED order only gets a new time, and so does an
+// UNSHIPPED or PARTIALLY_SHIPPED one that its seller ships.
+func (w *World) Change(orderID string) (Change, error) {
+	return w.update(orderID, func(o *Order, now time.Time) {
+		status := w.nextStatus(o)
+		if status != o.Status() {
+			w.setStatus(o, status, now)
+		}
+	}, statusChange)
+}
+
+// Forge makes a change of an order that was never placed.
+func (w *World) Forge(a *Account, id string) Change {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.clock.Now()
+	order := w.newOrder(a, now)
+	order.OrderID = id
+	return Change{Account: a, Type: "OrderStatusChange", Reason: "Order Status Change", Time: &now, Order: order}
+}
+
 // newOrder makes an order with every data set that the marketplace has, buyer
 // data included: what a caller did not ask for is left out when it is read.
 func (w *World) newOrder(a *Account, now time.Time) Order {

@@ -10,36 +10,9 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/simulator/wire"
 )
 
-// Parcel is a package as a seller confirms it.
-type Parcel struct {
-	CarrierCode    string    `json:"carrierCode"`
-	CarrierName    string    `json:"carrierName,omitempty"`
-	ShippingMethod string    `json:"shippingMethod,omitempty"`
-	TrackingNumber string    `json:"trackingNumber"`
-	ShipTime       time.Time `json:"shipTime"`
-	Items          []Units   `json:"items"`
-}
-
-// Units is how many of an order's item are in a package.
-type Units struct {
-	OrderItemID string `json:"orderItemId"`
-	Quantity    int    `json:"quantity"`
-}
-
 func (p *Parcel) equal(q *Parcel) bool {
 	return p.CarrierCode == q.CarrierCode && p.CarrierName == q.CarrierName && p.ShippingMethod == q.ShippingMethod &&
 		p.TrackingNumber == q.TrackingNumber && p.ShipTime.Equal(q.ShipTime) && slices.Equal(p.Items, q.Items)
-}
-
-// Shipment is a package that a seller has confirmed: what really happened.
-type Shipment struct {
-	Account            string `json:"account"`
-	OrderID            string `json:"orderId"`
-	PackageReferenceID string `json:"packageReferenceId"`
-	// Confirmed is how many confirmations of it were accepted, repeats included.
-	Confirmed int `json:"confirmed"`
-	// Parcels is what they said, oldest first, without repeats of the one before.
-	Parcels []Parcel `json:"parcels"`
 }
 
 // Shipments lists the packages that were confirmed, in the order of their first

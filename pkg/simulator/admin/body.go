@@ -1,14 +1,25 @@
 package admin
 
 import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net/http"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/simulator/exchange"
+	"github.com/sellerstream/sellerstream/pkg/simulator/wire"
 )
 
 // What the endpoint reads and shows has durations written as Go writes them, such
 // as "250ms". Its fields are those of the simulator's own types.
+
+// bodyLimit bounds the bodies that the endpoint reads.
+const bodyLimit = 8 << 20
 
 // duration is a time.Duration that JSON writes as text.
 type duration time.Duration
@@ -72,4 +83,51 @@ func fieldsOf(t reflect.Type) string {
 		}
 	}
 	return strings.Join(fields, ", ")
+}
+
+// number reads a count out of a query; nothing is 0.
+func number(text string) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a number", text)
+	}
+	return n, nil
+}
+
+// readJSON reads a request's body strictly, or answers 400.
+func readJSON(w http.ResponseWriter, r *http.Request, v any) bool {
+	into := reflect.ValueOf(v).Elem()
+	body := reflect.New(wordedType(into.Type()))
+	if err := wire.Decode(http.MaxBytesReader(w, r.Body, bodyLimit), body.Interface()); err != nil {
+		writeError(w, http.StatusBadRequest, fmt.Errorf("read the request's body: %w; its fields are %s; GET /_simulator/ explains them", err, fieldsOf(into.Type())))
+		return false
+	}
+	convert(into, body.Elem())
+	return true
+}
+
+func writeError(w http.ResponseWriter, status int, err error) {
+	writeJSON(w, status, map[string]string{"error": err.Error()})
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", exchange.JSONType)
+	w.WriteHeader(status)
+	_, _ = w.Write(append(wire.JSON(v), '\n')) // the caller may have gone away
+}
+
+// writeLines answers with one JSON value a line.
+func writeLines[T any](w http.ResponseWriter, values []T) {
+	w.Header().Set("Content-Type", "application/jsonl")
+	out := bufio.NewWriter(w)
+	encoder := json.NewEncoder(out)
+	for i := range values {
+		if encoder.Encode(&values[i]) != nil {
+			return // the caller went away
+		}
+	}
+	_ = out.Flush()
 }
