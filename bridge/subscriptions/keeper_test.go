@@ -169,7 +169,7 @@ func TestABreakerIsWaitedFor(t *testing.T) {
 				caller := &heldCaller{times: test.times, wait: test.wait}
 				k := w.keeper(func(o *Options) {
 					// Slower than the breaker: whose token is not given back waits longer.
-					o.Quota = func(_, operation string) (quota.Limit, bool) {
+					o.Limits = func(_, operation string) (quota.Limit, bool) {
 						return quota.Limit{Rate: 0.01, Burst: 1}, operation == model.GetSubscriptions
 					}
 					targets := o.Targets()

@@ -57,8 +57,8 @@ type Options struct {
 	// nil. what is the type of notification or the queue's ARN. After Changed, what
 	// was held is tried again.
 	Hold func(owner, operation, what string) error
-	// Quota replaces Amazon's default usage plan of an account's operation; may be nil.
-	Quota  func(account, operation string) (quota.Limit, bool)
+	// Limits replaces Amazon's default limit of an account's operation; may be nil.
+	Limits func(account, operation string) (quota.Limit, bool)
 	Clock  clock.Clock  // of quotas and waits; the real one by default
 	Logger *slog.Logger // slog.Default() by default
 

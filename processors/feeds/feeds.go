@@ -60,8 +60,8 @@ const (
 type Config struct {
 	// Accounts is the directory of the moment; it may be replaced while running.
 	Accounts func() *account.Directory
-	// Quota overrides Amazon's default plan for an account.
-	Quota quota.Overrides
+	// Limits are the accounts' own; nil for Amazon's defaults.
+	Limits quota.Limits
 	// StuckAfter is a feed's objective: a feed that has not ended this long after
 	// its submission, nor after four times what such feeds take, is stuck. 2 h by
 	// default.
@@ -92,7 +92,7 @@ func New(cfg Config) *Machine {
 	cfg.Patience = cmp.Or(cfg.Patience, defaultPatience)
 	return &Machine{
 		cfg: cfg, feeds: make(map[string]*feed), paces: make(map[string]*schemas.FeedPace),
-		status: newOperation(model.GetFeed, cfg.Quota), reports: newOperation(model.GetFeedDocument, cfg.Quota),
+		status: newOperation(model.GetFeed, cfg.Limits), reports: newOperation(model.GetFeedDocument, cfg.Limits),
 		strangers: make(map[string]strangers),
 	}
 }

@@ -16,7 +16,7 @@ type operation struct {
 	lanes *lane.Lanes
 }
 
-func newOperation(name string, limits quota.Overrides) operation {
+func newOperation(name string, limits quota.Limits) operation {
 	return operation{name: name, lanes: lane.New(name, limits.Of).In(Processor, commands.Doctor)}
 }
 

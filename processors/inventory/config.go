@@ -40,12 +40,12 @@ type Config struct {
 	// Excluded reports whether another service manages the SKU at this moment: its
 	// updates are not sent. nil excludes none.
 	Excluded func(account, sku string) bool
-	// Quota overrides Amazon's default plan for an account.
-	Quota quota.Overrides
+	// Limits are the accounts' own; nil for Amazon's defaults.
+	Limits quota.Limits
 
 	// Linger is how long the oldest update waits for others before a feed is cut,
 	// once createFeed has a token. Default 30 s, a quarter of what a token takes
-	// under Amazon's plan: an account that has been quiet answers soon, and one that
+	// under Amazon's limit: an account that has been quiet answers soon, and one that
 	// is busy waits for its token anyway, not for this.
 	Linger time.Duration
 	// Enough is how many pending SKUs are sent at once, without Linger. Default MaxMessages.

@@ -101,11 +101,11 @@ func New(cfg Config) *Machine {
 		cfg: cfg.withDefaults(), skus: make(map[string]*sku), feeds: make(map[string]*feedLane),
 		running: make(map[runningKey]*feedLane), accounts: make(map[string]*perAccount), fresh: true,
 	}
-	m.uploads = lane.New(model.CreateFeedDocument, m.cfg.Quota.Of).In(Processor, commands.Doctor)
-	m.submits = lane.New(model.CreateFeed, m.cfg.Quota.Of, model.CreateListingsFeed).In(Processor, commands.Doctor)
-	m.lookups = lane.New(model.GetFeeds, m.cfg.Quota.Of).In(Processor, commands.Doctor)
-	m.cancels = lane.New(model.CancelFeed, m.cfg.Quota.Of).In(Processor, commands.Doctor)
-	m.patches = lane.New(model.PatchListingsItem, m.cfg.Quota.Of).In(Processor, commands.Doctor)
+	m.uploads = lane.New(model.CreateFeedDocument, m.cfg.Limits.Of).In(Processor, commands.Doctor)
+	m.submits = lane.New(model.CreateFeed, m.cfg.Limits.Of, model.CreateListingsFeed).In(Processor, commands.Doctor)
+	m.lookups = lane.New(model.GetFeeds, m.cfg.Limits.Of).In(Processor, commands.Doctor)
+	m.cancels = lane.New(model.CancelFeed, m.cfg.Limits.Of).In(Processor, commands.Doctor)
+	m.patches = lane.New(model.PatchListingsItem, m.cfg.Limits.Of).In(Processor, commands.Doctor)
 	m.readbacks = newReadbacks(&m.cfg)
 	return m
 }

@@ -35,7 +35,7 @@ type sample struct {
 }
 
 func newReadbacks(cfg *Config) *readbacks {
-	return &readbacks{cfg: cfg, lanes: lane.New(model.GetListingsItem, cfg.Quota.Of).In(Processor, commands.Doctor), samples: make(map[string]*sample)}
+	return &readbacks{cfg: cfg, lanes: lane.New(model.GetListingsItem, cfg.Limits.Of).In(Processor, commands.Doctor), samples: make(map[string]*sample)}
 }
 
 // sample takes an applied update for a read-back, if it is one of the share.

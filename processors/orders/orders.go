@@ -94,8 +94,8 @@ type Config struct {
 	// has no order fetched again; one that is fetched for another reason, and has
 	// other marks than before, is emitted again.
 	Excluded func(account, sku string) bool
-	// Quota overrides Amazon's default plan for an account.
-	Quota quota.Overrides
+	// Limits are the accounts' own; nil for Amazon's defaults.
+	Limits quota.Limits
 	// Retention is how long after its delivery an order's buyer data can be read,
 	// for the accounts that have it on.
 	Retention time.Duration
@@ -138,10 +138,10 @@ func New(cfg Config) *Machine {
 		waiting: make(map[string]*refusedOrders), gates: make(map[string]*gate),
 	}
 	open := func(operation string) *lane.Lanes {
-		return lane.New(operation, cfg.Quota.Of).In(Processor, commands.Doctor)
+		return lane.New(operation, cfg.Limits.Of).In(Processor, commands.Doctor)
 	}
 	m.lanes, m.v0 = open(model.GetOrder), ordersv0.NewLanes(open)
-	m.reconciler = newReconciler(cfg.Reconcile, cfg.Quota)
+	m.reconciler = newReconciler(cfg.Reconcile, cfg.Limits)
 	m.watch = newWatch(cfg.Silence)
 	return m
 }

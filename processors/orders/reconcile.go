@@ -45,7 +45,7 @@ const (
 	// Amazon's index can lag.
 	searchOverlap = 2 * time.Minute
 	// searchPage is the largest page, and searchPages how many a search may have: what
-	// Amazon's default plan gives in five hours. One with more is asked again for
+	// Amazon's default limit gives in five hours. One with more is asked again for
 	// searchShare of its time.
 	searchPage  = 100
 	searchPages = 100
@@ -90,13 +90,13 @@ type reconciler struct {
 	searches map[string]*search // by state key
 }
 
-func newReconciler(cfg Reconcile, limits quota.Overrides) reconciler {
+func newReconciler(cfg Reconcile, limits quota.Limits) reconciler {
 	// Half of the burst is never used: what came to a stop goes on by few pages at
 	// once, and a person or another program can search too.
 	limit := func(account, operation string) quota.Limit {
-		plan := limits.Of(account, operation)
-		plan.Burst = max(1, plan.Burst/2)
-		return plan
+		limit := limits.Of(account, operation)
+		limit.Burst = max(1, limit.Burst/2)
+		return limit
 	}
 	return reconciler{Reconcile: cfg, lanes: lane.New(model.SearchOrders, limit).In(Processor, commands.Doctor), searches: make(map[string]*search)}
 }

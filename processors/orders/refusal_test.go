@@ -194,7 +194,7 @@ func TestAnAnswerOfAnotherKindIsTriedAgain(t *testing.T) {
 
 func TestTheConfiguredQuotaHolds(t *testing.T) {
 	t.Parallel()
-	m := New(Config{Accounts: testDirectory(t), Quota: func(account, operation string) (quota.Limit, bool) {
+	m := New(Config{Accounts: testDirectory(t), Limits: func(account, operation string) (quota.Limit, bool) {
 		return quota.Limit{Rate: 1, Burst: 4}, account == testAccount && operation == model.GetOrder
 	}})
 	for account, want := range map[string]int{testAccount: 3, "other": 29} {

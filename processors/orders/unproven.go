@@ -221,7 +221,7 @@ func (m *Machine) unprovenEvery(account string) time.Duration {
 	if m.cfg.V0 {
 		operation = model.GetOrderV0
 	}
-	return time.Duration(float64(time.Second) / (unprovenShare * max(m.cfg.Quota.Of(account, operation).Rate, 1e-4)))
+	return time.Duration(float64(time.Second) / (unprovenShare * max(m.cfg.Limits.Of(account, operation).Rate, 1e-4)))
 }
 
 // passed takes the end of an unproven order's call: whether Amazon knows it, if that

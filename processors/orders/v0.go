@@ -10,7 +10,7 @@ import (
 )
 
 // refusedPage is the time between the pages of an order that was refused before: five
-// times what Amazon's default plan needs for a token.
+// times what Amazon's default limit needs for a token.
 const refusedPage = 10 * time.Second
 
 // partV0 is what Orders v0 has given of an order so far, and what came with it of the

@@ -45,7 +45,7 @@ func (m *Machine) riskAt(o *order, ready, now time.Time) time.Time {
 func (m *Machine) wait(account string, ready, now time.Time) time.Duration {
 	next := machine.Latest(now, ready, m.lanes.Next(account, now))
 	wait := next.Sub(now)
-	if rate := m.cfg.Quota.Of(account, model.ConfirmShipment).Rate; rate > 0 {
+	if rate := m.cfg.Limits.Of(account, model.ConfirmShipment).Rate; rate > 0 {
 		wait += time.Duration(float64(m.backlog[account]) / rate * float64(time.Second))
 	}
 	return wait

@@ -100,7 +100,7 @@ func TestNoRisk(t *testing.T) {
 // is further off than the margin.
 func TestRiskCountsTheBacklog(t *testing.T) {
 	t.Parallel()
-	r := newRuntime(t, Config{Quota: func(string, string) (quota.Limit, bool) { return quota.Limit{Rate: 0.001, Burst: 1}, true }})
+	r := newRuntime(t, Config{Limits: func(string, string) (quota.Limit, bool) { return quota.Limit{Rate: 0.001, Burst: 1}, true }})
 	var values []any
 	for n := range 12 { // 1,000 s each
 		order := known(orderID(n), 1, testStart)

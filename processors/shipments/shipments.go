@@ -58,8 +58,8 @@ const sweepBatch = 1000
 type Config struct {
 	// Accounts is the directory of the moment; it may be replaced while running.
 	Accounts func() *account.Directory
-	// Quota overrides Amazon's default plan for an account.
-	Quota quota.Overrides
+	// Limits are the accounts' own; nil for Amazon's defaults.
+	Limits quota.Limits
 	// Carriers gives the carrier code of a carrier by its name or code as producers
 	// write it, before the built-in table is asked; case, spaces and punctuation do
 	// not count. model.CarrierOther has the name sent as it is.
@@ -125,7 +125,7 @@ func New(cfg Config) *Machine {
 	cfg = cfg.withDefaults()
 	return &Machine{
 		cfg: cfg, carriers: carrierTable(cfg.Carriers), numbers: referenceNumbers,
-		orders: make(map[string]*order), lanes: lane.New(model.ConfirmShipment, cfg.Quota.Of).In(Processor, commands.Doctor),
+		orders: make(map[string]*order), lanes: lane.New(model.ConfirmShipment, cfg.Limits.Of).In(Processor, commands.Doctor),
 		backlog: make(map[string]int), shown: make(map[string]bool),
 	}
 }

@@ -206,7 +206,7 @@ func (p *pipeline) addOrders(ctx context.Context) error {
 	}
 	sealer := buyerdata.NewSealer(keys, &p.tally, p.Clock.Now, p.Logger.With("role", Orders))
 	machineConfig := orders.Config{
-		Accounts: p.live.directory, IncludedData: p.Config.Orders.IncludedData, V0: v0, Quota: p.live.limit,
+		Accounts: p.live.directory, IncludedData: p.Config.Orders.IncludedData, V0: v0, Limits: p.live.limit,
 		Retention: p.Config.BuyerData.Retention,
 		Reconcile: orders.Reconcile{Every: p.Config.Orders.Reconcile.Every, Lookback: p.Config.Orders.Reconcile.Lookback},
 		Silence:   float64(p.Config.Orders.Silence), Patience: p.Config.Orders.Patience,

@@ -46,7 +46,7 @@ func (p *pipeline) inventoryConfig() inventory.Config {
 	cfg := p.Config.Inventory
 	lease, callTime := p.writing()
 	return inventory.Config{
-		Accounts: p.live.directory, Settings: p.live.listings(cfg.Defaults), Quota: p.live.limit,
+		Accounts: p.live.directory, Settings: p.live.listings(cfg.Defaults), Limits: p.live.limit,
 		Linger: cfg.Linger, Enough: min(cfg.Enough, cfg.MaxMessages), MaxMessages: cfg.MaxMessages, MaxBytes: cfg.MaxBytes,
 		MaxUploads: cfg.MaxUploads, PatchLinger: cfg.PatchLinger, PatchBelow: orNone(cfg.PatchBelow), PatchMost: orNone(cfg.PatchMost),
 		Lease: lease, CallTime: callTime,
@@ -84,7 +84,7 @@ func (l *live) listings(defaults config.Listings) func(account string) inventory
 
 // addFeeds adds what follows feeds to their end.
 func (p *pipeline) addFeeds() error {
-	machineConfig := feeds.Config{Accounts: p.live.directory, Quota: p.live.limit, StuckAfter: p.Config.Feeds.StuckAfter, Patience: p.Config.Feeds.Patience}
+	machineConfig := feeds.Config{Accounts: p.live.directory, Limits: p.live.limit, StuckAfter: p.Config.Feeds.StuckAfter, Patience: p.Config.Feeds.Patience}
 	return p.addProcessor(processor{
 		role:    feeds.Role(),
 		machine: func(machine.Unit) liveMachine { return feeds.New(machineConfig) },

@@ -27,7 +27,7 @@ func OpenReplay(ctx context.Context, s Settings, by string) (opts replays.Option
 	}
 	return replays.Options{
 		Client: client, Kafka: kafkaOptions(s.Config, s.Secrets), Group: groupOptions(s.Config, s.Secrets),
-		TransactionalPrefix: s.TransactionalPrefix, Codec: p.codec, Config: s.Config, Limit: p.live.limit, By: by, Logger: s.Logger,
+		TransactionalPrefix: s.TransactionalPrefix, Codec: p.codec, Config: s.Config, Limits: p.live.limit, By: by, Logger: s.Logger,
 		DetailType: func(value any) string {
 			kind, _, _, err := details("", value)
 			if err != nil {

@@ -19,7 +19,7 @@ func (p *pipeline) shipmentsConfig() shipments.Config {
 	cfg := p.Config.Shipments
 	lease, callTime := p.writing()
 	return shipments.Config{
-		Accounts: p.live.directory, Quota: p.live.limit, Carriers: cfg.Carriers,
+		Accounts: p.live.directory, Limits: p.live.limit, Carriers: cfg.Carriers,
 		WaitForOrder: cfg.WaitForOrder, RiskMargin: cfg.RiskMargin,
 		VerifyAfter: cfg.VerifyAfter, Patience: cfg.Patience,
 		Lease: lease, CallTime: callTime, ApplyDelay: cfg.ApplyDelay,

@@ -46,7 +46,7 @@ func (p *pipeline) newKeeper() (*subscriptions.Keeper, error) {
 		return nil, fmt.Errorf("none of the %d accounts is of an application and a region that a queue with an arn serves: see bridge.queues", len(p.Config.Accounts))
 	}
 	return subscriptions.New(subscriptions.Options{
-		Targets: func() []subscriptions.Target { return p.targets(amazon) }, Quota: p.live.limit, Hold: p.hold,
+		Targets: func() []subscriptions.Target { return p.targets(amazon) }, Limits: p.live.limit, Hold: p.hold,
 		Clock: p.Clock, Logger: p.Logger.With("role", Subscriptions),
 		Kafka: groupOptions(p.Config, p.Secrets), Prefix: p.Config.Prefix,
 	})

@@ -32,8 +32,8 @@ func (e *entry) finish(settings Settings) *Standing {
 		}
 	}
 	for _, operation := range slices.Sorted(maps.Keys(e.buckets)) {
-		// One that this version has no usage plan of is an older one's.
-		if limit := settings.Quota.Of(e.Account, operation); limit.Rate > 0 {
+		// One that this version has no limit of is an older one's.
+		if limit := settings.Limits.Of(e.Account, operation); limit.Rate > 0 {
 			e.Operations = append(e.Operations, e.operation(operation, limit, settings))
 		}
 	}

@@ -20,7 +20,7 @@ type Settings struct {
 	Now      time.Time // on the pipeline's clock
 	Accounts []string  // the configured ones
 	Only     string    // the one account that is asked for; "" for all
-	Quota    quota.Overrides
+	Limits   quota.Limits
 	OrdersV0 bool // whether orders are read with Orders v0
 	// MaxMessages is how many SKUs a feed holds, and PatchBelow how few wait for single
 	// calls instead.

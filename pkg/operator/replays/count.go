@@ -104,7 +104,7 @@ func (r *Replay) Cost(c *Counts) (cost Cost) {
 // calls is how many calls an account's subjects take, and how many seconds by
 // the quota.
 func (r *Replay) calls(account string, subjects int) (n int, seconds float64) {
-	cfg, rate := r.opts.Config, func(operation string) float64 { return r.opts.Limit.Of(account, operation).Rate }
+	cfg, rate := r.opts.Config, func(operation string) float64 { return r.opts.Limits.Of(account, operation).Rate }
 	switch {
 	case r.Topic == schemas.InventoryUpdates:
 		feeds := (subjects + cfg.Inventory.MaxMessages - 1) / cfg.Inventory.MaxMessages

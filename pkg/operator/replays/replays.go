@@ -72,8 +72,8 @@ type Options struct {
 	TransactionalPrefix string
 	Codec               *registry.Codec
 	Config              config.Config
-	Limit               quota.Overrides // the accounts' quotas, as they are configured
-	By                  string          // who replays: user and host
+	Limits              quota.Limits // the accounts' quotas, as they are configured
+	By                  string       // who replays: user and host
 	Logger              *slog.Logger
 	// DetailType returns which event a record is; "" for none, also where no event can
 	// be made of it.

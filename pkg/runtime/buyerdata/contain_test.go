@@ -56,7 +56,7 @@ func TestKeysThatCannotBeHadAreOneAlert(t *testing.T) {
 				asked++
 				return answering(order())(ctx, call)
 			})
-			lanes, orders := lane.New(model.GetOrder, quota.Overrides(nil).Of).In("orders", nil), map[*lane.Item]*Request{}
+			lanes, orders := lane.New(model.GetOrder, quota.Limits(nil).Of).In("orders", nil), map[*lane.Item]*Request{}
 			for i := range 12 {
 				owner := Owner{fmt.Sprint("account-", i%3), fmt.Sprint("order-", i)}
 				item, req := &lane.Item{Key: owner.OrderID}, &Request{Read: &model.GetOrderRequest{}, Order: owner}

@@ -102,7 +102,7 @@ func inPlant(t *testing.T, accounts, skus int, test func(t *testing.T, p *plant)
 				Application: spapi.Application{Name: plantApplication, ClientID: "client", ClientSecret: p.secret}, Credentials: p.role,
 			})
 		}, breaker.New(clock.Real{}, logger), new(blame.Tally), clock.Real{}, logger)
-		p.lanes = lane.New(model.PatchListingsItem, quota.Overrides(nil).Of).In("inventory", nil)
+		p.lanes = lane.New(model.PatchListingsItem, quota.Limits(nil).Of).In("inventory", nil)
 		for a := range accounts {
 			for s := range skus {
 				item := &skuItem{account: fmt.Sprintf("account-%d", a), sku: fmt.Sprintf("sku-%d", s)}

@@ -116,14 +116,14 @@ func (l *lane) open(operations []string, limit func(account, operation string) q
 		return
 	}
 	for i, operation := range operations {
-		plan := limit(l.account, operation)
+		granted := limit(l.account, operation)
 		switch {
 		case l.from != nil && l.from[i] != nil:
-			l.buckets = append(l.buckets, quota.Resume(l.from[i], plan))
+			l.buckets = append(l.buckets, quota.Resume(l.from[i], granted))
 		case l.known:
-			l.buckets = append(l.buckets, quota.NewEmpty(l.account, operation, plan))
+			l.buckets = append(l.buckets, quota.NewEmpty(l.account, operation, granted))
 		default:
-			l.buckets = append(l.buckets, quota.NewFull(l.account, operation, plan))
+			l.buckets = append(l.buckets, quota.NewFull(l.account, operation, granted))
 		}
 	}
 	l.from = nil

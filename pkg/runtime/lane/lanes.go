@@ -21,8 +21,8 @@ type Lanes struct {
 	pending    int
 }
 
-// New makes an empty set of lanes for operation. limit is each account's usage
-// plan; it is asked once for each account, and after Changed. also names further
+// New makes an empty set of lanes for operation. limit is each account's;
+// it is asked once for each account, and after Changed. also names further
 // buckets that each call takes a token of, such as model.CreateListingsFeed: all
 // or none are taken.
 func New(operation string, limit func(account, operation string) quota.Limit, also ...string) *Lanes {
@@ -220,7 +220,7 @@ func (s *Lanes) Changed(tx *machine.Tx, account string) {
 	l.parked, l.probes, l.heldUntil = false, 0, time.Time{}
 	s.clearNote(tx, l)
 	for i, bucket := range l.buckets {
-		put(tx, bucket.Replan(s.limit(account, s.operations[i]), tx.Now))
+		put(tx, bucket.SetLimit(s.limit(account, s.operations[i]), tx.Now))
 	}
 	if !l.due().IsZero() {
 		s.schedule(l, tx.Now)

@@ -81,7 +81,7 @@ func TestADrawTakesATokenOfEachBucketOrNone(t *testing.T) {
 
 func TestEachBucketHasItsOwnCheckpoint(t *testing.T) {
 	t.Parallel()
-	s := New(model.CreateFeed, quota.Overrides(nil).Of, model.CreateListingsFeed)
+	s := New(model.CreateFeed, quota.Limits(nil).Of, model.CreateListingsFeed)
 	for operation, ours := range map[string]bool{model.CreateFeed: true, model.GetFeeds: false} {
 		checkpoint := &schemas.QuotaState{Account: "a", Operation: operation, Tokens: 9, Rate: 0.0083, Time: start}
 		if s.Restore(checkpoint) != ours {
@@ -101,14 +101,14 @@ func TestEachBucketHasItsOwnCheckpoint(t *testing.T) {
 
 func TestA429DrainsEachBucket(t *testing.T) {
 	t.Parallel()
-	s := New(model.CreateFeed, quota.Overrides(nil).Of, model.CreateListingsFeed)
+	s := New(model.CreateFeed, quota.Limits(nil).Of, model.CreateListingsFeed)
 	item := &Item{Key: "1"}
 	s.Add("a", item, start)
 	draw(s, start)
 	committed := finish(s, "a", item, machine.Snooze{Throttled: true}, start)
 	for _, operation := range []string{model.CreateFeed, model.CreateListingsFeed} {
 		checkpoint, _ := committed["quota/a/"+operation].(*schemas.QuotaState)
-		if checkpoint == nil || checkpoint.Tokens != 0 || checkpoint.Rate != quota.Overrides(nil).Of("a", operation).Rate/2 {
+		if checkpoint == nil || checkpoint.Tokens != 0 || checkpoint.Rate != quota.Limits(nil).Of("a", operation).Rate/2 {
 			t.Errorf("%s: %+v", operation, checkpoint)
 		}
 	}
@@ -116,7 +116,7 @@ func TestA429DrainsEachBucket(t *testing.T) {
 
 func TestOnlyTheOperationsOwnBucketFollowsTheHeader(t *testing.T) {
 	t.Parallel()
-	s := New(model.CreateFeed, quota.Overrides(nil).Of, model.CreateListingsFeed)
+	s := New(model.CreateFeed, quota.Limits(nil).Of, model.CreateListingsFeed)
 	item := &Item{Key: "1"}
 	s.Add("a", item, start)
 	draw(s, start)

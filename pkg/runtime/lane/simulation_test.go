@@ -23,7 +23,7 @@ type throttle struct {
 }
 
 func newThrottle() *throttle {
-	plan := quota.Overrides(nil).Of("a", model.CreateFeed)
+	plan := quota.Limits(nil).Of("a", model.CreateFeed)
 	return &throttle{bucket: rate.NewLimiter(rate.Limit(plan.Rate), plan.Burst)}
 }
 
@@ -70,7 +70,7 @@ func TestADayOfFeeds(t *testing.T) {
 func allowedInADay() float64 {
 	least := 0.0
 	for _, operation := range []string{model.CreateFeed, model.CreateListingsFeed} {
-		plan := quota.Overrides(nil).Of("a", operation)
+		plan := quota.Limits(nil).Of("a", operation)
 		allowed := float64(plan.Burst) + plan.Rate*(24*time.Hour).Seconds()
 		if least == 0 || allowed < least {
 			least = allowed
@@ -94,7 +94,7 @@ type feedDay struct {
 
 // takeOver is a new owner, which knows what was committed.
 func (d *feedDay) takeOver() {
-	d.lanes = New(model.CreateFeed, quota.Overrides(nil).Of, model.CreateListingsFeed)
+	d.lanes = New(model.CreateFeed, quota.Limits(nil).Of, model.CreateListingsFeed)
 	for _, checkpoint := range d.committed {
 		d.lanes.Restore(checkpoint.(*schemas.QuotaState))
 	}

@@ -25,7 +25,7 @@ const (
 	recovery = 1.0 / 20
 
 	// spread bounds the rates that Amazon's headers and the state can give a bucket:
-	// between a twentieth of its plan and twenty times that. A header with a slip of
+	// between a twentieth of its limit and twenty times that. A header with a slip of
 	// the comma must neither stop an account for years nor let it call without end.
 	spread = 20
 	// longest bounds every span of time that is computed from a rate.
@@ -48,18 +48,18 @@ const (
 type Bucket struct {
 	account   string
 	operation string
-	limit     Limit               // the configured or default plan
+	limit     Limit               // configured, or Amazon's default
 	from      *schemas.QuotaState // where to start from; nil for full or empty
 	full      bool
 
 	tokens    *rate.Limiter       // nil before the start; holds room() at most
 	underWay  int                 // calls whose token was taken and whose answer has not come
-	plan      float64             // rate that Amazon grants, as far as we know
+	granted   float64             // rate that Amazon grants, as far as we know
 	reserved  int                 // tokens that the promise covers and Take has not given yet
 	promise   *schemas.QuotaState // the last checkpoint that was handed out
 	spent     bool                // whether a token was taken since the last throttle
 	void      int                 // calls under way whose tokens the last throttle made void
-	throttled bool                // whether the rate is below the plan
+	throttled bool                // whether the rate is below the granted one
 }
 
 // NewFull is the bucket of a pair that nobody can have called before.
@@ -127,7 +127,7 @@ func (b *Bucket) Tokens(now time.Time) float64 {
 }
 
 // Learn takes note of an answer that was not throttled: a rate that was halved regains
-// a twentieth of the plan, and granted, if not 0, is the plan (the answer's
+// a twentieth of the limit, and granted, if not 0, is the limit (the answer's
 // x-amzn-RateLimit-Limit, in requests per second), unless a lower one is configured
 // than Amazon's default, and within the bounds of spread. The checkpoint, if not nil,
 // should be committed: a new owner must not count on a higher rate.
@@ -135,12 +135,12 @@ func (b *Bucket) Learn(granted float64, now time.Time) *schemas.QuotaState {
 	b.start(now)
 	was := b.rate()
 	if granted > 0 && !math.IsInf(granted, 0) {
-		b.plan = b.bounded(granted)
+		b.granted = b.bounded(granted)
 	}
-	next := b.plan
+	next := b.granted
 	if b.throttled {
-		next = min(b.plan, was+b.plan*recovery)
-		b.throttled = next < b.plan
+		next = min(b.granted, was+b.granted*recovery)
+		b.throttled = next < b.granted
 	}
 	if next != was {
 		b.tokens.SetLimitAt(now, rate.Limit(next))
@@ -198,7 +198,7 @@ func (b *Bucket) Throttled(now time.Time) *schemas.QuotaState {
 	b.start(now)
 	if b.spent {
 		b.spent, b.throttled = false, true
-		b.tokens.SetLimitAt(now, rate.Limit(max(b.rate()/2, b.plan*lowestShare, b.floor())))
+		b.tokens.SetLimitAt(now, rate.Limit(max(b.rate()/2, b.granted*lowestShare, b.floor())))
 	}
 	b.fill(now, 0)
 	b.reserved, b.void = 0, b.underWay
@@ -206,9 +206,9 @@ func (b *Bucket) Throttled(now time.Time) *schemas.QuotaState {
 	return b.promise
 }
 
-// Replan puts another usage plan in force: the tokens that are there stay, as
+// SetLimit puts another limit in force: the tokens that are there stay, as
 // far as it has room for them. The checkpoint, if not nil, should be committed.
-func (b *Bucket) Replan(limit Limit, now time.Time) *schemas.QuotaState {
+func (b *Bucket) SetLimit(limit Limit, now time.Time) *schemas.QuotaState {
 	if limit = limit.usable(b.operation); limit == b.limit {
 		return nil
 	}
@@ -217,7 +217,7 @@ func (b *Bucket) Replan(limit Limit, now time.Time) *schemas.QuotaState {
 		return nil
 	}
 	left := b.left(now)
-	b.plan, b.throttled = limit.Rate, false
+	b.granted, b.throttled = limit.Rate, false
 	b.tokens.SetLimitAt(now, rate.Limit(limit.Rate))
 	b.fill(now, left)
 	b.reserved = min(b.reserved, int(b.left(now)))
@@ -244,8 +244,8 @@ func (b *Bucket) left(now time.Time) float64 { return b.tokens.TokensAt(now) }
 // ceiling is the highest rate that may be learned. Whoever configures less than
 // Amazon's default leaves the rest to another program of the same pair.
 func (b *Bucket) ceiling() float64 {
-	plan, ok := Default(b.operation)
-	if ok && b.limit.Rate < plan.Rate {
+	amazons, ok := Default(b.operation)
+	if ok && b.limit.Rate < amazons.Rate {
 		return b.limit.Rate
 	}
 	return b.limit.Rate * spread
@@ -274,7 +274,7 @@ func (b *Bucket) start(now time.Time) {
 	if b.tokens != nil {
 		return
 	}
-	b.plan = b.limit.Rate
+	b.granted = b.limit.Rate
 	b.tokens = rate.NewLimiter(rate.Limit(b.limit.Rate), b.capacity())
 	switch {
 	case b.full:
@@ -292,8 +292,8 @@ func (b *Bucket) start(now time.Time) {
 func (b *Bucket) resume(now time.Time) {
 	from := *b.from
 	from.Rate = b.bounded(from.Rate)
-	b.plan = max(b.plan, from.Rate)
-	b.throttled = from.Rate < b.plan
+	b.granted = max(b.granted, from.Rate)
+	b.throttled = from.Rate < b.granted
 	b.tokens.SetLimitAt(now, rate.Limit(from.Rate))
 	b.fill(now, level(&from, b.capacity(), now))
 }

@@ -405,10 +405,10 @@ func TestAnotherPlanHoldsAtOnceAndMakesNoToken(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 13, 0, 0, 0, time.UTC)
 	b := NewFull("a", "op", Limit{Rate: 1, Burst: 11})
-	if b.Replan(Limit{Rate: 1, Burst: 11}, now) != nil || takeAll(b, now) != 10 {
+	if b.SetLimit(Limit{Rate: 1, Burst: 11}, now) != nil || takeAll(b, now) != 10 {
 		t.Fatal("the same plan changes something")
 	}
-	checkpoint := b.Replan(Limit{Rate: 0.1, Burst: 31}, now)
+	checkpoint := b.SetLimit(Limit{Rate: 0.1, Burst: 31}, now)
 	if checkpoint == nil || checkpoint.Rate != 0.1 || checkpoint.Tokens != 0 {
 		t.Fatalf("checkpoint %+v", checkpoint)
 	}
@@ -422,7 +422,7 @@ func TestAnotherPlanHoldsAtOnceAndMakesNoToken(t *testing.T) {
 		t.Errorf("%d tokens after an hour, want the new burst's", got)
 	}
 	unstarted := NewFull("a", "op", Limit{Rate: 1, Burst: 11})
-	if unstarted.Replan(Limit{Rate: 1, Burst: 3}, now) != nil || takeAll(unstarted, now) != 2 {
+	if unstarted.SetLimit(Limit{Rate: 1, Burst: 3}, now) != nil || takeAll(unstarted, now) != 2 {
 		t.Error("a bucket that has not started keeps its old plan")
 	}
 }

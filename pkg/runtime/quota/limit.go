@@ -1,29 +1,30 @@
-// Package quota owns the token buckets that keep calls within Amazon's usage
-// plans: one for each (account, operation) pair. It is pure: time is always an
+// Package quota owns the token buckets that keep calls within Amazon's
+// limits: one for each (account, operation) pair. It is pure: time is always an
 // argument, and what must survive the owner is handed out as a checkpoint.
 package quota
 
 import "github.com/sellerstream/sellerstream/pkg/spapi/model"
 
-// Limit is a usage plan: so many requests per second, and at most Burst at once.
+// Limit is what Amazon calls a usage plan: so many requests per second, and at most Burst
+// at once.
 type Limit struct {
 	Rate  float64
 	Burst int
 }
 
 const (
-	// slowest and fastest bound a plan, in requests per second: one a week, and more
+	// slowest and fastest bound a limit, in requests per second: one a week, and more
 	// than any quota of Amazon's. mostAtOnce bounds its burst.
 	slowest, fastest = 1.0 / (7 * 24 * 3600), 10_000
 	mostAtOnce       = 100_000
 )
 
-// usable is the plan within bounds that buckets can reckon with. One without a rate
+// usable is the limit within bounds that buckets can reckon with. One without a rate
 // is Amazon's default.
 func (l Limit) usable(operation string) Limit {
 	if !(l.Rate > 0) { // NaN is not greater either
-		if plan, ok := Default(operation); ok {
-			l.Rate = plan.Rate
+		if amazons, ok := Default(operation); ok {
+			l.Rate = amazons.Rate
 		}
 	}
 	if !(l.Rate >= slowest) {
@@ -32,15 +33,14 @@ func (l Limit) usable(operation string) Limit {
 	return Limit{Rate: min(l.Rate, fastest), Burst: min(max(l.Burst, 1), mostAtOnce)}
 }
 
-// Overrides gives the usage plan of an account's operation where it is not
-// Amazon's default. nil overrides none.
-type Overrides func(account, operation string) (Limit, bool)
+// Limits gives the limit of an account's operation where it is not Amazon's default.
+// nil has Amazon's default for all.
+type Limits func(account, operation string) (Limit, bool)
 
-// Of is the usage plan of an account's operation: the override or, without
-// one, Amazon's default.
-func (o Overrides) Of(account, operation string) Limit {
-	if o != nil {
-		if limit, ok := o(account, operation); ok {
+// Of is the limit of an account's operation, without one Amazon's default.
+func (l Limits) Of(account, operation string) Limit {
+	if l != nil {
+		if limit, ok := l(account, operation); ok {
 			return limit
 		}
 	}
@@ -48,7 +48,7 @@ func (o Overrides) Of(account, operation string) Limit {
 	return limit
 }
 
-// Default is Amazon's default usage plan of an operation. One that the table of
+// Default is Amazon's default limit of an operation. One that the table of
 // package model does not have is not ok.
 func Default(operation string) (limit Limit, ok bool) {
 	row, ok := model.Describe(operation)

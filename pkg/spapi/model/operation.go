@@ -65,7 +65,7 @@ type Operation struct {
 	// course of the call.
 	Document bool
 
-	Rate  float64 // Amazon's default usage plan, in requests per second
+	Rate  float64 // Amazon's default limit ("usage plan"), in requests per second
 	Burst int     // and how many at once
 }
 

@@ -14,24 +14,24 @@ import (
 type Door struct {
 	Denied []string // what was not let in, in words
 
-	plans   map[string]quota.Limit // by operation
+	limits  map[string]quota.Limit // by operation
 	buckets map[string]*rate.Limiter
 }
 
-// NewDoor makes a Door. An operation without a plan must not arrive.
-func NewDoor(plans map[string]quota.Limit) *Door {
-	return &Door{plans: plans, buckets: map[string]*rate.Limiter{}}
+// NewDoor makes a Door. An operation without a limit must not arrive.
+func NewDoor(limits map[string]quota.Limit) *Door {
+	return &Door{limits: limits, buckets: map[string]*rate.Limiter{}}
 }
 
 // Bucket returns an account's tokens of an operation.
 func (d *Door) Bucket(account, operation string) *rate.Limiter {
 	key := account + "/" + operation
 	if d.buckets[key] == nil {
-		plan, ok := d.plans[operation]
+		limit, ok := d.limits[operation]
 		if !ok {
-			panic("machinetest: no plan of " + operation)
+			panic("machinetest: no limit of " + operation)
 		}
-		d.buckets[key] = rate.NewLimiter(rate.Limit(plan.Rate), plan.Burst)
+		d.buckets[key] = rate.NewLimiter(rate.Limit(limit.Rate), limit.Burst)
 	}
 	return d.buckets[key]
 }
