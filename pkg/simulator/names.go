@@ -49,7 +49,7 @@ type (
 	ShipmentCheck     = scenario.ShipmentCheck
 )
 
-// The parts of the simulator; see Part.
+// The parts of the simulator; see ledger.Part.
 const (
 	LWA         = ledger.LWA
 	SPAPI       = ledger.SPAPI

@@ -12,7 +12,7 @@ import (
 // FeedOutcome scripts how one feed goes. The zero value is a feed that goes well.
 type FeedOutcome struct {
 	// Queued and Processing are how long it is IN_QUEUE and IN_PROGRESS; 0 means
-	// Config.FeedTimes. Hours of either make a stuck feed.
+	// simulator.Config.FeedTimes. Hours of either make a stuck feed.
 	Queued     time.Duration `json:"queued,omitzero"`
 	Processing time.Duration `json:"processing,omitzero"`
 	// Status that it ends with: DONE, FATAL or CANCELLED; "" for what its

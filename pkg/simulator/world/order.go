@@ -54,7 +54,7 @@ type Order struct {
 	Items           []Item            `json:"orderItems"`
 	Packages        []orderPackage    `json:"packages,omitempty"`
 
-	SellerShips bool `json:"-"` // see Scenario.SellerShips
+	SellerShips bool `json:"-"` // see Place
 }
 
 // Status is the order's fulfillment status.
