@@ -71,7 +71,7 @@ func TestAdminScenarioAndTruth(t *testing.T) {
 
 func TestAdminShowsWhatHappened(t *testing.T) {
 	t.Parallel()
-	a := simulatortest.Start(t, simulatortest.WithBus)
+	a := simulatortest.Start(t, nil)
 	if got := a.Ask(http.MethodPost, "notifications", `{"bodies":["not JSON","{}"]}`); got.Status != http.StatusAccepted {
 		t.Fatalf("%d %s", got.Status, got.Body)
 	}

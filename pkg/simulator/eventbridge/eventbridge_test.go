@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { simulatortest.Main(m) }
 
 func TestPutEventsKeepsTheBytes(t *testing.T) {
 	t.Parallel()
-	a := simulatortest.Start(t, simulatortest.WithBus)
+	a := simulatortest.Start(t, nil)
 	detail := "{ \"id\" : \"1\",\t\"text\":\"<é> \\u00e9\" }"
 	out, err := a.Put(simulatortest.Entry(detail), simulatortest.Entry(`{"id":"2"}`))
 	if err != nil || out.FailedEntryCount != 0 || len(out.Entries) != 2 {
@@ -38,7 +38,7 @@ func TestPutEventsKeepsTheBytes(t *testing.T) {
 
 func TestPutEventsFailsEntries(t *testing.T) {
 	t.Parallel()
-	a := simulatortest.Start(t, simulatortest.WithBus)
+	a := simulatortest.Start(t, nil)
 	bad := map[string]types.PutEventsRequestEntry{
 		"MalformedDetail":                 simulatortest.Entry(`{"id":`),
 		"InvalidArgument":                 simulatortest.Entry(`{}`),
@@ -68,7 +68,7 @@ func TestPutEventsFailsEntries(t *testing.T) {
 
 func TestPutEventsFailsRequests(t *testing.T) {
 	t.Parallel()
-	a := simulatortest.Start(t, func(c *simulator.Config) { simulatortest.WithBus(c); c.PutEventsLimit = 1000 })
+	a := simulatortest.Start(t, func(c *simulator.Config) { c.PutEventsLimit = 1000 })
 	incomplete := simulatortest.Entry(`{}`)
 	incomplete.DetailType = nil
 	big := simulatortest.Entry(`{"x":"` + strings.Repeat("x", 990) + `"}`)
@@ -92,7 +92,7 @@ func TestPutEventsFailsRequests(t *testing.T) {
 
 func TestDescribeEventBus(t *testing.T) {
 	t.Parallel()
-	a := simulatortest.Start(t, simulatortest.WithBus)
+	a := simulatortest.Start(t, nil)
 	client := a.EventsClient()
 	const arn = "arn:aws:events:eu-west-1:000000000000:event-bus/orders"
 	for _, name := range []string{"orders", arn} {

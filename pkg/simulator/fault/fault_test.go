@@ -40,7 +40,7 @@ func TestFaultStatus(t *testing.T) {
 // A lost answer was applied, a dropped call was not.
 func TestFaultCutsTheConnection(t *testing.T) {
 	t.Parallel()
-	a := simulatortest.Start(t, simulatortest.WithBus)
+	a := simulatortest.Start(t, nil)
 	for name, action := range map[string]simulator.Action{"lost": {LoseAnswer: true}, "dropped": {Drop: true}} {
 		id := a.Fault(simulator.Rule{Name: name, Part: simulator.EventBridge, Action: action})
 		if out, err := a.Put(simulatortest.Entry(`{"id":"` + name + `"}`)); err == nil {
@@ -61,7 +61,7 @@ func TestFaultCutsTheConnection(t *testing.T) {
 
 func TestFaultEntries(t *testing.T) {
 	t.Parallel()
-	a := simulatortest.Start(t, simulatortest.WithBus)
+	a := simulatortest.Start(t, nil)
 	a.Fault(simulator.Rule{Operation: "PutEvents", Action: simulator.Action{Entries: []int{1}, EntryCode: "ThrottlingException"}})
 	out, err := a.Put(simulatortest.Entry(`{"id":"0"}`), simulatortest.Entry(`{"id":"1"}`), simulatortest.Entry(`{"id":"2"}`))
 	if err != nil || out.FailedEntryCount != 1 || *out.Entries[1].ErrorCode != "ThrottlingException" {

@@ -56,7 +56,7 @@ func say(a *simulatortest.Amazon, said []simulator.UpstreamShipment, references 
 // TestWarehousesShipInEveryWay packs orders in each of the ways of a scenario.
 func TestWarehousesShipInEveryWay(t *testing.T) {
 	t.Parallel()
-	a := simulatortest.Start(t, simulatortest.Roomy)
+	a := simulatortest.Start(t, nil)
 	orders := sellerShips(a, 60)
 	pack := func(sc simulator.ShipmentScenario, order simulator.Order) (packages, units int, said []simulator.UpstreamShipment) {
 		said, err := a.Pack(sc, order.OrderID)
@@ -132,7 +132,7 @@ func TestShipmentsAreChecked(t *testing.T) {
 			say(a, []simulator.UpstreamShipment{half}, references)
 		}, simulator.ShipmentCheck{Packages: 1, Twice: 1}},
 	} {
-		a := simulatortest.Start(t, simulatortest.Roomy)
+		a := simulatortest.Start(t, nil)
 		var order simulator.Order
 		for order.OrderID == "" {
 			for _, o := range sellerShips(a, 30) {

@@ -48,12 +48,15 @@ func Application() simulator.Application {
 	return simulator.Application{Name: "shop", ClientID: "amzn1.application-oa2-client.1", ClientSecrets: []string{"new-secret", "old-secret"}}
 }
 
-// Start runs a simulator with two accounts, German and American.
+// Start runs a simulator with two accounts, German and American, and the bus
+// orders. As many shipments can be confirmed as a test likes.
 func Start(t *testing.T, change func(*simulator.Config)) *Amazon {
 	t.Helper()
 	config := simulator.Config{
 		Applications: []simulator.Application{Application()},
 		Accounts:     simulator.Sellers(2, "shop"),
+		EventBuses:   []string{"orders"},
+		Rates:        map[string]simulator.Rate{"confirmShipment": {PerSecond: 1000, Burst: 1000}},
 	}
 	if change != nil {
 		change(&config)
@@ -207,11 +210,6 @@ func (a *Amazon) Confirm(token, orderID, body string, status int) string {
 		a.T.Errorf("%s: %d %s, want %d", body, got.Status, got.Body, status)
 	}
 	return got.Body
-}
-
-// Roomy lets a test confirm as many shipments as it likes.
-func Roomy(c *simulator.Config) {
-	c.Rates = map[string]simulator.Rate{"confirmShipment": {PerSecond: 1000, Burst: 1000}}
 }
 
 // Fault scripts a fault, and returns its id.

@@ -95,13 +95,10 @@ func (a *Amazon) Put(entries ...events.PutEventsRequestEntry) (*eventbridge.PutE
 	return a.EventsClient().PutEvents(a.T.Context(), &eventbridge.PutEventsInput{Entries: entries})
 }
 
-// Entry is an entry for the bus of WithBus.
+// Entry is an entry for the bus orders.
 func Entry(detail string) events.PutEventsRequestEntry {
 	return events.PutEventsRequestEntry{
 		Source: aws.String("sellerstream"), DetailType: aws.String("Order"), Detail: aws.String(detail),
 		Resources: []string{"order/1"}, EventBusName: aws.String("orders"),
 	}
 }
-
-// WithBus configures a bus.
-func WithBus(c *simulator.Config) { c.EventBuses = []string{"orders"} }

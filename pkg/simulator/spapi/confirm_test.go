@@ -40,7 +40,7 @@ func parcel(reference, tracking string, items ...any) string {
 
 func TestConfirmShipment(t *testing.T) {
 	t.Parallel()
-	a := simulatortest.Start(t, simulatortest.Roomy)
+	a := simulatortest.Start(t, nil)
 	token, order := a.Token(simulatortest.SellerToken(1)), unshipped(a, 2)
 	first, second := order.Items[0], order.Items[1]
 	id := order.OrderID
@@ -90,7 +90,7 @@ func TestConfirmShipment(t *testing.T) {
 
 func TestConfirmShipmentRefuses(t *testing.T) {
 	t.Parallel()
-	a := simulatortest.Start(t, simulatortest.Roomy)
+	a := simulatortest.Start(t, nil)
 	token, order := a.Token(simulatortest.SellerToken(1)), unshipped(a, 1)
 	item, units := order.Items[0].OrderItemID, order.Items[0].Quantity
 	good := parcel("1", "A", item, 1)
@@ -132,7 +132,7 @@ func TestConfirmShipmentRefuses(t *testing.T) {
 // (selling-partner-api-models#5232): the order stays as it was.
 func TestA204ThatStoresNothing(t *testing.T) {
 	t.Parallel()
-	a := simulatortest.Start(t, simulatortest.Roomy)
+	a := simulatortest.Start(t, nil)
 	token, order := a.Token(simulatortest.SellerToken(1)), unshipped(a, 1)
 	body := parcel("1", "A", order.Items[0].OrderItemID, 1)
 	if _, err := a.Faults.Add(simulator.Rule{Operation: "confirmShipment", Times: 1, Action: simulator.Action{Status: http.StatusNoContent}}); err != nil {

@@ -17,15 +17,6 @@ import (
 
 func TestMain(m *testing.M) { simulatortest.Main(m) }
 
-func queue(a *simulatortest.Amazon) simulator.QueueStats {
-	a.T.Helper()
-	stats, err := a.Queue(simulator.DefaultQueue)
-	if err != nil {
-		a.T.Fatal(err)
-	}
-	return stats
-}
-
 func TestSQSSendReceiveDelete(t *testing.T) {
 	t.Parallel()
 	a := simulatortest.Start(t, nil)
@@ -49,7 +40,7 @@ func TestSQSSendReceiveDelete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if q := queue(a); q.Visible+q.InFlight != 0 || q.Deleted != 1 || q.Redelivered != 0 {
+	if q, err := a.Queue(simulator.DefaultQueue); err != nil || q.Visible+q.InFlight != 0 || q.Deleted != 1 || q.Redelivered != 0 {
 		t.Errorf("queue %+v", q)
 	}
 }
@@ -71,7 +62,7 @@ func TestSQSRedelivery(t *testing.T) {
 	if _, err := c.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: a.QueueURL(), ReceiptHandle: first.ReceiptHandle}); err != nil {
 		t.Fatal(err)
 	}
-	if q := queue(a); q.InFlight != 1 || q.Deleted != 0 || q.Redelivered != 1 {
+	if q, err := a.Queue(simulator.DefaultQueue); err != nil || q.InFlight != 1 || q.Deleted != 0 || q.Redelivered != 1 {
 		t.Fatalf("queue %+v", q)
 	}
 	// A timeout of 0 gives it back at once.
@@ -135,7 +126,7 @@ func TestSQSBatches(t *testing.T) {
 	if err != nil || len(deleted.Successful) != 8 || len(deleted.Failed) != 2 || *deleted.Failed[0].Id != "2" {
 		t.Fatalf("%+v, %v", deleted, err)
 	}
-	if q := queue(a); q.InFlight != 2 || q.Deleted != 8 {
+	if q, err := a.Queue(simulator.DefaultQueue); err != nil || q.InFlight != 2 || q.Deleted != 8 {
 		t.Errorf("queue %+v", q)
 	}
 }
