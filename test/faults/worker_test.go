@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
 )
 
@@ -73,7 +74,10 @@ type number struct{ n uint64 }
 
 // numberer counts the records of each account in its state, and emits each
 // with its count in the upper half and the record's own number in the lower.
-type numberer struct{ counts map[string]uint64 }
+type numberer struct {
+	machinetest.NoCalls
+	counts map[string]uint64
+}
 
 func (m *numberer) Restore(key string, value any) error {
 	m.counts[key] = value.(*number).n
@@ -86,10 +90,6 @@ func (m *numberer) Record(tx *machine.Tx, rec *machine.Record) {
 	tx.Put(rec.Account, &number{n})
 	tx.Emit(machine.Output{Topic: output, Account: rec.Account, Value: &number{n<<32 | rec.Value.(*number).n}})
 }
-
-func (m *numberer) Result(*machine.Tx, *machine.Result) {}
-func (m *numberer) Draw(*machine.Tx)                    {}
-func (m *numberer) Pending() int                        { return 0 }
 
 // codec stands in for Avro, so that the runtime is what is measured: eight bytes for a
 // number.

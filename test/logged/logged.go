@@ -3,6 +3,7 @@ package logged
 
 import (
 	"bytes"
+	"log/slog"
 	"strings"
 	"sync"
 )
@@ -33,6 +34,11 @@ func (t *Text) Take() string {
 	defer t.mu.Unlock()
 	defer t.buf.Reset()
 	return t.buf.String()
+}
+
+// Logger returns a logger whose lines of a level and above become part of the text.
+func (t *Text) Logger(level slog.Level) *slog.Logger {
+	return slog.New(slog.NewTextHandler(t, &slog.HandlerOptions{Level: level}))
 }
 
 // Has reports whether part was logged.

@@ -48,7 +48,7 @@ func TestTheAgeOfAnEntryIsTheBrokers(t *testing.T) {
 		ages := map[string][]time.Duration{}
 		s := &session{
 			opts:    &Options{State: state, Clock: clock.NewScaled(began, test.speed)},
-			machine: &agedCounter{counter{map[string]int{}}, new(sync.Mutex), ages},
+			machine: &agedCounter{counter{counts: map[string]int{}}, new(sync.Mutex), ages},
 			claimed: map[string]brokerTime{state: brokerTimeOf(test.claim)},
 		}
 		if err := s.restoreEntry("a", &payload{}, brokerTimeOf(test.entry)); err != nil || len(ages["a"]) != 1 || ages["a"][0] != test.want {
@@ -62,7 +62,7 @@ func TestAMachineIsToldHowOldItsStateIs(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {
 		mu, ages := new(sync.Mutex), map[string][]time.Duration{}
-		opts := w.options(func(machine.Unit) machine.Machine { return &agedCounter{counter{map[string]int{}}, mu, ages} })
+		opts := w.options(func(machine.Unit) machine.Machine { return &agedCounter{counter{counts: map[string]int{}}, mu, ages} })
 		r := w.run(opts)
 		w.produce(in1, "a", 1)
 		w.read(out, 1)

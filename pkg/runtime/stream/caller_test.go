@@ -11,7 +11,7 @@ import (
 )
 
 // caller is a machine that makes one call per record: the record is put into
-// the state, a call is drawn for it, and its result is emitted.
+// the state, a call is drawn for it, and its result or its refusal is emitted.
 type caller struct {
 	lease  time.Duration
 	delay  time.Duration // from a record to its call
@@ -21,10 +21,6 @@ type caller struct {
 }
 
 const todoPrefix = "todo/"
-
-func makeCaller() *caller {
-	return &caller{todo: make(map[string]*payload), since: make(map[string]time.Time), flying: make(map[string]bool)}
-}
 
 func (m *caller) Restore(key string, value any) error {
 	m.todo[key] = value.(*payload)
@@ -42,19 +38,26 @@ func (m *caller) Result(tx *machine.Tx, res *machine.Result) {
 	key := res.Call.Key
 	p := m.todo[key]
 	delete(m.flying, key)
+	ended := &payload{Account: p.Account, N: p.N}
 	switch outcome := res.Outcome.(type) {
 	case machine.Done:
-		delete(m.todo, key)
-		tx.Delete(key)
-		tx.Emit(machine.Output{Topic: out, Account: p.Account, Value: &payload{Account: p.Account, N: p.N, Text: outcome.Response.(string)}})
+		ended.Text = outcome.Response.(string)
+	case machine.Reject:
+		ended.Text = fmt.Sprintf("%s refused: %v", res.Blame, outcome.Err)
 	case machine.Snooze:
-		text := "snoozed"
+		ended.Text = "snoozed"
 		if outcome.Err != nil {
-			text += ": " + outcome.Err.Error()
+			ended.Text += ": " + outcome.Err.Error()
 		}
-		m.todo[key] = &payload{Account: p.Account, N: p.N, Text: text}
-		tx.Put(key, m.todo[key])
+		m.todo[key] = ended
+		tx.Put(key, ended)
+		return
+	default:
+		return
 	}
+	delete(m.todo, key)
+	tx.Delete(key)
+	tx.Emit(machine.Output{Topic: out, Account: p.Account, Value: ended})
 }
 
 func (m *caller) Draw(tx *machine.Tx) {
@@ -117,7 +120,7 @@ func (e *executor) count() int {
 // withCaller runs callers made by adjust.
 func (w *world) withCaller(e *executor, adjust func(*caller)) Options {
 	opts := w.options(func(machine.Unit) machine.Machine {
-		m := makeCaller()
+		m := &caller{todo: make(map[string]*payload), since: make(map[string]time.Time), flying: make(map[string]bool)}
 		if adjust != nil {
 			adjust(m)
 		}

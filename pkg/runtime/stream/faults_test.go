@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"sync"
@@ -108,7 +109,7 @@ func TestZombieIsFencedAndWritesNothing(t *testing.T) {
 		g := newGate(w.net.DialContext)
 		opts := w.options(newCounter)
 		opts.Client = append(opts.Client, kgo.Dialer(g.Dial))
-		opts.Logger = newLogger(zombieLogs)
+		opts.Logger = zombieLogs.Logger(slog.LevelDebug)
 		zombie := w.run(opts)
 		w.eventually("ready", zombie.Ready)
 		for n := 1; n <= 10; n++ {
@@ -123,7 +124,7 @@ func TestZombieIsFencedAndWritesNothing(t *testing.T) {
 		}
 		heirLogs := &logged.Text{}
 		opts = w.options(newCounter)
-		opts.Logger = newLogger(heirLogs)
+		opts.Logger = heirLogs.Logger(slog.LevelDebug)
 		heir := w.run(opts)
 		w.read(out, 20)
 		w.eventually("the heir is ready", heir.Ready)

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/logged"
 )
@@ -107,7 +108,7 @@ func inBubble(t *testing.T, test func(t *testing.T, w *world)) {
 		}
 		defer cluster.Close()
 		w.cluster = cluster
-		w.client = w.newClient()
+		w.client = w.newClient(kgo.RecordPartitioner(kgo.ManualPartitioner()))
 		defer w.client.Close()
 		test(t, w)
 	})
@@ -129,11 +130,9 @@ func (w *world) clientOptions() []kgo.Opt {
 // produce writes a record of account n to an input.
 func (w *world) produce(topic, account string, n int) {
 	w.t.Helper()
-	value, err := jsonCodec{}.AppendEncode(nil, topic, &payload{Account: account, N: n})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.produceRaw(&kgo.Record{Topic: testPrefix + topic, Key: []byte(account), Value: value})
+	w.produceRaw(&kgo.Record{
+		Topic: testPrefix + topic, Partition: partitionOf(account), Key: []byte(account), Value: encoded(w.t, &payload{Account: account, N: n}),
+	})
 }
 
 // addTopic makes a topic that few tests need.
@@ -144,9 +143,10 @@ func (w *world) addTopic(logical string) {
 	}
 }
 
-func (w *world) produceRaw(rec *kgo.Record) {
+// produceRaw writes records to the partitions that they name.
+func (w *world) produceRaw(recs ...*kgo.Record) {
 	w.t.Helper()
-	if err := w.client.ProduceSync(w.t.Context(), rec).FirstErr(); err != nil {
+	if err := w.client.ProduceSync(w.t.Context(), recs...).FirstErr(); err != nil {
 		w.t.Fatalf("produce: %v", err)
 	}
 }
@@ -160,17 +160,6 @@ func (w *world) read(topic string, n int) []*kgo.Record {
 		w.t.Fatalf("topic %s has %d records, want %d\n%s", topic, len(recs), n, w.logs)
 	}
 	return recs
-}
-
-// lastOf is the newest committed record with a key; nil for none.
-func (w *world) lastOf(topic, key string) (last *kgo.Record) {
-	w.t.Helper()
-	for _, rec := range w.readFor(topic, 1000, 2*time.Second) {
-		if string(rec.Key) == key {
-			last = rec
-		}
-	}
-	return last
 }
 
 func (w *world) readFor(topic string, n int, wait time.Duration) []*kgo.Record {
@@ -208,7 +197,7 @@ func (w *world) options(newMachine func(machine.Unit) machine.Machine) Options {
 		Inputs: []string{in1, in2}, Outputs: []string{out}, State: state,
 		New: newMachine, Codec: jsonCodec{}, Own: jsonCodec{}, Client: w.clientOptions(),
 		SessionTimeout: 6 * time.Second, HeartbeatInterval: 500 * time.Millisecond,
-		Logger: newLogger(w.logs),
+		Logger: w.logs.Logger(slog.LevelDebug),
 	}
 }
 
@@ -271,32 +260,6 @@ func (w *world) eventually(what string, ok func() bool) {
 	}
 }
 
-func newLogger(w *logged.Text) *slog.Logger {
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
-}
-
-// lastOffset is a partition's end, open transactions included.
-func (w *world) lastOffset(topic string, p int32) int64 {
-	w.t.Helper()
-	ends, err := kadm.NewClient(w.client).ListEndOffsets(w.t.Context(), testPrefix+topic)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	end, _ := ends.Lookup(testPrefix+topic, p)
-	return end.Offset
-}
-
-// stableOffset is where readers of committed records end.
-func (w *world) stableOffset(topic string, p int32) int64 {
-	w.t.Helper()
-	ends, err := kadm.NewClient(w.client).ListCommittedOffsets(w.t.Context(), testPrefix+topic)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	end, _ := ends.Lookup(testPrefix+topic, p)
-	return end.Offset
-}
-
 func encoded(t *testing.T, value any) []byte {
 	t.Helper()
 	data, err := jsonCodec{}.AppendEncode(nil, "", value)
@@ -304,6 +267,15 @@ func encoded(t *testing.T, value any) []byte {
 		t.Fatal(err)
 	}
 	return data
+}
+
+// accountOf returns the first of many accounts that fits.
+func accountOf(fits func(account string) bool) string {
+	for n := 0; ; n++ {
+		if account := fmt.Sprint("account-", n); fits(account) {
+			return account
+		}
+	}
 }
 
 // setTopicConfig sets one configuration of a topic.
@@ -321,6 +293,7 @@ func (w *world) setTopicConfig(topic, name, value string) {
 // counter is a machine that numbers the records of each account, in its
 // state, and emits every one with its number.
 type counter struct {
+	machinetest.NoCalls
 	counts map[string]int
 }
 
@@ -344,6 +317,10 @@ func (m *counter) Record(tx *machine.Tx, rec *machine.Record) {
 	}})
 }
 
-func (m *counter) Result(*machine.Tx, *machine.Result) {}
-func (m *counter) Draw(*machine.Tx)                    {}
-func (m *counter) Pending() int                        { return 0 }
+// scripted is a machine that does what a test says when a record comes.
+type scripted struct {
+	counter
+	record func(tx *machine.Tx, rec *machine.Record)
+}
+
+func (m *scripted) Record(tx *machine.Tx, rec *machine.Record) { m.record(tx, rec) }

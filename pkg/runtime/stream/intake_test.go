@@ -19,8 +19,6 @@ import (
 func TestBadRecordsBecomeDeadLettersAndOthersGoOn(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {
-		manual := w.newClient(kgo.RecordPartitioner(kgo.ManualPartitioner()))
-		defer manual.Close()
 		good := newOwners(0, testPartitions)
 		var ours, other string
 		for n := 0; ours == "" || other == ""; n++ {
@@ -30,10 +28,7 @@ func TestBadRecordsBecomeDeadLettersAndOthersGoOn(t *testing.T) {
 				other = name
 			}
 		}
-		value, err := jsonCodec{}.AppendEncode(nil, in1, &payload{Account: ours, N: 1})
-		if err != nil {
-			t.Fatal(err)
-		}
+		value := encoded(t, &payload{Account: ours, N: 1})
 		headers := []kgo.RecordHeader{{Key: "trace", Value: []byte("x\xff")}, {Key: "bad\xff", Value: nil}}
 		bad := []struct {
 			key, value []byte
@@ -47,7 +42,7 @@ func TestBadRecordsBecomeDeadLettersAndOthersGoOn(t *testing.T) {
 			{nil, value, "no_account", "no key"},
 			{[]byte{}, value, "no_account", "no key"},
 		}
-		if newOwnersHave(0, "\xff\xfd") {
+		if good.ours("\xff\xfd") {
 			t.Fatal("the test needs a key of another partition")
 		}
 		var records []*kgo.Record
@@ -55,9 +50,7 @@ func TestBadRecordsBecomeDeadLettersAndOthersGoOn(t *testing.T) {
 			records = append(records, &kgo.Record{Topic: testPrefix + in1, Partition: 0, Key: b.key, Value: b.value, Headers: headers})
 		}
 		records = append(records, &kgo.Record{Topic: testPrefix + in1, Partition: 0, Key: []byte(ours), Value: value})
-		if err := manual.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
+		w.produceRaw(records...)
 		r := w.run(w.options(newCounter))
 		checkCounts(t, w.read(out, 1), 1, 1)
 		letters := w.read(schemas.DeadLetters, len(bad))
@@ -86,15 +79,14 @@ func TestBadRecordsBecomeDeadLettersAndOthersGoOn(t *testing.T) {
 	})
 }
 
-func newOwnersHave(partition int32, key string) bool {
-	o := newOwners(partition, testPartitions)
-	return o.ours(key)
-}
-
 func TestMachineRejectIsADeadLetter(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {
-		r := w.run(w.options(func(machine.Unit) machine.Machine { return &refuser{} }))
+		r := w.run(w.options(func(machine.Unit) machine.Machine {
+			return &scripted{record: func(tx *machine.Tx, rec *machine.Record) {
+				tx.Reject(rec, "unknown_account", strings.Repeat("no such account ", 1000))
+			}}
+		}))
 		w.produce(in1, "a", 7)
 		rec := w.read(schemas.DeadLetters, 1)[0]
 		letter := decode[schemas.DeadLetter](t, rec)
@@ -108,7 +100,11 @@ func TestMachineRejectIsADeadLetter(t *testing.T) {
 func TestWorkThatIsSetAsideIsADeadLetter(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {
-		r := w.run(w.options(func(machine.Unit) machine.Machine { return &quitter{} }))
+		r := w.run(w.options(func(machine.Unit) machine.Machine {
+			return &scripted{record: func(tx *machine.Tx, rec *machine.Record) {
+				tx.SetAside(rec.Account, fmt.Sprint("work/", rec.Offset), "order_refused", "mend it")
+			}}
+		}))
 		w.produce(in1, "a", 7)
 		w.produce(in1, "a", 8)
 		ids := make(map[string]bool)
@@ -127,18 +123,6 @@ func TestWorkThatIsSetAsideIsADeadLetter(t *testing.T) {
 		}
 		r.shutdown()
 	})
-}
-
-type quitter struct{ counter }
-
-func (*quitter) Record(tx *machine.Tx, rec *machine.Record) {
-	tx.SetAside(rec.Account, fmt.Sprint("work/", rec.Offset), "order_refused", "mend it")
-}
-
-type refuser struct{ counter }
-
-func (*refuser) Record(tx *machine.Tx, rec *machine.Record) {
-	tx.Reject(rec, "unknown_account", strings.Repeat("no such account ", 1000))
 }
 
 func TestInputWaitsForItsSchemaWhileOthersGoOn(t *testing.T) {
@@ -259,21 +243,12 @@ func TestAnInputThatIsNeverPaused(t *testing.T) {
 func TestPositionOutsideTheLogStops(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
-		name string
-		// spoil makes the position of partition p wrong while nothing runs.
-		spoil func(w *world, p int32)
+		name     string
+		position *schemas.Position // that is written while nothing runs; nil where records are removed
 	}{
-		{"records were removed", func(w *world, p int32) {
-			w.produce(in1, "a", 2)
-			w.produce(in1, "a", 3)
-			w.deleteRecords(in1, p, 2)
-		}},
-		{"the log is shorter", func(w *world, p int32) {
-			w.writePosition(p, &schemas.Position{Topic: in1, Offset: 100, Epoch: -1})
-		}},
-		{"the log is shorter, its epoch is known", func(w *world, p int32) {
-			w.writePosition(p, &schemas.Position{Topic: in1, Offset: 100, Epoch: 0})
-		}},
+		{"records were removed", nil},
+		{"the log is shorter", &schemas.Position{Topic: in1, Offset: 100, Epoch: -1}},
+		{"the log is shorter, its epoch is known", &schemas.Position{Topic: in1, Offset: 100, Epoch: 0}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -282,7 +257,15 @@ func TestPositionOutsideTheLogStops(t *testing.T) {
 				w.produce(in1, "a", 1)
 				p := w.read(out, 1)[0].Partition
 				r.shutdown()
-				test.spoil(w, p)
+				if test.position == nil {
+					w.produce(in1, "a", 2)
+					w.produce(in1, "a", 3)
+					w.deleteRecords(in1, p, 2)
+				} else {
+					w.produceRaw(&kgo.Record{
+						Topic: testPrefix + state, Partition: p, Key: []byte(positionPrefix + in1), Value: encoded(t, test.position),
+					})
+				}
 				r = w.run(w.options(newCounter))
 				stopped := r.awaitStopped(PositionLost, p)
 				for _, part := range []string{testPrefix + in1, fmt.Sprintf("partition %d", p), "position", "it has offsets"} {
@@ -314,21 +297,6 @@ func (w *world) deleteRecords(topic string, partition int32, before int64) {
 	}
 }
 
-// writePosition sets a unit's position, as a reset does.
-func (w *world) writePosition(partition int32, position *schemas.Position) {
-	w.t.Helper()
-	value, err := jsonCodec{}.AppendEncode(nil, state, position)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	manual := w.newClient(kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	defer manual.Close()
-	rec := &kgo.Record{Topic: testPrefix + state, Partition: partition, Key: []byte(positionPrefix + position.Topic), Value: value}
-	if err := manual.ProduceSync(w.t.Context(), rec).FirstErr(); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
 // A transaction's marker stands behind its last record. When retention has
 // removed both, a position between them is outside the log although nothing
 // was lost.
@@ -339,11 +307,10 @@ func TestPositionPassesTransactionMarkers(t *testing.T) {
 		defer writer.Close()
 		partition := partitionOf("a")
 		send := func(n int) {
-			value, _ := jsonCodec{}.AppendEncode(nil, in1, &payload{Account: "a", N: n})
 			if err := writer.BeginTransaction(); err != nil {
 				t.Fatal(err)
 			}
-			rec := &kgo.Record{Topic: testPrefix + in1, Partition: partition, Key: []byte("a"), Value: value}
+			rec := &kgo.Record{Topic: testPrefix + in1, Partition: partition, Key: []byte("a"), Value: encoded(t, &payload{Account: "a", N: n})}
 			if err := writer.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
 				t.Fatal(err)
 			}

@@ -18,8 +18,6 @@ const (
 // record begins anew.
 type keeper struct{ counter }
 
-func newKeeper(machine.Unit) machine.Machine { return &keeper{counter{counts: make(map[string]int)}} }
-
 func (m *keeper) Restore(key string, value any) error {
 	return m.counter.Restore(strings.TrimPrefix(key, apartPrefix), value)
 }
@@ -40,7 +38,7 @@ func TestStateThatStandsApart(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {
 		w.addTopic(apart)
-		opts := w.options(newKeeper)
+		opts := w.options(func(machine.Unit) machine.Machine { return &keeper{counter{counts: make(map[string]int)}} })
 		opts.MoreState = []StateTopic{{Topic: apart, Prefix: apartPrefix}}
 		for n, want := range []int{1, 2, 3, 1} {
 			r := w.run(opts)

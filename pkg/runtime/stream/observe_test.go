@@ -49,8 +49,10 @@ func TestNotReadyWhileAUnitIsRestored(t *testing.T) {
 func TestOnlyAMachineThatDoesNotComeBackHangs(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {
-		goOn := make(chan struct{})
-		r := w.run(w.options(func(machine.Unit) machine.Machine { return &stubborn{goOn: goOn} }))
+		goOn := make(chan struct{}) // the machine breaks its contract: it waits
+		r := w.run(w.options(func(machine.Unit) machine.Machine {
+			return &scripted{record: func(*machine.Tx, *machine.Record) { <-goOn }}
+		}))
 		w.eventually("ready", r.Ready)
 		time.Sleep(10 * time.Minute) // idle
 		if hung := r.Hung(time.Minute); len(hung) > 0 {
@@ -62,8 +64,7 @@ func TestOnlyAMachineThatDoesNotComeBackHangs(t *testing.T) {
 			t.Errorf("after 30 s: %v", hung)
 		}
 		time.Sleep(time.Minute)
-		owners := newOwners(0, testPartitions)
-		if hung := r.Hung(time.Minute); !slices.Equal(hung, []int32{owners.partitionOf([]byte("a"))}) {
+		if hung := r.Hung(time.Minute); !slices.Equal(hung, []int32{partitionOf("a")}) {
 			t.Errorf("the units %v hang", hung)
 		}
 		close(goOn)
@@ -71,14 +72,6 @@ func TestOnlyAMachineThatDoesNotComeBackHangs(t *testing.T) {
 		r.shutdown()
 	})
 }
-
-// stubborn is a machine that breaks its contract: it waits.
-type stubborn struct {
-	counter
-	goOn chan struct{}
-}
-
-func (m *stubborn) Record(*machine.Tx, *machine.Record) { <-m.goOn }
 
 // hoarder is a machine that never finishes a record.
 type hoarder struct {
@@ -179,12 +172,7 @@ func TestLagOfAStoppedUnitIsSeen(t *testing.T) {
 		p := w.read(out, 1)[0].Partition
 		w.eventually("no lag", func() bool { lag, ok := r.Stats(t.Context(), nil).Lag[in1]; return ok && lag == 0 })
 		r.shutdown()
-		manual := w.newClient(kgo.RecordPartitioner(kgo.ManualPartitioner()))
-		defer manual.Close()
-		rec := &kgo.Record{Topic: testPrefix + state, Partition: p, Key: []byte("x"), Value: []byte("garbage")}
-		if err := manual.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
+		w.produceRaw(&kgo.Record{Topic: testPrefix + state, Partition: p, Key: []byte("x"), Value: []byte("garbage")})
 		for n := 2; n <= 6; n++ {
 			w.produce(in1, "a", n)
 		}

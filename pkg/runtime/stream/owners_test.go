@@ -57,15 +57,10 @@ func TestKeysThatAreRememberedAreBounded(t *testing.T) {
 func TestAccountOfTheKey(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {
-		manual := w.newClient(kgo.RecordPartitioner(kgo.ManualPartitioner()))
-		defer manual.Close()
 		for _, key := range []string{"a/1", "a/2", "/3"} {
-			rec := &kgo.Record{
+			w.produceRaw(&kgo.Record{
 				Topic: testPrefix + in1, Partition: partitionOf("a"), Key: []byte(key), Value: encoded(t, &payload{Account: "a", N: 1}),
-			}
-			if err := manual.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
-				t.Fatal(err)
-			}
+			})
 		}
 		opts := w.options(newCounter)
 		opts.AccountOf = func(key []byte) string {

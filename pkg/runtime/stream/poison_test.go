@@ -29,22 +29,13 @@ func noise(n int) []byte {
 	return data
 }
 
-// accountIn is an account of a partition.
-func accountIn(partition int32) string {
-	for n := 0; ; n++ {
-		if name := fmt.Sprintf("account-%d", n); partitionOf(name) == partition {
-			return name
-		}
-	}
-}
-
 // A record that is too large in any way is one letter, and the next record is
 // processed.
 func TestOneLetterForWhateverIsTooLarge(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {
 		w.setTopicConfig(schemas.DeadLetters, "max.message.bytes", strconv.Itoa(schemas.MaxDeadLetterBytes))
-		ours := accountIn(0)
+		ours := accountOf(func(name string) bool { return partitionOf(name) == 0 })
 		header := func(n int) []kgo.RecordHeader { return []kgo.RecordHeader{{Key: "h", Value: noise(n)}} }
 		poison := []*kgo.Record{
 			{Key: noise(800_000), Value: []byte("v")},
@@ -85,7 +76,7 @@ func TestALetterFitsATopicThatTakesLittle(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {
 		w.setTopicConfig(schemas.DeadLetters, "max.message.bytes", "20000")
-		ours := accountIn(0)
+		ours := accountOf(func(name string) bool { return partitionOf(name) == 0 })
 		w.produceRaw(&kgo.Record{Topic: testPrefix + in1, Key: []byte(ours), Value: noise(200_000)})
 		w.produceRaw(&kgo.Record{Topic: testPrefix + in1, Key: []byte(ours), Value: noise(300_000)})
 		w.produce(in1, ours, 1)
@@ -115,7 +106,7 @@ func bomb(topic, key string, n int) []*kgo.Record {
 func TestOneLetterForABatchThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {
-		ours := accountIn(0)
+		ours := accountOf(func(name string) bool { return partitionOf(name) == 0 })
 		client := w.poisoner()
 		defer client.Close()
 		produce := func(records ...*kgo.Record) {

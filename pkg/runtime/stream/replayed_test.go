@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,14 +17,11 @@ import (
 // again writes a copy of what stands at an offset of an input to replays.
 func (w *world) again(origin schemas.Origin, account string, n int) {
 	w.t.Helper()
-	value, err := jsonCodec{}.AppendEncode(nil, origin.Topic, &payload{Account: account, N: n})
-	if err != nil {
-		w.t.Fatal(err)
-	}
 	origin.Partition = partitionOf(account)
-	w.produceRaw(&kgo.Record{Topic: testPrefix + replays, Key: []byte(account), Value: value, Headers: []kgo.RecordHeader{
-		{Key: "trace", Value: []byte("x")}, {Key: schemas.ReplayHeader, Value: origin.Header()},
-	}})
+	w.produceRaw(&kgo.Record{
+		Topic: testPrefix + replays, Partition: origin.Partition, Key: []byte(account), Value: encoded(w.t, &payload{Account: account, N: n}),
+		Headers: []kgo.RecordHeader{{Key: "trace", Value: []byte("x")}, {Key: schemas.ReplayHeader, Value: origin.Header()}},
+	})
 }
 
 // notebook is a machine that writes down what it is given, and has as much
@@ -32,27 +30,17 @@ type notebook struct {
 	counter
 	mu      sync.Mutex
 	records []machine.Record
-	pending int
+	pending atomic.Int64
 }
 
 func (m *notebook) Record(_ *machine.Tx, rec *machine.Record) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.records = append(m.records, *rec)
-	m.pending++
+	m.pending.Add(1)
 }
 
-func (m *notebook) Pending() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.pending
-}
-
-func (m *notebook) empty() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.pending = 0
-}
+func (m *notebook) Pending() int { return int(m.pending.Load()) }
 
 func (m *notebook) taken() []machine.Record {
 	m.mu.Lock()
@@ -107,7 +95,9 @@ func TestReplaysOfUnknownOriginAreDeadLetters(t *testing.T) {
 		for _, headers := range [][]kgo.RecordHeader{
 			nil, {{Key: schemas.ReplayHeader, Value: []byte("{")}}, {{Key: schemas.ReplayHeader, Value: elsewhere.Header()}},
 		} {
-			w.produceRaw(&kgo.Record{Topic: testPrefix + replays, Key: []byte("a"), Value: []byte("{}"), Headers: headers})
+			w.produceRaw(&kgo.Record{
+				Topic: testPrefix + replays, Partition: partitionOf("a"), Key: []byte("a"), Value: []byte("{}"), Headers: headers,
+			})
 		}
 		w.again(schemas.Origin{Replay: "r1", Topic: in1, Offset: 9}, "a", 1)
 		r := w.run(w.withReplays(m))
@@ -152,7 +142,7 @@ func TestNewRecordsDoNotWaitForReplayed(t *testing.T) {
 			t.Errorf("%d replayed records were taken while as many were pending", got)
 		}
 		for n := 20; replayed() < all; n++ {
-			m.empty()
+			m.pending.Store(0)
 			w.produce(in1, "a", n) // a tick, in which the runtime asks what is pending
 			w.eventually("the new record", func() bool { return len(m.taken())-replayed() == n+1 })
 		}

@@ -103,7 +103,7 @@ func TestForeignGroupOffsetIsReportedAndIgnored(t *testing.T) {
 			t.Fatal(err)
 		}
 		r = w.run(w.options(newCounter))
-		w.eventually("ready", func() bool { return r.Ready() && w.restores() == 9 })
+		w.eventually("ready", func() bool { return r.Ready() && w.logs.Count("unit restored") == 9 })
 		r.shutdown()
 		if w.logs.Has("set by another tool") {
 			t.Error("our own offset was taken for another tool's")
@@ -165,12 +165,7 @@ func TestUnreadableStateStops(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {
 		partition := partitionOf("a")
-		manual := w.newClient(kgo.RecordPartitioner(kgo.ManualPartitioner()))
-		defer manual.Close()
-		rec := &kgo.Record{Topic: testPrefix + state, Partition: partition, Key: []byte("a"), Value: []byte("garbage")}
-		if err := manual.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
+		w.produceRaw(&kgo.Record{Topic: testPrefix + state, Partition: partition, Key: []byte("a"), Value: []byte("garbage")})
 		r := w.run(w.options(newCounter))
 		stopped := r.awaitStopped(StateUnreadable, partition)
 		if !strings.Contains(stopped.Cause, testPrefix+state) || !strings.Contains(stopped.Cause, "key a") {
@@ -178,10 +173,7 @@ func TestUnreadableStateStops(t *testing.T) {
 		}
 		r.othersGoOn(partition)
 		// It heals when the entry is mended, here by removing it.
-		rec = &kgo.Record{Topic: testPrefix + state, Partition: partition, Key: []byte("a")}
-		if err := manual.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
+		w.produceRaw(&kgo.Record{Topic: testPrefix + state, Partition: partition, Key: []byte("a")})
 		r.awaitHealed()
 		r.shutdown()
 	})
@@ -220,11 +212,7 @@ func TestAStateBatchThatCannotBeReadStops(t *testing.T) {
 		if places, err := w.reset().Places(t.Context()); err != nil || places[partition].Next != 1 {
 			t.Errorf("the unit stands at %v: %v", places, err)
 		}
-		remove := kadm.Offsets{}
-		remove.AddOffset(testPrefix+state, partition, offset+1, -1)
-		if _, err := kadm.NewClient(w.client).DeleteRecords(t.Context(), remove); err != nil {
-			t.Fatal(err)
-		}
+		w.deleteRecords(state, partition, offset+1)
 		r.awaitHealed()
 		r.shutdown()
 	})
@@ -233,27 +221,23 @@ func TestAStateBatchThatCannotBeReadStops(t *testing.T) {
 func TestMachineFaultsStop(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		do   func(tx *machine.Tx)
+		do   func(tx *machine.Tx, _ *machine.Record)
 		says string
 	}{
-		"reserved key": {func(tx *machine.Tx) { tx.Put("@position/in1", &payload{}) }, "runtime's own"},
-		"unknown topic": {func(tx *machine.Tx) {
+		"reserved key": {func(tx *machine.Tx, _ *machine.Record) { tx.Put("@position/in1", &payload{}) }, "runtime's own"},
+		"unknown topic": {func(tx *machine.Tx, _ *machine.Record) {
 			tx.Emit(machine.Output{Topic: "elsewhere", Account: "a", Value: &payload{}})
 		}, `"elsewhere"`},
-		"call that nothing executes": {func(tx *machine.Tx) { tx.Call(machine.Call{Operation: "getOrder"}) }, "getOrder"},
-		"foreign account": {func(tx *machine.Tx) {
-			for n := 0; ; n++ {
-				if account := fmt.Sprint("account-", n); partitionOf(account) != partitionOf("a") {
-					tx.Emit(machine.Output{Topic: out, Account: account, Value: &payload{}})
-					return
-				}
-			}
+		"call that nothing executes": {func(tx *machine.Tx, _ *machine.Record) { tx.Call(machine.Call{Operation: "getOrder"}) }, "getOrder"},
+		"foreign account": {func(tx *machine.Tx, _ *machine.Record) {
+			foreign := accountOf(func(name string) bool { return partitionOf(name) != partitionOf("a") })
+			tx.Emit(machine.Output{Topic: out, Account: foreign, Value: &payload{}})
 		}, "does not belong"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			inBubble(t, func(t *testing.T, w *world) {
-				r := w.run(w.options(func(machine.Unit) machine.Machine { return &faulty{do: test.do} }))
+				r := w.run(w.options(func(machine.Unit) machine.Machine { return &scripted{record: test.do} }))
 				w.produce(in1, "a", 1)
 				if stopped := r.awaitStopped(Faulty, partitionOf("a")); !strings.Contains(stopped.Cause, test.says) {
 					t.Errorf("%s; want %q", stopped, test.says)
@@ -263,13 +247,6 @@ func TestMachineFaultsStop(t *testing.T) {
 		})
 	}
 }
-
-type faulty struct {
-	counter
-	do func(tx *machine.Tx)
-}
-
-func (m *faulty) Record(tx *machine.Tx, _ *machine.Record) { m.do(tx) }
 
 func TestRunWaitsForBrokers(t *testing.T) {
 	t.Parallel()
@@ -324,9 +301,6 @@ func TestStopWhileBrokersHang(t *testing.T) {
 		r.shutdown()
 	})
 }
-
-// restores is how many takeovers were logged.
-func (w *world) restores() int { return strings.Count(w.logs.String(), "unit restored") }
 
 // topicID is what newer produce requests name a topic by.
 func (w *world) topicID(logical string) [16]byte {

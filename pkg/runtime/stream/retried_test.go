@@ -19,13 +19,10 @@ func TestARetriedRecordIsForItsRoleAlone(t *testing.T) {
 		opts.Processor, opts.Inputs = "inventory", []string{schemas.FeedResults}
 		r := w.run(opts)
 		for n, role := range []string{"events", "inventory", "a producer's own"} {
-			value, err := jsonCodec{}.AppendEncode(nil, schemas.FeedResults, &payload{Account: "a", N: n})
-			if err != nil {
-				t.Fatal(err)
-			}
-			w.produceRaw(&kgo.Record{Topic: testPrefix + schemas.FeedResults, Key: []byte("a"), Value: value, Headers: []kgo.RecordHeader{
-				{Key: schemas.RetryForHeader, Value: []byte(role)},
-			}})
+			w.produceRaw(&kgo.Record{
+				Topic: testPrefix + schemas.FeedResults, Partition: partitionOf("a"), Key: []byte("a"), Value: encoded(t, &payload{Account: "a", N: n}),
+				Headers: []kgo.RecordHeader{{Key: schemas.RetryForHeader, Value: []byte(role)}},
+			})
 		}
 		w.eventually("two records", func() bool { return len(m.taken()) == 2 })
 		for i, rec := range m.taken() {

@@ -1,7 +1,9 @@
 package stream
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,20 +38,10 @@ func (r *running) awaitHealed() {
 func (r *running) othersGoOn(stopped int32) {
 	r.w.t.Helper()
 	w := r.w
-	manual := w.newClient(kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	defer manual.Close()
-	done := map[int32]bool{stopped: true}
 	before := len(w.readFor(out, 1000, 2*time.Second))
-	for n := 0; len(done) < testPartitions; n++ {
-		account := fmt.Sprint("other-", n)
-		p := partitionOf(account)
-		if done[p] {
-			continue
-		}
-		done[p] = true
-		rec := &kgo.Record{Topic: testPrefix + in1, Partition: p, Key: []byte(account), Value: encoded(w.t, &payload{Account: account, N: 1})}
-		if err := manual.ProduceSync(w.t.Context(), rec).FirstErr(); err != nil {
-			w.t.Fatal(err)
+	for p := range int32(testPartitions) {
+		if p != stopped {
+			w.produce(in1, accountOf(func(account string) bool { return partitionOf(account) == p }), 1)
 		}
 	}
 	w.read(out, before+testPartitions-1)
@@ -123,12 +115,7 @@ func TestOneUnitStopsAloneAndHeals(t *testing.T) {
 func TestStoppedUnitTriesAgainEverMoreSeldom(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {
-		manual := w.newClient(kgo.RecordPartitioner(kgo.ManualPartitioner()))
-		defer manual.Close()
-		rec := &kgo.Record{Topic: testPrefix + state, Partition: 1, Key: []byte("x"), Value: []byte("garbage")}
-		if err := manual.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
+		w.produceRaw(&kgo.Record{Topic: testPrefix + state, Partition: 1, Key: []byte("x"), Value: []byte("garbage")})
 		r := w.run(w.options(newCounter))
 		r.awaitStopped(StateUnreadable, 1)
 		count := func() int { return strings.Count(w.logs.String(), "unit stopped") }
@@ -149,13 +136,8 @@ func TestStoppedUnitTriesAgainEverMoreSeldom(t *testing.T) {
 func TestARolloutThatCannotReadAnyStateIsNotReady(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {
-		manual := w.newClient(kgo.RecordPartitioner(kgo.ManualPartitioner()))
-		defer manual.Close()
 		spoil := func(p int32) {
-			rec := &kgo.Record{Topic: testPrefix + state, Partition: p, Key: []byte("x"), Value: []byte("garbage")}
-			if err := manual.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
-				t.Fatal(err)
-			}
+			w.produceRaw(&kgo.Record{Topic: testPrefix + state, Partition: p, Key: []byte("x"), Value: []byte("garbage")})
 		}
 		for p := range int32(testPartitions - 1) {
 			spoil(p)
@@ -188,9 +170,14 @@ func TestFailedTransactionIsAborted(t *testing.T) {
 		if !strings.Contains(stopped.Cause, testPrefix+out) || !strings.Contains(stopped.Remedy, "max.message.bytes") {
 			t.Errorf("%s; want the topic and what to do", stopped)
 		}
-		last := w.lastOffset(state, p)
-		if stable := w.stableOffset(state, p); stable != last {
-			t.Errorf("readers of the state wait at offset %d of %d", stable, last)
+		admin := kadm.NewClient(w.client)
+		ends, err := admin.ListEndOffsets(t.Context(), testPrefix+state) // open transactions included
+		stable, failed := admin.ListCommittedOffsets(t.Context(), testPrefix+state)
+		if err := errors.Join(err, failed); err != nil {
+			t.Fatal(err)
+		}
+		if at, end := stable[testPrefix+state][p].Offset, ends[testPrefix+state][p].Offset; at != end || end == 0 {
+			t.Errorf("readers of the state wait at offset %d of %d", at, end)
 		}
 		r.shutdown()
 	})
@@ -220,22 +207,12 @@ func TestGrownTopic(t *testing.T) {
 					t.Errorf("%s; want the topic and the remedy", stopped)
 				}
 				// Accounts that are where they were go on.
-				account := unmoved()
-				w.produceRaw(&kgo.Record{Topic: testPrefix + in1, Key: []byte(account), Value: encoded(t, &payload{Account: account, N: 1})})
+				more := newOwners(0, testPartitions+1)
+				w.produce(in1, accountOf(func(account string) bool { return more.partitionOf([]byte(account)) == partitionOf(account) }), 1)
 				w.read(out, 1)
 				r.shutdown()
 			})
 		})
-	}
-}
-
-// unmoved is an account whose partition one partition more does not change.
-func unmoved() string {
-	more := newOwners(0, testPartitions+1)
-	for n := 0; ; n++ {
-		if account := fmt.Sprint("account-", n); more.partitionOf([]byte(account)) == partitionOf(account) {
-			return account
-		}
 	}
 }
 
@@ -251,34 +228,23 @@ func TestRecordsThatAGrownTopicMisplacesAreKept(t *testing.T) {
 			t.Fatal(err)
 		}
 		more := newOwners(0, testPartitions+1)
-		for n := 0; ; n++ {
-			account := fmt.Sprint("account-", n)
-			now, before := more.partitionOf([]byte(account)), partitionOf(account)
-			if now == before || now == testPartitions {
-				continue
-			}
-			// At once, before the processor has looked at its topics again.
-			manual := w.newClient(kgo.RecordPartitioner(kgo.ManualPartitioner()))
-			rec := &kgo.Record{Topic: testPrefix + in1, Partition: now, Key: []byte(account), Value: encoded(t, &payload{Account: account, N: 1})}
-			if err := manual.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
-				t.Fatal(err)
-			}
-			manual.Close()
-			w.eventually("the unit is stopped", func() bool {
-				for _, s := range r.Stopped() {
-					if s.Partition == now && s.Reason == PartitionsDiffer && strings.Contains(s.Cause, account) {
-						return true
-					}
-				}
-				return false
+		account := accountOf(func(account string) bool {
+			now := more.partitionOf([]byte(account))
+			return now != partitionOf(account) && now != testPartitions
+		})
+		now := more.partitionOf([]byte(account))
+		// At once, before the processor has looked at its topics again.
+		w.produceRaw(&kgo.Record{Topic: testPrefix + in1, Partition: now, Key: []byte(account), Value: encoded(t, &payload{Account: account, N: 1})})
+		w.eventually("the unit is stopped", func() bool {
+			return slices.ContainsFunc(r.Stopped(), func(s Stopped) bool {
+				return s.Partition == now && s.Reason == PartitionsDiffer && strings.Contains(s.Cause, account)
 			})
-			if letters := w.readFor("dead-letters", 1, 5*time.Second); len(letters) != 0 {
-				t.Errorf("%d dead letters were written", len(letters))
-			}
-			r.othersGoOn(now)
-			r.shutdown()
-			return
+		})
+		if letters := w.readFor("dead-letters", 1, 5*time.Second); len(letters) != 0 {
+			t.Errorf("%d dead letters were written", len(letters))
 		}
+		r.othersGoOn(now)
+		r.shutdown()
 	})
 }
 

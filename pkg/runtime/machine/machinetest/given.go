@@ -6,7 +6,20 @@ import (
 	"testing"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/account"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 )
+
+// NoCalls is embedded by a machine that makes no calls.
+type NoCalls struct{}
+
+// Result takes no result.
+func (NoCalls) Result(*machine.Tx, *machine.Result) {}
+
+// Draw makes no call.
+func (NoCalls) Draw(*machine.Tx) {}
+
+// Pending reports that nothing waits for a call.
+func (NoCalls) Pending() int { return 0 }
 
 // Directory returns a directory of accounts, in the form that processors take it.
 func Directory(t testing.TB, accounts ...account.Account) func() *account.Directory {

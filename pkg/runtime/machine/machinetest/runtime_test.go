@@ -14,6 +14,7 @@ import (
 
 // scripted is a machine that does what a test says when a record comes.
 type scripted struct {
+	machinetest.NoCalls
 	script   func(tx *machine.Tx)
 	restored []any
 }
@@ -22,10 +23,8 @@ func (s *scripted) Restore(_ string, value any) error {
 	s.restored = append(s.restored, value)
 	return nil
 }
+
 func (s *scripted) Record(tx *machine.Tx, _ *machine.Record) { s.script(tx) }
-func (s *scripted) Result(*machine.Tx, *machine.Result)      {}
-func (s *scripted) Draw(*machine.Tx)                         {}
-func (s *scripted) Pending() int                             { return 0 }
 
 // failing is a test that stops with what it fails with.
 type failing struct{ testing.TB }
