@@ -11,6 +11,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/pkg/spapi"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/test/conformance"
@@ -38,10 +39,13 @@ func newClient(t *testing.T, sp map[model.Region]string, lwa, refreshToken strin
 		t.Fatal(err)
 	}
 	t.Cleanup(shared.Close)
-	application := spapi.Application{Name: "shop", ClientID: "client", ClientSecret: secrets.Literal(secrets.New("secret"))}
+	authorized := simulatortest.Application()
+	application := spapi.Application{
+		Name: authorized.Name, ClientID: authorized.ClientID, ClientSecret: secrets.Literal(secrets.New(authorized.ClientSecrets[0])),
+	}
 	var c client
 	if c.seller, err = shared.Seller(spapi.SellerConfig{
-		Account: german, Region: model.Europe, Application: application, RefreshToken: secrets.Literal(secrets.New(refreshToken)),
+		Account: simulatortest.German, Region: model.Europe, Application: application, RefreshToken: secrets.Literal(secrets.New(refreshToken)),
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -64,8 +68,12 @@ func startClient(t *testing.T, config simulator.Config) *simulated {
 	a := start(t, config)
 	a.checked.Model = conformance.LoadModel(t, clientModels...)
 	a.checked.Refusals = false
-	documents := checkedDocuments(t, a.transport)
-	return &simulated{a, newClient(t, a.urls.SPAPI, a.urls.LWA, a.Accounts()[0].RefreshToken, a.checked, documents)}
+	checked := &documents{
+		t: t, base: a.checked.Base,
+		feed:   conformance.LoadSchema(t, "listings-feed-schema-v2.json"),
+		report: conformance.LoadSchema(t, "listings-feed-processing-report-schema-v2.json"),
+	}
+	return &simulated{a, newClient(t, a.URLs.SPAPI, a.URLs.LWA, a.Accounts()[0].RefreshToken, a.checked, checked)}
 }
 
 // operations are the names of the operations.
@@ -115,13 +123,10 @@ func TestClientConforms(t *testing.T) {
 // readOrder asks for an order without, with one, and with all included data.
 func readOrder(t *testing.T, s *simulated) {
 	t.Helper()
-	change, err := s.World.PlaceOrder(german)
-	if err != nil {
-		t.Fatal(err)
-	}
+	id := s.Order(simulatortest.German)
 	for _, included := range [][]string{nil, {model.IncludeFulfillment}, strings.Split(allData, ",")} {
-		answer, _, err := s.seller.GetOrder(t.Context(), model.GetOrderRequest{OrderID: change.Order.OrderID, IncludedData: included})
-		if err != nil || answer.Order.OrderID != change.Order.OrderID {
+		answer, _, err := s.seller.GetOrder(t.Context(), model.GetOrderRequest{OrderID: id, IncludedData: included})
+		if err != nil || answer.Order.OrderID != id {
 			t.Errorf("%v: %+v, %v", included, answer, err)
 		}
 	}

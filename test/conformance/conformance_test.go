@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/test/conformance"
 )
 
@@ -41,18 +42,18 @@ func TestTransportReports(t *testing.T) {
 		body               string
 		fine               bool
 	}{
-		{name: "nothing wrong", path: ordersPath + "/1?includedData=BUYER,TAX", status: 200, rate: "0.5", body: minimal, fine: true},
-		{name: "missing property", path: ordersPath + "/1", status: 200, body: strings.Replace(minimal, `"orderItems":[]`, `"programs":[]`, 1)},
-		{name: "misspelt property", path: ordersPath + "/1", status: 200, body: strings.Replace(minimal, `"orderItems":[]`, `"orderItems":[],"program":[]`, 1)},
-		{name: "wrong type", path: ordersPath + "/1", status: 200, body: strings.Replace(minimal, `"orderId":"1"`, `"orderId":1`, 1)},
-		{name: "wrong date", path: ordersPath + "/1", status: 200, body: strings.Replace(minimal, `2026-01-01T`, `01.01.2026 `, 1)},
-		{name: "undocumented status", path: ordersPath + "/1", status: 418, body: minimal},
-		{name: "error without a code", path: ordersPath + "/1", status: 404, body: `{"errors":[{"message":"gone"}]}`},
-		{name: "rate on a 429", path: ordersPath + "/1", status: 429, rate: "0.5", body: `{"errors":[{"code":"QuotaExceeded","message":"slow"}]}`},
-		{name: "unknown value", path: ordersPath + "/1?includedData=NONSENSE", status: 200, body: minimal},
-		{name: "unknown parameter", path: ordersPath + "/1?nonsense=1", status: 200, body: minimal},
+		{name: "nothing wrong", path: simulatortest.OrdersPath + "/1?includedData=BUYER,TAX", status: 200, rate: "0.5", body: minimal, fine: true},
+		{name: "missing property", path: simulatortest.OrdersPath + "/1", status: 200, body: strings.Replace(minimal, `"orderItems":[]`, `"programs":[]`, 1)},
+		{name: "misspelt property", path: simulatortest.OrdersPath + "/1", status: 200, body: strings.Replace(minimal, `"orderItems":[]`, `"orderItems":[],"program":[]`, 1)},
+		{name: "wrong type", path: simulatortest.OrdersPath + "/1", status: 200, body: strings.Replace(minimal, `"orderId":"1"`, `"orderId":1`, 1)},
+		{name: "wrong date", path: simulatortest.OrdersPath + "/1", status: 200, body: strings.Replace(minimal, `2026-01-01T`, `01.01.2026 `, 1)},
+		{name: "undocumented status", path: simulatortest.OrdersPath + "/1", status: 418, body: minimal},
+		{name: "error without a code", path: simulatortest.OrdersPath + "/1", status: 404, body: `{"errors":[{"message":"gone"}]}`},
+		{name: "rate on a 429", path: simulatortest.OrdersPath + "/1", status: 429, rate: "0.5", body: `{"errors":[{"code":"QuotaExceeded","message":"slow"}]}`},
+		{name: "unknown value", path: simulatortest.OrdersPath + "/1?includedData=NONSENSE", status: 200, body: minimal},
+		{name: "unknown parameter", path: simulatortest.OrdersPath + "/1?nonsense=1", status: 200, body: minimal},
 		{name: "unknown path", path: "/orders/v9/orders", status: 200, body: minimal},
-		{name: "wrong method", method: http.MethodPost, path: ordersPath + "/1", status: 200, body: minimal},
+		{name: "wrong method", method: http.MethodPost, path: simulatortest.OrdersPath + "/1", status: 200, body: minimal},
 	}
 	for _, test := range tests {
 		header := http.Header{"X-Amzn-Requestid": {"1"}, "Content-Type": {"application/json"}}

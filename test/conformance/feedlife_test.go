@@ -3,13 +3,13 @@ package conformance_test
 import (
 	"bytes"
 	"compress/gzip"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"testing"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/test/conformance"
 )
@@ -20,15 +20,6 @@ type documents struct {
 	t            *testing.T
 	base         http.RoundTripper
 	feed, report *conformance.Schema
-}
-
-func checkedDocuments(t *testing.T, base http.RoundTripper) *documents {
-	t.Helper()
-	return &documents{
-		t: t, base: base,
-		feed:   conformance.LoadSchema(t, "listings-feed-schema-v2.json"),
-		report: conformance.LoadSchema(t, "listings-feed-processing-report-schema-v2.json"),
-	}
 }
 
 // RoundTrip is http.RoundTripper.
@@ -70,8 +61,6 @@ func (d *documents) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-const home = "A1PA6795UKMFR9"
-
 // createFeed submits a feed that sets ten SKUs; two do not exist.
 func createFeed(t *testing.T, s *simulated, seller string) string {
 	t.Helper()
@@ -86,7 +75,7 @@ func createFeed(t *testing.T, s *simulated, seller string) string {
 		t.Fatal(err)
 	}
 	made, _, err := s.seller.CreateFeed(t.Context(), model.CreateFeedRequest{
-		FeedType: model.JSONListingsFeed, MarketplaceIDs: []string{home}, InputFeedDocumentID: document.FeedDocumentID,
+		FeedType: model.JSONListingsFeed, MarketplaceIDs: []string{simulatortest.Germany}, InputFeedDocumentID: document.FeedDocumentID,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -108,9 +97,7 @@ func setQuantities(t *testing.T, s *simulated) {
 	if err != nil || report.FeedID != id || report.Summary.MessagesAccepted != 8 || len(report.Issues) != 2 || report.Issues[0].Code != "13013" {
 		t.Errorf("%+v, %v", report, err)
 	}
-	if _, err := s.Faults.Add(simulator.Rule{Part: simulator.Processing, Action: simulator.Action{Feed: &simulator.FeedOutcome{Queued: 1e12}}}); err != nil {
-		t.Fatal(err)
-	}
+	s.Fault(simulator.Rule{Part: simulator.Processing, Action: simulator.Action{Feed: &simulator.FeedOutcome{Queued: 1e12}}})
 	stuck := createFeed(t, s, seller)
 	if _, _, err := s.seller.CancelFeed(ctx, model.CancelFeedRequest{FeedID: stuck}); err != nil {
 		t.Error(err)
@@ -125,17 +112,17 @@ func setQuantities(t *testing.T, s *simulated) {
 	}
 	for sku, status := range map[string]string{"SKU-00001": model.SubmissionAccepted, "GONE/1": model.SubmissionInvalid} {
 		answer, _, err := s.seller.PatchQuantity(ctx, model.PatchQuantityRequest{
-			SellerID: seller, MarketplaceID: home, SKU: sku, ProductType: "PRODUCT", FulfillmentChannelCode: "DEFAULT", Quantity: 44,
+			SellerID: seller, MarketplaceID: simulatortest.Germany, SKU: sku, ProductType: "PRODUCT", FulfillmentChannelCode: "DEFAULT", Quantity: 44,
 		})
 		if err != nil || answer.Status != status || answer.SKU != sku {
 			t.Errorf("%+v, %v", answer, err)
 		}
 	}
-	item, _, err := s.seller.GetListingsItem(ctx, model.GetListingsItemRequest{SellerID: seller, MarketplaceID: home, SKU: "SKU-00001"})
+	item, _, err := s.seller.GetListingsItem(ctx, model.GetListingsItemRequest{SellerID: seller, MarketplaceID: simulatortest.Germany, SKU: "SKU-00001"})
 	if err != nil || len(item.FulfillmentAvailability) != 1 || *item.FulfillmentAvailability[0].Quantity != 44 {
 		t.Errorf("%+v, %v", item, err)
 	}
-	_, _, err = s.seller.GetListingsItem(ctx, model.GetListingsItemRequest{SellerID: seller, MarketplaceID: home, SKU: "GONE"})
+	_, _, err = s.seller.GetListingsItem(ctx, model.GetListingsItemRequest{SellerID: seller, MarketplaceID: simulatortest.Germany, SKU: "GONE"})
 	wantClass(t, "an unknown SKU", err, model.NotFound)
 }
 
@@ -150,9 +137,7 @@ func TestFeedReportsConform(t *testing.T) {
 		{Uncompressed: true}, {XMLReport: true}, {NoReport: true}, {Status: "CANCELLED"}, {Status: "FATAL", NoReport: true},
 	} {
 		for _, seller := range []string{s.Accounts()[0].SellerID, "ASOMEBODYELSE"} {
-			if _, err := s.Faults.Add(simulator.Rule{Part: simulator.Processing, Times: 1, Action: simulator.Action{Feed: &outcome}}); err != nil {
-				t.Fatal(err)
-			}
+			s.Fault(simulator.Rule{Part: simulator.Processing, Times: 1, Action: simulator.Action{Feed: &outcome}})
 			feed, _, err := s.seller.GetFeed(t.Context(), model.GetFeedRequest{FeedID: createFeed(t, s, seller)})
 			if err != nil {
 				t.Fatal(err)
@@ -173,11 +158,11 @@ func TestItemsConform(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Config{SKUs: 3, Rates: unlimited()})
 	a.checked.Model = conformance.LoadModel(t, clientModels...)
-	token := a.token()
-	path := "/listings/2021-08-01/items/" + a.Accounts()[0].SellerID + "/SKU-00001?marketplaceIds=" + home
+	token := a.Token(simulatortest.SellerToken(1))
+	path := "/listings/2021-08-01/items/" + a.Accounts()[0].SellerID + "/SKU-00001?marketplaceIds=" + simulatortest.Germany
 	a.get(token, path, http.StatusOK)
 	a.get(token, path+"&includedData=summaries,attributes,issues,offers,fulfillmentAvailability,procurement,relationships,productTypes&issueLocale=de_DE", http.StatusOK)
-	for status, bad := range map[string]int{path + "&includedData=nonsense": 400, path + ",x": 400, "/listings/2021-08-01/items/A/B?marketplaceIds=" + home: 403} {
+	for status, bad := range map[string]int{path + "&includedData=nonsense": 400, path + ",x": 400, "/listings/2021-08-01/items/A/B?marketplaceIds=" + simulatortest.Germany: 403} {
 		a.get(token, status, bad)
 	}
 	for path, status := range map[string]int{
@@ -204,14 +189,12 @@ func TestFeedNotificationsConform(t *testing.T) {
 	})
 	for i := range 20 {
 		outcome := simulator.FeedOutcome{Status: []string{"", "FATAL", "CANCELLED"}[i%3], NoReport: i%2 == 0}
-		if _, err := s.Faults.Add(simulator.Rule{Part: simulator.Processing, Times: 1, Action: simulator.Action{Feed: &outcome}}); err != nil {
-			t.Fatal(err)
-		}
+		s.Fault(simulator.Rule{Part: simulator.Processing, Times: 1, Action: simulator.Action{Feed: &outcome}})
 		createFeed(t, s, s.Accounts()[0].SellerID)
 	}
 	s.Feeds("") // lets what is due happen
 	anonymous := 0
-	bodies := receive(t, s.amazon)
+	bodies := s.receive()
 	for _, body := range bodies {
 		if err := schema.Check([]byte(body)); err != nil {
 			t.Fatalf("%v\n%s", err, body)
@@ -225,27 +208,17 @@ func TestFeedNotificationsConform(t *testing.T) {
 	}
 }
 
-// receive empties the queue.
-func receive(t *testing.T, a *amazon) (bodies []string) {
-	t.Helper()
+// receive empties the queue, whose protocol no model of the SP-API describes.
+func (a *amazon) receive() (bodies []string) {
+	unchecked := *a.Amazon
+	unchecked.Client = &http.Client{Transport: a.checked.Base}
 	for {
-		r := a.request(http.MethodPost, a.urls.SQS, fmt.Sprintf(`{"QueueUrl":%q,"MaxNumberOfMessages":10}`, a.urls.QueueURL(simulator.DefaultQueue)))
-		r.Header.Set("X-Amz-Target", "AmazonSQS.ReceiveMessage")
-		answer, err := a.transport.RoundTrip(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var received struct{ Messages []struct{ Body string } }
-		err = json.NewDecoder(answer.Body).Decode(&received)
-		answer.Body.Close()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(received.Messages) == 0 {
+		messages := unchecked.Receive(unchecked.SQSClient(), 10, 600, 0)
+		if len(messages) == 0 {
 			return bodies
 		}
-		for _, m := range received.Messages {
-			bodies = append(bodies, m.Body)
+		for _, m := range messages {
+			bodies = append(bodies, *m.Body)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -64,11 +65,11 @@ func feedCalls() map[string]func(context.Context, client, map[string]string) (an
 			return answer, err
 		},
 		model.GetFeed: func(ctx context.Context, c client, with map[string]string) (any, error) {
-			answer, _, err := c.seller.GetFeed(ctx, model.GetFeedRequest{FeedID: orAny(with["feedId"])})
+			answer, _, err := c.seller.GetFeed(ctx, model.GetFeedRequest{FeedID: cmp.Or(with["feedId"], aSKU)})
 			return answer, err
 		},
 		model.GetFeeds: func(ctx context.Context, c client, with map[string]string) (any, error) {
-			request := model.GetFeedsRequest{FeedTypes: []string{orAny(with["feedTypes"])}}
+			request := model.GetFeedsRequest{FeedTypes: []string{cmp.Or(with["feedTypes"], aSKU)}}
 			if with["processingStatuses"] != "" {
 				request.ProcessingStatuses = strings.Split(with["processingStatuses"], ",")
 			}
@@ -79,11 +80,11 @@ func feedCalls() map[string]func(context.Context, client, map[string]string) (an
 			return answer, err
 		},
 		model.CancelFeed: func(ctx context.Context, c client, with map[string]string) (any, error) {
-			_, _, err := c.seller.CancelFeed(ctx, model.CancelFeedRequest{FeedID: orAny(with["feedId"])})
+			_, _, err := c.seller.CancelFeed(ctx, model.CancelFeedRequest{FeedID: cmp.Or(with["feedId"], aSKU)})
 			return nil, err
 		},
 		model.GetFeedDocument: func(ctx context.Context, c client, with map[string]string) (any, error) {
-			_, _, err := c.seller.ReadFeedReport(ctx, model.ReadFeedReportRequest{FeedDocumentID: orAny(with["feedDocumentId"])})
+			_, _, err := c.seller.ReadFeedReport(ctx, model.ReadFeedReportRequest{FeedDocumentID: cmp.Or(with["feedDocumentId"], aSKU)})
 			return nil, err
 		},
 	}
@@ -93,31 +94,23 @@ func listingCalls() map[string]func(context.Context, client, map[string]string) 
 	return map[string]func(context.Context, client, map[string]string) (any, error){
 		model.PatchListingsItem: func(ctx context.Context, c client, with map[string]string) (any, error) {
 			answer, _, err := c.seller.PatchQuantity(ctx, model.PatchQuantityRequest{
-				SellerID: "AXXXXXXXXXXXX", MarketplaceID: "ATVPDKIKX0DER", SKU: orAny(with["sku"]),
+				SellerID: "AXXXXXXXXXXXX", MarketplaceID: "ATVPDKIKX0DER", SKU: cmp.Or(with["sku"], aSKU),
 				ProductType: "PRODUCT", FulfillmentChannelCode: "DEFAULT", Quantity: 10, IssueLocale: "en_US",
 			})
 			return answer, err
 		},
 		model.GetListingsItem: func(ctx context.Context, c client, with map[string]string) (any, error) {
 			answer, _, err := c.seller.GetListingsItem(ctx, model.GetListingsItemRequest{
-				SellerID: "AXXXXXXXXXXXX", MarketplaceID: "ATVPDKIKX0DER", SKU: orAny(with["sku"]),
+				SellerID: "AXXXXXXXXXXXX", MarketplaceID: "ATVPDKIKX0DER", SKU: cmp.Or(with["sku"], aSKU),
 			})
 			return answer, err
 		},
 	}
 }
 
-// orAny is a parameter of a case, or any where the case has none.
-func orAny(parameter string) string {
-	if parameter == "" {
-		return aSKU
-	}
-	return parameter
-}
-
 // anyFeed makes the calls about feeds with whatever a caller may put into them.
 func anyFeed(r *rapid.T, s *simulated) {
-	ctx, id := s.t.Context(), pathless().Draw(r, "feed")
+	ctx, id := s.T.Context(), pathless().Draw(r, "feed")
 	text := rapid.StringN(0, 8, -1)
 	times := rapid.Custom(func(r *rapid.T) time.Time {
 		return time.Unix(rapid.Int64Range(0, 1<<35).Draw(r, "seconds"), rapid.Int64Range(0, 1e9).Draw(r, "nanoseconds"))
@@ -146,8 +139,8 @@ func anyListing(r *rapid.T, s *simulated) {
 	item := model.GetListingsItemRequest{
 		SellerID: rapid.OneOf(rapid.Just(s.Accounts()[0].SellerID), path).Draw(r, "seller"), MarketplaceID: text.Draw(r, "marketplace"), SKU: path.Draw(r, "SKU"),
 	}
-	_, _, get := s.seller.GetListingsItem(s.t.Context(), item)
-	_, _, patch := s.seller.PatchQuantity(s.t.Context(), model.PatchQuantityRequest{
+	_, _, get := s.seller.GetListingsItem(s.T.Context(), item)
+	_, _, patch := s.seller.PatchQuantity(s.T.Context(), model.PatchQuantityRequest{
 		SellerID: item.SellerID, MarketplaceID: item.MarketplaceID, SKU: item.SKU,
 		ProductType: text.Draw(r, "product type"), FulfillmentChannelCode: text.Draw(r, "channel"),
 		Quantity: rapid.IntRange(-1, 1<<31).Draw(r, "quantity"), IssueLocale: text.Draw(r, "locale"),

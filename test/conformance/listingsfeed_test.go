@@ -14,23 +14,13 @@ import (
 	"github.com/sellerstream/sellerstream/test/property"
 )
 
-// feedSchemas are Amazon's schemas of a listings feed and of its messages.
-type feedSchemas struct{ feed, message *conformance.Schema }
-
-func loadFeedSchemas(t *testing.T) feedSchemas {
-	t.Helper()
-	return feedSchemas{
-		conformance.LoadSchema(t, "listings-feed-schema-v2.json"), conformance.LoadSchema(t, "listings-feed-message-schema-v2.json"),
-	}
-}
-
-// check holds a document, and each message of it, to the schemas.
-func (s feedSchemas) check(feed *model.ListingsFeed) error {
+// checkFeed holds a document, and each message of it, to the schemas.
+func checkFeed(feed *model.ListingsFeed, whole, each *conformance.Schema) error {
 	text, err := io.ReadAll(feed.Reader())
 	if err != nil {
 		return err
 	}
-	if err := s.feed.Check(text); err != nil {
+	if err := whole.Check(text); err != nil {
 		return err
 	}
 	var document struct{ Messages []json.RawMessage }
@@ -38,7 +28,7 @@ func (s feedSchemas) check(feed *model.ListingsFeed) error {
 		return err
 	}
 	for i, message := range document.Messages {
-		if err := s.message.Check(message); err != nil {
+		if err := each.Check(message); err != nil {
 			return fmt.Errorf("message %d: %w", i+1, err)
 		}
 	}
@@ -49,7 +39,9 @@ func (s feedSchemas) check(feed *model.ListingsFeed) error {
 // feed without faults conforms, and one that does not conform has faults.
 func TestListingsFeedsConform(t *testing.T) {
 	t.Parallel()
-	schemas := loadFeedSchemas(t)
+	// Amazon's schemas of a listings feed and of its messages.
+	whole := conformance.LoadSchema(t, "listings-feed-schema-v2.json")
+	each := conformance.LoadSchema(t, "listings-feed-message-schema-v2.json")
 	good, bad := 0, 0
 	property.Check(t, func(r *rapid.T) {
 		spoilt := rapid.Bool().Draw(r, "spoilt")
@@ -71,7 +63,7 @@ func TestListingsFeedsConform(t *testing.T) {
 				}
 			}), 0, 5).Draw(r, "messages"),
 		}
-		faults, refused := feed.Faults(), schemas.check(&feed)
+		faults, refused := feed.Faults(), checkFeed(&feed, whole, each)
 		if len(faults) == 0 && refused != nil {
 			r.Fatalf("it has no faults, but the schema refuses it: %v", refused)
 		}
@@ -90,7 +82,7 @@ func TestListingsFeedsConform(t *testing.T) {
 // TestTheLargestFeedConforms has as many messages as Amazon takes, and one more.
 func TestTheLargestFeedConforms(t *testing.T) {
 	t.Parallel()
-	schemas := loadFeedSchemas(t)
+	schema := conformance.LoadSchema(t, "listings-feed-schema-v2.json")
 	feed := model.ListingsFeed{SellerID: "AXXXXXXXXXXXX"}
 	for i := range model.MaxFeedMessages {
 		feed.Messages = append(feed.Messages, model.QuantityMessage{
@@ -102,7 +94,7 @@ func TestTheLargestFeedConforms(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		return schemas.feed.Check(text)
+		return schema.Check(text)
 	}
 	if err := check(); err != nil || len(feed.Faults()) != 0 {
 		t.Errorf("%v, %v", err, feed.Faults())

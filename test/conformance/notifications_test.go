@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/pkg/spapi"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/test/conformance"
@@ -39,7 +40,7 @@ func liveAndDie(t *testing.T, n *simulated) {
 		t.Errorf("%+v, %v", all, err)
 	}
 	for kind, directive := range map[string]*model.ProcessingDirective{
-		model.OrderChangeNotification:            {EventFilter: &model.EventFilter{Type: model.OrderChangeNotification, MarketplaceIDs: []string{"A1PA6795UKMFR9"}}},
+		model.OrderChangeNotification:            {EventFilter: &model.EventFilter{Type: model.OrderChangeNotification, MarketplaceIDs: []string{simulatortest.Germany}}},
 		model.FeedProcessingFinishedNotification: nil,
 	} {
 		sub, _, err := n.seller.CreateSubscription(ctx, model.CreateSubscriptionRequest{
@@ -84,7 +85,7 @@ func TestSubscriptionPagesConform(t *testing.T) {
 	n := startClient(t, simulator.Config{})
 	const count = 31
 	for range count {
-		if _, err := n.Subscribe(german, model.FeedProcessingFinishedNotification, queueARN); err != nil {
+		if _, err := n.Subscribe(simulatortest.German, model.FeedProcessingFinishedNotification, queueARN); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -118,9 +119,7 @@ func TestNotificationsRefusalsConform(t *testing.T) {
 	})
 	wantClass(t, "too large", err, model.Invalid)
 	for status, class := range map[int]model.Class{400: model.Invalid, 403: model.Forbidden, 429: model.Throttled, 500: model.Ambiguous, 503: model.Ambiguous} {
-		if _, err := n.Faults.Add(simulator.Rule{Part: simulator.SPAPI, Times: 1, Action: simulator.Action{Status: status}}); err != nil {
-			t.Fatal(err)
-		}
+		n.Fault(simulator.Rule{Part: simulator.SPAPI, Times: 1, Action: simulator.Action{Status: status}})
 		_, _, err := n.grantless.DeleteDestination(ctx, model.DeleteDestinationRequest{DestinationID: "x"})
 		wantClass(t, http.StatusText(status), err, class)
 	}
@@ -137,7 +136,7 @@ func TestFiltersAreClosed(t *testing.T) {
 				`{"payload":{"subscriptionId":"s","payloadVersion":"1.0","destinationId":"d","processingDirective":{"eventFilter":` + filter + `}}}`},
 			Model: n.checked.Model, Report: func(error) { reported++ },
 		}
-		answer, err := transport.RoundTrip(n.request(http.MethodGet, "http://localhost/notifications/v1/subscriptions/ORDER_CHANGE", ""))
+		answer, err := transport.RoundTrip(n.Request(http.MethodGet, "http://localhost/notifications/v1/subscriptions/ORDER_CHANGE", ""))
 		if err != nil {
 			t.Fatal(err)
 		}

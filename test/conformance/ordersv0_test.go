@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/pkg/spapi"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/test/conformance"
@@ -22,21 +23,18 @@ const (
 	tokensModel   = "tokens_2021-03-01.json"
 )
 
-// buyerData is all that a restricted data token opens.
-func buyerData() []string { return []string{model.DataBuyerInfo, model.DataShippingAddress} }
-
 // readRestricted reads orders of Orders v0 without and with their buyers' data,
 // and their items page by page.
 func readRestricted(t *testing.T, s *simulated) {
 	t.Helper()
-	ctx := t.Context()
+	ctx, buyerData := t.Context(), []string{model.DataBuyerInfo, model.DataShippingAddress}
 	for range 20 {
-		change, err := s.World.PlaceOrder(german)
+		change, err := s.World.PlaceOrder(simulatortest.German)
 		if err != nil {
 			t.Fatal(err)
 		}
 		id := change.Order.OrderID
-		for _, elements := range [][]string{nil, buyerData()} {
+		for _, elements := range [][]string{nil, buyerData} {
 			order, _, err := s.seller.GetOrderV0(ctx, model.GetOrderV0Request{OrderID: id, DataElements: elements})
 			if err != nil || order.Order.OrderID != id || (order.Order.BuyerInfo != nil) != (elements != nil) {
 				t.Fatalf("%+v, %v", order, err)
@@ -56,7 +54,7 @@ func readRestricted(t *testing.T, s *simulated) {
 			t.Fatal(err)
 		}
 	}
-	answer, _, err := s.seller.CreateRestrictedDataToken(ctx, model.CreateRestrictedDataTokenRequest{DataElements: buyerData()})
+	answer, _, err := s.seller.CreateRestrictedDataToken(ctx, model.CreateRestrictedDataTokenRequest{DataElements: buyerData})
 	if err != nil || answer.ExpiresIn == 0 {
 		t.Errorf("%+v, %v", answer, err)
 	}
@@ -67,7 +65,7 @@ func shipOrders(t *testing.T, s *simulated) {
 	t.Helper()
 	confirmed := 0
 	for confirmed < 5 {
-		change, err := s.World.PlaceOrder(german)
+		change, err := s.World.PlaceOrder(simulatortest.German)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +151,9 @@ func orderCalls() map[string]func(context.Context, client, map[string]string) (a
 			return answer, err
 		},
 		model.CreateRestrictedDataToken: func(ctx context.Context, c client, _ map[string]string) (any, error) {
-			answer, _, err := c.seller.CreateRestrictedDataToken(ctx, model.CreateRestrictedDataTokenRequest{DataElements: buyerData()})
+			answer, _, err := c.seller.CreateRestrictedDataToken(ctx, model.CreateRestrictedDataTokenRequest{
+				DataElements: []string{model.DataBuyerInfo, model.DataShippingAddress},
+			})
 			return answer, err
 		},
 		model.ConfirmShipment: func(ctx context.Context, c client, with map[string]string) (any, error) {

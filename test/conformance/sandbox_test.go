@@ -305,9 +305,7 @@ func TestRefusalsOfEveryOperation(t *testing.T) {
 			if !s.checked.Model.Documents(operation, status) {
 				continue
 			}
-			if _, err := s.Faults.Add(simulator.Rule{Part: simulator.SPAPI, Times: 1, Action: simulator.Action{Status: status}}); err != nil {
-				t.Fatal(err)
-			}
+			s.Fault(simulator.Rule{Part: simulator.SPAPI, Times: 1, Action: simulator.Action{Status: status}})
 			_, err := call(t.Context(), s.client, with)
 			var refusal *model.Error
 			if !errors.As(err, &refusal) || refusal.Class != class || refusal.Status != status || refusal.Operation != operation {
