@@ -1,7 +1,6 @@
 package feeds
 
 import (
-	"container/heap"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -80,7 +79,9 @@ func watch(t *testing.T, lost float64) (calls float64, delays []time.Duration) {
 		var records []any
 		var results []machine.Result
 		for len(todo) > 0 && !todo[0].at.After(r.Now) {
-			switch due := heap.Pop(&todo).(entry); {
+			due := todo[0]
+			todo = todo[1:]
+			switch {
 			case due.call == nil:
 				records = append(records, due.record)
 			case !a.Admit(due.call.Account, r.Now, due.call.Operation):
@@ -109,7 +110,7 @@ func watch(t *testing.T, lost float64) (calls float64, delays []time.Duration) {
 	return float64(total) / float64(len(a.feeds)), delays
 }
 
-// agenda is what happens, by time.
+// agenda is what happens, in the order of its time.
 type agenda []entry
 
 type entry struct {
@@ -119,19 +120,12 @@ type entry struct {
 }
 
 func (a *agenda) add(at time.Time, record any, call *machine.Call) {
-	heap.Push(a, entry{at, record, call})
-}
-
-func (a agenda) Len() int           { return len(a) }
-func (a agenda) Less(i, j int) bool { return a[i].at.Before(a[j].at) }
-func (a agenda) Swap(i, j int)      { a[i], a[j] = a[j], a[i] }
-func (a *agenda) Push(x any)        { *a = append(*a, x.(entry)) }
-
-func (a *agenda) Pop() any {
-	last := len(*a) - 1
-	e := (*a)[last]
-	*a = (*a)[:last]
-	return e
+	later := func(e entry) bool { return e.at.After(at) }
+	i := slices.IndexFunc(*a, later)
+	if i < 0 {
+		i = len(*a)
+	}
+	*a = slices.Insert(*a, i, entry{at, record, call})
 }
 
 // Without notifications polling is close at first and slower after, and never

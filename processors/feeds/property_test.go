@@ -66,7 +66,7 @@ func (w *world) step() {
 		w.submit()
 	case n < 40: // a notification of another program's feed
 		w.foreign++
-		stranger := &amazonFeed{account: w.account(), id: fmt.Sprint("foreign-", w.Random.IntN(50)), status: model.FeedDone}
+		stranger := &amazonFeed{account: fmt.Sprint("shop-", w.Random.IntN(w.accounts)), id: fmt.Sprint("foreign-", w.Random.IntN(50)), status: model.FeedDone}
 		w.send(stranger.notification(), 1)
 	case n < 46: // a forged one of a feed that may still run
 		if len(w.submitted) > 0 {
@@ -88,12 +88,10 @@ func (w *world) step() {
 	w.DeliverAll()
 }
 
-func (w *world) account() string { return fmt.Sprint("shop-", w.Random.IntN(w.accounts)) }
-
 // submit creates a feed of any kind, and sends its records.
 func (w *world) submit() {
 	id := fmt.Sprint(50000 + len(w.amazon.feeds))
-	f := &amazonFeed{account: w.account(), id: id, created: w.Now, status: model.FeedDone, document: "document-" + id}
+	f := &amazonFeed{account: fmt.Sprint("shop-", w.Random.IntN(w.accounts)), id: id, created: w.Now, status: model.FeedDone, document: "document-" + id}
 	took := time.Duration(20+w.Random.IntN(60)) * time.Second
 	switch n := w.Random.IntN(40); n {
 	case 0:

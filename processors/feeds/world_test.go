@@ -18,16 +18,14 @@ const testAccount = "acme-eu"
 
 var testStart = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 
-func testDirectory(t testing.TB) func() *account.Directory {
+func newMachine(t testing.TB) *Machine {
 	t.Helper()
 	accounts := []account.Account{{ID: testAccount, SellerID: "A1", Region: model.Europe}}
 	for i := range 20 {
 		accounts = append(accounts, account.Account{ID: fmt.Sprint("shop-", i), SellerID: fmt.Sprint("S", i), Region: model.Europe})
 	}
-	return machinetest.Directory(t, accounts...)
+	return New(Config{Accounts: machinetest.Directory(t, accounts...)})
 }
-
-func newMachine(t testing.TB) *Machine { return New(Config{Accounts: testDirectory(t)}) }
 
 type runtime struct {
 	*machinetest.Runtime[*Machine]

@@ -52,18 +52,14 @@ func newAmazon(random *rand.Rand) *amazon {
 	}
 }
 
-// admit spends the tokens of a call that arrives.
-func (a *amazon) admit(operation string, at time.Time) bool {
-	if operation == model.CreateFeed {
-		return a.Admit(testAccount, at, operation, model.CreateListingsFeed)
-	}
-	return a.Admit(testAccount, at, operation)
-}
-
 // answer carries a call out, perhaps later, and returns how it ends where nothing
 // is lost.
 func (a *amazon) answer(call machine.Call, at time.Time, late time.Duration) machine.Outcome {
-	if !a.admit(call.Operation, at) {
+	operations := []string{call.Operation}
+	if call.Operation == model.CreateFeed {
+		operations = append(operations, model.CreateListingsFeed)
+	}
+	if !a.Admit(testAccount, at, operations...) {
 		return machine.Snooze{Throttled: true}
 	}
 	switch req := call.Request.(type) {

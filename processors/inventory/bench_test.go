@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -28,7 +29,7 @@ func BenchmarkRestore(b *testing.B) {
 		s.fill(states[i])
 	}
 	restore := func() *Machine {
-		m := New(Config{Accounts: testDirectory(b)})
+		m := New(Config{Accounts: machinetest.Sellers(b)})
 		for i, state := range states {
 			if err := m.Restore(keys[i], state); err != nil {
 				b.Fatal(err)
@@ -41,24 +42,17 @@ func BenchmarkRestore(b *testing.B) {
 	for b.Loop() {
 		restore()
 	}
-	before := heapBytes()
+	before := machinetest.HeapInUse()
 	m := restore()
-	b.ReportMetric(float64(heapBytes()-before)/float64(len(states)), "bytes/SKU")
+	b.ReportMetric(float64(machinetest.HeapInUse()-before)/float64(len(states)), "bytes/SKU")
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(states)), "ns/SKU")
 	goruntime.KeepAlive(m)
 	goruntime.KeepAlive(states)
 }
 
-func heapBytes() uint64 {
-	var stats goruntime.MemStats
-	goruntime.GC()
-	goruntime.ReadMemStats(&stats)
-	return stats.HeapAlloc
-}
-
 // BenchmarkRecord takes updates of 100,000 SKUs in, over and over.
 func BenchmarkRecord(b *testing.B) {
-	m, tx := New(Config{Accounts: testDirectory(b)}), &machine.Tx{Now: testStart}
+	m, tx := New(Config{Accounts: machinetest.Sellers(b)}), &machine.Tx{Now: testStart}
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		u := updateOf(fmt.Sprint("SKU-", i%100_000), i, testStart.Add(time.Duration(i)*time.Microsecond))
@@ -75,14 +69,16 @@ func BenchmarkFeed(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		b.StopTimer()
-		m, now := New(Config{Accounts: testDirectory(b)}), testStart
+		m, now := New(Config{Accounts: machinetest.Sellers(b)}), testStart
 		tx := &machine.Tx{Now: now}
 		for i := range n {
 			m.Record(tx, &machine.Record{Account: testAccount, Offset: int64(i), Value: updateOf(fmt.Sprint("SKU-", i), 1, testStart)})
 		}
 		now = now.Add(time.Minute)
 		b.StartTimer()
-		call := draw(m, now)[0]
+		tx = &machine.Tx{Now: now}
+		m.Draw(tx)
+		call := tx.Calls[0]
 		tx = &machine.Tx{Now: now}
 		m.Result(tx, &machine.Result{Call: call, Outcome: machine.Done{Response: &model.UploadFeedResponse{FeedDocumentID: "d"}}})
 		m.Draw(tx)
@@ -95,10 +91,4 @@ func BenchmarkFeed(b *testing.B) {
 			b.Fatalf("%d outcomes", len(tx.Outputs))
 		}
 	}
-}
-
-func draw(m *Machine, now time.Time) []machine.Call {
-	tx := &machine.Tx{Now: now}
-	m.Draw(tx)
-	return tx.Calls
 }

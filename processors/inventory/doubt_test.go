@@ -59,7 +59,14 @@ func TestTheQuarantinesExactLength(t *testing.T) {
 		for _, at := range test.restarts {
 			r.Follow(began.Add(time.Duration(at)*time.Second).Sub(r.Now), nil, none)
 			if test.unaged {
-				r.restartUnaged()
+				r.Restart()
+				fresh := New(r.Machine.cfg) // as on a broker that keeps the producers' times
+				for key := range r.Store.Keys() {
+					if err := fresh.Restore(key, r.State(key)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				r.Machine = fresh
 			} else {
 				r.Restart()
 			}
@@ -88,19 +95,6 @@ func TestTheQuarantinesExactLength(t *testing.T) {
 			t.Errorf("%s: the quarantine ends %v after the intent, want %v", name, got, want)
 		}
 	}
-}
-
-// restartUnaged is Restart on a broker that keeps the producers' times.
-func (r *runtime) restartUnaged() {
-	r.T.Helper()
-	r.Restart()
-	fresh := New(r.Machine.cfg)
-	for key := range r.Store.Keys() {
-		if err := fresh.Restore(key, r.State(key)); err != nil {
-			r.T.Fatal(err)
-		}
-	}
-	r.Machine = fresh
 }
 
 // TestTheExactLengthOfADoubt is the same for a patch: the newest is sent at once,

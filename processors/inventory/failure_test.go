@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -16,7 +17,7 @@ func TestWhatFailedStaysKnownUntilItIsSentAgain(t *testing.T) {
 	t.Parallel()
 	for name, sendAgain := range map[string]func(r *runtime, failed *machine.Record) []*machine.Record{
 		"a replay": func(_ *runtime, failed *machine.Record) []*machine.Record {
-			return []*machine.Record{again(failed, "r1")}
+			return []*machine.Record{machinetest.Again(failed, "r1")}
 		},
 		"a newer quantity": func(r *runtime, _ *machine.Record) []*machine.Record { return r.Records(updateOf("A", 2, r.Now)) },
 	} {
@@ -28,25 +29,25 @@ func TestWhatFailedStaysKnownUntilItIsSentAgain(t *testing.T) {
 			records := r.Records(updateOf("A", 1, testStart))
 			r.Follow(0, r.Tick(records), a.answer)
 			a.follow(r.Machine.cfg.Patience - time.Hour)
-			if f := r.failure("A"); f != nil {
+			if f := r.sku("A").Failure; f != nil {
 				t.Fatalf("known as failed while it is tried: %+v", f)
 			}
 			a.follow(2 * time.Hour)
 			r.Restart()
 			r.Tick(nil)
 			r.Take(updateOf("B", 1, testStart)) // whatever else is written
-			f := r.failure("A")
+			f := r.sku("A").Failure
 			if f == nil || f.Code != "InvalidInput" || f.SourceOffset == nil || *f.SourceOffset != records[0].Offset || *f.SourcePartition != records[0].Partition {
 				t.Fatalf("the state says %+v, want InvalidInput of offset %d", f, records[0].Offset)
 			}
 			delete(a.answers, model.CreateFeed)
 			r.Follow(0, r.Tick(sendAgain(r, records[0])), a.answer)
-			if f := r.failure("A"); f != nil {
+			if f := r.sku("A").Failure; f != nil {
 				t.Fatalf("known as failed while it is sent again: %+v", f)
 			}
 			a.follow(time.Hour)
-			if last := r.results[len(r.results)-1]; last.Outcome != applied || r.failure("A") != nil {
-				t.Errorf("outcome %+v, failure %+v", last, r.failure("A"))
+			if last := r.results[len(r.results)-1]; last.Outcome != applied || r.sku("A").Failure != nil {
+				t.Errorf("outcome %+v, failure %+v", last, r.sku("A").Failure)
 			}
 		})
 	}
@@ -85,13 +86,4 @@ func TestADoubtSaysSinceWhen(t *testing.T) {
 			t.Errorf("%s: %+v, want since %v", name, d, began)
 		}
 	}
-}
-
-func (r *runtime) failure(sku string) *schemas.Failure {
-	r.T.Helper()
-	state, ok := r.State(skuKey(testAccount, "", sku)).(*schemas.InventoryState)
-	if !ok {
-		r.T.Fatalf("no state of SKU %s", sku)
-	}
-	return state.Failure
 }

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -265,7 +266,7 @@ func TestOneSKUsAnswersSlowNoOther(t *testing.T) {
 				r.Follow(0, r.Take(u), a.answer)
 				for left := 300; left > 0; left-- {
 					a.follow(time.Second)
-					if i := indexOf(r.results[seen:], u.UpdateID); i >= 0 {
+					if slices.ContainsFunc(r.results[seen:], func(o *schemas.InventoryResult) bool { return o.UpdateID == u.UpdateID }) {
 						break
 					}
 				}
@@ -314,13 +315,4 @@ func TestOneSKUsAnswersSlowNoOther(t *testing.T) {
 			t.Errorf("%s: %d outcomes of %d updates of the SKU, %d patches of it", name, len(results), len(times)/3, calls)
 		}
 	}
-}
-
-func indexOf(results []*schemas.InventoryResult, id string) int {
-	for i, o := range results {
-		if o.UpdateID == id {
-			return i
-		}
-	}
-	return -1
 }

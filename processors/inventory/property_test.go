@@ -146,7 +146,11 @@ func (w *world) step() {
 	case n < 50:
 		w.handOver()
 	case n < 54:
-		w.loseTransaction()
+		// A tick fails before its commit: its inputs come again, and nothing that it
+		// asked for happens.
+		n := min(w.Random.IntN(10), len(w.Queue))
+		w.Decide(w.Queue[:n], w.Landed()...)
+		w.crash()
 	case n < 57:
 		w.stuck()
 	case n < 70:
@@ -265,14 +269,6 @@ func (w *world) handOver() {
 	w.Commit(tx)
 	w.Flying = nil
 	w.Restart()
-}
-
-// loseTransaction makes a tick fail before its commit: its inputs come again,
-// and nothing it asked for happens.
-func (w *world) loseTransaction() {
-	n := min(w.Random.IntN(10), len(w.Queue))
-	w.Decide(w.Queue[:n], w.Landed()...)
-	w.crash()
 }
 
 // settle delivers what is left and follows the machine's own wishes to be woken.

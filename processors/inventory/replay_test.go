@@ -7,17 +7,10 @@ import (
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
-
-// again is a record as the replay brings it.
-func again(rec *machine.Record, replay string) *machine.Record {
-	copied := *rec
-	copied.ID += "/" + replay
-	copied.Replay = &machine.Replay{ID: replay, Effects: true}
-	return &copied
-}
 
 // Each replay of a record has an outcome of its own, and the first one stays.
 func TestAReplayedUpdateHasAnOutcomeOfItsOwn(t *testing.T) {
@@ -27,17 +20,17 @@ func TestAReplayedUpdateHasAnOutcomeOfItsOwn(t *testing.T) {
 	old, newest := records[0], records[1]
 	r.Tick(records)
 	r.runFeed("1")
-	r.Tick([]*machine.Record{again(newest, "r0")}) // while it is in a feed
+	r.Tick([]*machine.Record{machinetest.Again(newest, "r0")}) // while it is in a feed
 	r.Take(completed("1", 1, 0))
 	first := r.results
 	r.outcomesAre(first, "A 1 SUPERSEDED ", "A 2 SUPERSEDED r0", "A 2 APPLIED ")
 	r.results = nil
-	r.Tick([]*machine.Record{again(old, "r1"), again(newest, "r1")})
+	r.Tick([]*machine.Record{machinetest.Again(old, "r1"), machinetest.Again(newest, "r1")})
 	r.Restart()
 	r.Now = r.Now.Add(time.Hour) // for tokens
 	r.runFeed("2")
 	r.Take(completed("2", 1, 0))
-	r.Tick([]*machine.Record{again(newest, "r2")})
+	r.Tick([]*machine.Record{machinetest.Again(newest, "r2")})
 	r.runFeed("3")
 	r.Take(completed("3", 1, 0))
 	r.outcomesAre(r.results, "A 1 SUPERSEDED r1", "A 2 APPLIED r1", "A 2 APPLIED r2")
@@ -80,7 +73,7 @@ func TestWhatMayNotBeReplayedIsSetAside(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			r := newRuntime(t, feedsOnly())
-			rec := again(r.Records(updateOf("A", 1, testStart.Add(-test.age)))[0], "r1")
+			rec := machinetest.Again(r.Records(updateOf("A", 1, testStart.Add(-test.age)))[0], "r1")
 			if test.known {
 				r.Take(updateOf("A", 2, testStart.Add(-31*24*time.Hour)))
 				r.runFeed("1")
@@ -111,7 +104,7 @@ func TestReplayedUpdatesGoLast(t *testing.T) {
 	for _, sku := range []string{"A", "B", "C"} {
 		u := updateOf(sku, 0, testStart.Add(-time.Hour))
 		u.Urgent = true
-		records = append(records, again(r.Records(u)[0], "r1"))
+		records = append(records, machinetest.Again(r.Records(u)[0], "r1"))
 	}
 	upload := r.only(r.Tick(records), model.CreateFeedDocument)
 	equal(t, "the first feed", messagesOf(upload), []string{"A 0", "B 0"})

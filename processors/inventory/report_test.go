@@ -7,6 +7,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -113,7 +114,7 @@ func TestASKUIsTriedInTheOtherMarketplaces(t *testing.T) {
 // A marketplace that was taken from the account gets no more feeds.
 func TestAMarketplaceThatIsGone(t *testing.T) {
 	t.Parallel()
-	both := testDirectory(t)
+	both := machinetest.Sellers(t)
 	home, err := account.NewDirectory([]account.Account{{ID: testAccount, SellerID: "A1", Region: model.Europe, Marketplaces: []string{germany}}})
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
@@ -22,13 +21,6 @@ const (
 
 var testStart = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 
-func testDirectory(t testing.TB) func() *account.Directory {
-	t.Helper()
-	return machinetest.Directory(t,
-		account.Account{ID: testAccount, SellerID: "A1", Region: model.Europe, Marketplaces: []string{germany, france}},
-		account.Account{ID: otherAccount, SellerID: "A2", Region: model.Europe, Marketplaces: []string{germany}})
-}
-
 type runtime struct {
 	*machinetest.Runtime[*Machine]
 	results     []*schemas.InventoryResult
@@ -38,7 +30,7 @@ type runtime struct {
 
 func newRuntime(t testing.TB, cfg Config) *runtime {
 	if cfg.Accounts == nil {
-		cfg.Accounts = testDirectory(t)
+		cfg.Accounts = machinetest.Sellers(t)
 	}
 	r := &runtime{}
 	r.Runtime = machinetest.New(t, machinetest.Config[*Machine]{

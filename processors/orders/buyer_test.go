@@ -171,15 +171,10 @@ func TestADeletedKeyIsNotMadeAnew(t *testing.T) {
 	if len(r.outputs) != 2 || r.sealedWith() != "" || len(r.key().Wrapped) != 0 {
 		t.Errorf("%d events, the last with %q; key %+v", len(r.outputs), r.sealedWith(), r.key())
 	}
-	if _, asked := r.asks(r.fetchLater()); asked {
+	r.Now = r.Now.Add(time.Minute)
+	if _, asked := r.asks(r.fetch()); asked {
 		t.Error("its buyer data is asked for again")
 	}
-}
-
-// fetchLater is fetch a minute later.
-func (r *buyerRuntime) fetchLater() machine.Call {
-	r.Now = r.Now.Add(time.Minute)
-	return r.fetch()
 }
 
 // The same content is the same event; encrypted with another key it is not.

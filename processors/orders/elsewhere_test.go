@@ -66,7 +66,7 @@ func TestChangedExclusionsEmitNothingByThemselves(t *testing.T) {
 		if len(calls) != 1 {
 			t.Fatalf("notification %s leads to %d calls", notification, len(calls))
 		}
-		r.Tick(nil, doneWith(calls[0], a.order(orderID(1), v)))
+		r.Done(calls[0], &model.GetOrderResponse{Order: a.order(orderID(1), v)})
 	}
 	v := a.change(orderID(1), r.Now)
 	fetch("1", v.at, v)

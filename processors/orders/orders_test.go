@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	stdruntime "runtime"
-
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -36,12 +36,12 @@ func TestAChangeDuringTheCallIsFetchedOnceMore(t *testing.T) {
 			t.Fatal("rule 2: a second call in flight")
 		}
 	}
-	again := r.Tick(nil, doneWith(calls[0], a.order(orderID(1), v)))
+	again := r.Done(calls[0], &model.GetOrderResponse{Order: a.order(orderID(1), v)})
 	if len(again) != 1 || len(r.outputs) != 1 {
 		t.Fatalf("%d calls and %d outputs after the answer, want 1 and 1", len(again), len(r.outputs))
 	}
 	v = a.change(orderID(1), r.Now)
-	if calls = r.Tick(nil, doneWith(again[0], a.order(orderID(1), v))); len(calls) != 0 || len(r.outputs) != 2 {
+	if calls = r.Done(again[0], &model.GetOrderResponse{Order: a.order(orderID(1), v)}); len(calls) != 0 || len(r.outputs) != 2 {
 		t.Fatalf("%d calls and %d outputs at the end, want 0 and 2", len(calls), len(r.outputs))
 	}
 }
@@ -78,14 +78,14 @@ func TestWhatIsKnownIsNotFetchedAgain(t *testing.T) {
 			r.Now = at.Add(time.Second)
 			v := a.change(orderID(1), at)
 			calls := r.Take(timed("1", at))
-			r.Tick(nil, doneWith(calls[0], a.order(orderID(1), v)))
+			r.Done(calls[0], &model.GetOrderResponse{Order: a.order(orderID(1), v)})
 			r.Restart() // what is known must be in the state
 			if calls = r.Take(test.change); len(calls) != test.calls {
 				t.Fatalf("%d calls, want %d", len(calls), test.calls)
 			}
 			if len(calls) == 1 {
 				next := a.change(orderID(1), r.Now)
-				r.Tick(nil, doneWith(calls[0], a.order(orderID(1), next)))
+				r.Done(calls[0], &model.GetOrderResponse{Order: a.order(orderID(1), next)})
 			}
 			r.Restart()
 			// At the second time it is known, whichever kind it is.
@@ -101,7 +101,7 @@ func TestAFarFutureChangeCannotBlockAnOrder(t *testing.T) {
 	r, a := newRuntime(t), newAmazon()
 	v := a.change(orderID(1), r.Now)
 	calls := r.Take(notified(orderID(1), "forged", r.Now.AddDate(10, 0, 0)))
-	r.Tick(nil, doneWith(calls[0], a.order(orderID(1), v)))
+	r.Done(calls[0], &model.GetOrderResponse{Order: a.order(orderID(1), v)})
 	r.Now = r.Now.Add(time.Minute)
 	if calls = r.Take(notified(orderID(1), "real", r.Now)); len(calls) != 1 {
 		t.Fatal("the real change after it was dropped")
@@ -115,7 +115,7 @@ func TestAnAnswerOlderThanTheChangeIsAskedAgainBounded(t *testing.T) {
 	r.Now = r.Now.Add(time.Hour)
 	calls := r.Take(notified(orderID(1), "1", r.Now))
 	for try := range maxStale {
-		if calls = r.Tick(nil, doneWith(calls[0], a.order(orderID(1), old))); len(calls) != 0 || len(r.outputs) != 0 {
+		if calls = r.Done(calls[0], &model.GetOrderResponse{Order: a.order(orderID(1), old)}); len(calls) != 0 || len(r.outputs) != 0 {
 			t.Fatalf("try %d: %d calls at once, %d outputs", try, len(calls), len(r.outputs))
 		}
 		r.Restart() // the count must survive
@@ -125,7 +125,7 @@ func TestAnAnswerOlderThanTheChangeIsAskedAgainBounded(t *testing.T) {
 			t.Fatalf("try %d: no call at the time it asked for", try)
 		}
 	}
-	r.Tick(nil, doneWith(calls[0], a.order(orderID(1), old)))
+	r.Done(calls[0], &model.GetOrderResponse{Order: a.order(orderID(1), old)})
 	if len(r.outputs) != 1 || !r.order(orderID(1)).Pending {
 		t.Fatalf("%d outputs, state %+v: the last answer must be taken, and a newer one awaited", len(r.outputs), r.order(orderID(1)))
 	}
@@ -148,7 +148,7 @@ func lateRuntime(t *testing.T) (*runtime, *amazon, version, time.Time) {
 		if len(calls) != 1 {
 			t.Fatalf("try %d: %d calls", try, len(calls))
 		}
-		r.Tick(nil, doneWith(calls[0], a.order(orderID(1), old)))
+		r.Done(calls[0], &model.GetOrderResponse{Order: a.order(orderID(1), old)})
 	}
 	if len(r.outputs) != 1 || r.Wake.Sub(r.Now) != lateWait {
 		t.Fatalf("%d outputs, next try in %v", len(r.outputs), r.Wake.Sub(r.Now))
@@ -163,7 +163,7 @@ func TestAChangeThatAmazonShowsLateIsStillEmitted(t *testing.T) {
 	r.Tick(nil)
 	r.Now = r.Wake
 	calls := r.Tick(nil)
-	r.Tick(nil, doneWith(calls[0], a.order(orderID(1), a.change(orderID(1), at))))
+	r.Done(calls[0], &model.GetOrderResponse{Order: a.order(orderID(1), a.change(orderID(1), at))})
 	if len(r.outputs) != 2 || r.order(orderID(1)).Pending {
 		t.Fatalf("%d outputs, %+v", len(r.outputs), r.order(orderID(1)))
 	}
@@ -176,7 +176,7 @@ func TestAChangeThatAmazonNeverShowsIsLetGoAndItsRepeatFetched(t *testing.T) {
 	for ; r.order(orderID(1)).Pending && tries < 100; tries++ {
 		r.Now = r.Wake
 		calls := r.Tick(nil)
-		r.Tick(nil, doneWith(calls[0], a.order(orderID(1), old)))
+		r.Done(calls[0], &model.GetOrderResponse{Order: a.order(orderID(1), old)})
 	}
 	if tries != maxLate || len(r.outputs) != 1 {
 		t.Fatalf("%d more tries, want %d; %d outputs", tries, maxLate, len(r.outputs))
@@ -197,7 +197,7 @@ func TestALaterChangeEndsTheLongWait(t *testing.T) {
 	if len(calls) != 1 {
 		t.Fatalf("%d calls, next tick in %v", len(calls), r.Wake.Sub(r.Now))
 	}
-	if r.Tick(nil, doneWith(calls[0], a.order(orderID(1), v))); len(r.outputs) != 2 || r.order(orderID(1)).Pending {
+	if r.Done(calls[0], &model.GetOrderResponse{Order: a.order(orderID(1), v)}); len(r.outputs) != 2 || r.order(orderID(1)).Pending {
 		t.Fatalf("%d outputs, %+v", len(r.outputs), r.order(orderID(1)))
 	}
 }
@@ -212,24 +212,24 @@ func TestABuyersRequestIsNotMissedWhenReadsLag(t *testing.T) {
 		calls := r.Take(notified(orderID(1), "1", old.at))
 		request := notified(orderID(1), "2", old.at)
 		request.ChangeType = buyerRequestedChange
-		answer := doneWith(calls[0], a.order(orderID(1), old))
+		answer := &model.GetOrderResponse{Order: a.order(orderID(1), old)}
 		if during { // the request comes while the first call is in flight
 			r.Take(request)
-			calls = r.Tick(nil, answer)
+			calls = r.Done(calls[0], answer)
 		} else {
-			r.Tick(nil, answer)
+			r.Done(calls[0], answer)
 			calls = r.Take(request)
 		}
 		if len(calls) != 1 || len(r.outputs) != 1 {
 			t.Fatalf("%d calls, %d outputs", len(calls), len(r.outputs))
 		}
-		r.Tick(nil, doneWith(calls[0], a.order(orderID(1), old))) // not shown yet
+		r.Done(calls[0], &model.GetOrderResponse{Order: a.order(orderID(1), old)}) // not shown yet
 		r.Now = r.Wake
 		if calls = r.Tick(nil); len(calls) != 1 {
 			t.Fatal("not asked again")
 		}
 		fresh := a.change(orderID(1), r.Now)
-		r.Tick(nil, doneWith(calls[0], a.order(orderID(1), fresh)))
+		r.Done(calls[0], &model.GetOrderResponse{Order: a.order(orderID(1), fresh)})
 		if len(r.outputs) != 2 || r.order(orderID(1)).Pending {
 			t.Fatalf("%d outputs, state %+v", len(r.outputs), r.order(orderID(1)))
 		}
@@ -375,7 +375,7 @@ func TestIdleOrdersAreForgotten(t *testing.T) {
 	for i := range 3 {
 		v := a.change(orderID(i), r.Now)
 		calls := r.Take(notified(orderID(i), fmt.Sprint(i), v.at))
-		r.Tick(nil, doneWith(calls[0], a.order(orderID(i), v)))
+		r.Done(calls[0], &model.GetOrderResponse{Order: a.order(orderID(i), v)})
 	}
 	r.Restart()
 	r.Tick(nil)
@@ -399,7 +399,8 @@ func TestTheOutputCarriesWhenItsNotificationWasReceived(t *testing.T) {
 	early, late := notified(orderID(1), "1", v.at), notified(orderID(1), "2", v.at.Add(time.Millisecond))
 	late.ReceivedTime = r.Now.Add(-time.Hour) // later in the topic, yet older in the queue
 	calls := r.Take(early, late)
-	tx := r.Decide(nil, doneWith(calls[0], a.order(orderID(1), version{late.ChangeTime, 1})))
+	answer := machine.Done{Response: &model.GetOrderResponse{Order: a.order(orderID(1), version{late.ChangeTime, 1})}}
+	tx := r.Decide(nil, machine.Result{Call: calls[0], Outcome: answer})
 	headers := tx.Outputs[0].Headers
 	if want := fmt.Sprint(late.ReceivedTime.UnixMilli()); len(headers) != 1 || headers[0].Key != ReceivedAt || string(headers[0].Value) != want {
 		t.Fatalf("headers %v, want %s", headers, want)
@@ -425,22 +426,15 @@ func TestMemoryOfAPendingOrder(t *testing.T) { //nolint:paralleltest // it measu
 	const n = 200_000
 	m, tx := newMachine(t), &machine.Tx{Now: testStart}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	before := heapInUse()
+	before := machinetest.HeapInUse()
 	for i := range n {
 		change := notified(orderID(i), "d8a3f0a6-8b1f-4c7e-9b55-0f3a2c1d4e5f", testStart)
 		m.Record(tx, &machine.Record{Account: testAccount, Value: change})
 		tx.State = nil // the runtime keeps nothing of a committed tick
 	}
-	per := (heapInUse() - before) / n
+	per := (machinetest.HeapInUse() - before) / n
 	t.Logf("%d bytes per pending order", per)
 	if m.Pending() != n || per > 500 {
 		t.Fatalf("%d pending, %d bytes each", m.Pending(), per)
 	}
-}
-
-func heapInUse() uint64 {
-	stdruntime.GC()
-	var stats stdruntime.MemStats
-	stdruntime.ReadMemStats(&stats)
-	return stats.HeapAlloc
 }

@@ -27,7 +27,7 @@ func TestFollowsAmazon(t *testing.T) {
 		for range rapid.IntRange(10, 150).Draw(rt, "steps") {
 			w.step()
 		}
-		if err := w.Settle(20_000, func() bool { return w.Machine.unfetched() == 0 && w.searched().After(w.changed) }); err != nil {
+		if err := w.Settle(20_000, func() bool { return w.Machine.unfetched() == 0 && w.searchState().CursorTime.After(w.changed) }); err != nil {
 			rt.Fatalf("%d orders to fetch: %v", w.Machine.unfetched(), err)
 		}
 		w.check()
@@ -53,7 +53,7 @@ type world struct {
 func newWorld(t *testing.T, rt *rapid.T) *world {
 	random := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 0))
 	w := &world{
-		runtime: newRuntimeWith(t, reconciling), rt: rt, amazon: newAmazon(),
+		runtime: newRuntime(t, reconciling), rt: rt, amazon: newAmazon(),
 		orders: rapid.IntRange(1, 60).Draw(rt, "orders"),
 		timing: rapid.Bool().Draw(rt, "timed"),
 		calm:   rapid.IntRange(1, 100).Draw(rt, "calm"), dropped: rapid.IntRange(0, 30).Draw(rt, "dropped"),
@@ -73,11 +73,11 @@ func (w *world) step() {
 	case n < 35:
 		w.change(orderID(w.Random.IntN(w.orders)))
 	case n < 40 && len(w.sent) > 0: // the same notification again
-		w.send(w.sent[w.Random.IntN(len(w.sent))])
+		w.Queue = append(w.Queue, w.Records(w.sent[w.Random.IntN(len(w.sent))])...)
 	case n < 43: // a notification about an order that nobody placed
 		w.counter++
 		id := fmt.Sprintf("999-0000000-%07d", w.Random.IntN(3))
-		w.send(notified(id, fmt.Sprint("forged-", w.counter), w.Now))
+		w.Queue = append(w.Queue, w.Records(notified(id, fmt.Sprint("forged-", w.counter), w.Now))...)
 		w.forged++
 	case n < 47:
 		w.Crash()
@@ -116,13 +116,11 @@ func (w *world) change(id string) {
 				change.ChangeType = buyerRequestedChange
 			}
 		}
-		w.send(change)
+		w.Queue = append(w.Queue, w.Records(change)...)
 		w.sent = append(w.sent, change)
 	}
-	shuffle(w.Random, w.Queue)
+	w.Random.Shuffle(len(w.Queue), func(i, j int) { w.Queue[i], w.Queue[j] = w.Queue[j], w.Queue[i] })
 }
-
-func (w *world) send(change any) { w.Queue = append(w.Queue, w.Records(change)...) }
 
 func (w *world) arrive(f *machinetest.Flight) machine.Outcome {
 	switch n := w.Random.IntN(20); {

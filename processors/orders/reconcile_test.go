@@ -13,6 +13,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/property"
@@ -34,9 +35,6 @@ func (r *runtime) searchState() *schemas.SearchState {
 	}
 	return state
 }
-
-// searched is up to when all has been searched.
-func (r *runtime) searched() time.Time { return r.searchState().CursorTime }
 
 // cursor is where a page begins, and the search that it belongs to.
 type cursor struct {
@@ -102,7 +100,7 @@ func (r *runtime) started(operation string) (n int) {
 
 func TestANewAccountIsSearchedBackThenInSteps(t *testing.T) {
 	t.Parallel()
-	r, a := newRuntimeWith(t, reconciling), newAmazon()
+	r, a := newRuntime(t, reconciling), newAmazon()
 	a.change(orderID(1), r.Now.Add(-61*time.Minute+-searchOverlap))
 	a.change(orderID(2), r.Now.Add(-59*time.Minute))
 	r.follow(a, 10*time.Minute)
@@ -127,9 +125,9 @@ func TestOnlyTheUnitsAccountsAreSearched(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	both := testDirectory(t)
+	both := machinetest.Sellers(t)
 	now := directory
-	r := newRuntimeWith(t, func(cfg *Config) {
+	r := newRuntime(t, func(cfg *Config) {
 		reconciling(cfg)
 		cfg.Accounts = func() *account.Directory { return now }
 	})
@@ -168,7 +166,7 @@ func TestANewOwnerGoesOnWhereTheLastOneStopped(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, a := newRuntimeWith(t, reconciling), newAmazon()
+			r, a := newRuntime(t, reconciling), newAmazon()
 			const orders = 2*pageOrders + 1
 			for n := range orders {
 				a.change(orderID(n), r.Now.Add(-time.Duration(n+10)*time.Minute))
@@ -186,7 +184,7 @@ func TestANewOwnerGoesOnWhereTheLastOneStopped(t *testing.T) {
 			}
 			before := r.started(model.SearchOrders)
 			for range 100 {
-				if r.searched().After(testStart.Add(-time.Hour)) {
+				if r.searchState().CursorTime.After(testStart.Add(-time.Hour)) {
 					break
 				}
 				r.follow(a, time.Minute)
@@ -217,7 +215,7 @@ func TestASearchThatFailsIsTriedAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, a := newRuntimeWith(t, reconciling), newAmazon()
+			r, a := newRuntime(t, reconciling), newAmazon()
 			a.change(orderID(1), r.Now.Add(-30*time.Minute))
 			failing := true
 			answer := func(call machine.Call) machine.Outcome {
@@ -261,7 +259,7 @@ func TestSearchesThatFailAreToldOfOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, a := newRuntimeWith(t, reconciling), newAmazon()
+			r, a := newRuntime(t, reconciling), newAmazon()
 			fail := func(machine.Call) machine.Outcome { return test.outcome }
 			for round := 1; round <= 2; round++ {
 				r.Follow(test.fails, r.Tick(nil), fail)
@@ -287,7 +285,7 @@ func TestSearchesThatFailAreToldOfOnce(t *testing.T) {
 func TestWhatSearchesFindPausesNoIntake(t *testing.T) {
 	t.Parallel()
 	for _, v0 := range []bool{false, true} {
-		r, a := newRuntimeWith(t, func(cfg *Config) { reconciling(cfg); cfg.V0 = v0 }), newAmazon()
+		r, a := newRuntime(t, reconciling, func(cfg *Config) { cfg.V0 = v0 }), newAmazon()
 		for n := range pageOrders {
 			a.change(orderID(n), r.Now.Add(-time.Duration(n+10)*time.Minute))
 		}
@@ -316,7 +314,7 @@ func TestWhatSearchesFindPausesNoIntake(t *testing.T) {
 
 func TestAMendedAccountIsSearchedAtOnce(t *testing.T) {
 	t.Parallel()
-	r := newRuntimeWith(t, reconciling)
+	r := newRuntime(t, reconciling)
 	calls := r.Tick(nil)
 	r.End(calls[0], machine.Retry{})
 	if calls = r.Changed(testAccount); len(calls) != 1 {
@@ -332,7 +330,7 @@ func TestAMendedAccountIsSearchedAtOnce(t *testing.T) {
 // grants, all of it comes, and half of the burst is never touched.
 func TestMoreThanTheQuotaCanPage(t *testing.T) {
 	t.Parallel()
-	r, a := newRuntimeWith(t, reconciling), newAmazon()
+	r, a := newRuntime(t, reconciling), newAmazon()
 	const pages = 30
 	for n := range pages * pageOrders {
 		a.change(orderID(n), r.Now.Add(-time.Hour+time.Duration(n)*20*time.Second))
@@ -367,7 +365,7 @@ func TestASearchWithoutEndIsToldOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, a := newRuntimeWith(t, reconciling), newAmazon()
+			r, a := newRuntime(t, reconciling), newAmazon()
 			a.change(orderID(1), r.Now.Add(-30*time.Minute))
 			page := 0
 			endless := func(call machine.Call) machine.Outcome {
@@ -386,7 +384,7 @@ func TestASearchWithoutEndIsToldOf(t *testing.T) {
 				t.Errorf("%d alerts in two days", len(r.alerts))
 			}
 			r.follow(a, 2*time.Hour)
-			if late := r.Now.Sub(r.searched()); len(r.outputs) != 1 || late > 15*time.Minute {
+			if late := r.Now.Sub(r.searchState().CursorTime); len(r.outputs) != 1 || late > 15*time.Minute {
 				t.Errorf("%d orders came, and the searches are late by %v", len(r.outputs), late)
 			}
 		})
@@ -396,13 +394,13 @@ func TestASearchWithoutEndIsToldOf(t *testing.T) {
 // TestABacklogOfManyPagesIsSearchedInParts: each part moves the cursor, and all comes.
 func TestABacklogOfManyPagesIsSearchedInParts(t *testing.T) {
 	t.Parallel()
-	r, a := newRuntimeWith(t, reconciling), newAmazon()
+	r, a := newRuntime(t, reconciling), newAmazon()
 	const orders = 3 * searchPages * pageOrders
 	for n := range orders {
 		a.change(orderID(n), r.Now.Add(-time.Hour+time.Duration(n)*2*time.Second))
 	}
 	r.follow(a, (searchPages*5)*3*time.Minute)
-	if late := r.Now.Sub(r.searched()); len(r.outputs) != orders || late > 15*time.Minute {
+	if late := r.Now.Sub(r.searchState().CursorTime); len(r.outputs) != orders || late > 15*time.Minute {
 		t.Errorf("%d of %d orders came, and the searches are late by %v", len(r.outputs), orders, late)
 	}
 }
@@ -411,7 +409,7 @@ func TestABacklogOfManyPagesIsSearchedInParts(t *testing.T) {
 func TestNothingKnownIsFetchedAgain(t *testing.T) {
 	t.Parallel()
 	property.Check(t, func(rt *rapid.T) {
-		r, a := newRuntimeWith(t, reconciling), newAmazon()
+		r, a := newRuntime(t, reconciling), newAmazon()
 		a.second = rapid.Bool().Draw(rt, "seconds")
 		searchSeconds := rapid.Bool().Draw(rt, "searchSeconds")
 		want := 0

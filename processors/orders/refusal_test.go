@@ -8,6 +8,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
@@ -67,7 +68,7 @@ func TestAnOrderThatAmazonRefusesIsLetGoAtLast(t *testing.T) {
 		t.Fatal("its next notification was dropped, though it may be mended by now")
 	}
 	a := newAmazon()
-	r.Tick(nil, doneWith(started[0], a.order(orderID(1), a.change(orderID(1), r.Now))))
+	r.Done(started[0], &model.GetOrderResponse{Order: a.order(orderID(1), a.change(orderID(1), r.Now))})
 	if state := r.order(orderID(1)); state.Failure != nil || state.Pending {
 		t.Errorf("Amazon has answered, and the state says %+v", state.Failure)
 	}
@@ -78,7 +79,7 @@ func TestAnOrderThatIsGoneIsSetAside(t *testing.T) {
 	r, a := newRuntime(t), newAmazon()
 	v := a.change(orderID(1), r.Now)
 	calls := r.Take(notified(orderID(1), "0", r.Now))
-	r.Tick(nil, doneWith(calls[0], a.order(orderID(1), v)))
+	r.Done(calls[0], &model.GetOrderResponse{Order: a.order(orderID(1), v)})
 	r.Now = r.Now.Add(time.Minute)
 	tries, _ := again(t, r, machine.Reject{Err: &model.Error{Class: model.NotFound, Status: 404}}, 100)
 	if state := r.order(orderID(1)); tries > 60 || len(r.Letters) != 1 || !state.MissingUntil.IsZero() {
@@ -194,7 +195,7 @@ func TestAnAnswerOfAnotherKindIsTriedAgain(t *testing.T) {
 
 func TestTheConfiguredQuotaHolds(t *testing.T) {
 	t.Parallel()
-	m := New(Config{Accounts: testDirectory(t), Limits: func(account, operation string) (quota.Limit, bool) {
+	m := New(Config{Accounts: machinetest.Sellers(t), Limits: func(account, operation string) (quota.Limit, bool) {
 		return quota.Limit{Rate: 1, Burst: 4}, account == testAccount && operation == model.GetOrder
 	}})
 	for account, want := range map[string]int{testAccount: 3, "other": 29} {

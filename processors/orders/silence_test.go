@@ -11,6 +11,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -28,7 +29,7 @@ func newWatched(t *testing.T) *watched {
 	t.Helper()
 	w := &watched{watch: newWatch(30)}
 	tx := &machine.Tx{Now: monday}
-	w.follow(testDirectory(t)(), func(account string) bool { return account == testAccount }, tx)
+	w.follow(machinetest.Sellers(t)(), func(account string) bool { return account == testAccount }, tx)
 	return w
 }
 
@@ -219,7 +220,7 @@ func TestASilenceWithoutOrdersIsNone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRuntimeWith(t, func(cfg *Config) {
+			r := newRuntime(t, func(cfg *Config) {
 				reconciling(cfg)
 				cfg.Silence = 30
 				if !test.searches {
@@ -272,7 +273,7 @@ func TestANewOwnerCatchesUpFirst(t *testing.T) {
 	next := &watched{watch: newWatch(30)}
 	state := w.paces[pacePrefix+testAccount].NotificationPace
 	next.restore(&state)
-	next.follow(testDirectory(t)(), func(account string) bool { return account == testAccount }, &machine.Tx{Now: back})
+	next.follow(machinetest.Sellers(t)(), func(account string) bool { return account == testAccount }, &machine.Tx{Now: back})
 	if next.until(back.Add(catchUp - time.Second)); len(next.alerts) != 0 {
 		t.Fatal("told of a silence before what waits has come")
 	}
@@ -294,7 +295,7 @@ func TestOnlyAnAccountThatWasAwayBeginsAnew(t *testing.T) {
 		anew    bool
 	}{
 		"away":       {empty, true},
-		"configured": {testDirectory(t)(), false},
+		"configured": {machinetest.Sellers(t)(), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -302,7 +303,7 @@ func TestOnlyAnAccountThatWasAwayBeginsAnew(t *testing.T) {
 			heard, back := monday.Add(time.Hour), monday.Add(50*time.Hour)
 			w.notify(heard)
 			w.until(back) // it leaves the queue
-			for _, directory := range []*account.Directory{test.between, testDirectory(t)()} {
+			for _, directory := range []*account.Directory{test.between, machinetest.Sellers(t)()} {
 				w.follow(directory, func(account string) bool { return account == testAccount }, &machine.Tx{Now: back})
 			}
 			p := w.paces[pacePrefix+testAccount]
@@ -334,7 +335,7 @@ func TestSearchesAloneFindOrders(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			r := newRuntimeWith(t, func(cfg *Config) { reconciling(cfg); cfg.Silence = 30 })
+			r := newRuntime(t, reconciling, func(cfg *Config) { cfg.Silence = 30 })
 			a := newAmazon()
 			a.created = map[string]time.Time{}
 			r.follow(a, time.Second)
@@ -361,7 +362,7 @@ func TestSearchesAloneFindOrders(t *testing.T) {
 // TestThePaceIsSavedNowAndThen rather than with each notification, and read again.
 func TestThePaceIsSavedNowAndThen(t *testing.T) {
 	t.Parallel()
-	r := newRuntimeWith(t, func(cfg *Config) { cfg.Silence = 30 })
+	r := newRuntime(t, func(cfg *Config) { cfg.Silence = 30 })
 	a := newAmazon()
 	saved := 0
 	r.Now = testStart.Add(-paceEvery) // of an order that Amazon has shown

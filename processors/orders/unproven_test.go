@@ -14,13 +14,10 @@ import (
 
 const forgedPrefix = "999-"
 
-func forgedID(n int) string { return fmt.Sprintf(forgedPrefix+"0000000-%07d", n) }
-
-// shown is when each order was emitted first.
+// shown is a unit and the Amazon that answers it.
 type shown struct {
 	*runtime
 	*amazon
-	at     map[string]time.Time
 	forged int // getOrder calls for ids of no order
 }
 
@@ -31,35 +28,30 @@ func (s *shown) answer(call machine.Call) machine.Outcome {
 	if !s.amazon.Admit(call.Account, s.runtime.Now, call.Operation) {
 		s.T.Fatal("Amazon's quota is exceeded")
 	}
-	for _, o := range s.outputs {
-		if _, known := s.at[o.OrderID]; !known {
-			s.at[o.OrderID] = s.runtime.Now
-		}
-	}
 	return s.amazon.answerTo(call, s.runtime.Now)
 }
 
-func newShown(t *testing.T, configure func(*Config)) *shown {
-	return &shown{runtime: newRuntimeWith(t, configure), amazon: newAmazon(), at: map[string]time.Time{}}
+func newShown(t *testing.T, configure ...func(*Config)) *shown {
+	return &shown{runtime: newRuntime(t, configure...), amazon: newAmazon()}
 }
 
 // take notifies orders and answers for a while.
 func (s *shown) take(d time.Duration, changes ...any) {
 	s.Follow(d, s.Take(changes...), s.answer)
-	s.answered()
 }
 
-func (s *shown) answered() {
-	for _, o := range s.outputs {
-		if _, known := s.at[o.OrderID]; !known {
-			s.at[o.OrderID] = s.runtime.Now
-		}
+// waited is how long after a time an order was emitted first; less than zero for never.
+func (s *shown) waited(id string, began time.Time) time.Duration {
+	i := slices.IndexFunc(s.outputs, func(o *schemas.Order) bool { return o.OrderID == id })
+	if i < 0 {
+		return -1
 	}
+	return s.emitted[i].Sub(began)
 }
 
 func forged(at time.Time, from, to int) (changes []any) {
 	for i := from; i < to; i++ {
-		changes = append(changes, notified(forgedID(i), fmt.Sprint("forged-", i), at))
+		changes = append(changes, notified(fmt.Sprintf(forgedPrefix+"0000000-%07d", i), fmt.Sprint("forged-", i), at))
 	}
 	return changes
 }
@@ -68,7 +60,7 @@ func forged(at time.Time, from, to int) (changes []any) {
 // nor a new one by much, and never take more than their share of the quota.
 func TestForgedIDsCostLittle(t *testing.T) {
 	t.Parallel()
-	s := newShown(t, func(*Config) {})
+	s := newShown(t)
 	known, fresh := orderID(1), orderID(2)
 	s.take(time.Minute, notified(known, "1", s.change(known, s.Now).at))
 	s.take(time.Second, forged(s.Now, 0, 100)...)
@@ -79,7 +71,7 @@ func TestForgedIDsCostLittle(t *testing.T) {
 	}
 	began := s.Now
 	s.take(time.Hour, notified(fresh, "3", s.change(fresh, s.Now).at))
-	if wait := s.at[fresh].Sub(began); wait <= 0 || wait > 25*time.Second {
+	if wait := s.waited(fresh, began); wait < 0 || wait > 25*time.Second {
 		t.Errorf("a new order waited %v", wait)
 	}
 	if most := gateWidth + int(unprovenShare*0.5*3700); s.forged > most {
@@ -94,7 +86,7 @@ func TestForgedIDsCostLittle(t *testing.T) {
 // quota does not.
 func TestAFloodOfNewOrdersIsNotSlowed(t *testing.T) {
 	t.Parallel()
-	s := newShown(t, func(*Config) {})
+	s := newShown(t)
 	var changes []any
 	const orders = 300
 	for i := range orders {
@@ -116,7 +108,7 @@ func TestWhatASearchFindsIsNoForgery(t *testing.T) {
 	changes := append([]any{notified(genuine, "1", s.change(genuine, s.Now).at)}, forged(s.Now, 200, 400)...)
 	began := s.Now
 	s.take(10*time.Minute, changes...)
-	if wait := s.at[genuine].Sub(began); wait <= 0 || wait > 8*time.Minute {
+	if wait := s.waited(genuine, began); wait < 0 || wait > 8*time.Minute {
 		t.Errorf("an order that a search found waited %v behind forged ones", wait)
 	}
 }
@@ -134,12 +126,14 @@ func TestForgedNotificationsKeepNoSilenceQuiet(t *testing.T) {
 		for i := range usual {
 			usual[i] = 10 * hundredths // minutes of each hour
 		}
-		s.Commit(putting(s.runtime, &schemas.NotificationPace{
+		tx := s.Decide(nil)
+		tx.Put(pacePrefix+testAccount, &schemas.NotificationPace{
 			Account: testAccount, StartedTime: testStart.Add(-10 * week), LastTime: testStart, Usual: usual, Longest: 5, Recent: 200, RecentExpected: 200,
-		}))
+		})
+		s.Commit(tx)
 		s.Restart()
 		for i := range 48 {
-			id := forgedID(i)
+			id := fmt.Sprintf(forgedPrefix+"0000000-%07d", i)
 			if !test.forged {
 				id = orderID(i)
 				s.change(id, s.Now)
@@ -152,17 +146,10 @@ func TestForgedNotificationsKeepNoSilenceQuiet(t *testing.T) {
 	}
 }
 
-// putting is a transaction that writes the account's pace.
-func putting(r *runtime, pace *schemas.NotificationPace) *machine.Tx {
-	tx := r.Decide(nil)
-	tx.Put(pacePrefix+testAccount, pace)
-	return tx
-}
-
 // TestASearchWhoseLaterPagesAreRefusedIsToldOf, although its first page always comes.
 func TestASearchWhoseLaterPagesAreRefusedIsToldOf(t *testing.T) {
 	t.Parallel()
-	r, a := newRuntimeWith(t, reconciling), newAmazon()
+	r, a := newRuntime(t, reconciling), newAmazon()
 	for n := range 3 * pageOrders {
 		a.change(orderID(n), r.Now.Add(-time.Hour+time.Duration(n)*time.Second))
 	}
@@ -190,7 +177,7 @@ func TestOddNewOrdersDelayNoBurst(t *testing.T) {
 	t.Parallel()
 	const burst = 20
 	slowest := func(odd int, outcome machine.Outcome) time.Duration {
-		s := newShown(t, func(*Config) {})
+		s := newShown(t)
 		bad := map[string]bool{}
 		var changes []any
 		for i := range odd {
@@ -254,7 +241,7 @@ func TestAFloodOfForgedIDsStopsNoOthers(t *testing.T) {
 		}
 	}
 	s.take(10 * time.Minute)
-	if wait := s.at[genuine].Sub(began); wait <= 0 || wait > 8*time.Minute {
+	if wait := s.waited(genuine, began); wait < 0 || wait > 8*time.Minute {
 		t.Errorf("a real order waited %v", wait)
 	}
 	s.Restart()
@@ -266,7 +253,7 @@ func TestAFloodOfForgedIDsStopsNoOthers(t *testing.T) {
 // TestWithoutSearchesNothingIsLetGo, since nothing would bring it back.
 func TestWithoutSearchesNothingIsLetGo(t *testing.T) {
 	t.Parallel()
-	s := newShown(t, func(*Config) {})
+	s := newShown(t)
 	const ids = maxAtGate + 1000
 	s.Take(forged(s.Now, 0, ids)...)
 	if n := s.Machine.Pending(); n != ids {

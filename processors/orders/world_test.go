@@ -2,12 +2,10 @@ package orders
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
@@ -20,15 +18,8 @@ const testAccount = "acme-eu"
 
 var testStart = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 
-func testDirectory(t testing.TB) func() *account.Directory {
-	t.Helper()
-	return machinetest.Directory(t,
-		account.Account{ID: testAccount, SellerID: "A1", Region: model.Europe},
-		account.Account{ID: "other", SellerID: "A2", Region: model.Europe})
-}
-
 func newMachine(t testing.TB) *Machine {
-	return New(Config{Accounts: testDirectory(t), IncludedData: []string{model.IncludeFulfillment}})
+	return New(Config{Accounts: machinetest.Sellers(t), IncludedData: []string{model.IncludeFulfillment}})
 }
 
 type runtime struct {
@@ -39,17 +30,17 @@ type runtime struct {
 	alerts  []*schemas.Alert
 }
 
-func newRuntime(t testing.TB) *runtime { return newRuntimeWith(t, func(*Config) {}) }
-
-// newRuntimeWith runs machines of another configuration.
-func newRuntimeWith(t testing.TB, configure func(*Config)) *runtime {
+// newRuntime runs machines of a configuration that configure may change.
+func newRuntime(t testing.TB, configure ...func(*Config)) *runtime {
 	r := &runtime{}
 	r.Runtime = machinetest.New(t, machinetest.Config[*Machine]{
 		Processor: Processor, Operations: Operations(), Now: testStart, Committed: r.committed, Check: r.check,
 		Build: func() *Machine {
 			cfg := newMachine(t).cfg
 			cfg.V0 = r.v0
-			configure(&cfg)
+			for _, change := range configure {
+				change(&cfg)
+			}
 			return New(cfg)
 		},
 	})
@@ -177,18 +168,10 @@ func notified(id, notificationID string, at time.Time) *schemas.OrderChange {
 	}
 }
 
-func doneWith(call machine.Call, order model.Order) machine.Result {
-	return machine.Result{Call: call, Outcome: machine.Done{Response: &model.GetOrderResponse{Order: order}}}
-}
-
 func callIDs(calls []machine.Call) string {
 	var ids []string
 	for _, call := range calls {
 		ids = append(ids, call.Request.(*model.GetOrderRequest).OrderID)
 	}
 	return strings.Join(ids, " ")
-}
-
-func shuffle[T any](random *rand.Rand, list []T) {
-	random.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 }

@@ -4,7 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/runtime/blame"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -15,7 +17,7 @@ func TestWhatWasRejectedStaysKnownUntilItIsSentAgain(t *testing.T) {
 	t.Parallel()
 	for name, sendAgain := range map[string]func(r *runtime, rejected *machine.Record) []*machine.Record{
 		"a replay": func(_ *runtime, rejected *machine.Record) []*machine.Record {
-			return []*machine.Record{again(rejected, "r1")}
+			return []*machine.Record{machinetest.Again(rejected, "r1")}
 		},
 		"a newer shipment": func(r *runtime, _ *machine.Record) []*machine.Record {
 			return r.Records(shipped("s2", orderID(1), "p1", 2, testStart.Add(time.Second)))
@@ -27,13 +29,19 @@ func TestWhatWasRejectedStaysKnownUntilItIsSentAgain(t *testing.T) {
 			r.Take(known(orderID(1), 2, testStart))
 			records := r.Records(shipped("s1", orderID(1), "p1", 2, testStart))
 			call := r.Tick(records)[0]
-			r.rejectTwice(call, refusal(400, model.Invalid, "InvalidInput", "no such carrier"))
+			no := refusal(400, model.Invalid, "InvalidInput", "no such carrier")
+			r.End(call, no)
+			calls := r.Pass(blame.VagueFor)
+			if len(calls) != 1 {
+				t.Fatalf("%d calls a minute after a vague refusal", len(calls))
+			}
+			r.End(calls[0], no)
 			r.Restart()
 			f := r.failure()
 			if f == nil || f.Code != "InvalidInput" || *f.SourceOffset != records[0].Offset || *f.SourcePartition != records[0].Partition {
 				t.Fatalf("the state says %+v, want InvalidInput of offset %d", f, records[0].Offset)
 			}
-			calls := r.Tick(sendAgain(r, records[0]))
+			calls = r.Tick(sendAgain(r, records[0]))
 			if len(calls) != 1 || r.failure() != nil {
 				t.Fatalf("%d calls, failure %+v", len(calls), r.failure())
 			}

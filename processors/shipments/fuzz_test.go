@@ -9,7 +9,7 @@ import (
 )
 
 func FuzzRestore(f *testing.F) {
-	machinetest.FuzzRestore(f, Processor, func(t testing.TB) *Machine { return New(Config{Accounts: testDirectory(t)}) })
+	machinetest.FuzzRestore(f, Processor, func(t testing.TB) *Machine { return New(Config{Accounts: machinetest.Sellers(t)}) })
 }
 
 // FuzzShipment takes a shipment that any producer may have written: it has one

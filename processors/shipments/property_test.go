@@ -11,6 +11,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
+	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/property"
@@ -22,12 +23,23 @@ import (
 func TestConfirmsTheNewest(t *testing.T) {
 	t.Parallel()
 	property.Check(t, func(rt *rapid.T) {
-		w := newWorld(t, rt)
+		w := newWorld(t, rt, rapid.Uint64().Draw(rt, "seed"), Config{})
+		w.orders = rapid.IntRange(1, 40).Draw(rt, "orders")
+		if rapid.Bool().Draw(rt, "few numbers") { // most packages collide
+			w.numbers = 5
+			w.Machine.numbers = 5
+		}
 		for range rapid.IntRange(10, 100).Draw(rt, "steps") {
 			w.step()
 		}
 		w.settle()
-		w.check()
+		w.checkOutcomes()
+		if n := w.overwritten(); n > 0 {
+			rt.Fatalf("rule 5: %d packages were overwritten by older shipments", n)
+		}
+		if len(w.amazon.Denied) > 0 {
+			rt.Fatalf("rule 6: Amazon answered 429: %v", w.amazon.Denied)
+		}
 	})
 }
 
@@ -36,7 +48,7 @@ func TestATooShortWaitOverwrites(t *testing.T) {
 	t.Parallel()
 	overwritten := func(late time.Duration) (n int) {
 		for seed := range uint64(30) {
-			w := newSeededWorld(t, t, seed, Config{CallTime: 9 * time.Second, ApplyDelay: time.Second})
+			w := newWorld(t, t, seed, Config{CallTime: 9 * time.Second, ApplyDelay: time.Second})
 			w.late = late
 			for range 100 {
 				w.step()
@@ -66,20 +78,13 @@ type world struct {
 	sent   map[int64]*schemas.Shipment // all shipments, by offset
 }
 
-func newWorld(t *testing.T, rt *rapid.T) *world {
-	w := newSeededWorld(t, rt, rapid.Uint64().Draw(rt, "seed"), Config{})
-	w.orders = rapid.IntRange(1, 40).Draw(rt, "orders")
-	if rapid.Bool().Draw(rt, "few numbers") { // most packages collide
-		w.numbers = 5
-		w.Machine.numbers = 5
-	}
-	return w
-}
-
-func newSeededWorld(t testing.TB, rt rapid.TB, seed uint64, cfg Config) *world {
+func newWorld(t testing.TB, rt rapid.TB, seed uint64, cfg Config) *world {
 	w := &world{
-		runtime: newRuntime(t, cfg), rt: rt, amazon: newAmazon(),
-		orders: 5, sent: map[int64]*schemas.Shipment{},
+		runtime: newRuntime(t, cfg), rt: rt, orders: 5, sent: map[int64]*schemas.Shipment{},
+		amazon: &amazon{
+			ordered: map[string]int32{}, parcels: map[string]map[string][]model.ShipmentPackage{},
+			Door: machinetest.NewDoor(map[string]quota.Limit{model.ConfirmShipment: {Rate: 2, Burst: 10}}),
+		},
 	}
 	w.Traffic = machinetest.NewTraffic(w.Runtime, rand.New(rand.NewPCG(seed, 0)), w.arrive)
 	w.late = w.Machine.cfg.CallTime + w.Machine.cfg.ApplyDelay
@@ -168,16 +173,6 @@ func (w *world) settle() {
 		w.rt.Fatalf("%v", err)
 	}
 	w.Advance(w.late)
-}
-
-func (w *world) check() {
-	w.checkOutcomes()
-	if n := w.overwritten(); n > 0 {
-		w.rt.Fatalf("rule 5: %d packages were overwritten by older shipments", n)
-	}
-	if len(w.amazon.Denied) > 0 {
-		w.rt.Fatalf("rule 6: Amazon answered 429: %v", w.amazon.Denied)
-	}
 }
 
 // checkOutcomes holds rules 3, 4 and 5 against what was written.

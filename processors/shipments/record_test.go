@@ -11,6 +11,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/property"
@@ -275,7 +276,7 @@ func TestChanged(t *testing.T) {
 // other marketplace than its home.
 func TestUnconfiguredAccountWaits(t *testing.T) {
 	t.Parallel()
-	full := testDirectory(t)
+	full := machinetest.Sellers(t)
 	empty, err := account.NewDirectory(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -300,7 +301,7 @@ func TestRestoreRefuses(t *testing.T) {
 		"quota/acme-eu/getOrder": &schemas.QuotaState{Account: "acme-eu", Operation: "getOrder"},
 		"x":                      &schemas.Order{},
 	} {
-		if err := New(Config{Accounts: testDirectory(t)}).Restore(key, value); err == nil {
+		if err := New(Config{Accounts: machinetest.Sellers(t)}).Restore(key, value); err == nil {
 			t.Errorf("%s was taken", key)
 		}
 	}

@@ -5,15 +5,8 @@ import (
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 )
-
-// again is a record as the replay brings it.
-func again(rec *machine.Record, replay string) *machine.Record {
-	copied := *rec
-	copied.ID += "/" + replay
-	copied.Replay = &machine.Replay{ID: replay, Effects: true}
-	return &copied
-}
 
 // The newest shipment of a package is confirmed again, as an edit of the same
 // package; an older one never is. Each replay has an outcome of its own.
@@ -24,11 +17,11 @@ func TestAReplayedShipmentHasAnOutcomeOfItsOwn(t *testing.T) {
 	records := r.Records(shipped("s1", orderID(1), "p1", 2, testStart), shipped("s2", orderID(1), "p1", 2, testStart.Add(time.Second)))
 	r.End(r.Tick(records[:1])[0], done())
 	call := r.Tick(records[1:])[0]
-	if calls := r.Tick([]*machine.Record{again(records[1], "r0")}); len(calls) > 0 {
+	if calls := r.Tick([]*machine.Record{machinetest.Again(records[1], "r0")}); len(calls) > 0 {
 		t.Errorf("%d calls while the shipment is under way", len(calls))
 	}
 	r.End(call, done())
-	calls := r.Tick([]*machine.Record{again(records[0], "r1"), again(records[1], "r1")})
+	calls := r.Tick([]*machine.Record{machinetest.Again(records[0], "r1"), machinetest.Again(records[1], "r1")})
 	if len(calls) != 1 || requestOf(calls[0]).Package.TrackingNumber != "s2" ||
 		requestOf(calls[0]).Package.PackageReferenceID != requestOf(call).Package.PackageReferenceID {
 		t.Fatalf("calls %+v, want s2 of the same package", calls)
@@ -64,7 +57,7 @@ func TestWhatMayNotBeReplayedIsSetAside(t *testing.T) {
 			t.Parallel()
 			r := newRuntime(t, Config{})
 			r.Take(known(orderID(1), 2, testStart))
-			rec := again(r.Records(shipped("s1", orderID(1), "p1", 2, testStart.Add(-test.age)))[0], "r1")
+			rec := machinetest.Again(r.Records(shipped("s1", orderID(1), "p1", 2, testStart.Add(-test.age)))[0], "r1")
 			rec.Replay.Effects = test.effects
 			calls := r.Tick([]*machine.Record{rec})
 			switch {
@@ -86,7 +79,7 @@ func TestReplayedShipmentsGoLast(t *testing.T) {
 	var replayed []*machine.Record
 	for n := range all {
 		r.Take(known(orderID(n), 2, testStart.Add(-12*time.Hour)))
-		replayed = append(replayed, again(r.Records(shipped("s", orderID(n), "p", 2, testStart))[0], "r1"))
+		replayed = append(replayed, machinetest.Again(r.Records(shipped("s", orderID(n), "p", 2, testStart))[0], "r1"))
 	}
 	r.Take(known(orderID(99), 2, testStart))
 	under := r.Tick(replayed)

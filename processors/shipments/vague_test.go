@@ -9,17 +9,6 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
-// rejectTwice ends a call and, a minute later, the one that repeats it.
-func (r *runtime) rejectTwice(call machine.Call, no machine.Reject) {
-	r.T.Helper()
-	r.End(call, no)
-	calls := r.Pass(blame.VagueFor)
-	if len(calls) != 1 {
-		r.T.Fatalf("%d calls a minute after a vague refusal", len(calls))
-	}
-	r.End(calls[0], no)
-}
-
 // TestAVagueRefusalIsAskedForASecondTime: a wrong shipment has its outcome after a
 // minute and two calls. A refusal that all others share, for an hour, is no outcome.
 func TestAVagueRefusalIsAskedForASecondTime(t *testing.T) {

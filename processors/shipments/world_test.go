@@ -5,10 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
-	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -23,13 +21,6 @@ const (
 
 var testStart = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 
-func testDirectory(t testing.TB) func() *account.Directory {
-	t.Helper()
-	return machinetest.Directory(t,
-		account.Account{ID: testAccount, SellerID: "A1", Region: model.Europe, Marketplaces: []string{germany, france}},
-		account.Account{ID: otherAccount, SellerID: "A2", Region: model.Europe, Marketplaces: []string{germany}})
-}
-
 type runtime struct {
 	*machinetest.Runtime[*Machine]
 	numbers  uint64 // of package references
@@ -39,7 +30,7 @@ type runtime struct {
 
 func newRuntime(t testing.TB, cfg Config) *runtime {
 	if cfg.Accounts == nil {
-		cfg.Accounts = testDirectory(t)
+		cfg.Accounts = machinetest.Sellers(t)
 	}
 	r := &runtime{numbers: referenceNumbers}
 	r.Runtime = machinetest.New(t, machinetest.Config[*Machine]{
@@ -148,13 +139,6 @@ type amazon struct {
 	*machinetest.Door
 	ordered map[string]int32 // units of each order's one line
 	parcels map[string]map[string][]model.ShipmentPackage
-}
-
-func newAmazon() *amazon {
-	return &amazon{
-		ordered: map[string]int32{}, parcels: map[string]map[string][]model.ShipmentPackage{},
-		Door: machinetest.NewDoor(map[string]quota.Limit{model.ConfirmShipment: {Rate: 2, Burst: 10}}),
-	}
 }
 
 // apply confirms a package, or edits it.
