@@ -73,8 +73,10 @@ deadcode: ## find functions that nothing calls, not even a test
 		[ -z "$$dead" ] || { echo "nothing calls these, not even a test:" && echo "$$dead" && exit 1; }; \
 	done
 
-prose: ## check the English of comments and documents (docs/STYLE.md)
+prose: ## check the English of comments, documents, messages and help texts (docs/STYLE.md)
 	@$(VALE) --output line $$(git ls-files --cached --others --exclude-standard '*.go' '*.md' '*.yaml' '*.yml' '*.py' Makefile .ci test/fuzz/fuzz test/parts/parts test/parts/users ':!*_gen.go' ':!.vale')
+	@texts=$$(mktemp -d) && trap 'rm -rf "$$texts"' EXIT && \
+		go run ./test/prose "$$texts" $$(git ls-files '*.go' ':!*_test.go' ':!*_gen.go' ':!test') && $(VALE) --output line "$$texts"
 
 vuln:
 	$(GOVULNCHECK) ./...

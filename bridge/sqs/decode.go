@@ -147,7 +147,7 @@ func tooDeep(body string) bool {
 // may well have another shape under a name that ours use.
 func (d *decoder) diagnose(err error) *rejection {
 	if !jsontext.Value(d.buf).IsValid() {
-		return reject(ReasonNotJSON, "the body is not one JSON document without repeated names: %s", inJSONTerms(err))
+		return reject(ReasonNotJSON, "the body is not one JSON document, or it repeats a name: %s", inJSONTerms(err))
 	}
 	var kind struct {
 		Type      string `json:"NotificationType"`

@@ -35,7 +35,7 @@ func envelope(body []byte) *rejection {
 	switch {
 	case shape.TopicARN != nil && (shape.Message != nil || shape.Type != nil):
 		return reject(ReasonSNSEnvelope, "the body is an envelope of Amazon SNS (Type %.40q, topic %.200q) and not Amazon's notification itself: "+
-			"enable raw message delivery on the subscription of this queue to that topic (RawMessageDelivery = true); what this message told of is found by searches and polls",
+			"enable raw message delivery on the subscription of this queue to that topic (RawMessageDelivery = true); searches and polls find what this message was about",
 			text(shape.Type), text(shape.TopicARN))
 	case shape.DetailType != nil && (shape.Detail != nil || shape.Source != nil):
 		return reject(ReasonEventBridgeEnvelope, "the body is an event of Amazon EventBridge (source %.200q, detail-type %.100q) and not Amazon's notification itself: "+

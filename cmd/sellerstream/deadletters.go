@@ -18,7 +18,7 @@ const deadLettersHelp = `Deadletters shows what could not be processed and was s
 where it came from once its cause is mended, or marks it as done with.
 
 What was done about a letter stands on the topic dead-letters.resolved, with who
-did it; letters of which nothing stands there are open. Letters are kept 14 days.`
+did it; the other letters are open. Letters are kept 14 days.`
 
 const deadLettersExample = `  sellerstream deadletters list --config sellerstream.yaml
   sellerstream deadletters list --config sellerstream.yaml --reason unknown_account --since 2h
@@ -140,7 +140,7 @@ Where a letter holds only a part of its record, the record is read from its topi
 long as that keeps it.
 
 What cannot be processed again (work without a record, a quantity that a newer one
-may have replaced) stays, and is told of with what to do instead. A letter that
+may have replaced) stays, and is listed with what to do instead. A letter that
 was retried or discarded is refused unless you say --again. What fails again is
 set aside again, as another letter.`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -90,7 +90,7 @@ func (m *Machine) tellReport(tx *machine.Tx, f *feed) {
 		Role: Processor, EventType: alertReport, Account: f.Account, Subject: f.FeedID, Severity: warning, Since: f.FailingSince,
 		Message: fmt.Sprintf("Feed %s (%s) of account %s has ended as %s, and its report cannot be had: %s. It is tried for %v with waits up to %v; "+
 			"until then its updates have no outcome, and afterwards they are sent again. Other reports of the account may wait alike, "+
-			"and are not told of for %v. Look at %s.", f.FeedID, f.FeedType, f.Account, f.ProcessingStatus,
+			"and are not reported for %v. Look at %s.", f.FeedID, f.FeedType, f.Account, f.ProcessingStatus,
 			last, m.cfg.Patience, reportLimit, toldFor, commands.Doctor(f.Account)),
 		Attributes: f.attributes(),
 	})

@@ -105,7 +105,7 @@ func (m *Machine) tellOf(tx *machine.Tx, s *sku, why verdict) {
 	alert(tx, s.account, schemas.Alert{
 		EventType: alertWaits, Severity: warning, Subject: s.id(), Since: w.failing.time(),
 		Message: fmt.Sprintf("the quantity of SKU %q is not at Amazon: %s (%s). It is tried again with growing waits, for %v in all; then its outcome is "+
-			"FAILED or REJECTED. Others of the account may fare alike, and are not told of for %v", s.id(), why.message, why.code, m.cfg.Patience, alertPause),
+			"FAILED or REJECTED. Others of the account may fare alike, and are not reported for %v", s.id(), why.message, why.code, m.cfg.Patience, alertPause),
 		Attributes: map[string]string{"marketplaceId": f.marketplace, "code": why.code},
 	})
 }

@@ -173,7 +173,7 @@ func invalid(s *schemas.Shipment, a *account.Account, now time.Time) (reason, me
 		return "invalid_package_id", fmt.Sprintf(
 			"packageId is empty, or it or shipmentId has more than %d bytes: correct it at the producer", maxID)
 	case strings.TrimSpace(s.TrackingNumber) == "":
-		return "no_tracking_number", "Amazon takes no package without a tracking number: add it at the producer"
+		return "no_tracking_number", "Amazon wants a tracking number for each package: add it at the producer"
 	case model.CarrierKey(s.CarrierName) == "" && (model.CarrierKey(s.CarrierCode) == "" || model.CarrierKey(s.CarrierCode) == "other"):
 		return "no_carrier", "neither carrierCode nor carrierName says who has the package: add one at the producer"
 	case schemas.WrongUnit(s.ShipTime, now) != "":

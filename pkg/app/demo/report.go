@@ -143,7 +143,7 @@ func (r Report) Err() error {
 		broken = append(broken, fmt.Sprintf("%d of %d orders were lost", r.Orders.Lost, r.Orders.Distinct))
 	}
 	if r.Recovered == 0 && r.Orders.Unnotified >= someUnnotified {
-		broken = append(broken, fmt.Sprintf("of %d orders that no notification told of, no search found one", r.Orders.Unnotified))
+		broken = append(broken, fmt.Sprintf("no search found one of the %d orders without a notification", r.Orders.Unnotified))
 	}
 	if r.Orders.PublishedTwice != 0 {
 		broken = append(broken, fmt.Sprintf("%d events were published twice", r.Orders.PublishedTwice))

@@ -131,7 +131,7 @@ func Run(ctx context.Context, s Settings) error {
 		s.Roles = DefaultRoles(s.Config, s.DryRun)
 	}
 	if s.DryRun {
-		s.Logger.Warn("dry run: Amazon is read and nothing is written there; writing calls and events are shown, and wait for a run that is none",
+		s.Logger.Warn("dry run: Amazon is read and nothing is written there; writing calls and events are shown, and wait for a real run",
 			"bridge", slices.Contains(s.Roles, Bridge), "group_prefix", s.Config.Prefix)
 	}
 	health, metrics := newHealth(), telemetry.New(s.Version, codes())

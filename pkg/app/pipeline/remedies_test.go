@@ -31,7 +31,7 @@ func TestTheProcessNamesOurCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	letter, ok := value.(*schemas.DeadLetter)
-	if !ok || !strings.Contains(letter.Message, "nothing but `sellerstream replay` should write there") {
+	if !ok || !strings.Contains(letter.Message, "only `sellerstream replay` should write there") {
 		t.Errorf("the dead letter %+v does not name the command", value)
 	}
 }

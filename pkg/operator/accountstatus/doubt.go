@@ -52,7 +52,7 @@ func told(w *role.Wait) string {
 	case len(w.Alerts) > 0:
 		lines += "  alert: " + strings.Join(w.Alerts, ", ") + "\n"
 	case blame.Party(w.Blame).Shared():
-		lines += "  alert: after minutes one alert tells of it for all accounts\n"
+		lines += "  alert: after minutes one alert reports it for all accounts\n"
 	}
 	return lines
 }

@@ -73,7 +73,7 @@ func TestWhatFailedAndWhatIsInDoubtIsNamed(t *testing.T) {
 		"  next: mend the cause, then: sellerstream replay --config FILE --topic shipments --account a --from-offset 3:77 --effects\n",
 		"  next: mend the cause, then: sellerstream deadletters retry --config FILE --reason order_refused --account a\n",
 		"  reason: 403\n  blame: application\n  alert: SharedFailure\n",
-		"  reason: 503\n  blame: host\n  alert: after minutes one alert tells of it for all accounts\n",
+		"  reason: 503\n  blame: host\n  alert: after minutes one alert reports it for all accounts\n",
 		"  alert: StockWaits\n",
 	} {
 		if !strings.Contains(out.String(), want) {

@@ -148,7 +148,7 @@ func (d *doctor) getDestinations(ctx context.Context, app *application, region m
 	if err != nil {
 		found := d.callFault(err, app.Name, region)
 		if classOf(err) == model.Forbidden {
-			found.Cause = "Amazon does not let application " + app.Name + " call without a seller in region " + string(region)
+			found.Cause = "Amazon refuses calls of application " + app.Name + " that need no seller, in region " + string(region)
 			found.Fix = "see in Amazon's developer console that the application is of this region, is not disabled, and has at least one role"
 		}
 		return found

@@ -135,7 +135,7 @@ func (d *doctor) queuesFit() Finding {
 	}
 	return warn(columns.Counted(len(without), "account")+" without: "+few(without),
 		"no queue with an arn serves their application and region",
-		"write the arn of the queue that they are to be subscribed to, if Sellerstream is to see to it").at("bridge.queues[].arn")
+		"write the arn of the queue that they are to be subscribed to, if Sellerstream is to subscribe them").at("bridge.queues[].arn")
 }
 
 // exclusions reads the list of SKUs that other services manage.

@@ -156,7 +156,7 @@ func TestSeededFaultsOfAccounts(t *testing.T) {
 			breaks: func(t *testing.T, w *world) {
 				w.fault(t, simulator.Rule{Part: simulator.SPAPI, Operation: model.GetDestinations, Times: 1, Action: simulator.Action{Status: http.StatusForbidden}})
 			},
-			cause: "does not let application main call without a seller in region eu", fix: "developer console",
+			cause: "refuses calls of application main that need no seller, in region eu", fix: "developer console",
 			skips: []string{"destination eu", "ORDER_CHANGE"},
 		},
 		{

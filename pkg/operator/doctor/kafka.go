@@ -136,7 +136,7 @@ func (d *doctor) topics(ctx context.Context, admin *kadm.Client) (topics.Report,
 		return report, fail(oneLine(err.Error()), "Kafka's ACLs do not let us see our topics",
 			"allow Describe, DescribeConfigs, Read and Write on topics with the prefix "+d.Config.Prefix)
 	case err != nil:
-		return report, fail(oneLine(err.Error()), "a topic cannot be used as it is", "see to the brokers that hold it")
+		return report, fail(oneLine(err.Error()), "a topic cannot be used as it is", "check the brokers that hold it")
 	case len(report.Missing) == all:
 		return report, warn(fmt.Sprintf("none of the %d topics", all), "no pipeline has run here with the prefix "+d.Config.Prefix,
 			"nothing, if this is a new one: `sellerstream topics apply` or `run` creates them; else correct the prefix").at("prefix")
@@ -210,7 +210,7 @@ func (d *doctor) stopped(ctx context.Context, admin *kadm.Client) Finding {
 			return warn(oneLine(err.Error()), "Kafka's ACLs do not let us see whether units are stopped", "allow Describe on groups with the prefix "+d.Config.Prefix)
 		}
 		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-			return fail(oneLine(err.Error()), "the group's coordinator does not answer", "see to the brokers that hold __consumer_offsets")
+			return fail(oneLine(err.Error()), "the group's coordinator does not answer", "check the brokers that hold __consumer_offsets")
 		}
 		for _, u := range units {
 			causes = append(causes, fmt.Sprintf("role %s, partition %d, since %s: %s", u.Role, u.Partition, u.Since.UTC().Format(time.RFC3339), oneLine(u.Cause)))
@@ -240,5 +240,5 @@ func (d *doctor) transactions(ctx context.Context, admin *kadm.Client) Finding {
 		return fail(oneLine(err.Error()), "Kafka's ACLs do not let us use our transactional ids",
 			"allow Describe and Write on transactional ids with the prefix "+d.TransactionalPrefix)
 	}
-	return fail(oneLine(err.Error()), "the transaction coordinator does not answer", "see to the brokers that hold __transaction_state")
+	return fail(oneLine(err.Error()), "the transaction coordinator does not answer", "check the brokers that hold __transaction_state")
 }

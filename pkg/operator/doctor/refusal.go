@@ -53,7 +53,7 @@ func (d *doctor) tokenFault(err error, application string) Finding {
 			" do not belong together: one of them is wrong, or the secret was rotated or has expired",
 			"copy both from the application's \"LWA credentials\" in Seller Central; secrets end 180 days after they were made")
 	case refusal.Code == "invalid_scope":
-		return fail(found, "application "+application+" may not make calls without a seller",
+		return fail(found, "application "+application+" may not make calls that need no seller",
 			"register it as an SP-API application in Seller Central, with at least one role")
 	case refusal.Code == "unauthorized_client":
 		return fail(found, "the refresh token was given to another application than "+application,

@@ -78,5 +78,5 @@ func originate(r *machine.Record) error {
 
 func (r *Remedies) noOrigin(topic string, err error) string {
 	return fmt.Sprintf("the record of topic %s does not say what it is a copy of: %v; "+
-		"nothing but %s should write there", topic, err, r.Replay)
+		"only %s should write there", topic, err, r.Replay)
 }

@@ -103,7 +103,7 @@ func TestReplaysOfUnknownOriginAreDeadLetters(t *testing.T) {
 		r := w.run(w.withReplays(m))
 		letters := w.read(schemas.DeadLetters, 3)
 		for _, rec := range letters {
-			if letter := decode[schemas.DeadLetter](t, rec); letter.Reason != "no_origin" || letter.Source != testPrefix+replays || !strings.Contains(letter.Message, "nothing but the tool that copies records") {
+			if letter := decode[schemas.DeadLetter](t, rec); letter.Reason != "no_origin" || letter.Source != testPrefix+replays || !strings.Contains(letter.Message, "only the tool that copies records") {
 				t.Errorf("dead letter %+v", letter)
 			}
 		}

@@ -116,7 +116,7 @@ func (p *Player) pool(account string, sc *InventoryScenario) ([]InventoryUpdate,
 	}
 	existing := total - sc.Unknown
 	if existing < sc.Excluded || existing > len(known) || total == 0 {
-		return nil, fmt.Errorf("inventory scenario: %s has %d SKUs, too few for %d of which %d are unknown and %d excluded (see Config.SKUs)",
+		return nil, fmt.Errorf("inventory scenario: %s has %d SKUs, too few for %d, where %d are unknown and %d excluded (see Config.SKUs)",
 			account, len(known), total, sc.Unknown, sc.Excluded)
 	}
 	pool := make([]InventoryUpdate, 0, total)

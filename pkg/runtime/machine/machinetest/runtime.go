@@ -223,7 +223,7 @@ func (r *Runtime[M]) observe(calls []machine.Call) {
 	observed.Observe(stats)
 	for _, call := range calls {
 		if _, ok := stats.Operations[call.Operation]; !ok {
-			r.T.Fatalf("it has called %s, and Observe does not tell of its quota: %v", call.Operation, stats.Operations)
+			r.T.Fatalf("it has called %s, and Observe does not name its quota: %v", call.Operation, stats.Operations)
 		}
 	}
 	if r.Machine.Pending() > 0 && stats.Oldest.IsZero() {
