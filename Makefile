@@ -1,5 +1,5 @@
-# `demo` and `build` need only Go and make; `test` also needs a C compiler, for the race
-# detector. `integration` and `bench` need what test/parts/parts says, `image` needs Docker.
+# `demo`, `build` and `test` need only Go and make; the race detector of `test` also needs
+# a C compiler. `integration` and `bench` need what test/parts/parts says, `image` needs Docker.
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
@@ -15,6 +15,8 @@ GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X 
 
 # `test` leaves the tests on real parts to `integration`.
 WITHOUT_PARTS := env -u KAFKA_BROKERS -u SCHEMA_REGISTRY_URL -u AWS_ENDPOINT_URL SELLERSTREAM_INTEGRATION=0
+# The race detector is linked by the C compiler of `go env CC`.
+RACE := $(shell command -v "$$(go env CC)" >/dev/null 2>&1 && echo -race)
 # Brings parts up where the environment names none, and uses them.
 PARTS := if [ -z "$$KAFKA_BROKERS" ]; then test/parts/parts up && eval "$$(test/parts/parts env)"; fi
 
@@ -25,13 +27,15 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## see the whole pipeline work on this machine (DEMO="--exit --json" for flags)
+	@echo 'Building; the first time takes a minute or two ...' >&2
 	@go run ./cmd/sellerstream demo $(DEMO)
 
 build: ## build bin/sellerstream
 	$(GO_BUILD) -o bin/sellerstream ./cmd/sellerstream
 
 test: ## run the tests, with the race detector on
-	$(WITHOUT_PARTS) go test -race -timeout 20m ./... # one package alone takes minutes on two busy cores
+	@[ -n "$(RACE)" ] || echo "There is no C compiler ($$(go env CC)): the tests run without the race detector. Install gcc and libc6-dev for it."
+	$(WITHOUT_PARTS) go test $(RACE) -timeout 20m ./... # one package alone takes minutes on two busy cores
 	@$(MAKE) --no-print-directory interop
 
 test-quick: ## only the tests of single packages, without the race detector, in a few minutes
@@ -41,13 +45,13 @@ simulate24: ## a day of 200 accounts' stock updates in virtual time, 1 % of all 
 	SIMULATE_HOURS=24 SIMULATE_ACCOUNTS=200 go test -v -count=1 -timeout 60m -run TestADay ./test/simulation/stock
 
 interop: ## only the tests of our Avro against a second library (a module of its own, never shipped)
-	cd test/interop && go test -race ./...
+	cd test/interop && go test $(RACE) ./...
 
 fuzz: ## run every fuzzer for 10 minutes of processor time in all (FUZZTOTAL, FUZZTIME and FUZZ: test/fuzz/fuzz says how)
 	@test/fuzz/fuzz
 
 integration: ## run the tests that use a real Kafka, schema registry and moto (starts them if KAFKA_BROKERS is unset)
-	@$(PARTS); SELLERSTREAM_INTEGRATION=1 go test -race -count=1 -timeout 45m -p 1 $$(test/parts/users)
+	@$(PARTS); SELLERSTREAM_INTEGRATION=1 go test $(RACE) -count=1 -timeout 45m -p 1 $$(test/parts/users)
 
 bench: ## print the benchmarks' ratios (test/bench/README.md says how to read them)
 	@$(PARTS); for b in test/bench/*/; do echo "== $$b" && go run "./$$b" || exit; done
