@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/internal/answers"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
@@ -86,7 +87,7 @@ func reads() map[string]func(context.Context, *Seller) (any, error) {
 			return answer, err
 		},
 		model.SearchOrders: func(ctx context.Context, s *Seller) (any, error) {
-			answer, _, err := s.SearchOrders(ctx, model.SearchOrdersRequest{LastUpdatedAfter: newTestClock().Now()})
+			answer, _, err := s.SearchOrders(ctx, model.SearchOrdersRequest{LastUpdatedAfter: simulatortest.NewClock().Now()})
 			return answer, err
 		},
 		model.GetOrderV0: func(ctx context.Context, s *Seller) (any, error) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/internal/answers"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/test/models"
@@ -182,7 +183,7 @@ func TestStatusOfAWritingCall(t *testing.T) {
 
 func TestARefusedTokenIsReplacedOnceItIsNotFresh(t *testing.T) {
 	t.Parallel()
-	f, clk := newFake(t), newTestClock()
+	f, clk := newFake(t), simulatortest.NewClock()
 	f.api = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }
 	seller := f.seller(t, clk)
 	for _, step := range []struct {
@@ -192,7 +193,7 @@ func TestARefusedTokenIsReplacedOnceItIsNotFresh(t *testing.T) {
 	}{
 		{0, false, 1}, {time.Second, false, 1}, {10 * time.Minute, true, 1}, {0, false, 2}, {time.Second, false, 2},
 	} {
-		clk.add(step.after)
+		clk.Advance(step.after)
 		_, _, err := seller.GetOrder(t.Context(), model.GetOrderRequest{OrderID: "1"})
 		var refusal *model.Error
 		if !errors.As(err, &refusal) || refusal.StaleToken != step.stale || f.tokenRequests() != step.tokens {

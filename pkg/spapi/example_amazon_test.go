@@ -1,8 +1,6 @@
 package spapi_test
 
 import (
-	"time"
-
 	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
@@ -82,6 +80,3 @@ const (
 	germany = "A1PA6795UKMFR9"
 	channel = "DEFAULT"
 )
-
-// yesterday is when the examples' searches begin.
-func yesterday(c clock.Clock) time.Time { return c.Now().Add(-24 * time.Hour) }

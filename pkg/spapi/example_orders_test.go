@@ -23,7 +23,7 @@ func ExamplePages() {
 	e.place(3)
 	_ = clock.Sleep(ctx, fast, 5*time.Minute) // Amazon finds orders two minutes after a change
 
-	request := model.SearchOrdersRequest{LastUpdatedAfter: yesterday(fast), MaxResultsPerPage: 2}
+	request := model.SearchOrdersRequest{LastUpdatedAfter: fast.Now().Add(-24 * time.Hour), MaxResultsPerPage: 2}
 	for page, err := range spapi.Pages(ctx, 100, e.seller.SearchOrders, request) {
 		if err != nil {
 			fmt.Println(err)

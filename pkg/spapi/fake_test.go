@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -78,7 +79,7 @@ func (f *fake) tokenRequests() int {
 }
 
 // seller is a client of the fake; clk may be nil.
-func (f *fake) seller(t testing.TB, clk *testClock) *Seller {
+func (f *fake) seller(t testing.TB, clk *simulatortest.Clock) *Seller {
 	t.Helper()
 	client := f.client(t, clk)
 	seller, err := client.Seller(testSeller("acme-eu"))
@@ -88,10 +89,10 @@ func (f *fake) seller(t testing.TB, clk *testClock) *Seller {
 	return seller
 }
 
-func (f *fake) client(t testing.TB, clk *testClock) *Client {
+func (f *fake) client(t testing.TB, clk *simulatortest.Clock) *Client {
 	t.Helper()
 	if clk == nil {
-		clk = newTestClock()
+		clk = simulatortest.NewClock()
 	}
 	client, err := New(Config{
 		UserAgent: "Acme/1.0", LWAEndpoint: f.URL, Clock: clk, Timeout: 20 * time.Second,
@@ -113,28 +114,4 @@ func testSeller(account string) SellerConfig {
 		Account: account, Region: model.Europe, Application: testApplication(),
 		RefreshToken: secrets.Literal(secrets.New(canaryRefresh)),
 	}
-}
-
-// testClock stands still until it is moved.
-type testClock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newTestClock() *testClock {
-	return &testClock{now: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)}
-}
-
-func (c *testClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *testClock) Real(d time.Duration) time.Duration { return d }
-
-func (c *testClock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
 }

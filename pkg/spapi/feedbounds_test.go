@@ -10,20 +10,15 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
-// oddIDs are what no id of Amazon's looks like.
-func oddIDs() map[string]string {
-	return map[string]string{
-		"1.5 MB": strings.Repeat("7", 3<<19), "a bit too long": strings.Repeat("7", maxDocumentID+1),
-		"a line feed": "77\n78", "a space": "7 7", "not ASCII": "７７", "empty": "",
-	}
-}
-
 // An id of any length or kind costs its feed and nothing else: what leaves this
 // package is short enough for a record, a state entry and an alert.
 func TestOddIDsOfFeedsAreBounded(t *testing.T) {
 	t.Parallel()
 	createFeed := model.CreateFeedRequest{FeedType: model.JSONListingsFeed, MarketplaceIDs: []string{"M"}, InputFeedDocumentID: "d"}
-	for name, id := range oddIDs() {
+	for name, id := range map[string]string{ // what no id of Amazon's looks like
+		"1.5 MB": strings.Repeat("7", 3<<19), "a bit too long": strings.Repeat("7", maxDocumentID+1),
+		"a line feed": "77\n78", "a space": "7 7", "not ASCII": "７７", "empty": "",
+	} {
 		f := newFake(t)
 		f.record(http.StatusAccepted, fmt.Sprintf(`{"feedId":%q}`, id))
 		_, _, err := f.seller(t, nil).CreateFeed(t.Context(), createFeed)

@@ -83,7 +83,8 @@ func TestNoTwoSetsOfDataElementsShareAFlight(t *testing.T) {
 		asked := 0
 		client, err := New(Config{Base: roundTrip(func(req *http.Request) (*http.Response, error) {
 			body, _ := io.ReadAll(req.Body)
-			answer := fmt.Sprintf(`{"access_token":%q,"expires_in":3600}`, "seller "+formValue(body, "refresh_token"))
+			form, _ := url.ParseQuery(string(body))
+			answer := fmt.Sprintf(`{"access_token":%q,"expires_in":3600}`, "seller "+form.Get("refresh_token"))
 			if strings.HasSuffix(req.URL.Path, "/restrictedDataToken") {
 				mu.Lock()
 				asked++
@@ -124,11 +125,6 @@ func TestNoTwoSetsOfDataElementsShareAFlight(t *testing.T) {
 		close(release)
 		callers.Wait()
 	})
-}
-
-func formValue(body []byte, name string) string {
-	form, _ := url.ParseQuery(string(body))
-	return form.Get(name)
 }
 
 // elementsOf are the data elements that the first resource of a request names.

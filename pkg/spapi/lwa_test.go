@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -54,7 +55,7 @@ func TestAThousandCallersMakeOneTokenRequest(t *testing.T) {
 
 func TestATokenIsKeptUntilShortlyBeforeItsEnd(t *testing.T) {
 	t.Parallel()
-	f, clk := newFake(t), newTestClock()
+	f, clk := newFake(t), simulatortest.NewClock()
 	lwa := f.client(t, clk).LWA()
 	for _, step := range []struct {
 		after time.Duration
@@ -62,7 +63,7 @@ func TestATokenIsKeptUntilShortlyBeforeItsEnd(t *testing.T) {
 	}{
 		{0, 1}, {54 * time.Minute, 1}, {time.Minute, 2}, {54 * time.Minute, 2}, {24 * time.Hour, 3},
 	} {
-		clk.add(step.after)
+		clk.Advance(step.after)
 		if _, err := lwa.SellerToken(t.Context(), testSeller("a")); err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +75,7 @@ func TestATokenIsKeptUntilShortlyBeforeItsEnd(t *testing.T) {
 
 func TestAFailingLWADoesNotCostATokenThatIsStillGood(t *testing.T) {
 	t.Parallel()
-	f, clk := newFake(t), newTestClock()
+	f, clk := newFake(t), simulatortest.NewClock()
 	lwa := f.client(t, clk).LWA()
 	get := func() error {
 		_, err := lwa.SellerToken(t.Context(), testSeller("a"))
@@ -84,7 +85,7 @@ func TestAFailingLWADoesNotCostATokenThatIsStillGood(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.answerLWA(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
-	clk.add(56 * time.Minute)
+	clk.Advance(56 * time.Minute)
 	for range 10 {
 		if err := get(); err != nil {
 			t.Fatalf("a token that lives for 4 minutes is not used: %v", err)
@@ -93,7 +94,7 @@ func TestAFailingLWADoesNotCostATokenThatIsStillGood(t *testing.T) {
 	if got := f.tokenRequests(); got != 3 {
 		t.Fatalf("%d token requests, want 3: the failing one and its repetition are not to be repeated by each caller", got)
 	}
-	clk.add(time.Hour)
+	clk.Advance(time.Hour)
 	var refusal *model.Error
 	if err := get(); !errors.As(err, &refusal) || refusal.Class != model.Unavailable || !refusal.TokenMissing {
 		t.Fatalf("after the token's end: %v", err)
@@ -102,17 +103,17 @@ func TestAFailingLWADoesNotCostATokenThatIsStillGood(t *testing.T) {
 
 func TestATokenIsNotUsedPastItsEnd(t *testing.T) {
 	t.Parallel()
-	f, clk := newFake(t), newTestClock()
+	f, clk := newFake(t), simulatortest.NewClock()
 	lwa := f.client(t, clk).LWA()
 	if _, err := lwa.SellerToken(t.Context(), testSeller("a")); err != nil {
 		t.Fatal(err)
 	}
 	f.answerLWA(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
-	clk.add(time.Hour - time.Second)
+	clk.Advance(time.Hour - time.Second)
 	if _, err := lwa.SellerToken(t.Context(), testSeller("a")); err != nil {
 		t.Fatalf("a second before its end: %v", err)
 	}
-	clk.add(2 * time.Second)
+	clk.Advance(2 * time.Second)
 	if _, err := lwa.SellerToken(t.Context(), testSeller("a")); err == nil {
 		t.Fatal("an expired token was given, because the next try was not due")
 	}
@@ -256,7 +257,7 @@ func FuzzReadToken(f *testing.F) {
 func TestRevisionsShareNoToken(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
-	client := f.client(t, newTestClock())
+	client := f.client(t, simulatortest.NewClock())
 	for revision, want := range []int{1, 2} {
 		cfg := testSeller("a")
 		cfg.Revision = uint64(revision)

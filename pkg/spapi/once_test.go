@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -23,6 +24,7 @@ import (
 // what the test says, and counts connections and requests.
 type cleaver struct {
 	listener net.Listener
+	url      string
 	done     sync.WaitGroup
 	accepted atomic.Int32
 	bytes    atomic.Int64 // that came
@@ -37,6 +39,7 @@ func newCleaver(t *testing.T, handle func(net.Conn)) *cleaver {
 	if c.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
+	c.url = "http://" + c.listener.Addr().String()
 	c.done.Go(func() {
 		for {
 			conn, err := c.listener.Accept()
@@ -68,8 +71,6 @@ func (c *cleaver) wait() {
 	c.done.Wait()
 }
 
-func (c *cleaver) address() string { return "http://" + c.listener.Addr().String() }
-
 type counter struct {
 	net.Conn
 	total *atomic.Int64
@@ -85,7 +86,7 @@ func (c *counter) Read(p []byte) (int, error) {
 func (f *fake) sellerOver(t *testing.T, api string, once http.RoundTripper) *Seller {
 	t.Helper()
 	client, err := New(Config{
-		LWAEndpoint: f.URL, Clock: newTestClock(), Timeout: 10 * time.Second, Once: once,
+		LWAEndpoint: f.URL, Clock: simulatortest.NewClock(), Timeout: 10 * time.Second, Once: once,
 		Endpoints: map[model.Region]string{model.Europe: api},
 	})
 	if err != nil {
@@ -134,7 +135,7 @@ func TestCreateFeedIsSentOnce(t *testing.T) {
 				}
 				end(conn)
 			})
-			s := newFake(t).sellerOver(t, c.address(), nil)
+			s := newFake(t).sellerOver(t, c.url, nil)
 			if err := createFeed(t.Context(), s); err != nil {
 				t.Fatal(err)
 			}
@@ -162,7 +163,7 @@ func TestACallThatIsCancelledWhileAmazonThinksIsInDoubt(t *testing.T) {
 		cancel()
 		_, _ = conn.Read(make([]byte, 1)) // until the client is gone
 	})
-	err := createFeed(ctx, newFake(t).sellerOver(t, c.address(), nil))
+	err := createFeed(ctx, newFake(t).sellerOver(t, c.url, nil))
 	if refusal := wantError(t, err, model.CreateFeed, model.Ambiguous); refusal.NotSent {
 		t.Errorf("%+v", refusal)
 	}
@@ -188,10 +189,10 @@ func TestWhatWasNotSentIsSaidSo(t *testing.T) {
 		api  string
 		once http.RoundTripper
 	}{
-		"nobody listens":       {closed.address(), nil},
+		"nobody listens":       {closed.url, nil},
 		"no such host":         {"http://amazon.invalid", dialed(func(context.Context) (net.Conn, error) { return nil, &net.DNSError{Err: "no such host"} })},
 		"foreign certificate":  {foreign.URL, nil},
-		"no TLS":               {strings.Replace(plain.address(), "http:", "https:", 1), nil},
+		"no TLS":               {strings.Replace(plain.url, "http:", "https:", 1), nil},
 		"a dialer's own error": {"https://amazon.invalid", dialed(func(context.Context) (net.Conn, error) { return nil, errors.New("no way") })},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -202,18 +202,13 @@ func TestTooManyIssues(t *testing.T) {
 	}
 }
 
-func exampleReport(t *testing.T) []byte {
-	t.Helper()
+func TestAmazonsExampleReport(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(models.Directory(t), "schemas", "listings-feed-processing-report-schema-v2.example.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return text
-}
-
-func TestAmazonsExampleReport(t *testing.T) {
-	t.Parallel()
-	got, err := readReport(bytes.NewReader(exampleReport(t)), "", nil)
+	got, err := readReport(bytes.NewReader(text), "", nil)
 	if err != nil || got.Unreadable != "" {
 		t.Fatal(err, got.Unreadable)
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -33,6 +34,8 @@ func newVault(t *testing.T) *vault {
 	v := &vault{fake: newFake(t)}
 	v.api = func(w http.ResponseWriter, r *http.Request) {
 		held := r.Header.Get("x-amz-access-token")
+		var number int32 // of a restricted token
+		_, _ = fmt.Sscanf(strings.TrimPrefix(held, canaryRestricted), "-%d", &number)
 		switch {
 		case r.URL.Path == "/tokens/2021-03-01/restrictedDataToken":
 			v.create(w, r, held)
@@ -43,7 +46,7 @@ func newVault(t *testing.T) *vault {
 			fmt.Fprint(w, `{"payload":{"AmazonOrderId":"1","PurchaseDate":"2024-12-25T16:00:00Z","LastUpdateDate":"2024-12-25T16:30:00Z","OrderStatus":"Unshipped","ShippingAddress":{"City":"Canton"},"OrderItems":[]}}`)
 		case !strings.HasPrefix(r.URL.Path, "/orders/v0/orders/1"):
 			v.misused.Add(1)
-		case number(held) <= v.revoked.Load():
+		case number <= v.revoked.Load():
 			w.WriteHeader(http.StatusForbidden)
 			fmt.Fprintf(w, `{"errors":[{"code":"Unauthorized","message":"token %s"}]}`, held)
 		default:
@@ -52,11 +55,6 @@ func newVault(t *testing.T) *vault {
 		}
 	}
 	return v
-}
-
-func number(held string) (n int32) {
-	_, _ = fmt.Sscanf(strings.TrimPrefix(held, canaryRestricted), "-%d", &n)
-	return n
 }
 
 func (v *vault) create(w http.ResponseWriter, r *http.Request, held string) {
@@ -127,7 +125,7 @@ func TestBuyerDataIsLeftOutUnlessAskedFor(t *testing.T) {
 
 func TestARestrictedTokenIsKeptUntilShortlyBeforeItsEnd(t *testing.T) {
 	t.Parallel()
-	v, clk := newVault(t), newTestClock()
+	v, clk := newVault(t), simulatortest.NewClock()
 	seller := v.seller(t, clk)
 	for _, step := range []struct {
 		after   time.Duration
@@ -137,7 +135,7 @@ func TestARestrictedTokenIsKeptUntilShortlyBeforeItsEnd(t *testing.T) {
 	}{
 		{0, 3600, 1, 1}, {54 * time.Minute, 360, 1, 0}, {time.Minute, 3600, 2, 1}, {time.Hour, 3600, 3, 1},
 	} {
-		clk.add(step.after)
+		clk.Advance(step.after)
 		answer, meta, err := seller.CreateRestrictedDataToken(t.Context(), model.CreateRestrictedDataTokenRequest{DataElements: all()})
 		if err != nil || answer.ExpiresIn != step.left || v.created.Load() != step.created || meta.RateLimit != step.rate {
 			t.Fatalf("after %v: %+v, %+v, %v; %d tokens, want %+v", step.after, answer, meta, err, v.created.Load(), step)
@@ -147,7 +145,7 @@ func TestARestrictedTokenIsKeptUntilShortlyBeforeItsEnd(t *testing.T) {
 
 func TestARefusedRestrictedTokenIsAskedAnew(t *testing.T) {
 	t.Parallel()
-	v, clk := newVault(t), newTestClock()
+	v, clk := newVault(t), simulatortest.NewClock()
 	seller := v.seller(t, clk)
 	for _, step := range []struct {
 		after   time.Duration
@@ -162,7 +160,7 @@ func TestARefusedRestrictedTokenIsAskedAnew(t *testing.T) {
 		{after: time.Second, revoked: 2, created: 2, refused: true}, // fresh: the account may be at fault
 		{after: time.Second, revoked: 2, created: 3},
 	} {
-		clk.add(step.after)
+		clk.Advance(step.after)
 		v.revoked.Store(step.revoked)
 		_, _, err := seller.GetOrderV0(t.Context(), model.GetOrderV0Request{OrderID: "1", DataElements: all()})
 		var refusal *model.Error

@@ -53,18 +53,6 @@ func (f *fakeSTS) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput, _ ...
 	}}, nil
 }
 
-func (f *fakeSTS) fail(err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.err = err
-}
-
-func (f *fakeSTS) count() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.requests)
-}
-
 // Without it, whoever else the role trusts could be talked into assuming it.
 func TestTheExternalIDIsSent(t *testing.T) {
 	t.Parallel()
@@ -103,10 +91,10 @@ func TestARoleIsAssumedAgainBeforeItsEnd(t *testing.T) {
 			{time.Second, nil, true, 7},
 		} {
 			time.Sleep(step.after)
-			f.fail(step.err)
+			f.err = step.err
 			got, err := provider.Retrieve(t.Context())
-			if (err == nil) != step.works || err == nil && got.SessionToken != "canary-session" || f.count() != step.requests {
-				t.Errorf("step %d: %v after %d requests, want %d", i, err, f.count(), step.requests)
+			if (err == nil) != step.works || err == nil && got.SessionToken != "canary-session" || len(f.requests) != step.requests {
+				t.Errorf("step %d: %v after %d requests, want %d", i, err, len(f.requests), step.requests)
 			}
 			var refusal *model.Error
 			if err != nil && (!errors.As(err, &refusal) || refusal.Class != model.Unavailable || !refusal.TokenMissing) {
@@ -135,8 +123,8 @@ func TestManyCallsAssumeARoleOnce(t *testing.T) {
 		synctest.Wait()
 		close(f.answer)
 		callers.Wait()
-		if f.count() != 1 {
-			t.Errorf("%d requests", f.count())
+		if len(f.requests) != 1 {
+			t.Errorf("%d requests", len(f.requests))
 		}
 	})
 }

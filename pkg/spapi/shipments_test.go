@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -62,7 +63,7 @@ func TestRequestsThatAmazonWouldRefuse(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
 	f.api = func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") }
-	clk := newTestClock()
+	clk := simulatortest.NewClock()
 	seller, now := f.seller(t, clk), clk.Now()
 	var faults []error
 	for _, change := range []func(*model.ConfirmShipmentRequest){
@@ -110,14 +111,14 @@ func TestRequestsThatAmazonWouldRefuse(t *testing.T) {
 
 func TestSearchOrders(t *testing.T) {
 	t.Parallel()
-	f, clk := newFake(t), newTestClock()
+	f, clk := newFake(t), simulatortest.NewClock()
 	f.api = func(w http.ResponseWriter, r *http.Request) {
 		if want := "/orders/2026-01-01/orders?fulfilledBy=MERCHANT&fulfillmentStatuses=UNSHIPPED%2CSHIPPED&includedData=FULFILLMENT%2CPACKAGES" +
-			"&lastUpdatedAfter=2026-10-31T23%3A00%3A00.001Z&lastUpdatedBefore=2026-10-31T23%3A58%3A00Z" +
+			"&lastUpdatedAfter=2026-09-01T11%3A00%3A00.001Z&lastUpdatedBefore=2026-09-01T11%3A58%3A00Z" +
 			"&marketplaceIds=A1PA6795UKMFR9&maxResultsPerPage=50&paginationToken=next%3D"; r.URL.String() != want {
 			t.Errorf("asked for %s", r.URL)
 		}
-		fmt.Fprint(w, `{"orders":[{"orderId":"1"},{"orderId":"2"}],"pagination":{"nextToken":"more"},"lastUpdatedBefore":"2026-10-31T23:58:00Z"}`)
+		fmt.Fprint(w, `{"orders":[{"orderId":"1"},{"orderId":"2"}],"pagination":{"nextToken":"more"},"lastUpdatedBefore":"2026-09-01T11:58:00Z"}`)
 	}
 	now := clk.Now()
 	answer, _, err := f.seller(t, clk).SearchOrders(t.Context(), model.SearchOrdersRequest{
@@ -134,7 +135,7 @@ func TestSearchOrders(t *testing.T) {
 // for a yes.
 func TestAnAnswerWithoutOrdersIsNotNone(t *testing.T) {
 	t.Parallel()
-	f, clk, text := newFake(t), newTestClock(), ""
+	f, clk, text := newFake(t), simulatortest.NewClock(), ""
 	f.api = func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, text) }
 	search := model.SearchOrdersRequest{LastUpdatedAfter: clk.Now().Add(-time.Hour)}
 	for _, text = range []string{`{}`, `null`, `{"orders":null}`} {

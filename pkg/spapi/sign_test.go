@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -106,7 +107,8 @@ func newRequest(t *testing.T, method, target, body string) *http.Request {
 
 // vectorSignature signs at the vectors' time and puts what it would send into sent.
 func vectorSignature(provider aws.CredentialsProvider, sent **http.Request) signature {
-	clk := &testClock{now: time.Date(2015, 8, 30, 12, 36, 0, 0, time.UTC)}
+	clk := simulatortest.NewClock()
+	clk.Advance(time.Date(2015, 8, 30, 12, 36, 0, 0, time.UTC).Sub(clk.Now()))
 	return newSignature(roundTrip(func(req *http.Request) (*http.Response, error) {
 		*sent = req
 		return &http.Response{StatusCode: 200, Body: http.NoBody}, nil
@@ -132,7 +134,7 @@ func TestASellerWithCredentialsSigns(t *testing.T) {
 	if _, _, err := seller.GetOrder(t.Context(), model.GetOrderRequest{OrderID: "1", IncludedData: []string{"FULFILLMENT", "TAX"}}); err != nil {
 		t.Fatal(err)
 	}
-	const want = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261101/eu-west-1/execute-api/aws4_request, SignedHeaders=accept;host;x-amz-access-token;x-amz-date;x-amz-security-token, Signature="
+	const want = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260901/eu-west-1/execute-api/aws4_request, SignedHeaders=accept;host;x-amz-access-token;x-amz-date;x-amz-security-token, Signature="
 	if authorization := got.Header.Get("Authorization"); !strings.HasPrefix(authorization, want) {
 		t.Errorf("signed %s", authorization)
 	}

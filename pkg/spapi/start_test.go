@@ -13,30 +13,13 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 // startWithin is short, since some tests wait until it is over; tests that need
 // a call to start in time give it a minute.
 const startWithin = 300 * time.Millisecond
-
-// writers are the operations that write, one for each shape of request: over a
-// connection of its own with and without a body, and over a shared one.
-func writers() map[string]func(context.Context, *Seller) error {
-	return map[string]func(context.Context, *Seller) error{
-		model.CreateFeed: createFeed,
-		model.CancelFeed: func(ctx context.Context, s *Seller) error {
-			_, _, err := s.CancelFeed(ctx, model.CancelFeedRequest{FeedID: "1"})
-			return err
-		},
-		model.PatchListingsItem: func(ctx context.Context, s *Seller) error {
-			_, _, err := s.PatchQuantity(ctx, model.PatchQuantityRequest{
-				SellerID: "S", SKU: "sku", MarketplaceID: "A1PA6795UKMFR9", ProductType: "PRODUCT", FulfillmentChannelCode: "DEFAULT", Quantity: 1,
-			})
-			return err
-		},
-	}
-}
 
 // amazonAt is an SP-API over one of the protocols. answer runs before it answers.
 type amazonAt struct {
@@ -74,23 +57,17 @@ func newAmazonAt(t *testing.T, protocol string, answer func()) *amazonAt {
 	return a
 }
 
-// transports are those of a client that trusts the server.
-func (a *amazonAt) transports(protocol string) (base, once http.RoundTripper) {
-	transport := NewTransport()
-	if a.TLS != nil {
-		transport.TLSClientConfig = a.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
-		transport.TLSClientConfig.NextProtos = nil
-	}
-	transport.ForceAttemptHTTP2 = protocol == "HTTP/2"
-	return transport, NewOnceTransport(transport)
-}
-
-// sellerAt calls the server; signed, with AWS credentials.
+// sellerAt calls the server, which it trusts; signed, with AWS credentials.
 func (f *fake) sellerAt(t *testing.T, a *amazonAt, protocol string, signed bool) *Seller {
 	t.Helper()
-	base, once := a.transports(protocol)
+	base := NewTransport()
+	if a.TLS != nil {
+		base.TLSClientConfig = a.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+		base.TLSClientConfig.NextProtos = nil
+	}
+	base.ForceAttemptHTTP2 = protocol == "HTTP/2"
 	client, err := New(Config{
-		LWAEndpoint: f.URL, Clock: newTestClock(), Timeout: 10 * time.Second, Base: &toLWA{f.URL, base}, Once: once,
+		LWAEndpoint: f.URL, Clock: simulatortest.NewClock(), Timeout: 10 * time.Second, Base: &toLWA{f.URL, base}, Once: NewOnceTransport(base),
 		Endpoints: map[model.Region]string{model.Europe: a.URL},
 	})
 	if err != nil {
@@ -121,10 +98,24 @@ func (l *toLWA) RoundTrip(req *http.Request) (*http.Response, error) {
 	return l.next.RoundTrip(req)
 }
 
-// eachWriter runs test for all writers, protocols, and with and without signatures.
+// eachWriter runs test for operations that write, one for each shape of request: over a
+// connection of its own with and without a body, and over a shared one. It does so over
+// all protocols, and with and without signatures.
 func eachWriter(t *testing.T, test func(t *testing.T, operation, protocol string, signed bool, write func(context.Context, *Seller) error)) {
 	t.Helper()
-	for operation, write := range writers() {
+	for operation, write := range map[string]func(context.Context, *Seller) error{
+		model.CreateFeed: createFeed,
+		model.CancelFeed: func(ctx context.Context, s *Seller) error {
+			_, _, err := s.CancelFeed(ctx, model.CancelFeedRequest{FeedID: "1"})
+			return err
+		},
+		model.PatchListingsItem: func(ctx context.Context, s *Seller) error {
+			_, _, err := s.PatchQuantity(ctx, model.PatchQuantityRequest{
+				SellerID: "S", SKU: "sku", MarketplaceID: "A1PA6795UKMFR9", ProductType: "PRODUCT", FulfillmentChannelCode: "DEFAULT", Quantity: 1,
+			})
+			return err
+		},
+	} {
 		for _, protocol := range []string{"HTTP/1.1", "HTTPS", "HTTP/2"} {
 			for _, signed := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s over %s, signed %v", operation, protocol, signed), func(t *testing.T) {

@@ -37,7 +37,7 @@ func TestAStoppedProcessSendsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	child := exec.CommandContext(t.Context(), executable, "-test.run=^TestStoppedChild$", "-test.v")
-	child.Env = append(os.Environ(), stoppedAPI+"="+amazon.address(), stoppedLWA+"="+newFake(t).URL)
+	child.Env = append(os.Environ(), stoppedAPI+"="+amazon.url, stoppedLWA+"="+newFake(t).URL)
 	var out strings.Builder
 	child.Stdout, child.Stderr = &out, &out
 	if err := child.Start(); err != nil {

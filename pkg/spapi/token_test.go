@@ -122,7 +122,7 @@ func TestAnLWAThatNamesATimeIsLeftAlone(t *testing.T) {
 	}
 }
 
-// readable is a source that a test changes; "" cannot be read.
+// readable is a source of a canary that a test changes; "" cannot be read.
 type readable struct {
 	mu    sync.Mutex
 	value string
@@ -135,7 +135,7 @@ func (r *readable) Secret(context.Context) (secrets.Secret, error) {
 	if r.value == "" {
 		return secrets.Secret{}, errors.Join(errors.New("not there"), r.err)
 	}
-	return secrets.New(r.value), nil
+	return secrets.New("canary-" + r.value), nil
 }
 
 func (r *readable) set(value string) {
@@ -148,7 +148,7 @@ func (r *readable) set(value string) {
 // an account for each step, so that each asks for a token.
 func TestARotationNeedsNoRestart(t *testing.T) {
 	t.Parallel()
-	current, next := &readable{value: "canary-old"}, &readable{value: "canary-new"}
+	current, next := &readable{value: "old"}, &readable{value: "new"}
 	known, presented := map[string]bool{}, []string{}
 	f := newFake(t)
 	f.answerLWA(func(w http.ResponseWriter, r *http.Request) {
@@ -177,8 +177,8 @@ func TestARotationNeedsNoRestart(t *testing.T) {
 		{"and is remembered in turn", "new", "later", "new", []string{"new"}, ""},
 		{"both are wrong", "new", "later", "another", []string{"new", "later"}, "client secret of application main"},
 	} {
-		current.set(prefixed(step.current))
-		next.set(prefixed(step.next))
+		current.set(step.current)
+		next.set(step.next)
 		known, presented = map[string]bool{"canary-" + step.known: true}, []string{}
 		cfg := testSeller(fmt.Sprintf("account-%d", i))
 		cfg.Application.ClientSecret, cfg.Application.NextClientSecret = current, next
@@ -196,13 +196,6 @@ func TestARotationNeedsNoRestart(t *testing.T) {
 	}
 }
 
-func prefixed(name string) string {
-	if name == "" {
-		return ""
-	}
-	return "canary-" + name
-}
-
 func TestARefusedSecretIsReadAgain(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ field, refusal string }{
@@ -212,7 +205,7 @@ func TestARefusedSecretIsReadAgain(t *testing.T) {
 		for _, replaced := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, replaced %t", test.field, replaced), func(t *testing.T) {
 				t.Parallel()
-				source := &readable{value: "canary-old"}
+				source := &readable{value: "old"}
 				f := newFake(t)
 				f.answerLWA(func(w http.ResponseWriter, r *http.Request) {
 					if r.PostForm.Get(test.field) == "canary-new" {
@@ -220,7 +213,7 @@ func TestARefusedSecretIsReadAgain(t *testing.T) {
 						return
 					}
 					if replaced {
-						source.set("canary-new") // while the old one was on its way
+						source.set("new") // while the old one was on its way
 					}
 					w.WriteHeader(http.StatusBadRequest)
 					fmt.Fprint(w, test.refusal)
