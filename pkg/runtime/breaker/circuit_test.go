@@ -2,6 +2,7 @@ package breaker
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ func one(c *circuit, now time.Time, v verdict) bool {
 
 func TestOpensByFailuresInARowAndByTheirShare(t *testing.T) {
 	t.Parallel()
+	alternating := slices.Repeat([]verdict{good, bad}, 10)
 	for _, test := range []struct {
 		name  string
 		calls []verdict
@@ -36,9 +38,9 @@ func TestOpensByFailuresInARowAndByTheirShare(t *testing.T) {
 		{"five in a row, however slowly", []verdict{bad, bad, bad, bad, bad}, time.Hour, true},
 		{"five with a good one between", []verdict{bad, bad, bad, good, bad, bad}, 0, false},
 		{"five with one that says nothing between", []verdict{bad, bad, bad, nothing, bad, bad}, 0, true},
-		{"half of nineteen", alternating(19), time.Second, false},
-		{"half of twenty", alternating(20), time.Second, true},
-		{"half of twenty, too slowly", alternating(20), 10 * time.Second, false},
+		{"half of nineteen", alternating[:19], time.Second, false},
+		{"half of twenty", alternating, time.Second, true},
+		{"half of twenty, too slowly", alternating, 10 * time.Second, false},
 	} {
 		c := newCircuit(hostPolicy(), start)
 		now := start
@@ -50,17 +52,6 @@ func TestOpensByFailuresInARowAndByTheirShare(t *testing.T) {
 			t.Errorf("%s: %s", test.name, c.position)
 		}
 	}
-}
-
-func alternating(n int) []verdict {
-	calls := make([]verdict, n)
-	for i := range calls {
-		calls[i] = good
-		if i%2 == 1 {
-			calls[i] = bad
-		}
-	}
-	return calls
 }
 
 func opened(t interface{ Fatalf(string, ...any) }, now time.Time) *circuit {

@@ -301,7 +301,7 @@ func TestSealerHoldsBackWhatItCannotEncrypt(t *testing.T) {
 	var log strings.Builder
 	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	call := machine.Call{Account: testOwner.Account, Operation: model.GetOrder, Request: &Request{Read: &model.GetOrderRequest{}, Order: testOwner}}
-	for name, keys := range map[string]Keys{"no key": {}, "no KMS": NewKeys(down{})} {
+	for name, keys := range map[string]Keys{"no key": {}, "no KMS": NewKeys(kms{up: new(bool)})} {
 		res := NewSealer(keys, new(blame.Tally), time.Now, logger).Guard(answering(order()))(t.Context(), call)
 		snooze, ok := res.Outcome.(machine.Snooze)
 		if !ok || snooze.For <= 0 || snooze.Err == nil || !reflect.DeepEqual(res.Call, call) {
@@ -313,16 +313,6 @@ func TestSealerHoldsBackWhatItCannotEncrypt(t *testing.T) {
 	}
 }
 
-type down struct{}
-
-func (down) Scheme() string { return "kms:" }
-func (down) Wrap(context.Context, *schemas.BuyerKey) ([]byte, error) {
-	return nil, errors.New("KMS is down")
-}
-func (down) Unwrap(context.Context, Owner, *schemas.BuyerKey) ([]byte, error) {
-	return nil, errors.New("KMS is down")
-}
-
 // An order whose own key cannot be unwrapped must neither hold up the account's
 // others nor cost a call to Amazon.
 func TestAKeyThatCannotBeUnwrappedHoldsUpItsOrderOnly(t *testing.T) {
@@ -331,7 +321,7 @@ func TestAKeyThatCannotBeUnwrappedHoldsUpItsOrderOnly(t *testing.T) {
 		Read: &model.GetOrderRequest{}, Order: testOwner, Key: &schemas.BuyerKey{Account: testOwner.Account, OrderID: testOwner.OrderID, WrappedBy: "kms:gone", Wrapped: []byte("x")},
 	}}
 	asked := false
-	res := NewSealer(NewKeys(down{}), new(blame.Tally), time.Now, slog.New(slog.DiscardHandler)).Guard(func(ctx context.Context, call machine.Call) machine.Result {
+	res := NewSealer(NewKeys(kms{up: new(bool)}), new(blame.Tally), time.Now, slog.New(slog.DiscardHandler)).Guard(func(ctx context.Context, call machine.Call) machine.Result {
 		asked = true
 		return answering(order())(ctx, call)
 	})(t.Context(), call)

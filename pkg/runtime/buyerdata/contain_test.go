@@ -2,6 +2,7 @@ package buyerdata
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -15,20 +16,20 @@ import (
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-// fickle is a wrapper that works while up.
-type fickle struct{ up *bool }
+// kms is a wrapper that works while up.
+type kms struct{ up *bool }
 
-func (fickle) Scheme() string { return "kms:" }
+func (kms) Scheme() string { return "kms:" }
 
-func (f fickle) Wrap(ctx context.Context, _ *schemas.BuyerKey) ([]byte, error) {
-	if !*f.up {
-		return down{}.Wrap(ctx, nil)
+func (k kms) Wrap(context.Context, *schemas.BuyerKey) ([]byte, error) {
+	if !*k.up {
+		return nil, errors.New("KMS is down")
 	}
 	return make([]byte, KeyBytes), nil
 }
 
-func (f fickle) Unwrap(ctx context.Context, _ Owner, _ *schemas.BuyerKey) ([]byte, error) {
-	return f.Wrap(ctx, nil)
+func (k kms) Unwrap(ctx context.Context, _ Owner, _ *schemas.BuyerKey) ([]byte, error) {
+	return k.Wrap(ctx, nil)
 }
 
 // TestKeysThatCannotBeHadAreOneAlert: three accounts' orders wait for 30 minutes,
@@ -49,7 +50,7 @@ func TestKeysThatCannotBeHadAreOneAlert(t *testing.T) {
 			now, up, asked, done := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), false, 0, 0
 			var keys Keys
 			if test.given {
-				keys = NewKeys(fickle{&up})
+				keys = NewKeys(kms{&up})
 			}
 			sealer := NewSealer(keys, new(blame.Tally), func() time.Time { return now }, slog.New(slog.DiscardHandler))
 			execute := sealer.Guard(func(ctx context.Context, call machine.Call) machine.Result {

@@ -11,12 +11,11 @@ import (
 )
 
 // vectorKMS is a KMS with the key of the vectors.
-type vectorKMS struct{ vectors }
-
-func (vectorKMS) Scheme() string { return "kms:" }
-func (vectorKMS) Wrap(context.Context, *schemas.BuyerKey) ([]byte, error) {
-	return nil, errors.New("not here")
+type vectorKMS struct {
+	kms
+	vectors
 }
+
 func (k vectorKMS) Unwrap(_ context.Context, owner Owner, record *schemas.BuyerKey) ([]byte, error) {
 	if owner != k.KMS.owner() || record.WrappedBy != "kms:"+k.KMS.ARN || string(record.Wrapped) != string(k.KMS.Key.Wrapped) {
 		return nil, ErrLost
@@ -29,7 +28,7 @@ func (k vectorKMS) Unwrap(_ context.Context, owner Owner, record *schemas.BuyerK
 func TestBuyerDataOfAnotherOrderDoesNotOpen(t *testing.T) {
 	t.Parallel()
 	v := loadVectors(t)
-	keys := NewKeys(keyFile(t, v.Keys), vectorKMS{v})
+	keys := NewKeys(keyFile(t, v.Keys), vectorKMS{vectors: v})
 	all := map[string]vector{"first": v.vector, "other": v.Other, "kms": v.KMS.vector}
 	for asked, want := range all {
 		for given, of := range all {

@@ -20,6 +20,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/breaker"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/pkg/spapi"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
@@ -31,9 +32,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // application's client secret it does not take any more.
 type bench struct {
 	*Executor
-	simulator *simulator.Simulator
-	log       bytes.Buffer
-	order     string // an order of "good"
+	amazon *simulatortest.Amazon
+	log    bytes.Buffer
+	order  string // an order of "good"
 }
 
 func newBench(t *testing.T) *bench {
@@ -48,32 +49,16 @@ func newBench(t *testing.T) *bench {
 			RefreshToken: "Atzr|canary-" + name,
 		})
 	}
-	sim, err := simulator.New(simulator.Config{
-		Applications: []simulator.Application{{Name: "main", ClientID: "client", ClientSecrets: []string{"canary-secret"}}},
-		Accounts:     sellers,
+	amazon := simulatortest.Start(t, func(c *simulator.Config) {
+		c.Applications = []simulator.Application{{Name: "main", ClientID: "client", ClientSecrets: []string{"canary-secret"}}}
+		c.Accounts = sellers
 	})
+	client, err := spapi.New(spapi.Config{LWAEndpoint: amazon.URLs.LWA, Endpoints: amazon.URLs.SPAPI, Timeout: 2 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
-	urls, err := sim.Start(simulator.Addresses{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := spapi.New(spapi.Config{LWAEndpoint: urls.LWA, Endpoints: urls.SPAPI, Timeout: 2 * time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		client.Close()
-		if err := sim.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	placed, err := sim.World.PlaceOrder("good")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &bench{simulator: sim, order: placed.Order.OrderID}
+	t.Cleanup(client.Close)
+	b := &bench{amazon: amazon, order: amazon.Order("good")}
 	logger := slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	b.Executor = New(func(name string) (*spapi.Seller, error) {
 		token, secret := "Atzr|canary-"+name, "canary-secret"
@@ -101,13 +86,6 @@ func (b *bench) getOrder(ctx context.Context, account, order string) machine.Res
 	})
 }
 
-func (b *bench) fault(t *testing.T, rule simulator.Rule) {
-	t.Helper()
-	if _, err := b.simulator.Faults.Add(rule); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestDone(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -122,7 +100,7 @@ func TestDone(t *testing.T) {
 	if res.RateLimit != 0.5 || res.Call.Key != "k" {
 		t.Errorf("%+v", res)
 	}
-	calls := b.simulator.Ledger.Calls(simulator.Filter{Part: simulator.SPAPI})
+	calls := b.amazon.Ledger.Calls(simulator.Filter{Part: simulator.SPAPI})
 	if len(calls) != 1 || calls[0].Status != 200 || b.log.Len() != 0 {
 		t.Errorf("ledger %+v, log %s", calls, b.log.String())
 	}
@@ -136,28 +114,28 @@ func TestOutcomes(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		account string
-		rule    *simulator.Rule
+		rule    simulator.Rule
 		order   string
 		want    machine.Outcome // without its error
 		logged  string          // level
 	}{
-		{name: "throttled", rule: ptr(spapiStatus(429)), want: machine.Snooze{Throttled: true}, logged: "WARN"},
-		{name: "unavailable", rule: ptr(spapiStatus(503)), want: machine.Retry{}, logged: "DEBUG"},
-		{name: "forbidden", rule: ptr(spapiStatus(403)), want: machine.Reject{}, logged: "DEBUG"},
-		{name: "invalid", rule: ptr(spapiStatus(400)), want: machine.Reject{}, logged: "DEBUG"},
+		{name: "throttled", rule: spapiStatus(429), want: machine.Snooze{Throttled: true}, logged: "WARN"},
+		{name: "unavailable", rule: spapiStatus(503), want: machine.Retry{}, logged: "DEBUG"},
+		{name: "forbidden", rule: spapiStatus(403), want: machine.Reject{}, logged: "DEBUG"},
+		{name: "invalid", rule: spapiStatus(400), want: machine.Reject{}, logged: "DEBUG"},
 		{name: "unknown order", order: "999-9999999-9999999", want: machine.Reject{}, logged: "DEBUG"},
-		{name: "connection cut", rule: &simulator.Rule{Part: simulator.SPAPI, Action: simulator.Action{Drop: true}}, want: machine.Retry{}, logged: "DEBUG"},
-		{name: "answer lost", rule: &simulator.Rule{Part: simulator.SPAPI, Action: simulator.Action{LoseAnswer: true}}, want: machine.Retry{}, logged: "DEBUG"},
+		{name: "connection cut", rule: simulator.Rule{Part: simulator.SPAPI, Action: simulator.Action{Drop: true}}, want: machine.Retry{}, logged: "DEBUG"},
+		{name: "answer lost", rule: simulator.Rule{Part: simulator.SPAPI, Action: simulator.Action{LoseAnswer: true}}, want: machine.Retry{}, logged: "DEBUG"},
 		{name: "refresh token refused", account: "revoked", want: machine.Park{}, logged: "ERROR"},
 		{name: "client secret refused", account: "rotated", want: machine.Park{}, logged: "ERROR"},
 		{name: "account not configured", account: "stranger", want: machine.Park{}, logged: "ERROR"},
-		{name: "LWA down", rule: &simulator.Rule{Part: simulator.LWA, Action: simulator.Action{Status: 503}}, want: machine.Snooze{For: tokenPause, Unspent: true}, logged: "DEBUG"},
+		{name: "LWA down", rule: simulator.Rule{Part: simulator.LWA, Action: simulator.Action{Status: 503}}, want: machine.Snooze{For: tokenPause, Unspent: true}, logged: "DEBUG"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
-			if test.rule != nil {
-				b.fault(t, *test.rule)
+			if test.rule.Part != "" {
+				b.amazon.Fault(test.rule)
 			}
 			if test.account == "" {
 				test.account = "good"
@@ -180,8 +158,6 @@ func TestOutcomes(t *testing.T) {
 		})
 	}
 }
-
-func ptr[T any](v T) *T { return &v }
 
 func withoutError(outcome machine.Outcome) (machine.Outcome, error) {
 	switch o := outcome.(type) {
@@ -218,7 +194,7 @@ func TestACallWhoseContextHasEndedIsNotMade(t *testing.T) {
 	if snooze := res.Outcome.(machine.Snooze); !errors.Is(snooze.Err, context.Canceled) || !snooze.Unspent {
 		t.Errorf("%+v", res.Outcome)
 	}
-	if calls := b.simulator.Ledger.Calls(simulator.Filter{}); len(calls) != 0 {
+	if calls := b.amazon.Ledger.Calls(simulator.Filter{}); len(calls) != 0 {
 		t.Errorf("calls were made: %+v", calls)
 	}
 }
@@ -226,7 +202,7 @@ func TestACallWhoseContextHasEndedIsNotMade(t *testing.T) {
 func TestAnOpenBreakerMakesNoCall(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	b.fault(t, simulator.Rule{Part: simulator.SPAPI, Action: simulator.Action{Status: 503}})
+	b.amazon.Fault(simulator.Rule{Part: simulator.SPAPI, Action: simulator.Action{Status: 503}})
 	for i := range 5 {
 		b.Execute(t.Context(), machine.Call{Account: "good", Operation: model.GetOrder, Key: fmt.Sprint(i), Request: &model.GetOrderRequest{OrderID: b.order}})
 	}
@@ -234,7 +210,7 @@ func TestAnOpenBreakerMakesNoCall(t *testing.T) {
 	if !ok || !snooze.Unspent || snooze.For < 4*time.Second || !strings.Contains(snooze.Err.Error(), "the breaker of orders at 127.0.0.1:") {
 		t.Errorf("%+v", snooze)
 	}
-	if calls := b.simulator.Ledger.Calls(simulator.Filter{Part: simulator.SPAPI}); len(calls) != 5 {
+	if calls := b.amazon.Ledger.Calls(simulator.Filter{Part: simulator.SPAPI}); len(calls) != 5 {
 		t.Errorf("%d calls, want the 5 that opened it", len(calls))
 	}
 }
@@ -245,12 +221,12 @@ func TestARefusedAccountAsksForOneToken(t *testing.T) {
 	if _, ok := b.getOrder(t.Context(), "revoked", b.order).Outcome.(machine.Park); !ok {
 		t.Fatal("the account was not parked")
 	}
-	asked := len(b.simulator.Ledger.Calls(simulator.Filter{Part: simulator.LWA}))
+	asked := len(b.amazon.Ledger.Calls(simulator.Filter{Part: simulator.LWA}))
 	res := b.Execute(t.Context(), machine.Call{Account: "revoked", Operation: model.GetFeed})
 	if snooze, ok := res.Outcome.(machine.Snooze); !ok || !snooze.Unspent || snooze.For < time.Minute {
 		t.Errorf("%T %+v", res.Outcome, res.Outcome)
 	}
-	if again := len(b.simulator.Ledger.Calls(simulator.Filter{Part: simulator.LWA})); again != asked {
+	if again := len(b.amazon.Ledger.Calls(simulator.Filter{Part: simulator.LWA})); again != asked {
 		t.Errorf("%d token requests, want the first %d", again, asked)
 	}
 }
@@ -306,7 +282,7 @@ func TestEachRequestHasItsCall(t *testing.T) {
 			t.Errorf("%s: %+v", operation, res.Outcome)
 		}
 	}
-	if calls := b.simulator.Ledger.Calls(simulator.Filter{}); len(calls) != 0 {
+	if calls := b.amazon.Ledger.Calls(simulator.Filter{}); len(calls) != 0 {
 		t.Errorf("calls were made: %+v", calls)
 	}
 }

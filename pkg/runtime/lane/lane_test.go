@@ -240,14 +240,12 @@ func TestQueueIsAPriorityQueue(t *testing.T) {
 				q.Add(item, at)
 				due[item] = at
 			}
-			if q.Len() != len(due) || item.Queued() != has(due, item) {
+			if _, waits := due[item]; q.Len() != len(due) || item.Queued() != waits {
 				t.Fatalf("%d queued, want %d", q.Len(), len(due))
 			}
 		}
 	})
 }
-
-func has(due map[*Item]time.Time, item *Item) bool { _, ok := due[item]; return ok }
 
 func first(due map[*Item]time.Time, now time.Time) *Item {
 	var best *Item

@@ -2,6 +2,7 @@ package lane
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -20,11 +21,6 @@ import (
 type throttle struct {
 	bucket *rate.Limiter
 	recent []time.Time
-}
-
-func newThrottle() *throttle {
-	plan := quota.Limits(nil).Of("a", model.CreateFeed)
-	return &throttle{bucket: rate.NewLimiter(rate.Limit(plan.Rate), plan.Burst)}
 }
 
 func (t *throttle) allow(now time.Time) bool {
@@ -54,7 +50,11 @@ func TestADayOfFeeds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := feedDay{random: rand.New(rand.NewPCG(1, 2)), committed: map[string]any{}, amazon: newThrottle(), unmade: s.unmade}
+			plan := quota.Limits(nil).Of("a", model.CreateFeed)
+			d := feedDay{
+				random: rand.New(rand.NewPCG(1, 2)), committed: map[string]any{}, unmade: s.unmade,
+				amazon: &throttle{bucket: rate.NewLimiter(rate.Limit(plan.Rate), plan.Burst)},
+			}
 			d.takeOver()
 			d.run(s.handoff)
 			share := float64(d.made) / allowedInADay()
@@ -108,13 +108,19 @@ func (d *feedDay) run(handoff time.Duration) {
 	for now := start; now.Before(end); {
 		d.arrive(now)
 		if handoff > 0 && !now.Before(moves) {
-			d.drain()
+			for i, item := range d.flying { // a handover lets the calls under way end
+				d.end(item, d.arrives[i])
+			}
+			d.flying, d.arrives = nil, nil
 			d.takeOver()
 			moves = moves.Add(handoff)
 		}
 		tx := machine.Tx{Now: now}
-		d.lanes.Draw(&tx, func(item *Item) { d.start(item, now) })
-		d.commit(&tx)
+		d.lanes.Draw(&tx, func(item *Item) {
+			d.flying = append(d.flying, item)
+			d.arrives = append(d.arrives, now.Add(time.Millisecond+time.Duration(d.random.Int64N(int64(450*time.Millisecond)))))
+		})
+		maps.Copy(d.committed, tx.State)
 		next := end
 		for _, t := range append(slices.Clone(d.arrives), tx.Wake) {
 			if t.After(now) && t.Before(next) {
@@ -128,11 +134,6 @@ func (d *feedDay) run(handoff time.Duration) {
 	}
 }
 
-func (d *feedDay) start(item *Item, now time.Time) {
-	d.flying = append(d.flying, item)
-	d.arrives = append(d.arrives, now.Add(time.Millisecond+time.Duration(d.random.Int64N(int64(450*time.Millisecond)))))
-}
-
 // arrive ends the calls that have arrived by now.
 func (d *feedDay) arrive(now time.Time) {
 	for i := 0; i < len(d.flying); {
@@ -143,14 +144,6 @@ func (d *feedDay) arrive(now time.Time) {
 		d.end(d.flying[i], d.arrives[i])
 		d.flying, d.arrives = slices.Delete(d.flying, i, i+1), slices.Delete(d.arrives, i, i+1)
 	}
-}
-
-// drain lets the calls under way end, as a handover does.
-func (d *feedDay) drain() {
-	for i, item := range d.flying {
-		d.end(item, d.arrives[i])
-	}
-	d.flying, d.arrives = nil, nil
 }
 
 func (d *feedDay) end(item *Item, now time.Time) {
@@ -167,11 +160,5 @@ func (d *feedDay) end(item *Item, now time.Time) {
 	tx := machine.Tx{Now: now}
 	d.lanes.Finish(&tx, "a", item, &machine.Result{Outcome: outcome})
 	d.lanes.Add("a", item, now)
-	d.commit(&tx)
-}
-
-func (d *feedDay) commit(tx *machine.Tx) {
-	for key, value := range tx.State {
-		d.committed[key] = value
-	}
+	maps.Copy(d.committed, tx.State)
 }
