@@ -12,6 +12,7 @@ import (
 	"github.com/sellerstream/sellerstream/bridge/eventbridge"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/replay"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -172,7 +173,7 @@ func TestPublishingAgainPassesOver(t *testing.T) {
 func TestPublishingAgainIsPaced(t *testing.T) {
 	w := newWorld(t)
 	w.produce(0, 40)
-	w.fault(simulator.Rule{Operation: "PutEvents", Skip: 1, Times: 2, Action: simulator.Action{Status: 503}})
+	simulatortest.Fault(t, w.Simulator, simulator.Rule{Part: simulator.EventBridge, Operation: "PutEvents", Skip: 1, Times: 2, Action: simulator.Action{Status: 503}})
 	w.begin()
 	opts := w.again()
 	opts.Again.Rate = 30

@@ -8,9 +8,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/sellerstream/sellerstream/bridge/eventbridge"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/fakekafka"
 )
 
 // A partition that has fallen behind goes at EventBridge's pace, one event a
@@ -32,7 +32,9 @@ func TestPartitionThatFellBehindCatchesUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		p, stop := w.run(w.virtualOptions())
+		opts := w.options()
+		opts.Kafka = []kgo.Opt{kgo.SeedBrokers(w.cluster.ListenAddrs()...), kgo.Dialer(w.net.DialContext)}
+		p, stop := w.run(opts)
 		for p.Stats().Published == 0 {
 			time.Sleep(latency)
 		}
@@ -65,25 +67,13 @@ func newVirtualWorld(t *testing.T, latency time.Duration) *virtualWorld {
 		t.Fatal(err)
 	}
 	w := &virtualWorld{world: &world{Simulator: s, t: t}, net: &kfake.VirtualNetwork{}}
-	w.cluster, err = kfake.NewCluster(
-		kfake.NumBrokers(1), kfake.Ports(9092), kfake.ListenFn(w.net.Listen),
+	w.cluster = fakekafka.New(t, kfake.Ports(9092), kfake.ListenFn(w.net.Listen),
 		kfake.SeedTopics(partitions, prefix+schemas.Orders, prefix+schemas.DeadLetters))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.producer = w.client(kgo.Dialer(w.net.DialContext))
+	w.producer = fakekafka.Client(w.t, w.cluster, kgo.Dialer(w.net.DialContext))
 	t.Cleanup(func() {
-		w.producer.Close()
-		w.cluster.Close()
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	})
 	return w
-}
-
-func (w *virtualWorld) virtualOptions() eventbridge.Options {
-	opts := w.options()
-	opts.Kafka = []kgo.Opt{kgo.SeedBrokers(w.cluster.ListenAddrs()...), kgo.Dialer(w.net.DialContext)}
-	return opts
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/fakekafka"
 )
 
 // TestLagIsWhatIsNotPublished, and none is left when EventBridge is well again.
@@ -74,7 +75,7 @@ func TestLagCountsWhatCannotBeRead(t *testing.T) {
 // TestLagEndsBehindTransactions, whose markers have offsets and are no records.
 func TestLagEndsBehindTransactions(t *testing.T) {
 	w := newWorld(t)
-	writer := w.client(kgo.TransactionalID("upstream"))
+	writer := fakekafka.Client(w.t, w.cluster, kgo.TransactionalID("upstream"))
 	defer writer.Close()
 	p, _ := w.run(w.options())
 	for i := range 3 {

@@ -73,7 +73,17 @@ func TestALetterNamesItsRecord(t *testing.T) {
 func TestALetterIsCutUntilKafkaTakesIt(t *testing.T) {
 	w := newWorld(t)
 	w.produceValue(account(0), strings.Repeat("x", 500_000))
-	w.refuseLarge(200_000)
+	w.cluster.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		w.cluster.KeepControl()
+		for _, topic := range req.(*kmsg.ProduceRequest).Topics {
+			for _, p := range topic.Partitions {
+				if len(p.Records) > 200_000 { // as max.message.bytes does
+					return refusal(req.(*kmsg.ProduceRequest), kerr.MessageTooLarge), nil, true
+				}
+			}
+		}
+		return nil, nil, false
+	})
 	opts := w.options()
 	opts.Codec, opts.MaxEntryBytes = whole{}, 1000
 	opts.Kafka = append(opts.Kafka, kgo.ProducerBatchCompression(kgo.NoCompression()))
@@ -83,21 +93,6 @@ func TestALetterIsCutUntilKafkaTakesIt(t *testing.T) {
 			t.Errorf("a letter of %d bytes", len(letter))
 		}
 	}
-}
-
-// refuseLarge makes Kafka refuse batches of more bytes, as max.message.bytes does.
-func (w *world) refuseLarge(most int) {
-	w.cluster.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		w.cluster.KeepControl()
-		for _, topic := range req.(*kmsg.ProduceRequest).Topics {
-			for _, p := range topic.Partitions {
-				if len(p.Records) > most {
-					return refusal(req.(*kmsg.ProduceRequest), kerr.MessageTooLarge), nil, true
-				}
-			}
-		}
-		return nil, nil, false
-	})
 }
 
 // A letter that Kafka does not take is tried again with growing waits.

@@ -3,12 +3,15 @@ package eventbridge_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awseventbridge "github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -16,7 +19,9 @@ import (
 	"github.com/sellerstream/sellerstream/bridge/eventbridge"
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/fakekafka"
 )
 
 func TestPublishesEachOnce(t *testing.T) {
@@ -56,7 +61,7 @@ func TestEvent(t *testing.T) {
 
 func TestEntriesFailInPart(t *testing.T) {
 	w := newWorld(t)
-	w.fault(simulator.Rule{Operation: "PutEvents", Times: 40, Action: simulator.Action{EntryShare: 0.3, EntryCode: "ThrottlingException"}})
+	simulatortest.Fault(t, w.Simulator, simulator.Rule{Part: simulator.EventBridge, Operation: "PutEvents", Times: 40, Action: simulator.Action{EntryShare: 0.3, EntryCode: "ThrottlingException"}})
 	w.produce(0, 150)
 	p, _ := w.run(w.options())
 	w.awaitEvents(150)
@@ -71,7 +76,7 @@ func TestEntriesFailInPart(t *testing.T) {
 
 func TestRequestsFail(t *testing.T) {
 	w := newWorld(t)
-	w.fault(simulator.Rule{Operation: "PutEvents", Skip: 2, Times: 3, Action: simulator.Action{Status: 503}})
+	simulatortest.Fault(t, w.Simulator, simulator.Rule{Part: simulator.EventBridge, Operation: "PutEvents", Skip: 2, Times: 3, Action: simulator.Action{Status: 503}})
 	w.produce(0, 60)
 	w.run(w.options())
 	w.awaitEvents(60)
@@ -82,7 +87,7 @@ func TestRequestsFail(t *testing.T) {
 // nothing else.
 func TestAnswerLost(t *testing.T) {
 	w := newWorld(t)
-	w.fault(simulator.Rule{Operation: "PutEvents", Skip: 3, Times: 1, Action: simulator.Action{LoseAnswer: true}})
+	simulatortest.Fault(t, w.Simulator, simulator.Rule{Part: simulator.EventBridge, Operation: "PutEvents", Skip: 3, Times: 1, Action: simulator.Action{LoseAnswer: true}})
 	w.produce(0, 60)
 	p, _ := w.run(w.options())
 	w.awaitEvents(60)
@@ -205,7 +210,8 @@ func TestFailedEntryHoldsBackItsPartitionOnly(t *testing.T) {
 	w.checkOnce(90)
 }
 
-// failsAccount fails the entries of one account, as long as it is not healed.
+// failsAccount fails the entries of one account, as long as it is not healed. It sends
+// the others.
 type failsAccount struct {
 	eventbridge.API
 	account string
@@ -223,7 +229,17 @@ func (f *failsAccount) PutEvents(ctx context.Context, in *awseventbridge.PutEven
 		}
 		sent.Entries = append(sent.Entries, e)
 	}
-	return f.merge(ctx, &sent, failing, opts...)
+	out := &awseventbridge.PutEventsOutput{}
+	if len(sent.Entries) > 0 {
+		var err error
+		if out, err = f.API.PutEvents(ctx, &sent, opts...); err != nil {
+			return nil, err
+		}
+	}
+	for _, i := range failing {
+		out.Entries = slices.Insert(out.Entries, i, types.PutEventsResultEntry{ErrorCode: aws.String("InternalFailure")})
+	}
+	return out, nil
 }
 
 // A process that dies after EventBridge has taken a request and before its
@@ -290,7 +306,7 @@ func TestCrashBeforeCommit(t *testing.T) {
 // under way at every rebalance: each event is published once.
 func TestJoinsAndLeaves(t *testing.T) {
 	w := newWorld(t)
-	w.fault(simulator.Rule{Operation: "PutEvents", Probability: 0.2, Action: simulator.Action{Delay: 100 * time.Millisecond}})
+	simulatortest.Fault(t, w.Simulator, simulator.Rule{Part: simulator.EventBridge, Operation: "PutEvents", Probability: 0.2, Action: simulator.Action{Delay: 100 * time.Millisecond}})
 	_, stopFirst := w.run(w.options())
 	n := 0
 	var stops []func()
@@ -323,7 +339,7 @@ func TestAnyFault(t *testing.T) {
 	for _, action := range []simulator.Action{
 		{EntryShare: 0.5}, {LoseAnswer: true}, {Status: 500}, {Status: 400}, {Drop: true}, {Delay: 50 * time.Millisecond},
 	} {
-		w.fault(simulator.Rule{Operation: "PutEvents", Probability: 0.05, Action: action})
+		simulatortest.Fault(t, w.Simulator, simulator.Rule{Part: simulator.EventBridge, Operation: "PutEvents", Probability: 0.05, Action: action})
 	}
 	events := 0
 	for range 6 {
@@ -357,7 +373,7 @@ func TestAnyFault(t *testing.T) {
 
 func TestReadsOnlyWhatIsCommitted(t *testing.T) {
 	w := newWorld(t)
-	tx := w.client(kgo.TransactionalID("tx"))
+	tx := fakekafka.Client(w.t, w.cluster, kgo.TransactionalID("tx"))
 	defer tx.Close()
 	for i, end := range []kgo.TransactionEndTry{kgo.TryAbort, kgo.TryCommit} {
 		if err := tx.BeginTransaction(); err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/bridge/eventbridge"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/fakekafka"
 	"github.com/sellerstream/sellerstream/test/logged"
 )
 
@@ -152,7 +153,7 @@ func (whole) AppendEncode(dst []byte, _ string, value any) ([]byte, error) {
 // published.
 func TestOneLetterForWhateverIsTooLarge(t *testing.T) {
 	w := newWorld(t)
-	producer := w.client(kgo.ProducerBatchMaxBytes(64<<20), kgo.MaxBufferedBytes(256<<20), kgo.ProducerBatchCompression(kgo.GzipCompression()))
+	producer := fakekafka.Client(w.t, w.cluster, kgo.ProducerBatchMaxBytes(64<<20), kgo.MaxBufferedBytes(256<<20), kgo.ProducerBatchCompression(kgo.GzipCompression()))
 	defer producer.Close()
 	key := strings.Repeat("k", 800_000)
 	for _, rec := range []*kgo.Record{
@@ -183,7 +184,7 @@ func TestOneLetterForWhateverIsTooLarge(t *testing.T) {
 // was committed of, and later ones.
 func TestOneLetterForABatchThatCannotBeRead(t *testing.T) {
 	w := newWorld(t)
-	producer := w.client(kgo.ProducerBatchMaxBytes(64<<20), kgo.MaxBufferedBytes(256<<20), kgo.ProducerBatchCompression(kgo.GzipCompression()))
+	producer := fakekafka.Client(w.t, w.cluster, kgo.ProducerBatchMaxBytes(64<<20), kgo.MaxBufferedBytes(256<<20), kgo.ProducerBatchCompression(kgo.GzipCompression()))
 	defer producer.Close()
 	bomb := func(key string) {
 		var records []*kgo.Record

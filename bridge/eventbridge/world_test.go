@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,7 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	awseventbridge "github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/smithy-go"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -26,7 +22,9 @@ import (
 	"github.com/sellerstream/sellerstream/bridge/eventbridge"
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/fakekafka"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -62,17 +60,11 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cluster, err := kfake.NewCluster(
-		kfake.NumBrokers(1), kfake.SeedTopics(partitions, prefix+schemas.Orders, prefix+schemas.DeadLetters),
+	cluster := fakekafka.New(t, kfake.SeedTopics(partitions, prefix+schemas.Orders, prefix+schemas.DeadLetters),
 		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"}))
-	if err != nil {
-		t.Fatal(err)
-	}
 	w := &world{Simulator: s, t: t, cluster: cluster}
-	w.producer = w.client()
+	w.producer = fakekafka.Client(w.t, w.cluster)
 	t.Cleanup(func() {
-		w.producer.Close()
-		cluster.Close()
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
@@ -80,19 +72,10 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func (w *world) client(opts ...kgo.Opt) *kgo.Client {
-	w.t.Helper()
-	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(w.cluster.ListenAddrs()...)}, opts...)...)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return client
-}
-
 // options are a publisher's for the world.
 func (w *world) options() eventbridge.Options {
 	return eventbridge.Options{
-		Client: w.sdk(), Codec: plain{}, Details: details, Prefix: prefix, Topics: []string{schemas.Orders},
+		Client: sdkOf(w.EventBridge()), Codec: plain{}, Details: details, Prefix: prefix, Topics: []string{schemas.Orders},
 		Kafka: []kgo.Opt{
 			kgo.SeedBrokers(w.cluster.ListenAddrs()...),
 			kgo.HeartbeatInterval(50 * time.Millisecond), kgo.SessionTimeout(6 * time.Second),
@@ -101,13 +84,11 @@ func (w *world) options() eventbridge.Options {
 	}
 }
 
-func (w *world) sdk() *awseventbridge.Client { return sdkOf(w.EventBridge()) }
-
 // sdkOf is Amazon's client of a server.
 func sdkOf(server http.Handler) *awseventbridge.Client {
 	return eventbridge.NewClient(aws.Config{
 		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
-		HTTPClient: inProcess{server},
+		HTTPClient: simulatortest.InProcess{Server: server},
 	}, "http://events.test")
 }
 
@@ -256,7 +237,7 @@ func (w *world) checkOrder() {
 // deadLetters reads what stands on dead-letters, waiting for n.
 func (w *world) deadLetters(n int) (letters []string) {
 	w.t.Helper()
-	client := w.client(kgo.ConsumeTopics(prefix+schemas.DeadLetters), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))
+	client := fakekafka.Client(w.t, w.cluster, kgo.ConsumeTopics(prefix+schemas.DeadLetters), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -270,47 +251,9 @@ func (w *world) deadLetters(n int) (letters []string) {
 	return letters
 }
 
-// inProcess is a network of one server and no wires.
-type inProcess struct{ server http.Handler }
-
-func (n inProcess) Do(r *http.Request) (answer *http.Response, err error) {
-	recorder := httptest.NewRecorder()
-	defer func() {
-		if cut := recover(); cut != nil { // how net/http's servers cut a connection
-			answer, err = nil, io.ErrUnexpectedEOF
-		}
-	}()
-	n.server.ServeHTTP(recorder, r)
-	return recorder.Result(), nil
-}
-
 var _ eventbridge.Codec = (*registry.Codec)(nil)
-
-func (w *world) fault(rule simulator.Rule) {
-	w.t.Helper()
-	rule.Part = simulator.EventBridge
-	if _, err := w.Faults.Add(rule); err != nil {
-		w.t.Fatal(err)
-	}
-}
 
 // validation is EventBridge's refusal of a whole request.
 func validation(message string) error {
 	return &smithy.GenericAPIError{Code: "ValidationException", Message: message, Fault: smithy.FaultClient}
-}
-
-// merge sends what does not fail and answers for both.
-func (f *failsAccount) merge(ctx context.Context, sent *awseventbridge.PutEventsInput, failing []int, opts ...func(*awseventbridge.Options)) (*awseventbridge.PutEventsOutput, error) {
-	out := &awseventbridge.PutEventsOutput{}
-	if len(sent.Entries) > 0 {
-		var err error
-		if out, err = f.API.PutEvents(ctx, sent, opts...); err != nil {
-			return nil, err
-		}
-	}
-	for _, i := range failing {
-		failed := types.PutEventsResultEntry{ErrorCode: aws.String("InternalFailure")}
-		out.Entries = slices.Insert(out.Entries, i, failed)
-	}
-	return out, nil
 }

@@ -14,11 +14,6 @@ import (
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-func testAccounts(t testing.TB) *account.Directory {
-	t.Helper()
-	return directory()
-}
-
 // directory has a seller in two regions.
 func directory() *account.Directory {
 	accounts, err := account.NewDirectory([]account.Account{
@@ -49,14 +44,12 @@ func at(text string) time.Time {
 	return parsed
 }
 
-func ptr[T any](v T) *T { return &v }
-
 var sent = time.UnixMilli(1_800_000_000_000).UTC()
 
 func decodeOne(t testing.TB, region model.Region, text string) (decoded, *rejection) {
 	t.Helper()
 	d := &decoder{region: region, maxBody: 256 << 10}
-	return d.decode(text, arrival{"m1", sent}, testAccounts(t))
+	return d.decode(text, arrival{"m1", sent}, directory())
 }
 
 // The bodies in testdata are the examples of Amazon's own schemas.
@@ -68,14 +61,14 @@ func TestDecodeAmazonsExamples(t *testing.T) {
 		ChangeType: "BuyerRequestedChange", ChangeReason: "Buyer Requested Cancel", ChangeTime: at("2022-11-29T19:42:04.284Z"),
 		EventTime: at("2020-01-11T00:09:53.109Z"), PublishTime: at("2020-07-13T19:42:04.284Z"), ReceivedTime: sent,
 		OrderStatus: "Unshipped", PurchaseDate: at("2022-07-13T19:42:04.284Z"), FulfillmentType: "MFN", OrderType: "StandardOrder",
-		ItemsShipped: ptr(int32(0)), ItemsUnshipped: ptr(int32(10)),
+		ItemsShipped: new(int32(0)), ItemsUnshipped: new(int32(10)),
 		EarliestShipDate: at("2022-11-07T19:42:04.284Z"), LatestShipDate: at("2022-12-07T19:42:04.284Z"),
 		EarliestDeliveryDate: at("2022-11-07T19:42:04.284Z"), LatestDeliveryDate: at("2022-12-07T19:42:04.284Z"),
 		CancelNotifyDate: at("2022-12-07T19:42:04.284Z"),
 		OrderPrograms:    []string{"Business"}, ShippingPrograms: []string{"EasyShip"},
 		Items: []schemas.OrderChangeItem{{
 			OrderItemID: "OIID34853450", SellerSKU: "SellerSKUID1", SupplySourceID: "d7679e14-031b-4ab3-a81b-ec4fc7a460b3",
-			Status: "Unshipped", Quantity: 10, QuantityShipped: ptr(int32(0)), IsBuyerRequestedCancel: ptr(true),
+			Status: "Unshipped", Quantity: 10, QuantityShipped: new(int32(0)), IsBuyerRequestedCancel: new(true),
 		}},
 	}
 	status := &schemas.OrderChange{
@@ -98,7 +91,7 @@ func TestDecodeAmazonsExamples(t *testing.T) {
 	}
 	vendor := *feed
 	vendor.Candidate = false
-	accounts := testAccounts(t)
+	accounts := directory()
 	vendor.Account, vendor.SellerID, vendor.AmazonAccountID = "vendor", "", "amzn1.vg.6213651"
 	for name, want := range map[string]decoded{
 		"order_change.json":             {schemas.OrderChanges, "acme-na", change, nil},
@@ -134,7 +127,7 @@ func TestDecodeLeavesThePostalCodeOut(t *testing.T) {
 func TestDecodeKeepsNothing(t *testing.T) {
 	t.Parallel()
 	d := &decoder{region: model.NorthAmerica, maxBody: 256 << 10}
-	accounts := testAccounts(t)
+	accounts := directory()
 	if _, wrong := d.decode(strings.ReplaceAll(body(t, "order_change.json"), "ATVPDKIKX0DER", "A1PA6795UKMFR9"), arrival{"m1", sent}, accounts); wrong != nil {
 		t.Fatal(wrong)
 	}
@@ -238,7 +231,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add(body(f, name))
 	}
 	f.Add(`{"NotificationType":"ORDER_CHANGE","EventTime":1e400}`)
-	accounts := testAccounts(f)
+	accounts := directory()
 	d := &decoder{region: model.NorthAmerica, maxBody: 64 << 10}
 	f.Fuzz(func(t *testing.T, text string) {
 		got, wrong := d.decode(text, arrival{"m1", sent}, accounts)
@@ -265,7 +258,7 @@ func FuzzDecode(f *testing.F) {
 
 func BenchmarkDecode(b *testing.B) {
 	text := body(b, "order_change.json")
-	accounts := testAccounts(b)
+	accounts := directory()
 	d := &decoder{region: model.NorthAmerica, maxBody: 256 << 10}
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()

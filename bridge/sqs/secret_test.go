@@ -63,17 +63,12 @@ func (w writer) Produce(_ context.Context, rec *kgo.Record, promise func(*kgo.Re
 type asJSON struct{ letters *[]*schemas.DeadLetter }
 
 func (e asJSON) AppendEncode(dst []byte, _ string, value any) ([]byte, error) {
+	var body []byte
 	if letter, ok := value.(*schemas.DeadLetter); ok {
 		*e.letters = append(*e.letters, letter)
+		body = letter.Value
 	}
-	return fmt.Appendf(dst, "%q %s", fmt.Sprintf("%+v", value), valueOf(value)), nil
-}
-
-func valueOf(value any) []byte {
-	if letter, ok := value.(*schemas.DeadLetter); ok {
-		return letter.Value
-	}
-	return nil
+	return fmt.Appendf(dst, "%q %s", fmt.Sprintf("%+v", value), body), nil
 }
 
 // quoted is a text in JSON, as a document holds another.

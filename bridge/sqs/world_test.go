@@ -3,10 +3,8 @@ package sqs_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"sync"
 	"testing"
@@ -23,6 +21,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -83,23 +82,20 @@ func newWorld(t *testing.T, codec *registry.Codec) *world {
 
 // options are a bridge's for the world's queue.
 func (w *world) options() sqs.Options {
+	client := awssqs.New(awssqs.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String("http://sqs.test"),
+		Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
+		HTTPClient:  simulatortest.InProcess{Server: w.SQS()},
+	})
 	return sqs.Options{
 		Queue:     "http://sqs.test/000000000000/" + simulator.DefaultQueue,
-		Client:    w.sdk(),
+		Client:    client,
 		Producer:  w.kafka,
 		Encoder:   w.codec,
 		Prefix:    prefix,
 		Directory: func() *account.Directory { return w.accounts },
 		Logger:    slog.New(slog.DiscardHandler),
 	}
-}
-
-func (w *world) sdk() *awssqs.Client {
-	return awssqs.New(awssqs.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String("http://sqs.test"),
-		Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
-		HTTPClient:  inProcess{w.SQS()},
-	})
 }
 
 // run starts a bridge; the function that it returns stops it and gives Run's error.
@@ -183,23 +179,6 @@ func orderChange(seller simulator.Account, order string) string {
 		seller.SellerID, order, seller.Marketplaces[0], order)
 }
 
-// inProcess is a network of one server and no wires.
-type inProcess struct{ server http.Handler }
-
-func (n inProcess) Do(r *http.Request) (answer *http.Response, err error) {
-	recorder := httptest.NewRecorder()
-	defer func() {
-		if cut := recover(); cut != nil { // how net/http's servers cut a connection
-			answer, err = nil, io.ErrUnexpectedEOF
-		}
-	}()
-	n.server.ServeHTTP(recorder, r)
-	if err := r.Context().Err(); err != nil {
-		return nil, err
-	}
-	return recorder.Result(), nil
-}
-
 // kafka is a topic store that can be down.
 type kafka struct {
 	mu      sync.Mutex
@@ -261,13 +240,4 @@ func (k *kafka) on(topic string) []*kgo.Record {
 			}
 		}
 	})
-}
-
-// reasons counts the dead letters by reason.
-func (w *world) reasons() map[string]int64 {
-	counts := make(map[string]int64)
-	for _, value := range w.values(schemas.DeadLetters) {
-		counts[value.(*schemas.DeadLetter).Reason]++
-	}
-	return counts
 }

@@ -3,6 +3,7 @@ package subscriptions
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -16,8 +17,10 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/breaker"
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/pkg/spapi"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/test/logged"
 )
 
 const (
@@ -67,7 +70,7 @@ func TestEnsureMakesWhatIsMissingOnce(t *testing.T) {
 // create it: two get a 409.
 func TestKeepersAtTheSameTimeMakeNothingTwice(t *testing.T) {
 	virtually(t, func(t *testing.T, w *world) {
-		w.fault(simulator.Rule{Action: simulator.Action{Delay: 100 * time.Millisecond}}) // so that all look before one creates
+		simulatortest.Fault(t, w.Simulator, simulator.Rule{Part: simulator.SPAPI, Action: simulator.Action{Delay: 100 * time.Millisecond}}) // so that all look before one creates
 		race := func() (created int) {
 			t.Helper()
 			var all sync.WaitGroup
@@ -107,7 +110,7 @@ func TestAnAnswerThatIsLostIsLookedUp(t *testing.T) {
 	for _, operation := range []string{"createDestination", "createSubscription"} {
 		t.Run(operation, func(t *testing.T) {
 			virtually(t, func(t *testing.T, w *world) {
-				w.fault(simulator.Rule{Operation: operation, Times: 1, Action: simulator.Action{LoseAnswer: true}})
+				simulatortest.Fault(t, w.Simulator, simulator.Rule{Part: simulator.SPAPI, Operation: operation, Times: 1, Action: simulator.Action{LoseAnswer: true}})
 				r := w.keeper(nil).Ensure(t.Context())
 				if applied, calls := w.applied(operation); applied != calls || !w.complete() || !r.Complete() {
 					t.Errorf("%d of %d calls took effect: %+v", applied, calls, r)
@@ -122,7 +125,7 @@ func TestCallsAreRepeatedWhenTheyDidNotHappen(t *testing.T) {
 		t.Run(map[int]string{429: "throttled", 503: "unavailable"}[status], func(t *testing.T) {
 			virtually(t, func(t *testing.T, w *world) {
 				for _, operation := range []string{"getDestinations", "getSubscriptions"} {
-					w.fault(simulator.Rule{Operation: operation, Times: 2, Action: simulator.Action{Status: status}})
+					simulatortest.Fault(t, w.Simulator, simulator.Rule{Part: simulator.SPAPI, Operation: operation, Times: 2, Action: simulator.Action{Status: status}})
 				}
 				if r := w.keeper(nil).Ensure(t.Context()); !r.Complete() || !w.complete() {
 					t.Errorf("%+v", r)
@@ -207,10 +210,10 @@ func TestABreakerIsWaitedFor(t *testing.T) {
 // One account's refusal costs the others nothing, and is tried again sooner.
 func TestFailuresAreKeptApartAndTriedAgain(t *testing.T) {
 	virtually(t, func(t *testing.T, w *world) {
-		log, text := logged()
-		k := w.keeper(func(o *Options) { o.Logger = log })
+		var log logged.Text
+		k := w.keeper(func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 		began := time.Now()
-		w.fault(simulator.Rule{Account: german, Until: began.Add(4 * time.Minute), Action: simulator.Action{Status: 403}})
+		simulatortest.Fault(t, w.Simulator, simulator.Rule{Part: simulator.SPAPI, Account: german, Until: began.Add(4 * time.Minute), Action: simulator.Action{Status: 403}})
 		ctx, stop := context.WithCancel(t.Context())
 		var keeping sync.WaitGroup
 		keeping.Go(func() { k.keep(ctx) })
@@ -230,8 +233,8 @@ func TestFailuresAreKeptApartAndTriedAgain(t *testing.T) {
 			t.Errorf("%d looks at destinations for one account's second try", after-before)
 		}
 		end()
-		if !strings.Contains(text.String(), "account="+german) || !strings.Contains(text.String(), "likely causes") || strings.Contains(text.String(), "level=ERROR msg=\"cannot be sure of notifications\" account="+american) {
-			t.Errorf("log:\n%s", text)
+		if !log.Has("account="+german) || !log.Has("likely causes") || log.Has("level=ERROR msg=\"cannot be sure of notifications\" account="+american) {
+			t.Errorf("log:\n%s", log.String())
 		}
 	})
 }
@@ -265,10 +268,10 @@ func TestWhatIsNotNeededIsReportedAndRemovedWhenTold(t *testing.T) {
 	virtually(t, func(t *testing.T, w *world) {
 		k := w.keeper(nil)
 		k.Ensure(t.Context())
-		w.subscribe(german, orderChange, ourQueue)   // a duplicate
-		w.subscribe(german, orderChange, otherQueue) // somebody else's, beside ours
+		simulatortest.Subscribe(t, w.Simulator, german, orderChange, ourQueue)   // a duplicate
+		simulatortest.Subscribe(t, w.Simulator, german, orderChange, otherQueue) // somebody else's, beside ours
 		w.DropSubscriptions(british, orderChange)
-		w.subscribe(british, orderChange, otherQueue) // somebody else's, in place of ours
+		simulatortest.Subscribe(t, w.Simulator, british, orderChange, otherQueue) // somebody else's, in place of ours
 
 		want := map[State]int{Good: 2 + 5, Duplicate: 1, Foreign: 1 + 2, Missing: 1}
 		wantStates(t, "list", k.List(t.Context()), want)

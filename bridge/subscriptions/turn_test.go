@@ -2,6 +2,7 @@ package subscriptions
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -71,9 +72,8 @@ func TestATurnEndsBeforeTheNextBegins(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	log, _ := logged()
 	began, ended := make(chan struct{}, 10), make(chan struct{}, 10)
-	turn := &turn{ctx: ctx, logger: log, keep: func(ctx context.Context) {
+	turn := &turn{ctx: ctx, logger: slog.New(slog.DiscardHandler), keep: func(ctx context.Context) {
 		began <- struct{}{}
 		<-ctx.Done()
 		ended <- struct{}{}

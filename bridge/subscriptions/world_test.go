@@ -1,11 +1,8 @@
 package subscriptions
 
 import (
-	"bytes"
-	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -13,6 +10,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/pkg/spapi"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
@@ -53,25 +51,14 @@ func newWorld(t *testing.T) *world {
 }
 
 // RoundTrip serves a request by the handler that its host names.
-func (w *world) RoundTrip(r *http.Request) (answer *http.Response, err error) {
+func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	handler := w.LWA()
 	for _, region := range []model.Region{model.Europe, model.NorthAmerica} {
 		if r.URL.Host == string(region)+".test" {
 			handler = w.SPAPI(region)
 		}
 	}
-	request := r.Clone(r.Context())
-	if request.Body == nil {
-		request.Body = http.NoBody
-	}
-	recorder := httptest.NewRecorder()
-	defer func() {
-		if recover() != nil { // the simulator cuts the connection so
-			err = io.ErrUnexpectedEOF
-		}
-	}()
-	handler.ServeHTTP(recorder, request)
-	return recorder.Result(), nil
+	return simulatortest.InProcess{Server: handler}.Do(r)
 }
 
 // keeper is one of a process of its own: with its own tokens and buckets.
@@ -146,21 +133,6 @@ func (w *world) applied(operation string) (applied, calls int) {
 	return 0, 0
 }
 
-func (w *world) fault(r simulator.Rule) {
-	w.t.Helper()
-	r.Part = simulator.SPAPI
-	if _, err := w.Faults.Add(r); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-func (w *world) subscribe(account, kind, arn string) {
-	w.t.Helper()
-	if _, err := w.Subscribe(account, kind, arn); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
 // states counts the rows of a report.
 func states(r Report) map[State]int {
 	n := map[State]int{}
@@ -171,12 +143,6 @@ func states(r Report) map[State]int {
 		n[s.State]++
 	}
 	return n
-}
-
-// logged is a logger and what it wrote.
-func logged() (*slog.Logger, *bytes.Buffer) {
-	var b bytes.Buffer
-	return slog.New(slog.NewTextHandler(&b, nil)), &b
 }
 
 // settle is longer than any pass over this world takes.

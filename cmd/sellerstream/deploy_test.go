@@ -17,15 +17,6 @@ import (
 
 const root = "../.."
 
-func readDeploy(t *testing.T, name string) []byte {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "deploy", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
-}
-
 // Whoever is woken finds a section in the runbook, and no section is of an alert
 // that cannot come any more.
 func TestRunbookHasEachAlert(t *testing.T) {
@@ -39,7 +30,7 @@ func TestRunbookHasEachAlert(t *testing.T) {
 			}
 		}
 	}
-	if err := yaml.Unmarshal(readDeploy(t, "prometheus/alerts.yaml"), &rules); err != nil {
+	if err := yaml.Unmarshal([]byte(readDoc(t, "deploy/prometheus/alerts.yaml")), &rules); err != nil {
 		t.Fatal(err)
 	}
 	var want []string
@@ -55,15 +46,15 @@ func TestRunbookHasEachAlert(t *testing.T) {
 	}
 	want = append(want, alertTypes(t)...)
 	var got []string
-	for _, heading := range regexp.MustCompile(`(?m)^### (\w+)$`).FindAllSubmatch(readDeploy(t, "../docs/RUNBOOK.md"), -1) {
-		got = append(got, string(heading[1]))
+	for _, heading := range regexp.MustCompile(`(?m)^### (\w+)$`).FindAllStringSubmatch(readDoc(t, "docs/RUNBOOK.md"), -1) {
+		got = append(got, heading[1])
 	}
 	slices.Sort(want)
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
 		t.Errorf("the runbook's sections are\n%q\nthe alerts\n%q", got, want)
 	}
-	rulesTest := string(readDeploy(t, "prometheus/alerts_test.yaml"))
+	rulesTest := readDoc(t, "deploy/prometheus/alerts_test.yaml")
 	for _, rule := range rules.Groups[0].Rules {
 		fires := `{alertname="` + rule.Alert + `", alertstate="firing", `
 		quiet := regexp.MustCompile(regexp.QuoteMeta(`{alertname="`+rule.Alert+`", alertstate="firing"}'`) + `\s+eval_time: \w+\s+exp_samples: \[\]`)
@@ -100,7 +91,7 @@ func alertTypes(t *testing.T) []string {
 // of the configuration's secrets.
 func TestChartKnowsEachSecret(t *testing.T) {
 	t.Parallel()
-	list := regexp.MustCompile(`\$secrets := list ((?:"\w+" ?)+)`).FindStringSubmatch(string(readDeploy(t, "helm/sellerstream/templates/_helpers.tpl")))
+	list := regexp.MustCompile(`\$secrets := list ((?:"\w+" ?)+)`).FindStringSubmatch(readDoc(t, "deploy/helm/sellerstream/templates/_helpers.tpl"))
 	if list == nil {
 		t.Fatal("the chart has no list of secrets")
 	}
@@ -148,7 +139,7 @@ func TestQueriedMetricsAreServed(t *testing.T) {
 	}
 	asked := 0
 	for _, file := range []string{"prometheus/alerts.yaml", "grafana/dashboards/sellerstream.json"} {
-		text := strings.ReplaceAll(string(readDeploy(t, file)), `\"`, `"`)
+		text := strings.ReplaceAll(readDoc(t, "deploy/"+file), `\"`, `"`)
 		for _, use := range regexp.MustCompile(`\b(sellerstream_\w+)(?:\{([^}]*)\})?`).FindAllStringSubmatch(text, -1) {
 			asked++
 			labels, known := served[use[1]]

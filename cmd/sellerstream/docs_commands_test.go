@@ -25,8 +25,9 @@ func TestDocsNameCommandsThatExist(t *testing.T) {
 			told[doc] = codeOf(readDoc(t, doc))
 		}
 	}
+	mark := regexp.MustCompile(`(?m)^\s*(?:#+|//|- )\s*`) // of a comment, or of a part of a list
 	for _, file := range deployed(t) {
-		told[file] = codeOf("```\n" + uncommented(readDoc(t, file)) + "\n```")
+		told[file] = codeOf("```\n" + mark.ReplaceAllString(readDoc(t, file), "") + "\n```")
 	}
 	for _, command := range allCommands(newRootCommand()) {
 		told[command.CommandPath()+" --help"] = codeOf("```\n" + command.Long + "\n" + command.Example + "\n```")
@@ -166,11 +167,6 @@ func wordsOf(command string) (words []string) {
 		}
 	}
 	return words
-}
-
-// uncommented is a file without what makes its lines comments or parts of a list.
-func uncommented(text string) string {
-	return regexp.MustCompile(`(?m)^\s*(?:#+|//|- )\s*`).ReplaceAllString(text, "")
 }
 
 // remedies are what roles and the runtime tell people to do.

@@ -61,7 +61,8 @@ func TestMemoryIsBounded(t *testing.T) {
 			}
 		},
 		"300,000 records of nothing in every partition, not compressed": func(f *feeder) {
-			f.uncompressed()
+			// In batches that any topic takes.
+			f.connect(kgo.ProducerBatchMaxBytes(1_000_000), kgo.ProducerBatchCompression(kgo.NoCompression()))
 			records := make([]*kgo.Record, 100_000)
 			for i := range records {
 				records[i] = &kgo.Record{}
@@ -91,7 +92,8 @@ func TestMemoryIsBounded(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer p.Kill()
-			f := newFeeder(t, cfg, admin)
+			f := &feeder{t: t, cfg: cfg, admin: admin, topic: cfg.Prefix + schemas.InventoryUpdates}
+			f.connect(kgo.ProducerBatchMaxBytes(64<<20), kgo.ProducerBatchCompression(kgo.GzipCompression()))
 			feed(f)
 			f.await(p)
 			usage, err := p.Usage()
@@ -116,18 +118,6 @@ type feeder struct {
 	admin  *kadm.Client
 	client *kgo.Client
 	topic  string
-}
-
-func newFeeder(t *testing.T, cfg config.Config, admin *kadm.Client) *feeder {
-	t.Helper()
-	f := &feeder{t: t, cfg: cfg, admin: admin, topic: cfg.Prefix + schemas.InventoryUpdates}
-	f.connect(kgo.ProducerBatchMaxBytes(64<<20), kgo.ProducerBatchCompression(kgo.GzipCompression()))
-	return f
-}
-
-// uncompressed makes the client write what follows as it is, in batches that any topic takes.
-func (f *feeder) uncompressed() {
-	f.connect(kgo.ProducerBatchMaxBytes(1_000_000), kgo.ProducerBatchCompression(kgo.NoCompression()))
 }
 
 func (f *feeder) connect(opts ...kgo.Opt) {

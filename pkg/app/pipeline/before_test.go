@@ -27,12 +27,12 @@ const recorded = "testdata/recorded-8cd3c75.tar.gz"
 
 // recordedAt is minutes after that, so that there are tokens again: idle state is forgotten
 // after a week.
-func recordedAt() time.Time { return time.Date(2026, 11, 29, 18, 45, 0, 0, time.UTC) }
+var recordedAt = time.Date(2026, 11, 29, 18, 45, 0, 0, time.UTC)
 
 // since is a clock that stood at recordedAt when it was made.
 type since struct{ made time.Time }
 
-func (s since) Now() time.Time                   { return recordedAt().Add(time.Since(s.made)) }
+func (s since) Now() time.Time                   { return recordedAt.Add(time.Since(s.made)) }
 func (since) Real(d time.Duration) time.Duration { return d }
 
 // TestTopicsOfTheVersionBefore: a version takes over from the one before. Each record can
@@ -41,7 +41,7 @@ func TestTopicsOfTheVersionBefore(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	unpack(t, recorded, dir)
-	e := newEstateIn(t, 3, dir, since{time.Now()})
+	e := newEstate(t, 3, dir, since{time.Now()})
 	e.configure(german, american)
 	client, codec := e.kafka()
 	defer client.Close()
@@ -62,7 +62,7 @@ func TestTopicsOfTheVersionBefore(t *testing.T) {
 
 	// By patches: the new simulator's feed would have the id of the recorded one.
 	e.run(func(s *Settings) { s.Config.Inventory.PatchBelow = 9 })
-	older := &schemas.InventoryUpdate{UpdateID: "older", Account: german, SKU: "feed-0", Quantity: 9, EventTime: recordedAt().Add(-time.Hour)}
+	older := &schemas.InventoryUpdate{UpdateID: "older", Account: german, SKU: "feed-0", Quantity: 9, EventTime: recordedAt.Add(-time.Hour)}
 	e.produce(schemas.InventoryUpdates, german, older)
 	e.turn(german, false)
 	for {

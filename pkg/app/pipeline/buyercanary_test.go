@@ -45,7 +45,7 @@ func TestBuyerDataStaysInside(t *testing.T) {
 }
 
 func testBuyerData(t *testing.T, api string) {
-	log := &journal{changed: make(chan struct{})}
+	log := &journal{}
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	cluster, err := embedded.Start(embedded.Config{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {

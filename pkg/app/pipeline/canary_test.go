@@ -15,13 +15,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/embedded"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/logged"
 )
 
 // The accounts of the canary run, by what becomes of their calls.
@@ -44,7 +43,7 @@ const (
 // what the admin port shows.
 func TestSecretsStayInside(t *testing.T) {
 	t.Parallel()
-	log := &journal{changed: make(chan struct{})}
+	log := &journal{}
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	cluster, err := embedded.Start(embedded.Config{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -104,7 +103,10 @@ func TestSecretsStayInside(t *testing.T) {
 		log.await(ctx, t, `"breaker opened: calls wait" account=`+sim.Accounts()[parked].ID+" section=login")
 	}
 	log.await(ctx, t, "what is [secret]")
-	records := readRecords(ctx, t, cfg)
+	var records []string
+	for _, rec := range readUntil(ctx, t, cfg, map[string]int{schemas.DeadLetters: 1, schemas.Orders: 1, schemas.StateOrders: 1}) {
+		records = append(records, fmt.Sprintf("%s: %s %s %s", rec.Topic, rec.Key, rec.Value, rec.Headers))
+	}
 	var pages []string
 	for _, page := range []string{"/livez", "/readyz", "/metrics"} {
 		_, text := ask(t, admin+page)
@@ -115,7 +117,13 @@ func TestSecretsStayInside(t *testing.T) {
 		t.Error(err)
 		records = append(records, err.Error())
 	}
-	aws.check(t)
+	aws.mu.Lock()
+	defer aws.mu.Unlock()
+	for _, what := range []string{"role%2Fgood", "role%2Fdenied", "prod/lwa", "prod/tokens"} { // the run was worth it
+		if aws.asked[what] < 2 {
+			t.Errorf("AWS was asked for %s %d times", what, aws.asked[what])
+		}
+	}
 	for what, texts := range map[string][]string{"the log": {log.String()}, "a record": records, "a page of the admin port": pages} {
 		for _, text := range texts {
 			for _, secret := range []string{"canary", "Atza|", "Atzr|"} {
@@ -233,7 +241,9 @@ func (c *canaryAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for what, answer := range map[string]string{
-		"role%2Fgood":   credentialsXML(),
+		"role%2Fgood": `<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA</AccessKeyId>
+<SecretAccessKey>canary-role-key</SecretAccessKey><SessionToken>canary-role-session</SessionToken>
+<Expiration>` + time.Now().Add(time.Hour).UTC().Format(time.RFC3339) + `</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`,
 		"role%2Fdenied": `<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>`,
 		"prod/lwa":      `{"SecretString":"{\"next\":\"canary-next\"}"}`,
 		"prod/tokens":   `{"SecretString":"{\"seller-1-de\":\"canary-refresh\",\"seller-3-uk\":\"Atzr|canary-2\",\"seller-4-de\":\"Atzr|canary-3\",\"seller-5-us\":\"Atzr|canary-4\"}"}`,
@@ -257,82 +267,16 @@ func (c *canaryAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.NotFound(w, r)
 }
 
-func credentialsXML() string {
-	return `<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA</AccessKeyId>
-<SecretAccessKey>canary-role-key</SecretAccessKey><SessionToken>canary-role-session</SessionToken>
-<Expiration>` + time.Now().Add(time.Hour).UTC().Format(time.RFC3339) + `</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`
-}
-
-// check sees that the run was worth it: every secret of AWS was used.
-func (c *canaryAWS) check(t *testing.T) {
-	t.Helper()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, what := range []string{"role%2Fgood", "role%2Fdenied", "prod/lwa", "prod/tokens"} {
-		if c.asked[what] < 2 {
-			t.Errorf("AWS was asked for %s %d times", what, c.asked[what])
-		}
-	}
-}
-
-// readRecords reads all topics until there are a dead letter and an order.
-func readRecords(ctx context.Context, t *testing.T, cfg config.Config) []string {
-	t.Helper()
-	client, err := kgo.NewClient(append(kafkaOptions(cfg, nil),
-		kgo.ConsumeRegex(), kgo.ConsumeTopics("^"+cfg.Prefix+".*"), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	var texts []string
-	count := map[string]int{}
-	for count[cfg.Prefix+schemas.DeadLetters] == 0 || count[cfg.Prefix+schemas.Orders] == 0 || count[cfg.Prefix+schemas.StateOrders] == 0 {
-		fetches := client.PollFetches(ctx)
-		if ctx.Err() != nil {
-			t.Fatalf("%v; records so far: %v", context.Cause(ctx), count)
-		}
-		fetches.EachRecord(func(rec *kgo.Record) {
-			count[rec.Topic]++
-			texts = append(texts, fmt.Sprintf("%s: %s %s %s", rec.Topic, rec.Key, rec.Value, rec.Headers))
-		})
-	}
-	return texts
-}
-
 // journal is a log that a test can wait on.
-type journal struct {
-	mu      sync.Mutex
-	text    bytes.Buffer
-	changed chan struct{}
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	close(j.changed)
-	j.changed = make(chan struct{})
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
+type journal struct{ logged.Text }
 
 func (j *journal) await(ctx context.Context, t *testing.T, text string) {
 	t.Helper()
-	for {
-		j.mu.Lock()
-		found, changed := strings.Contains(j.text.String(), text), j.changed
-		j.mu.Unlock()
-		if found {
-			return
-		}
+	for !j.Has(text) {
 		select {
-		case <-changed:
 		case <-ctx.Done():
 			t.Fatalf("%q is not in the log: %v\n%s", text, context.Cause(ctx), j)
+		case <-time.After(20 * time.Millisecond): // a log tells nobody
 		}
 	}
 }

@@ -141,20 +141,15 @@ func (l *lane) committed(tx *machine.Tx) {
 func (l *lane) follow(d time.Duration) {
 	for end := l.now.Add(d); l.now.Before(end); l.now = l.now.Add(30 * time.Second) {
 		l.inventory.Now, l.feeds.Now = l.now, l.now
-		carried := l.carried
+		results, submissions := l.carried, []any(nil)
 		l.carried = nil
-		results, submissions := split(carried)
+		if i := slices.IndexFunc(results, func(v any) bool { _, ok := v.(*schemas.FeedSubmission); return ok }); i >= 0 {
+			submissions = []any{results[i]}
+			results = slices.Delete(results, i, i+1)
+		}
 		round(l, l.inventory, results)
 		round(l, l.feeds, submissions)
 	}
-}
-
-func split(carried []any) (results, submissions []any) {
-	i := slices.IndexFunc(carried, func(v any) bool { _, ok := v.(*schemas.FeedSubmission); return ok })
-	if i < 0 {
-		return carried, nil
-	}
-	return slices.Delete(slices.Clone(carried), i, i+1), carried[i : i+1]
 }
 
 func round[M machine.Machine](l *lane, r *machinetest.Runtime[M], values []any) {

@@ -24,7 +24,7 @@ func TestQuantitiesWaitForTheFirstListAndOrdersForAWhile(t *testing.T) {
 		cfg := config.Default()
 		cfg.Exclusions.File = filepath.Join(t.TempDir(), "skus.csv")
 		cfg.Accounts = []config.Account{{ID: "acme-eu", SellerID: "A"}}
-		log := &journal{changed: make(chan struct{})}
+		log := &journal{}
 		p := &pipeline{
 			Settings: Settings{Config: cfg, Clock: clock.Real{}, Logger: slog.New(slog.NewTextHandler(log, nil))},
 			live:     newTestLive(t, cfg),

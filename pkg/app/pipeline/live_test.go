@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -41,18 +40,13 @@ type estate struct {
 	end     func() // of the pipeline that runs
 }
 
-// newEstate is at real time: who waits for the next probe of an account waits too long.
-func newEstate(t *testing.T, accounts int) *estate {
-	t.Helper()
-	return newEstateIn(t, accounts, t.TempDir(), clock.Real{})
-}
-
-// newEstateIn has the data of its Kafka in a folder.
-func newEstateIn(t *testing.T, accounts int, dir string, c clock.Clock) *estate {
+// newEstate is an estate whose Kafka has its data in a folder. Most are at real time, where
+// who waits for the next probe of an account waits too long.
+func newEstate(t *testing.T, accounts int, dir string, c clock.Clock) *estate {
 	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 2*time.Minute, errors.New("it took too long"))
 	t.Cleanup(cancel)
-	e := &estate{t: t, ctx: ctx, file: filepath.Join(t.TempDir(), "sellerstream.yaml"), log: newJournal(), hangup: make(chan os.Signal, 1)}
+	e := &estate{t: t, ctx: ctx, file: filepath.Join(t.TempDir(), "sellerstream.yaml"), log: &journal{}, hangup: make(chan os.Signal, 1)}
 	cluster, err := embedded.Start(embedded.Config{Dir: dir, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +140,7 @@ func (e *estate) run(change func(*Settings)) {
 func (e *estate) stop() {
 	e.t.Helper()
 	e.end()
-	e.log.reset()
+	e.log.Take()
 }
 
 // order places an order that can be shipped.
@@ -289,7 +283,7 @@ const (
 // Accounts are added, mended and removed while the pipeline runs.
 func TestAccountsChangeLive(t *testing.T) {
 	t.Parallel()
-	e := newEstate(t, 3)
+	e := newEstate(t, 3, t.TempDir(), clock.Real{})
 	e.configure(german, "bad "+american)
 	e.run(nil)
 	e.order(german)
@@ -334,7 +328,7 @@ func TestAccountsChangeLive(t *testing.T) {
 // What is paused waits, also over a restart, and goes on when it may.
 func TestPauseAndResume(t *testing.T) {
 	t.Parallel()
-	e := newEstate(t, 2)
+	e := newEstate(t, 2, t.TempDir(), clock.Real{})
 	e.configure(german, american)
 	e.run(nil)
 	if _, err := e.sim.Ledger.Await(e.ctx, simulator.Filter{Operation: "createSubscription", Status: 200}, 4); err != nil {
@@ -372,9 +366,9 @@ func TestPauseAndResume(t *testing.T) {
 // A dry run writes nothing, shows what it would write, and leaves it to the next run.
 func TestDryRun(t *testing.T) {
 	t.Parallel()
-	e := newEstate(t, 1)
+	e := newEstate(t, 1, t.TempDir(), clock.Real{})
 	e.configure(german)
-	out := newJournal()
+	out := &journal{}
 	e.run(func(s *Settings) {
 		s.DryRun, s.Out, s.Roles = true, out, Roles()
 	})
@@ -421,12 +415,4 @@ func TestDryRun(t *testing.T) {
 	if shipped := e.sim.World.Shipments(); len(shipped) != 1 || shipped[0].Confirmed != 1 || shipped[0].Parcels[0].CarrierCode != "DHL" {
 		t.Errorf("Amazon has %+v, want the one package", shipped)
 	}
-}
-
-func newJournal() *journal { return &journal{changed: make(chan struct{})} }
-
-func (j *journal) reset() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.text = bytes.Buffer{}
 }

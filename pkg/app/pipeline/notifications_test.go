@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sellerstream/sellerstream/bridge/subscriptions"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
@@ -16,7 +17,7 @@ import (
 func TestNotificationsPassTheBreakers(t *testing.T) {
 	t.Parallel()
 	const british = "seller-3-uk"
-	e := newEstate(t, 3)
+	e := newEstate(t, 3, t.TempDir(), clock.Real{})
 	e.configure(german, "bad "+british)
 	settings := e.settings()
 	good := settings.Config.Applications

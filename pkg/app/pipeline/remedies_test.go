@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -14,7 +15,7 @@ import (
 // tells operators of our process has them all the same.
 func TestTheProcessNamesOurCommands(t *testing.T) {
 	t.Parallel()
-	e := newEstate(t, 1)
+	e := newEstate(t, 1, t.TempDir(), clock.Real{})
 	account := e.sim.Accounts()[0].ID
 	e.configure(account)
 	e.run(nil)

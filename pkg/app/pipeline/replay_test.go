@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/sellerstream/sellerstream/pkg/operator/replays"
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -33,7 +34,7 @@ func (e *estate) replayAll(topic string) {
 // new order is fetched before them, and Amazon has nothing to refuse.
 func TestReplayWaitsBehindNewWork(t *testing.T) {
 	t.Parallel()
-	e := newEstate(t, 1)
+	e := newEstate(t, 1, t.TempDir(), clock.Real{})
 	account := e.sim.Accounts()[0].ID
 	e.configure(account)
 	e.run(nil)

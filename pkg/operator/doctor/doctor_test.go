@@ -15,6 +15,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/operator/doctor"
 	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -76,7 +77,7 @@ func TestAThrottledCallIsNotMadeAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, operation := range []string{model.GetSubscriptions, model.GetDestinations} {
-		w.fault(t, simulator.Rule{Part: simulator.SPAPI, Operation: operation, Action: simulator.Action{
+		simulatortest.Fault(t, w.Simulator, simulator.Rule{Part: simulator.SPAPI, Operation: operation, Action: simulator.Action{
 			Status: http.StatusTooManyRequests, Header: map[string]string{"Retry-After": "1"},
 		}})
 	}
@@ -113,7 +114,7 @@ func TestEventBridgeIsTriedOnlyWhenTold(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.options = func(o *doctor.Options) { o.TryEvents = true }
-			w.fault(t, simulator.Rule{Part: simulator.EventBridge, Operation: "PutEvents", Action: test.action})
+			simulatortest.Fault(t, w.Simulator, simulator.Rule{Part: simulator.EventBridge, Operation: "PutEvents", Action: test.action})
 			report := w.examine(t)
 			i := slices.IndexFunc(report.Results, func(r doctor.Result) bool { return r.Check == "permission" })
 			if got := report.Results[i]; got.Status != test.status || !strings.Contains(got.Found+got.Fix, test.says) {
@@ -130,7 +131,7 @@ func TestEventBridgeIsTriedOnlyWhenTold(t *testing.T) {
 func TestTimeEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.fault(t, simulator.Rule{Part: simulator.LWA, Action: simulator.Action{Delay: time.Hour}})
+	simulatortest.Fault(t, w.Simulator, simulator.Rule{Part: simulator.LWA, Action: simulator.Action{Delay: time.Hour}})
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 3*time.Second, errors.New("the time of 3s is over"))
 	defer cancel()
 	var told []string

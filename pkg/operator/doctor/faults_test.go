@@ -16,6 +16,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -139,14 +140,14 @@ func TestSeededFaultsOfAccounts(t *testing.T) {
 		},
 		{
 			name: "one seller's authorization is old", part: "account", check: "seller call", of: british,
-			breaks: func(t *testing.T, w *world) { w.fault(t, forbid(british)) },
+			breaks: func(t *testing.T, w *world) { simulatortest.Fault(t, w.Simulator, forbid(british)) },
 			cause:  "is let in for other sellers of region eu", fix: "authorize application main again", key: "accounts[2].refresh_token",
 		},
 		{
 			name: "the application lacks a role", part: "account", check: "seller call", of: german,
 			breaks: func(t *testing.T, w *world) {
 				for _, a := range w.Accounts() {
-					w.fault(t, forbid(a.ID))
+					simulatortest.Fault(t, w.Simulator, forbid(a.ID))
 				}
 			},
 			cause: "the application lacks the roles", fix: "give application main the roles", key: "accounts[0].application",
@@ -154,7 +155,7 @@ func TestSeededFaultsOfAccounts(t *testing.T) {
 		{
 			name: "Amazon does not know the application in the region", part: "application", check: "grantless call eu",
 			breaks: func(t *testing.T, w *world) {
-				w.fault(t, simulator.Rule{Part: simulator.SPAPI, Operation: model.GetDestinations, Times: 1, Action: simulator.Action{Status: http.StatusForbidden}})
+				simulatortest.Fault(t, w.Simulator, simulator.Rule{Part: simulator.SPAPI, Operation: model.GetDestinations, Times: 1, Action: simulator.Action{Status: http.StatusForbidden}})
 			},
 			cause: "refuses calls of application main that need no seller, in region eu", fix: "developer console",
 			skips: []string{"destination eu", "ORDER_CHANGE"},
@@ -173,14 +174,16 @@ func TestSeededFaultsOfAccounts(t *testing.T) {
 			name: "a subscription leads elsewhere", part: "account", check: "ORDER_CHANGE", of: german,
 			breaks: func(t *testing.T, w *world) {
 				w.DropSubscriptions(german, model.OrderChangeNotification)
-				w.subscribe(t, german, model.OrderChangeNotification, other)
+				simulatortest.Subscribe(t, w.Simulator, german, model.OrderChangeNotification, other)
 			},
 			cause: "goes to " + other + ", not to " + ours, fix: "sellerstream subscriptions prune",
 		},
 		{
 			name: "a subscription is doubled", part: "account", check: "ORDER_CHANGE", of: german, status: doctor.Warning,
-			breaks: func(t *testing.T, w *world) { w.subscribe(t, german, model.OrderChangeNotification, other) },
-			cause:  "more subscriptions to ORDER_CHANGE", fix: "sellerstream subscriptions prune",
+			breaks: func(t *testing.T, w *world) {
+				simulatortest.Subscribe(t, w.Simulator, german, model.OrderChangeNotification, other)
+			},
+			cause: "more subscriptions to ORDER_CHANGE", fix: "sellerstream subscriptions prune",
 		},
 		{
 			name: "a subscription is narrowed", part: "account", check: "ORDER_CHANGE", of: german,
@@ -204,7 +207,7 @@ func TestSeededFaultsOfAccounts(t *testing.T) {
 // answer makes Amazon answer an operation of an account.
 func (w *world) answer(t *testing.T, account, operation, payload string) {
 	t.Helper()
-	w.fault(t, simulator.Rule{Part: simulator.SPAPI, Account: account, Operation: operation, Action: simulator.Action{Status: http.StatusOK, Body: `{"payload":` + payload + `}`}})
+	simulatortest.Fault(t, w.Simulator, simulator.Rule{Part: simulator.SPAPI, Account: account, Operation: operation, Action: simulator.Action{Status: http.StatusOK, Body: `{"payload":` + payload + `}`}})
 }
 
 func TestSeededFaultsOfKafkaAndTheRegistry(t *testing.T) {
@@ -319,7 +322,7 @@ func serve(t *testing.T, answer http.HandlerFunc) string {
 func (w *world) attributes(t *testing.T, more string) {
 	t.Helper()
 	arn := simulator.QueueARN(simulator.DefaultQueue)
-	w.fault(t, simulator.Rule{Part: simulator.SQS, Action: simulator.Action{Status: http.StatusOK, Body: `{"Attributes":{"QueueArn":"` + arn + `",` + more + `}}`}})
+	simulatortest.Fault(t, w.Simulator, simulator.Rule{Part: simulator.SQS, Action: simulator.Action{Status: http.StatusOK, Body: `{"Attributes":{"QueueArn":"` + arn + `",` + more + `}}`}})
 }
 
 func TestSeededFaultsOfAWS(t *testing.T) {
@@ -390,7 +393,7 @@ func TestSeededFaultsOfAWS(t *testing.T) {
 		{
 			name: "the clock is wrong", part: "clocks", check: "difference",
 			breaks: func(t *testing.T, w *world) {
-				w.fault(t, simulator.Rule{Part: simulator.SQS, Action: simulator.Action{Header: map[string]string{"Date": time.Now().Add(7 * time.Minute).UTC().Format(http.TimeFormat)}}})
+				simulatortest.Fault(t, w.Simulator, simulator.Rule{Part: simulator.SQS, Action: simulator.Action{Header: map[string]string{"Date": time.Now().Add(7 * time.Minute).UTC().Format(http.TimeFormat)}}})
 			},
 			cause: "clock is wrong: AWS refuses", fix: "NTP",
 		},

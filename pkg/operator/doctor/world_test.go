@@ -21,6 +21,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -72,7 +73,7 @@ func newWorld(t *testing.T) *world {
 	w.config = w.configuration()
 	for _, a := range accounts {
 		for _, kind := range []string{model.OrderChangeNotification, model.FeedProcessingFinishedNotification} {
-			w.subscribe(t, a.ID, kind, simulator.QueueARN(simulator.DefaultQueue))
+			simulatortest.Subscribe(t, w.Simulator, a.ID, kind, simulator.QueueARN(simulator.DefaultQueue))
 		}
 	}
 	return w
@@ -99,13 +100,6 @@ func (w *world) configuration() config.Config {
 	cfg.Bridge.Queues = []config.Queue{{URL: w.urls.QueueURL(simulator.DefaultQueue), ARN: simulator.QueueARN(simulator.DefaultQueue)}}
 	cfg.Events.Bus = "orders"
 	return cfg
-}
-
-func (w *world) subscribe(t *testing.T, account, kind, arn string) {
-	t.Helper()
-	if _, err := w.Subscribe(account, kind, arn); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // settle makes the topics and registers the schemas, as a run does.
@@ -135,13 +129,6 @@ func (w *world) kafka(t *testing.T, do func(*kadm.Client) error) {
 	}
 }
 
-func (w *world) fault(t *testing.T, rule simulator.Rule) {
-	t.Helper()
-	if _, err := w.Faults.Add(rule); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // examine runs the doctor, and sees that it kept its promises.
 func (w *world) examine(t *testing.T) doctor.Report {
 	t.Helper()
@@ -162,7 +149,16 @@ func (w *world) examine(t *testing.T) doctor.Report {
 	if after := len(w.Simulator.Subscriptions()); after != before {
 		t.Errorf("there were %d subscriptions, and are %d", before, after)
 	}
-	checkSecrecy(t, report)
+	var text strings.Builder
+	report.Table(&text, true)
+	if err := report.JSON(&text, true); err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{canary, "Atza|", "Atzr|"} {
+		if at := strings.Index(text.String(), secret); at >= 0 {
+			t.Errorf("a secret is shown: …%.200s", text.String()[max(0, at-100):])
+		}
+	}
 	return report
 }
 
@@ -192,20 +188,6 @@ func (w *world) checkCalls(t *testing.T) {
 	}
 	if n := w.Ledger.Throttled(); n != 0 {
 		t.Errorf("%d calls were throttled", n)
-	}
-}
-
-func checkSecrecy(t *testing.T, report doctor.Report) {
-	t.Helper()
-	var text strings.Builder
-	report.Table(&text, true)
-	if err := report.JSON(&text, true); err != nil {
-		t.Fatal(err)
-	}
-	for _, secret := range []string{canary, "Atza|", "Atzr|"} {
-		if at := strings.Index(text.String(), secret); at >= 0 {
-			t.Errorf("a secret is shown: …%.200s", text.String()[max(0, at-100):])
-		}
 	}
 }
 

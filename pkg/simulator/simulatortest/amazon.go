@@ -215,11 +215,7 @@ func (a *Amazon) Confirm(token, orderID, body string, status int) string {
 // Fault scripts a fault, and returns its id.
 func (a *Amazon) Fault(r simulator.Rule) int {
 	a.T.Helper()
-	id, err := a.Faults.Add(r)
-	if err != nil {
-		a.T.Fatal(err)
-	}
-	return id
+	return Fault(a.T, a.Simulator, r)
 }
 
 // Clock is a clock that only a test moves.
