@@ -38,7 +38,7 @@ func TestEncodeAndDecode(t *testing.T) {
 	const record = `{"updateId":"u","account":"acme-eu","sku":"s","quantity":3,"eventTime":"2026-11-23T13:00:00.000Z","urgent":true}` + "\n"
 	command := func(in string, args ...string) (int, string, string) {
 		var out, errs bytes.Buffer
-		code := run(append(args, "--registry", url), strings.NewReader(in), &out, &errs)
+		code := runCommandLine(append(args, "--registry", url), strings.NewReader(in), &out, &errs)
 		return code, out.String(), errs.String()
 	}
 	code, value, says := command(record, "encode", "--topic", "inventory-updates", "--raw")

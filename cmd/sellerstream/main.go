@@ -16,11 +16,11 @@ import (
 )
 
 func main() {
-	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(runCommandLine(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run is main without the process: it owns signals and maps errors to exit codes.
-func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+// runCommandLine is main without the process: it owns signals and maps errors to exit codes.
+func runCommandLine(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	go func() {

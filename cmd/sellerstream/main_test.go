@@ -16,7 +16,7 @@ import (
 // execute runs the command line as main does.
 func execute(args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = run(args, strings.NewReader(""), &out, &errs)
+	code = runCommandLine(args, strings.NewReader(""), &out, &errs)
 	return code, out.String(), errs.String()
 }
 

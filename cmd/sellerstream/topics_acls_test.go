@@ -36,7 +36,7 @@ func TestTopicsACLs(t *testing.T) {
 		"a prefix of a file": {[]string{"--config", file, "--roles", "events", "--format", "commands"}, 0, "--bootstrap-server kafka-1:9093 --command-config admin.properties --add --allow-principal User:sellerstream-events --operation Read --group other.events"},
 	} {
 		var out, complaint strings.Builder
-		code := run(append([]string{"topics", "acls"}, test.args...), strings.NewReader(""), &out, &complaint)
+		code := runCommandLine(append([]string{"topics", "acls"}, test.args...), strings.NewReader(""), &out, &complaint)
 		if code != test.code || !strings.Contains(out.String()+complaint.String(), test.says) {
 			t.Errorf("%s: exit %d, want %d; got\n%s%s\nwant %q", name, code, test.code, out.String(), complaint.String(), test.says)
 		}
@@ -48,7 +48,7 @@ func TestTopicsACLsForPrograms(t *testing.T) {
 	t.Parallel()
 	for format, decode := range map[string]func([]byte, any) error{"json": json.Unmarshal, "yaml": yaml.Unmarshal} {
 		var out strings.Builder
-		if code := run([]string{"topics", "acls", "--format", format}, strings.NewReader(""), &out, &out); code != 0 {
+		if code := runCommandLine([]string{"topics", "acls", "--format", format}, strings.NewReader(""), &out, &out); code != 0 {
 			t.Fatalf("exit %d: %s", code, out.String())
 		}
 		var grants []acls.Grant

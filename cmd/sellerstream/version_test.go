@@ -41,7 +41,7 @@ func TestDescribeBuild(t *testing.T) {
 func TestVersionAsJSON(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	if status := run([]string{"version", "--json"}, nil, &out, &out); status != 0 {
+	if status := runCommandLine([]string{"version", "--json"}, nil, &out, &out); status != 0 {
 		t.Fatalf("status %d: %s", status, &out)
 	}
 	var got build
