@@ -74,11 +74,10 @@ func reasons() string {
 	}
 	slices.SortStableFunc(all, func(a, b advice) int { return cmp.Compare(a.code, b.code) })
 	var b strings.Builder
-	b.WriteString("\n| reason | set aside by | what to do |\n|---|---|---|\n")
+	b.WriteString("| reason | set aside by | what to do |\n|---|---|---|\n")
 	for _, a := range all {
 		row(&b, "`"+a.code+"`", strings.Join(by[a], ", "), a.remedy)
 	}
-	b.WriteString("\n")
 	return b.String()
 }
 
