@@ -16,16 +16,16 @@ func tables() map[string]func() string {
 	return map[string]func() string{"roles": table, "replays": replays, "reasons": reasons, "alerts": alerts}
 }
 
-// table has what each role reads, writes and calls.
+// table has what each role reads, writes and calls, and where it is configured.
 func table() string {
 	var b strings.Builder
-	b.WriteString("| role | reads | writes | state | calls |\n|---|---|---|---|---|\n")
+	b.WriteString("| role | reads | writes | state | calls | settings |\n|---|---|---|---|---|---|\n")
 	for _, r := range roles.All() {
 		var state []string
 		for _, s := range r.State {
 			state = append(state, s.Topic)
 		}
-		row(&b, r.Name, coded(r.Topics(func(role.Input) bool { return true })), coded(r.Outputs), coded(state), strings.Join(r.Operations, ", "))
+		row(&b, r.Name, coded(r.Topics(func(role.Input) bool { return true })), coded(r.Outputs), coded(state), strings.Join(r.Operations, ", "), coded(r.Sections))
 	}
 	return b.String()
 }
