@@ -1,4 +1,4 @@
-// Package fakekafka runs a Kafka in a test's process.
+// Package fakekafka runs a Kafka in a test's process, and a codec for what is on its topics.
 package fakekafka
 
 import (

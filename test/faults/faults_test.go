@@ -55,7 +55,11 @@ func soak(t *testing.T, brokers []string, records, rounds int, session time.Dura
 	go func() { written <- write(t.Context(), set, records, span, hurry) }()
 
 	fleet := &fleet{t: t, set: set}
-	defer fleet.killAll()
+	defer func() {
+		for len(fleet.workers) > 0 {
+			fleet.kill(0)
+		}
+	}()
 	inflict(fleet, rounds)
 	close(hurry)
 	if err := <-written; err != nil {
@@ -71,7 +75,9 @@ func soak(t *testing.T, brokers []string, records, rounds int, session time.Dura
 	if fleet.zombies == 0 {
 		t.Error("no suspended process was refused: the test did not see a zombie")
 	}
-	fleet.stopAll()
+	for len(fleet.workers) > 0 {
+		fleet.stop(0)
+	}
 }
 
 // inflict runs three workers and does to them what happens to processes. It

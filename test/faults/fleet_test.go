@@ -76,18 +76,6 @@ func (f *fleet) stop(i int) {
 	}
 }
 
-func (f *fleet) stopAll() {
-	for len(f.workers) > 0 {
-		f.stop(0)
-	}
-}
-
-func (f *fleet) killAll() {
-	for len(f.workers) > 0 {
-		f.kill(0)
-	}
-}
-
 func (f *fleet) suspend(i int) *worker {
 	w := f.workers[i]
 	w.signal(syscall.SIGSTOP)

@@ -114,7 +114,7 @@ func TestSearchesFailAlone(t *testing.T) {
 
 func orderOf(t *testing.T, rec *kgo.Record) *schemas.Order {
 	t.Helper()
-	value, err := codec{}.Decode(t.Context(), "", rec.Value)
+	value, err := codec().Decode(t.Context(), "", rec.Value)
 	if err != nil {
 		t.Fatal(err)
 	}

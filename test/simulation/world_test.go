@@ -2,7 +2,6 @@ package simulation
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,6 +29,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/processors/orders"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/fakekafka"
 	"github.com/sellerstream/sellerstream/test/logged"
 )
 
@@ -70,7 +70,7 @@ func inBubble(t *testing.T, s setup, test func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, net: &kfake.VirtualNetwork{}, log: &logged.Text{}, begun: time.Now()}
-		logger := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelInfo}))
+		logger := w.log.Logger(slog.LevelInfo)
 		w.breakers, w.tally = breaker.New(clock.Real{}, logger), new(blame.Tally)
 		w.startKafka()
 		sellers := w.startAmazon(s)
@@ -88,7 +88,7 @@ func inBubble(t *testing.T, s setup, test func(t *testing.T, w *world)) {
 					IncludedData: []string{model.IncludeFulfillment}, Reconcile: s.reconcile,
 				}), &w.most}
 			},
-			Codec: codec{}, Execute: execute.Execute, Logger: logger, Client: w.kafkaOptions(), MaxPending: s.maxPending, MaxTick: 20,
+			Codec: codec(), Execute: execute.Execute, Logger: logger, Client: w.kafkaOptions(), MaxPending: s.maxPending, MaxTick: 20,
 			SessionTimeout: time.Minute, HeartbeatInterval: time.Second, // they only cost time here
 		})
 		if err != nil {
@@ -234,7 +234,7 @@ func (w *world) order(accountID string) simulator.Change {
 func (w *world) notify(change simulator.Change) {
 	w.t.Helper()
 	w.sent++
-	value, err := codec{}.AppendEncode(nil, "", &schemas.OrderChange{
+	value, err := codec().AppendEncode(nil, "", &schemas.OrderChange{
 		NotificationID: fmt.Sprint(w.sent), NotificationType: "ORDER_CHANGE", Account: change.Account.ID, OrderID: change.Order.OrderID,
 		ChangeType: change.Type, ChangeTime: *change.Time, EventTime: time.Now(), ReceivedTime: time.Now(),
 	})
@@ -301,35 +301,10 @@ func (m watched) Pending() int {
 	return n
 }
 
-// codec stands in for Avro and the schema registry.
-type codec struct{}
-
-type typed struct {
-	Type  string
-	Value json.RawMessage
-}
-
-func (codec) AppendEncode(dst []byte, _ string, value any) ([]byte, error) {
-	raw, err := json.Marshal(value)
-	if err != nil {
-		return dst, err
-	}
-	data, err := json.Marshal(typed{fmt.Sprintf("%T", value), raw})
-	return append(dst, data...), err
-}
-
-func (codec) Decode(_ context.Context, _ string, data []byte) (any, error) {
-	var t typed
-	if err := json.Unmarshal(data, &t); err != nil {
-		return nil, err
-	}
-	for _, v := range []any{
+// codec reads what is on the topics of the orders processor.
+func codec() fakekafka.JSON {
+	return fakekafka.JSON{Kinds: []any{
 		&schemas.OrderChange{}, &schemas.Order{},
 		&schemas.OrderState{}, &schemas.SearchState{}, &schemas.QuotaState{}, &schemas.LaneState{},
-	} {
-		if fmt.Sprintf("%T", v) == t.Type {
-			return v, json.Unmarshal(t.Value, v)
-		}
-	}
-	return nil, fmt.Errorf("unknown type %q", t.Type)
+	}}
 }

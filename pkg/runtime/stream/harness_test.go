@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,6 +17,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/fakekafka"
 	"github.com/sellerstream/sellerstream/test/logged"
 )
 
@@ -44,42 +44,11 @@ type payload struct {
 	Text    string `json:",omitempty"`
 }
 
-// jsonCodec stands in for Avro, which pkg/platform/registry tests.
-type jsonCodec struct {
-	// decode, where set, may refuse a value.
-	decode func(topic string, data []byte) error
-}
-
-type typed struct {
-	Type  string
-	Value json.RawMessage
-}
-
-func (c jsonCodec) AppendEncode(dst []byte, _ string, value any) ([]byte, error) {
-	raw, err := json.Marshal(value)
-	if err != nil {
-		return dst, err
+// codec reads what the tests write; refuse, if not nil, may refuse a topic's values.
+func codec(refuse func(topic string) error) fakekafka.JSON {
+	return fakekafka.JSON{
+		Kinds: []any{&payload{}, &schemas.Position{}, &schemas.Claim{}, &schemas.DeadLetter{}}, Refuse: refuse,
 	}
-	data, err := json.Marshal(typed{fmt.Sprintf("%T", value), raw})
-	return append(dst, data...), err
-}
-
-func (c jsonCodec) Decode(_ context.Context, topic string, data []byte) (any, error) {
-	if c.decode != nil {
-		if err := c.decode(topic, data); err != nil {
-			return nil, err
-		}
-	}
-	var t typed
-	if err := json.Unmarshal(data, &t); err != nil {
-		return nil, err
-	}
-	for _, v := range []any{&payload{}, &schemas.Position{}, &schemas.Claim{}, &schemas.DeadLetter{}} {
-		if fmt.Sprintf("%T", v) == t.Type {
-			return v, json.Unmarshal(t.Value, v)
-		}
-	}
-	return nil, fmt.Errorf("unknown type %q", t.Type)
 }
 
 // world is a fake Kafka on a virtual network, inside a synctest bubble.
@@ -179,7 +148,7 @@ func (w *world) readFor(topic string, n int, wait time.Duration) []*kgo.Record {
 // decode reads a record's value as a T.
 func decode[T any](t *testing.T, rec *kgo.Record) T {
 	t.Helper()
-	value, err := jsonCodec{}.Decode(t.Context(), "", rec.Value)
+	value, err := codec(nil).Decode(t.Context(), "", rec.Value)
 	if err != nil {
 		t.Fatalf("decode %s/%d/%d: %v", rec.Topic, rec.Partition, rec.Offset, err)
 	}
@@ -195,7 +164,7 @@ func (w *world) options(newMachine func(machine.Unit) machine.Machine) Options {
 	return Options{
 		Processor: "test", Prefix: testPrefix, TransactionalPrefix: "txn",
 		Inputs: []string{in1, in2}, Outputs: []string{out}, State: state,
-		New: newMachine, Codec: jsonCodec{}, Own: jsonCodec{}, Client: w.clientOptions(),
+		New: newMachine, Codec: codec(nil), Own: codec(nil), Client: w.clientOptions(),
 		SessionTimeout: 6 * time.Second, HeartbeatInterval: 500 * time.Millisecond,
 		Logger: w.logs.Logger(slog.LevelDebug),
 	}
@@ -262,7 +231,7 @@ func (w *world) eventually(what string, ok func() bool) {
 
 func encoded(t *testing.T, value any) []byte {
 	t.Helper()
-	data, err := jsonCodec{}.AppendEncode(nil, "", value)
+	data, err := codec(nil).AppendEncode(nil, "", value)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -131,12 +131,12 @@ func TestInputWaitsForItsSchemaWhileOthersGoOn(t *testing.T) {
 		var away atomic.Bool
 		away.Store(true)
 		opts := w.options(newCounter)
-		opts.Codec = jsonCodec{decode: func(topic string, _ []byte) error {
+		opts.Codec = codec(func(topic string) error {
 			if topic == in1 && away.Load() {
 				return fmt.Errorf("schema id 7: %w", registry.ErrUnavailable)
 			}
 			return nil
-		}}
+		})
 		r := w.run(opts)
 		w.eventually("ready", r.Ready)
 		w.produce(in1, "a", 3)
@@ -167,12 +167,12 @@ func TestStateWaitsForItsSchema(t *testing.T) {
 		var away atomic.Bool
 		away.Store(true)
 		opts := w.options(newCounter)
-		opts.Codec = jsonCodec{decode: func(topic string, _ []byte) error {
+		opts.Codec = codec(func(topic string) error {
 			if topic == state && away.Load() {
 				return registry.ErrUnavailable
 			}
 			return nil
-		}}
+		})
 		r = w.run(opts)
 		time.Sleep(20 * time.Second)
 		if r.Ready() {

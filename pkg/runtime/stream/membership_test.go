@@ -199,7 +199,7 @@ func TestDefaults(t *testing.T) {
 	t.Parallel()
 	p, err := New(Options{
 		Processor: "orders", Inputs: []string{"in"}, State: "state",
-		New: func(machine.Unit) machine.Machine { return nil }, Codec: jsonCodec{},
+		New: func(machine.Unit) machine.Machine { return nil }, Codec: codec(nil),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -74,7 +74,7 @@ func TestStateApartIsTheRuntimesOwn(t *testing.T) {
 	} {
 		_, err := New(Options{
 			Processor: "test", Inputs: []string{in1}, Outputs: []string{out}, State: state, MoreState: []StateTopic{more},
-			New: newCounter, Codec: jsonCodec{}, Client: []kgo.Opt{kgo.SeedBrokers("127.0.0.1:1")},
+			New: newCounter, Codec: codec(nil), Client: []kgo.Opt{kgo.SeedBrokers("127.0.0.1:1")},
 		})
 		if err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%+v: %v, want %q", more, err, says)

@@ -27,12 +27,12 @@ func TestNotReadyWhileAUnitIsRestored(t *testing.T) {
 		var held atomic.Bool
 		held.Store(true)
 		opts := w.options(newCounter)
-		opts.Codec = jsonCodec{decode: func(topic string, _ []byte) error {
+		opts.Codec = codec(func(topic string) error {
 			if topic == state && held.Load() {
 				return registry.ErrUnavailable
 			}
 			return nil
-		}}
+		})
 		r = w.run(opts)
 		w.eventually("the other units are restored", func() bool { return r.WaitsFor() == "1 of 3 units to be restored" })
 		if stats := r.Stats(t.Context(), nil); r.Ready() || stats.Assigned != 3 || stats.Restored != 2 {

@@ -15,7 +15,7 @@ import (
 func (w *world) reset() *Reset {
 	return &Reset{
 		Processor: "test", Prefix: testPrefix, Group: testPrefix + "test", TransactionalPrefix: "txn",
-		State: state, Topic: in1, Own: jsonCodec{}, Client: w.clientOptions(),
+		State: state, Topic: in1, Own: codec(nil), Client: w.clientOptions(),
 	}
 }
 

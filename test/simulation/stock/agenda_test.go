@@ -1,27 +1,28 @@
 package stock
 
 import (
-	"container/heap"
+	"slices"
+	"sort"
 	"time"
 )
 
 // agenda is what happens in virtual time, in order.
 type agenda struct {
 	now    time.Duration // since the start
-	events eventHeap
-	added  uint64
+	events []event       // the next one last: most of what is added happens soon
 }
 
 type event struct {
-	at  time.Duration
-	seq uint64 // of two at the same time the one that was added first comes first
-	do  func()
+	at time.Duration
+	do func()
 }
 
-// at has do happen at t, or now if that is past.
+// at has do happen at t, or now if that is past. Events of the same time happen in the
+// order in which they were added.
 func (a *agenda) at(t time.Duration, do func()) {
-	a.added++
-	heap.Push(&a.events, event{max(t, a.now), a.added, do})
+	t = max(t, a.now)
+	i := sort.Search(len(a.events), func(i int) bool { return a.events[i].at <= t })
+	a.events = slices.Insert(a.events, i, event{t, do})
 }
 
 // in has do happen after d.
@@ -29,34 +30,13 @@ func (a *agenda) in(d time.Duration, do func()) { a.at(a.now+d, do) }
 
 // step lets the next event happen; false when there is none.
 func (a *agenda) step() bool {
-	if len(a.events) == 0 {
+	last := len(a.events) - 1
+	if last < 0 {
 		return false
 	}
-	next := heap.Pop(&a.events).(event)
+	next := a.events[last]
+	a.events = slices.Delete(a.events, last, last+1)
 	a.now = next.at
 	next.do()
 	return true
-}
-
-type eventHeap []event
-
-func (h eventHeap) Len() int { return len(h) }
-
-func (h eventHeap) Less(i, j int) bool {
-	if h[i].at != h[j].at {
-		return h[i].at < h[j].at
-	}
-	return h[i].seq < h[j].seq
-}
-
-func (h eventHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-
-func (h *eventHeap) Push(x any) { *h = append(*h, x.(event)) }
-
-func (h *eventHeap) Pop() any {
-	last := len(*h) - 1
-	e := (*h)[last]
-	(*h)[last] = event{}
-	*h = (*h)[:last]
-	return e
 }

@@ -3,6 +3,8 @@ package stock
 import (
 	"testing"
 	"time"
+
+	"github.com/sellerstream/sellerstream/processors/inventory"
 )
 
 // TestDoubles compares how createFeed can be repeated when one in twenty steps
@@ -24,9 +26,9 @@ func TestDoubles(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			s := setup{
-				seed: 5, accounts: 20, length: 8 * time.Hour, calm: true, notes: true, faults: 0.05, blind: test.blind, config: feedsOnly(),
+				seed: 5, accounts: 20, length: 8 * time.Hour, calm: true, notes: true, faults: 0.05, blind: test.blind,
+				config: inventory.Config{PatchBelow: -1, MaxAttempts: 20}, // small sets go by feeds too
 			}
-			s.config.MaxAttempts = 20
 			if s.config.ApplyDelay, s.config.ShowDelay = test.late, test.late; test.late > 0 {
 				s.config.CallTime = time.Millisecond
 			}

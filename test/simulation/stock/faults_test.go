@@ -10,7 +10,7 @@ import (
 
 const (
 	lease       = 8 * time.Second  // of a writing call
-	callTimeout = 30 * time.Second // of any
+	callTimeout = 30 * time.Second // of any, from its beginning: the lease bounds only the start
 )
 
 // death is where in a tick its owner dies.
@@ -89,7 +89,9 @@ func (w *world) launch(u *unit, call *machine.Call) {
 	}
 	switch req := call.Request.(type) {
 	case *model.UploadFeedRequest:
-		f.shop.cut(req)
+		for i := range req.Feed.Messages {
+			f.shop.skus[skuIndex(req.Feed.Messages[i].SKU)].next = 0
+		}
 	case *model.PatchQuantityRequest:
 		f.shop.skus[skuIndex(req.SKU)].next = 0
 	}
@@ -101,13 +103,6 @@ func (w *world) launch(u *unit, call *machine.Call) {
 		way += w.upTo(2 * time.Second)
 	}
 	w.at(f.begun+way, func() { w.arrive(f) })
-}
-
-// unstarted are calls whose owner died before it could make them.
-func (w *world) unstarted(calls []machine.Call) {
-	for i := range calls {
-		w.byID[calls[i].Account].trouble(w, &calls[i], none, true)
-	}
 }
 
 // arrive is a call's arrival at Amazon's door. Half of the calls of an owner
@@ -130,7 +125,7 @@ func (w *world) arrive(f *flight) {
 		w.end(f, machine.Snooze{Unspent: true, For: w.upTo(5 * time.Second)}, back)
 		return
 	case lostBefore:
-		w.end(f, f.lost(), f.timeout()-w.now)
+		w.end(f, f.lost(), f.begun+callTimeout-w.now)
 		return
 	}
 	if !w.amazon.admit(f.call.Account, f.call.Operation) {
@@ -140,7 +135,7 @@ func (w *world) arrive(f *flight) {
 	}
 	outcome := w.carryOut(f)
 	if f.fault == lostAfter || f.fault == late {
-		back = f.timeout() - w.now
+		back = f.begun + callTimeout - w.now
 	}
 	w.end(f, outcome, back)
 }
@@ -172,10 +167,6 @@ func (f *flight) lost() machine.Outcome {
 	}
 	return machine.Retry{Err: err}
 }
-
-// timeout is when an answer is not waited for any more. The lease bounds only
-// the start of a call.
-func (f *flight) timeout() time.Duration { return f.begun + callTimeout }
 
 // end brings a call's outcome back.
 func (w *world) end(f *flight, outcome machine.Outcome, after time.Duration) {

@@ -25,7 +25,10 @@ func TestGetFeedCalls(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			w := simulate(t, setup{seed: 7, accounts: 20, length: 6 * time.Hour, calm: true, notes: test.notes, lostNotes: test.lost, config: feedsOnly()})
+			w := simulate(t, setup{
+				seed: 7, accounts: 20, length: 6 * time.Hour, calm: true, notes: test.notes, lostNotes: test.lost,
+				config: inventory.Config{PatchBelow: -1}, // small sets go by feeds too
+			})
 			calls := float64(w.count.calls[model.GetFeed]) / float64(w.count.feeds)
 			t.Logf("%d feeds, %.2f getFeed calls each", w.count.feeds, calls)
 			if w.count.feeds < 20*30 {
@@ -37,6 +40,3 @@ func TestGetFeedCalls(t *testing.T) {
 		})
 	}
 }
-
-// feedsOnly sends small sets by feeds too.
-func feedsOnly() inventory.Config { return inventory.Config{PatchBelow: -1} }

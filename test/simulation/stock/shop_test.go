@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
@@ -60,10 +59,6 @@ func newShop(i int, s setup) *shop {
 	return sh
 }
 
-func (sh *shop) account() account.Account {
-	return account.Account{ID: sh.id, SellerID: "S" + sh.id, Region: model.Europe, Marketplaces: []string{home}}
-}
-
 func skuName(i int32) string { return "S" + strconv.Itoa(int(i)) }
 
 func skuIndex(name string) int32 {
@@ -102,13 +97,6 @@ func (sh *shop) update(w *world, i int32, event time.Duration, offset int64, qua
 	}
 	if sh.pending > model.MaxFeedMessages {
 		sh.over = w.now
-	}
-}
-
-// cut takes note of what goes into a document.
-func (sh *shop) cut(req *model.UploadFeedRequest) {
-	for i := range req.Feed.Messages {
-		sh.skus[skuIndex(req.Feed.Messages[i].SKU)].next = 0
 	}
 }
 

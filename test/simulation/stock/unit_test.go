@@ -80,7 +80,9 @@ func (u *unit) tick() {
 	}
 	u.commit(tx, n)
 	if death == afterCommit {
-		u.w.unstarted(tx.Calls)
+		for i := range tx.Calls { // whose owner dies before it can make them
+			u.w.byID[tx.Calls[i].Account].trouble(u.w, &tx.Calls[i], none, true)
+		}
 		u.crash()
 		return
 	}
@@ -89,7 +91,7 @@ func (u *unit) tick() {
 		u.w.launch(u, &tx.Calls[i])
 	}
 	if !tx.Wake.IsZero() {
-		u.wake(max(u.w.since(tx.Wake), u.w.now+time.Millisecond))
+		u.wake(max(tx.Wake.Sub(u.w.start), u.w.now+time.Millisecond))
 	}
 	if len(u.queue) > 0 {
 		u.wake(u.w.now)

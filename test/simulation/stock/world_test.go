@@ -8,6 +8,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/processors/feeds"
 	"github.com/sellerstream/sellerstream/processors/inventory"
 	"github.com/sellerstream/sellerstream/schemas"
@@ -97,7 +98,7 @@ func newWorld(s setup) (*world, error) {
 		sh := newShop(i, s)
 		w.shops = append(w.shops, sh)
 		w.byID[sh.id] = sh
-		accounts = append(accounts, sh.account())
+		accounts = append(accounts, account.Account{ID: sh.id, SellerID: "S" + sh.id, Region: model.Europe, Marketplaces: []string{home}})
 	}
 	directory, err := account.NewDirectory(accounts)
 	if err != nil {
@@ -130,8 +131,6 @@ func (w *world) own(directory func() *account.Directory) {
 }
 
 func (w *world) time() time.Time { return w.start.Add(w.now) }
-
-func (w *world) since(t time.Time) time.Duration { return t.Sub(w.start) }
 
 func (w *world) upTo(d time.Duration) time.Duration { return time.Duration(w.random.Int64N(int64(d))) }
 
