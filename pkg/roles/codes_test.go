@@ -114,23 +114,23 @@ func (s *source) visit(node ast.Node) bool {
 	case *ast.CallExpr:
 		switch name := called(n); {
 		case name == "Reject" && len(n.Args) == 3:
-			s.reason(n.Args[1])
+			s.take(&s.reasons, n.Args[1])
 		case name == "SetAside" && len(n.Args) == 4:
-			s.reason(n.Args[2])
+			s.take(&s.reasons, n.Args[2])
 		case name == "unknown" && len(n.Args) == 2:
-			s.code(n.Args[0])
+			s.take(&s.givesUp, n.Args[0])
 		}
 	case *ast.KeyValueExpr:
 		switch key, _ := n.Key.(*ast.Ident); {
 		case key == nil:
 		case key.Name == "Reason":
-			s.reason(n.Value)
+			s.take(&s.reasons, n.Value)
 		case key.Name == "code":
-			s.code(n.Value)
+			s.take(&s.givesUp, n.Value)
 		}
 	case *ast.ReturnStmt:
 		if len(n.Results) == 2 && isText(n.Results[1]) {
-			s.reason(n.Results[0])
+			s.take(&s.reasons, n.Results[0])
 		}
 	case *ast.ValueSpec:
 		s.constant(n)
@@ -138,16 +138,10 @@ func (s *source) visit(node ast.Node) bool {
 	return true
 }
 
-func (s *source) reason(e ast.Expr) {
+// take adds a code, be it of a reason or of an outcome, to its list.
+func (s *source) take(list *[]string, e ast.Expr) {
 	if text, ok := literal(e); ok && code.MatchString(text) {
-		s.reasons = append(s.reasons, text)
-	}
-}
-
-// code is of an outcome.
-func (s *source) code(e ast.Expr) {
-	if text, ok := literal(e); ok && code.MatchString(text) {
-		s.givesUp = append(s.givesUp, text)
+		*list = append(*list, text)
 	}
 }
 
@@ -157,9 +151,9 @@ func (s *source) constant(n *ast.ValueSpec) {
 		switch name := strings.ToLower(n.Names[i].Name); {
 		case !ok:
 		case strings.HasPrefix(name, "reason"):
-			s.reason(value)
+			s.take(&s.reasons, value)
 		case strings.HasPrefix(name, "code") && text != "already_fulfilled": // by which nothing is given up
-			s.code(value)
+			s.take(&s.givesUp, value)
 		case strings.HasPrefix(name, "alert") && strings.ToUpper(text[:1]) == text[:1]:
 			s.alerts = append(s.alerts, text)
 		}

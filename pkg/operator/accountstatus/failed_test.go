@@ -18,7 +18,7 @@ func failed(code string, age time.Duration, offset int64) *schemas.Failure {
 
 // troubled is an account with work that FAILED, calls in doubt, and lanes that wait.
 func troubled() *Fold {
-	f := NewFold(Settings{Now: now(), Accounts: []string{"a", "b"}, MaxMessages: 25_000, PatchBelow: 50})
+	f := NewFold(Settings{Now: now, Accounts: []string{"a", "b"}, MaxMessages: 25_000, PatchBelow: 50})
 	for i := range 500 {
 		f.Take(&schemas.InventoryState{Account: "a", SKU: fmt.Sprint(i), Failure: failed("InvalidInput", time.Duration(i+1)*time.Minute, int64(1500+i))})
 	}
@@ -33,16 +33,16 @@ func troubled() *Fold {
 	f.Take(&schemas.ShipmentState{Account: "b", OrderID: "202-4", Status: "SHIPPED", Packages: []schemas.PackageState{{PackageID: "1", Failure: failed("unknown_item", time.Minute, 1)}}})
 	f.Take(&schemas.ShipmentState{Account: "b", OrderID: "202-5", Packages: []schemas.PackageState{{PackageID: "1", Failure: failed("unknown_item", failedFor+time.Minute, 1)}}})
 	f.Take(&schemas.FeedLaneState{
-		Account: "a", FeedType: "T", MarketplaceID: "A1", Phase: "INTENT", Messages: 41_000, IntentTime: ago(2 * time.Minute), DoubtUntil: now().Add(8 * time.Minute),
+		Account: "a", FeedType: "T", MarketplaceID: "A1", Phase: "INTENT", Messages: 41_000, IntentTime: ago(2 * time.Minute), DoubtUntil: now.Add(8 * time.Minute),
 		FailingSince: ago(7 * time.Minute), Failing: "createFeed in doubt: \x1b[2Jno answer", Told: true,
 	})
 	f.Take(&schemas.FeedLaneState{Account: "a", FeedType: "T", MarketplaceID: "A2", Phase: "INTENT", Messages: 10, IntentTime: ago(time.Second)}) // under way
 	for i := range 3 {
-		f.Take(&schemas.InventoryState{Account: "a", SKU: fmt.Sprint("patched", i), Doubt: &schemas.InventoryDoubt{Since: ago(time.Duration(i) * time.Minute), Until: now().Add(time.Duration(4-i) * time.Minute)}})
+		f.Take(&schemas.InventoryState{Account: "a", SKU: fmt.Sprint("patched", i), Doubt: &schemas.InventoryDoubt{Since: ago(time.Duration(i) * time.Minute), Until: now.Add(time.Duration(4-i) * time.Minute)}})
 	}
 	f.Take(&schemas.InventoryState{Account: "a", SKU: "over", Doubt: &schemas.InventoryDoubt{Until: ago(time.Minute)}})
-	f.Take(&schemas.LaneState{Account: "a", Operation: model.GetOrder, Reason: "403", Since: ago(6 * time.Minute), Until: now().Add(time.Minute), Blame: "application", Told: "shared"})
-	f.Take(&schemas.LaneState{Account: "a", Operation: model.SearchOrders, Reason: "503", Since: ago(time.Minute), Until: now().Add(time.Minute), Blame: "host"})
+	f.Take(&schemas.LaneState{Account: "a", Operation: model.GetOrder, Reason: "403", Since: ago(6 * time.Minute), Until: now.Add(time.Minute), Blame: "application", Told: "shared"})
+	f.Take(&schemas.LaneState{Account: "a", Operation: model.SearchOrders, Reason: "503", Since: ago(time.Minute), Until: now.Add(time.Minute), Blame: "host"})
 	return f
 }
 
@@ -92,7 +92,7 @@ func TestWhatFailedAndWhatIsInDoubtIsNamed(t *testing.T) {
 // none of its failures is left out of the count.
 func TestCausesAreBounded(t *testing.T) {
 	t.Parallel()
-	f := NewFold(Settings{Now: now(), Accounts: []string{"a"}})
+	f := NewFold(Settings{Now: now, Accounts: []string{"a"}})
 	for i := range 10 * maxCodes {
 		f.Take(&schemas.InventoryState{Account: "a", SKU: fmt.Sprint(i), Failure: failed(fmt.Sprint("code", i), time.Minute, int64(i))})
 	}

@@ -14,20 +14,20 @@ import (
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-func now() time.Time { return time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC) }
+var now = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
-func ago(d time.Duration) time.Time { return now().Add(-d) }
+func ago(d time.Duration) time.Time { return now.Add(-d) }
 
 // world is a state with accounts in every condition.
 func world(only string) *Fold {
-	f := NewFold(Settings{Now: now(), Accounts: []string{"busy", "idle", "parked", "held", "paused"}, Only: only, MaxMessages: 25_000, PatchBelow: 50})
+	f := NewFold(Settings{Now: now, Accounts: []string{"busy", "idle", "parked", "held", "paused"}, Only: only, MaxMessages: 25_000, PatchBelow: 50})
 	for i := range 40 {
 		f.Take(&schemas.OrderState{Account: "busy", OrderID: fmt.Sprintf("202-%d", i), Pending: true, PendingSince: ago(time.Duration(i) * time.Second)})
 	}
 	f.Take(&schemas.OrderState{Account: "busy", OrderID: "202-done", PendingSince: ago(time.Hour)})
 	f.Take(&schemas.QuotaState{Account: "busy", Operation: model.GetOrder, Tokens: 5, Rate: 0.25, Time: ago(20 * time.Second)})
-	f.Take(&schemas.QuotaState{Account: "busy", Operation: model.CreateFeed, Tokens: 0, Rate: 0.0083, Time: now()})
-	f.Take(&schemas.QuotaState{Account: "busy", Operation: "goneOperation", Tokens: 1, Rate: 1, Time: now()})
+	f.Take(&schemas.QuotaState{Account: "busy", Operation: model.CreateFeed, Tokens: 0, Rate: 0.0083, Time: now})
+	f.Take(&schemas.QuotaState{Account: "busy", Operation: "goneOperation", Tokens: 1, Rate: 1, Time: now})
 	for i := range 60 {
 		f.Take(&schemas.InventoryState{Account: "busy", SKU: fmt.Sprintf("SKU-%d", i), Wanted: &schemas.PendingUpdate{ReceivedTime: ago(time.Minute)}})
 	}
@@ -44,9 +44,9 @@ func world(only string) *Fold {
 	f.Take(&schemas.NotificationPace{Account: "busy", StartedTime: ago(500 * time.Hour), LastTime: ago(2 * time.Hour), AlertedTime: ago(time.Minute)})
 	f.Take(&schemas.NotificationPace{Account: "idle", StartedTime: ago(time.Hour), LastTime: ago(time.Hour)})
 	f.Take(&schemas.OrderState{Account: "parked", OrderID: "202-9", Pending: true, PendingSince: ago(50 * time.Hour)})
-	f.Take(&schemas.LaneState{Account: "parked", Operation: model.GetOrder, Parked: true, Reason: "403 Unauthorized", Since: ago(49 * time.Hour), Until: now().Add(10 * time.Minute)})
+	f.Take(&schemas.LaneState{Account: "parked", Operation: model.GetOrder, Parked: true, Reason: "403 Unauthorized", Since: ago(49 * time.Hour), Until: now.Add(10 * time.Minute)})
 	f.Take(&schemas.OrderState{Account: "held", OrderID: "202-8", Pending: true, PendingSince: ago(2 * time.Minute)})
-	f.Take(&schemas.LaneState{Account: "held", Operation: model.GetOrder, Reason: "breaker open", Since: ago(90 * time.Second), Until: now().Add(30 * time.Second)})
+	f.Take(&schemas.LaneState{Account: "held", Operation: model.GetOrder, Reason: "breaker open", Since: ago(90 * time.Second), Until: now.Add(30 * time.Second)})
 	f.Take(&schemas.LaneState{Account: "idle", Operation: model.GetOrder, Reason: "over", Since: ago(time.Hour), Until: ago(time.Minute)})
 	f.Take(&schemas.Switch{Subject: "paused", Paused: true, Since: ago(time.Hour), By: "ann@host", Reason: "stocktaking"})
 	f.Take(&schemas.Switch{Subject: "idle", Paused: false})
@@ -177,7 +177,7 @@ Its calls are paused, since 1h00m by ann@host (stocktaking).
 // Whoever reads "clears" plans by it: it must be when a bucket gives the last token.
 func TestClearsIsWhenTheLastCallMayStart(t *testing.T) {
 	t.Parallel()
-	settings := Settings{Now: now(), Accounts: []string{"a"}, MaxMessages: 1000, PatchBelow: 10}
+	settings := Settings{Now: now, Accounts: []string{"a"}, MaxMessages: 1000, PatchBelow: 10}
 	for _, test := range []struct {
 		name  string
 		take  []any
@@ -185,9 +185,9 @@ func TestClearsIsWhenTheLastCallMayStart(t *testing.T) {
 		in    time.Duration
 	}{
 		{"nothing waits", nil, true, 0},
-		{"tokens for all", []any{&schemas.QuotaState{Account: "a", Operation: model.PatchListingsItem, Tokens: 3, Rate: 5, Time: now()}, sku("1")}, true, 0},
+		{"tokens for all", []any{&schemas.QuotaState{Account: "a", Operation: model.PatchListingsItem, Tokens: 3, Rate: 5, Time: now}, sku("1")}, true, 0},
 		{"few quantities go by single calls", []any{
-			&schemas.QuotaState{Account: "a", Operation: model.PatchListingsItem, Tokens: 0, Rate: 5, Time: now()}, sku("1"), sku("2"),
+			&schemas.QuotaState{Account: "a", Operation: model.PatchListingsItem, Tokens: 0, Rate: 5, Time: now}, sku("1"), sku("2"),
 		}, true, 400 * time.Millisecond},
 	} {
 		f := NewFold(settings)
@@ -195,16 +195,16 @@ func TestClearsIsWhenTheLastCallMayStart(t *testing.T) {
 			f.Take(value)
 		}
 		at, known := f.Standings()[0].Clears()
-		if known != test.known || test.take != nil && !at.Equal(now().Add(test.in)) {
+		if known != test.known || test.take != nil && !at.Equal(now.Add(test.in)) {
 			t.Errorf("%s: %s, %v", test.name, at, known)
 		}
 	}
 	f := NewFold(settings)
-	f.Take(&schemas.QuotaState{Account: "a", Operation: model.CreateFeed, Tokens: 0, Rate: 0.01, Time: now()})
+	f.Take(&schemas.QuotaState{Account: "a", Operation: model.CreateFeed, Tokens: 0, Rate: 0.01, Time: now})
 	for i := range 2001 {
 		f.Take(sku(fmt.Sprint(i)))
 	}
-	if at, known := f.Standings()[0].Clears(); !known || !at.Equal(now().Add(300*time.Second)) {
+	if at, known := f.Standings()[0].Clears(); !known || !at.Equal(now.Add(300*time.Second)) {
 		t.Errorf("three feeds: %s, %v", at, known)
 	}
 	f = NewFold(settings)
@@ -218,5 +218,5 @@ func TestClearsIsWhenTheLastCallMayStart(t *testing.T) {
 }
 
 func sku(name string) *schemas.InventoryState {
-	return &schemas.InventoryState{Account: "a", SKU: name, Wanted: &schemas.PendingUpdate{ReceivedTime: now()}}
+	return &schemas.InventoryState{Account: "a", SKU: name, Wanted: &schemas.PendingUpdate{ReceivedTime: now}}
 }

@@ -173,7 +173,11 @@ func resolve(t *testing.T, n *yaml.Node) any {
 	case "!Ref":
 		return reference(n.Value)
 	case "!GetAtt":
-		return attribute(n.Value)
+		return map[string]string{
+			"Queue.Arn":    "arn:aws:sqs:eu-west-1:123456789012:sellerstream-notifications",
+			"QueueKey.Arn": "arn:aws:kms:eu-west-1:123456789012:key/QueueKey",
+			"Bus.Arn":      "arn:aws:events:eu-west-1:123456789012:event-bus/sellerstream",
+		}[n.Value]
 	case "!Sub":
 		if n.Kind == yaml.ScalarNode {
 			return substitute(n.Value)
@@ -210,14 +214,6 @@ func reference(name string) any {
 		return "arn:aws:kms:eu-west-1:123456789012:key/BuyerDataKey"
 	}
 	return name
-}
-
-func attribute(name string) string {
-	return map[string]string{
-		"Queue.Arn":    "arn:aws:sqs:eu-west-1:123456789012:sellerstream-notifications",
-		"QueueKey.Arn": "arn:aws:kms:eu-west-1:123456789012:key/QueueKey",
-		"Bus.Arn":      "arn:aws:events:eu-west-1:123456789012:event-bus/sellerstream",
-	}[name]
 }
 
 func substitute(text string) string {

@@ -14,13 +14,6 @@ import (
 	"github.com/sellerstream/sellerstream/test/fakekafka"
 )
 
-func startKafka(t *testing.T, opts ...kfake.Opt) (*kfake.Cluster, *kadm.Client) {
-	t.Helper()
-	cluster := fakekafka.New(t, opts...)
-	client := fakekafka.Client(t, cluster)
-	return cluster, kadm.NewClient(client)
-}
-
 func TestKafkaVersion(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -34,7 +27,7 @@ func TestKafkaVersion(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, admin := startKafka(t, kfake.MaxVersions(test.version))
+			admin := kadm.NewClient(fakekafka.Client(t, fakekafka.New(t, kfake.MaxVersions(test.version))))
 			got := kafkaVersion(t.Context(), admin)
 			if got.Status != test.status || !strings.Contains(got.Found+got.Cause+got.Fix, test.says) {
 				t.Errorf("got %+v", got)
@@ -46,7 +39,7 @@ func TestKafkaVersion(t *testing.T) {
 // TestStoppedUnitsAreNamed with their partition, cause and remedy, whoever runs.
 func TestStoppedUnitsAreNamed(t *testing.T) {
 	t.Parallel()
-	_, admin := startKafka(t, kfake.SeedTopics(12, "s.order-changes"))
+	admin := kadm.NewClient(fakekafka.Client(t, fakekafka.New(t, kfake.SeedTopics(12, "s.order-changes"))))
 	d := &doctor{Options: Options{Config: config.Config{Prefix: "s."}}}
 	if got := d.stopped(t.Context(), admin); got.Status != OK {
 		t.Errorf("without a group: %+v", got)
@@ -72,19 +65,6 @@ func TestStoppedUnitsAreNamed(t *testing.T) {
 	}
 }
 
-// features makes a broker say which levels it supports and the cluster has.
-func features(supported, finalized int16) func(kmsg.Request) (kmsg.Response, error, bool) {
-	return func(req kmsg.Request) (kmsg.Response, error, bool) {
-		resp := req.ResponseKind().(*kmsg.ApiVersionsResponse)
-		for key := range int16(70) {
-			resp.ApiKeys = append(resp.ApiKeys, kmsg.ApiVersionsResponseApiKey{ApiKey: key, MaxVersion: 9})
-		}
-		resp.SupportedFeatures = []kmsg.ApiVersionsResponseSupportedFeature{{Name: metadataVersion, MaxVersion: supported}}
-		resp.FinalizedFeatures = []kmsg.ApiVersionsResponseFinalizedFeature{{Name: metadataVersion, MaxVersionLevel: finalized}}
-		return resp, nil, true
-	}
-}
-
 func TestKafkaFeatures(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -100,10 +80,17 @@ func TestKafkaFeatures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cluster, admin := startKafka(t)
+			cluster := fakekafka.New(t)
+			admin := kadm.NewClient(fakekafka.Client(t, cluster))
 			cluster.ControlKey(int16(kmsg.ApiVersions), func(req kmsg.Request) (kmsg.Response, error, bool) {
 				cluster.KeepControl()
-				return features(test.supported, test.finalized)(req)
+				resp := req.ResponseKind().(*kmsg.ApiVersionsResponse)
+				for key := range int16(70) {
+					resp.ApiKeys = append(resp.ApiKeys, kmsg.ApiVersionsResponseApiKey{ApiKey: key, MaxVersion: 9})
+				}
+				resp.SupportedFeatures = []kmsg.ApiVersionsResponseSupportedFeature{{Name: metadataVersion, MaxVersion: test.supported}}
+				resp.FinalizedFeatures = []kmsg.ApiVersionsResponseFinalizedFeature{{Name: metadataVersion, MaxVersionLevel: test.finalized}}
+				return resp, nil, true
 			})
 			got := kafkaVersion(t.Context(), admin)
 			if got.Status != test.status || !strings.Contains(got.Found+got.Cause+got.Fix, test.says) {
@@ -115,7 +102,8 @@ func TestKafkaFeatures(t *testing.T) {
 
 func TestTransactionalIDsThatAreForbidden(t *testing.T) {
 	t.Parallel()
-	cluster, admin := startKafka(t)
+	cluster := fakekafka.New(t)
+	admin := kadm.NewClient(fakekafka.Client(t, cluster))
 	cluster.ControlKey(int16(kmsg.DescribeTransactions), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		resp := req.ResponseKind().(*kmsg.DescribeTransactionsResponse)
 		for _, id := range req.(*kmsg.DescribeTransactionsRequest).TransactionalIDs {

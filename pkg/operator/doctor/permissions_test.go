@@ -11,6 +11,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/acls"
+	"github.com/sellerstream/sellerstream/test/fakekafka"
 )
 
 // TestPermissions gives a user what the role events needs.
@@ -27,7 +28,7 @@ func TestPermissions(t *testing.T) {
 			Resource: resource, Name: a.Name, Pattern: kmsg.ACLResourcePatternTypeLiteral, Operation: a.Operation.Code(), Allow: true,
 		})
 	}
-	cluster, _ := startKafka(t, kfake.EnableSASL(), kfake.EnableACLs(), kfake.SeedTopics(1, "s.orders", "s.state.orders"),
+	cluster := fakekafka.New(t, kfake.EnableSASL(), kfake.EnableACLs(), kfake.SeedTopics(1, "s.orders", "s.state.orders"),
 		kfake.Superuser("PLAIN", "admin", "pw"), kfake.User("PLAIN", "events", "pw", permitted...))
 	for name, test := range map[string]struct {
 		user   string

@@ -11,12 +11,6 @@ import (
 	"time"
 )
 
-// nested writes a path such as a.b as a file of one value.
-func nested(path string, value any) string {
-	keys := strings.Split(path, ".")
-	return strings.Join(keys, ": {") + ": " + fmt.Sprint(value) + strings.Repeat("}", len(keys)-1)
-}
-
 // complains reports whether a file has a fault at a path.
 func complains(text, path string) bool {
 	_, err := Parse("f", []byte(text))
@@ -69,7 +63,8 @@ func TestEveryRangeAtItsBounds(t *testing.T) {
 			case "runtime.heartbeat_interval":
 				return fmt.Sprintf("runtime: {heartbeat_interval: %v, session_timeout: 20m}", value)
 			}
-			return nested(path, value)
+			keys := strings.Split(path, ".")
+			return strings.Join(keys, ": {") + ": " + fmt.Sprint(value) + strings.Repeat("}", len(keys)-1)
 		}
 		for _, c := range []struct {
 			value  any

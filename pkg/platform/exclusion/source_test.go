@@ -58,14 +58,9 @@ func (s *stand) Load(ctx context.Context, _ *List) (*List, error) {
 
 func (s *stand) String() string { return "stand" }
 
-// run keeps a source of from until the test ends, and returns what it logs.
-func run(t *testing.T, from Loader, known func(string) bool) (*Source, *logged.Text) {
-	t.Helper()
-	return runFor(t, from, known, 0)
-}
-
-// runFor is run with a time to live.
-func runFor(t *testing.T, from Loader, known func(string) bool, ttl time.Duration) (*Source, *logged.Text) {
+// run keeps a source of from, with a time to live, until the test ends. It returns what is
+// logged.
+func run(t *testing.T, from Loader, known func(string) bool, ttl time.Duration) (*Source, *logged.Text) {
 	t.Helper()
 	log := &logged.Text{}
 	s := New(Options{From: from, Clock: clock.Real{}, Known: known, TTL: ttl, Logger: slog.New(slog.NewTextHandler(log, nil))})
@@ -96,7 +91,7 @@ func TestListIsReadAgainWithinItsTTL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		from := &stand{text: "A"}
-		s, _ := run(t, from, nil)
+		s, _ := run(t, from, nil, 0)
 		if !s.Excluded("acme-eu", "A") || s.Excluded("acme-eu", "B") {
 			t.Error("the first list does not hold")
 		}
@@ -122,7 +117,7 @@ func TestAConfiguredTTLIsKept(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				from := &stand{text: "A"}
-				runFor(t, from, nil, ttl)
+				run(t, from, nil, ttl)
 				const readings = 50
 				last, shortest, longest := time.Now(), 100*ttl, time.Duration(0)
 				for n := 2; n <= readings; n++ {
@@ -159,7 +154,7 @@ func TestAFailingSourceIsTriedWithinItsTTL(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				from := &stand{}
 				from.set("", errors.New("out of order"))
-				runFor(t, from, nil, ttl)
+				run(t, from, nil, ttl)
 				time.Sleep(time.Hour)
 				if n := from.loaded(); n < want[0] || n > want[1] {
 					t.Errorf("tried %d times in an hour, want %d to %d", n, want[0], want[1])
@@ -176,7 +171,7 @@ func TestEachFailureBeginsWithAShortWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := &stand{}
 		from.set("", errors.New("out of order"))
-		run(t, from, nil)
+		run(t, from, nil, 0)
 		for range 3 {
 			time.Sleep(time.Hour)
 			from.set("A", nil)
@@ -200,7 +195,7 @@ func TestLastListHoldsWhileTheSourceFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		from := &stand{text: "A"}
-		s, log := run(t, from, nil)
+		s, log := run(t, from, nil, 0)
 		loadedAt := s.Status().LoadedAt
 		from.set("", errors.New("out of order"))
 		time.Sleep(6 * time.Hour)
@@ -234,7 +229,7 @@ func TestAwaitEndsWithTheFirstGoodList(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		from := &stand{err: errors.New("not yet")}
-		s, log := run(t, from, nil)
+		s, log := run(t, from, nil, 0)
 		short, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		if err := s.Await(short); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "stand") {
@@ -258,7 +253,7 @@ func TestListThatShrinksToNearlyNothingIsNotBelieved(t *testing.T) {
 	}{{100, 0, false}, {100, 9, false}, {100, 10, true}, {20, 1, false}, {19, 0, true}, {0, 100, true}} {
 		synctest.Test(t, func(t *testing.T) {
 			from := &stand{text: skus(test.before)}
-			s, _ := run(t, from, nil)
+			s, _ := run(t, from, nil, 0)
 			from.set(skus(test.after), nil)
 			time.Sleep(24 * time.Hour)
 			synctest.Wait()
@@ -277,7 +272,7 @@ func TestReadingThatHangsIsGivenUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		from := &stand{delay: time.Hour}
-		s, _ := run(t, from, nil)
+		s, _ := run(t, from, nil, 0)
 		time.Sleep(loadTimeout + time.Second)
 		if s.Excluded("acme-eu", "A") {
 			t.Error("something is excluded")
@@ -292,7 +287,7 @@ func TestEntriesOfUnknownAccountsAreWarnedOfOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		from := &stand{text: "acme-eu,A\nacme-ue,B\nC"}
-		_, log := run(t, from, func(account string) bool { return account == "acme-eu" })
+		_, log := run(t, from, func(account string) bool { return account == "acme-eu" }, 0)
 		time.Sleep(24 * time.Hour)
 		synctest.Wait()
 		if n := strings.Count(log.String(), "entries=1 one_of_them=acme-ue"); n != 1 {

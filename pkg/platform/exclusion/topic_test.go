@@ -23,16 +23,11 @@ func broker(t *testing.T) *kfake.Cluster {
 	cluster := fakekafka.New(t, kfake.DataDir(t.TempDir()))
 	compact := "compact"
 	segment := "1048576"
-	if _, err := kadm.NewClient(clientOf(t, cluster)).CreateTopic(t.Context(), 3, 1,
+	if _, err := kadm.NewClient(fakekafka.Client(t, cluster, kgo.DefaultProduceTopic(topicName))).CreateTopic(t.Context(), 3, 1,
 		map[string]*string{"cleanup.policy": &compact, "segment.bytes": &segment}, topicName); err != nil {
 		t.Fatal(err)
 	}
 	return cluster
-}
-
-func clientOf(t *testing.T, cluster *kfake.Cluster, options ...kgo.Opt) *kgo.Client {
-	t.Helper()
-	return fakekafka.Client(t, cluster, append(options, kgo.DefaultProduceTopic(topicName))...)
 }
 
 // say produces a key, with a value unless it begins with "-".
@@ -63,7 +58,7 @@ func load(t *testing.T, topic *Topic) *List {
 func TestTopic(t *testing.T) {
 	t.Parallel()
 	cluster := broker(t)
-	client := clientOf(t, cluster)
+	client := fakekafka.Client(t, cluster, kgo.DefaultProduceTopic(topicName))
 	topic := NewTopic(topicName, kgo.SeedBrokers(cluster.ListenAddrs()...))
 	if n := load(t, topic).Len(); n != 0 {
 		t.Errorf("an empty topic holds %d entries", n)
@@ -96,7 +91,7 @@ func TestTopic(t *testing.T) {
 func TestTopicThatEndsInATransaction(t *testing.T) {
 	t.Parallel()
 	cluster := broker(t)
-	client := clientOf(t, cluster, kgo.TransactionalID("upstream"), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))
+	client := fakekafka.Client(t, cluster, kgo.DefaultProduceTopic(topicName), kgo.TransactionalID("upstream"), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))
 	topic := NewTopic(topicName, kgo.SeedBrokers(cluster.ListenAddrs()...))
 	for i, end := range []kgo.TransactionEndTry{kgo.TryCommit, kgo.TryAbort} {
 		if err := client.BeginTransaction(); err != nil {
@@ -132,7 +127,7 @@ func TestTopicThatDoesNotExist(t *testing.T) {
 func TestTopicWithABatchThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	cluster := broker(t)
-	client := clientOf(t, cluster)
+	client := fakekafka.Client(t, cluster, kgo.DefaultProduceTopic(topicName))
 	topic := NewTopic(topicName, kgo.SeedBrokers(cluster.ListenAddrs()...))
 	say(t, client, "acme-eu/A")
 	const partition = 1

@@ -46,7 +46,6 @@ func encrypted(t *testing.T, ca *certificates.CA, more ...func(*tls.Config)) kfa
 }
 
 func ping(t *testing.T, a Access) error {
-	t.Helper()
 	client, err := kgo.NewClient(append(a.Options(), kgo.RequestRetries(0), kgo.DisableClientMetrics())...)
 	if err != nil {
 		t.Fatal(err)
@@ -57,15 +56,13 @@ func ping(t *testing.T, a Access) error {
 	return client.Ping(ctx)
 }
 
-func literal(text string) config.Secret { return config.Secret{Value: secrets.New(text)} }
-
 func TestLoggingIn(t *testing.T) {
 	t.Parallel()
 	ca := certificates.New(t, "ca")
 	for _, mechanism := range []string{config.ScramSHA256, config.ScramSHA512, config.Plain} {
 		cfg := broker(t, encrypted(t, ca), kfake.EnableSASL(), kfake.Superuser(mechanism, "orders", "right"))
 		cfg.TLS = config.KafkaTLS{Enabled: true, CAFile: ca.File}
-		cfg.SASL = config.SASL{Mechanism: mechanism, Username: "orders", Password: literal("right")}
+		cfg.SASL = config.SASL{Mechanism: mechanism, Username: "orders", Password: config.Secret{Value: secrets.New("right")}}
 		if err := ping(t, Access{Config: cfg}); err != nil {
 			t.Errorf("%s: %v", mechanism, err)
 		}
@@ -81,7 +78,7 @@ func TestFaultsInWords(t *testing.T) {
 	pool := x509.NewCertPool()
 	mutual := broker(t, encrypted(t, ca, func(c *tls.Config) { c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, pool }))
 	trusted := config.KafkaTLS{Enabled: true, CAFile: ca.File}
-	scram := config.SASL{Mechanism: config.ScramSHA512, Username: "orders", Password: literal("right")}
+	scram := config.SASL{Mechanism: config.ScramSHA512, Username: "orders", Password: config.Secret{Value: secrets.New("right")}}
 	unread := scram
 	unread.Password = config.Secret{File: "/no/such/file"}
 	mine := other.Issue(t, "mine")

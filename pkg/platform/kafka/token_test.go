@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
+	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
 )
 
 // issuer is a token endpoint whose answers count up.
@@ -30,7 +31,7 @@ func issuer(t *testing.T, lifetime *atomic.Int64) *tokenEndpoint {
 	}))
 	t.Cleanup(server.Close)
 	return &tokenEndpoint{cfg: config.SASL{
-		Mechanism: config.OAuthBearer, TokenURL: server.URL, ClientID: "sellerstream", ClientSecret: literal("hidden"), Scopes: []string{"kafka"},
+		Mechanism: config.OAuthBearer, TokenURL: server.URL, ClientID: "sellerstream", ClientSecret: config.Secret{Value: secrets.New("hidden")}, Scopes: []string{"kafka"},
 	}}
 }
 
@@ -93,7 +94,7 @@ func TestATokenEndpointsWordsAreNotRepeated(t *testing.T) {
 			_, _ = fmt.Fprintf(conn, "HTTP/1.1 %s", says)
 			_ = conn.Close()
 		}))
-		e := &tokenEndpoint{cfg: config.SASL{TokenURL: server.URL, ClientID: "c", ClientSecret: literal("hidden")}}
+		e := &tokenEndpoint{cfg: config.SASL{TokenURL: server.URL, ClientID: "c", ClientSecret: config.Secret{Value: secrets.New("hidden")}}}
 		_, err := e.auth(t.Context())
 		if err == nil || strings.Contains(err.Error(), "hidden") || len(err.Error()) > 1000 {
 			t.Errorf("%.60q: %v", says, err)
@@ -110,7 +111,7 @@ func TestASecretIsNotRedirected(t *testing.T) {
 	defer other.Close()
 	server := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
 	defer server.Close()
-	e := &tokenEndpoint{cfg: config.SASL{TokenURL: server.URL, ClientID: "c", ClientSecret: literal("hidden")}}
+	e := &tokenEndpoint{cfg: config.SASL{TokenURL: server.URL, ClientID: "c", ClientSecret: config.Secret{Value: secrets.New("hidden")}}}
 	if _, err := e.auth(t.Context()); err == nil || asked {
 		t.Errorf("got %v; the other server was asked: %v", err, asked)
 	}

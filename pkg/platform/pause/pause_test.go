@@ -27,8 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // jsonCodec stands in for Avro, which pkg/platform/registry tests.
 type jsonCodec struct {
-	mu   sync.Mutex
-	away bool // the registry
+	away atomic.Bool // the registry
 }
 
 func (c *jsonCodec) AppendEncode(dst []byte, _ string, value any) ([]byte, error) {
@@ -37,19 +36,11 @@ func (c *jsonCodec) AppendEncode(dst []byte, _ string, value any) ([]byte, error
 }
 
 func (c *jsonCodec) Decode(_ context.Context, _ string, data []byte) (any, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.away {
+	if c.away.Load() {
 		return nil, registry.ErrUnavailable
 	}
 	var turned schemas.Switch
 	return &turned, json.Unmarshal(data, &turned)
-}
-
-func (c *jsonCodec) set(away bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.away = away
 }
 
 // world is a fake Kafka on a virtual network.
@@ -191,7 +182,7 @@ func TestOpenWaits(t *testing.T) {
 			w.cluster.KeepControl()
 			return nil, errors.New("away"), broken.Load()
 		})
-		for name, away := range map[string]func(bool){"the registry": w.codec.set, "Kafka": broken.Store} {
+		for name, away := range map[string]func(bool){"the registry": w.codec.away.Store, "Kafka": broken.Store} {
 			away(true)
 			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, stopped)
 			if _, err := Open(ctx, w.options()); !errors.Is(err, stopped) {

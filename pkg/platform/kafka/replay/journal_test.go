@@ -21,7 +21,7 @@ func TestARunHasItsOwnRangesOnly(t *testing.T) {
 	w := newWorld(t)
 	w.fill(10, time.Now())
 	first := w.begin()
-	if err := w.journal().Begin(t.Context(), replay.NewRun("r", 2, w.resolve(replay.Bound{}, replay.Bound{}, 1))); err != nil {
+	if err := w.journal().Begin(t.Context(), replay.NewRun("r", 2, w.resolve(from, replay.Bound{}, replay.Bound{}, 1))); err != nil {
 		t.Fatal(err)
 	}
 	if run := w.load(); run.Number() != 2 || len(run.Ranges()) != 1 || run.Ranges()[0].Partition != 1 {
@@ -47,7 +47,7 @@ func TestARunHasItsOwnRangesOnly(t *testing.T) {
 func TestAnOffsetBeforeTheRangeDoesNotWidenIt(t *testing.T) {
 	w := newWorld(t)
 	w.fill(10, time.Now())
-	run := replay.NewRun("r", 1, w.resolve(replay.Bound{Offsets: map[int32]int64{0: 5}}, replay.Bound{}))
+	run := replay.NewRun("r", 1, w.resolve(from, replay.Bound{Offsets: map[int32]int64{0: 5}}, replay.Bound{}))
 	var offsets kadm.Offsets
 	offsets.Add(kadm.Offset{Topic: from, Partition: 0, At: 2, LeaderEpoch: -1, Metadata: run.Metadata(0)})
 	if err := w.admin.CommitAllOffsets(t.Context(), w.journal().Group, offsets); err != nil {
@@ -106,7 +106,7 @@ func TestResolveLeavesOutWhatIsNotCommitted(t *testing.T) {
 	if err := writer.ProduceSync(t.Context(), &kgo.Record{Topic: from, Value: []byte("open")}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	if r := w.resolve(replay.Bound{}, replay.Bound{}, 0)[0]; r.Until != 3 {
+	if r := w.resolve(from, replay.Bound{}, replay.Bound{}, 0)[0]; r.Until != 3 {
 		t.Errorf("the range ends at %d, want 3", r.Until)
 	}
 	if err := writer.EndTransaction(t.Context(), kgo.TryAbort); err != nil {

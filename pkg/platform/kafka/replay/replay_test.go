@@ -67,9 +67,9 @@ func (w *world) fill(n int, began time.Time) {
 	}
 }
 
-func (w *world) resolve(a, b replay.Bound, only ...int32) []replay.Range {
+func (w *world) resolve(topic string, a, b replay.Bound, only ...int32) []replay.Range {
 	w.t.Helper()
-	ranges, err := replay.Resolve(w.t.Context(), w.admin, from, a, b, only)
+	ranges, err := replay.Resolve(w.t.Context(), w.admin, topic, a, b, only)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func (w *world) journal() *replay.Journal {
 // begin begins the first run over all that there is.
 func (w *world) begin() *replay.Run {
 	w.t.Helper()
-	run := replay.NewRun("r", 1, w.resolve(replay.Bound{}, replay.Bound{}))
+	run := replay.NewRun("r", 1, w.resolve(from, replay.Bound{}, replay.Bound{}))
 	if err := w.journal().Begin(w.t.Context(), run); err != nil {
 		w.t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func (w *world) copying(run *replay.Run) *replay.Copy {
 // checkCopies wants each record of from in to, once and in its order.
 func (w *world) checkCopies(n int) {
 	w.t.Helper()
-	ends := w.resolveOf(to)
+	ends := w.resolve(to, replay.Bound{}, replay.Bound{})
 	next := make(map[int32]int)
 	err := replay.Scan(w.t.Context(), topicread.Reader{Admin: w.admin, Client: w.client}, to, replay.NewRun("check", 1, ends), func(rec *kgo.Record) error {
 		if want := fmt.Sprint(next[rec.Partition]); string(rec.Value) != want || string(rec.Headers[1].Value) != want || rec.Headers[0].Key != "trace" {
@@ -129,15 +129,6 @@ func (w *world) checkCopies(n int) {
 			w.t.Errorf("partition %d has %d copies, want %d", p, next[p], n)
 		}
 	}
-}
-
-func (w *world) resolveOf(topic string) []replay.Range {
-	w.t.Helper()
-	ranges, err := replay.Resolve(w.t.Context(), w.admin, topic, replay.Bound{}, replay.Bound{}, nil)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return ranges
 }
 
 func TestResolve(t *testing.T) {
@@ -165,7 +156,7 @@ func TestResolve(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
-			for _, r := range w.resolve(test.a, test.b, test.only...) {
+			for _, r := range w.resolve(from, test.a, test.b, test.only...) {
 				got = append(got, fmt.Sprintf("%d:%d-%d", r.Partition, r.From, r.Until))
 				if r.Next != r.From {
 					t.Errorf("partition %d goes on at %d, want %d", r.Partition, r.Next, r.From)
@@ -494,7 +485,7 @@ func TestCopyPassesWhatCannotBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	copied := 0
-	err := replay.Scan(t.Context(), topicread.Reader{Admin: w.admin, Client: w.client}, to, replay.NewRun("check", 1, w.resolveOf(to)), func(*kgo.Record) error {
+	err := replay.Scan(t.Context(), topicread.Reader{Admin: w.admin, Client: w.client}, to, replay.NewRun("check", 1, w.resolve(to, replay.Bound{}, replay.Bound{})), func(*kgo.Record) error {
 		copied++
 		return nil
 	})
