@@ -104,14 +104,6 @@ func (w *world) produce(topic, account string, n int) {
 	})
 }
 
-// addTopic makes a topic that few tests need.
-func (w *world) addTopic(logical string) {
-	w.t.Helper()
-	if _, err := kadm.NewClient(w.client).CreateTopic(w.t.Context(), testPartitions, 1, nil, testPrefix+logical); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
 // produceRaw writes records to the partitions that they name.
 func (w *world) produceRaw(recs ...*kgo.Record) {
 	w.t.Helper()

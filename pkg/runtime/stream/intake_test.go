@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
@@ -286,13 +285,7 @@ func TestPositionOutsideTheLogStops(t *testing.T) {
 
 func (w *world) deleteRecords(topic string, partition int32, before int64) {
 	w.t.Helper()
-	var offsets kadm.Offsets
-	offsets.Add(kadm.Offset{Topic: testPrefix + topic, Partition: partition, At: before})
-	responses, err := kadm.NewClient(w.client).DeleteRecords(w.t.Context(), offsets)
-	if err == nil {
-		err = responses.Error()
-	}
-	if err != nil {
+	if err := w.cluster.DeleteRecords(testPrefix+topic, partition, before); err != nil {
 		w.t.Fatalf("delete records: %v", err)
 	}
 }

@@ -10,20 +10,12 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 )
-
-// expel makes the group forget its members at their next heartbeat.
-func (w *world) expel() {
-	w.cluster.ControlKey(int16(kmsg.Heartbeat), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		resp := req.ResponseKind().(*kmsg.HeartbeatResponse)
-		resp.ErrorCode = kerr.UnknownMemberID.Code
-		return resp, nil, true
-	})
-}
 
 func TestLostUnitWritesNothing(t *testing.T) {
 	t.Parallel()
@@ -32,7 +24,8 @@ func TestLostUnitWritesNothing(t *testing.T) {
 		r := w.run(w.withCaller(e, nil))
 		w.produce(in1, "a", 1)
 		w.eventually("the call", func() bool { return e.count() == 1 })
-		w.expel()
+		// The group forgets the member at its next heartbeat.
+		w.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, TopLevel: true, Err: kerr.UnknownMemberID})
 		// The cancelled call's result is dropped, and its intent is found again.
 		w.eventually("the second call", func() bool { return e.count() == 2 })
 		if !w.logs.Has("unit dropped") || w.logs.Has("unit handed over") {
@@ -54,7 +47,8 @@ func TestUnitWaitsForItsPredecessor(t *testing.T) {
 		r := w.run(w.withCaller(e, nil))
 		w.produce(in1, "a", 1)
 		w.eventually("the call", func() bool { return e.count() == 1 })
-		w.expel()
+		// The group forgets the member at its next heartbeat.
+		w.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, TopLevel: true, Err: kerr.UnknownMemberID})
 		time.Sleep(30 * time.Second)
 		if e.count() != 1 || r.Ready() {
 			t.Errorf("%d calls, ready %t: two units of one partition at the same time", e.count(), r.Ready())

@@ -37,7 +37,9 @@ func (m *keeper) Record(tx *machine.Tx, rec *machine.Record) {
 func TestStateThatStandsApart(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {
-		w.addTopic(apart)
+		if err := w.cluster.CreateTopic(testPrefix+apart, testPartitions, nil); err != nil {
+			t.Fatal(err)
+		}
 		opts := w.options(func(machine.Unit) machine.Machine { return &keeper{counter{counts: make(map[string]int)}} })
 		opts.MoreState = []StateTopic{{Topic: apart, Prefix: apartPrefix}}
 		for n, want := range []int{1, 2, 3, 1} {

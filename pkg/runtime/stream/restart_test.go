@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -22,12 +22,12 @@ func TestFailedProduceIsNotCommitted(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name string
-		code int16
+		err  *kerr.Error
 		stop bool // whether it stops the processor
 	}{
-		{"too large", kerr.MessageTooLarge.Code, false}, // the next try is of one record each
-		{"invalid", kerr.InvalidRecord.Code, true},
-		{"unknown", kerr.UnknownServerError.Code, false},
+		{"too large", kerr.MessageTooLarge, false}, // the next try is of one record each
+		{"invalid", kerr.InvalidRecord, true},
+		{"unknown", kerr.UnknownServerError, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -35,16 +35,7 @@ func TestFailedProduceIsNotCommitted(t *testing.T) {
 				r := w.run(w.options(newCounter))
 				w.eventually("ready", r.Ready)
 				// The output fails, the state and the position do not.
-				failures, id := 0, w.topicID(out)
-				w.cluster.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
-					produce := req.(*kmsg.ProduceRequest)
-					if failures > 0 || !writes(produce, id, testPrefix+out) {
-						w.cluster.KeepControl()
-						return nil, nil, false
-					}
-					failures++
-					return refuse(produce, id, testPrefix+out, test.code), nil, true
-				})
+				failure := w.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: testPrefix + out, Err: test.err})
 				w.produce(in1, "a", 1)
 				if test.stop {
 					stopped := r.awaitStopped(WriteRefused, partitionOf("a"))
@@ -53,6 +44,9 @@ func TestFailedProduceIsNotCommitted(t *testing.T) {
 					}
 				}
 				checkCounts(t, w.read(out, 1), 1, 1)
+				if failure.Hits() != 1 {
+					t.Errorf("%d produce requests failed, want one", failure.Hits())
+				}
 				r.awaitHealed()
 				r.shutdown()
 			})
@@ -68,7 +62,9 @@ func TestTopicsThatAreMissingAreAwaited(t *testing.T) {
 		opts.Inputs = []string{in1, "absent"}
 		r := w.run(opts)
 		w.eventually("the missing topic is named", func() bool { return strings.Contains(r.WaitsFor(), testPrefix+"absent") })
-		w.addTopic("absent")
+		if err := w.cluster.CreateTopic(testPrefix+"absent", testPartitions, nil); err != nil {
+			t.Fatal(err)
+		}
 		w.eventually("ready", r.Ready)
 		r.shutdown()
 	})
@@ -144,7 +140,7 @@ func TestLateGroupCommitIsRefused(t *testing.T) {
 		req := kmsg.NewPtrOffsetCommitRequest()
 		req.Group, req.MemberID, req.Generation = g.p.opts.Group, member, generation
 		topic := kmsg.NewOffsetCommitRequestTopic()
-		topic.Topic, topic.TopicID = testPrefix+in1, w.topicID(in1)
+		topic.Topic, topic.TopicID = testPrefix+in1, w.cluster.TopicInfo(testPrefix+in1).TopicID
 		partition := kmsg.NewOffsetCommitRequestTopicPartition()
 		partition.Partition = partitionOf("a")
 		topic.Partitions = append(topic.Partitions, partition)
@@ -300,43 +296,4 @@ func TestStopWhileBrokersHang(t *testing.T) {
 		checkCounts(t, w.read(out, 1), 1, 1)
 		r.shutdown()
 	})
-}
-
-// topicID is what newer produce requests name a topic by.
-func (w *world) topicID(logical string) [16]byte {
-	w.t.Helper()
-	details, err := kadm.NewClient(w.client).ListTopics(context.Background(), testPrefix+logical)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return details[testPrefix+logical].ID
-}
-
-// writes reports whether a produce request writes to a topic.
-func writes(req *kmsg.ProduceRequest, id [16]byte, name string) bool {
-	for _, topic := range req.Topics {
-		if topic.Topic == name || topic.TopicID == id {
-			return true
-		}
-	}
-	return false
-}
-
-// refuse answers a produce request with code for one topic, and well for others.
-func refuse(req *kmsg.ProduceRequest, id [16]byte, name string, code int16) kmsg.Response {
-	resp := req.ResponseKind().(*kmsg.ProduceResponse)
-	for _, topic := range req.Topics {
-		t := kmsg.NewProduceResponseTopic()
-		t.Topic, t.TopicID = topic.Topic, topic.TopicID
-		for _, partition := range topic.Partitions {
-			p := kmsg.NewProduceResponseTopicPartition()
-			p.Partition = partition.Partition
-			if topic.Topic == name || topic.TopicID == id {
-				p.ErrorCode = code
-			}
-			t.Partitions = append(t.Partitions, p)
-		}
-		resp.Topics = append(resp.Topics, t)
-	}
-	return resp
 }

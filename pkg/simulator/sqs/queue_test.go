@@ -57,7 +57,11 @@ func (m *queueModel) receive(ctx context.Context, t *rapid.T) {
 		t.Fatalf("received %d of %d, at most %d", len(got), before, most)
 	}
 	for _, d := range got {
-		body := bodyOf(d.message)
+		var decoded struct{ Body string }
+		if err := json.Unmarshal(fmt.Appendf(nil, "{%s}", d.message.encoded), &decoded); err != nil {
+			t.Fatal(err)
+		}
+		body := decoded.Body
 		at, known := m.waiting[body]
 		if !known || at.After(time.Now()) || m.deleted[body] {
 			t.Fatalf("%q was received before its time or after its end", body)
@@ -67,15 +71,6 @@ func (m *queueModel) receive(ctx context.Context, t *rapid.T) {
 		m.held = append(m.held, held{body, d.handle, until})
 		m.waiting[body] = until
 	}
-}
-
-// bodyOf decodes a message's body.
-func bodyOf(m *message) string {
-	var decoded struct{ Body string }
-	if err := json.Unmarshal(fmt.Appendf(nil, "{%s}", m.encoded), &decoded); err != nil {
-		panic(err)
-	}
-	return decoded.Body
 }
 
 func (m *queueModel) remove(t *rapid.T) {
