@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"slices"
 	"sync"
 	"testing"
@@ -13,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sr"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 	"go.uber.org/goleak"
 
@@ -23,6 +21,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/fakekafka"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -45,16 +44,7 @@ func newCodec(t *testing.T) *registry.Codec {
 	t.Helper()
 	fake := srfake.New()
 	t.Cleanup(fake.Close)
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	codec, err := registry.New(t.Context(), registry.Config{
-		Client: []sr.ClientOpt{sr.URLs(fake.URL()), sr.HTTPClient(&http.Client{Transport: transport})},
-		Prefix: prefix, Register: true, Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return codec
+	return fakekafka.Codec(t, fake.URL(), prefix)
 }
 
 func newWorld(t *testing.T, codec *registry.Codec) *world {

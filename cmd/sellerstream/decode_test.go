@@ -3,17 +3,15 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
-	"log/slog"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
-	"github.com/twmb/franz-go/pkg/sr"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/kcat"
-	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/fakekafka"
 )
 
 // startRegistry serves a registry that knows our schemas.
@@ -21,13 +19,7 @@ func startRegistry(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewServer(srfake.NewRegistry().Handler())
 	t.Cleanup(server.Close)
-	_, err := registry.New(t.Context(), registry.Config{
-		Client: []sr.ClientOpt{sr.URLs(server.URL)}, Prefix: schemas.DefaultPrefix, Register: true,
-		Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	fakekafka.Codec(t, server.URL, schemas.DefaultPrefix)
 	return server.URL
 }
 

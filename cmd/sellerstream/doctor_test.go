@@ -2,22 +2,17 @@ package main
 
 import (
 	"encoding/json"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/sellerstream/sellerstream/pkg/platform/kafka/embedded"
+	"github.com/sellerstream/sellerstream/test/fakekafka"
 )
 
 func TestDoctorCommand(t *testing.T) {
 	t.Parallel()
-	cluster, err := embedded.Start(embedded.Config{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cluster.Close() })
+	cluster := fakekafka.Embedded(t, t.TempDir())
 	_, file := startAmazon(t)
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,19 +13,15 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/operator/topicplan"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
-	"github.com/sellerstream/sellerstream/pkg/platform/kafka/embedded"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/fakekafka"
 )
 
 // embeddedConfig starts an embedded cluster and writes a file that leads to it.
 // Its secrets cannot be read here, and need not be.
 func embeddedConfig(t *testing.T) (file string, admin *kadm.Client) {
 	t.Helper()
-	cluster, err := embedded.Start(embedded.Config{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cluster.Close() })
+	cluster := fakekafka.Embedded(t, t.TempDir())
 	file = filepath.Join(t.TempDir(), "sellerstream.yaml")
 	text := strings.NewReplacer("127.0.0.1:9092", cluster.Brokers()[0], "http://127.0.0.1:8081", cluster.RegistryURL()).Replace(config.Example)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

@@ -25,6 +25,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/buyerdata"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/fakekafka"
 )
 
 // buyerMark begins every text about a buyer at Amazon.
@@ -47,15 +48,7 @@ func TestBuyerDataStaysInside(t *testing.T) {
 func testBuyerData(t *testing.T, api string) {
 	log := &journal{}
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	cluster, err := embedded.Start(embedded.Config{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := cluster.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	cluster := fakekafka.Embedded(t, t.TempDir())
 	scaled := clock.NewScaled(time.Now(), 60)
 	sim, urls := startMarkedAmazon(t, scaled)
 	cfg := buyerConfig(t, sim, urls, cluster, api)

@@ -20,6 +20,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/embedded"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/fakekafka"
 	"github.com/sellerstream/sellerstream/test/logged"
 )
 
@@ -45,15 +46,7 @@ func TestSecretsStayInside(t *testing.T) {
 	t.Parallel()
 	log := &journal{}
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	cluster, err := embedded.Start(embedded.Config{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := cluster.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	cluster := fakekafka.Embedded(t, t.TempDir())
 	scaled := clock.NewScaled(time.Now(), 60) // so that retries come soon
 	sim, urls := startCanaryAmazon(t, scaled)
 	// LWA stays down until the log has reported it, whoever asks for the token.

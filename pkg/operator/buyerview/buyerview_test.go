@@ -1,7 +1,6 @@
 package buyerview
 
 import (
-	"log/slog"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -37,19 +36,9 @@ func newWorld(t *testing.T) *world {
 	cluster := fakekafka.New(t, kfake.SeedTopics(2, prefix+schemas.BuyerKeys))
 	server := httptest.NewServer(srfake.NewRegistry().Handler())
 	t.Cleanup(server.Close)
-	w := &world{t: t}
-	var err error
-	w.codec, err = registry.New(t.Context(), registry.Config{
-		Client: []sr.ClientOpt{sr.URLs(server.URL)}, Prefix: prefix, Register: true, Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := &world{t: t, codec: fakekafka.Codec(t, server.URL, prefix)}
 	kafka := []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}
-	if w.client, err = kgo.NewClient(kafka...); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.client.Close)
+	w.client = fakekafka.Client(t, cluster)
 	file, err := buyerdata.ParseKeyFile(buyerdata.GenerateKey(), "")
 	if err != nil {
 		t.Fatal(err)

@@ -3,20 +3,18 @@ package deadletters_test
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sr"
 	"go.uber.org/goleak"
 
 	"github.com/sellerstream/sellerstream/pkg/operator/deadletters"
-	"github.com/sellerstream/sellerstream/pkg/platform/kafka/embedded"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topics"
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/fakekafka"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -39,12 +37,9 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	cluster, err := embedded.Start(embedded.Config{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cluster.Close() })
+	cluster := fakekafka.Embedded(t, t.TempDir())
 	w := &world{t: t, kafka: []kgo.Opt{kgo.SeedBrokers(cluster.Brokers()...), kgo.MetadataMinAge(10 * time.Millisecond)}}
+	var err error
 	if w.client, err = kgo.NewClient(w.kafka...); err != nil {
 		t.Fatal(err)
 	}
@@ -52,15 +47,7 @@ func newWorld(t *testing.T) *world {
 	if _, err := topics.Ensure(t.Context(), kadm.NewClient(w.client), topics.Options{Prefix: prefix}); err != nil {
 		t.Fatal(err)
 	}
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	w.codec, err = registry.New(t.Context(), registry.Config{
-		Client: []sr.ClientOpt{sr.URLs(cluster.RegistryURL()), sr.HTTPClient(&http.Client{Transport: transport})},
-		Prefix: prefix, Register: true, Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w.codec = fakekafka.Codec(t, cluster.RegistryURL(), prefix)
 	return w
 }
 

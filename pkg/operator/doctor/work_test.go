@@ -2,31 +2,23 @@ package doctor_test
 
 import (
 	"context"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/sellerstream/sellerstream/pkg/operator/accountstatus"
 	"github.com/sellerstream/sellerstream/pkg/operator/doctor"
-	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/fakekafka"
 )
 
 // put writes an entry of a state topic.
 func (w *world) put(t *testing.T, topic, key string, value any) {
 	t.Helper()
-	codec, err := registry.New(t.Context(), registry.Config{
-		Client: []sr.ClientOpt{sr.URLs(w.config.Registry.URL)}, Prefix: w.config.Prefix, Register: true, Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	encoded, err := codec.AppendEncode(nil, topic, value)
+	encoded, err := fakekafka.Codec(t, w.config.Registry.URL, w.config.Prefix).AppendEncode(nil, topic, value)
 	if err != nil {
 		t.Fatal(err)
 	}

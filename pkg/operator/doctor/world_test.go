@@ -2,7 +2,6 @@ package doctor_test
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
 	"github.com/sellerstream/sellerstream/pkg/operator/doctor"
@@ -18,11 +16,11 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/embedded"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topics"
-	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/test/fakekafka"
 )
 
 // The accounts of the world.
@@ -64,11 +62,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { sim.Close() })
-	cluster, err := embedded.Start(embedded.Config{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cluster.Close() })
+	cluster := fakekafka.Embedded(t, t.TempDir())
 	w := &world{Simulator: sim, urls: urls, cluster: cluster}
 	w.config = w.configuration()
 	for _, a := range accounts {
@@ -109,12 +103,7 @@ func (w *world) settle(t *testing.T) {
 		_, err := topics.Ensure(t.Context(), admin, topics.Options{Prefix: w.config.Prefix, Partitions: w.config.Kafka.Partitions, Replication: w.config.Kafka.Replication})
 		return err
 	})
-	_, err := registry.New(t.Context(), registry.Config{
-		Client: []sr.ClientOpt{sr.URLs(w.config.Registry.URL)}, Prefix: w.config.Prefix, Register: true, Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	fakekafka.Codec(t, w.config.Registry.URL, w.config.Prefix)
 }
 
 func (w *world) kafka(t *testing.T, do func(*kadm.Client) error) {

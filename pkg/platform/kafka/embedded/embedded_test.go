@@ -22,25 +22,11 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/embedded"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topics"
-	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/fakekafka"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func start(t *testing.T, dir string) *embedded.Cluster {
-	t.Helper()
-	cluster, err := embedded.Start(embedded.Config{Dir: dir, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := cluster.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return cluster
-}
 
 func client(t *testing.T, cluster *embedded.Cluster, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
@@ -52,30 +38,16 @@ func client(t *testing.T, cluster *embedded.Cluster, opts ...kgo.Opt) *kgo.Clien
 	return c
 }
 
-func codec(t *testing.T, cluster *embedded.Cluster) *registry.Codec {
-	t.Helper()
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	c, err := registry.New(t.Context(), registry.Config{
-		Client: []sr.ClientOpt{sr.URLs(cluster.RegistryURL()), sr.HTTPClient(&http.Client{Transport: transport})},
-		Prefix: schemas.DefaultPrefix, Register: true, Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
 // What was written before a restart is read after it, with the same schema ids.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	first := start(t, dir)
+	first := fakekafka.Embedded(t, dir)
 	producer := client(t, first)
 	if _, err := topics.Ensure(t.Context(), kadm.NewClient(producer), topics.Options{Prefix: "s.", Partitions: 2}); err != nil {
 		t.Fatal(err)
 	}
-	value, err := codec(t, first).AppendEncode(nil, schemas.Orders, &schemas.Order{OrderID: "202-1"})
+	value, err := fakekafka.Codec(t, first.RegistryURL(), schemas.DefaultPrefix).AppendEncode(nil, schemas.Orders, &schemas.Order{OrderID: "202-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +60,7 @@ func TestRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	second := start(t, dir)
+	second := fakekafka.Embedded(t, dir)
 	if first.TransactionalPrefix() == second.TransactionalPrefix() {
 		t.Error("the transactional prefix did not change")
 	}
@@ -97,7 +69,7 @@ func TestRestart(t *testing.T) {
 	if err := fetched.Err(); err != nil {
 		t.Fatal(err)
 	}
-	decoded, err := codec(t, second).Decode(t.Context(), schemas.Orders, fetched.Records()[0].Value)
+	decoded, err := fakekafka.Codec(t, second.RegistryURL(), schemas.DefaultPrefix).Decode(t.Context(), schemas.Orders, fetched.Records()[0].Value)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +95,7 @@ func TestRegistryJournal(t *testing.T) {
 		}
 		return id
 	}
-	cluster := start(t, dir)
+	cluster := fakekafka.Embedded(t, dir)
 	ids := []int{
 		register(cluster, "a", `"string"`), register(cluster, "b/ü", `"long"`),
 		register(cluster, "c", `"string"`), register(cluster, "a", `"string"`),
@@ -142,7 +114,7 @@ func TestRegistryJournal(t *testing.T) {
 	if err := os.WriteFile(dir+"/registry.jsonl", append(journal, strings.Repeat(`{"subj`, 1000)...), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	cluster = start(t, dir)
+	cluster = fakekafka.Embedded(t, dir)
 	again := []int{
 		register(cluster, "a", `"string"`), register(cluster, "b/ü", `"long"`),
 		register(cluster, "c", `"string"`), register(cluster, "a", `"string"`),
@@ -156,13 +128,13 @@ func TestRegistryJournal(t *testing.T) {
 	if err := cluster.Close(); err != nil {
 		t.Fatal(err)
 	}
-	start(t, dir) // what was written after the half line is whole
+	fakekafka.Embedded(t, dir) // what was written after the half line is whole
 }
 
 func TestLock(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	start(t, dir)
+	fakekafka.Embedded(t, dir)
 	_, err := embedded.Start(embedded.Config{Dir: dir, Logger: slog.New(slog.DiscardHandler)})
 	if err == nil || !strings.Contains(err.Error(), "process "+strconv.Itoa(os.Getpid())) {
 		t.Errorf("a second use of the directory gave: %v", err)
@@ -199,7 +171,7 @@ func TestTakenPorts(t *testing.T) {
 // State topics must not grow with the number of writes.
 func TestCompaction(t *testing.T) {
 	t.Parallel()
-	cluster := start(t, t.TempDir())
+	cluster := fakekafka.Embedded(t, t.TempDir())
 	producer := client(t, cluster)
 	if _, err := topics.Ensure(t.Context(), kadm.NewClient(producer), topics.Options{Partitions: 1}); err != nil {
 		t.Fatal(err)
@@ -231,7 +203,7 @@ func TestCompaction(t *testing.T) {
 // The largest message that SQS has fits into dead-letters, and nowhere else.
 func TestLargeRecords(t *testing.T) {
 	t.Parallel()
-	cluster := start(t, t.TempDir())
+	cluster := fakekafka.Embedded(t, t.TempDir())
 	producer := client(t, cluster, kgo.ProducerBatchMaxBytes(schemas.MaxDeadLetterBytes), kgo.ProducerBatchCompression(kgo.NoCompression()))
 	if _, err := topics.Ensure(t.Context(), kadm.NewClient(producer), topics.Options{Partitions: 1}); err != nil {
 		t.Fatal(err)
@@ -240,7 +212,7 @@ func TestLargeRecords(t *testing.T) {
 		Reason: "not_json", Message: strings.Repeat("m", 4096), Value: make([]byte, 1<<20),
 		Attributes: map[string][]byte{"MessageId": make([]byte, 256<<10)},
 	}
-	value, err := codec(t, cluster).AppendEncode(nil, schemas.DeadLetters, letter)
+	value, err := fakekafka.Codec(t, cluster.RegistryURL(), schemas.DefaultPrefix).AppendEncode(nil, schemas.DeadLetters, letter)
 	if err != nil {
 		t.Fatal(err)
 	}
