@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 )
 
 // standing is what the command accounts says of one, as far as it is looked at here.
@@ -37,18 +38,14 @@ func TestAccounts(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	const refused, failing, well, orders = "seller-1-de", "seller-2-us", "seller-3-uk", 20
-	e.script(t, simulator.Rule{Part: simulator.SPAPI, Operation: "getOrder", Account: refused, Action: simulator.Action{Status: 403}})
-	e.script(t, simulator.Rule{Part: simulator.SPAPI, Operation: "getOrder", Account: failing, Action: simulator.Action{Status: 503}})
+	simulatortest.Fault(t, e.amazon, simulator.Rule{Part: simulator.SPAPI, Operation: "getOrder", Account: refused, Action: simulator.Action{Status: 403}})
+	simulatortest.Fault(t, e.amazon, simulator.Rule{Part: simulator.SPAPI, Operation: "getOrder", Account: failing, Action: simulator.Action{Status: 503}})
 	p := e.start(t)
 	watched, stop := p.Watch(ctx)
 	defer stop()
 	for _, account := range []string{refused, failing, well} {
 		for range orders {
-			change, err := e.amazon.World.PlaceOrder(account)
-			if err != nil {
-				t.Fatal(err)
-			}
-			e.amazon.Notify(change)
+			e.order(t, account)
 		}
 	}
 	for e.carry(watched, t) > 0 {

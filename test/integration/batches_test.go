@@ -19,7 +19,7 @@ import (
 // values (containment rules 1 and 2). Each is one letter, the update behind it has
 // its outcome, and the process stays small.
 func TestHugeBatches(t *testing.T) {
-	e := newStockEnvironment(t)
+	e := newStockEnvironment(t, stockSpeed)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	binary, err := process.Build(ctx, t.TempDir()) // the race detector takes memory of its own

@@ -2,7 +2,7 @@ package integration
 
 import (
 	"context"
-	"os"
+	"errors"
 	"os/exec"
 	"strings"
 	"testing"
@@ -45,41 +45,34 @@ func TestDeadLettersGoBackOnce(t *testing.T) {
 		ids[letter.Reason] = letter.ID
 	}
 
-	if out, code := e.deadletters(ctx, "list"); code != 0 || !strings.Contains(out, "2 open dead letters") {
-		t.Errorf("list: exit %d\n%s", code, out)
+	if out, err := e.says(ctx, "deadletters", "list", "--config", e.config); err != nil || !strings.Contains(out, "2 open dead letters") {
+		t.Errorf("list: %v\n%s", err, out)
 	}
 	for range 2 { // the second time nothing is left of it
-		out, code := e.deadletters(ctx, "retry", "--yes", ids["unknown_account"], ids["not_json"])
+		out, err := e.says(ctx, "deadletters", "retry", "--config", e.config, "--yes", ids["unknown_account"], ids["not_json"])
+		var failed *exec.ExitError
 		switch {
-		case code == 0 && strings.Contains(out, "retried 2 dead letters"):
+		case err == nil && strings.Contains(out, "retried 2 dead letters"):
 			for _, letter := range await(2) {
 				if letter.Reason == "unknown_account" && string(letter.Attributes[schemas.RetryOfHeader]) != ids["unknown_account"] {
 					t.Errorf("what failed again does not say of which it is the retry: %v", letter.Attributes)
 				}
 			}
-		case code == 1 && strings.Contains(out, "RETRIED at "):
+		case errors.As(err, &failed) && failed.ExitCode() == 1 && strings.Contains(out, "RETRIED at "):
 		default:
-			t.Errorf("retry: exit %d\n%s", code, out)
+			t.Errorf("retry: %v\n%s", err, out)
 		}
 	}
 	if n := len(e.readAll(ctx, t, schemas.InventoryUpdates)); n != 2 {
 		t.Errorf("%d records on the topic, want the first and its retry", n)
 	}
-	if out, code := e.deadletters(ctx, "discard", "--yes", "--since", "1h"); code != 0 || !strings.Contains(out, "discarded 2 dead letters") {
-		t.Errorf("discard: exit %d\n%s", code, out)
+	if out, err := e.says(ctx, "deadletters", "discard", "--config", e.config, "--yes", "--since", "1h"); err != nil || !strings.Contains(out, "discarded 2 dead letters") {
+		t.Errorf("discard: %v\n%s", err, out)
 	}
-	if out, _ := e.deadletters(ctx, "list"); !strings.Contains(out, "no open dead letter") {
+	if out, _ := e.says(ctx, "deadletters", "list", "--config", e.config); !strings.Contains(out, "no open dead letter") {
 		t.Errorf("afterwards:\n%s", out)
 	}
 	if err := p.Stop(time.Minute); err != nil {
 		t.Errorf("stop the pipeline: %v", err)
 	}
-}
-
-// deadletters runs the operator's command.
-func (e *environment) deadletters(ctx context.Context, args ...string) (out string, code int) {
-	command := exec.CommandContext(ctx, e.binary, append([]string{"deadletters", "--config", e.config}, args...)...)
-	command.Env = append(os.Environ(), "SELLERSTREAM_TEST_AWS_SECRET=test")
-	text, _ := command.CombinedOutput() // the status says it
-	return string(text), command.ProcessState.ExitCode()
 }

@@ -140,11 +140,7 @@ func (e *environment) begin(ctx context.Context, t *testing.T) *process.Process 
 	p := e.start(t)
 	ctx, cancel := p.Watch(ctx)
 	defer cancel()
-	change, err := e.amazon.World.PlaceOrder(e.amazon.Accounts()[0].ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.amazon.Notify(change)
+	e.order(t, e.amazon.Accounts()[0].ID)
 	if e.carry(ctx, t) == 0 {
 		t.Fatal("the simulator has not sent the notification of the first order")
 	}

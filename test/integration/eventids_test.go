@@ -84,16 +84,11 @@ func (e *environment) business(ctx context.Context, t *testing.T) {
 // awaitRecords waits until a topic has n records.
 func (e *environment) awaitRecords(ctx context.Context, t *testing.T, topic string, n int) {
 	t.Helper()
-	for has := 0; has < n; {
-		if has = len(e.readAll(ctx, t, topic)); has >= n {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("topic %s has %d records, not %d: %v", topic, has, n, context.Cause(ctx))
-		case <-time.After(200 * time.Millisecond): // a topic tells nobody
-		}
-	}
+	has := 0
+	e.follow(ctx, t, topic, func(any) bool {
+		has++
+		return has == n
+	})
 }
 
 // TestEventIDsAreUnique collects the ids of whole runs: of one pipeline, after a
@@ -103,7 +98,7 @@ func TestEventIDsAreUnique(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ids := make(eventIDs)
-	e := newStockEnvironment(t)
+	e := newStockEnvironment(t, stockSpeed)
 	p := e.start(t)
 	watched, release := p.Watch(ctx)
 	e.business(watched, t)
@@ -123,7 +118,7 @@ func TestEventIDsAreUnique(t *testing.T) {
 	removeTopics(t, e.brokers, e.prefix)
 	e.shipments = 0
 	ids.run(ctx, t, e, "with topics made anew")
-	ids.run(ctx, t, newStockEnvironment(t), "under another prefix")
+	ids.run(ctx, t, newStockEnvironment(t, stockSpeed), "under another prefix")
 }
 
 // run is a whole run of a pipeline whose topics are not there.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,7 +61,13 @@ func TestExamplesOfUpstreamServices(t *testing.T) {
 	e.shipByExample(ctx, t, python)
 	e.sendBadRecords(ctx, t)
 	e.kcat(ctx, t, schemas.InventoryUpdates, update("example-1", account.ID, "ECHO-POP", 5, time.Now()))
-	e.awaitApplied(ctx, t, "example-1")
+	e.follow(ctx, t, schemas.InventoryResults, func(value any) bool {
+		result := value.(*schemas.InventoryResult)
+		if result.UpdateID == "example-1" && result.Outcome != "APPLIED" {
+			t.Errorf("the update behind the bad ones is %s: %s", result.Outcome, result.Message)
+		}
+		return result.UpdateID == "example-1"
+	})
 	e.checkPartitions(ctx, t)
 	if err := p.Stop(time.Minute); err != nil {
 		t.Errorf("stop the pipeline: %v", err)
@@ -162,34 +169,27 @@ func (e *environment) sendBadRecords(ctx context.Context, t *testing.T) {
 	forgetful := exec.CommandContext(ctx, "bash", "-o", "pipefail", "-c",
 		`"$1" encode --registry "$2" --prefix "$3" --topic inventory-updates | kcat -P -b "$4" -t "$3inventory-updates" -K : -D '<<end>>'`,
 		"bash", e.binary, e.registry, e.prefix, strings.Join(e.brokers, ","))
-	output(t, forgetful, update("bad", e.misplaced(t), "ECHO-POP", 1, now))
+	accounts := e.amazon.Accounts()
+	misplaced := slices.IndexFunc(accounts, func(a simulator.Account) bool { // by librdkafka's own partitioner
+		return int32(crc32.ChecksumIEEE([]byte(a.ID))%partitions) != partitionOf(a.ID)
+	})
+	if misplaced < 0 {
+		t.Fatal("both partitioners agree about every account")
+	}
+	output(t, forgetful, update("bad", accounts[misplaced].ID, "ECHO-POP", 1, now))
 
 	want := map[string]bool{"unknown_account": true, "negative_quantity": true, "event_time_ahead": true, "undecodable": true, "wrong_partition": true}
-	letters := e.read(t, schemas.DeadLetters)
-	for positions := map[int32]int64{}; len(want) > 0; {
-		for _, value := range letters.next(ctx, t, positions) {
-			letter := value.(*schemas.DeadLetter)
-			if !want[letter.Reason] {
-				t.Errorf("a dead letter says %s: %s", letter.Reason, letter.Message)
-			}
-			if letter.Reason == "wrong_partition" && !strings.Contains(letter.Message, "murmur2_random") {
-				t.Errorf("who forgot the partitioner is told %q", letter.Message)
-			}
-			delete(want, letter.Reason)
+	e.follow(ctx, t, schemas.DeadLetters, func(value any) bool {
+		letter := value.(*schemas.DeadLetter)
+		if !want[letter.Reason] {
+			t.Errorf("a dead letter says %s: %s", letter.Reason, letter.Message)
 		}
-	}
-}
-
-// misplaced is an account that librdkafka's own partitioner puts elsewhere.
-func (e *environment) misplaced(t *testing.T) string {
-	t.Helper()
-	for _, a := range e.amazon.Accounts() {
-		if int(crc32.ChecksumIEEE([]byte(a.ID))%partitions) != owner(a.ID) {
-			return a.ID
+		if letter.Reason == "wrong_partition" && !strings.Contains(letter.Message, "murmur2_random") {
+			t.Errorf("who forgot the partitioner is told %q", letter.Message)
 		}
-	}
-	t.Fatal("both partitioners agree about every account")
-	return ""
+		delete(want, letter.Reason)
+		return len(want) == 0
+	})
 }
 
 // The script needs no variable to be set.
@@ -212,11 +212,6 @@ func TestKcatExampleOnItsDefaults(t *testing.T) {
 	if got := output(t, script, "{}\n"); got != want {
 		t.Errorf("it ran\n%s, want\n%s", got, want)
 	}
-}
-
-// owner is the partition of an account.
-func owner(account string) int {
-	return kgo.StickyKeyPartitioner(nil).ForTopic("").Partition(&kgo.Record{Key: []byte(account)}, partitions)
 }
 
 // update is a record as sellerstream encode takes it.
@@ -248,21 +243,6 @@ func output(t *testing.T, command *exec.Cmd, input string) string {
 	return string(out)
 }
 
-func (e *environment) awaitApplied(ctx context.Context, t *testing.T, id string) {
-	t.Helper()
-	results := e.read(t, schemas.InventoryResults)
-	for positions := map[int32]int64{}; ; {
-		for _, value := range results.next(ctx, t, positions) {
-			if result := value.(*schemas.InventoryResult); result.UpdateID == id {
-				if result.Outcome != "APPLIED" {
-					t.Errorf("the update behind the bad ones is %s: %s", result.Outcome, result.Message)
-				}
-				return
-			}
-		}
-	}
-}
-
 // checkPartitions wants every record on its account's partition, except for the one
 // that was sent without the partitioner.
 func (e *environment) checkPartitions(ctx context.Context, t *testing.T) {
@@ -282,7 +262,7 @@ func (e *environment) checkPartitions(ctx context.Context, t *testing.T) {
 		}
 		fetches.EachRecord(func(rec *kgo.Record) {
 			seen++
-			if int(rec.Partition) != owner(string(rec.Key)) {
+			if rec.Partition != partitionOf(string(rec.Key)) {
 				misplaced++
 			}
 		})

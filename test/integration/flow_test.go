@@ -3,6 +3,7 @@ package integration
 import (
 	"bytes"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -24,7 +25,7 @@ const (
 // TestFlow takes order changes from SQS to EventBridge, without faults: nothing
 // is lost and nothing is sent twice, and the metrics say what was done.
 func TestFlow(t *testing.T) {
-	e := newMeasuredEnvironment(t)
+	e := newEnvironmentWith(t, simulator.Config{}, process.Config{Admin: freeAddress(t)})
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	p := e.begin(ctx, t)
@@ -113,7 +114,12 @@ func (e *environment) finish(ctx context.Context, t *testing.T, p *process.Proce
 	e.tap.await(ctx, t, "the final state of every order", func(events map[string][]event) bool {
 		return !slices.ContainsFunc(final, func(id string) bool { return len(events[id]) == 0 })
 	})
-	e.awaitDeadLetters(ctx, t)
+	if dead := make(map[string]bool); e.poisoned > 0 { // one for each message that no code can process
+		e.follow(ctx, t, schemas.DeadLetters, func(value any) bool {
+			dead[value.(*schemas.DeadLetter).ID] = true
+			return len(dead) == e.poisoned
+		})
+	}
 	if e.settings.Admin != "" {
 		e.checkMetrics(ctx, t)
 	}
@@ -127,39 +133,19 @@ func (e *environment) finish(ctx context.Context, t *testing.T, p *process.Proce
 func (e *environment) awaitFinal(ctx context.Context, t *testing.T) []string {
 	t.Helper()
 	truth := e.amazon.Truth()
-	orders := e.read(t, schemas.Orders)
 	final := make(map[string]string)
-	positions := make(map[int32]int64)
-	for len(final) < len(truth.Orders) {
-		for _, value := range orders.next(ctx, t, positions) {
-			order := value.(*schemas.Order)
-			if isFinal(order, truth.Orders[order.OrderID]) {
-				final[order.OrderID] = order.EventID
-			}
+	e.follow(ctx, t, schemas.Orders, func(value any) bool {
+		order := value.(*schemas.Order)
+		if isFinal(order, truth.Orders[order.OrderID]) {
+			final[order.OrderID] = order.EventID
 		}
-	}
-	ids := make([]string, 0, len(final))
-	for _, id := range final {
-		ids = append(ids, id)
-	}
-	return ids
+		return len(final) == len(truth.Orders)
+	})
+	return slices.Collect(maps.Values(final))
 }
 
 func isFinal(order *schemas.Order, truth simulator.OrderTruth) bool {
 	return order.LastUpdatedTime.Equal(truth.LastUpdatedTime) && order.Status == string(truth.Status) && order.Account == truth.Account
-}
-
-// awaitDeadLetters waits for one dead letter per message that no code can process.
-func (e *environment) awaitDeadLetters(ctx context.Context, t *testing.T) {
-	t.Helper()
-	dead := e.read(t, schemas.DeadLetters)
-	seen := make(map[string]bool)
-	positions := make(map[int32]int64)
-	for len(seen) < e.poisoned {
-		for _, value := range dead.next(ctx, t, positions) {
-			seen[value.(*schemas.DeadLetter).ID] = true
-		}
-	}
 }
 
 // check compares what stands in Kafka and what reached EventBridge with what

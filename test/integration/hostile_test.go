@@ -18,6 +18,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/process"
 )
@@ -46,7 +47,7 @@ const (
 // soon as under the same load of the same pipeline without, once it is warm. Each odd
 // thing has one letter or one outcome, and no more alerts come than there are causes.
 func TestHostileNeighbours(t *testing.T) {
-	e := newStockEnvironmentAt(t, hostileSpeed)
+	e := newStockEnvironment(t, hostileSpeed)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
 	defer cancel()
 	p := e.start(t)
@@ -147,7 +148,7 @@ func (e *environment) oddAnswers(ctx context.Context, t *testing.T) (updates []s
 	}
 	odd := skus[len(skus)-3:] // none that load takes
 	for i, status := range []int{400, 403, 404} {
-		e.script(t, simulator.Rule{Part: simulator.SPAPI, Operation: "patchListingsItem", Item: odd[i], Action: simulator.Action{Status: status}})
+		simulatortest.Fault(t, e.amazon, simulator.Rule{Part: simulator.SPAPI, Operation: "patchListingsItem", Item: odd[i], Action: simulator.Action{Status: status}})
 	}
 	tooLong := strings.Repeat("x", 3<<19)                          // 1.5 MB
 	for operation, actions := range map[string][]simulator.Action{ // none about a feed: that is the good updates' own
@@ -160,7 +161,7 @@ func (e *environment) oddAnswers(ctx context.Context, t *testing.T) (updates []s
 		"patchListingsItem": {{Header: map[string]string{rateHeader: "-1"}}, {Header: map[string]string{rateHeader: "NaN"}}},
 	} {
 		for _, action := range actions {
-			e.script(t, simulator.Rule{Part: simulator.SPAPI, Operation: operation, Times: 2, Action: action})
+			simulatortest.Fault(t, e.amazon, simulator.Rule{Part: simulator.SPAPI, Operation: operation, Times: 2, Action: action})
 		}
 	}
 	now := e.now().Truncate(time.Millisecond)

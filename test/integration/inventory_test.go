@@ -10,6 +10,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/process"
 )
@@ -25,14 +26,8 @@ const (
 )
 
 // newStockEnvironment is one in which an answer that was lost is looked for
-// after some ten seconds.
-func newStockEnvironment(t *testing.T) *environment {
-	t.Helper()
-	return newStockEnvironmentAt(t, stockSpeed)
-}
-
-// newStockEnvironmentAt is one whose clock runs at a speed of the test's own.
-func newStockEnvironmentAt(t *testing.T, speed float64) *environment {
+// after some ten seconds. Its clock runs at the speed.
+func newStockEnvironment(t *testing.T, speed float64) *environment {
 	t.Helper()
 	epoch := time.Now()
 	e := newEnvironmentWith(t, simulator.Config{
@@ -50,11 +45,11 @@ feeds: {stuck_after: 2m}
 // TestStockFlow takes quantities to Amazon and their outcomes back, while one
 // account's feed is stuck: the other accounts do not notice.
 func TestStockFlow(t *testing.T) {
-	e := newStockEnvironment(t)
+	e := newStockEnvironment(t, stockSpeed)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	stuck := e.amazon.Accounts()[1].ID
-	e.script(t, simulator.Rule{
+	simulatortest.Fault(t, e.amazon, simulator.Rule{
 		Part: simulator.Processing, Account: stuck, Times: 1,
 		Action: simulator.Action{Feed: &simulator.FeedOutcome{Queued: 24 * time.Hour}},
 	})
@@ -123,15 +118,18 @@ func TestKilledBetweenIntentAndAnswer(t *testing.T) {
 		{"never arrived", simulator.Action{Delay: 10 * time.Second, Drop: true}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			e := newStockEnvironment(t)
+			e := newStockEnvironment(t, stockSpeed)
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
-			e.script(t, simulator.Rule{Part: simulator.SPAPI, Operation: createFeed, Times: 1, Action: test.action})
+			simulatortest.Fault(t, e.amazon, simulator.Rule{Part: simulator.SPAPI, Operation: createFeed, Times: 1, Action: test.action})
 			account := e.amazon.Accounts()[0].ID
 			p := e.start(t)
 			watched, release := p.Watch(ctx)
 			plan := e.supply(watched, t, simulator.InventoryScenario{Accounts: []string{account}, Updates: stockSKUs, SKUs: stockSKUs})
-			e.awaitIntent(watched, t)
+			e.follow(watched, t, schemas.StateInventory, func(value any) bool {
+				lane, ok := value.(*schemas.FeedLaneState)
+				return ok && lane.Phase == "INTENT"
+			})
 			if test.applied {
 				if _, err := e.amazon.Ledger.Await(watched, simulator.Filter{Part: simulator.SPAPI, Operation: createFeed}, 1); err != nil {
 					t.Fatal(err)
@@ -155,13 +153,6 @@ func TestKilledBetweenIntentAndAnswer(t *testing.T) {
 				t.Errorf("%d submissions, the first %+v; want 1, adopted: %v", len(submissions), submissions[0], test.applied)
 			}
 		})
-	}
-}
-
-func (e *environment) script(t *testing.T, rule simulator.Rule) {
-	t.Helper()
-	if _, err := e.amazon.Faults.Add(rule); err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -203,31 +194,15 @@ func (e *environment) supply(ctx context.Context, t *testing.T, scenario simulat
 	return plan
 }
 
-// awaitIntent waits until the intent of a feed is committed.
-func (e *environment) awaitIntent(ctx context.Context, t *testing.T) {
-	t.Helper()
-	state := e.read(t, schemas.StateInventory)
-	for {
-		for _, value := range state.next(ctx, t, make(map[int32]int64)) {
-			if lane, ok := value.(*schemas.FeedLaneState); ok && lane.Phase == "INTENT" {
-				return
-			}
-		}
-	}
-}
-
 // awaitOutcomes waits until every update has its outcome, and returns all that
 // stand on the topic then.
 func (e *environment) awaitOutcomes(ctx context.Context, t *testing.T, plan simulator.InventoryPlan) []*schemas.InventoryResult {
 	t.Helper()
-	reader := e.read(t, schemas.InventoryResults)
-	positions := make(map[int32]int64)
 	var results []*schemas.InventoryResult
-	for len(results) < len(plan.Updates) {
-		for _, value := range reader.next(ctx, t, positions) {
-			results = append(results, value.(*schemas.InventoryResult))
-		}
-	}
+	e.follow(ctx, t, schemas.InventoryResults, func(value any) bool {
+		results = append(results, value.(*schemas.InventoryResult))
+		return len(results) == len(plan.Updates)
+	})
 	return results
 }
 

@@ -2,6 +2,8 @@ package integration
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +67,17 @@ func (r *reader) next(ctx context.Context, t *testing.T, positions map[int32]int
 	return values
 }
 
+// follow reads a topic from its start, and goes on until take says that it is done.
+func (e *environment) follow(ctx context.Context, t *testing.T, topic string, take func(value any) (done bool)) {
+	t.Helper()
+	r, positions := e.read(t, topic), make(map[int32]int64)
+	for {
+		if slices.ContainsFunc(r.next(ctx, t, positions), take) {
+			return
+		}
+	}
+}
+
 // readAll reads a topic from its start to its present end.
 func (e *environment) readAll(ctx context.Context, t *testing.T, topic string) []any {
 	t.Helper()
@@ -75,20 +88,12 @@ func (e *environment) readAll(ctx context.Context, t *testing.T, topic string) [
 	}
 	var values []any
 	positions := make(map[int32]int64)
-	for behind(ends[e.prefix+topic], positions) {
+	left := ends[e.prefix+topic]
+	reached := func(partition int32, end kadm.ListedOffset) bool { return positions[partition] >= end.Offset }
+	for maps.DeleteFunc(left, reached); len(left) > 0; maps.DeleteFunc(left, reached) {
 		values = append(values, r.next(ctx, t, positions)...)
 	}
 	return values
-}
-
-// behind reports whether a partition has not been read to its end.
-func behind(ends map[int32]kadm.ListedOffset, at map[int32]int64) bool {
-	for partition, end := range ends {
-		if at[partition] < end.Offset {
-			return true
-		}
-	}
-	return false
 }
 
 // removeTopics deletes everything of the test's prefix.

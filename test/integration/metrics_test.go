@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,19 +11,7 @@ import (
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator"
-	"github.com/sellerstream/sellerstream/test/process"
 )
-
-// newMeasuredEnvironment is one whose pipeline serves health and metrics.
-func newMeasuredEnvironment(t *testing.T) *environment {
-	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer free.Close()
-	return newEnvironmentWith(t, simulator.Config{}, process.Config{Admin: free.Addr().String()})
-}
 
 // checkMetrics holds a scrape, when all is done, against what Amazon's simulator
 // and EventBridge have seen.

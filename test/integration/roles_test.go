@@ -12,6 +12,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/acls"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/process"
 )
@@ -21,7 +22,7 @@ import (
 // each ACL is one on which something that was done rests: without it the broker
 // would have denied that.
 func TestEachRoleAsItsOwnUser(t *testing.T) {
-	s := newSecurity(t, newStockEnvironment(t))
+	s := newSecurity(t, newStockEnvironment(t, stockSpeed))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	decisions := s.audit(t)
@@ -72,7 +73,7 @@ func (s *security) operate(ctx context.Context, t *testing.T) {
 		{"operator", []string{"switches"}},
 		{"operator", []string{"resume", "--writes"}},
 	} {
-		if out, err := s.command(ctx, t, append(step.args, "--config", s.configFor(t, s.user(step.part), nil))...); err != nil {
+		if out, err := s.says(ctx, append(step.args, "--config", s.configFor(t, s.user(step.part), nil))...); err != nil {
 			t.Fatalf("%v: %v: %s", step.args, err, out)
 		}
 	}
@@ -87,7 +88,7 @@ func (s *security) operate(ctx context.Context, t *testing.T) {
 // is stuck), a package, and a record on every input that nobody can read.
 func (s *security) work(ctx context.Context, t *testing.T) {
 	t.Helper()
-	s.script(t, simulator.Rule{
+	simulatortest.Fault(t, s.amazon, simulator.Rule{
 		Part: simulator.Processing, Account: s.amazon.Accounts()[1].ID, Times: 1,
 		Action: simulator.Action{Feed: &simulator.FeedOutcome{Queued: 24 * time.Hour}},
 	})
@@ -99,12 +100,11 @@ func (s *security) work(ctx context.Context, t *testing.T) {
 	for _, topic := range []string{schemas.OrderChanges, schemas.InventoryUpdates, schemas.FeedNotifications, schemas.Shipments, schemas.Orders} {
 		s.put(ctx, t, topic, s.amazon.Accounts()[0].ID, []byte("nobody can read this"))
 	}
-	letters := s.read(t, schemas.DeadLetters)
-	for roles := map[string]bool{}; len(roles) < 6; { // bridge, events and the four processors
-		for _, value := range letters.next(ctx, t, map[int32]int64{}) {
-			roles[value.(*schemas.DeadLetter).Role] = true
-		}
-	}
+	roles := map[string]bool{}
+	s.follow(ctx, t, schemas.DeadLetters, func(value any) bool {
+		roles[value.(*schemas.DeadLetter).Role] = true
+		return len(roles) == 6 // bridge, events and the four processors
+	})
 	s.tap.await(ctx, t, "events of all kinds", func(events map[string][]event) bool {
 		return holds(countEvents(events), map[string]int{"OrderChanged": 1, "FeedCompleted": 1, "FeedStuck": 1, "ShipmentConfirmed": 1})
 	})
@@ -114,33 +114,23 @@ func (s *security) work(ctx context.Context, t *testing.T) {
 func (s *security) park(ctx context.Context, t *testing.T, account string) {
 	t.Helper()
 	shipment := s.pack(ctx, t, account)
-	s.script(t, simulator.Rule{Part: simulator.SPAPI, Account: account, Action: simulator.Action{Status: http.StatusForbidden}})
-	change, err := s.amazon.World.PlaceOrder(account)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.amazon.Notify(change)
+	simulatortest.Fault(t, s.amazon, simulator.Rule{Part: simulator.SPAPI, Account: account, Action: simulator.Action{Status: http.StatusForbidden}})
+	s.order(t, account)
 	s.supply(ctx, t, simulator.InventoryScenario{Accounts: []string{account}, Updates: 1, SKUs: 1, Urgent: 1})
 	shipment.ShipmentID, shipment.TrackingNumber = "corrected", shipment.TrackingNumber+"1"
 	shipment.EventTime = shipment.EventTime.Add(time.Second)
 	s.putShipment(ctx, t, shipment)
-	alerts := s.read(t, schemas.Alerts)
-	for roles := map[string]bool{}; !roles["orders"] || !roles["inventory"] || !roles["shipments"]; {
-		for _, value := range alerts.next(ctx, t, map[int32]int64{}) {
-			roles[value.(*schemas.Alert).Role] = true
-		}
-	}
+	roles := map[string]bool{}
+	s.follow(ctx, t, schemas.Alerts, func(value any) bool {
+		roles[value.(*schemas.Alert).Role] = true
+		return roles["orders"] && roles["inventory"] && roles["shipments"]
+	})
 }
 
 // pack ships an order, waits for the outcome, and returns the last package.
 func (s *security) pack(ctx context.Context, t *testing.T, account string) (shipment *schemas.Shipment) {
 	t.Helper()
-	change, err := s.amazon.World.PlaceOrder(account)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.amazon.Notify(change)
-	packed, err := s.amazon.Pack(simulator.ShipmentScenario{}, change.Order.OrderID)
+	packed, err := s.amazon.Pack(simulator.ShipmentScenario{}, s.order(t, account))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,14 +144,10 @@ func (s *security) pack(ctx context.Context, t *testing.T, account string) (ship
 		}
 		s.putShipment(ctx, t, shipment)
 	}
-	confirmations := s.read(t, schemas.ShipmentConfirmations)
-	for {
-		for _, value := range confirmations.next(ctx, t, map[int32]int64{}) {
-			if value.(*schemas.ShipmentConfirmation).OrderID == shipment.OrderID {
-				return shipment
-			}
-		}
-	}
+	s.follow(ctx, t, schemas.ShipmentConfirmations, func(value any) bool {
+		return value.(*schemas.ShipmentConfirmation).OrderID == shipment.OrderID
+	})
+	return shipment
 }
 
 func (s *security) putShipment(ctx context.Context, t *testing.T, shipment *schemas.Shipment) {
@@ -194,19 +180,15 @@ func (s *security) checkDecisions(t *testing.T, grants []acls.Grant, decisions [
 			t.Errorf("denied: %+v", d)
 		}
 	}
+	// Others' programs do not run in this test, and some commands have tests of their own.
+	elsewhere := []string{"upstream-stock", "upstream-shipments", "downstream", "downstream-buyers", "deadletters", "replay", "replay --reset"}
 	for _, g := range grants {
 		part := g.For[0]
 		used := slices.ContainsFunc(decisions, func(d decision) bool { return d.uses(g) })
-		if !used && s.doneHere(part, g.ACL) {
+		doneHere := !slices.Contains(elsewhere, part) && (part != "operator" || g.Name == s.prefix+schemas.Switches)
+		if !used && doneHere {
 			t.Errorf("%s is printed for %s, and nothing that it does needs it", g.ACL, part)
 		}
 	}
 	t.Logf("%d ACLs, %d decisions of the broker", len(grants), len(decisions))
-}
-
-// doneHere reports whether this test does what a part has an ACL for: others'
-// programs do not run in it, and some commands have tests of their own.
-func (s *security) doneHere(part string, a acls.ACL) bool {
-	elsewhere := []string{"upstream-stock", "upstream-shipments", "downstream", "downstream-buyers", "deadletters", "replay", "replay --reset"}
-	return !slices.Contains(elsewhere, part) && (part != "operator" || a.Name == s.prefix+schemas.Switches)
 }

@@ -133,17 +133,14 @@ func (s *security) awaitMissing(ctx context.Context, t *testing.T, user string, 
 	}
 }
 
-func (s *security) access(user string) config.Kafka {
-	return config.Kafka{
-		Brokers: s.kafka.Brokers, TLS: config.KafkaTLS{Enabled: true, CAFile: s.kafka.CA},
-		SASL: config.SASL{Mechanism: config.ScramSHA512, Username: user, Password: config.Secret{Value: secrets.New(scramPassword)}},
-	}
-}
-
 // clientOf is a user's.
 func (s *security) clientOf(t *testing.T, user string) *kgo.Client {
 	t.Helper()
-	client, err := kgo.NewClient(append(kafka.Access{Config: s.access(user)}.Options(), kgo.DisableClientMetrics())...)
+	access := kafka.Access{Config: config.Kafka{
+		Brokers: s.kafka.Brokers, TLS: config.KafkaTLS{Enabled: true, CAFile: s.kafka.CA},
+		SASL: config.SASL{Mechanism: config.ScramSHA512, Username: user, Password: config.Secret{Value: secrets.New(scramPassword)}},
+	}}
+	client, err := kgo.NewClient(append(access.Options(), kgo.DisableClientMetrics())...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,10 +163,9 @@ func (s *security) configFor(t *testing.T, user string, change func(*process.Con
 	return file
 }
 
-// command runs an operator's command, and returns all that it says.
-func (s *security) command(ctx context.Context, t *testing.T, arguments ...string) (string, error) {
-	t.Helper()
-	cmd := exec.CommandContext(ctx, s.binary, arguments...)
+// says runs an operator's command to its end, and returns all that it says.
+func (e *environment) says(ctx context.Context, arguments ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, e.binary, arguments...)
 	cmd.Env = process.Environment()
 	out, err := cmd.CombinedOutput()
 	return string(out), err
@@ -182,7 +178,7 @@ func (s *security) printed(ctx context.Context, t *testing.T) []acls.Grant {
 	for _, part := range acls.Parts() {
 		users = append(users, part+"=User:"+s.user(part))
 	}
-	out, err := s.command(ctx, t, "topics", "acls", "--config", s.config, "--format", "json", "--role-principals", strings.Join(users, ","))
+	out, err := s.says(ctx, "topics", "acls", "--config", s.config, "--format", "json", "--role-principals", strings.Join(users, ","))
 	var grants []acls.Grant
 	if err := errors.Join(err, json.Unmarshal([]byte(out), &grants)); err != nil {
 		t.Fatalf("%v: %s", err, out)

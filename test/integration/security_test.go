@@ -45,14 +45,14 @@ func TestRefusalsByKafka(t *testing.T) {
 			c.Kafka = strings.Replace(c.Kafka, test.old, test.spoilt, 1)
 			c.Brokers = []string{strings.Replace(c.Brokers[0], test.old, test.spoilt, 1)}
 		})
-		if out, err := s.command(ctx, t, "topics", "plan", "--config", file); err == nil || !strings.Contains(out, test.says) {
+		if out, err := s.says(ctx, "topics", "plan", "--config", file); err == nil || !strings.Contains(out, test.says) {
 			t.Errorf("%s: topics plan says %v %s, want %q", name, err, out, test.says)
 		}
 		if found := s.doctor(ctx, t, file); !strings.Contains(found["reachable"].Cause+found["reachable"].Fix, test.says) {
 			t.Errorf("%s: doctor says %+v, want %q", name, found["reachable"], test.says)
 		}
 		if name == "a wrong password" {
-			if out, err := s.command(ctx, t, "run", "--config", file, "--roles", "orders"); err == nil || !strings.Contains(out, test.says) || strings.Contains(out, "wrong\n") {
+			if out, err := s.says(ctx, "run", "--config", file, "--roles", "orders"); err == nil || !strings.Contains(out, test.says) || strings.Contains(out, "wrong\n") {
 				t.Errorf("%s: run says %v %s, want %q", name, err, out, test.says)
 			}
 		}
@@ -77,7 +77,11 @@ func TestLoginByToken(t *testing.T) {
 		{time.Hour, "ok", s.kafka.Brokers[0]},
 		{-time.Hour, "failed", "refuses our token"},
 	} {
-		if err := os.WriteFile(token, []byte(unsigned("orders", time.Now().Add(test.expires))), 0o600); err != nil {
+		// A token without a signature (RFC 7515, appendix A.5).
+		part, expires := base64.RawURLEncoding.EncodeToString, time.Now().Add(test.expires)
+		claims := fmt.Sprintf(`{"sub": "orders", "iat": %d, "exp": %d}`, expires.Add(-2*time.Hour).Unix(), expires.Unix())
+		text := part([]byte(`{"alg": "none"}`)) + "." + part([]byte(claims)) + "."
+		if err := os.WriteFile(token, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if got := s.doctor(ctx, t, file)["reachable"]; got.Status != test.status || !strings.Contains(got.Found+got.Cause, test.says) {
@@ -86,20 +90,13 @@ func TestLoginByToken(t *testing.T) {
 	}
 }
 
-// unsigned is a token without a signature (RFC 7515, appendix A.5).
-func unsigned(subject string, expires time.Time) string {
-	part := base64.RawURLEncoding.EncodeToString
-	claims := fmt.Sprintf(`{"sub": %q, "iat": %d, "exp": %d}`, subject, expires.Add(-2*time.Hour).Unix(), expires.Unix())
-	return part([]byte(`{"alg": "none"}`)) + "." + part([]byte(claims)) + "."
-}
-
 // finding is what doctor says about one check.
 type finding struct{ Part, Check, Status, Found, Cause, Fix string }
 
 // doctor is what it says about Kafka, by check.
 func (s *security) doctor(ctx context.Context, t *testing.T, file string) map[string]finding {
 	t.Helper()
-	out, _ := s.command(ctx, t, "doctor", "--config", file, "--json") // other parts of the test's world fail
+	out, _ := s.says(ctx, "doctor", "--config", file, "--json") // other parts of the test's world fail
 	var report struct{ Results []finding }
 	if err := json.NewDecoder(strings.NewReader(out)).Decode(&report); err != nil {
 		t.Fatalf("doctor says %s: %v", out, err)
@@ -177,7 +174,7 @@ func TestARoleMayDoNothingElse(t *testing.T) {
 	}
 	orders := s.user("orders")
 	withheld := slices.IndexFunc(tests, func(r restricted) bool { return strings.HasPrefix(r.user, orders+"-without-") })
-	out, err := s.command(ctx, t, "run", "--config", s.configFor(t, tests[withheld].user, nil), "--roles", "orders")
+	out, err := s.says(ctx, "run", "--config", s.configFor(t, tests[withheld].user, nil), "--roles", "orders")
 	want := fmt.Sprintf("--add --allow-principal User:%s --operation %s --topic %s", tests[withheld].user, tests[withheld].withheld[0].Operation, tests[withheld].withheld[0].Name)
 	if err == nil || !strings.Contains(out, want) {
 		t.Errorf("run says %v %s, want %q", err, out, want)

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/process"
 )
@@ -19,16 +20,10 @@ const (
 	shippedOrders = 40
 )
 
-func newShipmentEnvironment(t *testing.T, settings process.Config) *environment {
-	t.Helper()
-	e := newEnvironmentWith(t, simulator.Config{}, settings)
-	e.carryOn(t)
-	return e
-}
-
 // TestShipmentFlow takes shipments of every kind to Amazon and their outcomes back.
 func TestShipmentFlow(t *testing.T) {
-	e := newShipmentEnvironment(t, process.Config{More: "shipments: {carriers: {Velo Kurier: VELO}}\n"})
+	e := newEnvironmentWith(t, simulator.Config{}, process.Config{More: "shipments: {carriers: {Velo Kurier: VELO}}\n"})
+	e.carryOn(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	p := e.start(t)
@@ -60,7 +55,15 @@ func TestShipmentFlow(t *testing.T) {
 	if got := outcomes.counts; got["REJECTED"] != wrong || got["SUPERSEDED"] == 0 || got["CONFIRMED"]+got["REJECTED"]+got["SUPERSEDED"] != len(said) {
 		t.Errorf("of %d shipments, %d of them wrong, the outcomes are %v", len(said), wrong, got)
 	}
-	e.checkShipments(t, said)
+	if check := e.amazon.CheckShipments(said); check.Packages == 0 || check.Wrong != 0 || check.Twice != 0 {
+		t.Errorf("what Amazon has of the packages: %+v", check)
+	}
+	if n := e.amazon.Ledger.Throttled(); n != 0 {
+		t.Errorf("Amazon throttled %d calls", n)
+	}
+	if letters := e.readAll(t.Context(), t, schemas.DeadLetters); len(letters) > 0 {
+		t.Errorf("%d dead letters, the first %+v", len(letters), letters[0])
+	}
 	for _, shipment := range e.amazon.World.Shipments() {
 		for _, parcel := range shipment.Parcels {
 			if parcel.CarrierCode != "DHL" && parcel.CarrierCode != "DPD" && parcel.CarrierCode != "UPS" && parcel.CarrierCode != "Hermes Logistik Gruppe" && parcel.CarrierCode != "VELO" {
@@ -87,10 +90,11 @@ func TestKilledBeforeAConfirmationIsAnswered(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			// A correction waits for a call whose answer was lost, since Amazon may
 			// carry that out late: some fifteen seconds here.
-			e := newShipmentEnvironment(t, process.Config{Timeout: 5 * time.Second, More: "shipments: {apply_delay: 5s}\n"})
+			e := newEnvironmentWith(t, simulator.Config{}, process.Config{Timeout: 5 * time.Second, More: "shipments: {apply_delay: 5s}\n"})
+			e.carryOn(t)
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
-			e.script(t, simulator.Rule{Part: simulator.SPAPI, Operation: confirmShipment, Times: 1, Action: test.action})
+			simulatortest.Fault(t, e.amazon, simulator.Rule{Part: simulator.SPAPI, Operation: confirmShipment, Times: 1, Action: test.action})
 			p := e.start(t)
 			watched, release := p.Watch(ctx)
 			said := e.pack(watched, t, simulator.ShipmentScenario{Corrected: 1})[:2]
@@ -148,9 +152,15 @@ func (e *environment) pack(ctx context.Context, t *testing.T, scenario simulator
 	if err := e.amazon.Run(ctx, simulator.Scenario{Orders: shippedOrders, Changes: 1, SellerShips: 1}); err != nil {
 		t.Fatal(err)
 	}
+	unshipped := 0
+	for _, order := range e.amazon.Truth().Orders {
+		if order.Status == simulator.Unshipped {
+			unshipped++
+		}
+	}
 	var said []simulator.UpstreamShipment
 	reader, seen, positions := e.read(t, schemas.Orders), make(map[string]bool), make(map[int32]int64)
-	for unshipped := e.unshipped(); len(seen) < unshipped; {
+	for len(seen) < unshipped {
 		for _, value := range reader.next(ctx, t, positions) {
 			order := value.(*schemas.Order)
 			if order.Status != string(simulator.Unshipped) || seen[order.OrderID] {
@@ -165,16 +175,6 @@ func (e *environment) pack(ctx context.Context, t *testing.T, scenario simulator
 		}
 	}
 	return said
-}
-
-// unshipped counts the orders that can be shipped.
-func (e *environment) unshipped() (n int) {
-	for _, order := range e.amazon.Truth().Orders {
-		if order.Status == simulator.Unshipped {
-			n++
-		}
-	}
-	return n
 }
 
 // ship produces what a warehouse says at once, or what it says later.
@@ -234,19 +234,5 @@ func (o *shipmentOutcomes) await(ctx context.Context, t *testing.T, n int) {
 			o.of[c.ShipmentID] = c.Outcome
 			o.counts[c.Outcome]++
 		}
-	}
-}
-
-// checkShipments wants Amazon to have each package once, as it was last said to be.
-func (e *environment) checkShipments(t *testing.T, said []simulator.UpstreamShipment) {
-	t.Helper()
-	if check := e.amazon.CheckShipments(said); check.Packages == 0 || check.Wrong != 0 || check.Twice != 0 {
-		t.Errorf("what Amazon has of the packages: %+v", check)
-	}
-	if n := e.amazon.Ledger.Throttled(); n != 0 {
-		t.Errorf("Amazon throttled %d calls", n)
-	}
-	if letters := e.readAll(t.Context(), t, schemas.DeadLetters); len(letters) > 0 {
-		t.Errorf("%d dead letters, the first %+v", len(letters), letters[0])
 	}
 }

@@ -83,17 +83,18 @@ func TestOneUnitStopsAlone(t *testing.T) {
 
 // partitionOf is an account's partition, as producers find it.
 func partitionOf(account string) int32 {
-	return int32(owner(account))
+	return int32(kgo.StickyKeyPartitioner(nil).ForTopic("").Partition(&kgo.Record{Key: []byte(account)}, partitions))
 }
 
-// order places an order of an account and has Amazon report it.
-func (e *environment) order(t *testing.T, account string) {
+// order places an order of an account, has Amazon report it, and returns its id.
+func (e *environment) order(t *testing.T, account string) string {
 	t.Helper()
 	change, err := e.amazon.World.PlaceOrder(account)
 	if err != nil {
 		t.Fatal(err)
 	}
 	e.amazon.Notify(change)
+	return change.Order.OrderID
 }
 
 // ordersOf are the ids of an account's orders on the topic orders.
