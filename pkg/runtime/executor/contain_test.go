@@ -80,9 +80,6 @@ func (p *plant) RoundTrip(req *http.Request) (*http.Response, error) {
 	return answer(http.StatusOK, `{"sku":"`+sku+`","status":"ACCEPTED","submissionId":"1","issues":[]}`)
 }
 
-// CloseIdleConnections has none to close.
-func (p *plant) CloseIdleConnections() {}
-
 func inPlant(t *testing.T, accounts, skus int, test func(t *testing.T, p *plant)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
