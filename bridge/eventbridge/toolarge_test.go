@@ -290,7 +290,13 @@ func TestARefusedEventIsNotLostWhenKafkaRefusesItsLetter(t *testing.T) {
 				}
 			}
 			var well atomic.Bool
-			w.refuseProducing(&well)
+			w.cluster.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
+				w.cluster.KeepControl()
+				if well.Load() {
+					return nil, nil, false
+				}
+				return refusal(req.(*kmsg.ProduceRequest), kerr.InvalidRecord), nil, true
+			})
 			opts := w.options()
 			opts.Client = client(opts.Client)
 			p, stop := w.run(opts)
@@ -309,17 +315,6 @@ func TestARefusedEventIsNotLostWhenKafkaRefusesItsLetter(t *testing.T) {
 			}
 		})
 	}
-}
-
-// refuseProducing makes Kafka refuse what is produced from now on, until it is well.
-func (w *world) refuseProducing(well *atomic.Bool) {
-	w.cluster.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		w.cluster.KeepControl()
-		if well.Load() {
-			return nil, nil, false
-		}
-		return refusal(req.(*kmsg.ProduceRequest), kerr.InvalidRecord), nil, true
-	})
 }
 
 // refusal answers every partition of a request with an error.
