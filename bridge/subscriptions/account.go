@@ -176,7 +176,7 @@ func (v *visit) look(ctx context.Context, kind string) ([]model.Subscription, er
 		case gone(err):
 			return all, nil // Amazon's way of saying none, in the operation for a single one
 		case err != nil:
-			return nil, err
+			return nil, fmt.Errorf("the subscriptions of account %s to %s: %w", v.seller.ID, kind, err)
 		}
 		all = append(all, page.Subscriptions...)
 	}

@@ -33,7 +33,7 @@ func New(opts Options) (*Keeper, error) {
 	}
 	return &Keeper{
 		opts:    opts,
-		pacer:   pacer{clock: opts.Clock, quota: opts.Limits, buckets: map[pair]*paced{}},
+		pacer:   pacer{clock: opts.Clock, limits: opts.Limits, buckets: map[pair]*paced{}},
 		changes: changes{signal: make(chan struct{}, 1)},
 	}, nil
 }

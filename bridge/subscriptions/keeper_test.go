@@ -365,7 +365,7 @@ func TestTheBurstIsLeftToOthers(t *testing.T) {
 func TestAConfiguredQuotaIsUsed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := pacer{clock: clock.Real{}, buckets: map[pair]*paced{}, quota: func(account, operation string) (quota.Limit, bool) {
+		p := pacer{clock: clock.Real{}, buckets: map[pair]*paced{}, limits: func(account, operation string) (quota.Limit, bool) {
 			return quota.Limit{Rate: 0.2, Burst: 5}, account == german && operation == model.GetSubscriptions
 		}}
 		for owner, want := range map[string]time.Duration{german: 10 * time.Second, american: 2 * time.Second} {

@@ -58,7 +58,7 @@ type Options struct {
 	// was held is tried again.
 	Hold func(owner, operation, what string) error
 	// Limits replaces Amazon's default limit of an account's operation; may be nil.
-	Limits func(account, operation string) (quota.Limit, bool)
+	Limits quota.Limits
 	Clock  clock.Clock  // of quotas and waits; the real one by default
 	Logger *slog.Logger // slog.Default() by default
 

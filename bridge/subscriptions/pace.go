@@ -33,8 +33,8 @@ const (
 // rate is used, never the burst: there is no hurry, and so an operator's command
 // beside the keeper, or the next keeper, finds tokens left at Amazon.
 type pacer struct {
-	clock clock.Clock
-	quota func(account, operation string) (quota.Limit, bool)
+	clock  clock.Clock
+	limits quota.Limits
 
 	mu      sync.Mutex
 	buckets map[pair]*paced
@@ -54,13 +54,7 @@ func (p *pacer) of(owner, operation string) *paced {
 	key := pair{owner, operation}
 	b := p.buckets[key]
 	if b == nil {
-		limit, ok := quota.Limit{}, false
-		if p.quota != nil {
-			limit, ok = p.quota(owner, operation)
-		}
-		if !ok {
-			limit, _ = quota.Default(operation)
-		}
+		limit := p.limits.Of(owner, operation)
 		limit.Burst = 1
 		b = &paced{turn: make(chan struct{}, 1), bucket: quota.NewFull(owner, operation, limit)}
 		p.buckets[key] = b

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -36,7 +37,10 @@ func runCommandLine(args []string, stdin io.Reader, stdout, stderr io.Writer) in
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	err := unknownSubcommand(root, args)
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
 	var usage usageError
 	var differs differsError
 	switch {
@@ -58,6 +62,16 @@ func runCommandLine(args []string, stdin io.Reader, stdout, stderr io.Writer) in
 		fmt.Fprintln(stderr, "sellerstream:", err)
 		return exitFailed
 	}
+}
+
+// unknownSubcommand refuses a word behind a command that only groups others: cobra would
+// show the command's help and report success.
+func unknownSubcommand(root *cobra.Command, args []string) error {
+	group, rest, _ := root.Find(args)
+	if !group.HasParent() || group.Runnable() || len(rest) == 0 || strings.HasPrefix(rest[0], "-") {
+		return nil // cobra knows what to say
+	}
+	return usageError{fmt.Errorf("unknown command %q for %q\nSee `%s --help`", rest[0], group.CommandPath(), group.CommandPath())}
 }
 
 func newRootCommand() *cobra.Command {

@@ -88,10 +88,12 @@ func (j *replayJob) publish(ctx context.Context, run *replay.Run, letters *deadl
 		return err
 	}
 	j.printf("Replay %s: %s published now.", run.ID(), columns.Counted(done.Events, "event"))
-	if err != nil || !run.Done() {
+	switch {
+	case err != nil && run.Done(): // all is published; the letters stay open
+		return err
+	case err != nil || !run.Done():
 		return j.interrupted(ctx, err)
-	}
-	if done.Refused > 0 {
+	case done.Refused > 0:
 		return fmt.Errorf("%s could not be published: the warnings above say which and why", columns.Counted(done.Refused, "record"))
 	}
 	j.closed(letters)

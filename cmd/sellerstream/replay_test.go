@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
 
+	"github.com/sellerstream/sellerstream/pkg/operator/replays"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/replay"
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
@@ -60,7 +61,7 @@ func TestProgressLine(t *testing.T) {
 		{0, 100, 100, time.Second, "copied: 100 of 100 offsets (100 %), 100 a second, less than a second left"},
 		{0, 0, 0, time.Second, "copied: 0 of 0 offsets (100 %), waiting"},
 	} {
-		if got := progressLine("copied", "offsets", test.first, test.so, test.all, test.took); got != test.want {
+		if got := replays.Progress("copied", "offsets", test.first, test.so, test.all, test.took); got != test.want {
 			t.Errorf("%q, want %q", got, test.want)
 		}
 	}

@@ -62,7 +62,7 @@ func watch(ctx context.Context, w io.Writer, done, things string, progress func(
 			select {
 			case <-ticker.C:
 				so, all := progress()
-				fmt.Fprintf(w, "%-78s%s", progressLine(done, things, first, so, all, time.Since(began)), ending)
+				fmt.Fprintf(w, "%-78s%s", replays.Progress(done, things, first, so, all, time.Since(began)), ending)
 			case <-ctx.Done():
 				if n > 0 {
 					fmt.Fprint(w, last)
@@ -75,20 +75,6 @@ func watch(ctx context.Context, w io.Writer, done, things string, progress func(
 		cancel()
 		shown.Wait()
 	}
-}
-
-// progressLine returns how far something has come, how fast, and when it will be through.
-func progressLine(done, things string, first, so, all int64, took time.Duration) string {
-	share := 100.0
-	if all > 0 {
-		share = 100 * float64(so) / float64(all)
-	}
-	line := fmt.Sprintf("%s: %d of %d %s (%.0f %%)", done, so, all, things, share)
-	rate := float64(so-first) / took.Seconds()
-	if rate <= 0 {
-		return line + ", waiting"
-	}
-	return line + fmt.Sprintf(", %.0f a second, %s left", rate, replays.Rough(float64(all-so)/rate))
 }
 
 // progressOn shows on a terminal how far a long read has come.

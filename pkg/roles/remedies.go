@@ -16,6 +16,7 @@ func Remedies() stream.Remedies {
 		TooLarge:      "compare the topic's max.message.bytes with `sellerstream topics plan`; if that is as it should be, send less at once",
 		LetterTooLarge: fmt.Sprintf("set its max.message.bytes to %d (`sellerstream topics apply` does)",
 			schemas.MaxDeadLetterBytes),
+		Fault:  "this is a fault of the program: run the version before, and report it",
 		Replay: "`sellerstream replay`",
 		Reset: func(topic string, partition int32, offset string) string {
 			return fmt.Sprintf("sellerstream replay --config FILE --reset --topic %s --from-offset %d:%s", topic, partition, offset)

@@ -10,7 +10,7 @@ func TestEachRemedyNamesACommand(t *testing.T) {
 	t.Parallel()
 	remedies := Remedies()
 	for field, value := range reflect.ValueOf(remedies).Fields() {
-		if field.Type.Kind() == reflect.String && !strings.Contains(value.String(), "`sellerstream ") {
+		if field.Type.Kind() == reflect.String && field.Name != "Fault" && !strings.Contains(value.String(), "`sellerstream ") {
 			t.Errorf("%s names no command: %q", field.Name, value)
 		}
 	}

@@ -45,15 +45,18 @@ func TestTheTableOfTopicsAgrees(t *testing.T) {
 	}
 }
 
-// TestSectionsAreOfTheConfiguration: each section of settings that a role names is
+// TestDescriptionsAreWhole: what accounts reads is described, each section of settings that a role names is
 // there, and each that is named after a role is that role's.
-func TestSectionsAreOfTheConfiguration(t *testing.T) {
+func TestDescriptionsAreWhole(t *testing.T) {
 	t.Parallel()
 	var sections []string
 	for field := range reflect.TypeFor[config.Config]().Fields() {
 		sections = append(sections, field.Tag.Get("yaml"))
 	}
 	for _, r := range All() {
+		if (r.Read != nil) != (len(r.State) > 0) {
+			t.Errorf("role %s has %d topics of state, and a way to read it: %t", r.Name, len(r.State), r.Read != nil)
+		}
 		for _, section := range r.Sections {
 			if !slices.Contains(sections, section) {
 				t.Errorf("role %s is configured under %s:, which the configuration does not have", r.Name, section)

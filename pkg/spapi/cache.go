@@ -11,6 +11,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 const (
@@ -49,12 +50,13 @@ func (t token) Secret() secrets.Secret { return t.secret }
 // token, scope is set for a grantless one and for restricted data.
 type tokenKey struct {
 	client, owner, scope string
-	revision             uint64 // of the account
+	region               model.Region // of the account
+	revision             uint64       // of the account
 }
 
 // String is for singleflight, which wants text; no part may hold a NUL.
 func (k tokenKey) String() string {
-	return k.client + "\x00" + k.owner + "\x00" + k.scope + "\x00" + strconv.FormatUint(k.revision, 10)
+	return k.client + "\x00" + k.owner + "\x00" + string(k.region) + "\x00" + k.scope + "\x00" + strconv.FormatUint(k.revision, 10)
 }
 
 // tokenCache keeps tokens until shortly before they expire. However many
@@ -141,7 +143,7 @@ func (c *tokenCache) forget(of tokenKey) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	maps.DeleteFunc(c.tokens, func(key tokenKey, _ token) bool {
-		return key.client == of.client && key.owner == of.owner && key.revision == of.revision
+		return key.client == of.client && key.owner == of.owner && key.region == of.region && key.revision == of.revision
 	})
 }
 

@@ -37,7 +37,7 @@ func classify(decoder *answers.Decoder, call call, account string, resp *http.Re
 func causeOf(code, message string) (remedy string) {
 	switch {
 	case code == "MissingAuthenticationToken": // its gateway's word for a path that it does not know
-		return "the endpoint does not know this operation: check the endpoint's URL"
+		return "the endpoint does not know this operation: check its method and path, and the endpoint's URL"
 	case strings.Contains(message, "signature"):
 		return "the request's signature is refused: check this machine's clock and the account's role, " +
 			"or remove the role: Amazon has not required signatures since October 2023"

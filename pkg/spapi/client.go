@@ -145,7 +145,10 @@ func (c *Client) Close() {
 
 // SellerConfig is one seller account.
 type SellerConfig struct {
-	Account      string // our name of the account, for errors and as the tokens' key
+	// Account is our name of the account, for errors and as the tokens' key. Sellers of one
+	// client that have the same name, region, application and revision share a token: give
+	// each seller a name of its own.
+	Account      string
 	Region       model.Region
 	Application  Application
 	RefreshToken secrets.Source // the seller's authorization of the application

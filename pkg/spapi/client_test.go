@@ -119,7 +119,7 @@ func TestErrors(t *testing.T) {
 		{400, list("InvalidInput", "Invalid order id"), model.Invalid, "InvalidInput: Invalid order id"},
 		{401, list("Unauthorized", "Access denied"), model.Unauthorized, "refresh token"},
 		{403, list("Unauthorized", "Access to requested resource is denied."), model.Forbidden, "lacks the role"},
-		{403, list("MissingAuthenticationToken", "denied"), model.Forbidden, "check the endpoint's URL"},
+		{403, list("MissingAuthenticationToken", "denied"), model.Forbidden, "and the endpoint's URL"},
 		{403, list("InvalidSignature", "The request signature we calculated does not match"), model.Forbidden, "clock"},
 		{403, `{"errors":[{"code":"Unauthorized","message":"m","details":"The access token you provided has expired."}]}`, model.Forbidden, "withdrew"},
 		{404, list("NotFound", "no such order"), model.NotFound, "NotFound"},

@@ -36,14 +36,14 @@ func ExamplePages() {
 	// 1 orders
 }
 
-// Example_quota paces calls by the plan of their operation, and by the rate that Amazon
+// Example_quota paces calls by the limit of their operation, and by the rate that Amazon
 // names in its answers. A Seller waits for nothing by itself.
 func Example_quota() {
 	e := begin()
 	defer e.stop()
 	ctx := context.Background()
-	plan, _ := model.Describe(model.GetOrder)
-	limiter := rate.NewLimiter(rate.Limit(plan.Rate), plan.Burst)
+	limit, _ := model.Describe(model.GetOrder)
+	limiter := rate.NewLimiter(rate.Limit(limit.Rate), limit.Burst)
 	for _, id := range e.place(3) {
 		if err := limiter.Wait(ctx); err != nil {
 			fmt.Println(err)
@@ -67,7 +67,7 @@ func Example_throttled() {
 	e := begin()
 	defer e.stop()
 	id := e.place(1)[0]
-	plan, _ := model.Describe(model.GetOrder)
+	limit, _ := model.Describe(model.GetOrder)
 	for calls := 1; ; calls++ {
 		_, _, err := e.seller.GetOrder(context.Background(), model.GetOrderRequest{OrderID: id})
 		var failed *model.Error
@@ -75,8 +75,8 @@ func Example_throttled() {
 		case err == nil:
 			continue
 		case errors.As(err, &failed) && failed.Class == model.Throttled:
-			wait := max(failed.RetryAfter, time.Duration(float64(time.Second)/plan.Rate))
-			fmt.Println(calls > plan.Burst, "- nothing happened: the next call in", wait)
+			wait := max(failed.RetryAfter, time.Duration(float64(time.Second)/limit.Rate))
+			fmt.Println(calls > limit.Burst, "- nothing happened: the next call in", wait)
 		default:
 			fmt.Println(err)
 		}

@@ -66,17 +66,18 @@ func newLWA(cfg Config, client *http.Client) (*LWA, error) {
 // sellerGrant is a seller's authorization of an application.
 type sellerGrant struct {
 	account      string
+	region       model.Region
 	application  Application
 	refreshToken secrets.Source
 	revision     uint64
 }
 
 func (c SellerConfig) grant() sellerGrant {
-	return sellerGrant{account: c.Account, application: c.Application, refreshToken: c.RefreshToken, revision: c.Revision}
+	return sellerGrant{account: c.Account, region: c.Region, application: c.Application, refreshToken: c.RefreshToken, revision: c.Revision}
 }
 
 func (g sellerGrant) key() tokenKey {
-	return tokenKey{client: g.application.ClientID, owner: g.account, revision: g.revision}
+	return tokenKey{client: g.application.ClientID, owner: g.account, region: g.region, revision: g.revision}
 }
 
 // SellerToken is a token that acts for the seller of cfg. Its error is a

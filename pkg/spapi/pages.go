@@ -29,7 +29,7 @@ func Pages[Request model.PageRequest[Request], Page model.Page](
 			token := page.Next()
 			if err := paging.Next(token, most); err != nil {
 				var none Page
-				yield(none, fmt.Errorf("the pages of %T: %w", request, err))
+				yield(none, fmt.Errorf("the pages of a list: %w", err))
 				return
 			}
 			if token == "" {

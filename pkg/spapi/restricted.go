@@ -88,7 +88,7 @@ func (s *Seller) restrictedToken(ctx context.Context, elements []string, answere
 }
 
 func (s *Seller) restrictedKey(elements []string) tokenKey {
-	return tokenKey{client: s.key.client, owner: s.key.owner, revision: s.key.revision, scope: strings.Join(canonical(elements), ",")}
+	return tokenKey{client: s.key.client, owner: s.key.owner, region: s.key.region, revision: s.key.revision, scope: strings.Join(canonical(elements), ",")}
 }
 
 func canonical(elements []string) []string {

@@ -139,7 +139,7 @@ func (m *Machine) RestoreAged(key string, value any, age time.Duration) error {
 			m.restored = append(m.restored, inherited{s, age})
 		}
 		if s.work == nil {
-			m.settle(s)
+			m.rest(s)
 			return nil
 		}
 		m.works(s, +1)

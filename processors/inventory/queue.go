@@ -70,8 +70,8 @@ func (m *Machine) unplace(s *sku) {
 	s.place = nowhere
 }
 
-// settle puts a SKU without work, that is nowhere, among the idle.
-func (m *Machine) settle(s *sku) {
+// rest puts a SKU without work, that is nowhere, among the idle.
+func (m *Machine) rest(s *sku) {
 	s.place = inIdle
 	m.idle.Add(&s.Item, s.touched.time().Add(keepIdle))
 }
@@ -81,7 +81,7 @@ func (m *Machine) finish(tx *machine.Tx, s *sku) {
 	s.work = nil
 	m.works(s, -1)
 	s.touched = millisOf(tx.Now)
-	m.settle(s)
+	m.rest(s)
 }
 
 // hold makes the machine look at a SKU again at a time.
@@ -166,7 +166,7 @@ func (m *Machine) addFeedLane(f *feedLane) {
 	a.feeds = append(a.feeds, f)
 }
 
-// wakeNow makes Draw look at a lane in this tick, or the next if there is no Draw.
+// wakeNow makes Draw look at a lane (advance) in this tick, or the next if there is no Draw.
 func (m *Machine) wakeNow(tx *machine.Tx, f *feedLane) { m.wakeAt(f, tx.Now) }
 
 // wakeAt makes Draw look at a lane by t at the latest.

@@ -198,11 +198,15 @@ func (e *environment) supply(ctx context.Context, t *testing.T, scenario simulat
 // stand on the topic then.
 func (e *environment) awaitOutcomes(ctx context.Context, t *testing.T, plan simulator.InventoryPlan) []*schemas.InventoryResult {
 	t.Helper()
-	var results []*schemas.InventoryResult
-	e.follow(ctx, t, schemas.InventoryResults, func(value any) bool {
-		results = append(results, value.(*schemas.InventoryResult))
-		return len(results) == len(plan.Updates)
+	seen := 0
+	e.follow(ctx, t, schemas.InventoryResults, func(any) bool {
+		seen++
+		return seen == len(plan.Updates)
 	})
+	var results []*schemas.InventoryResult
+	for _, value := range e.readAll(ctx, t, schemas.InventoryResults) { // a second outcome too
+		results = append(results, value.(*schemas.InventoryResult))
+	}
 	return results
 }
 

@@ -18,9 +18,9 @@ import (
 
 // newSources are what every pipeline has; the roles add what they know.
 func (p *pipeline) newSources() telemetry.Sources {
-	var own []role.Metric
+	own := map[string][]role.Metric{}
 	for _, r := range roles.Processors() {
-		own = append(own, r.Metrics...)
+		own[r.Name] = r.Metrics
 	}
 	return telemetry.Sources{
 		Now: p.Clock.Now, Followed: p.Config.Admin.AccountMetrics, Processors: map[string]telemetry.Processor{},

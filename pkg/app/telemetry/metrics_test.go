@@ -92,10 +92,10 @@ func everything(stats ...*machine.Stats) *Metrics {
 		Bridge:        func() Bridge { return Bridge{Forwarded: 8, DeadLettered: 2, Abandoned: 1, OddFields: 4, InFlight: 3} },
 		SchemaWait:    func() time.Duration { return 61 * time.Second },
 		ExclusionsAge: func() (time.Duration, bool) { return time.Minute, true },
-		Own: []role.Metric{
+		Own: map[string][]role.Metric{"orders": {
 			{Count: "running", Name: "feeds_running", Help: "Feeds that Amazon has not ended."},
 			{Count: "stuck", Name: "feeds_stuck", Help: "Running feeds past their objective (feeds.stuck_after)."},
-		},
+		}},
 	})
 	return m
 }

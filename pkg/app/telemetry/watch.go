@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -35,8 +36,8 @@ type Sources struct {
 	// SchemaWait is the longest wait for a schema that the registry does not give
 	// while it gives others; 0 for none.
 	SchemaWait func() time.Duration
-	// Own are the metrics that single roles have.
-	Own []role.Metric
+	// Own are the metrics that single roles have, by role.
+	Own map[string][]role.Metric
 }
 
 // Processor reports how a role's units are doing.
@@ -66,14 +67,17 @@ type watcher struct {
 	accountTokens, accountPending                        *prometheus.Desc
 	breakers                                             *prometheus.Desc
 	messages, inFlight, oddFields                        *prometheus.Desc
-	own                                                  map[string]*prometheus.Desc // by the name of the machine's count
+	own                                                  map[counted]*prometheus.Desc
 	exclusionsAge                                        *prometheus.Desc
 	schemaWait                                           *prometheus.Desc
 }
 
+// counted is a number that the machines of a role count.
+type counted struct{ role, count string }
+
 // Watch asks the sources at every scrape. It may be called once.
 func (m *Metrics) Watch(s Sources) {
-	w := &watcher{sources: s, labels: m.labels, own: make(map[string]*prometheus.Desc)}
+	w := &watcher{sources: s, labels: m.labels, own: make(map[counted]*prometheus.Desc)}
 	w.units = m.desc("units", "gauge", "Partitions that Kafka has given to this process (assigned), and those of them that work (restored).", "role", "state")
 	w.stopped = m.desc("units_stopped", "gauge", "Units that stand still until something outside of them is mended, and partitions that no unit reads; /readyz, doctor and accounts name them. Others go on.", "role", "reason")
 	w.lag = m.desc("consumer_lag_records", "gauge", "Records that this process's units have not taken yet; left out while Kafka does not answer.", "role", "topic")
@@ -89,8 +93,10 @@ func (m *Metrics) Watch(s Sources) {
 	w.oddFields = m.desc("bridge_odd_fields_total", "counter", "Fields of notifications that are not as Amazon documents them and were left out, or read from another type; the log names them.")
 	w.messages = m.desc("bridge_messages_total", "counter", "Messages of SQS: forwarded to Kafka, dead_lettered, or abandoned (they come again).", "outcome")
 	w.inFlight = m.desc("bridge_in_flight", "gauge", "Messages received and neither deleted nor abandoned.")
-	for _, metric := range s.Own {
-		w.own[metric.Count] = m.desc(metric.Name, "gauge", metric.Help)
+	for _, name := range slices.Sorted(maps.Keys(s.Own)) {
+		for _, metric := range s.Own[name] {
+			w.own[counted{name, metric.Count}] = m.desc(metric.Name, "gauge", metric.Help)
+		}
 	}
 	w.exclusionsAge = m.desc("exclusions_age_seconds", "gauge", "How old the list of excluded SKUs is, on the pipeline's clock; left out where there is none.")
 	w.schemaWait = m.desc("schema_wait_seconds", "gauge", "How long records have waited for a schema that the registry does not give while it gives others; 0 for none. When registry.schema_patience ends they become dead letters.")
@@ -226,8 +232,8 @@ func (w *watcher) collectProcessor(out output, role string, stats stream.Stats) 
 	for account, pending := range accounts {
 		out.gauge(w.accountPending, float64(pending), account, role)
 	}
-	for name, desc := range w.own {
-		if n, ok := counts[name]; ok {
+	for count, n := range counts {
+		if desc, ok := w.own[counted{role, count}]; ok {
 			out.gauge(desc, float64(n))
 		}
 	}

@@ -105,3 +105,17 @@ func Rough(seconds float64) string {
 	}
 	return fmt.Sprintf("about %.0f h", d.Hours())
 }
+
+// Progress returns, as a line, how far something has come, how fast, and when it will be through.
+func Progress(done, things string, first, so, all int64, took time.Duration) string {
+	share := 100.0
+	if all > 0 {
+		share = 100 * float64(so) / float64(all)
+	}
+	line := fmt.Sprintf("%s: %d of %d %s (%.0f %%)", done, so, all, things, share)
+	rate := float64(so-first) / took.Seconds()
+	if rate <= 0 {
+		return line + ", waiting"
+	}
+	return line + fmt.Sprintf(", %.0f a second, %s left", rate, Rough(float64(all-so)/rate))
+}

@@ -316,7 +316,7 @@ func (in *intake) one(ctx context.Context, i *input, rec *kgo.Record, apply func
 		return stays
 	default:
 		reject(machine.DeadLetter{Record: r, Reason: "undecodable", Message: fmt.Sprintf(
-			"the value is not Avro in Confluent's wire format with a schema of topic %s: %v", in.s.opts.topic(r.Topic), err)})
+			"the value cannot be decoded with a schema of topic %s: %v", in.s.opts.topic(r.Topic), err)})
 	}
 	return applied
 }
@@ -374,7 +374,7 @@ func (in *intake) wrongKey(r *machine.Record) machine.DeadLetter {
 		return machine.DeadLetter{Record: r, Reason: "no_account", Message: message}
 	}
 	return machine.DeadLetter{Record: r, Reason: "wrong_partition", Message: fmt.Sprintf(
-		"the key %s belongs to partition %d of %d, but the record is in partition %d: the producer must partition by Kafka's default, murmur2 of the key; "+
+		"account %s belongs to partition %d of %d, but the record is in partition %d: the producer must partition by Kafka's default, murmur2 of the account's name; "+
 			"librdkafka and what is built on it need partitioner=murmur2_random",
 		schemas.Brief(r.Account), in.owners.partitionOf([]byte(r.Account)), in.s.u.p.topology.partitions, r.Partition)}
 }

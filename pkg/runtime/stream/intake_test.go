@@ -34,8 +34,8 @@ func TestBadRecordsBecomeDeadLettersAndOthersGoOn(t *testing.T) {
 			reason     string
 			says       string
 		}{
-			{[]byte(ours), []byte("not a value"), "undecodable", "wire format"},
-			{[]byte(ours), nil, "undecodable", "wire format"},
+			{[]byte(ours), []byte("not a value"), "undecodable", "cannot be decoded"},
+			{[]byte(ours), nil, "undecodable", "cannot be decoded"},
 			{[]byte(other), value, "wrong_partition", "partitioner=murmur2_random"},
 			{[]byte("\xff\xfd"), value, "wrong_partition", "murmur2"},
 			{nil, value, "no_account", "no key"},

@@ -44,7 +44,7 @@ type Options struct {
 	// TransactionalPrefix begins the units' transactional ids, which go on
 	// "-<processor>-<partition>". It must be the same for every process of the
 	// group and after every restart, or a stopped owner is not fenced. Default
-	// "sellerstream".
+	// Prefix + "tx".
 	TransactionalPrefix string
 
 	// Inputs are the logical names of the topics to consume. The consumer
@@ -137,7 +137,7 @@ func (o Options) withDefaults() Options {
 	o.Prefix = cmp.Or(o.Prefix, "sellerstream.")
 	o.DeadLetters = cmp.Or(o.DeadLetters, schemas.DeadLetters)
 	o.Group = cmp.Or(o.Group, o.Prefix+o.Processor)
-	o.TransactionalPrefix = cmp.Or(o.TransactionalPrefix, "sellerstream")
+	o.TransactionalPrefix = cmp.Or(o.TransactionalPrefix, o.Prefix+"tx")
 	o.SessionTimeout = cmp.Or(o.SessionTimeout, 10*time.Second)
 	o.HeartbeatInterval = cmp.Or(o.HeartbeatInterval, 500*time.Millisecond)
 	o.RebalanceTimeout = cmp.Or(o.RebalanceTimeout, time.Minute)

@@ -82,7 +82,7 @@ func newSession(u *unit) (*session, error) {
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 	)...)
 	if err != nil {
-		return nil, stopf(Faulty, remedyBug, "Kafka client: %w", err)
+		return nil, stopf(Faulty, opts.Remedies.Fault, "Kafka client: %w", err)
 	}
 	s := &session{
 		u: u, opts: opts, log: u.log, client: client,

@@ -60,9 +60,6 @@ type stopError struct {
 func (e *stopError) Error() string { return e.err.Error() + "; " + e.remedy }
 func (e *stopError) Unwrap() error { return e.err }
 
-// remedyBug is the remedy for a fault of the machine.
-const remedyBug = "this is a fault of the program: run the version before, and report it"
-
 func stopf(reason StopCode, remedy, format string, args ...any) error {
 	return &stopError{reason, fmt.Errorf(format, args...), remedy}
 }

@@ -97,7 +97,7 @@ func (s *session) claimRecords() ([]*kgo.Record, error) {
 	for _, logical := range s.opts.stateTopics() {
 		value, err := s.opts.Own.AppendEncode(nil, logical, claim)
 		if err != nil {
-			return nil, encodeError(logical, claimKey, err)
+			return nil, encodeError(logical, claimKey, s.opts.Remedies.Fault, err)
 		}
 		records = append(records, &kgo.Record{Topic: s.opts.topic(logical), Partition: s.u.partition, Key: []byte(claimKey), Value: value})
 	}

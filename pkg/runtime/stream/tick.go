@@ -60,7 +60,7 @@ func (s *session) round(draw bool) error {
 	}
 	s.u.machineTime.stop()
 	if len(tx.Calls) > 0 && s.opts.Execute == nil {
-		return stopf(Faulty, remedyBug, "the machine made a call of %s, but Options.Execute is nil", tx.Calls[0].Operation)
+		return stopf(Faulty, s.opts.Remedies.Fault, "the machine made a call of %s, but Options.Execute is nil", tx.Calls[0].Operation)
 	}
 	committed, err := s.tick.commit(write)
 	if err != nil {
@@ -287,7 +287,7 @@ func (t *tick) encode(positions bool) error {
 	}
 	for key, value := range t.tx.State {
 		if strings.HasPrefix(key, reservedKey) {
-			return stopf(Faulty, remedyBug, "state key %q begins with %q, which is the runtime's own", key, reservedKey)
+			return stopf(Faulty, t.s.opts.Remedies.Fault, "state key %q begins with %q, which is the runtime's own", key, reservedKey)
 		}
 		topic, key := t.s.opts.stateTopic(key)
 		if err := t.add(topic, []byte(key), value); err != nil {
@@ -321,10 +321,10 @@ func (t *tick) leases() bool {
 
 func (t *tick) output(out *machine.Output) error {
 	if !slices.Contains(t.s.opts.Outputs, out.Topic) {
-		return stopf(Faulty, remedyBug, "the machine emitted to topic %q, which is not among the processor's outputs", out.Topic)
+		return stopf(Faulty, t.s.opts.Remedies.Fault, "the machine emitted to topic %q, which is not among the processor's outputs", out.Topic)
 	}
 	if !t.s.intake.owners.ours(out.Account) {
-		return stopf(Faulty, remedyBug, "the machine emitted a record of account %q to topic %s, but the account does not belong to partition %d",
+		return stopf(Faulty, t.s.opts.Remedies.Fault, "the machine emitted a record of account %q to topic %s, but the account does not belong to partition %d",
 			out.Account, out.Topic, t.s.u.partition)
 	}
 	if err := t.add(out.Topic, []byte(out.Account), out.Value); err != nil {
@@ -343,7 +343,7 @@ func (t *tick) deadLetter(dead *machine.DeadLetter) error {
 		return t.letter(recordLetter(&t.tx, opts.Processor, opts.topic(dead.Record.Topic), dead))
 	}
 	if !t.s.intake.owners.ours(dead.Account) {
-		return stopf(Faulty, remedyBug, "the machine set aside %q of account %q, but the account does not belong to partition %d",
+		return stopf(Faulty, t.s.opts.Remedies.Fault, "the machine set aside %q of account %q, but the account does not belong to partition %d",
 			dead.Key, dead.Account, t.s.u.partition)
 	}
 	return t.letter(workLetter(&t.tx, opts.Processor, opts.topic(opts.State), dead))
@@ -362,7 +362,7 @@ func (t *tick) add(logical string, key []byte, value any) error {
 		begin := len(t.buf)
 		buf, err := t.s.opts.codecOf(value).AppendEncode(t.buf, logical, value)
 		if err != nil {
-			return encodeError(logical, string(key), err)
+			return encodeError(logical, string(key), t.s.opts.Remedies.Fault, err)
 		}
 		t.buf = buf
 		rec.Value = buf[begin:len(buf):len(buf)]
@@ -371,11 +371,11 @@ func (t *tick) add(logical string, key []byte, value any) error {
 	return nil
 }
 
-// encodeError stops the unit unless the schema registry is only away.
-func encodeError(topic, key string, err error) error {
+// encodeError stops the unit, with a remedy, unless the schema registry is only away.
+func encodeError(topic, key, remedy string, err error) error {
 	err = fmt.Errorf("encode the record with key %q for topic %s: %w", key, topic, err)
 	if errors.Is(err, registry.ErrUnavailable) {
 		return err
 	}
-	return &stopError{Faulty, err, remedyBug}
+	return &stopError{Faulty, err, remedy}
 }

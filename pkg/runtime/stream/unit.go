@@ -156,7 +156,7 @@ func (u *unit) recovered(err *error) {
 	}
 	u.machineTime.stop()
 	u.log.Error("the unit panicked", "panic", schemas.Brief(fmt.Sprint(fault)), "stack", string(debug.Stack()))
-	*err = stopf(Faulty, remedyBug, "it panicked: %v", fault)
+	*err = stopf(Faulty, u.p.opts.Remedies.Fault, "it panicked: %v", fault)
 }
 
 func (u *unit) machineUnit() machine.Unit {

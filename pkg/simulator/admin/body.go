@@ -3,6 +3,7 @@ package admin
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -102,6 +103,10 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any) bool {
 	into := reflect.ValueOf(v).Elem()
 	body := reflect.New(wordedType(into.Type()))
 	if err := wire.Decode(http.MaxBytesReader(w, r.Body, bodyLimit), body.Interface()); err != nil {
+		var wrong *json.UnmarshalTypeError
+		if errors.As(err, &wrong) {
+			err = fmt.Errorf("%s cannot be a %s (a duration is text, such as \"250ms\")", wrong.Field[strings.LastIndex(wrong.Field, ".")+1:], wrong.Value)
+		}
 		writeError(w, http.StatusBadRequest, fmt.Errorf("read the request's body: %w; its fields are %s; GET /_simulator/ explains them", err, fieldsOf(into.Type())))
 		return false
 	}

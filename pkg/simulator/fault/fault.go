@@ -19,7 +19,7 @@ import (
 type Rule struct {
 	Name        string      `json:"name,omitempty"`        // shown in the ledger; default "fault-<id>"
 	Part        ledger.Part `json:"part,omitempty"`        // such as SPAPI
-	Operation   string      `json:"operation,omitempty"`   // such as "getOrder"; LWA's is "token"
+	Operation   string      `json:"operation,omitempty"`   // such as "getOrder", of those that the simulator has; LWA's is "token"
 	Account     string      `json:"account,omitempty"`     // our name of the seller; the queue's name for SQS
 	Item        string      `json:"item,omitempty"`        // what the path names, such as an order's id or a SKU
 	Skip        int         `json:"skip,omitempty"`        // lets the first so many matching calls through

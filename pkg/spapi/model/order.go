@@ -77,7 +77,7 @@ type Order struct {
 	Recipient       *Recipient        `json:"recipient"` // nil unless asked for
 
 	// Incomplete are the JSON paths of fields that were left out or cut, because the
-	// answer had them too long or of a wrong type. They are sorted, and few.
+	// answer had them too long or of a wrong type.
 	Incomplete []string `json:"-"`
 }
 
