@@ -51,7 +51,9 @@ func soak(t *testing.T, brokers []string, records, rounds int, session time.Dura
 	records -= records % accounts
 	hurry := make(chan struct{}) // closed: the rest is written at once
 	written := make(chan error, 1)
-	span := time.Duration(rounds) * 5 * session // about as long as the faults take
+	// As long as the faults may take: a suspended process that has nothing to write when it
+	// goes on is no zombie.
+	span := time.Duration(mostRounds*rounds) * 5 * session
 	go func() { written <- write(t.Context(), set, records, span, hurry) }()
 
 	fleet := &fleet{t: t, set: set}
@@ -80,6 +82,9 @@ func soak(t *testing.T, brokers []string, records, rounds int, session time.Dura
 	}
 }
 
+// mostRounds is how many times as many rounds are made until a zombie was seen.
+const mostRounds = 4
+
 // inflict runs three workers and does to them what happens to processes. It
 // does so until a suspended one was refused, since one that has nothing to
 // write when it goes on only learns that it is no member any more.
@@ -90,7 +95,7 @@ func inflict(f *fleet, rounds int) {
 	}
 	wait := func(sessions float64) { time.Sleep(time.Duration(sessions * float64(session))) }
 	wait(1)
-	for round := 0; round < rounds || f.zombies == 0 && round < 4*rounds; round++ {
+	for round := 0; round < rounds || f.zombies == 0 && round < mostRounds*rounds; round++ {
 		f.kill(0)
 		wait(0.5)
 		f.start()
