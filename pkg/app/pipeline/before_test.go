@@ -60,11 +60,11 @@ func TestTopicsOfTheVersionBefore(t *testing.T) {
 		}
 	}
 
-	// By patches: the new simulator's feed would have the id of the recorded one.
+	// By patches, and at once: the new simulator's feed would have the id of the recorded one.
+	e.turn(german, false)
 	e.run(func(s *Settings) { s.Config.Inventory.PatchBelow = 9 })
 	older := &schemas.InventoryUpdate{UpdateID: "older", Account: german, SKU: "feed-0", Quantity: 9, EventTime: recordedAt.Add(-time.Hour)}
 	e.produce(schemas.InventoryUpdates, german, older)
-	e.turn(german, false)
 	for {
 		outcomes := map[string][]string{}
 		for _, value := range e.values(client, codec, schemas.InventoryResults) {

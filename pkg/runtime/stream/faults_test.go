@@ -174,6 +174,10 @@ func randomFaults(t *testing.T, w *world, random *rand.Rand, steps int) {
 		opts := w.options(newCounter)
 		opts.Client = append(opts.Client, kgo.Dialer(g.Dial))
 		opts.MaxTick = 1 + random.IntN(20)
+		// kfake begins to wait for its members anew with each that joins again, which each
+		// does ten seconds after this time: with the default, two of them keep a group from
+		// ever coming together. Kafka does not.
+		opts.RebalanceTimeout = 5 * time.Second
 		return &process{running: w.run(opts), gate: g}
 	}
 	processes := []*process{start()}
