@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,7 +38,12 @@ func TestEachRoleAsItsOwnUser(t *testing.T) {
 
 	processes := map[string]*process.Process{}
 	for _, role := range acls.Roles() {
-		file := s.configFor(t, s.user(role), func(c *process.Config) { c.QueueARN = s.queueARN })
+		file := s.configFor(t, s.user(role), func(c *process.Config) {
+			c.QueueARN = s.queueARN
+			// All that is not urgent goes by feeds: one of them is to be stuck. On a slow machine
+			// the updates come by and by, and few at a time would go by patches.
+			c.More = strings.Replace(c.More, "inventory: {", "inventory: {patch_below: 0, ", 1)
+		})
 		processes[role] = s.startWith(t, file, "--roles", role)
 		watched, release := processes[role].Watch(ctx)
 		defer release()

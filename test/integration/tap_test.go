@@ -142,7 +142,10 @@ func (tp *tap) await(ctx context.Context, t *testing.T, what string, done func(e
 		select {
 		case <-grown:
 		case <-ctx.Done():
-			t.Fatalf("%s did not reach EventBridge: %v", what, context.Cause(ctx))
+			tp.mu.Lock()
+			there := countEvents(tp.events)
+			tp.mu.Unlock()
+			t.Fatalf("%s did not reach EventBridge: %v; there are %v", what, context.Cause(ctx), there)
 		}
 	}
 }
