@@ -40,8 +40,8 @@ func TestEachRoleAsItsOwnUser(t *testing.T) {
 	for _, role := range acls.Roles() {
 		file := s.configFor(t, s.user(role), func(c *process.Config) {
 			c.QueueARN = s.queueARN
-			// All that is not urgent goes by feeds: one of them is to be stuck. On a slow machine
-			// the updates come by and by, and few at a time would go by patches.
+			// All that is not urgent goes by feeds, since one of them is to be stuck. Else the
+			// machine's speed decides whether so many wait at once that a feed is made.
 			c.More = strings.Replace(c.More, "inventory: {", "inventory: {patch_below: 0, ", 1)
 		})
 		processes[role] = s.startWith(t, file, "--roles", role)
