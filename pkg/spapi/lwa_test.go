@@ -124,8 +124,10 @@ func TestGrantsAreKeptApart(t *testing.T) {
 	f := newFake(t)
 	lwa := f.client(t, nil).LWA()
 	for range 2 {
-		for _, account := range []string{"a", "b"} {
-			if _, err := lwa.SellerToken(t.Context(), testSeller(account)); err != nil {
+		elsewhere := testSeller("b")
+		elsewhere.Region = model.FarEast
+		for _, seller := range []SellerConfig{testSeller("a"), testSeller("b"), elsewhere} {
+			if _, err := lwa.SellerToken(t.Context(), seller); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -139,7 +141,7 @@ func TestGrantsAreKeptApart(t *testing.T) {
 	grantless := map[string]string{
 		"grant_type": "client_credentials", "scope": string(model.ScopeNotifications), "client_id": "amzn1.app", "client_secret": canarySecret,
 	}
-	if want := []map[string]string{seller, seller, grantless}; !reflect.DeepEqual(f.forms, want) {
+	if want := []map[string]string{seller, seller, seller, grantless}; !reflect.DeepEqual(f.forms, want) {
 		t.Fatalf("asked %v, want %v", f.forms, want)
 	}
 }

@@ -198,7 +198,7 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := p.opts; got.Group != "sellerstream.orders" || got.ResumePending != 75_000 || got.DrainTimeout != 30*time.Second {
+	if got := p.opts; got.Group != "sellerstream.orders" || got.TransactionalPrefix != "sellerstream.tx" || got.ResumePending != 75_000 || got.DrainTimeout != 30*time.Second {
 		t.Errorf("defaults: %+v", got)
 	}
 }
