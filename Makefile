@@ -17,11 +17,15 @@ GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X 
 WITHOUT_PARTS := env -u KAFKA_BROKERS -u SCHEMA_REGISTRY_URL -u AWS_ENDPOINT_URL SELLERSTREAM_INTEGRATION=0
 # The race detector is linked by the C compiler of `go env CC`.
 RACE := $(shell command -v "$$(go env CC | cut -d" " -f1)" >/dev/null 2>&1 && echo -race)
+# Tests wait more than they compute, so two packages share a core.
+GO_TEST = go test $(RACE) -p $$((2 * $$(getconf _NPROCESSORS_ONLN)))
 # Brings parts up where the environment names none, and uses them.
 PARTS := if [ -z "$$KAFKA_BROKERS" ]; then test/parts/parts up && eval "$$(test/parts/parts env)"; fi
 
+BENCHMARKS ?= $(filter-out internal results,$(patsubst test/bench/%/,%,$(wildcard test/bench/*/)))
+
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-quick simulate24 interop fuzz integration bench check fmt vet lint deadcode prose vuln generate image parts-up parts-down clean
+.PHONY: help demo build test test-long test-quick simulate24 interop fuzz integration bench check fmt vet lint deadcode prose vuln generate image parts-up parts-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,8 +39,11 @@ build: ## build bin/sellerstream
 
 test: ## run the tests, with the race detector on where there is a C compiler
 	@[ -n "$(RACE)" ] || { echo "There is no C compiler ($$(go env CC)), so there is no race detector. Install gcc and libc6-dev for it."; [ -z "$$CI" ]; }
-	$(WITHOUT_PARTS) go test $(RACE) -timeout 20m ./... # one package alone takes minutes on two busy cores
+	$(WITHOUT_PARTS) RAPID_CHECKS=25 $(GO_TEST) -timeout 15m ./...
 	@$(MAKE) --no-print-directory interop
+
+test-long: ## run in full the tests that `make test` does in part (test/long, RAPID_CHECKS); results of the others stay cached
+	$(WITHOUT_PARTS) TEST_LONG=1 $(GO_TEST) -timeout 40m ./...
 
 test-quick: ## only the tests of single packages, without the race detector, in a few minutes
 	$(WITHOUT_PARTS) go test -short -timeout 9m $$(go list ./... | grep -v /sellerstream/test/)
@@ -53,8 +60,10 @@ fuzz: ## run every fuzzer for 10 minutes of processor time in all (FUZZTOTAL, FU
 integration: ## run the tests that use a real Kafka, schema registry and moto (starts them if KAFKA_BROKERS is unset)
 	@$(PARTS); SELLERSTREAM_INTEGRATION=1 go test $(RACE) -count=1 -timeout 45m -p 1 $$(test/parts/users)
 
-bench: ## print the benchmarks' ratios (test/bench/README.md says how to read them)
-	@$(PARTS); for b in test/bench/*/; do echo "== $$b" && go run "./$$b" || exit; done
+bench: ## run the benchmarks, and record and draw what they measure (test/bench/README.md says how to read it)
+	@$(PARTS); missed=0; for b in $(BENCHMARKS); do \
+		echo "== $$b" && BENCH_RESULTS=test/bench/results go run "./test/bench/$$b" || missed=1; \
+	done; go run ./test/bench/results && exit $$missed
 
 check: fmt vet lint deadcode prose vuln ## formatting, vet, linters, dead functions, plain English, known vulnerabilities
 

@@ -14,7 +14,7 @@ const module = "github.com/sellerstream/sellerstream/"
 func TestPurity(t *testing.T) {
 	t.Parallel()
 	packages := append(list(t, "", "./..."), // every processor
-		module+"pkg/runtime/machine", module+"pkg/runtime/lane", module+"pkg/runtime/quota", module+"pkg/spapi/model")
+		module+"pkg/runtime/machine", module+"pkg/runtime/lane", module+"pkg/runtime/quota", module+"pkg/runtime/share", module+"pkg/spapi/model")
 	banned := []string{
 		"net", "net/http", "os/exec", "crypto/tls",
 		"github.com/twmb/franz-go",

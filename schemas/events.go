@@ -3,6 +3,7 @@ package schemas
 import (
 	"bytes"
 	"fmt"
+	"math"
 )
 
 // Values of eventType and outcome that make a record an event, or none.
@@ -89,24 +90,72 @@ func EventTopics() []string {
 // the event. The same record always gives the same bytes. Buyer data does not
 // leave Kafka, encrypted or not.
 func AppendDetail(dst []byte, record any) (detail []byte, detailType string, err error) {
+	return AppendDetailWithin(dst, record, math.MaxInt)
+}
+
+// AppendDetailWithin is AppendDetail for a bus that takes details of so many bytes: an
+// order that has more is cut (Order.FitAnyhow).
+func AppendDetailWithin(dst []byte, record any, limit int) (detail []byte, detailType string, err error) {
 	detailType, id, err := eventOf(record)
 	if err != nil || detailType == "" {
 		return dst, "", err
 	}
-	if order, ok := record.(*Order); ok && order.BuyerData != nil {
+	order, isOrder := record.(*Order)
+	if isOrder && order.BuyerData != nil {
 		without := *order
 		without.BuyerData = nil
 		record = &without
 	}
 	start := len(dst)
-	dst, err = AppendJSON(dst, record)
+	detail, err = appendDetail(dst, record, id)
 	if err != nil {
-		return dst[:start], "", fmt.Errorf("event %s: %w", id, err)
+		return dst, "", err
+	}
+	if isOrder && len(detail)-start > limit {
+		smaller := *order
+		smaller.BuyerData = nil
+		smaller.FitAnyhow(limit, func(o *Order) int {
+			text, err := appendDetail(nil, o, id)
+			if err != nil {
+				return math.MaxInt
+			}
+			return len(text)
+		})
+		detail, err = appendDetail(dst, &smaller, id)
+	}
+	return detail, detailType, err
+}
+
+func appendDetail(dst []byte, record any, id string) ([]byte, error) {
+	start := len(dst)
+	dst, err := AppendJSON(dst, record)
+	if err != nil {
+		return dst[:start], fmt.Errorf("event %s: %w", id, err)
 	}
 	// eventId is the first field of every record that is an event; a test checks it.
 	head := start + len(`{"`)
 	rest := bytes.TrimPrefix(dst[head:], []byte("eventId"))
-	return append(append(dst[:head], "id"...), rest...), detailType, nil
+	return append(append(dst[:head], "id"...), rest...), nil
+}
+
+// Entity returns what a record that is an event is about: an order, a SKU, a feed, a
+// package, or what an alert names. Later events of one entity tell its later states.
+func Entity(record any) string {
+	switch r := record.(type) {
+	case *Order:
+		return r.OrderID
+	case *FeedSubmission:
+		return r.FeedID
+	case *FeedResult:
+		return r.FeedID
+	case *InventoryResult:
+		return r.SKU
+	case *ShipmentConfirmation:
+		return r.OrderID + " " + r.PackageID
+	case *Alert:
+		return r.Role + " " + r.Subject
+	}
+	return ""
 }
 
 // eventOf is which event a record is, and the event's id; "" for none.

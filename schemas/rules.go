@@ -31,6 +31,10 @@ func Rules() []Rule {
 		Rule{"every alert", `{"source": ["sellerstream"], "detail": {"severity": [{"exists": true}]}}`},
 		Rule{"CRITICAL alerts alone", `{"source": ["sellerstream"], "detail": {"severity": ["CRITICAL"]}}`},
 		Rule{"shipments past their latest ship date", `{"source": ["sellerstream"], "detail-type": ["ShipmentAtRisk"], "detail": {"severity": ["CRITICAL"]}}`},
+		Rule{"merchant's orders that must be shipped soon and have no shipment", `{"source": ["sellerstream"], "detail-type": ["ShipmentMissing"], "detail": {"severity": ["WARNING", "CRITICAL"]}}`},
+		Rule{"packages that were shipped although somebody asked to cancel", `{"source": ["sellerstream"], "detail-type": ["ShipmentConfirmed"], "detail": {"cancelRequested": [true]}}`},
+		Rule{"packages of cancelled orders", `{"source": ["sellerstream"], "detail-type": ["ShipmentRejected"], "detail": {"code": ["order_cancelled"]}}`},
+		Rule{"alerts that do not hold any more", `{"source": ["sellerstream"], "detail": {"severity": ["RESOLVED"]}}`},
 		Rule{"order notifications that have fallen silent", `{"source": ["sellerstream"], "detail-type": ["NotificationsSilent"], "detail": {"subject": ["ORDER_CHANGE"]}}`},
 	)
 }

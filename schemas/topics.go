@@ -23,10 +23,12 @@ const (
 	Replays               = "replays"
 	DeadLettersResolved   = "dead-letters.resolved"
 	Switches              = "switches"
+	OrderBackfills        = "order-backfills"
 	BuyerKeys             = "buyer-keys"
 	StatePrefix           = "state." // begins the names of the processors' state
 	StateOrders           = "state.orders"
 	StateInventory        = "state.inventory"
+	StateInventoryShares  = "state.inventory-shares"
 	StateFeeds            = "state.feeds"
 	StateShipments        = "state.shipments"
 )
@@ -87,6 +89,7 @@ type Topic struct {
 func Topics() []Topic {
 	return []Topic{
 		logTopic(OrderChanges, "OrderChange", 7*day, roles("bridge"), roles("orders")),
+		logTopic(OrderBackfills, "Backfill", 7*day, roles("operator"), roles("orders")),
 		logTopic(FeedNotifications, "FeedNotification", 7*day, roles("bridge"), roles("feeds")),
 		logTopic(Orders, "Order", 7*day, roles("orders"), roles("shipments", "events", "downstream")),
 		logTopic(InventoryUpdates, "InventoryUpdate", 7*day, roles("upstream-stock"), roles("inventory")),
@@ -118,8 +121,9 @@ func Topics() []Topic {
 			Name: BuyerKeys, Records: []string{"Claim", "BuyerKey"}, MaxBytes: MaxRecordBytes, MaxLag: time.Hour,
 			Writers: roles("orders"), Readers: roles("orders", "downstream-buyers", "operator"),
 		},
-		stateTopic(StateOrders, "orders", "OrderState", "SearchState", "NotificationPace"),
+		stateTopic(StateOrders, "orders", "OrderState", "SearchState", "BackfillState", "NotificationPace"),
 		stateTopic(StateInventory, "inventory", "InventoryState", "FeedLaneState"),
+		besideState(stateTopic(StateInventoryShares, "inventory", "ShareState")),
 		stateTopic(StateFeeds, "feeds", "FeedState", "FeedPace"),
 		stateTopic(StateShipments, "shipments", "ShipmentState"),
 	}
@@ -215,4 +219,10 @@ func stateTopic(name, processor string, own ...string) Topic {
 		Name: name, Records: append([]string{"Claim", "Position", "QuotaState", "LaneState"}, own...), MaxBytes: MaxRecordBytes,
 		Writers: roles(processor), Readers: roles(processor, "console"),
 	}
+}
+
+// besideState is a further topic of a processor's state, which only that reads.
+func besideState(t Topic) Topic {
+	t.Readers = t.Writers
+	return t
 }

@@ -13,6 +13,8 @@ import (
 func recordTable() []Record {
 	return []Record{
 		{Name: "Alert", file: "alert.avsc", New: func() Value { return new(Alert) }},
+		{Name: "Backfill", file: "backfill.avsc", New: func() Value { return new(Backfill) }},
+		{Name: "BackfillState", file: "backfill_state.avsc", New: func() Value { return new(BackfillState) }},
 		{Name: "BuyerKey", file: "buyer_key.avsc", New: func() Value { return new(BuyerKey) }},
 		{Name: "Claim", file: "claim.avsc", New: func() Value { return new(Claim) }},
 		{Name: "DeadLetter", file: "dead_letter.avsc", New: func() Value { return new(DeadLetter) }},
@@ -35,6 +37,7 @@ func recordTable() []Record {
 		{Name: "Position", file: "position.avsc", New: func() Value { return new(Position) }},
 		{Name: "QuotaState", file: "quota_state.avsc", New: func() Value { return new(QuotaState) }},
 		{Name: "SearchState", file: "search_state.avsc", New: func() Value { return new(SearchState) }},
+		{Name: "ShareState", file: "share_state.avsc", New: func() Value { return new(ShareState) }},
 		{Name: "Shipment", file: "shipment.avsc", New: func() Value { return new(Shipment) }},
 		{Name: "ShipmentConfirmation", file: "shipment_confirmation.avsc", New: func() Value { return new(ShipmentConfirmation) }},
 		{Name: "ShipmentState", file: "shipment_state.avsc", New: func() Value { return new(ShipmentState) }},
@@ -51,15 +54,17 @@ type Alert struct {
 	// one id.
 	EventID string `avro:"eventId" json:"eventId"`
 	// FeedStuck, FeedUnknown, FeedReportWaits, ForeignFeed, FeedsUnclear,
-	// QuantityNotApplied, ShipmentAtRisk, ShipmentNotShown, ShipmentRefused,
-	// NotificationsSilent, SearchesFailing, OrdersRefused, AccountParked,
-	// SharedFailure, SettingBlocks, StockWaits; other values may come.
+	// QuantityNotApplied, ShipmentAtRisk, ShipmentHeld, ShipmentMissing,
+	// ShipmentNotShown, ShipmentRefused, NotificationsSilent, SearchesFailing,
+	// OrdersRefused, AccountParked, SharedFailure, SettingBlocks, StockWaits;
+	// other values may come.
 	EventType string `avro:"eventType" json:"eventType"`
 	// Our name of the seller account; also the record's key.
 	Account string `avro:"account" json:"account"`
 	// The role that raised it, such as feeds.
 	Role string `avro:"role" json:"role"`
-	// WARNING or CRITICAL.
+	// WARNING or CRITICAL; RESOLVED where what an earlier alert says does not
+	// hold any more: see resolves.
 	Severity string `avro:"severity" json:"severity"`
 	// What it is about: a feed id, an order id, a notification type; null for the
 	// account as a whole.
@@ -72,41 +77,160 @@ type Alert struct {
 	Time time.Time `avro:"time" json:"time"`
 	// More facts by name, such as marketplaceId or latestShipDate.
 	Attributes map[string]string `avro:"attributes" json:"attributes"`
+	// For RESOLVED the eventId of the alert that does not hold any more, which
+	// has the same eventType and subject; else null.
+	Resolves string `avro:"resolves,omitzero" json:"resolves,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *Alert) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.EventID)))
-	dst = append(dst, r.EventID...)
-	dst = binary.AppendVarint(dst, int64(len(r.EventType)))
-	dst = append(dst, r.EventType...)
-	dst = binary.AppendVarint(dst, int64(len(r.Account)))
-	dst = append(dst, r.Account...)
-	dst = binary.AppendVarint(dst, int64(len(r.Role)))
-	dst = append(dst, r.Role...)
-	dst = binary.AppendVarint(dst, int64(len(r.Severity)))
-	dst = append(dst, r.Severity...)
-	if r.Subject == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.Subject)))
-		dst = append(dst, r.Subject...)
-	}
-	dst = binary.AppendVarint(dst, int64(len(r.Message)))
-	dst = append(dst, r.Message...)
+	dst = appendText(dst, r.EventID)
+	dst = appendText(dst, r.EventType)
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.Role)
+	dst = appendText(dst, r.Severity)
+	dst = appendOptionalString(dst, r.Subject)
+	dst = appendText(dst, r.Message)
 	dst = binary.AppendVarint(dst, r.Since.UnixMilli())
 	dst = binary.AppendVarint(dst, r.Time.UnixMilli())
 	if len(r.Attributes) > 0 {
 		dst = binary.AppendVarint(dst, int64(len(r.Attributes)))
 		for _, key := range slices.Sorted(maps.Keys(r.Attributes)) {
-			dst = binary.AppendVarint(dst, int64(len(key)))
-			dst = append(dst, key...)
-			dst = binary.AppendVarint(dst, int64(len(r.Attributes[key])))
-			dst = append(dst, r.Attributes[key]...)
+			dst = appendText(dst, key)
+			dst = appendText(dst, r.Attributes[key])
 		}
 	}
 	dst = append(dst, 0)
+	dst = appendOptionalString(dst, r.Resolves)
+	return dst
+}
+
+// AssociatedItem: A line that belongs to another.
+type AssociatedItem struct {
+	// Amazon's order id.
+	OrderID string `avro:"orderId,omitzero" json:"orderId,omitzero"`
+	// Amazon's order item id.
+	OrderItemID string `avro:"orderItemId,omitzero" json:"orderItemId,omitzero"`
+	// How it belongs, such as VALUE_ADD_SERVICE.
+	AssociationType string `avro:"associationType,omitzero" json:"associationType,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *AssociatedItem) AppendAvro(dst []byte) []byte {
+	dst = appendOptionalString(dst, r.OrderID)
+	dst = appendOptionalString(dst, r.OrderItemID)
+	dst = appendOptionalString(dst, r.AssociationType)
+	return dst
+}
+
+// AssociatedOrder: An order that belongs to another.
+type AssociatedOrder struct {
+	// Amazon's order id.
+	OrderID string `avro:"orderId,omitzero" json:"orderId,omitzero"`
+	// How it belongs, such as REPLACEMENT_ORIGINAL_ID or EXCHANGE_ORIGINAL_ID.
+	AssociationType string `avro:"associationType,omitzero" json:"associationType,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *AssociatedOrder) AppendAvro(dst []byte) []byte {
+	dst = appendOptionalString(dst, r.OrderID)
+	dst = appendOptionalString(dst, r.AssociationType)
+	return dst
+}
+
+// Backfill: An operator's wish for all orders of an account that were placed
+// since a time. Written by `sellerstream backfill` to order-backfills, keyed
+// by account; the newest of an account counts.
+type Backfill struct {
+	// Our name of the seller account; also the record's key.
+	Account string `avro:"account" json:"account"`
+	// Orders placed since then are read; null ends a backfill.
+	SinceTime time.Time `avro:"sinceTime,omitzero" json:"sinceTime,omitzero"`
+	// Who ships the orders that are wanted, as Amazon names them: MERCHANT,
+	// AMAZON; empty for both.
+	FulfilledBy []string `avro:"fulfilledBy" json:"fulfilledBy"`
+	// When it was asked for.
+	RequestedTime time.Time `avro:"requestedTime" json:"requestedTime"`
+	// Who asked: user and host.
+	By string `avro:"by" json:"by"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *Backfill) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.Account)
+	dst = appendOptionalTime(dst, r.SinceTime)
+	if len(r.FulfilledBy) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.FulfilledBy)))
+		for i := range r.FulfilledBy {
+			dst = appendText(dst, r.FulfilledBy[i])
+		}
+	}
+	dst = append(dst, 0)
+	dst = binary.AppendVarint(dst, r.RequestedTime.UnixMilli())
+	dst = appendText(dst, r.By)
+	return dst
+}
+
+// BackfillState: How far the backfill of an account's orders is, the newest
+// orders first. In state.orders under backfill/<account>.
+type BackfillState struct {
+	// Our name of the seller account.
+	Account string `avro:"account" json:"account"`
+	// Orders placed since then are read.
+	SinceTime time.Time `avro:"sinceTime" json:"sinceTime"`
+	// Orders placed up to then are read: when the backfill began, less the age
+	// that Amazon asks for.
+	UntilTime time.Time `avro:"untilTime" json:"untilTime"`
+	// Who ships the orders that are wanted; empty for both.
+	FulfilledBy []string `avro:"fulfilledBy" json:"fulfilledBy"`
+	// Orders placed from here to untilTime have been read.
+	CursorTime time.Time `avro:"cursorTime" json:"cursorTime"`
+	// Where the part that is read now begins, which ends at cursorTime; null
+	// between parts.
+	StartTime time.Time `avro:"startTime,omitzero" json:"startTime,omitzero"`
+	// Amazon's token for the next page of the part; null for the first one.
+	PaginationToken string `avro:"paginationToken,omitzero" json:"paginationToken,omitzero"`
+	// When Amazon gave the token, which it forgets after 24 hours: the part then
+	// begins again.
+	TokenTime time.Time `avro:"tokenTime,omitzero" json:"tokenTime,omitzero"`
+	// Failed tries of the page.
+	Attempts int32 `avro:"attempts" json:"attempts"`
+	// When the next try may start.
+	NotBefore time.Time `avro:"notBefore,omitzero" json:"notBefore,omitzero"`
+	// When the backfill was asked for.
+	BegunTime time.Time `avro:"begunTime" json:"begunTime"`
+	// When the last page had come, or an operator ended it; null while it is
+	// under way.
+	FinishedTime time.Time `avro:"finishedTime,omitzero" json:"finishedTime,omitzero"`
+	// Orders that pages have shown.
+	Read int64 `avro:"read" json:"read"`
+	// Those of them that were not known in this state, and were emitted or are
+	// fetched.
+	Found int64 `avro:"found" json:"found"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *BackfillState) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.Account)
+	dst = binary.AppendVarint(dst, r.SinceTime.UnixMilli())
+	dst = binary.AppendVarint(dst, r.UntilTime.UnixMilli())
+	if len(r.FulfilledBy) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.FulfilledBy)))
+		for i := range r.FulfilledBy {
+			dst = appendText(dst, r.FulfilledBy[i])
+		}
+	}
+	dst = append(dst, 0)
+	dst = binary.AppendVarint(dst, r.CursorTime.UnixMilli())
+	dst = appendOptionalTime(dst, r.StartTime)
+	dst = appendOptionalString(dst, r.PaginationToken)
+	dst = appendOptionalTime(dst, r.TokenTime)
+	dst = binary.AppendVarint(dst, int64(r.Attempts))
+	dst = appendOptionalTime(dst, r.NotBefore)
+	dst = binary.AppendVarint(dst, r.BegunTime.UnixMilli())
+	dst = appendOptionalTime(dst, r.FinishedTime)
+	dst = binary.AppendVarint(dst, int64(r.Read))
+	dst = binary.AppendVarint(dst, int64(r.Found))
 	return dst
 }
 
@@ -123,13 +247,11 @@ type BuyerData struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *BuyerData) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.KeyID)))
-	dst = append(dst, r.KeyID...)
+	dst = appendText(dst, r.KeyID)
 	if len(r.Fields) > 0 {
 		dst = binary.AppendVarint(dst, int64(len(r.Fields)))
 		for _, key := range slices.Sorted(maps.Keys(r.Fields)) {
-			dst = binary.AppendVarint(dst, int64(len(key)))
-			dst = append(dst, key...)
+			dst = appendText(dst, key)
 			dst = binary.AppendVarint(dst, int64(len(r.Fields[key])))
 			dst = append(dst, r.Fields[key]...)
 		}
@@ -167,14 +289,10 @@ type BuyerKey struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *BuyerKey) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.Account)))
-	dst = append(dst, r.Account...)
-	dst = binary.AppendVarint(dst, int64(len(r.OrderID)))
-	dst = append(dst, r.OrderID...)
-	dst = binary.AppendVarint(dst, int64(len(r.KeyID)))
-	dst = append(dst, r.KeyID...)
-	dst = binary.AppendVarint(dst, int64(len(r.WrappedBy)))
-	dst = append(dst, r.WrappedBy...)
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.OrderID)
+	dst = appendText(dst, r.KeyID)
+	dst = appendText(dst, r.WrappedBy)
 	if r.Wrapped == nil {
 		dst = append(dst, 0)
 	} else {
@@ -183,12 +301,7 @@ func (r *BuyerKey) AppendAvro(dst []byte) []byte {
 		dst = append(dst, r.Wrapped...)
 	}
 	dst = binary.AppendVarint(dst, r.CreatedTime.UnixMilli())
-	if r.FinishedTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.FinishedTime.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.FinishedTime)
 	dst = binary.AppendVarint(dst, r.DeleteTime.UnixMilli())
 	return dst
 }
@@ -204,8 +317,7 @@ type Claim struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *Claim) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.Owner)))
-	dst = append(dst, r.Owner...)
+	dst = appendText(dst, r.Owner)
 	dst = binary.AppendVarint(dst, r.Time.UnixMilli())
 	return dst
 }
@@ -254,24 +366,13 @@ type DeadLetter struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *DeadLetter) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.ID)))
-	dst = append(dst, r.ID...)
+	dst = appendText(dst, r.ID)
 	dst = binary.AppendVarint(dst, r.Time.UnixMilli())
-	dst = binary.AppendVarint(dst, int64(len(r.Role)))
-	dst = append(dst, r.Role...)
-	dst = binary.AppendVarint(dst, int64(len(r.Reason)))
-	dst = append(dst, r.Reason...)
-	dst = binary.AppendVarint(dst, int64(len(r.Message)))
-	dst = append(dst, r.Message...)
-	if r.Account == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.Account)))
-		dst = append(dst, r.Account...)
-	}
-	dst = binary.AppendVarint(dst, int64(len(r.Source)))
-	dst = append(dst, r.Source...)
+	dst = appendText(dst, r.Role)
+	dst = appendText(dst, r.Reason)
+	dst = appendText(dst, r.Message)
+	dst = appendOptionalString(dst, r.Account)
+	dst = appendText(dst, r.Source)
 	if r.Partition == nil {
 		dst = append(dst, 0)
 	} else {
@@ -290,12 +391,7 @@ func (r *DeadLetter) AppendAvro(dst []byte) []byte {
 		dst = append(dst, 2)
 		dst = binary.AppendVarint(dst, int64(*r.LastOffset))
 	}
-	if r.SourceTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.SourceTime.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.SourceTime)
 	if r.Key == nil {
 		dst = append(dst, 0)
 	} else {
@@ -313,8 +409,7 @@ func (r *DeadLetter) AppendAvro(dst []byte) []byte {
 	if len(r.Attributes) > 0 {
 		dst = binary.AppendVarint(dst, int64(len(r.Attributes)))
 		for _, key := range slices.Sorted(maps.Keys(r.Attributes)) {
-			dst = binary.AppendVarint(dst, int64(len(key)))
-			dst = append(dst, key...)
+			dst = appendText(dst, key)
 			dst = binary.AppendVarint(dst, int64(len(r.Attributes[key])))
 			dst = append(dst, r.Attributes[key]...)
 		}
@@ -323,8 +418,7 @@ func (r *DeadLetter) AppendAvro(dst []byte) []byte {
 	if len(r.Cut) > 0 {
 		dst = binary.AppendVarint(dst, int64(len(r.Cut)))
 		for _, key := range slices.Sorted(maps.Keys(r.Cut)) {
-			dst = binary.AppendVarint(dst, int64(len(key)))
-			dst = append(dst, key...)
+			dst = appendText(dst, key)
 			dst = binary.AppendVarint(dst, int64(r.Cut[key]))
 		}
 	}
@@ -353,20 +447,11 @@ type DeadLetterResolution struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *DeadLetterResolution) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.ID)))
-	dst = append(dst, r.ID...)
-	dst = binary.AppendVarint(dst, int64(len(r.Action)))
-	dst = append(dst, r.Action...)
+	dst = appendText(dst, r.ID)
+	dst = appendText(dst, r.Action)
 	dst = binary.AppendVarint(dst, r.Time.UnixMilli())
-	dst = binary.AppendVarint(dst, int64(len(r.By)))
-	dst = append(dst, r.By...)
-	if r.Target == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.Target)))
-		dst = append(dst, r.Target...)
-	}
+	dst = appendText(dst, r.By)
+	dst = appendOptionalString(dst, r.Target)
 	return dst
 }
 
@@ -388,10 +473,8 @@ type Failure struct {
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *Failure) AppendAvro(dst []byte) []byte {
 	dst = binary.AppendVarint(dst, r.Time.UnixMilli())
-	dst = binary.AppendVarint(dst, int64(len(r.Code)))
-	dst = append(dst, r.Code...)
-	dst = binary.AppendVarint(dst, int64(len(r.Message)))
-	dst = append(dst, r.Message...)
+	dst = appendText(dst, r.Code)
+	dst = appendText(dst, r.Message)
 	if r.SourcePartition == nil {
 		dst = append(dst, 0)
 	} else {
@@ -431,31 +514,11 @@ func (r *FeedIssue) AppendAvro(dst []byte) []byte {
 		dst = append(dst, 2)
 		dst = binary.AppendVarint(dst, int64(*r.MessageID))
 	}
-	if r.SKU == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.SKU)))
-		dst = append(dst, r.SKU...)
-	}
-	if r.Code == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.Code)))
-		dst = append(dst, r.Code...)
-	}
-	dst = binary.AppendVarint(dst, int64(len(r.Severity)))
-	dst = append(dst, r.Severity...)
-	dst = binary.AppendVarint(dst, int64(len(r.Message)))
-	dst = append(dst, r.Message...)
-	if r.AttributeName == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.AttributeName)))
-		dst = append(dst, r.AttributeName...)
-	}
+	dst = appendOptionalString(dst, r.SKU)
+	dst = appendOptionalString(dst, r.Code)
+	dst = appendText(dst, r.Severity)
+	dst = appendText(dst, r.Message)
+	dst = appendOptionalString(dst, r.AttributeName)
 	return dst
 }
 
@@ -475,10 +538,8 @@ type FeedIssues struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *FeedIssues) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.Account)))
-	dst = append(dst, r.Account...)
-	dst = binary.AppendVarint(dst, int64(len(r.FeedID)))
-	dst = append(dst, r.FeedID...)
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.FeedID)
 	dst = binary.AppendVarint(dst, int64(r.Part))
 	if len(r.Issues) > 0 {
 		dst = binary.AppendVarint(dst, int64(len(r.Issues)))
@@ -560,77 +621,28 @@ type FeedLaneState struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *FeedLaneState) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.Account)))
-	dst = append(dst, r.Account...)
-	dst = binary.AppendVarint(dst, int64(len(r.FeedType)))
-	dst = append(dst, r.FeedType...)
-	dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
-	dst = append(dst, r.MarketplaceID...)
-	dst = binary.AppendVarint(dst, int64(len(r.Phase)))
-	dst = append(dst, r.Phase...)
-	if r.IntentID == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.IntentID)))
-		dst = append(dst, r.IntentID...)
-	}
-	if r.InputFeedDocumentID == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.InputFeedDocumentID)))
-		dst = append(dst, r.InputFeedDocumentID...)
-	}
-	if r.SHA256 == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.SHA256)))
-		dst = append(dst, r.SHA256...)
-	}
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.FeedType)
+	dst = appendText(dst, r.MarketplaceID)
+	dst = appendText(dst, r.Phase)
+	dst = appendOptionalString(dst, r.IntentID)
+	dst = appendOptionalString(dst, r.InputFeedDocumentID)
+	dst = appendOptionalString(dst, r.SHA256)
 	dst = binary.AppendVarint(dst, int64(r.Bytes))
 	dst = binary.AppendVarint(dst, int64(r.Messages))
-	if r.IntentTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.IntentTime.UnixMilli())
-	}
-	if r.OldestUpdateTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.OldestUpdateTime.UnixMilli())
-	}
-	if r.FeedID == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.FeedID)))
-		dst = append(dst, r.FeedID...)
-	}
+	dst = appendOptionalTime(dst, r.IntentTime)
+	dst = appendOptionalTime(dst, r.OldestUpdateTime)
+	dst = appendOptionalString(dst, r.FeedID)
 	dst = appendBool(dst, r.Adopted)
-	if r.SubmittedTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.SubmittedTime.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.SubmittedTime)
 	if len(r.Cancel) > 0 {
 		dst = binary.AppendVarint(dst, int64(len(r.Cancel)))
 		for i := range r.Cancel {
-			dst = binary.AppendVarint(dst, int64(len(r.Cancel[i])))
-			dst = append(dst, r.Cancel[i]...)
+			dst = appendText(dst, r.Cancel[i])
 		}
 	}
 	dst = append(dst, 0)
-	if r.AuditSince.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.AuditSince.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.AuditSince)
 	dst = appendBool(dst, r.Ghost)
 	dst = appendBool(dst, r.Stuck)
 	if len(r.Known) > 0 {
@@ -640,40 +652,14 @@ func (r *FeedLaneState) AppendAvro(dst []byte) []byte {
 		}
 	}
 	dst = append(dst, 0)
-	if r.ChangedTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.ChangedTime.UnixMilli())
-	}
-	if r.DoubtUntil.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.DoubtUntil.UnixMilli())
-	}
-	if r.FailingSince.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.FailingSince.UnixMilli())
-	}
-	if r.Failing == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.Failing)))
-		dst = append(dst, r.Failing...)
-	}
+	dst = appendOptionalTime(dst, r.ChangedTime)
+	dst = appendOptionalTime(dst, r.DoubtUntil)
+	dst = appendOptionalTime(dst, r.FailingSince)
+	dst = appendOptionalString(dst, r.Failing)
 	dst = binary.AppendVarint(dst, int64(r.Failures))
 	dst = appendBool(dst, r.Told)
 	dst = binary.AppendVarint(dst, int64(r.MostSkus))
-	if r.SKUToldTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.SKUToldTime.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.SKUToldTime)
 	return dst
 }
 
@@ -712,44 +698,16 @@ type FeedNotification struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *FeedNotification) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.NotificationID)))
-	dst = append(dst, r.NotificationID...)
-	dst = binary.AppendVarint(dst, int64(len(r.Account)))
-	dst = append(dst, r.Account...)
-	if r.SellerID == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.SellerID)))
-		dst = append(dst, r.SellerID...)
-	}
-	if r.AmazonAccountID == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.AmazonAccountID)))
-		dst = append(dst, r.AmazonAccountID...)
-	}
-	dst = binary.AppendVarint(dst, int64(len(r.FeedID)))
-	dst = append(dst, r.FeedID...)
-	dst = binary.AppendVarint(dst, int64(len(r.FeedType)))
-	dst = append(dst, r.FeedType...)
-	dst = binary.AppendVarint(dst, int64(len(r.ProcessingStatus)))
-	dst = append(dst, r.ProcessingStatus...)
-	if r.ResultFeedDocumentID == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.ResultFeedDocumentID)))
-		dst = append(dst, r.ResultFeedDocumentID...)
-	}
+	dst = appendText(dst, r.NotificationID)
+	dst = appendText(dst, r.Account)
+	dst = appendOptionalString(dst, r.SellerID)
+	dst = appendOptionalString(dst, r.AmazonAccountID)
+	dst = appendText(dst, r.FeedID)
+	dst = appendText(dst, r.FeedType)
+	dst = appendText(dst, r.ProcessingStatus)
+	dst = appendOptionalString(dst, r.ResultFeedDocumentID)
 	dst = binary.AppendVarint(dst, r.EventTime.UnixMilli())
-	if r.PublishTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.PublishTime.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.PublishTime)
 	dst = binary.AppendVarint(dst, r.ReceivedTime.UnixMilli())
 	dst = appendBool(dst, r.Candidate)
 	return dst
@@ -776,10 +734,8 @@ type FeedPace struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *FeedPace) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.Account)))
-	dst = append(dst, r.Account...)
-	dst = binary.AppendVarint(dst, int64(len(r.FeedType)))
-	dst = append(dst, r.FeedType...)
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.FeedType)
 	dst = binary.AppendVarint(dst, int64(r.Samples))
 	dst = appendDouble(dst, r.ExpectedSeconds)
 	dst = appendDouble(dst, r.NotifiedShare)
@@ -852,41 +808,16 @@ type FeedResult struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *FeedResult) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.EventID)))
-	dst = append(dst, r.EventID...)
-	dst = binary.AppendVarint(dst, int64(len(r.EventType)))
-	dst = append(dst, r.EventType...)
-	dst = binary.AppendVarint(dst, int64(len(r.Account)))
-	dst = append(dst, r.Account...)
-	dst = binary.AppendVarint(dst, int64(len(r.FeedID)))
-	dst = append(dst, r.FeedID...)
-	dst = binary.AppendVarint(dst, int64(len(r.FeedType)))
-	dst = append(dst, r.FeedType...)
-	if r.MarketplaceID == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
-		dst = append(dst, r.MarketplaceID...)
-	}
-	dst = binary.AppendVarint(dst, int64(len(r.ProcessingStatus)))
-	dst = append(dst, r.ProcessingStatus...)
-	dst = binary.AppendVarint(dst, int64(len(r.Report)))
-	dst = append(dst, r.Report...)
-	if r.ReportError == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.ReportError)))
-		dst = append(dst, r.ReportError...)
-	}
-	if r.ResultFeedDocumentID == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.ResultFeedDocumentID)))
-		dst = append(dst, r.ResultFeedDocumentID...)
-	}
+	dst = appendText(dst, r.EventID)
+	dst = appendText(dst, r.EventType)
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.FeedID)
+	dst = appendText(dst, r.FeedType)
+	dst = appendOptionalString(dst, r.MarketplaceID)
+	dst = appendText(dst, r.ProcessingStatus)
+	dst = appendText(dst, r.Report)
+	dst = appendOptionalString(dst, r.ReportError)
+	dst = appendOptionalString(dst, r.ResultFeedDocumentID)
 	if r.MessagesProcessed == nil {
 		dst = append(dst, 0)
 	} else {
@@ -925,21 +856,10 @@ func (r *FeedResult) AppendAvro(dst []byte) []byte {
 	}
 	dst = append(dst, 0)
 	dst = binary.AppendVarint(dst, int64(r.IssueParts))
-	dst = binary.AppendVarint(dst, int64(len(r.DetectedBy)))
-	dst = append(dst, r.DetectedBy...)
+	dst = appendText(dst, r.DetectedBy)
 	dst = binary.AppendVarint(dst, r.SubmittedTime.UnixMilli())
-	if r.ProcessingStartTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.ProcessingStartTime.UnixMilli())
-	}
-	if r.ProcessingEndTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.ProcessingEndTime.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.ProcessingStartTime)
+	dst = appendOptionalTime(dst, r.ProcessingEndTime)
 	dst = binary.AppendVarint(dst, r.DetectedTime.UnixMilli())
 	if r.ExpectedSeconds == nil {
 		dst = append(dst, 0)
@@ -1028,107 +948,34 @@ type FeedState struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *FeedState) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.Account)))
-	dst = append(dst, r.Account...)
-	dst = binary.AppendVarint(dst, int64(len(r.FeedID)))
-	dst = append(dst, r.FeedID...)
-	dst = binary.AppendVarint(dst, int64(len(r.FeedType)))
-	dst = append(dst, r.FeedType...)
-	dst = binary.AppendVarint(dst, int64(len(r.Phase)))
-	dst = append(dst, r.Phase...)
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.FeedID)
+	dst = appendText(dst, r.FeedType)
+	dst = appendText(dst, r.Phase)
 	dst = binary.AppendVarint(dst, r.PhaseTime.UnixMilli())
-	if r.MarketplaceID == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
-		dst = append(dst, r.MarketplaceID...)
-	}
-	if r.SubmittedTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.SubmittedTime.UnixMilli())
-	}
+	dst = appendOptionalString(dst, r.MarketplaceID)
+	dst = appendOptionalTime(dst, r.SubmittedTime)
 	dst = binary.AppendVarint(dst, int64(r.ExpectedSeconds))
 	dst = binary.AppendVarint(dst, int64(r.TookSeconds))
 	dst = binary.AppendVarint(dst, int64(r.Polls))
 	dst = binary.AppendVarint(dst, int64(r.Attempts))
-	if r.FailingSince.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.FailingSince.UnixMilli())
-	}
-	if r.NotBefore.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.NotBefore.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.FailingSince)
+	dst = appendOptionalTime(dst, r.NotBefore)
 	dst = appendBool(dst, r.Hinted)
 	dst = binary.AppendVarint(dst, int64(r.HintChecks))
 	dst = binary.AppendVarint(dst, int64(r.FalseHints))
-	if r.NextHint.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.NextHint.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.NextHint)
 	dst = appendBool(dst, r.Notified)
 	dst = binary.AppendVarint(dst, int64(r.BareAnswers))
-	if r.ProcessingStatus == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.ProcessingStatus)))
-		dst = append(dst, r.ProcessingStatus...)
-	}
-	if r.ResultFeedDocumentID == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.ResultFeedDocumentID)))
-		dst = append(dst, r.ResultFeedDocumentID...)
-	}
-	if r.ProcessingStartTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.ProcessingStartTime.UnixMilli())
-	}
-	if r.ProcessingEndTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.ProcessingEndTime.UnixMilli())
-	}
-	if r.DetectedBy == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.DetectedBy)))
-		dst = append(dst, r.DetectedBy...)
-	}
-	if r.DetectedTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.DetectedTime.UnixMilli())
-	}
-	if r.StuckTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.StuckTime.UnixMilli())
-	}
+	dst = appendOptionalString(dst, r.ProcessingStatus)
+	dst = appendOptionalString(dst, r.ResultFeedDocumentID)
+	dst = appendOptionalTime(dst, r.ProcessingStartTime)
+	dst = appendOptionalTime(dst, r.ProcessingEndTime)
+	dst = appendOptionalString(dst, r.DetectedBy)
+	dst = appendOptionalTime(dst, r.DetectedTime)
+	dst = appendOptionalTime(dst, r.StuckTime)
 	dst = appendBool(dst, r.Candidate)
-	if r.ToldTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.ToldTime.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.ToldTime)
 	return dst
 }
 
@@ -1166,24 +1013,16 @@ type FeedSubmission struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *FeedSubmission) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.EventID)))
-	dst = append(dst, r.EventID...)
-	dst = binary.AppendVarint(dst, int64(len(r.Account)))
-	dst = append(dst, r.Account...)
-	dst = binary.AppendVarint(dst, int64(len(r.FeedID)))
-	dst = append(dst, r.FeedID...)
-	dst = binary.AppendVarint(dst, int64(len(r.FeedType)))
-	dst = append(dst, r.FeedType...)
-	dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
-	dst = append(dst, r.MarketplaceID...)
-	dst = binary.AppendVarint(dst, int64(len(r.IntentID)))
-	dst = append(dst, r.IntentID...)
-	dst = binary.AppendVarint(dst, int64(len(r.InputFeedDocumentID)))
-	dst = append(dst, r.InputFeedDocumentID...)
+	dst = appendText(dst, r.EventID)
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.FeedID)
+	dst = appendText(dst, r.FeedType)
+	dst = appendText(dst, r.MarketplaceID)
+	dst = appendText(dst, r.IntentID)
+	dst = appendText(dst, r.InputFeedDocumentID)
 	dst = binary.AppendVarint(dst, int64(r.Messages))
 	dst = binary.AppendVarint(dst, int64(r.Bytes))
-	dst = binary.AppendVarint(dst, int64(len(r.SHA256)))
-	dst = append(dst, r.SHA256...)
+	dst = appendText(dst, r.SHA256)
 	dst = binary.AppendVarint(dst, r.OldestUpdateTime.UnixMilli())
 	dst = binary.AppendVarint(dst, r.SubmittedTime.UnixMilli())
 	dst = appendBool(dst, r.Adopted)
@@ -1210,12 +1049,7 @@ func (r *InventoryDoubt) AppendAvro(dst []byte) []byte {
 	dst = binary.AppendVarint(dst, r.EventTime.UnixMilli())
 	dst = binary.AppendVarint(dst, int64(r.Offset))
 	dst = appendBool(dst, r.Several)
-	if r.Since.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.Since.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.Since)
 	return dst
 }
 
@@ -1269,76 +1103,23 @@ type InventoryResult struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *InventoryResult) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.EventID)))
-	dst = append(dst, r.EventID...)
-	dst = binary.AppendVarint(dst, int64(len(r.UpdateID)))
-	dst = append(dst, r.UpdateID...)
+	dst = appendText(dst, r.EventID)
+	dst = appendText(dst, r.UpdateID)
 	dst = binary.AppendVarint(dst, int64(r.SourcePartition))
 	dst = binary.AppendVarint(dst, int64(r.SourceOffset))
-	dst = binary.AppendVarint(dst, int64(len(r.Account)))
-	dst = append(dst, r.Account...)
-	dst = binary.AppendVarint(dst, int64(len(r.SKU)))
-	dst = append(dst, r.SKU...)
-	if r.MarketplaceID == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
-		dst = append(dst, r.MarketplaceID...)
-	}
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.SKU)
+	dst = appendOptionalString(dst, r.MarketplaceID)
 	dst = binary.AppendVarint(dst, int64(r.Quantity))
 	dst = binary.AppendVarint(dst, r.EventTime.UnixMilli())
-	dst = binary.AppendVarint(dst, int64(len(r.Outcome)))
-	dst = append(dst, r.Outcome...)
-	if r.Via == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.Via)))
-		dst = append(dst, r.Via...)
-	}
-	if r.FeedID == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.FeedID)))
-		dst = append(dst, r.FeedID...)
-	}
-	if r.Code == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.Code)))
-		dst = append(dst, r.Code...)
-	}
-	if r.Message == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.Message)))
-		dst = append(dst, r.Message...)
-	}
-	if r.AttributeName == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.AttributeName)))
-		dst = append(dst, r.AttributeName...)
-	}
-	if r.SupersededBy == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.SupersededBy)))
-		dst = append(dst, r.SupersededBy...)
-	}
-	if r.Replay == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.Replay)))
-		dst = append(dst, r.Replay...)
-	}
+	dst = appendText(dst, r.Outcome)
+	dst = appendOptionalString(dst, r.Via)
+	dst = appendOptionalString(dst, r.FeedID)
+	dst = appendOptionalString(dst, r.Code)
+	dst = appendOptionalString(dst, r.Message)
+	dst = appendOptionalString(dst, r.AttributeName)
+	dst = appendOptionalString(dst, r.SupersededBy)
+	dst = appendOptionalString(dst, r.Replay)
 	dst = binary.AppendVarint(dst, r.DecidedTime.UnixMilli())
 	return dst
 }
@@ -1413,17 +1194,9 @@ type InventoryState struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *InventoryState) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.Account)))
-	dst = append(dst, r.Account...)
-	dst = binary.AppendVarint(dst, int64(len(r.SKU)))
-	dst = append(dst, r.SKU...)
-	if r.MarketplaceID == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
-		dst = append(dst, r.MarketplaceID...)
-	}
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.SKU)
+	dst = appendOptionalString(dst, r.MarketplaceID)
 	dst = binary.AppendVarint(dst, r.NewestTime.UnixMilli())
 	dst = binary.AppendVarint(dst, int64(r.NewestOffset))
 	if r.AppliedQuantity == nil {
@@ -1432,33 +1205,16 @@ func (r *InventoryState) AppendAvro(dst []byte) []byte {
 		dst = append(dst, 2)
 		dst = binary.AppendVarint(dst, int64(*r.AppliedQuantity))
 	}
-	if r.ListedMarketplaceID == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.ListedMarketplaceID)))
-		dst = append(dst, r.ListedMarketplaceID...)
-	}
+	dst = appendOptionalString(dst, r.ListedMarketplaceID)
 	if r.Wanted == nil {
 		dst = append(dst, 0)
 	} else {
 		dst = append(dst, 2)
 		dst = r.Wanted.AppendAvro(dst)
 	}
-	if r.WantedSince.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.WantedSince.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.WantedSince)
 	dst = appendBool(dst, r.Patched)
-	if r.FeedMarketplaceID == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.FeedMarketplaceID)))
-		dst = append(dst, r.FeedMarketplaceID...)
-	}
+	dst = appendOptionalString(dst, r.FeedMarketplaceID)
 	if r.MessageID == nil {
 		dst = append(dst, 0)
 	} else {
@@ -1484,28 +1240,17 @@ func (r *InventoryState) AppendAvro(dst []byte) []byte {
 		dst = r.Patch.AppendAvro(dst)
 	}
 	dst = appendBool(dst, r.PatchOvertook)
-	if r.NotBefore.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.NotBefore.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.NotBefore)
 	if len(r.Tried) > 0 {
 		dst = binary.AppendVarint(dst, int64(len(r.Tried)))
 		for i := range r.Tried {
-			dst = binary.AppendVarint(dst, int64(len(r.Tried[i])))
-			dst = append(dst, r.Tried[i]...)
+			dst = appendText(dst, r.Tried[i])
 		}
 	}
 	dst = append(dst, 0)
 	dst = binary.AppendVarint(dst, int64(r.Attempts))
 	dst = binary.AppendVarint(dst, r.TouchedTime.UnixMilli())
-	if r.PatchTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.PatchTime.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.PatchTime)
 	dst = binary.AppendVarint(dst, int64(r.PatchFailures))
 	dst = appendBool(dst, r.Resend)
 	if r.Doubt == nil {
@@ -1514,12 +1259,7 @@ func (r *InventoryState) AppendAvro(dst []byte) []byte {
 		dst = append(dst, 2)
 		dst = r.Doubt.AppendAvro(dst)
 	}
-	if r.FailingSince.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.FailingSince.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.FailingSince)
 	if r.Failure == nil {
 		dst = append(dst, 0)
 	} else {
@@ -1561,43 +1301,16 @@ type InventoryUpdate struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *InventoryUpdate) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.UpdateID)))
-	dst = append(dst, r.UpdateID...)
-	dst = binary.AppendVarint(dst, int64(len(r.Account)))
-	dst = append(dst, r.Account...)
-	dst = binary.AppendVarint(dst, int64(len(r.SKU)))
-	dst = append(dst, r.SKU...)
+	dst = appendText(dst, r.UpdateID)
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.SKU)
 	dst = binary.AppendVarint(dst, int64(r.Quantity))
 	dst = binary.AppendVarint(dst, r.EventTime.UnixMilli())
-	if r.MarketplaceID == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
-		dst = append(dst, r.MarketplaceID...)
-	}
-	if r.ProductType == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.ProductType)))
-		dst = append(dst, r.ProductType...)
-	}
-	if r.FulfillmentChannelCode == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.FulfillmentChannelCode)))
-		dst = append(dst, r.FulfillmentChannelCode...)
-	}
+	dst = appendOptionalString(dst, r.MarketplaceID)
+	dst = appendOptionalString(dst, r.ProductType)
+	dst = appendOptionalString(dst, r.FulfillmentChannelCode)
 	dst = appendBool(dst, r.Urgent)
-	if r.Source == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.Source)))
-		dst = append(dst, r.Source...)
-	}
+	dst = appendOptionalString(dst, r.Source)
 	return dst
 }
 
@@ -1614,22 +1327,27 @@ type InventoryVerdict struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *InventoryVerdict) AppendAvro(dst []byte) []byte {
-	if r.Code == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.Code)))
-		dst = append(dst, r.Code...)
-	}
-	dst = binary.AppendVarint(dst, int64(len(r.Message)))
-	dst = append(dst, r.Message...)
-	if r.AttributeName == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.AttributeName)))
-		dst = append(dst, r.AttributeName...)
-	}
+	dst = appendOptionalString(dst, r.Code)
+	dst = appendText(dst, r.Message)
+	dst = appendOptionalString(dst, r.AttributeName)
+	return dst
+}
+
+// ItemCondition: The state that a product is sold in.
+type ItemCondition struct {
+	// NEW, USED, COLLECTIBLE, REFURBISHED, PREORDER or CLUB.
+	ConditionType string `avro:"conditionType,omitzero" json:"conditionType,omitzero"`
+	// More of it, such as LIKE_NEW.
+	ConditionSubtype string `avro:"conditionSubtype,omitzero" json:"conditionSubtype,omitzero"`
+	// The seller's words on it.
+	ConditionNote string `avro:"conditionNote,omitzero" json:"conditionNote,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *ItemCondition) AppendAvro(dst []byte) []byte {
+	dst = appendOptionalString(dst, r.ConditionType)
+	dst = appendOptionalString(dst, r.ConditionSubtype)
+	dst = appendOptionalString(dst, r.ConditionNote)
 	return dst
 }
 
@@ -1643,8 +1361,7 @@ type KnownFeed struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *KnownFeed) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.FeedID)))
-	dst = append(dst, r.FeedID...)
+	dst = appendText(dst, r.FeedID)
 	dst = binary.AppendVarint(dst, r.Time.UnixMilli())
 	return dst
 }
@@ -1677,19 +1394,14 @@ type LaneState struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *LaneState) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.Account)))
-	dst = append(dst, r.Account...)
-	dst = binary.AppendVarint(dst, int64(len(r.Operation)))
-	dst = append(dst, r.Operation...)
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.Operation)
 	dst = appendBool(dst, r.Parked)
-	dst = binary.AppendVarint(dst, int64(len(r.Reason)))
-	dst = append(dst, r.Reason...)
+	dst = appendText(dst, r.Reason)
 	dst = binary.AppendVarint(dst, r.Since.UnixMilli())
 	dst = binary.AppendVarint(dst, r.Until.UnixMilli())
-	dst = binary.AppendVarint(dst, int64(len(r.Blame)))
-	dst = append(dst, r.Blame...)
-	dst = binary.AppendVarint(dst, int64(len(r.Told)))
-	dst = append(dst, r.Told...)
+	dst = appendText(dst, r.Blame)
+	dst = appendText(dst, r.Told)
 	return dst
 }
 
@@ -1703,9 +1415,83 @@ type LineUnits struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *LineUnits) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.OrderItemID)))
-	dst = append(dst, r.OrderItemID...)
+	dst = appendText(dst, r.OrderItemID)
 	dst = binary.AppendVarint(dst, int64(r.Quantity))
+	return dst
+}
+
+// Measurement: An amount of what is sold by weight, length or volume.
+type Measurement struct {
+	// Unit as Amazon writes it, such as KILOGRAMS or COUNT.
+	Unit string `avro:"unit" json:"unit"`
+	// How many of it.
+	Value float64 `avro:"value" json:"value"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *Measurement) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.Unit)
+	dst = appendDouble(dst, r.Value)
+	return dst
+}
+
+// MerchantAddress: An address of the seller.
+type MerchantAddress struct {
+	// Name of the place.
+	Name string `avro:"name,omitzero" json:"name,omitzero"`
+	// Street.
+	AddressLine1 string `avro:"addressLine1,omitzero" json:"addressLine1,omitzero"`
+	// Second line.
+	AddressLine2 string `avro:"addressLine2,omitzero" json:"addressLine2,omitzero"`
+	// Third line.
+	AddressLine3 string `avro:"addressLine3,omitzero" json:"addressLine3,omitzero"`
+	// City.
+	City string `avro:"city,omitzero" json:"city,omitzero"`
+	// District or county.
+	DistrictOrCounty string `avro:"districtOrCounty,omitzero" json:"districtOrCounty,omitzero"`
+	// State or region.
+	StateOrRegion string `avro:"stateOrRegion,omitzero" json:"stateOrRegion,omitzero"`
+	// Municipality.
+	Municipality string `avro:"municipality,omitzero" json:"municipality,omitzero"`
+	// Postal code.
+	PostalCode string `avro:"postalCode,omitzero" json:"postalCode,omitzero"`
+	// ISO 3166 code.
+	CountryCode string `avro:"countryCode,omitzero" json:"countryCode,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *MerchantAddress) AppendAvro(dst []byte) []byte {
+	dst = appendOptionalString(dst, r.Name)
+	dst = appendOptionalString(dst, r.AddressLine1)
+	dst = appendOptionalString(dst, r.AddressLine2)
+	dst = appendOptionalString(dst, r.AddressLine3)
+	dst = appendOptionalString(dst, r.City)
+	dst = appendOptionalString(dst, r.DistrictOrCounty)
+	dst = appendOptionalString(dst, r.StateOrRegion)
+	dst = appendOptionalString(dst, r.Municipality)
+	dst = appendOptionalString(dst, r.PostalCode)
+	dst = appendOptionalString(dst, r.CountryCode)
+	return dst
+}
+
+// MissingShipment: A ShipmentMissing that holds.
+type MissingShipment struct {
+	// eventId of the alert.
+	EventID string `avro:"eventId" json:"eventId"`
+	// When it was raised.
+	Time time.Time `avro:"time" json:"time"`
+	// The latest ship date that it was raised for.
+	LatestShipDate time.Time `avro:"latestShipDate" json:"latestShipDate"`
+	// Whether it is about several orders of the account.
+	Summary bool `avro:"summary" json:"summary"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *MissingShipment) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.EventID)
+	dst = binary.AppendVarint(dst, r.Time.UnixMilli())
+	dst = binary.AppendVarint(dst, r.LatestShipDate.UnixMilli())
+	dst = appendBool(dst, r.Summary)
 	return dst
 }
 
@@ -1719,10 +1505,8 @@ type Money struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *Money) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.Amount)))
-	dst = append(dst, r.Amount...)
-	dst = binary.AppendVarint(dst, int64(len(r.Currency)))
-	dst = append(dst, r.Currency...)
+	dst = appendText(dst, r.Amount)
+	dst = appendText(dst, r.Currency)
 	return dst
 }
 
@@ -1764,8 +1548,7 @@ type NotificationPace struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *NotificationPace) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.Account)))
-	dst = append(dst, r.Account...)
+	dst = appendText(dst, r.Account)
 	dst = binary.AppendVarint(dst, r.StartedTime.UnixMilli())
 	dst = binary.AppendVarint(dst, r.LastTime.UnixMilli())
 	dst = binary.AppendVarint(dst, int64(r.Minutes))
@@ -1779,25 +1562,10 @@ func (r *NotificationPace) AppendAvro(dst []byte) []byte {
 	dst = appendDouble(dst, r.Longest)
 	dst = appendDouble(dst, r.Recent)
 	dst = appendDouble(dst, r.RecentExpected)
-	if r.AlertedTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.AlertedTime.UnixMilli())
-	}
-	if r.EndedTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.EndedTime.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.AlertedTime)
+	dst = appendOptionalTime(dst, r.EndedTime)
 	dst = binary.AppendVarint(dst, int64(r.NewOrders))
-	if r.NewSince.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.NewSince.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.NewSince)
 	return dst
 }
 
@@ -1814,6 +1582,10 @@ type Order struct {
 	Account string `avro:"account" json:"account"`
 	// Amazon's order id, such as 202-1234567-8901234.
 	OrderID string `avro:"orderId" json:"orderId"`
+	// Other ids of the order, such as the seller's own.
+	Aliases []OrderAlias `avro:"aliases,omitzero" json:"aliases,omitzero"`
+	// Orders that it belongs to: what it replaces or is exchanged for.
+	AssociatedOrders []AssociatedOrder `avro:"associatedOrders,omitzero" json:"associatedOrders,omitzero"`
 	// Amazon's marketplace id.
 	MarketplaceID string `avro:"marketplaceId,omitzero" json:"marketplaceId,omitzero"`
 	// The marketplace's name, such as Amazon.co.uk.
@@ -1839,17 +1611,36 @@ type Order struct {
 	ShipBy *TimeWindow `avro:"shipBy,omitzero" json:"shipBy,omitzero"`
 	// When the order was promised to arrive.
 	DeliverBy *TimeWindow `avro:"deliverBy,omitzero" json:"deliverBy,omitzero"`
+	// When the shipping label may be printed.
+	LabelPrinting *TimeWindow `avro:"labelPrinting,omitzero" json:"labelPrinting,omitzero"`
 	// Programs of the order, such as PRIME.
 	Programs []string `avro:"programs" json:"programs"`
 	// Total of the order.
 	GrandTotal *Money `avro:"grandTotal,omitzero" json:"grandTotal,omitzero"`
+	// What the total consists of.
+	Breakdowns []ProceedsBreakdown `avro:"breakdowns,omitzero" json:"breakdowns,omitzero"`
+	// How the buyer paid. Only with PAYMENT in orders.included_data.
+	Payments []Payment `avro:"payments,omitzero" json:"payments,omitzero"`
+	// Tax registrations of buyer, merchant and marketplace. Only with TAX in
+	// orders.included_data.
+	TaxRegistrations []TaxRegistration `avro:"taxRegistrations,omitzero" json:"taxRegistrations,omitzero"`
+	// The order's invoice. Only with TAX in orders.included_data.
+	TaxInvoicing *TaxInvoicing `avro:"taxInvoicing,omitzero" json:"taxInvoicing,omitzero"`
 	// The order's lines.
 	Items []OrderItem `avro:"items" json:"items"`
 	// The packages shipped so far.
 	Packages []OrderPackage `avro:"packages" json:"packages"`
+	// Ids of the order's fulfillment orders: shipments of Easy Ship. Only with
+	// FULFILLMENT_ORDERS in orders.included_data.
+	FulfillmentOrderIDs []string `avro:"fulfillmentOrderIds,omitzero" json:"fulfillmentOrderIds,omitzero"`
+	// What Amazon gave that this version does not know, as JSON: an object of
+	// values by their JSON paths, of at most 16 KiB. Lines and packages are named
+	// by their ids: orderItems[68828574383266].product.color. What may be about a
+	// person is under extra of buyerData.
+	Extra string `avro:"extra,omitzero" json:"extra,omitzero"`
 	// What made us look: NOTIFICATION, RECOVERED (no notification came; the
-	// reconciler found it) or REPLAY. Not part of the content that eventId is a
-	// hash of.
+	// reconciler found it), REPLAY or BACKFILL (an operator asked for all orders
+	// of a span). Not part of the content that eventId is a hash of.
 	Origin string `avro:"origin" json:"origin"`
 	// On a reprocessed record whose content differs: the eventId that it
 	// replaces.
@@ -1858,57 +1649,52 @@ type Order struct {
 	// has buyer_data on. Not in EventBridge.
 	BuyerData *BuyerData `avro:"buyerData,omitzero" json:"buyerData,omitzero"`
 	// JSON paths in Amazon's order, at most 20, of what is not here as Amazon
-	// gave it: it was cut (a title that is too long) or left out (of a wrong
-	// type). null for nothing.
+	// gave it: it was cut (a title that is too long), left out (of a wrong type,
+	// or more than a record or an event may hold) or not kept (what this version
+	// does not know and may be about a person, without buyer_data). null for
+	// nothing.
 	Incomplete []string `avro:"incomplete,omitzero" json:"incomplete,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *Order) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.EventID)))
-	dst = append(dst, r.EventID...)
-	dst = binary.AppendVarint(dst, int64(len(r.EventType)))
-	dst = append(dst, r.EventType...)
-	dst = binary.AppendVarint(dst, int64(len(r.Account)))
-	dst = append(dst, r.Account...)
-	dst = binary.AppendVarint(dst, int64(len(r.OrderID)))
-	dst = append(dst, r.OrderID...)
-	if r.MarketplaceID == "" {
+	dst = appendText(dst, r.EventID)
+	dst = appendText(dst, r.EventType)
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.OrderID)
+	if r.Aliases == nil {
 		dst = append(dst, 0)
 	} else {
 		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
-		dst = append(dst, r.MarketplaceID...)
+		if len(r.Aliases) > 0 {
+			dst = binary.AppendVarint(dst, int64(len(r.Aliases)))
+			for i := range r.Aliases {
+				dst = r.Aliases[i].AppendAvro(dst)
+			}
+		}
+		dst = append(dst, 0)
 	}
-	if r.MarketplaceName == "" {
+	if r.AssociatedOrders == nil {
 		dst = append(dst, 0)
 	} else {
 		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.MarketplaceName)))
-		dst = append(dst, r.MarketplaceName...)
+		if len(r.AssociatedOrders) > 0 {
+			dst = binary.AppendVarint(dst, int64(len(r.AssociatedOrders)))
+			for i := range r.AssociatedOrders {
+				dst = r.AssociatedOrders[i].AppendAvro(dst)
+			}
+		}
+		dst = append(dst, 0)
 	}
-	dst = binary.AppendVarint(dst, int64(len(r.SalesChannel)))
-	dst = append(dst, r.SalesChannel...)
-	dst = binary.AppendVarint(dst, int64(len(r.Status)))
-	dst = append(dst, r.Status...)
-	dst = binary.AppendVarint(dst, int64(len(r.Responsibility)))
-	dst = append(dst, r.Responsibility...)
+	dst = appendOptionalString(dst, r.MarketplaceID)
+	dst = appendOptionalString(dst, r.MarketplaceName)
+	dst = appendText(dst, r.SalesChannel)
+	dst = appendText(dst, r.Status)
+	dst = appendText(dst, r.Responsibility)
 	dst = binary.AppendVarint(dst, r.CreatedTime.UnixMilli())
 	dst = binary.AppendVarint(dst, r.LastUpdatedTime.UnixMilli())
-	if r.FulfilledBy == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.FulfilledBy)))
-		dst = append(dst, r.FulfilledBy...)
-	}
-	if r.ServiceLevel == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.ServiceLevel)))
-		dst = append(dst, r.ServiceLevel...)
-	}
+	dst = appendOptionalString(dst, r.FulfilledBy)
+	dst = appendOptionalString(dst, r.ServiceLevel)
 	if r.ShipBy == nil {
 		dst = append(dst, 0)
 	} else {
@@ -1921,11 +1707,16 @@ func (r *Order) AppendAvro(dst []byte) []byte {
 		dst = append(dst, 2)
 		dst = r.DeliverBy.AppendAvro(dst)
 	}
+	if r.LabelPrinting == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.LabelPrinting.AppendAvro(dst)
+	}
 	if len(r.Programs) > 0 {
 		dst = binary.AppendVarint(dst, int64(len(r.Programs)))
 		for i := range r.Programs {
-			dst = binary.AppendVarint(dst, int64(len(r.Programs[i])))
-			dst = append(dst, r.Programs[i]...)
+			dst = appendText(dst, r.Programs[i])
 		}
 	}
 	dst = append(dst, 0)
@@ -1934,6 +1725,48 @@ func (r *Order) AppendAvro(dst []byte) []byte {
 	} else {
 		dst = append(dst, 2)
 		dst = r.GrandTotal.AppendAvro(dst)
+	}
+	if r.Breakdowns == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		if len(r.Breakdowns) > 0 {
+			dst = binary.AppendVarint(dst, int64(len(r.Breakdowns)))
+			for i := range r.Breakdowns {
+				dst = r.Breakdowns[i].AppendAvro(dst)
+			}
+		}
+		dst = append(dst, 0)
+	}
+	if r.Payments == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		if len(r.Payments) > 0 {
+			dst = binary.AppendVarint(dst, int64(len(r.Payments)))
+			for i := range r.Payments {
+				dst = r.Payments[i].AppendAvro(dst)
+			}
+		}
+		dst = append(dst, 0)
+	}
+	if r.TaxRegistrations == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		if len(r.TaxRegistrations) > 0 {
+			dst = binary.AppendVarint(dst, int64(len(r.TaxRegistrations)))
+			for i := range r.TaxRegistrations {
+				dst = r.TaxRegistrations[i].AppendAvro(dst)
+			}
+		}
+		dst = append(dst, 0)
+	}
+	if r.TaxInvoicing == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.TaxInvoicing.AppendAvro(dst)
 	}
 	if len(r.Items) > 0 {
 		dst = binary.AppendVarint(dst, int64(len(r.Items)))
@@ -1949,15 +1782,21 @@ func (r *Order) AppendAvro(dst []byte) []byte {
 		}
 	}
 	dst = append(dst, 0)
-	dst = binary.AppendVarint(dst, int64(len(r.Origin)))
-	dst = append(dst, r.Origin...)
-	if r.Replaces == "" {
+	if r.FulfillmentOrderIDs == nil {
 		dst = append(dst, 0)
 	} else {
 		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.Replaces)))
-		dst = append(dst, r.Replaces...)
+		if len(r.FulfillmentOrderIDs) > 0 {
+			dst = binary.AppendVarint(dst, int64(len(r.FulfillmentOrderIDs)))
+			for i := range r.FulfillmentOrderIDs {
+				dst = appendText(dst, r.FulfillmentOrderIDs[i])
+			}
+		}
+		dst = append(dst, 0)
 	}
+	dst = appendOptionalString(dst, r.Extra)
+	dst = appendText(dst, r.Origin)
+	dst = appendOptionalString(dst, r.Replaces)
 	if r.BuyerData == nil {
 		dst = append(dst, 0)
 	} else {
@@ -1971,12 +1810,26 @@ func (r *Order) AppendAvro(dst []byte) []byte {
 		if len(r.Incomplete) > 0 {
 			dst = binary.AppendVarint(dst, int64(len(r.Incomplete)))
 			for i := range r.Incomplete {
-				dst = binary.AppendVarint(dst, int64(len(r.Incomplete[i])))
-				dst = append(dst, r.Incomplete[i]...)
+				dst = appendText(dst, r.Incomplete[i])
 			}
 		}
 		dst = append(dst, 0)
 	}
+	return dst
+}
+
+// OrderAlias: Another id of an order.
+type OrderAlias struct {
+	// The id.
+	AliasID string `avro:"aliasId" json:"aliasId"`
+	// Whose it is, such as SELLER_ORDER_ID.
+	AliasType string `avro:"aliasType" json:"aliasType"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *OrderAlias) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.AliasID)
+	dst = appendText(dst, r.AliasType)
 	return dst
 }
 
@@ -2047,70 +1900,23 @@ type OrderChange struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *OrderChange) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.NotificationID)))
-	dst = append(dst, r.NotificationID...)
-	dst = binary.AppendVarint(dst, int64(len(r.NotificationType)))
-	dst = append(dst, r.NotificationType...)
-	dst = binary.AppendVarint(dst, int64(len(r.Account)))
-	dst = append(dst, r.Account...)
-	dst = binary.AppendVarint(dst, int64(len(r.SellerID)))
-	dst = append(dst, r.SellerID...)
-	dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
-	dst = append(dst, r.MarketplaceID...)
-	dst = binary.AppendVarint(dst, int64(len(r.OrderID)))
-	dst = append(dst, r.OrderID...)
-	dst = binary.AppendVarint(dst, int64(len(r.ChangeType)))
-	dst = append(dst, r.ChangeType...)
-	if r.ChangeReason == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.ChangeReason)))
-		dst = append(dst, r.ChangeReason...)
-	}
-	if r.ChangeTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.ChangeTime.UnixMilli())
-	}
+	dst = appendText(dst, r.NotificationID)
+	dst = appendText(dst, r.NotificationType)
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.SellerID)
+	dst = appendText(dst, r.MarketplaceID)
+	dst = appendText(dst, r.OrderID)
+	dst = appendText(dst, r.ChangeType)
+	dst = appendOptionalString(dst, r.ChangeReason)
+	dst = appendOptionalTime(dst, r.ChangeTime)
 	dst = binary.AppendVarint(dst, r.EventTime.UnixMilli())
-	if r.PublishTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.PublishTime.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.PublishTime)
 	dst = binary.AppendVarint(dst, r.ReceivedTime.UnixMilli())
-	dst = binary.AppendVarint(dst, int64(len(r.OrderStatus)))
-	dst = append(dst, r.OrderStatus...)
-	if r.PurchaseDate.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.PurchaseDate.UnixMilli())
-	}
-	if r.DestinationPostalCode == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.DestinationPostalCode)))
-		dst = append(dst, r.DestinationPostalCode...)
-	}
-	if r.FulfillmentType == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.FulfillmentType)))
-		dst = append(dst, r.FulfillmentType...)
-	}
-	if r.OrderType == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.OrderType)))
-		dst = append(dst, r.OrderType...)
-	}
+	dst = appendText(dst, r.OrderStatus)
+	dst = appendOptionalTime(dst, r.PurchaseDate)
+	dst = appendOptionalString(dst, r.DestinationPostalCode)
+	dst = appendOptionalString(dst, r.FulfillmentType)
+	dst = appendOptionalString(dst, r.OrderType)
 	if r.ItemsShipped == nil {
 		dst = append(dst, 0)
 	} else {
@@ -2123,49 +1929,22 @@ func (r *OrderChange) AppendAvro(dst []byte) []byte {
 		dst = append(dst, 2)
 		dst = binary.AppendVarint(dst, int64(*r.ItemsUnshipped))
 	}
-	if r.EarliestShipDate.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.EarliestShipDate.UnixMilli())
-	}
-	if r.LatestShipDate.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.LatestShipDate.UnixMilli())
-	}
-	if r.EarliestDeliveryDate.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.EarliestDeliveryDate.UnixMilli())
-	}
-	if r.LatestDeliveryDate.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.LatestDeliveryDate.UnixMilli())
-	}
-	if r.CancelNotifyDate.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.CancelNotifyDate.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.EarliestShipDate)
+	dst = appendOptionalTime(dst, r.LatestShipDate)
+	dst = appendOptionalTime(dst, r.EarliestDeliveryDate)
+	dst = appendOptionalTime(dst, r.LatestDeliveryDate)
+	dst = appendOptionalTime(dst, r.CancelNotifyDate)
 	if len(r.OrderPrograms) > 0 {
 		dst = binary.AppendVarint(dst, int64(len(r.OrderPrograms)))
 		for i := range r.OrderPrograms {
-			dst = binary.AppendVarint(dst, int64(len(r.OrderPrograms[i])))
-			dst = append(dst, r.OrderPrograms[i]...)
+			dst = appendText(dst, r.OrderPrograms[i])
 		}
 	}
 	dst = append(dst, 0)
 	if len(r.ShippingPrograms) > 0 {
 		dst = binary.AppendVarint(dst, int64(len(r.ShippingPrograms)))
 		for i := range r.ShippingPrograms {
-			dst = binary.AppendVarint(dst, int64(len(r.ShippingPrograms[i])))
-			dst = append(dst, r.ShippingPrograms[i]...)
+			dst = appendText(dst, r.ShippingPrograms[i])
 		}
 	}
 	dst = append(dst, 0)
@@ -2200,24 +1979,10 @@ type OrderChangeItem struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *OrderChangeItem) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.OrderItemID)))
-	dst = append(dst, r.OrderItemID...)
-	dst = binary.AppendVarint(dst, int64(len(r.SellerSKU)))
-	dst = append(dst, r.SellerSKU...)
-	if r.SupplySourceID == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.SupplySourceID)))
-		dst = append(dst, r.SupplySourceID...)
-	}
-	if r.Status == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.Status)))
-		dst = append(dst, r.Status...)
-	}
+	dst = appendText(dst, r.OrderItemID)
+	dst = appendText(dst, r.SellerSKU)
+	dst = appendOptionalString(dst, r.SupplySourceID)
+	dst = appendOptionalString(dst, r.Status)
 	dst = binary.AppendVarint(dst, int64(r.Quantity))
 	if r.QuantityShipped == nil {
 		dst = append(dst, 0)
@@ -2238,26 +2003,69 @@ func (r *OrderChangeItem) AppendAvro(dst []byte) []byte {
 type OrderItem struct {
 	// Amazon's order item id.
 	OrderItemID string `avro:"orderItemId" json:"orderItemId"`
+	// Lines that it belongs to, such as the installation of the product.
+	AssociatedItems []AssociatedItem `avro:"associatedItems,omitzero" json:"associatedItems,omitzero"`
 	// The seller's SKU.
 	SellerSKU string `avro:"sellerSku,omitzero" json:"sellerSku,omitzero"`
 	// Amazon's catalogue id.
 	ASIN string `avro:"asin,omitzero" json:"asin,omitzero"`
 	// The product's title.
 	Title string `avro:"title,omitzero" json:"title,omitzero"`
+	// The state that it is sold in.
+	Condition *ItemCondition `avro:"condition,omitzero" json:"condition,omitzero"`
+	// Serial numbers of the units, where Amazon knows them.
+	SerialNumbers []string `avro:"serialNumbers,omitzero" json:"serialNumbers,omitzero"`
+	// Whether the buyer had the product customized: what it shall be like is
+	// under items.<orderItemId>.customizedUrl of buyerData, or in Seller Central.
+	HasCustomization *bool `avro:"hasCustomization,omitzero" json:"hasCustomization,omitzero"`
 	// Units ordered.
 	QuantityOrdered int32 `avro:"quantityOrdered" json:"quantityOrdered"`
+	// How much one unit is, of what is sold by weight, length or volume.
+	Measurement *Measurement `avro:"measurement,omitzero" json:"measurement,omitzero"`
 	// Units shipped so far.
 	QuantityFulfilled *int32 `avro:"quantityFulfilled,omitzero" json:"quantityFulfilled,omitzero"`
 	// Units still to ship.
 	QuantityUnfulfilled *int32 `avro:"quantityUnfulfilled,omitzero" json:"quantityUnfulfilled,omitzero"`
+	// Whether the buyer wrote a message that must go along: it is under
+	// items.<orderItemId>.giftMessage of buyerData, or in Seller Central.
+	HasGiftMessage *bool `avro:"hasGiftMessage,omitzero" json:"hasGiftMessage,omitzero"`
+	// How to wrap it as a gift.
+	GiftWrapLevel string `avro:"giftWrapLevel,omitzero" json:"giftWrapLevel,omitzero"`
+	// What to send where the product is not there.
+	Substitution *Substitution `avro:"substitution,omitzero" json:"substitution,omitzero"`
+	// REQUIRED where serial numbers must be told.
+	SerialNumberRequirement string `avro:"serialNumberRequirement,omitzero" json:"serialNumberRequirement,omitzero"`
+	// When the buyer expects it, of a scheduled delivery.
+	ScheduledDelivery *TimeWindow `avro:"scheduledDelivery,omitzero" json:"scheduledDelivery,omitzero"`
+	// What the carrier must do.
+	ShippingConstraints *ShippingConstraints `avro:"shippingConstraints,omitzero" json:"shippingConstraints,omitzero"`
+	// The number for customs under which Amazon has taken the VAT of an import
+	// (IOSS).
+	IossNumber string `avro:"iossNumber,omitzero" json:"iossNumber,omitzero"`
 	// Price of one unit.
 	UnitPrice *Money `avro:"unitPrice,omitzero" json:"unitPrice,omitzero"`
+	// Of a special price: BUSINESS_PRICE.
+	PriceDesignation string `avro:"priceDesignation,omitzero" json:"priceDesignation,omitzero"`
 	// Proceeds of the line, all breakdowns included.
 	Total *Money `avro:"total,omitzero" json:"total,omitzero"`
+	// What the proceeds consist of.
+	Breakdowns []ProceedsBreakdown `avro:"breakdowns,omitzero" json:"breakdowns,omitzero"`
+	// Promotions that it was bought with.
+	PromotionIDs []string `avro:"promotionIds,omitzero" json:"promotionIds,omitzero"`
+	// Points granted to the buyer. Only with EXPENSE in orders.included_data.
+	Points *PointsGranted `avro:"points,omitzero" json:"points,omitzero"`
+	// Schemes that its tax is reported under: IOSS, UOSS.
+	TaxSchemes []string `avro:"taxSchemes,omitzero" json:"taxSchemes,omitzero"`
+	// Who collects its tax. Only with TAX in orders.included_data, as taxSchemes.
+	TaxCollections []TaxCollection `avro:"taxCollections,omitzero" json:"taxCollections,omitzero"`
 	// Who asked to cancel the line, as Amazon writes it, such as BUYER.
 	CancelRequestedBy string `avro:"cancelRequestedBy,omitzero" json:"cancelRequestedBy,omitzero"`
 	// The reason given with the cancellation request.
 	CancelReason string `avro:"cancelReason,omitzero" json:"cancelReason,omitzero"`
+	// Who cancelled the line: BUYER, MERCHANT or AMAZON.
+	CancelledBy string `avro:"cancelledBy,omitzero" json:"cancelledBy,omitzero"`
+	// The reason of that.
+	CancelledReason string `avro:"cancelledReason,omitzero" json:"cancelledReason,omitzero"`
 	// Programs of the line, such as TRANSPARENCY.
 	Programs []string `avro:"programs" json:"programs"`
 	// Whether the SKU is managed by another service: not ours to fulfil.
@@ -2266,30 +2074,53 @@ type OrderItem struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *OrderItem) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.OrderItemID)))
-	dst = append(dst, r.OrderItemID...)
-	if r.SellerSKU == "" {
+	dst = appendText(dst, r.OrderItemID)
+	if r.AssociatedItems == nil {
 		dst = append(dst, 0)
 	} else {
 		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.SellerSKU)))
-		dst = append(dst, r.SellerSKU...)
+		if len(r.AssociatedItems) > 0 {
+			dst = binary.AppendVarint(dst, int64(len(r.AssociatedItems)))
+			for i := range r.AssociatedItems {
+				dst = r.AssociatedItems[i].AppendAvro(dst)
+			}
+		}
+		dst = append(dst, 0)
 	}
-	if r.ASIN == "" {
+	dst = appendOptionalString(dst, r.SellerSKU)
+	dst = appendOptionalString(dst, r.ASIN)
+	dst = appendOptionalString(dst, r.Title)
+	if r.Condition == nil {
 		dst = append(dst, 0)
 	} else {
 		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.ASIN)))
-		dst = append(dst, r.ASIN...)
+		dst = r.Condition.AppendAvro(dst)
 	}
-	if r.Title == "" {
+	if r.SerialNumbers == nil {
 		dst = append(dst, 0)
 	} else {
 		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.Title)))
-		dst = append(dst, r.Title...)
+		if len(r.SerialNumbers) > 0 {
+			dst = binary.AppendVarint(dst, int64(len(r.SerialNumbers)))
+			for i := range r.SerialNumbers {
+				dst = appendText(dst, r.SerialNumbers[i])
+			}
+		}
+		dst = append(dst, 0)
+	}
+	if r.HasCustomization == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = appendBool(dst, *r.HasCustomization)
 	}
 	dst = binary.AppendVarint(dst, int64(r.QuantityOrdered))
+	if r.Measurement == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.Measurement.AppendAvro(dst)
+	}
 	if r.QuantityFulfilled == nil {
 		dst = append(dst, 0)
 	} else {
@@ -2302,37 +2133,108 @@ func (r *OrderItem) AppendAvro(dst []byte) []byte {
 		dst = append(dst, 2)
 		dst = binary.AppendVarint(dst, int64(*r.QuantityUnfulfilled))
 	}
+	if r.HasGiftMessage == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = appendBool(dst, *r.HasGiftMessage)
+	}
+	dst = appendOptionalString(dst, r.GiftWrapLevel)
+	if r.Substitution == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.Substitution.AppendAvro(dst)
+	}
+	dst = appendOptionalString(dst, r.SerialNumberRequirement)
+	if r.ScheduledDelivery == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.ScheduledDelivery.AppendAvro(dst)
+	}
+	if r.ShippingConstraints == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.ShippingConstraints.AppendAvro(dst)
+	}
+	dst = appendOptionalString(dst, r.IossNumber)
 	if r.UnitPrice == nil {
 		dst = append(dst, 0)
 	} else {
 		dst = append(dst, 2)
 		dst = r.UnitPrice.AppendAvro(dst)
 	}
+	dst = appendOptionalString(dst, r.PriceDesignation)
 	if r.Total == nil {
 		dst = append(dst, 0)
 	} else {
 		dst = append(dst, 2)
 		dst = r.Total.AppendAvro(dst)
 	}
-	if r.CancelRequestedBy == "" {
+	if r.Breakdowns == nil {
 		dst = append(dst, 0)
 	} else {
 		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.CancelRequestedBy)))
-		dst = append(dst, r.CancelRequestedBy...)
+		if len(r.Breakdowns) > 0 {
+			dst = binary.AppendVarint(dst, int64(len(r.Breakdowns)))
+			for i := range r.Breakdowns {
+				dst = r.Breakdowns[i].AppendAvro(dst)
+			}
+		}
+		dst = append(dst, 0)
 	}
-	if r.CancelReason == "" {
+	if r.PromotionIDs == nil {
 		dst = append(dst, 0)
 	} else {
 		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.CancelReason)))
-		dst = append(dst, r.CancelReason...)
+		if len(r.PromotionIDs) > 0 {
+			dst = binary.AppendVarint(dst, int64(len(r.PromotionIDs)))
+			for i := range r.PromotionIDs {
+				dst = appendText(dst, r.PromotionIDs[i])
+			}
+		}
+		dst = append(dst, 0)
 	}
+	if r.Points == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.Points.AppendAvro(dst)
+	}
+	if r.TaxSchemes == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		if len(r.TaxSchemes) > 0 {
+			dst = binary.AppendVarint(dst, int64(len(r.TaxSchemes)))
+			for i := range r.TaxSchemes {
+				dst = appendText(dst, r.TaxSchemes[i])
+			}
+		}
+		dst = append(dst, 0)
+	}
+	if r.TaxCollections == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		if len(r.TaxCollections) > 0 {
+			dst = binary.AppendVarint(dst, int64(len(r.TaxCollections)))
+			for i := range r.TaxCollections {
+				dst = r.TaxCollections[i].AppendAvro(dst)
+			}
+		}
+		dst = append(dst, 0)
+	}
+	dst = appendOptionalString(dst, r.CancelRequestedBy)
+	dst = appendOptionalString(dst, r.CancelReason)
+	dst = appendOptionalString(dst, r.CancelledBy)
+	dst = appendOptionalString(dst, r.CancelledReason)
 	if len(r.Programs) > 0 {
 		dst = binary.AppendVarint(dst, int64(len(r.Programs)))
 		for i := range r.Programs {
-			dst = binary.AppendVarint(dst, int64(len(r.Programs[i])))
-			dst = append(dst, r.Programs[i]...)
+			dst = appendText(dst, r.Programs[i])
 		}
 	}
 	dst = append(dst, 0)
@@ -2344,8 +2246,12 @@ func (r *OrderItem) AppendAvro(dst []byte) []byte {
 type OrderPackage struct {
 	// The package's id as it was confirmed to Amazon.
 	PackageReferenceID string `avro:"packageReferenceId" json:"packageReferenceId"`
+	// When Amazon came to know it.
+	CreatedTime time.Time `avro:"createdTime,omitzero" json:"createdTime,omitzero"`
 	// Status as Amazon writes it, such as IN_TRANSIT.
 	Status string `avro:"status,omitzero" json:"status,omitzero"`
+	// More of it, such as OUT_FOR_DELIVERY.
+	DetailedStatus string `avro:"detailedStatus,omitzero" json:"detailedStatus,omitzero"`
 	// The carrier's name.
 	Carrier string `avro:"carrier,omitzero" json:"carrier,omitzero"`
 	// The carrier's service.
@@ -2354,47 +2260,27 @@ type OrderPackage struct {
 	TrackingNumber string `avro:"trackingNumber,omitzero" json:"trackingNumber,omitzero"`
 	// When it was shipped.
 	ShipTime time.Time `avro:"shipTime,omitzero" json:"shipTime,omitzero"`
+	// The seller's place that it was shipped from.
+	ShipFrom *MerchantAddress `avro:"shipFrom,omitzero" json:"shipFrom,omitzero"`
 	// What is in it.
 	Items []PackageItem `avro:"items" json:"items"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *OrderPackage) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.PackageReferenceID)))
-	dst = append(dst, r.PackageReferenceID...)
-	if r.Status == "" {
+	dst = appendText(dst, r.PackageReferenceID)
+	dst = appendOptionalTime(dst, r.CreatedTime)
+	dst = appendOptionalString(dst, r.Status)
+	dst = appendOptionalString(dst, r.DetailedStatus)
+	dst = appendOptionalString(dst, r.Carrier)
+	dst = appendOptionalString(dst, r.ShippingService)
+	dst = appendOptionalString(dst, r.TrackingNumber)
+	dst = appendOptionalTime(dst, r.ShipTime)
+	if r.ShipFrom == nil {
 		dst = append(dst, 0)
 	} else {
 		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.Status)))
-		dst = append(dst, r.Status...)
-	}
-	if r.Carrier == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.Carrier)))
-		dst = append(dst, r.Carrier...)
-	}
-	if r.ShippingService == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.ShippingService)))
-		dst = append(dst, r.ShippingService...)
-	}
-	if r.TrackingNumber == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.TrackingNumber)))
-		dst = append(dst, r.TrackingNumber...)
-	}
-	if r.ShipTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.ShipTime.UnixMilli())
+		dst = r.ShipFrom.AppendAvro(dst)
 	}
 	if len(r.Items) > 0 {
 		dst = binary.AppendVarint(dst, int64(len(r.Items)))
@@ -2453,90 +2339,59 @@ type OrderState struct {
 	// Why the order's last fetch was given up, until Amazon has answered for it;
 	// null where it was not.
 	Failure *Failure `avro:"failure,omitzero" json:"failure,omitzero"`
+	// The contents that emittedId has replaced, of the same lastUpdatedTime, the
+	// newest last: an answer with one of them is an old one.
+	ReplacedIDs []string `avro:"replacedIds" json:"replacedIds"`
+	// How urgent the present fetch is: BUYER (a cancellation or a buyer's
+	// request), MERCHANT (the merchant ships it, or may have to), AMAZON (Amazon
+	// ships it) or LOW (no notification asked for it); null for no fetch.
+	Urgency string `avro:"urgency,omitzero" json:"urgency,omitzero"`
+	// Until when the merchant must ship it, as the notifications of the present
+	// fetch say; null where that is not known.
+	ShipByTime time.Time `avro:"shipByTime,omitzero" json:"shipByTime,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *OrderState) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.Account)))
-	dst = append(dst, r.Account...)
-	dst = binary.AppendVarint(dst, int64(len(r.OrderID)))
-	dst = append(dst, r.OrderID...)
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.OrderID)
 	dst = appendBool(dst, r.Pending)
-	if r.PendingSince.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.PendingSince.UnixMilli())
-	}
-	if r.WantedTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.WantedTime.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.PendingSince)
+	dst = appendOptionalTime(dst, r.WantedTime)
 	dst = binary.AppendVarint(dst, int64(r.Attempts))
 	dst = binary.AppendVarint(dst, int64(r.StaleAnswers))
-	if r.NotBefore.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.NotBefore.UnixMilli())
-	}
-	dst = binary.AppendVarint(dst, int64(len(r.Origin)))
-	dst = append(dst, r.Origin...)
-	if r.ReceivedTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.ReceivedTime.UnixMilli())
-	}
-	if r.EmittedTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.EmittedTime.UnixMilli())
-	}
-	if r.EmittedID == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.EmittedID)))
-		dst = append(dst, r.EmittedID...)
-	}
+	dst = appendOptionalTime(dst, r.NotBefore)
+	dst = appendText(dst, r.Origin)
+	dst = appendOptionalTime(dst, r.ReceivedTime)
+	dst = appendOptionalTime(dst, r.EmittedTime)
+	dst = appendOptionalString(dst, r.EmittedID)
 	if len(r.Seen) > 0 {
 		dst = binary.AppendVarint(dst, int64(len(r.Seen)))
 		for i := range r.Seen {
-			dst = binary.AppendVarint(dst, int64(len(r.Seen[i])))
-			dst = append(dst, r.Seen[i]...)
+			dst = appendText(dst, r.Seen[i])
 		}
 	}
 	dst = append(dst, 0)
-	if r.MissingUntil.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.MissingUntil.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.MissingUntil)
 	dst = binary.AppendVarint(dst, r.TouchedTime.UnixMilli())
-	if r.BuyerDataEndTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.BuyerDataEndTime.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.BuyerDataEndTime)
 	dst = binary.AppendVarint(dst, int64(r.Refusals))
-	if r.RefusedSince.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.RefusedSince.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.RefusedSince)
 	if r.Failure == nil {
 		dst = append(dst, 0)
 	} else {
 		dst = append(dst, 2)
 		dst = r.Failure.AppendAvro(dst)
 	}
+	if len(r.ReplacedIDs) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.ReplacedIDs)))
+		for i := range r.ReplacedIDs {
+			dst = appendText(dst, r.ReplacedIDs[i])
+		}
+	}
+	dst = append(dst, 0)
+	dst = appendOptionalString(dst, r.Urgency)
+	dst = appendOptionalTime(dst, r.ShipByTime)
 	return dst
 }
 
@@ -2546,13 +2401,26 @@ type PackageItem struct {
 	OrderItemID string `avro:"orderItemId" json:"orderItemId"`
 	// Units in the package.
 	Quantity int32 `avro:"quantity" json:"quantity"`
+	// Transparency codes of the units.
+	TransparencyCodes []string `avro:"transparencyCodes,omitzero" json:"transparencyCodes,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *PackageItem) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.OrderItemID)))
-	dst = append(dst, r.OrderItemID...)
+	dst = appendText(dst, r.OrderItemID)
 	dst = binary.AppendVarint(dst, int64(r.Quantity))
+	if r.TransparencyCodes == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		if len(r.TransparencyCodes) > 0 {
+			dst = binary.AppendVarint(dst, int64(len(r.TransparencyCodes)))
+			for i := range r.TransparencyCodes {
+				dst = appendText(dst, r.TransparencyCodes[i])
+			}
+		}
+		dst = append(dst, 0)
+	}
 	return dst
 }
 
@@ -2596,14 +2464,11 @@ type PackageState struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *PackageState) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.PackageID)))
-	dst = append(dst, r.PackageID...)
-	dst = binary.AppendVarint(dst, int64(len(r.PackageReferenceID)))
-	dst = append(dst, r.PackageReferenceID...)
+	dst = appendText(dst, r.PackageID)
+	dst = appendText(dst, r.PackageReferenceID)
 	dst = binary.AppendVarint(dst, r.NewestTime.UnixMilli())
 	dst = binary.AppendVarint(dst, int64(r.NewestOffset))
-	dst = binary.AppendVarint(dst, int64(len(r.NewestShipmentID)))
-	dst = append(dst, r.NewestShipmentID...)
+	dst = appendText(dst, r.NewestShipmentID)
 	if r.Wanted == nil {
 		dst = append(dst, 0)
 	} else {
@@ -2617,12 +2482,7 @@ func (r *PackageState) AppendAvro(dst []byte) []byte {
 		dst = r.Sent.AppendAvro(dst)
 	}
 	dst = binary.AppendVarint(dst, int64(r.DoubtOffset))
-	if r.DoubtUntil.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.DoubtUntil.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.DoubtUntil)
 	dst = appendBool(dst, r.Confirmed)
 	if len(r.Units) > 0 {
 		dst = binary.AppendVarint(dst, int64(len(r.Units)))
@@ -2637,24 +2497,48 @@ func (r *PackageState) AppendAvro(dst []byte) []byte {
 		dst = append(dst, 2)
 		dst = r.Told.AppendAvro(dst)
 	}
-	if r.ToldTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.ToldTime.UnixMilli())
-	}
-	if r.TrackingNumber == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.TrackingNumber)))
-		dst = append(dst, r.TrackingNumber...)
-	}
+	dst = appendOptionalTime(dst, r.ToldTime)
+	dst = appendOptionalString(dst, r.TrackingNumber)
 	if r.Failure == nil {
 		dst = append(dst, 0)
 	} else {
 		dst = append(dst, 2)
 		dst = r.Failure.AppendAvro(dst)
+	}
+	return dst
+}
+
+// Payment: A payment of the buyer.
+type Payment struct {
+	// How it was paid, as Amazon writes it.
+	Method string `avro:"method,omitzero" json:"method,omitzero"`
+	// How much.
+	Amount *Money `avro:"amount,omitzero" json:"amount,omitzero"`
+	// Who took the card, in Brazil.
+	AcquirerID string `avro:"acquirerId,omitzero" json:"acquirerId,omitzero"`
+	// Brand of the card, in Brazil.
+	CardBrand string `avro:"cardBrand,omitzero" json:"cardBrand,omitzero"`
+	// Whether Amazon gave a code of the card's bank: buyerData has it as
+	// payments.<place in this list, from 0>.authorizationCode.
+	HasAuthorizationCode *bool `avro:"hasAuthorizationCode,omitzero" json:"hasAuthorizationCode,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *Payment) AppendAvro(dst []byte) []byte {
+	dst = appendOptionalString(dst, r.Method)
+	if r.Amount == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.Amount.AppendAvro(dst)
+	}
+	dst = appendOptionalString(dst, r.AcquirerID)
+	dst = appendOptionalString(dst, r.CardBrand)
+	if r.HasAuthorizationCode == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = appendBool(dst, *r.HasAuthorizationCode)
 	}
 	return dst
 }
@@ -2695,24 +2579,18 @@ type PendingShipment struct {
 	// Whether it has its outcome already: it is confirmed once more because no
 	// order has shown the package.
 	Settled bool `avro:"settled" json:"settled"`
+	// cancellation of the shipment.
+	Cancellation string `avro:"cancellation,omitzero" json:"cancellation,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *PendingShipment) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.ShipmentID)))
-	dst = append(dst, r.ShipmentID...)
+	dst = appendText(dst, r.ShipmentID)
 	dst = binary.AppendVarint(dst, int64(r.SourcePartition))
 	dst = binary.AppendVarint(dst, int64(r.SourceOffset))
-	dst = binary.AppendVarint(dst, int64(len(r.SourceID)))
-	dst = append(dst, r.SourceID...)
+	dst = appendText(dst, r.SourceID)
 	dst = binary.AppendVarint(dst, r.EventTime.UnixMilli())
-	if r.MarketplaceID == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
-		dst = append(dst, r.MarketplaceID...)
-	}
+	dst = appendOptionalString(dst, r.MarketplaceID)
 	if len(r.Items) > 0 {
 		dst = binary.AppendVarint(dst, int64(len(r.Items)))
 		for i := range r.Items {
@@ -2720,41 +2598,16 @@ func (r *PendingShipment) AppendAvro(dst []byte) []byte {
 		}
 	}
 	dst = append(dst, 0)
-	dst = binary.AppendVarint(dst, int64(len(r.CarrierCode)))
-	dst = append(dst, r.CarrierCode...)
-	if r.CarrierName == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.CarrierName)))
-		dst = append(dst, r.CarrierName...)
-	}
-	if r.ShippingMethod == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.ShippingMethod)))
-		dst = append(dst, r.ShippingMethod...)
-	}
-	dst = binary.AppendVarint(dst, int64(len(r.TrackingNumber)))
-	dst = append(dst, r.TrackingNumber...)
+	dst = appendText(dst, r.CarrierCode)
+	dst = appendOptionalString(dst, r.CarrierName)
+	dst = appendOptionalString(dst, r.ShippingMethod)
+	dst = appendText(dst, r.TrackingNumber)
 	dst = binary.AppendVarint(dst, r.ShipTime.UnixMilli())
-	if r.ShipFromSupplySourceID == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.ShipFromSupplySourceID)))
-		dst = append(dst, r.ShipFromSupplySourceID...)
-	}
+	dst = appendOptionalString(dst, r.ShipFromSupplySourceID)
 	dst = binary.AppendVarint(dst, r.ReceivedTime.UnixMilli())
-	if r.Replay == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.Replay)))
-		dst = append(dst, r.Replay...)
-	}
+	dst = appendOptionalString(dst, r.Replay)
 	dst = appendBool(dst, r.Settled)
+	dst = appendOptionalString(dst, r.Cancellation)
 	return dst
 }
 
@@ -2789,34 +2642,39 @@ type PendingUpdate struct {
 func (r *PendingUpdate) AppendAvro(dst []byte) []byte {
 	dst = binary.AppendVarint(dst, int64(r.Quantity))
 	dst = binary.AppendVarint(dst, r.EventTime.UnixMilli())
-	dst = binary.AppendVarint(dst, int64(len(r.UpdateID)))
-	dst = append(dst, r.UpdateID...)
+	dst = appendText(dst, r.UpdateID)
 	dst = binary.AppendVarint(dst, int64(r.SourcePartition))
 	dst = binary.AppendVarint(dst, int64(r.SourceOffset))
-	dst = binary.AppendVarint(dst, int64(len(r.SourceID)))
-	dst = append(dst, r.SourceID...)
-	if r.ProductType == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.ProductType)))
-		dst = append(dst, r.ProductType...)
-	}
-	if r.FulfillmentChannelCode == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.FulfillmentChannelCode)))
-		dst = append(dst, r.FulfillmentChannelCode...)
-	}
+	dst = appendText(dst, r.SourceID)
+	dst = appendOptionalString(dst, r.ProductType)
+	dst = appendOptionalString(dst, r.FulfillmentChannelCode)
 	dst = appendBool(dst, r.Urgent)
 	dst = binary.AppendVarint(dst, r.ReceivedTime.UnixMilli())
-	if r.Replay == "" {
+	dst = appendOptionalString(dst, r.Replay)
+	return dst
+}
+
+// PointsGranted: Points that a buyer was granted, in Japan.
+type PointsGranted struct {
+	// How many.
+	PointsNumber *int32 `avro:"pointsNumber,omitzero" json:"pointsNumber,omitzero"`
+	// What they cost the seller.
+	PointsMonetaryValue *Money `avro:"pointsMonetaryValue,omitzero" json:"pointsMonetaryValue,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *PointsGranted) AppendAvro(dst []byte) []byte {
+	if r.PointsNumber == nil {
 		dst = append(dst, 0)
 	} else {
 		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.Replay)))
-		dst = append(dst, r.Replay...)
+		dst = binary.AppendVarint(dst, int64(*r.PointsNumber))
+	}
+	if r.PointsMonetaryValue == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.PointsMonetaryValue.AppendAvro(dst)
 	}
 	return dst
 }
@@ -2839,18 +2697,65 @@ type Position struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *Position) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.Topic)))
-	dst = append(dst, r.Topic...)
+	dst = appendText(dst, r.Topic)
 	dst = binary.AppendVarint(dst, int64(r.Offset))
 	dst = binary.AppendVarint(dst, int64(r.Epoch))
-	if r.Replay == "" {
+	dst = appendOptionalString(dst, r.Replay)
+	dst = binary.AppendVarint(dst, int64(r.ReplayUntil))
+	return dst
+}
+
+// ProceedsBreakdown: A part of what the seller receives for an order or a
+// line.
+type ProceedsBreakdown struct {
+	// What for, as Amazon writes it, such as ITEM, SHIPPING, TAX, DISCOUNT,
+	// COD_FEE.
+	Type string `avro:"type" json:"type"`
+	// Of a DELIVERY_TIP: PENDING or FINALIZED.
+	Status string `avro:"status,omitzero" json:"status,omitzero"`
+	// How much.
+	Subtotal Money `avro:"subtotal" json:"subtotal"`
+	// What it consists of.
+	Details []ProceedsDetail `avro:"details,omitzero" json:"details,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *ProceedsBreakdown) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.Type)
+	dst = appendOptionalString(dst, r.Status)
+	dst = r.Subtotal.AppendAvro(dst)
+	if r.Details == nil {
 		dst = append(dst, 0)
 	} else {
 		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.Replay)))
-		dst = append(dst, r.Replay...)
+		if len(r.Details) > 0 {
+			dst = binary.AppendVarint(dst, int64(len(r.Details)))
+			for i := range r.Details {
+				dst = r.Details[i].AppendAvro(dst)
+			}
+		}
+		dst = append(dst, 0)
 	}
-	dst = binary.AppendVarint(dst, int64(r.ReplayUntil))
+	return dst
+}
+
+// ProceedsDetail: A part of a part.
+type ProceedsDetail struct {
+	// What for, such as ITEM or SHIPPING: of TAX, what is taxed.
+	Subtype string `avro:"subtype,omitzero" json:"subtype,omitzero"`
+	// How much.
+	Value *Money `avro:"value,omitzero" json:"value,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *ProceedsDetail) AppendAvro(dst []byte) []byte {
+	dst = appendOptionalString(dst, r.Subtype)
+	if r.Value == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.Value.AppendAvro(dst)
+	}
 	return dst
 }
 
@@ -2873,10 +2778,8 @@ type QuotaState struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *QuotaState) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.Account)))
-	dst = append(dst, r.Account...)
-	dst = binary.AppendVarint(dst, int64(len(r.Operation)))
-	dst = append(dst, r.Operation...)
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.Operation)
 	dst = appendDouble(dst, r.Tokens)
 	dst = appendDouble(dst, r.Rate)
 	dst = binary.AppendVarint(dst, r.Time.UnixMilli())
@@ -2905,40 +2808,86 @@ type SearchState struct {
 	// Orders or changes of orders that a search found first, since the account is
 	// known.
 	Found int64 `avro:"found" json:"found"`
+	// Where the part that is searched now begins; null for the cursor. A backlog
+	// is searched in parts, the newest first.
+	StartTime time.Time `avro:"startTime,omitzero" json:"startTime,omitzero"`
+	// From here to endTime all has been searched; null for nothing.
+	TakenTime time.Time `avro:"takenTime,omitzero" json:"takenTime,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *SearchState) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.Account)))
-	dst = append(dst, r.Account...)
+	dst = appendText(dst, r.Account)
 	dst = binary.AppendVarint(dst, r.CursorTime.UnixMilli())
-	if r.EndTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.EndTime.UnixMilli())
-	}
-	if r.PaginationToken == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.PaginationToken)))
-		dst = append(dst, r.PaginationToken...)
-	}
-	if r.TokenTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.TokenTime.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.EndTime)
+	dst = appendOptionalString(dst, r.PaginationToken)
+	dst = appendOptionalTime(dst, r.TokenTime)
 	dst = binary.AppendVarint(dst, int64(r.Attempts))
-	if r.NotBefore.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.NotBefore.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.NotBefore)
 	dst = binary.AppendVarint(dst, int64(r.Found))
+	dst = appendOptionalTime(dst, r.StartTime)
+	dst = appendOptionalTime(dst, r.TakenTime)
+	return dst
+}
+
+// ShareLoan: What of its part another unit may use.
+type ShareLoan struct {
+	// The partition of the unit that may use it.
+	Unit int32 `avro:"unit" json:"unit"`
+	// The borrower's sequence that this answers: the loan ends some seconds after
+	// the borrower wrote that.
+	Answers int64 `avro:"answers" json:"answers"`
+	// Calls per second that it may use; 0 where an earlier loan only has to end.
+	Rate float64 `avro:"rate" json:"rate"`
+	// Calls per second that the borrower may still use by this loan or an earlier
+	// one.
+	Held float64 `avro:"held" json:"held"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *ShareLoan) AppendAvro(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, int64(r.Unit))
+	dst = binary.AppendVarint(dst, int64(r.Answers))
+	dst = appendDouble(dst, r.Rate)
+	dst = appendDouble(dst, r.Held)
+	return dst
+}
+
+// ShareState: What a unit tells the other units about a limit that the
+// accounts of an application share, while one of them wants more than its
+// part. Under <operation>/<group> on the unit's partition.
+type ShareState struct {
+	// Amazon's operation name.
+	Operation string `avro:"operation" json:"operation"`
+	// The accounts that share the limit: region/application.
+	Group string `avro:"group" json:"group"`
+	// Counts what the unit has told, whoever owned it.
+	Sequence int64 `avro:"sequence" json:"sequence"`
+	// The unit's own part of the limit, in calls per second.
+	Part float64 `avro:"part" json:"part"`
+	// How many calls per second its accounts would make without the limit.
+	Demand float64 `avro:"demand" json:"demand"`
+	// How many of its accounts have calls to make.
+	Accounts int32 `avro:"accounts" json:"accounts"`
+	// By unit.
+	Loans []ShareLoan `avro:"loans" json:"loans"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *ShareState) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.Operation)
+	dst = appendText(dst, r.Group)
+	dst = binary.AppendVarint(dst, int64(r.Sequence))
+	dst = appendDouble(dst, r.Part)
+	dst = appendDouble(dst, r.Demand)
+	dst = binary.AppendVarint(dst, int64(r.Accounts))
+	if len(r.Loans) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Loans)))
+		for i := range r.Loans {
+			dst = r.Loans[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
 	return dst
 }
 
@@ -2978,25 +2927,20 @@ type Shipment struct {
 	ShipFromSupplySourceID string `avro:"shipFromSupplySourceId,omitzero" json:"shipFromSupplySourceId,omitzero"`
 	// Name of the service that wrote it, to find out whom to ask.
 	Source string `avro:"source,omitzero" json:"source,omitzero"`
+	// What is to be done although the order is cancelled, or somebody asked to
+	// cancel a line of the package: SHIP (confirm the package all the same) or
+	// DROP (do not confirm it, whatever the order says); null as
+	// shipments.buyer_cancel says.
+	Cancellation string `avro:"cancellation,omitzero" json:"cancellation,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *Shipment) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.ShipmentID)))
-	dst = append(dst, r.ShipmentID...)
-	dst = binary.AppendVarint(dst, int64(len(r.Account)))
-	dst = append(dst, r.Account...)
-	dst = binary.AppendVarint(dst, int64(len(r.OrderID)))
-	dst = append(dst, r.OrderID...)
-	dst = binary.AppendVarint(dst, int64(len(r.PackageID)))
-	dst = append(dst, r.PackageID...)
-	if r.MarketplaceID == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
-		dst = append(dst, r.MarketplaceID...)
-	}
+	dst = appendText(dst, r.ShipmentID)
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.OrderID)
+	dst = appendText(dst, r.PackageID)
+	dst = appendOptionalString(dst, r.MarketplaceID)
 	if len(r.Items) > 0 {
 		dst = binary.AppendVarint(dst, int64(len(r.Items)))
 		for i := range r.Items {
@@ -3004,45 +2948,15 @@ func (r *Shipment) AppendAvro(dst []byte) []byte {
 		}
 	}
 	dst = append(dst, 0)
-	if r.CarrierCode == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.CarrierCode)))
-		dst = append(dst, r.CarrierCode...)
-	}
-	if r.CarrierName == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.CarrierName)))
-		dst = append(dst, r.CarrierName...)
-	}
-	if r.ShippingMethod == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.ShippingMethod)))
-		dst = append(dst, r.ShippingMethod...)
-	}
-	dst = binary.AppendVarint(dst, int64(len(r.TrackingNumber)))
-	dst = append(dst, r.TrackingNumber...)
+	dst = appendOptionalString(dst, r.CarrierCode)
+	dst = appendOptionalString(dst, r.CarrierName)
+	dst = appendOptionalString(dst, r.ShippingMethod)
+	dst = appendText(dst, r.TrackingNumber)
 	dst = binary.AppendVarint(dst, r.ShipTime.UnixMilli())
 	dst = binary.AppendVarint(dst, r.EventTime.UnixMilli())
-	if r.ShipFromSupplySourceID == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.ShipFromSupplySourceID)))
-		dst = append(dst, r.ShipFromSupplySourceID...)
-	}
-	if r.Source == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.Source)))
-		dst = append(dst, r.Source...)
-	}
+	dst = appendOptionalString(dst, r.ShipFromSupplySourceID)
+	dst = appendOptionalString(dst, r.Source)
+	dst = appendOptionalString(dst, r.Cancellation)
 	return dst
 }
 
@@ -3071,8 +2985,9 @@ type ShipmentConfirmation struct {
 	// The marketplace that the shipment was confirmed in.
 	MarketplaceID string `avro:"marketplaceId,omitzero" json:"marketplaceId,omitzero"`
 	// CONFIRMED (Amazon accepted it, or had the order as fulfilled already: see
-	// code), REJECTED (Amazon or the check against the order refused it) or
-	// SUPERSEDED (a newer record of the package took its place).
+	// code), REJECTED (Amazon or the check against the order refused it),
+	// SUPERSEDED (a newer record of the package took its place) or DROPPED (the
+	// record itself asked for that).
 	Outcome string `avro:"outcome" json:"outcome"`
 	// The carrier code that Amazon was given.
 	CarrierCode string `avro:"carrierCode,omitzero" json:"carrierCode,omitzero"`
@@ -3089,8 +3004,8 @@ type ShipmentConfirmation struct {
 	// already and took nothing of this shipment, so that it may still hold
 	// another tracking number; else null.
 	Code string `avro:"code,omitzero" json:"code,omitzero"`
-	// For REJECTED, and for CONFIRMED with a code: the reason in words, with what
-	// to do and Amazon's own words.
+	// For REJECTED, and for CONFIRMED with a code or cancelRequested: the reason
+	// in words, with what to do and Amazon's own words.
 	Message string `avro:"message,omitzero" json:"message,omitzero"`
 	// For SUPERSEDED the shipmentId of the record that took its place: a newer
 	// one or, for a replay, the same one if it was under way already.
@@ -3100,85 +3015,34 @@ type ShipmentConfirmation struct {
 	Replay string `avro:"replay,omitzero" json:"replay,omitzero"`
 	// When the outcome became known.
 	DecidedTime time.Time `avro:"decidedTime" json:"decidedTime"`
+	// Whether somebody had asked to cancel a line of the package; false where
+	// shipments.buyer_cancel is ship.
+	CancelRequested bool `avro:"cancelRequested" json:"cancelRequested"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *ShipmentConfirmation) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.EventID)))
-	dst = append(dst, r.EventID...)
-	dst = binary.AppendVarint(dst, int64(len(r.ShipmentID)))
-	dst = append(dst, r.ShipmentID...)
+	dst = appendText(dst, r.EventID)
+	dst = appendText(dst, r.ShipmentID)
 	dst = binary.AppendVarint(dst, int64(r.SourcePartition))
 	dst = binary.AppendVarint(dst, int64(r.SourceOffset))
-	dst = binary.AppendVarint(dst, int64(len(r.Account)))
-	dst = append(dst, r.Account...)
-	dst = binary.AppendVarint(dst, int64(len(r.OrderID)))
-	dst = append(dst, r.OrderID...)
-	dst = binary.AppendVarint(dst, int64(len(r.PackageID)))
-	dst = append(dst, r.PackageID...)
-	dst = binary.AppendVarint(dst, int64(len(r.PackageReferenceID)))
-	dst = append(dst, r.PackageReferenceID...)
-	if r.MarketplaceID == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
-		dst = append(dst, r.MarketplaceID...)
-	}
-	dst = binary.AppendVarint(dst, int64(len(r.Outcome)))
-	dst = append(dst, r.Outcome...)
-	if r.CarrierCode == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.CarrierCode)))
-		dst = append(dst, r.CarrierCode...)
-	}
-	if r.CarrierName == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.CarrierName)))
-		dst = append(dst, r.CarrierName...)
-	}
-	dst = binary.AppendVarint(dst, int64(len(r.TrackingNumber)))
-	dst = append(dst, r.TrackingNumber...)
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.OrderID)
+	dst = appendText(dst, r.PackageID)
+	dst = appendText(dst, r.PackageReferenceID)
+	dst = appendOptionalString(dst, r.MarketplaceID)
+	dst = appendText(dst, r.Outcome)
+	dst = appendOptionalString(dst, r.CarrierCode)
+	dst = appendOptionalString(dst, r.CarrierName)
+	dst = appendText(dst, r.TrackingNumber)
 	dst = binary.AppendVarint(dst, r.ShipTime.UnixMilli())
-	if r.LatestShipDate.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.LatestShipDate.UnixMilli())
-	}
-	if r.Code == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.Code)))
-		dst = append(dst, r.Code...)
-	}
-	if r.Message == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.Message)))
-		dst = append(dst, r.Message...)
-	}
-	if r.SupersededBy == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.SupersededBy)))
-		dst = append(dst, r.SupersededBy...)
-	}
-	if r.Replay == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.Replay)))
-		dst = append(dst, r.Replay...)
-	}
+	dst = appendOptionalTime(dst, r.LatestShipDate)
+	dst = appendOptionalString(dst, r.Code)
+	dst = appendOptionalString(dst, r.Message)
+	dst = appendOptionalString(dst, r.SupersededBy)
+	dst = appendOptionalString(dst, r.Replay)
 	dst = binary.AppendVarint(dst, r.DecidedTime.UnixMilli())
+	dst = appendBool(dst, r.CancelRequested)
 	return dst
 }
 
@@ -3194,14 +3058,12 @@ type ShipmentItem struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *ShipmentItem) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.OrderItemID)))
-	dst = append(dst, r.OrderItemID...)
+	dst = appendText(dst, r.OrderItemID)
 	dst = binary.AppendVarint(dst, int64(r.Quantity))
 	if len(r.TransparencyCodes) > 0 {
 		dst = binary.AppendVarint(dst, int64(len(r.TransparencyCodes)))
 		for i := range r.TransparencyCodes {
-			dst = binary.AppendVarint(dst, int64(len(r.TransparencyCodes[i])))
-			dst = append(dst, r.TransparencyCodes[i]...)
+			dst = appendText(dst, r.TransparencyCodes[i])
 		}
 	}
 	dst = append(dst, 0)
@@ -3247,40 +3109,27 @@ type ShipmentState struct {
 	RefusedAlerted bool `avro:"refusedAlerted" json:"refusedAlerted"`
 	// How many such refusals there were in a row.
 	Refusals int32 `avro:"refusals" json:"refusals"`
+	// Whether the order is fulfilled by the merchant, and at least one line of it
+	// is not managed elsewhere.
+	Merchant bool `avro:"merchant" json:"merchant"`
+	// orderItemId of the lines that are managed elsewhere.
+	Elsewhere []string `avro:"elsewhere" json:"elsewhere"`
+	// The ShipmentMissing about the order; null where none holds.
+	Missing *MissingShipment `avro:"missing,omitzero" json:"missing,omitzero"`
+	// orderItemId of the lines that somebody asked to cancel.
+	CancelLines []string `avro:"cancelLines" json:"cancelLines"`
+	// eventId of the ShipmentHeld about the order; null where none holds.
+	HeldAlert string `avro:"heldAlert,omitzero" json:"heldAlert,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *ShipmentState) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.Account)))
-	dst = append(dst, r.Account...)
-	dst = binary.AppendVarint(dst, int64(len(r.OrderID)))
-	dst = append(dst, r.OrderID...)
-	if r.OrderTime.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.OrderTime.UnixMilli())
-	}
-	if r.MarketplaceID == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.MarketplaceID)))
-		dst = append(dst, r.MarketplaceID...)
-	}
-	if r.Status == "" {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.Status)))
-		dst = append(dst, r.Status...)
-	}
-	if r.LatestShipDate.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.LatestShipDate.UnixMilli())
-	}
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.OrderID)
+	dst = appendOptionalTime(dst, r.OrderTime)
+	dst = appendOptionalString(dst, r.MarketplaceID)
+	dst = appendOptionalString(dst, r.Status)
+	dst = appendOptionalTime(dst, r.LatestShipDate)
 	if len(r.Lines) > 0 {
 		dst = binary.AppendVarint(dst, int64(len(r.Lines)))
 		for i := range r.Lines {
@@ -3296,24 +3145,9 @@ func (r *ShipmentState) AppendAvro(dst []byte) []byte {
 	}
 	dst = append(dst, 0)
 	dst = binary.AppendVarint(dst, int64(r.Attempts))
-	if r.NotBefore.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.NotBefore.UnixMilli())
-	}
-	if r.AlertedDate.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.AlertedDate.UnixMilli())
-	}
-	if r.LateDate.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.LateDate.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.NotBefore)
+	dst = appendOptionalTime(dst, r.AlertedDate)
+	dst = appendOptionalTime(dst, r.LateDate)
 	dst = binary.AppendVarint(dst, r.TouchedTime.UnixMilli())
 	if len(r.Fulfilled) > 0 {
 		dst = binary.AppendVarint(dst, int64(len(r.Fulfilled)))
@@ -3322,14 +3156,116 @@ func (r *ShipmentState) AppendAvro(dst []byte) []byte {
 		}
 	}
 	dst = append(dst, 0)
-	if r.RefusedSince.IsZero() {
+	dst = appendOptionalTime(dst, r.RefusedSince)
+	dst = appendBool(dst, r.RefusedAlerted)
+	dst = binary.AppendVarint(dst, int64(r.Refusals))
+	dst = appendBool(dst, r.Merchant)
+	if len(r.Elsewhere) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Elsewhere)))
+		for i := range r.Elsewhere {
+			dst = appendText(dst, r.Elsewhere[i])
+		}
+	}
+	dst = append(dst, 0)
+	if r.Missing == nil {
 		dst = append(dst, 0)
 	} else {
 		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.RefusedSince.UnixMilli())
+		dst = r.Missing.AppendAvro(dst)
 	}
-	dst = appendBool(dst, r.RefusedAlerted)
-	dst = binary.AppendVarint(dst, int64(r.Refusals))
+	if len(r.CancelLines) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.CancelLines)))
+		for i := range r.CancelLines {
+			dst = appendText(dst, r.CancelLines[i])
+		}
+	}
+	dst = append(dst, 0)
+	dst = appendOptionalString(dst, r.HeldAlert)
+	return dst
+}
+
+// ShippingConstraints: What the carrier must do. Each is MANDATORY or null;
+// other values may come.
+type ShippingConstraints struct {
+	// Deliver it on a pallet.
+	PalletDelivery string `avro:"palletDelivery,omitzero" json:"palletDelivery,omitzero"`
+	// Take the money for it.
+	CashOnDelivery string `avro:"cashOnDelivery,omitzero" json:"cashOnDelivery,omitzero"`
+	// Have it signed for.
+	SignatureConfirmation string `avro:"signatureConfirmation,omitzero" json:"signatureConfirmation,omitzero"`
+	// Look at the recipient's identity.
+	RecipientIdentityVerification string `avro:"recipientIdentityVerification,omitzero" json:"recipientIdentityVerification,omitzero"`
+	// Look at the recipient's age.
+	RecipientAgeVerification string `avro:"recipientAgeVerification,omitzero" json:"recipientAgeVerification,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *ShippingConstraints) AppendAvro(dst []byte) []byte {
+	dst = appendOptionalString(dst, r.PalletDelivery)
+	dst = appendOptionalString(dst, r.CashOnDelivery)
+	dst = appendOptionalString(dst, r.SignatureConfirmation)
+	dst = appendOptionalString(dst, r.RecipientIdentityVerification)
+	dst = appendOptionalString(dst, r.RecipientAgeVerification)
+	return dst
+}
+
+// Substitution: What to send where a product is not there.
+type Substitution struct {
+	// CUSTOMER_PREFERENCE, AMAZON_RECOMMENDED or DO_NOT_SUBSTITUTE.
+	SubstitutionType string `avro:"substitutionType" json:"substitutionType"`
+	// What may be sent, the best first.
+	SubstitutionOptions []SubstitutionOption `avro:"substitutionOptions,omitzero" json:"substitutionOptions,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *Substitution) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.SubstitutionType)
+	if r.SubstitutionOptions == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		if len(r.SubstitutionOptions) > 0 {
+			dst = binary.AppendVarint(dst, int64(len(r.SubstitutionOptions)))
+			for i := range r.SubstitutionOptions {
+				dst = r.SubstitutionOptions[i].AppendAvro(dst)
+			}
+		}
+		dst = append(dst, 0)
+	}
+	return dst
+}
+
+// SubstitutionOption: A product that may be sent in the place of another.
+type SubstitutionOption struct {
+	// Amazon's catalogue id.
+	ASIN string `avro:"asin,omitzero" json:"asin,omitzero"`
+	// The seller's SKU.
+	SellerSKU string `avro:"sellerSku,omitzero" json:"sellerSku,omitzero"`
+	// The product's title.
+	Title string `avro:"title,omitzero" json:"title,omitzero"`
+	// Units of it.
+	QuantityOrdered *int32 `avro:"quantityOrdered,omitzero" json:"quantityOrdered,omitzero"`
+	// How much one unit is.
+	Measurement *Measurement `avro:"measurement,omitzero" json:"measurement,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *SubstitutionOption) AppendAvro(dst []byte) []byte {
+	dst = appendOptionalString(dst, r.ASIN)
+	dst = appendOptionalString(dst, r.SellerSKU)
+	dst = appendOptionalString(dst, r.Title)
+	if r.QuantityOrdered == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.QuantityOrdered))
+	}
+	if r.Measurement == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.Measurement.AppendAvro(dst)
+	}
 	return dst
 }
 
@@ -3353,18 +3289,101 @@ type Switch struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *Switch) AppendAvro(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, int64(len(r.Subject)))
-	dst = append(dst, r.Subject...)
+	dst = appendText(dst, r.Subject)
 	dst = appendBool(dst, r.Paused)
 	dst = binary.AppendVarint(dst, r.Since.UnixMilli())
-	dst = binary.AppendVarint(dst, int64(len(r.By)))
-	dst = append(dst, r.By...)
-	if r.Reason == "" {
+	dst = appendText(dst, r.By)
+	dst = appendOptionalString(dst, r.Reason)
+	return dst
+}
+
+// TaxCollection: Who collects a tax.
+type TaxCollection struct {
+	// MARKETPLACE_FACILITATOR where Amazon does, and remits it.
+	Model string `avro:"model,omitzero" json:"model,omitzero"`
+	// Who remits it.
+	ResponsibleParty string `avro:"responsibleParty,omitzero" json:"responsibleParty,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *TaxCollection) AppendAvro(dst []byte) []byte {
+	dst = appendOptionalString(dst, r.Model)
+	dst = appendOptionalString(dst, r.ResponsibleParty)
+	return dst
+}
+
+// TaxInvoicing: What is known of an order's invoice.
+type TaxInvoicing struct {
+	// INDIVIDUAL or BUSINESS, in Turkey.
+	BuyerInvoicePreference string `avro:"buyerInvoicePreference,omitzero" json:"buyerInvoicePreference,omitzero"`
+	// NOT_REQUIRED, NOT_FOUND, PROCESSING, ERRORED or ACCEPTED.
+	InvoiceStatus string `avro:"invoiceStatus,omitzero" json:"invoiceStatus,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *TaxInvoicing) AppendAvro(dst []byte) []byte {
+	dst = appendOptionalString(dst, r.BuyerInvoicePreference)
+	dst = appendOptionalString(dst, r.InvoiceStatus)
+	return dst
+}
+
+// TaxRegistration: Who is registered for a tax of an order.
+type TaxRegistration struct {
+	// Whose it is: BUYER, MERCHANT or MARKETPLACE.
+	EntityType string `avro:"entityType,omitzero" json:"entityType,omitzero"`
+	// The kind of its number, such as VAT, CNPJ or BUSINESS.
+	Type string `avro:"type,omitzero" json:"type,omitzero"`
+	// The name that it is registered with.
+	LegalName string `avro:"legalName,omitzero" json:"legalName,omitzero"`
+	// Its number.
+	Number string `avro:"number,omitzero" json:"number,omitzero"`
+	// Its address, by Amazon's names: addressLine1, city, postalCode and so on.
+	Address map[string]string `avro:"address,omitzero" json:"address,omitzero"`
+	// What else is said of it, such as TAX_OFFICE.
+	Attributes map[string]string `avro:"attributes,omitzero" json:"attributes,omitzero"`
+	// Whether name, number, address or attributes are not here, since they are
+	// not of MERCHANT or MARKETPLACE: buyerData has them as
+	// taxRegistrations.<place in this list, from 0>.number and so on.
+	HasPrivate *bool `avro:"hasPrivate,omitzero" json:"hasPrivate,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *TaxRegistration) AppendAvro(dst []byte) []byte {
+	dst = appendOptionalString(dst, r.EntityType)
+	dst = appendOptionalString(dst, r.Type)
+	dst = appendOptionalString(dst, r.LegalName)
+	dst = appendOptionalString(dst, r.Number)
+	if r.Address == nil {
 		dst = append(dst, 0)
 	} else {
 		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, int64(len(r.Reason)))
-		dst = append(dst, r.Reason...)
+		if len(r.Address) > 0 {
+			dst = binary.AppendVarint(dst, int64(len(r.Address)))
+			for _, key := range slices.Sorted(maps.Keys(r.Address)) {
+				dst = appendText(dst, key)
+				dst = appendText(dst, r.Address[key])
+			}
+		}
+		dst = append(dst, 0)
+	}
+	if r.Attributes == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		if len(r.Attributes) > 0 {
+			dst = binary.AppendVarint(dst, int64(len(r.Attributes)))
+			for _, key := range slices.Sorted(maps.Keys(r.Attributes)) {
+				dst = appendText(dst, key)
+				dst = appendText(dst, r.Attributes[key])
+			}
+		}
+		dst = append(dst, 0)
+	}
+	if r.HasPrivate == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = appendBool(dst, *r.HasPrivate)
 	}
 	return dst
 }
@@ -3379,17 +3398,7 @@ type TimeWindow struct {
 
 // AppendAvro appends the Avro binary encoding to dst.
 func (r *TimeWindow) AppendAvro(dst []byte) []byte {
-	if r.Earliest.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.Earliest.UnixMilli())
-	}
-	if r.Latest.IsZero() {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 2)
-		dst = binary.AppendVarint(dst, r.Latest.UnixMilli())
-	}
+	dst = appendOptionalTime(dst, r.Earliest)
+	dst = appendOptionalTime(dst, r.Latest)
 	return dst
 }

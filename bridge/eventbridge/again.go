@@ -6,11 +6,10 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// idle is after what time without a record it is looked whether what is left was
-// done by another process, or removed.
+// idle is the longest poll. A replay looks after it whether the rest was done by another
+// process, or removed.
 const idle = 5 * time.Second
 
 // group is the consumer group's name.
@@ -19,15 +18,6 @@ func (p *Publisher) group() string {
 		return p.opts.Again.Journal.Group
 	}
 	return p.opts.Prefix + group
-}
-
-// againOptions are opts and what it takes to know the end of a run, which can be
-// the end of a transaction.
-func (p *Publisher) againOptions(opts []kgo.Opt) []kgo.Opt {
-	if p.opts.Again != nil {
-		opts = append(opts, kgo.KeepControlRecords())
-	}
-	return opts
 }
 
 func (p *Publisher) done() bool { return p.opts.Again != nil && p.opts.Again.Run.Done() }
@@ -50,12 +40,16 @@ func (p *Publisher) closed(partitions map[string][]int32) map[string][]int32 {
 
 // refresh looks at the journal when nothing has come.
 func (p *Publisher) refresh(ctx context.Context, fetches kgo.Fetches) error {
-	if p.opts.Again == nil || !fetches.Empty() || ctx.Err() != nil {
+	if p.opts.Again == nil || !fetches.Empty() {
 		return nil
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if slices.ContainsFunc(p.ring, func(c *cursor) bool { return len(c.records) > 0 }) {
+	early := time.Since(p.refreshed) < idle || slices.ContainsFunc(p.ring, func(c *cursor) bool { return c.waiting() > 0 })
+	if !early {
+		p.refreshed = time.Now()
+	}
+	p.mu.Unlock()
+	if early {
 		return nil
 	}
 	return p.opts.Again.Journal.Refresh(ctx, p.opts.Again.Run)
@@ -83,43 +77,25 @@ func (p *Publisher) mark() []string {
 	return []string{p.opts.Again.Mark}
 }
 
-// pace waits until so many events may go.
-func (p *Publisher) pace(ctx context.Context, events int) error {
-	if p.limit == nil {
-		return nil
+// note is what stands beside an offset; done is the progress in it.
+func (p *Publisher) note(number int32, done string) string {
+	if p.opts.Again != nil {
+		return p.opts.Again.Run.Metadata(number, done)
 	}
-	return p.limit.WaitN(ctx, events)
+	return noteOf(done)
 }
 
 // advance notes what was committed, and reads on only where something is left.
-func (p *Publisher) advance(offsets map[string]map[int32]kgo.EpochOffset) {
+func (p *Publisher) advance(s snapshot) {
 	if p.opts.Again == nil {
 		return
 	}
 	through := make(map[string][]int32)
-	for topic, partitions := range offsets {
-		for n, offset := range partitions {
-			p.opts.Again.Run.Advance(n, offset.Offset)
-			if !p.opts.Again.Run.Open(n) {
-				through[topic] = append(through[topic], n)
-			}
+	for c, at := range s.of {
+		p.opts.Again.Run.Advance(c.number, at.at)
+		if !p.opts.Again.Run.Open(c.number) {
+			through[c.topic] = append(through[c.topic], c.number)
 		}
 	}
 	p.client.PauseFetchPartitions(through)
-}
-
-// annotated adds the journal's notes to the offsets that are committed.
-func (p *Publisher) annotated(ctx context.Context) context.Context {
-	if p.opts.Again == nil {
-		return ctx
-	}
-	return kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error {
-		for i := range req.Topics {
-			for j := range req.Topics[i].Partitions {
-				at := &req.Topics[i].Partitions[j]
-				at.Metadata = kmsg.StringPtr(p.opts.Again.Run.Metadata(at.Partition))
-			}
-		}
-		return nil
-	})
 }

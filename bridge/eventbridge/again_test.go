@@ -129,6 +129,7 @@ func TestPublishingAgainGoesOnWhereItWas(t *testing.T) {
 	w.begin()
 	interrupted := 0
 	for opts := w.again(); !opts.Again.Run.Done(); opts = w.again() {
+		opts.Again.Rate = 100 // or it is through before it can be interrupted
 		before := len(w.marked())
 		_, stop := w.run(opts)
 		w.await("more events", func() bool { return len(w.marked()) >= before+20 || opts.Again.Run.Done() })

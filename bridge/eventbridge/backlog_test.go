@@ -1,6 +1,7 @@
 package eventbridge_test
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,43 +14,53 @@ import (
 	"github.com/sellerstream/sellerstream/test/fakekafka"
 )
 
-// A partition that has fallen behind goes at EventBridge's pace, one event a
-// request, and does not wait for fetches that find nothing in the idle ones.
+// A partition that has fallen behind goes at the pace of one entity's events, one
+// after the other, or of as many entities as may be under way; it does not wait for
+// fetches that find nothing in the idle partitions.
 func TestPartitionThatFellBehindCatchesUp(t *testing.T) {
-	t.Parallel()
 	const (
-		backlog = 1000
-		latency = 5 * time.Millisecond
+		backlog = 2000
+		latency = 30 * time.Millisecond
 	)
-	synctest.Test(t, func(t *testing.T) {
-		w := newVirtualWorld(t, latency)
-		for range backlog {
-			w.producer.Produce(t.Context(), &kgo.Record{
-				Topic: prefix + schemas.Orders, Key: []byte(account(0)), Value: []byte(account(0)),
-			}, nil)
-		}
-		if err := w.producer.Flush(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		began := time.Now()
-		opts := w.options()
-		opts.Kafka = []kgo.Opt{kgo.SeedBrokers(w.cluster.ListenAddrs()...), kgo.Dialer(w.net.DialContext)}
-		p, stop := w.run(opts)
-		for p.Stats().Published == 0 {
-			time.Sleep(latency)
-		}
-		joined := time.Since(began)
-		for p.Stats().Published < backlog {
-			time.Sleep(latency)
-		}
-		took := time.Since(began) - joined
-		stop()
+	for name, c := range map[string]struct {
+		value func(i int) string
+		most  time.Duration
+	}{
 		// A quarter more for polls that bring nothing.
-		if most := backlog * latency * 5 / 4; took > most {
-			t.Errorf("%d events of one partition took %s of virtual time, want at most %s", backlog, took, most)
-		}
-		t.Logf("%d events of one partition in %s, %s a request", backlog, took, latency)
-	})
+		"one entity": {func(i int) string { return fmt.Sprintf("sku/%06d", i) }, backlog * latency * 5 / 4},
+		// 32 requests of 10 at once are 7 rounds of answers, after some to find that out.
+		"many entities": {func(i int) string { return fmt.Sprintf("sku-%d/0", i) }, 25 * latency},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newVirtualWorld(t, latency)
+				for i := range backlog {
+					w.producer.Produce(t.Context(), &kgo.Record{Topic: prefix + schemas.Orders, Key: []byte(account(0)), Value: []byte(c.value(i))}, nil)
+				}
+				if err := w.producer.Flush(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				began := time.Now()
+				opts := w.options()
+				opts.Kafka = []kgo.Opt{kgo.SeedBrokers(w.cluster.ListenAddrs()...), kgo.Dialer(w.net.DialContext)}
+				p, stop := w.run(opts)
+				for p.Stats().Published == 0 {
+					time.Sleep(time.Millisecond)
+				}
+				joined := time.Since(began)
+				for p.Stats().Published < backlog {
+					time.Sleep(time.Millisecond)
+				}
+				took := time.Since(began) - joined
+				stop()
+				if took > c.most {
+					t.Errorf("%d events of one partition took %s of virtual time, want at most %s", backlog, took, c.most)
+				}
+				t.Logf("%d events of one partition in %s, %s a request", backlog, took, latency)
+			})
+		})
+	}
 }
 
 // virtualWorld is a world under virtual time.

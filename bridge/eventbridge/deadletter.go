@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -22,26 +21,71 @@ const (
 	ReasonRefused     = "entry_refused"   // EventBridge will never take it
 )
 
-// setAside writes the cursor's first record to dead-letters. When Kafka does
-// not take it, the cursor is postponed and setAside says false: nothing is skipped.
-func (p *Publisher) setAside(ctx context.Context, c *cursor, reason, message string) bool {
-	rec := c.records[0]
-	if p.opts.DryRun {
-		p.opts.Logger.Info("dry run: a record would be set aside", "topic", c.topic, "partition", c.number, "offset", rec.Offset,
-			"account", schemas.Brief(string(rec.Key)), "reason", reason, "message", message)
-		return true
-	}
-	if p.opts.Again != nil {
+const (
+	// maxLetters is how many dead letters are being written when no more records are
+	// looked at.
+	maxLetters = 8
+	// letterTimeout bounds the writing of one. Rebalances wait for it.
+	letterTimeout = 5 * time.Second
+)
+
+// reject has an item set aside that cannot become an event; p.mu is held.
+func (p *Publisher) reject(work context.Context, it *item, reason, message string) {
+	it.reason, it.message = reason, message
+	it.cursor.flying++
+	p.setAside(work, it, reason, message)
+}
+
+// rejectSent has an item set aside that EventBridge refused; p.mu is held.
+func (p *Publisher) rejectSent(work context.Context, it *item, message string) {
+	p.setAside(work, it, ReasonRefused, message)
+}
+
+// setAside writes an item to dead-letters, beside what goes on. When Kafka does not
+// take the letter, it is tried again later: nothing is skipped. p.mu is held.
+func (p *Publisher) setAside(work context.Context, it *item, reason, message string) {
+	c, rec := it.cursor, it.rec
+	where := []any{"topic", c.topic, "partition", c.number, "offset", rec.Offset, "account", schemas.Brief(string(rec.Key)), "reason", reason, "message", message}
+	switch {
+	case p.opts.DryRun:
+		p.opts.Logger.Info("dry run: a record would be set aside", where...)
+	case p.opts.Again != nil:
 		p.stats.deadLetters.Add(1)
-		p.opts.Logger.Warn("a record cannot be published again and is passed over", "topic", c.topic, "partition", c.number, "offset", rec.Offset,
-			"account", schemas.Brief(string(rec.Key)), "reason", reason, "message", message)
-		return true
+		p.opts.Logger.Warn("a record cannot be published again and is passed over", where...)
+	default:
+		p.letters++
+		go p.putAside(work, p.client, it, p.letter(it, reason, message), where)
+		return
 	}
-	source := strings.TrimPrefix(c.topic, p.opts.Prefix)
+	c.flying--
+	p.settle(it)
+}
+
+// putAside writes an item's letter.
+func (p *Publisher) putAside(work context.Context, client *kgo.Client, it *item, letter *schemas.DeadLetter, where []any) {
+	err := p.writeLetter(work, client, letter)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.wake()
+	p.letters--
+	if err != nil {
+		p.opts.Logger.Error("a dead letter cannot be written, and without it its record is not done; trying again", append(where, "error", err)...)
+		p.delay(it, time.Now().Add(backoff(it.attempts)))
+		return
+	}
+	p.stats.deadLetters.Add(1)
+	p.opts.Observe(it.observation(DeadLetters, letter.Reason))
+	p.opts.Logger.Warn("set a record aside", append(where, "dead_letter", letter.ID)...)
+	it.cursor.flying--
+	p.settle(it)
+}
+
+func (p *Publisher) letter(it *item, reason, message string) *schemas.DeadLetter {
+	c, rec := it.cursor, it.rec
 	letter := &schemas.DeadLetter{
 		ID: schemas.EventID("DeadLetter", group, c.topic, c.topicID, fmt.Sprint(c.number), fmt.Sprint(rec.Offset)), Time: p.opts.Clock.Now().UTC(), Role: "events",
 		Reason: reason, Message: message, Account: string(rec.Key),
-		Source: source, Partition: &rec.Partition, Offset: &rec.Offset, SourceTime: rec.Timestamp.UTC(),
+		Source: p.logical(c), Partition: &rec.Partition, Offset: &rec.Offset, SourceTime: rec.Timestamp.UTC(),
 		Key: rec.Key, Value: rec.Value, Attributes: make(map[string][]byte, len(rec.Headers)),
 	}
 	for _, h := range rec.Headers {
@@ -50,23 +94,13 @@ func (p *Publisher) setAside(ctx context.Context, c *cursor, reason, message str
 	if first, last, ok := kclient.Span(rec); ok {
 		letter.Offset, letter.LastOffset = &first, &last
 	}
-	if err := p.writeLetter(ctx, letter); err != nil {
-		c.postpone(time.Now())
-		p.opts.Logger.Error("a dead letter cannot be written, and without it its partition does not go on; trying again",
-			"topic", c.topic, "partition", c.number, "offset", rec.Offset, "reason", reason, "error", err)
-		return false
-	}
-	p.stats.deadLetters.Add(1)
-	p.opts.Observe(c.observation(DeadLetters, reason))
-	p.opts.Logger.Warn("set a record aside", "topic", c.topic, "partition", c.number, "offset", rec.Offset,
-		"account", schemas.Brief(string(rec.Key)), "dead_letter", letter.ID, "reason", reason, "message", message)
-	return true
+	return letter
 }
 
 // writeLetter writes a letter that its topic takes, however little that is
 // (containment rule 2).
-func (p *Publisher) writeLetter(ctx context.Context, letter *schemas.DeadLetter) error {
-	call, cancel := context.WithTimeout(ctx, prepareTimeout)
+func (p *Publisher) writeLetter(ctx context.Context, client *kgo.Client, letter *schemas.DeadLetter) error {
+	call, cancel := context.WithTimeout(ctx, letterTimeout)
 	defer cancel()
 	for limit := schemas.MaxDeadLetterBytes; ; limit = max(limit/4, schemas.LeastDeadLetterBytes) {
 		letter.Bound(limit)
@@ -75,7 +109,7 @@ func (p *Publisher) writeLetter(ctx context.Context, letter *schemas.DeadLetter)
 			return err
 		}
 		rec := &kgo.Record{Topic: p.opts.Prefix + schemas.DeadLetters, Key: letter.RecordKey(), Value: value}
-		err = p.client.ProduceSync(call, rec).FirstErr()
+		err = client.ProduceSync(call, rec).FirstErr()
 		if !errors.Is(err, kerr.MessageTooLarge) || limit <= schemas.LeastDeadLetterBytes {
 			return err
 		}

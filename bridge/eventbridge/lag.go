@@ -2,36 +2,13 @@ package eventbridge
 
 import (
 	"context"
-	"maps"
 	"strings"
-	"sync"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 )
 
 // unknownPosition is the position in a partition that has brought no record yet.
 const unknownPosition = -1
-
-// heads are the offsets of the first records that are not published, by
-// partition. They have a lock of their own, since the publisher's is held for as
-// long as Amazon and Kafka take to answer.
-type heads struct {
-	mu sync.Mutex
-	at map[partition]int64
-}
-
-// note takes the cursors' positions; p.mu is held.
-func (p *Publisher) note() {
-	p.heads.mu.Lock()
-	defer p.heads.mu.Unlock()
-	if p.heads.at == nil {
-		p.heads.at = make(map[partition]int64)
-	}
-	clear(p.heads.at)
-	for _, c := range p.ring {
-		p.heads.at[c.partition] = c.position()
-	}
-}
 
 // Lag is how many records of each topic, by its logical name, are not published
 // yet of the partitions that this process has, whether or not they could be read:
@@ -43,11 +20,16 @@ func (p *Publisher) Lag(ctx context.Context) map[string]int64 {
 	if !p.joined.Load() { // which is also before there is a client
 		return nil
 	}
-	p.heads.mu.Lock()
-	at, client := maps.Clone(p.heads.at), p.client
-	p.heads.mu.Unlock()
+	p.mu.Lock()
+	client, at := p.client, make(map[partition]int64, len(p.ring))
+	for _, c := range p.ring {
+		if at[c.partition] = c.next; c.next != unknownPosition {
+			at[c.partition] -= int64(c.waiting())
+		}
+	}
+	p.mu.Unlock()
 	admin := kadm.NewClient(client)
-	if !p.begin(ctx, admin, at) {
+	if !p.fillIn(ctx, admin, at) {
 		return nil
 	}
 	topics := make([]string, len(p.opts.Topics))
@@ -83,9 +65,9 @@ func known(ends map[int32]kadm.ListedOffset) bool {
 	return len(ends) > 0
 }
 
-// begin fills in the positions of partitions that have brought no record yet: what the group
+// fillIn fills in the positions of partitions that have brought no record yet: what the group
 // has committed, or where the log begins.
-func (p *Publisher) begin(ctx context.Context, admin *kadm.Client, at map[partition]int64) bool {
+func (p *Publisher) fillIn(ctx context.Context, admin *kadm.Client, at map[partition]int64) bool {
 	var unread []partition
 	for of, position := range at {
 		if position == unknownPosition {

@@ -112,15 +112,7 @@ func TestLagOfATopicWithoutAnEndIsUnknown(t *testing.T) {
 func TestAFailedCommitIsNotTakenForDone(t *testing.T) {
 	partition := func(reason *kerr.Error) func(*kmsg.OffsetCommitRequest) (kmsg.Response, error) {
 		return func(req *kmsg.OffsetCommitRequest) (kmsg.Response, error) {
-			resp := req.ResponseKind().(*kmsg.OffsetCommitResponse)
-			for _, topic := range req.Topics {
-				answer := kmsg.OffsetCommitResponseTopic{Topic: topic.Topic, TopicID: topic.TopicID}
-				for _, p := range topic.Partitions {
-					answer.Partitions = append(answer.Partitions, kmsg.OffsetCommitResponseTopicPartition{Partition: p.Partition, ErrorCode: reason.Code})
-				}
-				resp.Topics = append(resp.Topics, answer)
-			}
-			return resp, nil
+			return refusedCommit(req, reason), nil
 		}
 	}
 	for name, fail := range map[string]func(*kmsg.OffsetCommitRequest) (kmsg.Response, error){
@@ -157,4 +149,30 @@ func TestAFailedCommitIsNotTakenForDone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A partition whose offset Kafka refuses for good, since its topic is gone or may not be
+// read, holds up neither the others' events nor the end of the process.
+func TestARefusedOffsetHoldsUpNothing(t *testing.T) {
+	w := newWorld(t)
+	gone := w.produceValue(account(0), account(0)+"/000000")
+	w.cluster.ControlKey(int16(kmsg.OffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		w.cluster.KeepControl()
+		answer := refusedCommit(req.(*kmsg.OffsetCommitRequest), kerr.TopicAuthorizationFailed)
+		for i := range answer.Topics {
+			for j := range answer.Topics[i].Partitions {
+				if p := &answer.Topics[i].Partitions[j]; p.Partition != gone {
+					p.ErrorCode = 0
+				}
+			}
+		}
+		return answer, nil, true
+	})
+	opts := w.options()
+	opts.MaxInFlight = 1 // 20 events may be sent and not committed
+	_, stop := w.run(opts)
+	w.produce(1, 200)
+	w.awaitEvents(200)
+	stop()
+	w.checkOnce(200)
 }

@@ -26,10 +26,18 @@ type Codec interface {
 	AppendEncode(dst []byte, topic string, value any) ([]byte, error)
 }
 
-// Details describes which event a record is: its detail-type and its detail, a JSON
-// document that is the same whenever it is asked for and holds an id. It says
-// false for a record that is no event.
-type Details func(topic string, value any) (detailType string, detail []byte, ok bool, err error)
+// Event is a record as an event.
+type Event struct {
+	Type   string // the detail-type
+	Detail []byte // a JSON document that is the same whenever it is asked for, and holds an id
+	// Entity is what the event is about: an order, a SKU, a feed, a package. The events
+	// of one entity, in one partition and of one account, are sent in their order.
+	Entity string
+}
+
+// Details describes which event a record is. It says false for a record without an event.
+// It must not keep the value, whose memory is used again.
+type Details func(topic string, value any) (event Event, ok bool, err error)
 
 // Options describe what a Publisher reads and where it publishes. Client, Codec,
 // Details, Topics and Kafka must be given.
@@ -61,12 +69,17 @@ type Options struct {
 	// Amazon's way of counting; 1 MiB by default, which is Amazon's limit since
 	// January 2026 (256 KiB before, and still in some partitions).
 	MaxEntryBytes int
-	// CallTimeout bounds one PutEvents request; 10 s by default. A request under
-	// way holds a rebalance back, and so do its making and the writing of a dead
+	// MaxInFlight is the most requests that are under way at once, 64 by default.
+	// How many are depends on how fast EventBridge answers, and on its refusals.
+	MaxInFlight int
+	// Rate bounds the events of a second; 0 does not.
+	Rate float64
+	// CallTimeout bounds one PutEvents request; 10 s by default. Requests under
+	// way hold a rebalance back, and so do the making of one and the writing of a dead
 	// letter, for up to 5 s each: together they must be shorter than the group's
 	// rebalance timeout (kgo's default is 60 s).
 	CallTimeout time.Duration
-	// DrainTimeout bounds how long the request under way may take to finish and
+	// DrainTimeout bounds how long the requests under way may take to finish and
 	// commit when Run's context has ended; 20 s by default.
 	DrainTimeout time.Duration
 }
@@ -77,12 +90,26 @@ type Options struct {
 type Again struct {
 	Journal *replay.Journal // its group is the Publisher's
 	Run     *replay.Run
-	// Wants reports whether an event is to be published. nil wants all.
+	// Wants reports whether an event is to be published. It must not keep the value. nil
+	// wants all.
 	Wants func(rec *kgo.Record, value any, detailType string) bool
 	// Mark stands in each entry's Resources, by which a rule can tell it.
 	Mark string
 	// Rate bounds the events of a second; 0 does not.
 	Rate float64
+}
+
+// replayShare is the part of the process's requests at once and of its rate that
+// publishing again may take, beside what is new.
+const replayShare = 4
+
+// shared are the options of a publisher that publishes again.
+func (o Options) shared() Options {
+	o.MaxInFlight = max(1, o.MaxInFlight/replayShare)
+	if o.Rate /= replayShare; o.Rate == 0 || o.Again.Rate > 0 && o.Again.Rate < o.Rate {
+		o.Rate = o.Again.Rate
+	}
+	return o
 }
 
 // Outcome is what became of an event at one try.
@@ -119,9 +146,13 @@ func (o Options) withDefaults() (Options, error) {
 	orDefault(&o.Bus, "default")
 	orDefault(&o.Source, "sellerstream")
 	orDefault(&o.MaxEntryBytes, 1<<20)
+	orDefault(&o.MaxInFlight, 64)
 	orDefault(&o.CallTimeout, 10*time.Second)
 	orDefault(&o.DrainTimeout, 20*time.Second)
 	missing(o.Again != nil && (o.Again.Journal == nil || o.Again.Run == nil || o.Again.Mark == ""), "Again.Journal, Run or Mark")
+	if o.Again != nil {
+		o = o.shared()
+	}
 	if o.Clock == nil {
 		o.Clock = clock.Real{}
 	}

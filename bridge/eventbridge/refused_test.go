@@ -16,6 +16,7 @@ import (
 	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/fakekafka"
 	"github.com/sellerstream/sellerstream/test/logged"
+	"github.com/sellerstream/sellerstream/test/rawbatch"
 )
 
 // An entry that EventBridge itself finds too large is set aside as well, and
@@ -184,14 +185,10 @@ func TestOneLetterForWhateverIsTooLarge(t *testing.T) {
 // was committed of, and later ones.
 func TestOneLetterForABatchThatCannotBeRead(t *testing.T) {
 	w := newWorld(t)
-	producer := fakekafka.Client(w.t, w.cluster, kgo.ProducerBatchMaxBytes(64<<20), kgo.MaxBufferedBytes(256<<20), kgo.ProducerBatchCompression(kgo.GzipCompression()))
-	defer producer.Close()
+	partitioner, batch := kgo.StickyKeyPartitioner(nil).ForTopic(""), rawbatch.Zeros(account(0), 10, 4)
 	bomb := func(key string) {
-		var records []*kgo.Record
-		for range 10 {
-			records = append(records, &kgo.Record{Topic: prefix + schemas.Orders, Key: []byte(key), Value: make([]byte, 4<<20)})
-		}
-		if err := producer.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
+		partition := int32(partitioner.Partition(&kgo.Record{Key: []byte(key)}, partitions))
+		if _, err := rawbatch.Produce(t.Context(), w.producer, prefix+schemas.Orders, partition, batch); err != nil {
 			t.Fatal(err)
 		}
 	}

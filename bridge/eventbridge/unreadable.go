@@ -27,8 +27,10 @@ func (p *Publisher) skip(batch *kclient.UnreadableError) {
 	if c == nil {
 		return
 	}
+	c.check(batch.First)
 	c.add(p.meant([]*kgo.Record{batch.Record()})...)
-	c.next = batch.Last + 1
+	c.next, c.epoch = batch.Last+1, batch.Epoch
+	p.commits.dirty = true
 	next := kgo.EpochOffset{Epoch: batch.Epoch, Offset: batch.Last + 1}
 	p.client.SetOffsets(map[string]map[int32]kgo.EpochOffset{c.topic: {c.number: next}})
 	// SetOffsets does nothing for a partition where the group has committed nothing
@@ -49,7 +51,7 @@ func (p *Publisher) stuck() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range p.unreadable.held {
-		if len(c.records) == 0 || p.cursors[c.partition] != c {
+		if (c.waiting() == 0 || p.cursors[c.partition] != c) && !p.opts.DryRun { // which commits nothing to read on from
 			return true
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -163,16 +164,18 @@ func (plain) AppendEncode(dst []byte, _ string, value any) ([]byte, error) {
 	return fmt.Appendf(dst, "%s %s", letter.Reason, letter.Value[:min(len(letter.Value), 100)]), nil
 }
 
-func details(_ string, value any) (string, []byte, bool, error) {
+// details makes events of values "entity/state".
+func details(_ string, value any) (eventbridge.Event, bool, error) {
 	switch text := value.(string); text {
 	case "silent":
-		return "", nil, false, nil
+		return eventbridge.Event{}, false, nil
 	case "unmappable":
-		return "", nil, false, errors.New("no such event")
+		return eventbridge.Event{}, false, errors.New("no such event")
 	case "panicking":
 		panic("no such event")
 	default:
-		return "OrderChanged", fmt.Appendf(nil, `{"id":%q}`, text), true, nil
+		entity, _, _ := strings.Cut(text, "/")
+		return eventbridge.Event{Type: "OrderChanged", Detail: fmt.Appendf(nil, `{"id":%q}`, text), Entity: entity}, true, nil
 	}
 }
 
@@ -220,17 +223,31 @@ func (w *world) checkOnce(n int) {
 	w.checkOrder()
 }
 
-// checkOrder wants that no event came before an older one of its account.
+// checkOrder wants that no event came before an older one of its entity.
 func (w *world) checkOrder() {
 	w.t.Helper()
 	last := make(map[string]string)
 	events, _ := w.Events(0)
 	for _, e := range events {
-		key := e.Detail[:len(`{"id":"account-00`)]
-		if e.Detail < last[key] {
-			w.t.Errorf("%s came after %s", e.Detail, last[key])
+		entity, _, _ := strings.Cut(e.Detail, "/")
+		if e.Detail < last[entity] {
+			w.t.Errorf("%s came after %s", e.Detail, last[entity])
 		}
-		last[key] = e.Detail
+		last[entity] = e.Detail
+	}
+}
+
+// checkOrderOfFirst wants it of what came for the first time.
+func (w *world) checkOrderOfFirst() {
+	w.t.Helper()
+	last, seen := make(map[string]string), make(map[string]bool)
+	events, _ := w.Events(0)
+	for _, e := range events {
+		entity, _, _ := strings.Cut(e.Detail, "/")
+		if e.Detail < last[entity] && !seen[e.Detail] {
+			w.t.Errorf("%s came after %s", e.Detail, last[entity])
+		}
+		last[entity], seen[e.Detail] = max(last[entity], e.Detail), true
 	}
 }
 

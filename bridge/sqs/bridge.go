@@ -32,6 +32,7 @@ type Stats struct {
 	Redelivered int64            // of these, those that SQS had given out before
 	Produced    int64            // records acknowledged by Kafka, dead letters included
 	Forwarded   int64            // of these, those that are no dead letters
+	Unwanted    int64            // messages deleted without a record: about orders that their account leaves out
 	DeadLetters map[string]int64 // messages set aside, by reason
 	Deleted     int64            // messages deleted from the queue
 	OddFields   int64            // fields left out, or read from another type, because they were not as documented
@@ -41,7 +42,7 @@ type Stats struct {
 }
 
 type counters struct {
-	received, redelivered, produced, forwarded, deleted, abandoned, odd atomic.Int64
+	received, redelivered, produced, forwarded, unwanted, deleted, abandoned, odd atomic.Int64
 
 	mu          sync.Mutex
 	deadLetters map[string]int64
@@ -67,7 +68,7 @@ func New(opts Options) (*Bridge, error) {
 func (b *Bridge) Stats() Stats {
 	return Stats{
 		Received: b.stats.received.Load(), Redelivered: b.stats.redelivered.Load(),
-		Produced: b.stats.produced.Load(), Forwarded: b.stats.forwarded.Load(), DeadLetters: b.stats.setAside(),
+		Produced: b.stats.produced.Load(), Forwarded: b.stats.forwarded.Load(), Unwanted: b.stats.unwanted.Load(), DeadLetters: b.stats.setAside(),
 		OddFields: b.stats.odd.Load(), Deleted: b.stats.deleted.Load(), Abandoned: b.stats.abandoned.Load(),
 		Pollers: int(b.pollers.Load()), InFlight: b.flight.size(),
 	}

@@ -3,6 +3,7 @@ package sqs_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -14,8 +15,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sellerstream/sellerstream/bridge/sqs"
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -69,6 +72,46 @@ func TestRecord(t *testing.T) {
 		}
 		if !got.ReceivedTime.Equal(sent.Truncate(time.Millisecond)) {
 			t.Errorf("receivedTime %v, want the queue's SentTimestamp %v", got.ReceivedTime, sent)
+		}
+	})
+}
+
+// What Amazon ships for an account that wants its own orders only is deleted and counted,
+// and nothing else is: not what is named otherwise, and not of another account.
+func TestUnwantedOrdersAreDroppedAndCounted(t *testing.T) {
+	inTime(t, func(t *testing.T, w *world) {
+		own := w.Accounts()[0].Account
+		own.FulfilledBy = []string{model.FulfilledByMerchant}
+		accounts, err := account.NewDirectory([]account.Account{own, w.Accounts()[1].Account})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.accounts = accounts
+		var want []string
+		for i, kind := range []string{`"AFN"`, `"MFN"`, `""`, `"afn"`, `"SFP"`, `null`, `7`, `["AFN"]`} {
+			for seller := range 2 {
+				order := fmt.Sprintf("903-%07d-%07d", seller, i)
+				w.put(strings.Replace(orderChange(w.Accounts()[seller], order), `"FulfillmentType":"MFN"`, `"FulfillmentType":`+kind, 1))
+				if kind != `"AFN"` || seller == 1 {
+					want = append(want, order)
+				}
+			}
+		}
+		w.put(fmt.Sprintf(`{"NotificationType":"ORDER_STATUS_CHANGE","Payload":{"OrderStatusChangeNotification":{"SellerId":%q,"MarketplaceId":%q,
+			"AmazonOrderId":"903-0000000-0000009","OrderStatus":"Unshipped","FulfillmentChannel":"AFN"}},"NotificationMetadata":{"NotificationId":"n"}}`,
+			own.SellerID, own.Marketplaces[0]))
+		slices.Sort(want)
+		b, stop := w.run(w.options())
+		time.Sleep(5 * time.Second)
+		if got := w.orders(); !slices.Equal(got, want) {
+			t.Errorf("forwarded %v, want %v", got, want)
+		}
+		w.checkEmpty(17)
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if got := b.Stats(); got.Unwanted != 2 || got.Forwarded != 15 || got.Deleted != 17 || len(got.DeadLetters) > 0 {
+			t.Errorf("stats %+v", got)
 		}
 	})
 }

@@ -63,6 +63,8 @@ type decoded struct {
 	account string
 	value   any                // pointer to a type of package schemas
 	others  []*account.Account // those who get the same value under their own name
+	// Whether the account does not want the order, by who ships it, so that nothing is written.
+	unwanted bool
 }
 
 // arrival is what SQS says of a message.
@@ -208,7 +210,7 @@ func (d *decoder) orderChange(in *orderChange, at arrival, accounts *account.Dir
 			d.change.Items = append(d.change.Items, schemas.OrderChangeItem(s.Items[i]))
 		}
 	}
-	return decoded{schemas.OrderChanges, owner.ID, &d.change, nil}, nil
+	return d.ofOrder(owner), nil
 }
 
 func (d *decoder) orderStatusChange(in *orderStatusChange, at arrival, accounts *account.Directory) (decoded, *rejection) {
@@ -226,7 +228,15 @@ func (d *decoder) orderStatusChange(in *orderStatusChange, at arrival, accounts 
 			OrderItemID: in.OrderItemID, SellerSKU: in.SellerSKU, SupplySourceID: in.SupplySourceID, Quantity: in.Quantity,
 		}),
 	}
-	return decoded{schemas.OrderChanges, owner.ID, &d.change, nil}, nil
+	return d.ofOrder(owner), nil
+}
+
+// ofOrder makes the record of d.change.
+func (d *decoder) ofOrder(owner *account.Account) decoded {
+	return decoded{
+		topic: schemas.OrderChanges, account: owner.ID, value: &d.change,
+		unwanted: !owner.Wants(model.FulfilledByOf(d.change.FulfillmentType)),
+	}
 }
 
 // orderOwner checks what every order notification must have and finds its account.
@@ -273,7 +283,7 @@ func (d *decoder) feedFinished(in *feedProcessingFinished, at arrival, accounts 
 		PublishTime:          d.in.CamelMetadata.PublishTime.Time, ReceivedTime: at.sent,
 		Candidate: len(owners) > 1 || d.region != "" && owners[0].Region != d.region,
 	}
-	return decoded{schemas.FeedNotifications, owners[0].ID, &d.feed, owners[1:]}, nil
+	return decoded{topic: schemas.FeedNotifications, account: owners[0].ID, value: &d.feed, others: owners[1:]}, nil
 }
 
 func place(region model.Region) string {

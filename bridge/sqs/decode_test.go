@@ -94,10 +94,10 @@ func TestDecodeAmazonsExamples(t *testing.T) {
 	accounts := directory()
 	vendor.Account, vendor.SellerID, vendor.AmazonAccountID = "vendor", "", "amzn1.vg.6213651"
 	for name, want := range map[string]decoded{
-		"order_change.json":             {schemas.OrderChanges, "acme-na", change, nil},
-		"order_status_change.json":      {schemas.OrderChanges, "acme-na", status, nil},
-		"feed_processing_finished.json": {schemas.FeedNotifications, "acme-na", feed, accounts.OfSeller("A3TH9S8BH6GOGM", "")[1:]},
-		"feed_of_vendor.json":           {schemas.FeedNotifications, "vendor", &vendor, nil},
+		"order_change.json":             {topic: schemas.OrderChanges, account: "acme-na", value: change},
+		"order_status_change.json":      {topic: schemas.OrderChanges, account: "acme-na", value: status},
+		"feed_processing_finished.json": {topic: schemas.FeedNotifications, account: "acme-na", value: feed, others: accounts.OfSeller("A3TH9S8BH6GOGM", "")[1:]},
+		"feed_of_vendor.json":           {topic: schemas.FeedNotifications, account: "vendor", value: &vendor},
 	} {
 		got, wrong := decodeOne(t, model.NorthAmerica, body(t, name))
 		if wrong != nil {

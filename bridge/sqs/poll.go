@@ -112,7 +112,7 @@ func (b *Bridge) receive(ctx context.Context) ([]types.Message, error) {
 			types.MessageSystemAttributeNameSentTimestamp,
 			types.MessageSystemAttributeNameApproximateReceiveCount,
 		},
-	})
+	}, quickly)
 	b.answered.Store(err == nil)
 	if err != nil {
 		return nil, err
@@ -142,14 +142,21 @@ func (b *Bridge) take(ctx context.Context, d *decoder, received []types.Message)
 	buf := make([]byte, 0, 512*len(received))
 	for _, m := range group.messages {
 		var ok bool
-		if buf, ok = b.encode(d, m, buf); ok {
+		buf, ok = b.encode(d, m, buf)
+		switch {
+		case !ok:
+		case len(m.records) == 0:
+			b.stats.unwanted.Add(1)
+			b.acked <- m
+		default:
 			b.produce(ctx, m)
 		}
 	}
 }
 
 // encode makes the message's records and returns buf with their values
-// appended. It says false when the message is abandoned.
+// appended. There are none for an order that its account does not want. It says false
+// when the message is abandoned.
 func (b *Bridge) encode(d *decoder, m *message, buf []byte) (out []byte, ok bool) {
 	defer func() {
 		// Whether the body holds a secret is then not known, so it is written nowhere.
@@ -180,8 +187,8 @@ func (b *Bridge) read(d *decoder, m *message, buf []byte) (_ []byte, wrong *reje
 	}()
 	out, wrong := d.decode(m.body, arrival{m.id, m.sent}, b.opts.Directory())
 	b.countOdd(d)
-	if wrong != nil {
-		return nil, wrong
+	if wrong != nil || out.unwanted {
+		return buf, wrong
 	}
 	return b.records(d, m, out, buf)
 }

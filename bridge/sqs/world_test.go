@@ -44,7 +44,7 @@ func newCodec(t *testing.T) *registry.Codec {
 	t.Helper()
 	fake := srfake.New()
 	t.Cleanup(fake.Close)
-	return fakekafka.Codec(t, fake.URL(), prefix)
+	return fakekafka.Codec(t, fake.URL(), prefix, schemas.OrderChanges, schemas.FeedNotifications, schemas.DeadLetters)
 }
 
 func newWorld(t *testing.T, codec *registry.Codec) *world {

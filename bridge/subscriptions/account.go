@@ -18,15 +18,6 @@ func notificationTypes() []string {
 	return []string{model.OrderChangeNotification, model.FeedProcessingFinishedNotification}
 }
 
-// subscriptionTo is the subscription of a type that lets everything through.
-func subscriptionTo(destination, notificationType string) model.CreateSubscriptionRequest {
-	req := model.CreateSubscriptionRequest{NotificationType: notificationType, PayloadVersion: payloadVersion, DestinationID: destination}
-	if notificationType == model.OrderChangeNotification {
-		req.ProcessingDirective = &model.ProcessingDirective{EventFilter: &model.EventFilter{Type: model.OrderChangeNotification}}
-	}
-	return req
-}
-
 // visit is one account's turn in a pass.
 type visit struct {
 	*Keeper
@@ -34,15 +25,7 @@ type visit struct {
 	seller Account
 	ours   []string // destinations that lead to our queue; may be empty
 	act    action
-}
-
-func (k *Keeper) account(ctx context.Context, t Target, a Account, ours []string, act action) []Subscription {
-	v := visit{Keeper: k, target: t, seller: a, ours: ours, act: act}
-	var rows []Subscription
-	for _, kind := range notificationTypes() {
-		rows = append(rows, v.subscriptions(ctx, kind)...)
-	}
-	return rows
+	kinds  []string // types of subscriptions to look at
 }
 
 // subscriptions looks at those of one type and does what the pass may.
@@ -56,7 +39,10 @@ func (v *visit) subscriptions(ctx context.Context, kind string) []Subscription {
 	}
 	rows := v.judge(kind, found)
 	vacated := v.remove(ctx, rows)
-	if slices.ContainsFunc(rows, func(s Subscription) bool { return s.State == Good || s.State == Narrowed }) {
+	if slices.ContainsFunc(rows, func(s Subscription) bool { return s.State.ours() }) {
+		if v.act.create {
+			rows = v.refilter(ctx, kind, rows)
+		}
 		return rows
 	}
 	create := v.act.create || vacated
@@ -72,43 +58,63 @@ func (v *visit) subscriptions(ctx context.Context, kind string) []Subscription {
 }
 
 func (v *visit) judge(kind string, found []model.Subscription) []Subscription {
-	return Judge(v.seller.ID, kind, v.ours, found)
+	want := v.filter(kind).directives(kind)[0]
+	for i := range found {
+		if s := &found[i]; v.filters.with(s.ID, rulesOf(want)) {
+			s.ProcessingDirective = want
+		}
+	}
+	return Judge(v.seller.ID, kind, v.ours, v.filter(kind), found)
+}
+
+// filter is what of a type's notifications is wanted.
+func (v *visit) filter(kind string) Filter {
+	if kind != model.OrderChangeNotification {
+		return Filter{}
+	}
+	return v.seller.Filter
 }
 
 // Judge returns what each of an account's subscriptions of one type is. ours are
-// the ids of the destinations that lead to our queue. The good one is the first
-// subscription that goes there and leaves nothing out.
-func Judge(account, kind string, ours []string, found []model.Subscription) []Subscription {
-	leadsToUs := func(s model.Subscription) bool {
-		return slices.Contains(ours, s.DestinationID) && s.PayloadVersion == payloadVersion
-	}
-	best := -1
+// the ids of the destinations that lead to our queue. The good subscription is the first
+// that leads there with the wanted filter. Without one, the first that leaves out nothing
+// wanted is wider.
+func Judge(account, kind string, ours []string, wanted Filter, found []model.Subscription) []Subscription {
+	want := rulesOf(wanted.directives(kind)[0])
+	best, state := -1, Narrowed
 	for i, s := range found {
-		if leadsToUs(s) && (best < 0 || narrowed(found[best]) && !narrowed(s)) {
-			best = i
+		if !slices.Contains(ours, s.DestinationID) || s.PayloadVersion != payloadVersion {
+			continue
+		}
+		is := Narrowed
+		switch {
+		case rulesOf(s.ProcessingDirective) == want:
+			is = Good
+		case wanted.covers(s.ProcessingDirective):
+			is = Wider
+		}
+		if best < 0 || is == Good && state != Good || is == Wider && state == Narrowed {
+			best, state = i, is
 		}
 	}
 	var rows []Subscription
 	for i, s := range found {
-		state := Foreign
-		switch {
-		case i == best && narrowed(s):
-			state = Narrowed
-		case i == best:
-			state = Good
-		case leadsToUs(s):
-			state = Duplicate
+		row := Subscription{
+			Account: account, NotificationType: kind, ID: s.ID, DestinationID: s.DestinationID, State: Foreign,
+			Filter: rulesOf(s.ProcessingDirective).String(),
 		}
-		rows = append(rows, Subscription{Account: account, NotificationType: kind, ID: s.ID, DestinationID: s.DestinationID, State: state})
+		switch {
+		case i == best:
+			row.State = state
+		case slices.Contains(ours, s.DestinationID) && s.PayloadVersion == payloadVersion:
+			row.State = Duplicate
+		}
+		if row.State != Foreign {
+			row.Wanted = want.String()
+		}
+		rows = append(rows, row)
 	}
 	return rows
-}
-
-// narrowed reports whether a subscription leaves notifications out.
-func narrowed(s model.Subscription) bool {
-	d := s.ProcessingDirective
-	return d != nil && (d.FilterExpression != "" ||
-		d.EventFilter != nil && len(d.EventFilter.MarketplaceIDs)+len(d.EventFilter.OrderChangeTypes) > 0)
 }
 
 // remove deletes what is duplicate or foreign, if the pass may. It reports whether
@@ -124,29 +130,37 @@ func (v *visit) remove(ctx context.Context, rows []Subscription) (vacated bool) 
 			s.Error = "not removed, because there is no destination for our own queue: check the queue's ARN, and run ensure first"
 			continue
 		}
-		_, err := made(ctx, &v.pacer, v.target.owner(), model.DeleteSubscriptionByID, v.target.Caller.DeleteSubscriptionByID,
-			model.DeleteSubscriptionByIDRequest{NotificationType: s.NotificationType, SubscriptionID: s.ID})
-		if err != nil && !gone(err) {
-			s.Error = err.Error()
-			continue
-		}
-		s.State, vacated = Removed, true
+		vacated = v.delete(ctx, s) || vacated
 	}
 	return vacated
 }
 
+// delete removes a subscription and reports whether it is gone.
+func (v *visit) delete(ctx context.Context, s *Subscription) bool {
+	_, err := made(ctx, &v.pacer, v.target.owner(), model.DeleteSubscriptionByID, v.target.Caller.DeleteSubscriptionByID,
+		model.DeleteSubscriptionByIDRequest{NotificationType: s.NotificationType, SubscriptionID: s.ID})
+	if err != nil && !gone(err) {
+		s.Error = err.Error()
+		return false
+	}
+	s.State = Removed
+	return true
+}
+
 // gone reports whether something could not be deleted because it was not there.
-func gone(err error) bool {
+func gone(err error) bool { return isOf(err, model.NotFound) }
+
+func isOf(err error, class model.Class) bool {
 	var refusal *model.Error
-	return errors.As(err, &refusal) && refusal.Class == model.NotFound
+	return errors.As(err, &refusal) && refusal.Class == class
 }
 
 // create makes our subscription, unless it turns out that another has.
 func (v *visit) create(ctx context.Context, kind string) Subscription {
-	created, err := made(ctx, &v.pacer, v.seller.ID, model.CreateSubscription, v.seller.Caller.CreateSubscription, subscriptionTo(v.ours[0], kind))
+	row, err := v.make(ctx, kind, v.filter(kind).directives(kind))
 	switch {
 	case err == nil:
-		return v.row(kind, *created, Created, nil)
+		return row
 	case !lookAgain(err):
 		return v.row(kind, model.Subscription{}, Failed, err)
 	}
@@ -155,7 +169,7 @@ func (v *visit) create(ctx context.Context, kind string) Subscription {
 		return v.row(kind, model.Subscription{}, Failed, errors.Join(err, again))
 	}
 	for _, row := range v.judge(kind, found) {
-		if row.State == Good || row.State == Narrowed {
+		if row.State.ours() {
 			return row
 		}
 	}
@@ -163,6 +177,29 @@ func (v *visit) create(ctx context.Context, kind string) Subscription {
 		return v.row(kind, model.Subscription{}, Missing, fmt.Errorf("%w; a subscription to another queue stands in the way: `sellerstream subscriptions prune` replaces it", err))
 	}
 	return v.row(kind, model.Subscription{}, Failed, err)
+}
+
+// make creates our subscription with the first of the directives that Amazon takes: it
+// refuses an expression with a field that it does not filter by.
+func (v *visit) make(ctx context.Context, kind string, directives []*model.ProcessingDirective) (Subscription, error) {
+	var refused error
+	for i, directive := range directives {
+		created, err := made(ctx, &v.pacer, v.seller.ID, model.CreateSubscription, v.seller.Caller.CreateSubscription, model.CreateSubscriptionRequest{
+			NotificationType: kind, PayloadVersion: payloadVersion, DestinationID: v.ours[0], ProcessingDirective: directive,
+		})
+		if err != nil && i < len(directives)-1 && isOf(err, model.Invalid) {
+			refused = err
+			continue
+		}
+		if err != nil {
+			return Subscription{}, err
+		}
+		row := v.row(kind, *created, Created, refused)
+		row.Filter, row.Wanted = rulesOf(directive).String(), rulesOf(v.filter(kind).directives(kind)[0]).String()
+		v.filters.note(row.ID, rulesOf(directive))
+		return row, nil
+	}
+	return Subscription{}, refused
 }
 
 func (v *visit) look(ctx context.Context, kind string) ([]model.Subscription, error) {

@@ -8,6 +8,9 @@
 // an answer to look again, and comes back within the hour. One process of a
 // fleet does so at a time; if two did, nothing would be made twice.
 //
+// The configuration says which order changes are wanted. A subscription of ours with
+// another filter is replaced, the new one first where Amazon lets two stand.
+//
 // What it did not make and does not need (duplicates, subscriptions that go to
 // other queues) is reported, and removed only by Prune.
 package subscriptions

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -22,6 +20,7 @@ type Keeper struct {
 	opts    Options
 	pacer   pacer
 	changes changes
+	filters filters
 	joined  atomic.Bool // whether Run is a member of the group
 }
 
@@ -63,10 +62,11 @@ func (k *Keeper) Prune(ctx context.Context, destinations bool) Report {
 // pass goes through targets once. Its report is in their order.
 func (k *Keeper) pass(ctx context.Context, targets []Target, act action) Report {
 	report := Report{Destinations: []Destination{}, Subscriptions: []Subscription{}}
-	var mu sync.Mutex
-	found := map[string][]Subscription{}
-	var accounts errgroup.Group
-	accounts.SetLimit(k.opts.Parallel)
+	all := 0
+	for _, t := range targets {
+		all += len(t.Accounts)
+	}
+	round := k.visits(ctx, all)
 	for _, t := range targets {
 		destinations, ours, err := k.destination(ctx, t, act)
 		report.Destinations = append(report.Destinations, destinations...)
@@ -74,25 +74,73 @@ func (k *Keeper) pass(ctx context.Context, targets []Target, act action) Report 
 			continue // without a destination nothing can be said about a subscription
 		}
 		for _, a := range t.Accounts {
-			accounts.Go(func() error {
-				rows := k.account(ctx, t, a, ours, act)
-				mu.Lock()
-				defer mu.Unlock()
-				found[a.ID] = rows
-				return nil
-			})
+			round.add(visit{Keeper: k, target: t, seller: a, ours: ours, act: act, kinds: notificationTypes()})
 		}
 	}
-	_ = accounts.Wait() // an account's failure is in its rows
+	found := round.wait()
 	for _, t := range targets {
 		for _, a := range t.Accounts {
-			report.Subscriptions = append(report.Subscriptions, found[a.ID]...)
+			for _, kind := range notificationTypes() {
+				report.Subscriptions = append(report.Subscriptions, found[visited{a.ID, kind}]...)
+			}
 		}
 	}
 	if act.removeDestinations {
 		k.removeDestinations(ctx, targets, report)
 	}
 	return report
+}
+
+// visited is what a visit was about.
+type visited struct{ account, kind string }
+
+// visits goes through accounts, by one type of subscription at a time. For the next type
+// an account goes to the end of the queue: by then its quota has a token again, so that
+// nobody waits for one.
+type visits struct {
+	queue   chan visit
+	left    sync.WaitGroup // accounts
+	workers sync.WaitGroup
+	mu      sync.Mutex
+	found   map[visited][]Subscription
+}
+
+// visits begins with visits of at most so many accounts.
+func (k *Keeper) visits(ctx context.Context, accounts int) *visits {
+	r := &visits{queue: make(chan visit, accounts), found: make(map[visited][]Subscription)}
+	for range min(k.opts.Parallel, accounts) {
+		r.workers.Go(func() {
+			for v := range r.queue {
+				r.visit(ctx, v)
+			}
+		})
+	}
+	return r
+}
+
+func (r *visits) add(v visit) {
+	r.left.Add(1)
+	r.queue <- v
+}
+
+func (r *visits) visit(ctx context.Context, v visit) {
+	rows := v.subscriptions(ctx, v.kinds[0])
+	r.mu.Lock()
+	r.found[visited{v.seller.ID, v.kinds[0]}] = rows
+	r.mu.Unlock()
+	if v.kinds = v.kinds[1:]; len(v.kinds) > 0 {
+		r.queue <- v
+	} else {
+		r.left.Done()
+	}
+}
+
+// wait returns what was found. An account's failure is in its rows.
+func (r *visits) wait() map[visited][]Subscription {
+	r.left.Wait()
+	close(r.queue)
+	r.workers.Wait()
+	return r.found
 }
 
 // held returns why a call is not to be made; nil when it may be.
@@ -196,7 +244,7 @@ func (k *Keeper) createDestination(ctx context.Context, t Target, all []model.De
 func (k *Keeper) removeDestinations(ctx context.Context, targets []Target, report Report) {
 	used := map[string]bool{}
 	for _, s := range report.Subscriptions {
-		used[s.DestinationID] = used[s.DestinationID] || s.State == Good || s.State == Narrowed || s.State == Created
+		used[s.DestinationID] = used[s.DestinationID] || s.State.ours() || s.State == Created
 	}
 	for _, t := range targets {
 		mine := func(d Destination) bool { return d.Application == t.Application && d.Region == t.Region }

@@ -36,10 +36,10 @@ func wantStates(t *testing.T, what string, r Report, want map[State]int) {
 }
 
 // virtually runs a test in virtual time.
-func virtually(t *testing.T, test func(t *testing.T, w *world)) {
+func virtually(t *testing.T, test func(t *testing.T, w *world), change ...func(*simulator.Config)) {
 	t.Helper()
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) { test(t, newWorld(t)) })
+	synctest.Test(t, func(t *testing.T) { test(t, newWorld(t, change...)) })
 }
 
 func TestEnsureMakesWhatIsMissingOnce(t *testing.T) {
@@ -312,29 +312,6 @@ func TestPruneKeepsEverythingWhileOurDestinationIsMissing(t *testing.T) {
 		wantStates(t, "prune", r, map[State]int{Foreign: 2 + 6, Missing: 2 + 6})
 		if !w.complete() {
 			t.Errorf("good subscriptions were removed: %+v", w.Subscriptions())
-		}
-	})
-}
-
-func TestAFilterIsReported(t *testing.T) {
-	virtually(t, func(t *testing.T, w *world) {
-		k := w.keeper(nil)
-		k.Ensure(t.Context())
-		w.DropSubscriptions(german, orderChange)
-		v := visit{Keeper: k, target: k.opts.Targets()[0], seller: k.opts.Targets()[0].Accounts[0]}
-		all, _, err := v.target.Caller.GetDestinations(t.Context(), model.GetDestinationsRequest{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		narrow := subscriptionTo(all.Destinations[0].ID, orderChange)
-		narrow.ProcessingDirective.EventFilter.OrderChangeTypes = []string{"BuyerRequestedChange"}
-		if _, _, err := v.seller.Caller.CreateSubscription(t.Context(), narrow); err != nil {
-			t.Fatal(err)
-		}
-		r := k.Ensure(t.Context())
-		wantStates(t, "ensure", r, map[State]int{Good: 2 + 5, Narrowed: 1})
-		if r.Complete() {
-			t.Error("a filter leaves notifications out, and the report is complete")
 		}
 	})
 }

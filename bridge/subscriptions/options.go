@@ -45,6 +45,7 @@ type Target struct {
 type Account struct {
 	ID     string // our name of it
 	Caller Seller
+	Filter Filter // of its ORDER_CHANGE notifications
 }
 
 // Options describe what is kept. Targets must be given, and Kafka for Run.

@@ -33,12 +33,16 @@ type world struct {
 	t *testing.T
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, change ...func(*simulator.Config)) *world {
 	t.Helper()
-	s, err := simulator.New(simulator.Config{
+	config := simulator.Config{
 		Applications: []simulator.Application{{Name: "shop", ClientID: "client", ClientSecrets: []string{"secret"}}},
 		Accounts:     simulator.Sellers(3, "shop"),
-	})
+	}
+	for _, f := range change {
+		f(&config)
+	}
+	s, err := simulator.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -95,7 +95,7 @@ Start here:
 	root.AddCommand(
 		newDemoCommand(), newRunCommand(), newSimulateCommand(),
 		newConfigCommand(), newDoctorCommand(), newTopicsCommand(), newSubscriptionsCommand(),
-		newAccountsCommand(), newDeadLettersCommand(), newReplayCommand(),
+		newAccountsCommand(), newDeadLettersCommand(), newReplayCommand(), newBackfillCommand(),
 		newPauseCommand(), newResumeCommand(), newSwitchesCommand(),
 		newDecodeCommand(), newBuyerKeyCommand(), newEncodeCommand(), newVersionCommand(),
 	)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/long"
 	"github.com/sellerstream/sellerstream/test/process"
 	"github.com/sellerstream/sellerstream/test/rawbatch"
 )
@@ -36,9 +38,13 @@ func TestMemoryIsBounded(t *testing.T) {
 	for i := range noise {
 		noise[i] = byte(rand.Uint32())
 	}
+	slow := []string{
+		"600,000 records of nothing", "300 values of 3 MB of zeros", "10 batches just below the bound in every partition",
+		"300,000 records of nothing in every partition, not compressed", "300 keys of 500 KB",
+	}
 	for name, feed := range map[string]func(*feeder){
 		"a batch of a gigabyte in every partition": func(f *feeder) {
-			batch := rawbatch.Zeros("acme-eu", 900)
+			batch := rawbatch.Zeros("acme-eu", 1, 900)
 			for p := range int32(schemas.DefaultPartitions) {
 				f.raw(p, batch)
 			}
@@ -82,6 +88,9 @@ func TestMemoryIsBounded(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if slices.Contains(slow, name) {
+				long.Only(t)
+			}
 			file, admin := embeddedConfig(t)
 			cfg, err := config.Load(file)
 			if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -36,11 +37,19 @@ What is shown:
   good        as it must be
   created     was missing, and is there now
   missing     is not there
-  narrowed    goes to our queue, but a filter leaves notifications out
+  wider       goes to our queue, and its filter lets through more than is wanted
+  narrowed    goes to our queue, but its filter may leave out wanted notifications
   duplicate   one more than is needed
   foreign     has to do with another queue than ours
-  removed     was duplicate or foreign, and is gone
+  removed     was duplicate, foreign or filtered otherwise, and is gone
   failed      could not be found out, or created
+
+Which ORDER_CHANGE notifications are wanted stands under orders: of each account:
+change_types is Amazon's event filter. fulfilled_by is a filter expression where
+filter_expression is true and Amazon takes it; the bridge leaves the rest out in any
+case. A subscription with another filter is replaced by ensure and by the role: the new
+one is made before the old one is removed or, where Amazon has only one, within seconds
+behind it. Searches find what changes in these seconds.
 
 The exit status is 1 if an account does not get all its notifications.`,
 	}
@@ -58,7 +67,7 @@ queues may serve other systems of yours.`
 	prune.Flags().BoolVar(&f.destinations, "destinations", false, "remove duplicate and foreign destinations too, which may serve other types of notifications")
 	cmd.AddCommand(
 		f.command("list", "Show what there is, and what is missing", f.list),
-		f.command("ensure", "Create what is missing", f.ensure),
+		f.command("ensure", "Create what is missing, with the configured filter", f.ensure),
 		prune,
 	)
 	return cmd
@@ -131,14 +140,17 @@ func showReport(w io.Writer, r subscriptions.Report) error {
 			faults = append(faults, fmt.Sprintf("%s %s: %s", columns[0], columns[1], fault))
 		}
 	}
+	explain := func(s subscriptions.Subscription) string {
+		return strings.Trim(s.Error+"; "+s.Explain(), "; ")
+	}
 	row("STATE", "", "APPLICATION", "REGION", "DESTINATION", "RESOURCE")
 	for _, d := range r.Destinations {
 		row(d.State, d.Error, d.Application, string(d.Region), d.ID, d.Resource)
 	}
 	table.Printf("\n")
-	row("STATE", "", "ACCOUNT", "NOTIFICATION", "SUBSCRIPTION", "DESTINATION")
+	row("STATE", "", "ACCOUNT", "NOTIFICATION", "SUBSCRIPTION", "DESTINATION", "FILTER")
 	for _, s := range r.Subscriptions {
-		row(s.State, s.Error, s.Account, s.NotificationType, s.ID, s.DestinationID)
+		row(s.State, explain(s), s.Account, s.NotificationType, s.ID, s.DestinationID, s.Filter)
 	}
 	for _, fault := range faults {
 		table.Printf("\n%s\n", fault)

@@ -73,6 +73,17 @@ func TestSubscriptionsCommands(t *testing.T) {
 		t.Errorf("%d subscriptions are left; %+v", n, report)
 	}
 	command(0, "good", "prune")
+	configured, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	filtered := strings.Replace(string(configured), "    region: ", "    orders: {fulfilled_by: [MERCHANT], filter_expression: true}\n    region: ", 1)
+	if err := os.WriteFile(file, []byte(filtered), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command(0, "its filter is everything, and lets more through than is configured, which is (!has(OrderChangeNotification", "list")
+	command(0, "created", "ensure")
+	command(0, "FulfillmentType != 'AFN'", "list")
 	if n := sim.Ledger.Throttled(); n != 0 {
 		t.Errorf("%d calls were throttled", n)
 	}

@@ -21,6 +21,9 @@ type Config struct {
 
 	// Rates replaces Amazon's default quota of an operation, by operation name.
 	Rates map[string]Rate
+	// ApplicationRates replaces Amazon's limit of an operation that the accounts of an
+	// application share in a region, or sets one.
+	ApplicationRates map[string]Rate
 	// ReadLag is how late a changed order shows in getOrder and searchOrders,
 	// in Clock's time. Default 0.
 	ReadLag time.Duration
@@ -60,6 +63,9 @@ type Config struct {
 	// SubscribedOnly sends a seller's notifications where its subscriptions say,
 	// as Amazon does. Otherwise they go to the account's queue, subscribed or not.
 	SubscribedOnly bool
+	// SeveralSubscriptions lets a seller have several subscriptions of one type whose
+	// filters differ. Otherwise a second one is refused with 409.
+	SeveralSubscriptions bool
 
 	// SQSLatency and EventBridgeLatency are the least real time until these
 	// answer. Default 5 ms: below 2 ms the AWS SDK for Go was seen to drop good

@@ -30,6 +30,8 @@ type (
 	Order             = world.Order
 	Status            = world.Status
 	Change            = world.Change
+	Placement         = world.Placement
+	Kind              = world.Kind
 	Units             = world.Units
 	QueueStats        = sqs.Stats
 	Event             = eventbridge.Event
@@ -85,3 +87,6 @@ func Sellers(n int, application string) []Account { return world.Sellers(n, appl
 // Guide returns what Admin can be asked, with an example of each request. base is
 // where it is served, such as "http://127.0.0.1:8090".
 func Guide(base string) string { return admin.Guide(base) }
+
+// Kinds lists the kinds of orders that are not ordinary; see world.Kind.
+func Kinds() []Kind { return world.Kinds() }

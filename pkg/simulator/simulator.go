@@ -83,7 +83,7 @@ func (s *Simulator) build(c *Config) (err error) {
 	if s.Tokens, err = lwa.New(desk, c.Applications, c.Accounts); err != nil {
 		return err
 	}
-	s.Notifier = notify.New(s.World, s.Queues, c.Clock, desk.IDs, c.SubscribedOnly)
+	s.Notifier = notify.New(s.World, s.Queues, c.Clock, desk.IDs, notify.Config{SubscribedOnly: c.SubscribedOnly, Several: c.SeveralSubscriptions})
 	s.documents = documents.New(desk, s.World, c.DocumentsURL, c.DocumentLimit)
 	s.Stock = stock.New(desk, s.World, s.agenda, s.documents, s.Notifier, stock.Config{
 		SKUs: c.SKUs, AcceptUnknown: c.AcceptUnknownSKUs, Times: c.FeedTimes, Notifications: c.FeedNotifications,
@@ -92,7 +92,7 @@ func (s *Simulator) build(c *Config) (err error) {
 	s.Player = scenario.New(s.World, s.Stock, s.Notifier, s.Queues, c.Clock, seed)
 	s.API, err = spapi.New(desk, spapi.Amazon{
 		World: s.World, Agenda: s.agenda, Tokens: s.Tokens, Stock: s.Stock, Documents: s.documents, Notifier: s.Notifier,
-	}, spapi.Config{Rates: c.Rates, ItemsPerPage: c.ItemsPerPage, ListingsLag: c.ListingsLag})
+	}, spapi.Config{Rates: c.Rates, ApplicationRates: c.ApplicationRates, ItemsPerPage: c.ItemsPerPage, ListingsLag: c.ListingsLag})
 	return err
 }
 

@@ -332,6 +332,27 @@ func TestOddFieldsOfAnOrder(t *testing.T) {
 	}
 }
 
+// TestAPageReportsThatFieldsAreMissing in any of its orders, but not that one was converted.
+func TestAPageReportsThatFieldsAreMissing(t *testing.T) {
+	t.Parallel()
+	for fields, want := range map[string]bool{
+		"": false,
+		`,"orderItems":[{"orderItemId":12,"quantityOrdered":"2"}]`: false,
+		`,"programs":"PRIME"`:                true,
+		`,"orderItems":[{"orderItemId":{}}]`: true,
+		`,"createdTime":"yesterday"`:         true,
+	} {
+		body := `{"orders":[{` + orderFields + `},{` + orderFields + fields + `}]}`
+		answer, err := reads()[model.SearchOrders](t.Context(), answering(t, []byte(body), nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page := answer.(*model.SearchOrdersResponse); page.Incomplete != want || len(page.Orders) != 2 {
+			t.Errorf("%s: %d orders, incomplete %t", fields, len(page.Orders), page.Incomplete)
+		}
+	}
+}
+
 // TestTheModelsDecodeAsEncodingJSON: what is as Amazon's models say comes out as
 // encoding/json would have it.
 func TestTheModelsDecodeAsEncodingJSON(t *testing.T) {
@@ -348,6 +369,27 @@ func TestTheModelsDecodeAsEncodingJSON(t *testing.T) {
 	}
 	if odd, err := new(answers.Decoder).Decode(body, &got); err != nil || len(odd) > 0 || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v, %v, %v", got, want, odd, err)
+	}
+}
+
+// TestAThousandLinesAreRead: an order of 1,000 lines with everything that a line can have.
+func TestAThousandLinesAreRead(t *testing.T) {
+	t.Parallel()
+	money := `{"amount":"25.80","currencyCode":"EUR"}`
+	detail := `{"subtype":"SHIPPING","value":` + money + `}`
+	breakdown := `{"type":"TAX","subtotal":` + money + `,"detailedBreakdowns":[` + strings.Join(slices.Repeat([]string{detail}, 5), ",") + `]}`
+	line := `{"orderItemId":"1","quantityOrdered":2,"programs":["TRANSPARENCY"],"product":{"sellerSku":"S","serialNumbers":["A","B"]},"new":{"a":1},
+		"proceeds":{"proceedsTotal":` + money + `,"breakdowns":[` + strings.Join(slices.Repeat([]string{breakdown}, 7), ",") + `]},
+		"tax":{"taxCollections":[{"model":"MARKETPLACE_FACILITATOR"}]},"promotion":{"breakdowns":[{"promotionId":"P"}]}}`
+	body := []byte(`{"order":{` + orderFields + `,"orderItems":[` + strings.Join(slices.Repeat([]string{line}, 1000), ",") + `]}}`)
+	seller := answering(t, body, nil)
+	answer, _, err := seller.GetOrder(t.Context(), model.GetOrderRequest{OrderID: "1"})
+	if err != nil || len(body) < 2<<20 {
+		t.Fatalf("%d bytes: %v", len(body), err)
+	}
+	last := answer.Order.Items[999]
+	if len(answer.Order.Items) != 1000 || len(last.Proceeds.Breakdowns) != 7 || len(last.Proceeds.Breakdowns[6].Details) != 5 || len(answer.Order.Extra) == 0 {
+		t.Errorf("%d lines, the last %+v", len(answer.Order.Items), last)
 	}
 }
 

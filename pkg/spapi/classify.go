@@ -25,8 +25,12 @@ func classify(decoder *answers.Decoder, call call, account string, resp *http.Re
 	}
 	e.Code, e.Message = errorList(decoder, body, sentSecrets(resp.Request))
 	e.Class, e.Remedy = classOf(resp.StatusCode, call.InDoubt())
-	if e.Class == model.Forbidden {
+	switch e.Class {
+	case model.Forbidden:
 		e.Remedy = causeOf(e.Code, strings.ToLower(e.Message))
+	case model.Throttled:
+		// Only the message says whose limit it was.
+		e.OfApplication = strings.Contains(strings.ToLower(e.Message), "for the application")
 	}
 	return e
 }

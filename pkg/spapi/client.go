@@ -103,7 +103,7 @@ func New(cfg Config) (*Client, error) {
 		once:      newHTTP(userAgent{next: boundedhttp.NewTransport(cfg.Once, maxAnswer).Within(answers), name: agent}, 0), // send sets it
 		timeout:   cfg.Timeout,
 		documents: newHTTP(userAgent{next: cfg.Documents, name: agent}, documentTimeout), documentHosts: hosts,
-		endpoints: make(map[model.Region]*url.URL), odd: cfg.Odd,
+		endpoints: make(map[model.Region]*url.URL), odd: fewPaths(cfg.Odd),
 	}
 	for _, region := range []model.Region{model.NorthAmerica, model.Europe, model.FarEast} {
 		base := cfg.Endpoints[region]
@@ -140,6 +140,7 @@ func (c *Client) LWA() *LWA { return c.lwa }
 // Close ends idle connections. Calls under way may finish.
 func (c *Client) Close() {
 	c.http.CloseIdleConnections()
+	c.once.CloseIdleConnections()
 	c.documents.CloseIdleConnections()
 }
 
@@ -246,6 +247,15 @@ func (c *Client) Grantless(app Application, region model.Region) (*Grantless, er
 // Host is where the application's calls go.
 func (g *Grantless) Host() string { return g.base.Host }
 
+const (
+	// maxIdle is more calls than run at the peak of a busy process. A lower bound would
+	// close a connection after each call beyond it.
+	maxIdle = 1024
+	// idleTimeout is below the 60 s after which AWS's load balancers close a connection
+	// by default: a call that is written while Amazon closes is in doubt.
+	idleTimeout = 50 * time.Second
+)
+
 // NewTransport is the default connection: no step of it can wait for ever.
 func NewTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
@@ -254,9 +264,8 @@ func NewTransport() *http.Transport {
 		DialContext:            dialer.DialContext,
 		ForceAttemptHTTP2:      true,
 		TLSHandshakeTimeout:    10 * time.Second,
-		MaxIdleConns:           256,
-		MaxIdleConnsPerHost:    64,
-		IdleConnTimeout:        90 * time.Second,
+		MaxIdleConnsPerHost:    maxIdle,
+		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: boundedhttp.MaxHeaderBytes,
 	}
 }

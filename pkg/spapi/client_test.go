@@ -169,6 +169,27 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// TestWhoseLimitA429IsOf: only Amazon's words tell.
+func TestWhoseLimitA429IsOf(t *testing.T) {
+	t.Parallel()
+	for message, application := range map[string]bool{
+		"You exceeded your quota for the requested resource.":                             false,
+		"The frequency of requests was greater than what is allowed for the application.": true,
+		"The frequency of requests was greater than what is allowed for product data.":    false,
+	} {
+		f := newFake(t)
+		f.api = func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusTooManyRequests)
+			fmt.Fprintf(w, `{"errors":[{"code":"QuotaExceeded","message":%q}]}`, message)
+		}
+		_, _, err := f.seller(t, nil).GetListingsItem(t.Context(), model.GetListingsItemRequest{SellerID: "A3TH9S8BH6GOGM", MarketplaceID: "A1PA6795UKMFR9", SKU: "s"})
+		var refusal *model.Error
+		if !errors.As(err, &refusal) || refusal.Class != model.Throttled || refusal.OfApplication != application {
+			t.Errorf("%q: %+v", message, refusal)
+		}
+	}
+}
+
 func TestStatusOfAWritingCall(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]model.Class{

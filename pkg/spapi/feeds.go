@@ -38,7 +38,7 @@ func (s *Seller) callFeeds(ctx context.Context, request any) (any, Meta, error) 
 // seconds, burst 15; a JSON_LISTINGS_FEED has a second one of 5 in 5 minutes).
 //
 // Amazon knows no idempotency key, so it is sent at most once, over a connection
-// of its own (NewOnceTransport), and not after the time of StartBy. An error with
+// that carries nothing else meanwhile (NewOnceTransport), and not after the time of StartBy. An error with
 // NotSent means that nothing happened; model.Ambiguous and model.Malformed that
 // Amazon may have a feed now, to be looked for with GetFeeds before it is
 // submitted again. See also model.Error.InputDocumentRefused.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/test/long"
 )
 
 // peak runs do and returns the most that the heap held meanwhile, in bytes.
@@ -79,6 +80,7 @@ func TestAnswersAreBoundedTogether(t *testing.T) {
 //
 //nolint:paralleltest // it measures the process
 func TestReportsAreBoundedTogether(t *testing.T) {
+	long.Only(t)
 	const reports, size, most = 14, 8 << 20, 80 << 20
 	issue := `{"messageId":%d,"severity":"ERROR","code":"90220","message":"` + strings.Repeat("m", 700) + `"},`
 	var text strings.Builder

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -31,8 +32,9 @@ type cleaver struct {
 	requests atomic.Int32 // that came whole
 }
 
-// newCleaver gives each connection to handle, once its request has come.
-func newCleaver(t *testing.T, handle func(net.Conn)) *cleaver {
+// newCleaver gives a connection to handle whenever a request has come whole. It ends
+// the connection unless handle reports that it is to be kept.
+func newCleaver(t *testing.T, handle func(net.Conn) (keep bool)) *cleaver {
 	t.Helper()
 	c := new(cleaver)
 	var err error
@@ -49,14 +51,17 @@ func newCleaver(t *testing.T, handle func(net.Conn)) *cleaver {
 			c.accepted.Add(1)
 			c.done.Go(func() {
 				defer conn.Close()
-				counted := &counter{Conn: conn, total: &c.bytes}
-				request, err := http.ReadRequest(bufio.NewReader(counted))
-				if err != nil {
-					return
-				}
-				if _, err := io.Copy(io.Discard, request.Body); err == nil {
+				counted := bufio.NewReader(&counter{Conn: conn, total: &c.bytes})
+				for keep := true; keep; {
+					request, err := http.ReadRequest(counted)
+					if err != nil {
+						return
+					}
+					if _, err := io.Copy(io.Discard, request.Body); err != nil {
+						return
+					}
 					c.requests.Add(1)
-					handle(conn)
+					keep = handle(conn)
 				}
 			})
 		}
@@ -107,8 +112,14 @@ func createFeed(ctx context.Context, s *Seller) error {
 	return err
 }
 
-// TestCreateFeedIsSentOnce loses its answer in every way there is, on the
-// connection after a good one, where http.Transport would try again.
+// accept answers as Amazon does.
+func accept(conn net.Conn) (keep bool) {
+	fmt.Fprint(conn, "HTTP/1.1 202 Accepted\r\nContent-Length: 14\r\n\r\n{\"feedId\":\"1\"}")
+	return true
+}
+
+// TestCreateFeedIsSentOnce loses its answer in every way there is, on a connection
+// that has carried a good one, where http.Transport would try again.
 func TestCreateFeedIsSentOnce(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(net.Conn){
@@ -127,13 +138,13 @@ func TestCreateFeedIsSentOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			answered := false
-			c := newCleaver(t, func(conn net.Conn) {
+			c := newCleaver(t, func(conn net.Conn) bool {
 				if !answered {
 					answered = true
-					fmt.Fprint(conn, "HTTP/1.1 202 Accepted\r\nContent-Length: 14\r\n\r\n{\"feedId\":\"1\"}")
-					return
+					return accept(conn)
 				}
 				end(conn)
+				return false
 			})
 			s := newFake(t).sellerOver(t, c.url, nil)
 			if err := createFeed(t.Context(), s); err != nil {
@@ -147,7 +158,8 @@ func TestCreateFeedIsSentOnce(t *testing.T) {
 			if refusal := wantError(t, err, model.CreateFeed, class); refusal.NotSent {
 				t.Errorf("%v is said to be unsent", err)
 			}
-			if c.wait(); c.requests.Load() != 2 || c.accepted.Load() != 2 {
+			s.client.Close()
+			if c.wait(); c.requests.Load() != 2 || c.accepted.Load() != 1 {
 				t.Errorf("%d requests over %d connections", c.requests.Load(), c.accepted.Load())
 			}
 		})
@@ -159,9 +171,10 @@ func TestCreateFeedIsSentOnce(t *testing.T) {
 func TestACallThatIsCancelledWhileAmazonThinksIsInDoubt(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	c := newCleaver(t, func(conn net.Conn) {
+	c := newCleaver(t, func(conn net.Conn) bool {
 		cancel()
 		_, _ = conn.Read(make([]byte, 1)) // until the client is gone
+		return false
 	})
 	err := createFeed(ctx, newFake(t).sellerOver(t, c.url, nil))
 	if refusal := wantError(t, err, model.CreateFeed, model.Ambiguous); refusal.NotSent {
@@ -178,13 +191,13 @@ func dialed(dial func(context.Context) (net.Conn, error)) http.RoundTripper {
 
 func TestWhatWasNotSentIsSaidSo(t *testing.T) {
 	t.Parallel()
-	closed := newCleaver(t, func(net.Conn) {})
+	closed := newCleaver(t, accept)
 	closed.wait()
 	foreign := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a request came") }))
 	t.Cleanup(foreign.Close)
 	foreign.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	foreign.StartTLS()
-	plain := newCleaver(t, func(net.Conn) { t.Error("a request came") })
+	plain := newCleaver(t, func(net.Conn) bool { t.Error("a request came"); return false })
 	for name, test := range map[string]struct {
 		api  string
 		once http.RoundTripper
@@ -202,5 +215,75 @@ func TestWhatWasNotSentIsSaidSo(t *testing.T) {
 				t.Errorf("%v is not said to be unsent", err)
 			}
 		})
+	}
+}
+
+// TestConnectionsAreUsedAgain counts the TLS handshakes of calls that must be sent
+// once. A server that offers HTTP/2 gets HTTP/1.1, whose connections have one request
+// at a time.
+func TestConnectionsAreUsedAgain(t *testing.T) {
+	t.Parallel()
+	const callers, calls = 4, 25
+	amazon := newAmazonAt(t, "HTTP/2", nil)
+	seller := newFake(t).sellerAt(t, amazon, "HTTP/2", false)
+	var all sync.WaitGroup
+	for range callers {
+		all.Go(func() {
+			for range calls {
+				if err := createFeed(StartBy(t.Context(), time.Now().Add(time.Minute)), seller); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	handshakes := 0
+	amazon.from.Range(func(any, any) bool { handshakes++; return true })
+	// A connection is made while one that becomes free is waited for.
+	if carried := amazon.carriedOut.Load(); carried != callers*calls || handshakes > 2*callers {
+		t.Errorf("%d requests over %d connections, want %d over %d at most", carried, handshakes, callers*calls, 2*callers)
+	}
+}
+
+// TestAConnectionThatIsClosedAtTheLastMoment has Amazon close the warm connection when
+// it was chosen and nothing is written to it yet. The request goes out over a new one, or
+// is said to be unsent or in doubt; whatever of it came, came once.
+func TestAConnectionThatIsClosedAtTheLastMoment(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*net.TCPConn) error{
+		"closed": (*net.TCPConn).Close,
+		"reset":  func(c *net.TCPConn) error { return errors.Join(c.SetLinger(0), c.Close()) },
+	} {
+		for wait, seen := range map[time.Duration]string{0: "unseen", 100 * time.Millisecond: "and seen"} {
+			t.Run(name+" "+seen, func(t *testing.T) {
+				t.Parallel()
+				var warm net.Conn
+				c := newCleaver(t, func(conn net.Conn) bool {
+					warm = conn
+					return accept(conn)
+				})
+				s := newFake(t).sellerOver(t, c.url, nil)
+				if err := createFeed(t.Context(), s); err != nil {
+					t.Fatal(err)
+				}
+				err := createFeed(httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
+					if got.Reused {
+						_ = end(warm.(*net.TCPConn))
+						time.Sleep(wait)
+					}
+				}}), s)
+				var refusal *model.Error
+				doubt := errors.As(err, &refusal) && !refusal.NotSent
+				s.client.Close()
+				c.wait()
+				came := c.requests.Load() - 1
+				if came > 1 || came == 0 && err == nil || came == 1 && err != nil && !doubt {
+					t.Errorf("%d requests came; %v", came, err)
+				}
+				if wait > 0 && (came != 1 || err != nil) {
+					t.Errorf("%d requests came, and %v: the end was seen before a byte was written", came, err)
+				}
+			})
+		}
 	}
 }

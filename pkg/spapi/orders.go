@@ -35,8 +35,6 @@ func (s *Seller) GetOrder(ctx context.Context, req model.GetOrderRequest) (*mode
 		get.query = url.Values{"includedData": {strings.Join(req.IncludedData, ",")}}
 	}
 	var answer model.GetOrderResponse
-	var odd []answers.Oddity
-	get.odd = &odd
 	meta, err := s.send(ctx, get, &answer)
 	if err != nil {
 		return nil, meta, err
@@ -44,7 +42,6 @@ func (s *Seller) GetOrder(ctx context.Context, req model.GetOrderRequest) (*mode
 	if answer.Order.OrderID != req.OrderID {
 		return nil, meta, s.unreadable(get, anotherOrder)
 	}
-	answer.Order.Incomplete = incomplete(odd, "order.")
 	leaveOut(&answer.Order, req.IncludedData)
 	return &answer, meta, nil
 }
@@ -59,7 +56,7 @@ const maxIncomplete = 20
 func incomplete(odd []answers.Oddity, prefix string) []string {
 	var paths []string
 	for _, o := range odd {
-		if path, below := strings.CutPrefix(o.Path, prefix); below && o.Kind != answers.Converted {
+		if path, below := strings.CutPrefix(o.Path, prefix); below && o.Kind != answers.Converted && o.Kind != answers.Unknown {
 			paths = append(paths, path)
 		}
 	}
@@ -112,6 +109,8 @@ func (s *Seller) SearchOrders(ctx context.Context, req model.SearchOrdersRequest
 	var answer model.SearchOrdersResponse
 	search := newCall(model.SearchOrders)
 	search.query = query
+	var odd []answers.Oddity
+	search.odd = &odd
 	meta, err := s.send(ctx, search, &answer)
 	if err != nil {
 		return nil, meta, err
@@ -119,6 +118,7 @@ func (s *Seller) SearchOrders(ctx context.Context, req model.SearchOrdersRequest
 	if answer.Orders == nil { // an empty list would pass for no orders
 		return nil, meta, s.unreadable(search, "the answer holds no list of orders")
 	}
+	answer.Incomplete = len(incomplete(odd, "orders")) > 0
 	for i := range answer.Orders {
 		leaveOut(&answer.Orders[i], req.IncludedData)
 	}

@@ -5,7 +5,6 @@ package spapi
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http/httptrace"
 	"os"
 	"os/exec"
@@ -31,7 +30,7 @@ const (
 // write createFeed, and lets it go on when its lease is over.
 func TestAStoppedProcessSendsNothing(t *testing.T) {
 	t.Parallel()
-	amazon := newCleaver(t, func(net.Conn) {})
+	amazon := newCleaver(t, accept)
 	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/long"
 	"github.com/sellerstream/sellerstream/test/property"
 )
 
@@ -23,7 +24,7 @@ import (
 // to say 429.
 func TestFollowsEveryFeedToItsEnd(t *testing.T) {
 	t.Parallel()
-	property.CheckSeeds(t, property.Seeds(60), func(rt *rapid.T) {
+	property.CheckSeeds(t, property.Seeds(long.Pick(t, 20, 60)), func(rt *rapid.T) {
 		w := newWorld(t, rt)
 		for range rapid.IntRange(10, 80).Draw(rt, "steps") {
 			w.step()

@@ -26,7 +26,7 @@ func BenchmarkRestore(b *testing.B) {
 			s.begin().wanted = newUpdate(u, &machine.Record{Partition: 3, Offset: int64(i)}, testStart)
 		}
 		states[i] = new(schemas.InventoryState)
-		s.fill(states[i])
+		s.Value(states[i])
 	}
 	restore := func() *Machine {
 		m := New(Config{Accounts: machinetest.Sellers(b)})
@@ -91,4 +91,35 @@ func BenchmarkFeed(b *testing.B) {
 			b.Fatalf("%d outcomes", len(tx.Outputs))
 		}
 	}
+}
+
+// BenchmarkPending takes updates of as many SKUs in; bytes/SKU is what the machine then
+// holds for each, all of them pending.
+func BenchmarkPending(b *testing.B) {
+	for _, n := range []int{10_000, 100_000, 1_000_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			var m *Machine
+			before := machinetest.HeapInUse()
+			for b.Loop() {
+				m = pending(b, n)
+			}
+			b.ReportMetric(float64(machinetest.HeapInUse()-before)/float64(n), "bytes/SKU")
+			goruntime.KeepAlive(m)
+		})
+	}
+}
+
+func pending(b *testing.B, n int) *Machine {
+	m := New(Config{Accounts: machinetest.Sellers(b)})
+	var tx *machine.Tx
+	for i := range n {
+		if i%5000 == 0 {
+			tx = &machine.Tx{Now: testStart}
+		}
+		u := updateOf(fmt.Sprintf("SKU-%08d", i), i, testStart.Add(time.Duration(i)*time.Microsecond))
+		u.UpdateID = fmt.Sprintf("01234567-89ab-cdef-0123-%012d", i)
+		id := fmt.Sprintf("AAAAAAAAQACAAAAAAAAAAA/3/%d", i)
+		m.Record(tx, &machine.Record{Account: testAccount, ID: id, Partition: 3, Offset: int64(i), Value: u})
+	}
+	return m
 }

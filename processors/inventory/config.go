@@ -7,6 +7,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
+	"github.com/sellerstream/sellerstream/pkg/runtime/share"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -42,6 +43,9 @@ type Config struct {
 	Excluded func(account, sku string) bool
 	// Limits are the accounts' own; nil for Amazon's defaults.
 	Limits quota.Limits
+	// Sharing is the unit's: what accounts share of the limits of their applications. nil
+	// has no such limits.
+	Sharing *share.Unit
 
 	// Linger is how long the oldest update waits for others before a feed is cut,
 	// once createFeed has a token. Default 30 s, a quarter of what a token takes

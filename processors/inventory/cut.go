@@ -184,7 +184,7 @@ func (m *Machine) gather(tx *machine.Tx, f *feedLane) *cut {
 		}
 		s := m.skus[item.Key]
 		s.place = nowhere
-		if m.cfg.Excluded(s.account, s.id()) {
+		if m.cfg.Excluded(s.account(), s.id()) {
 			m.route(tx, s)
 			s.save(tx)
 			continue
@@ -219,9 +219,9 @@ func (m *Machine) gather(tx *machine.Tx, f *feedLane) *cut {
 
 // message is what a feed says of a SKU.
 func (settings *Settings) message(s *sku, id int) model.QuantityMessage {
-	u := s.work.wanted
+	u, c := s.work.wanted, s.work.wanted.common.Value()
 	message := model.QuantityMessage{
-		MessageID: id, SKU: s.id(), ProductType: u.productType, FulfillmentChannelCode: u.channel, Quantity: int(u.quantity),
+		MessageID: id, SKU: s.id(), ProductType: c.productType, FulfillmentChannelCode: c.channel, Quantity: int(u.quantity),
 	}
 	message.ProductType = cmp.Or(message.ProductType, settings.ProductType)
 	message.FulfillmentChannelCode = cmp.Or(message.FulfillmentChannelCode, settings.Channel)
@@ -290,7 +290,7 @@ func (m *Machine) refuse(tx *machine.Tx, f *feedLane, why verdict) {
 		}
 		if over := m.tried(tx, w); !over {
 			if len(members) == 1 { // the others go before what is refused alone
-				w.notBefore = millisOf(tx.Now.Add(lane.Backoff(s.Key, int(w.attempts), againBase, againLimit)))
+				w.try().notBefore = millisOf(tx.Now.Add(lane.Backoff(s.Key, int(w.had().attempts), againBase, againLimit)))
 			}
 			continue
 		}
@@ -311,7 +311,7 @@ func (m *Machine) dissolve(tx *machine.Tx, f *feedLane) {
 	for _, s := range c.members {
 		w := s.work
 		m.unplace(s) // before its feed is forgotten: the SKU may be in that feed's queue
-		if w.sent == nil && w.wanted == nil || w.attempts > 0 {
+		if w.sent == nil && w.wanted == nil || w.had().attempts > 0 {
 			s.save(tx) // it was given up, or tried
 		}
 		w.resend = w.resend || w.patched

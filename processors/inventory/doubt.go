@@ -48,7 +48,7 @@ func remains(left, age time.Duration, end millis, now time.Time) time.Duration {
 func (s *sku) doubtful(u *update, now, until time.Time) {
 	d := s.doubt
 	if d == nil || !d.until.After(now) {
-		s.doubt = &doubt{until: until, since: millisOf(s.work.patchSince), of: u.stamp}
+		s.doubt = &doubt{until: until, since: millisOf(s.work.had().patchSince), of: u.stamp}
 		return
 	}
 	d.several = d.several || d.of != u.stamp
@@ -87,12 +87,12 @@ func (m *Machine) inherit(tx *machine.Tx, i inherited) {
 	}
 	w := s.work
 	if w != nil && w.patched && s.doubt != nil {
-		w.notBefore = millisOf(s.doubt.until) + 1
+		w.try().notBefore = millisOf(s.doubt.until) + 1
 	}
 	if w == nil || w.patch == nil {
 		return
 	}
-	since := millisOf(w.patchSince)
+	since := millisOf(w.had().patchSince)
 	if since == 0 { // a version before this wrote it
 		since = s.touched
 	}
@@ -108,7 +108,9 @@ func (m *Machine) inherit(tx *machine.Tx, i inherited) {
 // at once, and once more when that cannot happen any more.
 func (m *Machine) unanswered(tx *machine.Tx, s *sku, u *update) {
 	w := s.work
-	w.patch, w.patchSince, w.overtook = nil, time.Time{}, false
+	w.patch = nil
+	t := w.try()
+	t.patchSince, t.overtook = time.Time{}, false
 	s.applied = unknownQuantity
 	if w.carries(u) {
 		m.thawOne(s)
@@ -128,7 +130,7 @@ func (m *Machine) onceMore(tx *machine.Tx, s *sku, u *update, sent time.Time) {
 	}
 	switch d := s.doubt; {
 	case d.unsettles(u, sent) && d.until.After(tx.Now):
-		w.patched, w.notBefore = true, millisOf(d.until)+1
+		w.patched, w.try().notBefore = true, millisOf(d.until)+1
 	case w.feed != nil:
 		w.patched = true
 	default:

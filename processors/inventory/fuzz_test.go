@@ -27,16 +27,17 @@ func FuzzUpdate(f *testing.F) {
 		tx := r.Decide([]*machine.Record{rec})
 		outcomes := len(tx.DeadLetters) + r.Machine.Pending()
 		for _, out := range tx.Outputs {
-			if _, ok := out.Value.(*schemas.InventoryResult); ok {
+			value := machinetest.Value(out.Value)
+			if _, ok := value.(*schemas.InventoryResult); ok {
 				outcomes++
 			}
-			bounded(t, out.Value)
+			bounded(t, value)
 		}
 		if outcomes != 1 {
 			t.Errorf("%d outcomes of %+v", outcomes, value)
 		}
 		for _, entry := range tx.State {
-			bounded(t, entry)
+			bounded(t, machinetest.Value(entry))
 		}
 	})
 }

@@ -105,7 +105,7 @@ func New(cfg Config) *Machine {
 	m.submits = lane.New(model.CreateFeed, m.cfg.Limits.Of, model.CreateListingsFeed).In(Processor, commands.Doctor)
 	m.lookups = lane.New(model.GetFeeds, m.cfg.Limits.Of).In(Processor, commands.Doctor)
 	m.cancels = lane.New(model.CancelFeed, m.cfg.Limits.Of).In(Processor, commands.Doctor)
-	m.patches = lane.New(model.PatchListingsItem, m.cfg.Limits.Of).In(Processor, commands.Doctor)
+	m.patches = lane.New(model.PatchListingsItem, m.cfg.Limits.Of).In(Processor, commands.Doctor).Sharing(m.cfg.Sharing)
 	m.readbacks = newReadbacks(&m.cfg)
 	return m
 }
@@ -122,7 +122,7 @@ func (m *Machine) Restore(key string, value any) error { return m.RestoreAged(ke
 // without a checkpoint: the first token of each is committed before it is spent.
 func (m *Machine) RestoreAged(key string, value any, age time.Duration) error {
 	switch state := value.(type) {
-	case *schemas.QuotaState, *schemas.LaneState:
+	case *schemas.QuotaState, *schemas.LaneState, *schemas.ShareState:
 		for _, lanes := range m.lanes() {
 			if lanes.Restore(state) {
 				return nil
@@ -130,7 +130,7 @@ func (m *Machine) RestoreAged(key string, value any, age time.Duration) error {
 		}
 		return fmt.Errorf("inventory: state %s is of an operation that is not ours", key)
 	case *schemas.InventoryState:
-		if key != skuKey(state.Account, state.MarketplaceID, state.SKU) {
+		if !isSKUKey(key, state) {
 			return fmt.Errorf("inventory: state %s is about SKU %q of account %s, marketplace %q", key, state.SKU, state.Account, state.MarketplaceID)
 		}
 		s := restoredSKU(key, state)
@@ -155,6 +155,15 @@ func (m *Machine) RestoreAged(key string, value any, age time.Duration) error {
 		return fmt.Errorf("inventory: state %s has the unknown type %T", key, value)
 	}
 	return nil
+}
+
+// Copied reports whether nothing of a value is kept but copies.
+func (m *Machine) Copied(value any) bool {
+	switch value.(type) {
+	case *schemas.InventoryState, *schemas.InventoryUpdate:
+		return true
+	}
+	return false
 }
 
 // start puts what was restored to work, at the first moment that has a time.
@@ -279,3 +288,6 @@ func (m *Machine) Pending() int {
 	}
 	return lane.Apart(m.working-parked, parked)
 }
+
+// Held is how many SKUs have something to do, those of parked accounts too.
+func (m *Machine) Held() int { return m.working }

@@ -23,7 +23,7 @@ func (m *Machine) Observe(stats *machine.Stats) {
 	for item := range m.holds.All() {
 		if s := m.skus[item.Key]; s != nil {
 			m.observe(stats, s)
-			held[s.account]++
+			held[s.account()]++
 		}
 	}
 	for _, account := range stats.Followed {

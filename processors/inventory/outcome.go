@@ -47,26 +47,58 @@ type sending struct {
 
 // outcome writes the one outcome of an update. A replay's is another one.
 func outcome(tx *machine.Tx, s *sku, u *update, result schemas.InventoryResult, how sending) {
-	result.EventID = tx.EventID("InventoryResult", u.source)
-	if u.source == "" { // a version that knew no ids has put it into the state
-		result.EventID = tx.EventID("InventoryResult", s.account, fmt.Sprint(u.partition), fmt.Sprint(u.offset), u.replay)
-	}
-	result.Replay = u.replay
-	result.UpdateID, result.SourcePartition, result.SourceOffset = u.id, u.partition, u.offset
-	result.Account, result.SKU = s.account, s.id()
-	result.Quantity, result.EventTime, result.DecidedTime = u.quantity, u.time.time(), tx.Now
+	about(&result, s, u)
+	result.EventID, result.DecidedTime = outcomeID(tx, s, u), tx.Now
 	result.Via, result.FeedID, result.MarketplaceID = how.via, how.feedID, how.marketplace
-	tx.Emit(machine.Output{Topic: schemas.InventoryResults, Account: s.account, Value: &result})
+	tx.Emit(machine.Output{Topic: schemas.InventoryResults, Account: s.account(), Value: &result})
+}
+
+// outcomeID is the id of the outcome of an update.
+func outcomeID(tx *machine.Tx, s *sku, u *update) string {
+	source := u.source()
+	if source == "" { // a version that knew no ids has put it into the state
+		return tx.EventID("InventoryResult", s.account(), fmt.Sprint(u.partition), fmt.Sprint(u.offset), u.replay())
+	}
+	return tx.EventID("InventoryResult", source)
+}
+
+// about sets what a result says of its update.
+func about(result *schemas.InventoryResult, s *sku, u *update) {
+	result.Replay = u.replay()
+	result.UpdateID, result.SourcePartition, result.SourceOffset = u.id, u.partition, u.offset
+	result.Account, result.SKU = s.account(), s.id()
+	result.Quantity, result.EventTime = u.quantity, u.time.time()
 }
 
 // supersede gives u the outcome that a newer update took its place; by may be
 // nil, when that one is settled already.
 func supersede(tx *machine.Tx, s *sku, u, by *update) {
-	result := schemas.InventoryResult{Outcome: superseded}
+	o := &supersession{sku: s, update: u, id: outcomeID(tx, s, u), decided: tx.Now}
 	if by != nil {
-		result.SupersededBy = by.id
+		o.by = by.id
 	}
-	outcome(tx, s, u, result, sending{})
+	tx.Emit(machine.Output{Topic: schemas.InventoryResults, Account: s.account(), Value: o})
+}
+
+// supersession is the outcome of an update that is superseded. There can be many in a tick:
+// each makes its result when that is written.
+type supersession struct {
+	sku     *sku
+	update  *update
+	by      string // "" where that is settled already
+	id      string
+	decided time.Time
+}
+
+// Value makes the result.
+func (o *supersession) Value(earlier any) any {
+	result, ok := earlier.(*schemas.InventoryResult)
+	if !ok {
+		result = new(schemas.InventoryResult)
+	}
+	*result = schemas.InventoryResult{EventID: o.id, Outcome: superseded, SupersededBy: o.by, DecidedTime: o.decided}
+	about(result, o.sku, o.update)
+	return result
 }
 
 func reject(tx *machine.Tx, s *sku, u *update, v verdict, how sending) {

@@ -14,20 +14,22 @@ func (m *Machine) patch(tx *machine.Tx, s *sku) {
 	w := s.work
 	s.place = nowhere
 	m.unqueuedPatch(tx, s)
-	if m.cfg.Excluded(s.account, s.id()) { // since it was queued
-		m.patches.Finish(tx, s.account, &s.Item, &machine.Result{Outcome: machine.Snooze{Unspent: true}})
+	if m.cfg.Excluded(s.account(), s.id()) { // since it was queued
+		m.patches.Finish(tx, s.account(), &s.Item, &machine.Result{Outcome: machine.Snooze{Unspent: true}})
 		m.route(tx, s)
 		s.save(tx)
 		return
 	}
-	settings := m.cfg.settings(s.account)
+	settings := m.cfg.settings(s.account())
 	message := settings.message(s, 0)
-	w.patch, w.patchSince, w.wanted, w.overtook, w.resend = w.wanted, tx.Now, nil, w.feed != nil, false
+	w.patch, w.wanted, w.resend = w.wanted, nil, false
+	t := w.try()
+	t.patchSince, t.overtook = tx.Now, w.feed != nil
 	s.save(tx)
 	tx.Call(machine.Call{
-		Account: s.account, Operation: model.PatchListingsItem, Key: s.Key, Lease: m.cfg.Lease,
+		Account: s.account(), Operation: model.PatchListingsItem, Key: s.Key, Lease: m.cfg.Lease,
 		Request: &model.PatchQuantityRequest{
-			SellerID: m.cfg.sellerID(s.account), MarketplaceID: m.target(s), SKU: message.SKU, ProductType: message.ProductType,
+			SellerID: m.cfg.sellerID(s.account()), MarketplaceID: m.target(s), SKU: message.SKU, ProductType: message.ProductType,
 			FulfillmentChannelCode: message.FulfillmentChannelCode, Quantity: message.Quantity, IssueLocale: settings.IssueLocale,
 		},
 	})
@@ -36,7 +38,7 @@ func (m *Machine) patch(tx *machine.Tx, s *sku) {
 // unqueuedPatch notes that a SKU waits for no patch any more. When none does, what
 // waits for a feed may be little enough.
 func (m *Machine) unqueuedPatch(tx *machine.Tx, s *sku) {
-	a := m.account(s.account)
+	a := m.account(s.account())
 	if delete(a.patches, s); len(a.patches) > 0 {
 		return
 	}
@@ -49,24 +51,24 @@ func (m *Machine) unqueuedPatch(tx *machine.Tx, s *sku) {
 
 // patched takes the outcome of a patch.
 func (m *Machine) patched(tx *machine.Tx, s *sku, res *machine.Result) {
-	m.patches.Finish(tx, s.account, &s.Item, res)
-	w, u := s.work, s.work.patch
-	how := sending{via: viaPatch, marketplace: res.Call.Request.(*model.PatchQuantityRequest).MarketplaceID, at: w.patchSince}
-	if res.Shared != nil && w.attempts == 0 { // others fail alike: a vague refusal was none of the SKU
-		w.failing = 0
+	m.patches.Finish(tx, s.account(), &s.Item, res)
+	w, u, t := s.work, s.work.patch, s.work.try()
+	how := sending{via: viaPatch, marketplace: res.Call.Request.(*model.PatchQuantityRequest).MarketplaceID, at: t.patchSince}
+	if res.Shared != nil && t.attempts == 0 { // others fail alike: a vague refusal was none of the SKU
+		t.failing = 0
 	}
 	_, ambiguous := res.Outcome.(machine.Ambiguous)
 	switch {
 	case ambiguous:
 		// It may still be carried out, after anything that is sent now.
 		s.doubtful(u, tx.Now, tx.Now.Add(m.cfg.ApplyDelay))
-		w.doubts = min(w.doubts+1, maxDoubts)
+		t.doubts = min(t.doubts+1, maxDoubts)
 		m.unanswered(tx, s, u)
 		m.notAtOnce(tx, s, u)
 	case w.carries(u): // the feed that carries the same quantity settles it
-		w.patch, w.overtook = nil, false
+		w.patch = nil
 		if accepts(res.Outcome) {
-			w.doubts = 0
+			t.doubts = 0
 			break
 		}
 		if _, refused := res.Outcome.(machine.Reject); !refused {
@@ -74,13 +76,12 @@ func (m *Machine) patched(tx *machine.Tx, s *sku, res *machine.Result) {
 			m.notAtOnce(tx, s, u)
 		}
 	default:
-		overtook := w.overtook
-		w.patch, w.overtook = nil, false
-		m.answered(tx, s, u, res.Outcome, how, overtook)
+		w.patch = nil
+		m.answered(tx, s, u, res.Outcome, how, t.overtook)
 	}
-	w.patchSince = time.Time{}
+	t.patchSince, t.overtook = time.Time{}, false
 	if _, parked := res.Outcome.(machine.Park); parked {
-		m.divert(tx, s.account)
+		m.divert(tx, s.account())
 	}
 	m.route(tx, s)
 	s.save(tx)
@@ -91,7 +92,7 @@ func (m *Machine) answered(tx *machine.Tx, s *sku, u *update, outcome machine.Ou
 	w := s.work
 	switch outcome := outcome.(type) {
 	case machine.Done:
-		w.doubts = 0
+		w.try().doubts = 0
 		submission, ok := outcome.Response.(*model.ListingsItemSubmission)
 		switch {
 		case !ok:
@@ -105,7 +106,7 @@ func (m *Machine) answered(tx *machine.Tx, s *sku, u *update, outcome machine.Ou
 		}
 	case machine.Reject:
 		if !forbids(outcome.Err) {
-			w.doubts = 0
+			w.try().doubts = 0
 			if s.vague(tx, u, outcome.Err) {
 				m.want(tx, s, u)
 				return
@@ -114,7 +115,7 @@ func (m *Machine) answered(tx *machine.Tx, s *sku, u *update, outcome machine.Ou
 			return
 		}
 		// Whether it is the SKU's fault a feed tells, and it heals by itself there.
-		w.doubts = maxDoubts
+		w.try().doubts = maxDoubts
 		m.want(tx, s, u)
 	case machine.Retry:
 		m.want(tx, s, u)
@@ -128,7 +129,7 @@ func (m *Machine) answered(tx *machine.Tx, s *sku, u *update, outcome machine.Ou
 // newer does not.
 func (m *Machine) notAtOnce(tx *machine.Tx, s *sku, u *update) {
 	if w := s.work; w.wanted == u {
-		w.notBefore = millisOf(tx.Now.Add(lane.Backoff(s.Key, max(1, int(w.doubts)), patchBase, patchLimit)))
+		w.try().notBefore = millisOf(tx.Now.Add(lane.Backoff(s.Key, max(1, int(w.had().doubts)), patchBase, patchLimit)))
 	}
 }
 

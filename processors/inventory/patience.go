@@ -64,11 +64,12 @@ func (f *feedLane) works() { f.trouble, f.most = trouble{}, 0 }
 // tried counts a try that did not settle a SKU's update, and reports whether
 // patience with it is over: it was tried for Patience and MaxAttempts times.
 func (m *Machine) tried(tx *machine.Tx, w *work) (over bool) {
-	w.attempts++
-	if w.failing == 0 {
-		w.failing = millisOf(tx.Now)
+	t := w.try()
+	t.attempts++
+	if t.failing == 0 {
+		t.failing = millisOf(tx.Now)
 	}
-	return w.attempts >= int32(m.cfg.MaxAttempts) && !tx.Now.Before(w.failing.add(m.cfg.Patience).time())
+	return t.attempts >= int32(m.cfg.MaxAttempts) && !tx.Now.Before(t.failing.add(m.cfg.Patience).time())
 }
 
 // again sends an update again that is not settled: a quantity is absolute, so a
@@ -84,7 +85,7 @@ func (m *Machine) again(tx *machine.Tx, s *sku, u *update, why verdict, how send
 			return
 		}
 		if !how.shared {
-			w.notBefore = millisOf(tx.Now.Add(lane.Backoff(s.Key, int(w.attempts), againBase, againLimit)))
+			w.try().notBefore = millisOf(tx.Now.Add(lane.Backoff(s.Key, int(w.had().attempts), againBase, againLimit)))
 			m.tellOf(tx, s, why)
 		}
 	}
@@ -96,14 +97,14 @@ type ending func(tx *machine.Tx, s *sku, u *update, why verdict, how sending)
 
 // tellOf raises an alert about a SKU that fails while its lane works, one a day and lane.
 func (m *Machine) tellOf(tx *machine.Tx, s *sku, why verdict) {
-	w, f := s.work, m.feedLane(s.account, m.target(s))
-	if tx.Now.Before(w.failing.add(alertAfter).time()) || f.trouble.since != 0 || tx.Now.Before(f.toldOf.Add(alertPause)) {
+	failing, f := s.work.had().failing, m.feedLane(s.account(), m.target(s))
+	if tx.Now.Before(failing.add(alertAfter).time()) || f.trouble.since != 0 || tx.Now.Before(f.toldOf.Add(alertPause)) {
 		return
 	}
 	f.toldOf = tx.Now
 	f.save(tx)
-	alert(tx, s.account, schemas.Alert{
-		EventType: alertWaits, Severity: warning, Subject: s.id(), Since: w.failing.time(),
+	alert(tx, s.account(), schemas.Alert{
+		EventType: alertWaits, Severity: warning, Subject: s.id(), Since: failing.time(),
 		Message: fmt.Sprintf("the quantity of SKU %q is not at Amazon: %s (%s). It is tried again with growing waits, for %v in all; then its outcome is "+
 			"FAILED or REJECTED. Others of the account may fare alike, and are not reported for %v", s.id(), why.message, why.code, m.cfg.Patience, alertPause),
 		Attributes: map[string]string{"marketplaceId": f.marketplace, "code": why.code},
@@ -123,7 +124,7 @@ func (m *Machine) tell(tx *machine.Tx, f *feedLane) {
 	}
 	waiting := m.pendingOf(f.account)
 	for item := range m.holds.All() {
-		if s := m.skus[item.Key]; s != nil && s.account == f.account {
+		if s := m.skus[item.Key]; s != nil && s.account() == f.account {
 			waiting++
 		}
 	}

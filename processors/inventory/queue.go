@@ -31,7 +31,7 @@ func (m *Machine) put(tx *machine.Tx, s *sku, p place) {
 	switch {
 	case p == nowhere:
 	case p == inHold:
-		m.hold(s, w.notBefore.time())
+		m.hold(s, w.had().notBefore.time())
 	case p == inFenced:
 		s.place = inFenced
 		w.feed.fenced.Add(&s.Item, turn)
@@ -40,13 +40,13 @@ func (m *Machine) put(tx *machine.Tx, s *sku, p place) {
 		m.hold(s, tx.Now.Add(absentWait))
 	case p == inPatch:
 		s.place = inPatch
-		m.account(s.account).patches[s] = struct{}{}
+		m.account(s.account()).patches[s] = struct{}{}
 		if w.resend {
 			turn = turn.Add(-resendAhead)
 		}
-		m.patches.Add(s.account, &s.Item, turn)
+		m.patches.Add(s.account(), &s.Item, turn)
 	default:
-		s.place, w.lane = p, m.feedLane(s.account, target)
+		s.place, w.lane = p, m.feedLane(s.account(), target)
 		w.lane.queueOf(p).Add(&s.Item, turn)
 		m.wakeNow(tx, w.lane)
 	}
@@ -64,8 +64,8 @@ func (m *Machine) unplace(s *sku) {
 	case inHold:
 		m.holds.Remove(&s.Item)
 	case inPatch:
-		m.patches.Remove(s.account, &s.Item)
-		delete(m.account(s.account).patches, s)
+		m.patches.Remove(s.account(), &s.Item)
+		delete(m.account(s.account()).patches, s)
 	}
 	s.place = nowhere
 }
@@ -92,8 +92,8 @@ func (m *Machine) hold(s *sku, until time.Time) {
 
 // patchesTake reports whether there is room for a SKU among its account's patches.
 func (m *Machine) patchesTake(tx *machine.Tx, s *sku) bool {
-	return len(m.account(s.account).patches) < m.cfg.PatchMost &&
-		(m.patchesFlow(tx, s.account) || s.work.resend && m.patches.Next(s.account, tx.Now).IsZero()) // all tokens are under way
+	return len(m.account(s.account()).patches) < m.cfg.PatchMost &&
+		(m.patchesFlow(tx, s.account()) || s.work.resend && m.patches.Next(s.account(), tx.Now).IsZero()) // all tokens are under way
 }
 
 // patchesFlow reports whether an account's patches are not held up, as they are
@@ -108,7 +108,7 @@ func (m *Machine) target(s *sku) string {
 	if s.market > 0 {
 		return s.marketplace()
 	}
-	all := m.cfg.marketplaces(s.account)
+	all := m.cfg.marketplaces(s.account())
 	switch {
 	case len(all) == 0:
 		return ""
@@ -129,7 +129,7 @@ func (f *feedLane) queueOf(p place) *lane.Queue {
 // works counts a SKU that begins to have work, or has none any more.
 func (m *Machine) works(s *sku, n int) {
 	m.working += n
-	m.account(s.account).working += n
+	m.account(s.account()).working += n
 }
 
 // perAccount is what the feed lanes of an account share.
@@ -151,12 +151,13 @@ func (m *Machine) account(id string) *perAccount {
 
 // feedLane is the lane of an account and a marketplace, made when it is not there.
 func (m *Machine) feedLane(account, marketplace string) *feedLane {
-	key := feedKey(account, marketplace)
-	f := m.feeds[key]
-	if f == nil {
-		f = newFeedLane(key, account, marketplace)
-		m.addFeedLane(f)
+	for _, f := range m.account(account).feeds {
+		if f.marketplace == marketplace {
+			return f
+		}
 	}
+	f := newFeedLane(feedKey(account, marketplace), account, marketplace)
+	m.addFeedLane(f)
 	return f
 }
 

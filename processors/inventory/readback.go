@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"fmt"
 	"hash/fnv"
 
@@ -35,7 +36,7 @@ type sample struct {
 }
 
 func newReadbacks(cfg *Config) *readbacks {
-	return &readbacks{cfg: cfg, lanes: lane.New(model.GetListingsItem, cfg.Limits.Of).In(Processor, commands.Doctor), samples: make(map[string]*sample)}
+	return &readbacks{cfg: cfg, lanes: lane.New(model.GetListingsItem, cfg.Limits.Of).In(Processor, commands.Doctor).Sharing(cfg.Sharing), samples: make(map[string]*sample)}
 }
 
 // sample takes an applied update for a read-back, if it is one of the share.
@@ -47,7 +48,7 @@ func (r *readbacks) sample(tx *machine.Tx, s *sku, u *update, marketplace string
 	if taken := r.samples[readbackPrefix+s.Key]; taken != nil {
 		if taken.Queued() {
 			taken.update, taken.marketplace, taken.before = u, marketplace, before
-			r.lanes.Add(s.account, &taken.Item, due)
+			r.lanes.Add(s.account(), &taken.Item, due)
 		}
 		return
 	}
@@ -61,7 +62,7 @@ func (r *readbacks) sample(tx *machine.Tx, s *sku, u *update, marketplace string
 	}
 	taken := &sample{Item: lane.Item{Key: readbackPrefix + s.Key}, sku: s, update: u, before: before, marketplace: marketplace}
 	r.samples[taken.Key] = taken
-	r.lanes.Add(s.account, &taken.Item, due)
+	r.lanes.Add(s.account(), &taken.Item, due)
 }
 
 // draw starts the read-backs that are due. One whose SKU has been sent
@@ -71,13 +72,13 @@ func (r *readbacks) draw(tx *machine.Tx) {
 		taken := r.samples[item.Key]
 		s := taken.sku
 		if s.newest != taken.update.stamp {
-			r.lanes.Finish(tx, s.account, item, &machine.Result{Outcome: machine.Snooze{Unspent: true}})
+			r.lanes.Finish(tx, s.account(), item, &machine.Result{Outcome: machine.Snooze{Unspent: true}})
 			delete(r.samples, item.Key)
 			return
 		}
 		tx.Call(machine.Call{
-			Account: s.account, Operation: model.GetListingsItem, Key: item.Key,
-			Request: &model.GetListingsItemRequest{SellerID: r.cfg.sellerID(s.account), MarketplaceID: taken.marketplace, SKU: s.id()},
+			Account: s.account(), Operation: model.GetListingsItem, Key: item.Key,
+			Request: &model.GetListingsItemRequest{SellerID: r.cfg.sellerID(s.account()), MarketplaceID: taken.marketplace, SKU: s.id()},
 		})
 	})
 }
@@ -89,9 +90,9 @@ func (m *Machine) readBack(tx *machine.Tx, res *machine.Result) {
 	if taken == nil || !taken.InFlight() {
 		return
 	}
-	r.lanes.Finish(tx, taken.sku.account, &taken.Item, res)
+	r.lanes.Finish(tx, taken.sku.account(), &taken.Item, res)
 	if _, snoozed := res.Outcome.(machine.Snooze); snoozed {
-		r.lanes.Add(taken.sku.account, &taken.Item, tx.Now)
+		r.lanes.Add(taken.sku.account(), &taken.Item, tx.Now)
 		return
 	}
 	delete(r.samples, res.Call.Key)
@@ -100,12 +101,12 @@ func (m *Machine) readBack(tx *machine.Tx, res *machine.Result) {
 	if !ok || taken.sku.newest != taken.update.stamp {
 		return
 	}
-	shown, ok := taken.shown(item, m.cfg.settings(taken.sku.account).Channel)
+	shown, ok := taken.shown(item, m.cfg.settings(taken.sku.account()).Channel)
 	if !ok || !taken.missing(shown) {
 		return
 	}
 	u, s := taken.update, taken.sku
-	alert(tx, s.account, schemas.Alert{
+	alert(tx, s.account(), schemas.Alert{
 		EventType: alertNotApplied, Severity: warning, Subject: s.id(), Since: u.time.time(),
 		Message: fmt.Sprintf("Amazon accepted quantity %d of SKU %s but shows %d %v later: look at the listing in Seller Central, "+
 			"and whether something else sets its quantity", u.quantity, s.id(), shown, m.cfg.ReadBackAfter),
@@ -115,9 +116,7 @@ func (m *Machine) readBack(tx *machine.Tx, res *machine.Result) {
 
 // shown is the quantity that a listing offers through the update's channel.
 func (t *sample) shown(item *model.ListingsItem, channel string) (int, bool) {
-	if t.update.channel != "" {
-		channel = t.update.channel
-	}
+	channel = cmp.Or(t.update.common.Value().channel, channel)
 	for _, a := range item.FulfillmentAvailability {
 		if a.FulfillmentChannelCode == channel && a.Quantity != nil {
 			return *a.Quantity, true

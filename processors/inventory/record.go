@@ -67,7 +67,7 @@ func (m *Machine) scopeOf(a *account.Account, u *schemas.InventoryUpdate) string
 // take makes next the SKU's newest update, unless it is older.
 func (m *Machine) take(tx *machine.Tx, s *sku, next *update) {
 	switch {
-	case next.stamp == s.newest && next.replay == "":
+	case next.stamp == s.newest && next.replay() == "":
 		return // the same record again: it has its outcome, or will have it
 	case next.stamp == s.newest && s.work.underWay(next):
 		supersede(tx, s, next, next) // by itself: what is under way has the same effect
@@ -87,7 +87,8 @@ func (m *Machine) take(tx *machine.Tx, s *sku, next *update) {
 		supersede(tx, s, w.wanted, next)
 	}
 	w.resend = w.resend || w.patched
-	w.wanted, w.patched, w.attempts, w.failing, w.notBefore = next, false, 0, 0, 0
+	w.wanted, w.patched = next, false
+	w.calm()
 	m.route(tx, s)
 	s.save(tx)
 }

@@ -32,10 +32,10 @@ func (m *Machine) note(tx *machine.Tx, f *feedLane, issues []schemas.FeedIssue) 
 			continue
 		}
 		s := m.member(f, issue)
-		if s == nil || s.work.verdict != nil {
+		if s == nil || s.work.had().verdict != nil {
 			continue
 		}
-		s.work.verdict = &verdict{words(issue.Code), words(issue.Message), words(issue.AttributeName)}
+		s.work.try().verdict = &verdict{words(issue.Code), words(issue.Message), words(issue.AttributeName)}
 		s.save(tx)
 	}
 }
@@ -99,7 +99,7 @@ func (m *Machine) close(tx *machine.Tx, f *feedLane, result *schemas.FeedResult)
 		if s == nil {
 			continue
 		}
-		v := s.work.verdict
+		v := s.work.had().verdict
 		u := m.takeOut(s)
 		switch {
 		case u == nil: // superseded before the feed was submitted
@@ -136,7 +136,7 @@ func (m *Machine) judge(f *feedLane, r *schemas.FeedResult) end {
 	}
 	refused := int32(0)
 	for _, s := range f.members {
-		if s != nil && s.work.verdict != nil {
+		if s != nil && s.work.had().verdict != nil {
 			refused++
 		}
 	}

@@ -21,7 +21,7 @@ func Role() role.Role {
 			{Topic: schemas.FeedResults, NeverPaused: true}, // they end what the updates begin
 		},
 		Outputs:    []string{schemas.FeedSubmissions, schemas.InventoryResults, schemas.Alerts},
-		State:      []role.State{{Topic: schemas.StateInventory}},
+		State:      []role.State{{Topic: schemas.StateInventory}, {Topic: schemas.StateInventoryShares, Prefix: lane.SharePrefix}},
 		Read:       read,
 		Sections:   []string{"inventory"},
 		Exclusions: true,

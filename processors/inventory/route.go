@@ -23,7 +23,7 @@ func (m *Machine) route(tx *machine.Tx, s *sku) {
 // exclude gives up the wanted quantity of a SKU that another service manages.
 func (m *Machine) exclude(tx *machine.Tx, s *sku) {
 	w := s.work
-	if w.wanted == nil || !m.cfg.Excluded(s.account, s.id()) {
+	if w.wanted == nil || !m.cfg.Excluded(s.account(), s.id()) {
 		return
 	}
 	if !w.carries(w.wanted) {
@@ -39,13 +39,13 @@ func (m *Machine) way(tx *machine.Tx, s *sku) place {
 	switch {
 	case w.wanted == nil || w.feed != nil && (w.patched || w.failsByPatch() || w.inCut()):
 		return nowhere // the feed's end is what it waits for
-	case w.notBefore > millisOf(tx.Now):
+	case w.had().notBefore > millisOf(tx.Now):
 		return inHold
 	case m.urgent(tx, s):
 		return inPatch
 	case w.feed != nil:
 		return inFenced
-	case w.wanted.replay != "" || w.failsByPatch(): // behind what may still go by a patch
+	case w.wanted.replay() != "" || w.failsByPatch(): // behind what may still go by a patch
 		return inFeedOnly
 	default:
 		return inReady
@@ -56,7 +56,10 @@ func (m *Machine) way(tx *machine.Tx, s *sku) place {
 // something else could still be carried out is sent once more.
 func (m *Machine) released(tx *machine.Tx, s *sku) {
 	w := s.work
-	s.place, w.notBefore = nowhere, 0
+	s.place = nowhere
+	if w.trials != nil {
+		w.trials.notBefore = 0
+	}
 	w.patched, w.resend = false, w.resend || w.patched
 	m.route(tx, s)
 }
@@ -76,6 +79,6 @@ func (m *Machine) want(tx *machine.Tx, s *sku, u *update) {
 // accepted; and there is room for it.
 func (m *Machine) urgent(tx *machine.Tx, s *sku) bool {
 	w := s.work
-	ends := w.wanted.quantity == 0 && w.wanted.replay == "" && (s.applied != 0 || w.feed != nil)
+	ends := w.wanted.quantity == 0 && w.wanted.replay() == "" && (s.applied != 0 || w.feed != nil)
 	return (w.wanted.urgent || ends || w.resend) && !w.failsByPatch() && m.patchesTake(tx, s)
 }

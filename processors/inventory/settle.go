@@ -18,11 +18,11 @@ func (m *Machine) accepted(tx *machine.Tx, s *sku, u *update, how sending) {
 	before := s.applied
 	s.applied, s.failure = u.quantity, nil
 	s.listed = ""
-	if home := m.cfg.marketplaces(s.account); s.market == 0 && (len(home) == 0 || home[0] != how.marketplace) {
+	if home := m.cfg.marketplaces(s.account()); s.market == 0 && (len(home) == 0 || home[0] != how.marketplace) {
 		s.listed = how.marketplace
 	}
 	if s.work.wanted == nil {
-		s.work.tried, s.work.attempts, s.work.failing, s.work.doubts = nil, 0, 0, 0
+		s.work.settled()
 	}
 	outcome(tx, s, u, schemas.InventoryResult{Outcome: applied}, how)
 	m.readbacks.sample(tx, s, u, how.marketplace, before)
@@ -35,11 +35,12 @@ func (s *sku) vague(tx *machine.Tx, u *update, err error) bool {
 	if !blame.Vague(err) || w.newer(u) != nil {
 		return false
 	}
-	if w.failing == 0 {
-		w.failing = millisOf(tx.Now)
+	t := w.try()
+	if t.failing == 0 {
+		t.failing = millisOf(tx.Now)
 	}
-	w.notBefore = w.failing.add(blame.VagueFor)
-	return tx.Now.Before(w.notBefore.time())
+	t.notBefore = t.failing.add(blame.VagueFor)
+	return tx.Now.Before(t.notBefore.time())
 }
 
 // refused settles an update that Amazon refused, or has it sent again: later,
@@ -48,8 +49,9 @@ func (m *Machine) refused(tx *machine.Tx, s *sku, u *update, v verdict, how send
 	w := s.work
 	switch {
 	case m.cfg.NotListed(v.code):
-		if !slices.Contains(w.tried, how.marketplace) {
-			w.tried = append(w.tried, how.marketplace)
+		t := w.try()
+		if !slices.Contains(t.tried, how.marketplace) {
+			t.tried = append(t.tried, how.marketplace)
 		}
 		if next := m.elsewhere(s); next != "" {
 			s.listed = next
@@ -57,7 +59,7 @@ func (m *Machine) refused(tx *machine.Tx, s *sku, u *update, v verdict, how send
 			return
 		}
 		// Listed nowhere now. The next update looks again, at home first.
-		s.listed, w.tried = "", nil
+		s.listed, t.tried = "", nil
 	case m.cfg.Transient(v.code):
 		m.again(tx, s, u, v, how, reject)
 		return
@@ -71,8 +73,8 @@ func (m *Machine) elsewhere(s *sku) string {
 	if s.market > 0 {
 		return ""
 	}
-	for _, marketplace := range m.cfg.marketplaces(s.account) {
-		if !slices.Contains(s.work.tried, marketplace) {
+	for _, marketplace := range m.cfg.marketplaces(s.account()) {
+		if !slices.Contains(s.work.had().tried, marketplace) {
 			return marketplace
 		}
 	}

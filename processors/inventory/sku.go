@@ -13,7 +13,6 @@ import (
 // sku is schemas.InventoryState in a compact form, with its place in a queue.
 type sku struct {
 	lane.Item
-	account string
 	newest  stamp
 	touched millis
 	listed  string   // marketplace that it is sent for; "" for home
@@ -21,32 +20,67 @@ type sku struct {
 	doubt   *doubt   // what unanswered patches may still do; nil for nothing
 	failure *failure // why the newest update ended FAILED; nil where it did not
 	applied int32    // the quantity that Amazon accepted last; unknown when negative
-	market  uint8    // length of the marketplace in the key; 0 where one quantity serves the seller
+	owner   uint16   // length of the account in the key
+	market  uint8    // length of the marketplace in it; 0 where one quantity serves the seller
 	place   place
 }
 
 // work is what a SKU waits for, or what is under way for it.
 type work struct {
-	wanted  *update // the newest, not sent yet or to be sent again
-	since   millis  // since when something newer than what was sent is wanted
-	patched bool    // wanted was accepted, and is sent once more when a feed or a doubt has ended
-	resend  bool    // wanted was accepted, and is sent once more at once
+	wanted *update // the newest, not sent yet or to be sent again
+	sent   *update // what the feed carries; nil where it was superseded before the intent
+	patch  *update // what the patch in flight carries
+	since  millis  // since when something newer than what was sent is wanted
 
 	lane    *feedLane // whose ready queue it is in
 	feed    *feedLane // that carries it: being made, submitted or running
-	message int32     // its number there; 0 while the feed is being made
-	sent    *update   // what the feed carries; nil where it was superseded before the intent
-	verdict *verdict  // what the feed's report said against it
+	trials  *trial    // nil for none: most SKUs need no second try
+	message int32     // its number in the feed; 0 while that is being made
+	patched bool      // wanted was accepted, and is sent once more when a feed or a doubt has ended
+	resend  bool      // wanted was accepted, and is sent once more at once
+}
 
-	patch      *update   // what the patch in flight carries
-	patchSince time.Time // when it was decided; with its monotonic reading
-	overtook   bool      // the patch was started while a feed carried the SKU
+// trial is what is known of tries that have not settled a SKU, and of its patch.
+type trial struct {
+	verdict    *verdict  // what the report of the feed said against it
+	patchSince time.Time // when the patch in flight was decided; with its monotonic reading
+	overtook   bool      // it was started while a feed carried the SKU
 	doubts     int32     // patches in a row that were not answered, or forbidden
 
+	attempts  int32  // tries that did not settle the wanted quantity
+	failing   millis // since when
 	notBefore millis
 	tried     []string // marketplaces in which it is not listed
-	attempts  int32    // tries that did not settle the wanted quantity
-	failing   millis   // since when
+}
+
+// had is what is known of its tries.
+func (w *work) had() trial {
+	if w.trials == nil {
+		return trial{}
+	}
+	return *w.trials
+}
+
+// try is for writing that.
+func (w *work) try() *trial {
+	if w.trials == nil {
+		w.trials = new(trial)
+	}
+	return w.trials
+}
+
+// settled forgets what failed, but not a patch.
+func (w *work) settled() {
+	if t := w.trials; t != nil {
+		t.tried, t.attempts, t.failing, t.doubts = nil, 0, 0, 0
+	}
+}
+
+// calm forgets the failures of the earlier quantity.
+func (w *work) calm() {
+	if t := w.trials; t != nil {
+		t.attempts, t.failing, t.notBefore = 0, 0, 0
+	}
 }
 
 // verdict is an error of Amazon's about one message.
@@ -64,19 +98,28 @@ func skuKey(account, marketplace, id string) string {
 	return skuPrefix + account + "/" + marketplace + "/" + id
 }
 
-func newSKU(key, account, marketplace string) *sku {
-	// The account's name is a part of the key: sharing it saves an allocation.
-	return &sku{
-		Item: lane.Item{Key: key}, account: key[len(skuPrefix) : len(skuPrefix)+len(account)],
-		market: uint8(len(marketplace)), applied: unknownQuantity,
+// isSKUKey reports whether key is that of an entry.
+func isSKUKey(key string, state *schemas.InventoryState) bool {
+	ok := true
+	for _, part := range [...]string{skuPrefix, state.Account, "/", state.MarketplaceID, "/"} {
+		var has bool
+		key, has = strings.CutPrefix(key, part)
+		ok = ok && has
 	}
+	return ok && key == state.SKU
 }
 
-func (s *sku) id() string { return s.Key[len(skuPrefix)+len(s.account)+1+int(s.market)+1:] }
+func newSKU(key, account, marketplace string) *sku {
+	return &sku{Item: lane.Item{Key: key}, owner: uint16(len(account)), market: uint8(len(marketplace)), applied: unknownQuantity}
+}
+
+func (s *sku) account() string { return s.Key[len(skuPrefix):][:s.owner] }
+
+func (s *sku) id() string { return s.Key[len(skuPrefix)+int(s.owner)+1+int(s.market)+1:] }
 
 // marketplace is the one whose quantity it is, or "".
 func (s *sku) marketplace() string {
-	start := len(skuPrefix) + len(s.account) + 1
+	start := len(skuPrefix) + int(s.owner) + 1
 	return s.Key[start : start+int(s.market)]
 }
 
@@ -90,7 +133,7 @@ func (s *sku) begin() *work {
 
 // failsByPatch reports whether no more patches are tried: Amazon may fail at this SKU
 // alone, again and again. A feed shows how Amazon answers.
-func (w *work) failsByPatch() bool { return w.doubts >= maxDoubts }
+func (w *work) failsByPatch() bool { return w.had().doubts >= maxDoubts }
 
 // done reports whether nothing is left to do.
 func (w *work) done() bool { return w.wanted == nil && w.feed == nil && w.patch == nil }
@@ -131,17 +174,18 @@ func (w *work) underWay(u *update) bool {
 // save writes the SKU's entry.
 func (s *sku) save(tx *machine.Tx) {
 	s.touched = millisOf(tx.Now)
-	state, ok := tx.State[s.Key].(*schemas.InventoryState)
-	if !ok { // else it was written in this tick before
-		state = new(schemas.InventoryState)
-		tx.Put(s.Key, state)
-	}
-	s.fill(state)
+	tx.Put(s.Key, s)
 }
 
-func (s *sku) fill(state *schemas.InventoryState) {
+// Value makes the entry.
+func (s *sku) Value(earlier any) any {
+	state, ok := earlier.(*schemas.InventoryState)
+	if !ok {
+		state = new(schemas.InventoryState)
+	}
+	wanted, sent, patch := state.Wanted, state.Sent, state.Patch
 	*state = schemas.InventoryState{
-		Account: s.account, SKU: s.id(), MarketplaceID: s.marketplace(),
+		Account: s.account(), SKU: s.id(), MarketplaceID: s.marketplace(),
 		NewestTime: s.newest.time.time(), NewestOffset: s.newest.offset,
 		ListedMarketplaceID: s.listed, TouchedTime: s.touched.time(),
 	}
@@ -150,24 +194,30 @@ func (s *sku) fill(state *schemas.InventoryState) {
 		state.AppliedQuantity = &quantity
 	}
 	state.Doubt, state.Failure = s.doubt.state(s.touched), s.failure.state()
-	if w := s.work; w != nil {
-		w.fill(state)
+	if s.work != nil {
+		state.Wanted, state.Sent, state.Patch = wanted, sent, patch
+		s.work.fill(state)
 	}
+	return state
 }
 
+// fill sets what an entry says of the work. The updates that are there are used again.
 func (w *work) fill(state *schemas.InventoryState) {
-	state.Wanted, state.WantedSince, state.Patched = w.wanted.state(), w.since.time(), w.patched
+	state.Wanted, state.WantedSince, state.Patched = w.wanted.state(state.Wanted), w.since.time(), w.patched
 	if w.message > 0 {
 		message := w.message
 		state.FeedMarketplaceID, state.MessageID = w.feed.marketplace, &message
-		state.Sent = w.sent.state()
+		state.Sent = w.sent.state(state.Sent)
+	} else {
+		state.Sent = nil
 	}
-	if v := w.verdict; v != nil {
+	t := w.had()
+	if v := t.verdict; v != nil {
 		state.Verdict = &schemas.InventoryVerdict{Code: v.code, Message: v.message, AttributeName: v.attribute}
 	}
-	state.Patch, state.PatchTime, state.PatchOvertook = w.patch.state(), millisOf(w.patchSince).time(), w.overtook
-	state.PatchFailures, state.Resend, state.FailingSince = w.doubts, w.resend, w.failing.time()
-	state.NotBefore, state.Tried, state.Attempts = w.notBefore.time(), slices.Clone(w.tried), w.attempts
+	state.Patch, state.PatchTime, state.PatchOvertook = w.patch.state(state.Patch), millisOf(t.patchSince).time(), t.overtook
+	state.PatchFailures, state.Resend, state.FailingSince = t.doubts, w.resend, t.failing.time()
+	state.NotBefore, state.Tried, state.Attempts = t.notBefore.time(), slices.Clone(t.tried), t.attempts
 }
 
 // restoredSKU is the SKU of a committed entry, except for the feed that carries it.
@@ -181,28 +231,45 @@ func restoredSKU(key string, state *schemas.InventoryState) *sku {
 	}
 	w := &work{
 		wanted: restoredUpdate(state.Wanted), since: millisOf(state.WantedSince), patched: state.Patched,
-		sent: restoredUpdate(state.Sent), patch: restoredUpdate(state.Patch), overtook: state.PatchOvertook,
-		patchSince: state.PatchTime, doubts: state.PatchFailures, resend: state.Resend, failing: millisOf(state.FailingSince),
-		notBefore: millisOf(state.NotBefore), attempts: state.Attempts,
+		sent: restoredUpdate(state.Sent), patch: restoredUpdate(state.Patch), resend: state.Resend, trials: restoredTrial(state),
 	}
 	if d := state.Doubt; d != nil {
 		s.doubt = &doubt{until: d.Until, since: millisOf(d.Since), of: stamp{millisOf(d.EventTime), d.Offset}, several: d.Several}
 	}
 	s.failure = restoredFailure(state.Failure)
-	for _, m := range state.Tried {
-		w.tried = append(w.tried, strings.Clone(m))
-	}
 	if state.MessageID != nil {
 		w.message = *state.MessageID
 	}
 	if w.carries(w.wanted) { // it was about to go by a patch as well
 		w.wanted = nil
 	}
-	if v := state.Verdict; v != nil {
-		w.verdict = &verdict{strings.Clone(v.Code), strings.Clone(v.Message), strings.Clone(v.AttributeName)}
-	}
 	if w.message > 0 || !w.done() {
 		s.work = w
 	}
 	return s
+}
+
+// restoredTrial is what an entry says of tries, nil for nothing.
+func restoredTrial(state *schemas.InventoryState) *trial {
+	t := trial{
+		overtook: state.PatchOvertook, patchSince: state.PatchTime, doubts: state.PatchFailures,
+		failing: millisOf(state.FailingSince), notBefore: millisOf(state.NotBefore), attempts: state.Attempts,
+	}
+	for _, m := range state.Tried {
+		t.tried = append(t.tried, strings.Clone(m))
+	}
+	if v := state.Verdict; v != nil {
+		t.verdict = &verdict{strings.Clone(v.Code), strings.Clone(v.Message), strings.Clone(v.AttributeName)}
+	}
+	if t.none() {
+		return nil
+	}
+	known := t // on the heap only here
+	return &known
+}
+
+// none reports whether nothing is known.
+func (t *trial) none() bool {
+	return t.verdict == nil && t.patchSince.IsZero() && !t.overtook && t.doubts == 0 &&
+		t.attempts == 0 && t.failing == 0 && t.notBefore == 0 && len(t.tried) == 0
 }

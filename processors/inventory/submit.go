@@ -126,9 +126,12 @@ func (m *Machine) takeOut(s *sku) *update {
 		w.wanted, w.patched = nil, false
 	}
 	if w.patched { // the feed may have undone it
-		w.patched, w.resend, w.notBefore = false, true, 0
+		w.patched, w.resend, w.try().notBefore = false, true, 0
 	}
-	w.feed, w.message, w.sent, w.verdict = nil, 0, nil, nil
+	w.feed, w.message, w.sent = nil, 0, nil
+	if w.trials != nil {
+		w.trials.verdict = nil
+	}
 	if u != nil && w.patch != nil && w.patch.stamp == u.stamp {
 		return nil // the patch under way settles it
 	}

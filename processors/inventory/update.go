@@ -1,8 +1,10 @@
 package inventory
 
 import (
+	"strconv"
 	"strings"
 	"time"
+	"unique"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/schemas"
@@ -45,48 +47,79 @@ func (s stamp) before(other stamp) bool {
 // change: two places that hold the same one hold the same pointer.
 type update struct {
 	stamp
-	quantity    int32
-	partition   int32
-	source      string // machine.Record.ID; "" where an earlier version took it in
-	id          string
-	productType string
-	channel     string
-	received    millis
-	urgent      bool
-	replay      string // the replay that had it processed again; "" for the first time
+	received  millis
+	id        string
+	common    unique.Handle[common]
+	quantity  int32
+	partition int32
+	urgent    bool
 }
+
+// common is what many updates have alike, and keep once.
+type common struct {
+	before, after string // what stands before and behind the offset in machine.Record.ID
+	split         bool   // whether the offset is in it; before is all of it else
+	productType   string
+	channel       string
+	replay        string // the replay that had it processed again; "" for the first time
+}
+
+// commonOf is what an update shares with others.
+func commonOf(c common, source string, offset int64) unique.Handle[common] {
+	c.before, c.after, c.split = strings.Cut(source, "/"+strconv.FormatInt(offset, 10))
+	return unique.Make(c) // of copies of the texts
+}
+
+// source is the machine.Record.ID; "" where an earlier version took it in.
+func (u *update) source() string {
+	c := u.common.Value()
+	if !c.split {
+		return c.before
+	}
+	return c.before + "/" + strconv.FormatInt(u.offset, 10) + c.after
+}
+
+// replay is the replay that had it processed again; "" for the first time.
+func (u *update) replay() string { return u.common.Value().replay }
 
 func newUpdate(u *schemas.InventoryUpdate, rec *machine.Record, now time.Time) *update {
-	next := &update{
-		stamp: stamp{millisOf(u.EventTime), rec.Offset}, quantity: u.Quantity, partition: rec.Partition, source: rec.ID,
-		id: strings.Clone(u.UpdateID), productType: strings.Clone(u.ProductType), channel: strings.Clone(u.FulfillmentChannelCode),
-		received: millisOf(now), urgent: u.Urgent,
+	c := common{productType: u.ProductType, channel: u.FulfillmentChannelCode}
+	if rec.Replay != nil {
+		c.replay = rec.Replay.ID
 	}
-	if rec.Replay != nil { // nothing of a replay is urgent
-		next.replay, next.urgent = rec.Replay.ID, false
+	return &update{
+		stamp: stamp{millisOf(u.EventTime), rec.Offset}, quantity: u.Quantity, partition: rec.Partition,
+		id: strings.Clone(u.UpdateID), common: commonOf(c, rec.ID, rec.Offset),
+		received: millisOf(now), urgent: u.Urgent && rec.Replay == nil, // nothing of a replay is urgent
 	}
-	return next
 }
 
-func (u *update) state() *schemas.PendingUpdate {
+// state is what an entry says of it, in the memory of an earlier one where there is one.
+func (u *update) state(earlier *schemas.PendingUpdate) *schemas.PendingUpdate {
 	if u == nil {
 		return nil
 	}
-	return &schemas.PendingUpdate{
-		Quantity: u.quantity, EventTime: u.time.time(), UpdateID: u.id,
-		SourcePartition: u.partition, SourceOffset: u.offset, SourceID: u.source,
-		ProductType: u.productType, FulfillmentChannelCode: u.channel,
-		Urgent: u.urgent, ReceivedTime: u.received.time(), Replay: u.replay,
+	if earlier == nil {
+		earlier = new(schemas.PendingUpdate)
 	}
+	c := u.common.Value()
+	*earlier = schemas.PendingUpdate{
+		Quantity: u.quantity, EventTime: u.time.time(), UpdateID: u.id,
+		SourcePartition: u.partition, SourceOffset: u.offset, SourceID: u.source(),
+		ProductType: c.productType, FulfillmentChannelCode: c.channel,
+		Urgent: u.urgent, ReceivedTime: u.received.time(), Replay: c.replay,
+	}
+	return earlier
 }
 
 func restoredUpdate(s *schemas.PendingUpdate) *update {
 	if s == nil {
 		return nil
 	}
+	c := common{productType: s.ProductType, channel: s.FulfillmentChannelCode, replay: s.Replay}
 	return &update{
-		stamp: stamp{millisOf(s.EventTime), s.SourceOffset}, quantity: s.Quantity, partition: s.SourcePartition, source: strings.Clone(s.SourceID),
-		id: strings.Clone(s.UpdateID), productType: strings.Clone(s.ProductType), channel: strings.Clone(s.FulfillmentChannelCode),
-		received: millisOf(s.ReceivedTime), urgent: s.Urgent, replay: strings.Clone(s.Replay),
+		stamp: stamp{millisOf(s.EventTime), s.SourceOffset}, quantity: s.Quantity, partition: s.SourcePartition,
+		id: strings.Clone(s.UpdateID), common: commonOf(c, s.SourceID, s.SourceOffset),
+		received: millisOf(s.ReceivedTime), urgent: s.Urgent,
 	}
 }

@@ -119,10 +119,15 @@ func (b *buyerKeys) expire(tx *machine.Tx) {
 	}
 }
 
+// asksBuyer reports whether an order's buyer data is wanted.
+func (m *Machine) asksBuyer(o *order, now time.Time) bool {
+	owner, ok := m.cfg.Accounts().ByID(o.account)
+	return ok && owner.BuyerData && (o.buyerEnd == 0 || o.buyerEnd > millisOf(now))
+}
+
 // request is what is asked for an order: read, or read with buyer data.
 func (m *Machine) request(tx *machine.Tx, o *order, read any) any {
-	owner, ok := m.cfg.Accounts().ByID(o.account)
-	if !ok || !owner.BuyerData || o.buyerEnd != 0 && o.buyerEnd <= millisOf(tx.Now) {
+	if !m.asksBuyer(o, tx.Now) {
 		return read
 	}
 	switch r := read.(type) {

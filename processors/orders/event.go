@@ -1,9 +1,10 @@
 package orders
 
 import (
+	"bytes"
 	"encoding/json"
+	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
@@ -35,6 +36,7 @@ func newEvent(account string, order *model.Order, excluded func(account, sku str
 		EventType:       OrderChanged,
 		Account:         account,
 		OrderID:         order.OrderID,
+		Aliases:         arranged(order.Aliases),
 		MarketplaceID:   order.SalesChannel.MarketplaceID,
 		MarketplaceName: order.SalesChannel.MarketplaceName,
 		SalesChannel:    order.SalesChannel.ChannelName,
@@ -45,10 +47,23 @@ func newEvent(account string, order *model.Order, excluded func(account, sku str
 		Programs:        sorted(order.Programs),
 		Items:           items(order.Items),
 		Packages:        packages(order.Packages),
+		Extra:           model.ExtraJSON(order.Extra),
 		Incomplete:      few(order.Incomplete),
+
+		AssociatedOrders:    arranged(order.AssociatedOrders),
+		FulfillmentOrderIDs: set(order.FulfillmentOrders, func(o model.FulfillmentOrder) string { return o.ID }),
 	}
 	if p := order.Proceeds; p != nil {
 		event.GrandTotal = money(p.GrandTotal)
+		event.Breakdowns = arranged(each(p.Breakdowns, func(b model.Breakdown) schemas.ProceedsBreakdown {
+			return schemas.ProceedsBreakdown{Type: b.Type, Status: b.Status, Subtotal: *money(&b.Subtotal)}
+		}))
+	}
+	if p := order.Payment; p != nil {
+		event.Payments = each(p.Executions, payment)
+	}
+	if t := order.Tax; t != nil {
+		event.TaxRegistrations, event.TaxInvoicing = each(t.Registrations, registration), t.Invoicing
 	}
 	if f := order.Fulfillment; f != nil {
 		if f.Status != "" {
@@ -58,12 +73,62 @@ func newEvent(account string, order *model.Order, excluded func(account, sku str
 		event.ServiceLevel = f.ServiceLevel
 		event.ShipBy = window(f.ShipByWindow)
 		event.DeliverBy = window(f.DeliverByWindow)
+		event.LabelPrinting = window(f.LabelPrinting)
 	}
 	if event.Status == model.StatusCancelled {
 		event.EventType = OrderCancelled
 	}
 	markElsewhere(event, excluded)
 	return event
+}
+
+// payment and registration keep the order of their lists, in which buyer data names them.
+func payment(p model.PaymentExecution) schemas.Payment {
+	return schemas.Payment{
+		Method: p.Method, Amount: money(p.Amount), AcquirerID: p.AcquirerID, CardBrand: p.CardBrand,
+		HasAuthorizationCode: present(p.AuthorizationCode),
+	}
+}
+
+func registration(r model.TaxRegistration) schemas.TaxRegistration {
+	out := schemas.TaxRegistration{EntityType: r.EntityType, Type: r.Type}
+	parts := []model.Private{r.LegalName, r.Number}
+	address, attributes := map[string]string{}, map[string]string{}
+	if r.Address != nil {
+		r.Address.Each(func(name string, value model.Private) {
+			parts = append(parts, value)
+			address[name] = value.Reveal()
+		})
+	}
+	for _, a := range r.Attributes {
+		parts = append(parts, a.Value)
+		attributes[a.Key] = a.Value.Reveal()
+	}
+	if r.Personal() {
+		out.HasPrivate = present(parts...)
+		return out
+	}
+	out.LegalName, out.Number = r.LegalName.Reveal(), r.Number.Reveal()
+	out.Address, out.Attributes = given(address), given(attributes)
+	return out
+}
+
+// given are the parts that are not empty; nil for none.
+func given(parts map[string]string) map[string]string {
+	maps.DeleteFunc(parts, func(_, value string) bool { return value == "" })
+	if len(parts) == 0 {
+		return nil
+	}
+	return parts
+}
+
+// present is true where one of the texts is there, and else nil.
+func present(texts ...model.Private) *bool {
+	there := slices.ContainsFunc(texts, func(text model.Private) bool { return text != "" })
+	if !there {
+		return nil
+	}
+	return &there
 }
 
 // markElsewhere marks the lines that another service manages, and returns what the
@@ -102,63 +167,6 @@ func contentID(event *schemas.Order) string {
 
 // eventID is the id of the event with that content in this pipeline.
 func eventID(tx *machine.Tx, content string) string { return tx.EventID("Order", content) }
-
-func items(given []model.OrderItem) []schemas.OrderItem {
-	lines := make([]schemas.OrderItem, 0, len(given))
-	for _, item := range given {
-		line := schemas.OrderItem{
-			OrderItemID:     item.OrderItemID,
-			SellerSKU:       item.Product.SellerSKU,
-			ASIN:            item.Product.ASIN,
-			Title:           item.Product.Title,
-			QuantityOrdered: item.QuantityOrdered,
-			Programs:        sorted(item.Programs),
-		}
-		if p := item.Product.Price; p != nil {
-			line.UnitPrice = money(p.UnitPrice)
-		}
-		if p := item.Proceeds; p != nil {
-			line.Total = money(p.Total)
-		}
-		if c := item.Cancellation; c != nil && c.Request != nil {
-			line.CancelRequestedBy = c.Request.Requester
-			line.CancelReason = c.Request.CancelReason
-		}
-		if f := item.Fulfillment; f != nil {
-			line.QuantityFulfilled = f.QuantityFulfilled
-			line.QuantityUnfulfilled = f.QuantityUnfulfilled
-		}
-		lines = append(lines, line)
-	}
-	slices.SortStableFunc(lines, func(a, b schemas.OrderItem) int { return strings.Compare(a.OrderItemID, b.OrderItemID) })
-	return lines
-}
-
-func packages(given []model.OrderPackage) []schemas.OrderPackage {
-	all := make([]schemas.OrderPackage, 0, len(given))
-	for _, p := range given {
-		one := schemas.OrderPackage{
-			PackageReferenceID: p.PackageReferenceID,
-			Carrier:            p.Carrier,
-			ShippingService:    p.ShippingService,
-			TrackingNumber:     p.TrackingNumber,
-			ShipTime:           instant(p.ShipTime),
-			Items:              make([]schemas.PackageItem, 0, len(p.Items)),
-		}
-		if p.PackageStatus != nil {
-			one.Status = p.PackageStatus.Status
-		}
-		for _, item := range p.Items {
-			one.Items = append(one.Items, schemas.PackageItem{OrderItemID: item.OrderItemID, Quantity: item.Quantity})
-		}
-		slices.SortStableFunc(one.Items, func(a, b schemas.PackageItem) int { return strings.Compare(a.OrderItemID, b.OrderItemID) })
-		all = append(all, one)
-	}
-	slices.SortStableFunc(all, func(a, b schemas.OrderPackage) int {
-		return strings.Compare(a.PackageReferenceID, b.PackageReferenceID)
-	})
-	return all
-}
 
 func money(given *model.Money) *schemas.Money {
 	if given == nil {
@@ -199,5 +207,42 @@ func few(paths []string) []string {
 func sorted(given []string) []string {
 	list := append(make([]string, 0, len(given)), given...)
 	slices.Sort(list)
+	return list
+}
+
+// each makes a list of another; nil of an empty one.
+func each[T, U any](given []T, do func(T) U) []U {
+	if len(given) == 0 {
+		return nil
+	}
+	list := make([]U, len(given))
+	for i := range given {
+		list[i] = do(given[i])
+	}
+	return list
+}
+
+// set are texts in order; nil for none.
+func set[T any](given []T, text func(T) string) []string {
+	list := each(given, text)
+	slices.Sort(list)
+	return list
+}
+
+func same(text string) string { return text }
+
+// arranged are records in an order of their own, whatever Amazon's is; nil for none.
+func arranged[T any, P interface {
+	*T
+	schemas.Value
+}](given []T) []T {
+	switch len(given) {
+	case 0:
+		return nil
+	case 1:
+		return given
+	}
+	list := slices.Clone(given)
+	slices.SortStableFunc(list, func(a, b T) int { return bytes.Compare(P(&a).AppendAvro(nil), P(&b).AppendAvro(nil)) })
 	return list
 }

@@ -6,8 +6,9 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 )
 
-// looked is how many orders of each account are looked at for the oldest. Those
-// that were not tried yet stand in the order of their age.
+// looked is how many orders of each account and class are looked at for the oldest. Those
+// that were not tried yet stand in the order of their age or, those that a merchant ships, of their ship-by
+// time within a day.
 const looked = 100
 
 // Observe notes the orders to fetch and their quotas.
@@ -33,19 +34,18 @@ func (m *Machine) Observe(stats *machine.Stats) {
 // for stand in the order of their age.
 func (m *Machine) observeGate(stats *machine.Stats, account string, g *gate) {
 	seen := 0
-	for _, o := range g.fresh {
+	for _, o := range g.came {
 		if o.place == amongFresh {
-			if seen++; seen <= looked {
-				stats.Since(o.pendingSince.time())
+			if seen++; seen > looked {
+				break
 			}
+			stats.Since(o.pendingSince.time())
 		}
 	}
-	for item := range g.again.All() {
-		if seen++; seen <= 2*looked {
-			stats.Since(m.orders[item.Key].pendingSince.time())
-		}
+	for item := range g.again.Next(looked) {
+		stats.Since(m.orders[item.Key].pendingSince.time())
 	}
 	if slices.Contains(stats.Followed, account) {
-		stats.Pending(account, seen)
+		stats.Pending(account, g.waiting())
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -14,6 +15,7 @@ const (
 	originNotification = "NOTIFICATION"
 	originRecovered    = "RECOVERED"
 	originReplay       = "REPLAY"
+	originBackfill     = "BACKFILL"
 )
 
 const (
@@ -25,6 +27,9 @@ const (
 	// each of them: Amazon's are UUIDs of 36 characters.
 	maxSeen   = 16
 	maxSeenID = 64
+
+	// maxReplaced bounds the remembered contents of one lastUpdatedTime.
+	maxReplaced = 4
 
 	// maxAhead is how far ahead of our clock a change's time is believed.
 	maxAhead = 5 * time.Minute
@@ -73,10 +78,12 @@ type order struct {
 
 	pendingSince, notBefore, received millis
 	wanted, emitted, missing, touched millis
+	shipBy                            millis // of the present fetch; see need
 	buyerEnd                          millis // from when buyer data is not asked for; 0 where that is not known
 	dirtyReceived                     millis // received time of the changes that made it dirty
 	refusedSince                      millis
 
+	replaced  []string         // the contents that emittedID has replaced, of the same lastUpdatedTime, the newest last
 	failure   *schemas.Failure // why the last fetch was given up, until Amazon has answered; nil where it was not
 	emittedID string
 	origin    string // of the present fetch or, when idle, of the last one
@@ -84,6 +91,7 @@ type order struct {
 	attempts  int32
 	stale     int32
 	refusals  int32
+	urgency   urgency // of the present fetch
 	pending   bool
 	dirty     bool // a change arrived during the call: fetch again
 
@@ -99,20 +107,25 @@ type order struct {
 	// its gate has counted this fetch as a miss. Not in the state: a new owner lets it
 	// wait at the gate again.
 	place  place
+	listed bool // in gate.came
 	found  bool
 	missed bool
+
+	// What a page of a search has shown during the call, in case that fails. Not in the
+	// state: a new owner asks getOrder again.
+	page *model.Order
 }
 
 func newOrder(key, account string) *order {
 	// The account's name is a part of the key: sharing it saves an allocation.
 	account = key[len(orderPrefix) : len(orderPrefix)+len(account)]
-	return &order{Item: lane.Item{Key: key}, account: account, origin: originNotification}
+	return &order{Item: lane.Item{Key: key}, account: account, origin: originNotification, urgency: urgentMerchant}
 }
 
 func (o *order) id() string { return o.Key[len(orderPrefix)+len(o.account)+1:] }
 
-// low reports whether the fetch comes behind those that notifications asked for.
-func (o *order) low() bool { return o.origin != originNotification }
+// paged reports whether pages of searches led to the fetch.
+func (o *order) paged() bool { return o.origin == originRecovered || o.origin == originBackfill }
 
 // note takes a change in and reports whether it is news: whether the order must
 // be fetched after this moment because of it.
@@ -126,7 +139,7 @@ func (o *order) note(change *schemas.OrderChange, now time.Time) bool {
 		return false // forged ids must not burn the quota
 	case timed && changed < known:
 		return false // what we have, or are about to have, includes it
-	case timed && o.origin == originRecovered && !o.pending && !o.emitted.before(changed):
+	case timed && o.paged() && !o.pending && !o.emitted.before(changed):
 		return false // it was found and fetched minutes after this change
 	case seen && (!timed || changed == known):
 		return false // a repeat; two changes can have the same time
@@ -138,6 +151,7 @@ func (o *order) note(change *schemas.OrderChange, now time.Time) bool {
 	}
 	switch {
 	case o.InFlight():
+		o.hasten(change)
 		o.dirty = true
 		o.dirtyUntimed = o.dirtyUntimed || !timed
 		o.dirtyReceived = earliest(o.dirtyReceived, received)
@@ -145,11 +159,13 @@ func (o *order) note(change *schemas.OrderChange, now time.Time) bool {
 		if o.stale > maxStale { // the long wait was for an earlier change
 			o.stale, o.notBefore = 0, 0
 		}
-		o.origin = originNotification // whatever asked before: it need not wait behind others
+		o.origin = originNotification
+		o.hasten(change)
 		o.untimed = o.untimed || !timed
 		o.received = earliest(o.received, received)
 	default:
 		o.want(now, originNotification, received, !timed)
+		o.urgency, o.shipBy = need(change)
 	}
 	return true
 }
@@ -170,14 +186,16 @@ func (o *order) want(now time.Time, origin string, received millis, untimed bool
 	o.reset()
 	o.pending, o.origin, o.untimed = true, origin, untimed
 	o.pendingSince, o.received, o.missing = millisOf(now), received, 0
+	o.urgency = urgentLow
 }
 
 // fetched ends a fetch, or begins the next one if a change came meanwhile.
 func (o *order) fetched(now time.Time) {
-	dirty, received, untimed := o.dirty, o.dirtyReceived, o.dirtyUntimed
+	dirty, received, untimed, class, shipBy := o.dirty, o.dirtyReceived, o.dirtyUntimed, o.urgency, o.shipBy
 	o.reset()
 	if dirty {
 		o.want(now, originNotification, received, untimed)
+		o.urgency, o.shipBy = class, shipBy
 	}
 }
 
@@ -186,6 +204,7 @@ func (o *order) reset() {
 	o.pending, o.dirty, o.untimed, o.dirtyUntimed = false, false, false, false
 	o.pendingSince, o.received, o.dirtyReceived, o.notBefore = 0, 0, 0, 0
 	o.attempts, o.stale, o.part, o.missed = 0, 0, nil, false
+	o.urgency, o.shipBy = urgentMerchant, 0
 }
 
 // unsatisfied ends a fetch that did not give what was notified: a repeat of
@@ -197,10 +216,24 @@ func (o *order) unsatisfied(now time.Time) {
 	o.fetched(now)
 }
 
-// lags reports whether an answer seems to be from before the notified change:
-// older than its time or, where it has none, equal to what we have.
-func (o *order) lags(updated millis, eventID string) bool {
-	return o.behind(updated) || o.untimed && eventID == o.emittedID
+// lags reports whether an answer seems to be from before the notified change, or from
+// before what was emitted: older than its time or, where it has none, equal to what we
+// have, or to what that replaced.
+func (o *order) lags(updated millis, content string) bool {
+	return o.behind(updated) || o.untimed && content == o.emittedID || slices.Contains(o.replaced, content)
+}
+
+// show takes note of a state that is emitted. Contents of one lastUpdatedTime have no
+// order of their own, so that those that are gone are remembered.
+func (o *order) show(updated millis, content string) {
+	switch {
+	case updated != o.emitted:
+		o.replaced = nil
+	case o.emittedID != "":
+		o.replaced = slices.DeleteFunc(append(o.replaced, o.emittedID), func(gone string) bool { return gone == content })
+		o.replaced = o.replaced[max(0, len(o.replaced)-maxReplaced):]
+	}
+	o.emitted, o.emittedID = updated, content
 }
 
 // behind reports whether an answer is older than what was notified or emitted.
@@ -216,6 +249,10 @@ func (o *order) forgetAt() millis {
 }
 
 func (o *order) state() *schemas.OrderState {
+	urgency := ""
+	if o.pending {
+		urgency = o.urgency.String()
+	}
 	return &schemas.OrderState{
 		Account:      o.account,
 		OrderID:      o.id(),
@@ -229,6 +266,7 @@ func (o *order) state() *schemas.OrderState {
 		ReceivedTime: o.received.time(),
 		EmittedTime:  o.emitted.time(),
 		EmittedID:    o.emittedID,
+		ReplacedIDs:  slices.Clone(o.replaced),
 		Seen:         slices.Clone(o.seen),
 		MissingUntil: o.missing.time(),
 		TouchedTime:  o.touched.time(),
@@ -236,6 +274,7 @@ func (o *order) state() *schemas.OrderState {
 		BuyerDataEndTime: o.buyerEnd.time(),
 
 		Refusals: o.refusals, RefusedSince: o.refusedSince.time(), Failure: o.failure,
+		Urgency: urgency, ShipByTime: o.shipBy.time(),
 	}
 }
 
@@ -253,17 +292,20 @@ func restored(key string, state *schemas.OrderState) *order {
 		o.origin = originRecovered
 	case originReplay:
 		o.origin = originReplay
+	case originBackfill:
+		o.origin = originBackfill
 	default:
 		o.origin = state.Origin
 	}
 	o.received = millisOf(state.ReceivedTime)
 	o.emitted = millisOf(state.EmittedTime)
-	o.emittedID = state.EmittedID
+	o.emittedID, o.replaced = state.EmittedID, state.ReplacedIDs
 	o.seen = state.Seen
 	o.missing = millisOf(state.MissingUntil)
 	o.touched = millisOf(state.TouchedTime)
 	o.buyerEnd = millisOf(state.BuyerDataEndTime)
 	o.refusals = state.Refusals
 	o.refusedSince, o.failure = millisOf(state.RefusedSince), state.Failure
+	o.urgency, o.shipBy = urgencyOf(state), millisOf(state.ShipByTime)
 	return o
 }

@@ -13,6 +13,8 @@
 //  4. What was emitted last is, once nothing is pending, Amazon's newest state.
 //  5. The same state of an order has the same event id, for ever.
 //
+// urgency.go says whose order is fetched first.
+//
 // A replayed change has its order fetched again, behind what notifications asked
 // for, however old the change is. What Amazon says is emitted if it is not what
 // was emitted last; where only our reading of the same state has changed, the
@@ -78,7 +80,9 @@ const (
 	// sweepBatch bounds the deletions of one tick.
 	sweepBatch = 1000
 
-	restoredEarlier = millis(24 * time.Hour / time.Millisecond)
+	// restoredDue is when what was pending is due: at once, also where the clock of the
+	// owner before us was ahead of ours.
+	restoredDue = millis(1)
 )
 
 // Config is what the processor needs besides its input.
@@ -138,7 +142,7 @@ func New(cfg Config) *Machine {
 		waiting: make(map[string]*refusedOrders), gates: make(map[string]*gate),
 	}
 	open := func(operation string) *lane.Lanes {
-		return lane.New(operation, cfg.Limits.Of).In(Processor, commands.Doctor)
+		return lane.New(operation, cfg.Limits.Of).In(Processor, commands.Doctor).Share(fairShare)
 	}
 	m.lanes, m.v0 = open(model.GetOrder), ordersv0.NewLanes(open)
 	m.reconciler = newReconciler(cfg.Reconcile, cfg.Limits)
@@ -167,14 +171,18 @@ func (m *Machine) Restore(key string, value any) error {
 		}
 		m.lanes.Known(o.account)
 		m.v0.Known(o.account)
-		// A day earlier: oldest first, and at once, also where the clock of the
-		// owner before us was ahead of ours.
-		m.settle(o, o.pendingSince-restoredEarlier)
+		m.settle(o, restoredDue)
 	case *schemas.SearchState:
 		if key != searchPrefix+state.Account {
 			return fmt.Errorf("orders: state %s is about account %s", key, state.Account)
 		}
 		m.reconciler.restore(state)
+	case *schemas.BackfillState:
+		if key != backfillPrefix+state.Account {
+			return fmt.Errorf("orders: state %s is about account %s", key, state.Account)
+		}
+		m.reconciler.addBackfill(state)
+		m.reconciler.lanes.Known(state.Account)
 	case *schemas.NotificationPace:
 		if key != pacePrefix+state.Account {
 			return fmt.Errorf("orders: state %s is about account %s", key, state.Account)
@@ -188,6 +196,10 @@ func (m *Machine) Restore(key string, value any) error {
 
 // Record takes a notified change.
 func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
+	if asked, ok := rec.Value.(*schemas.Backfill); ok {
+		m.backfillAsked(tx, rec, asked)
+		return
+	}
 	change, ok := rec.Value.(*schemas.OrderChange)
 	if !ok {
 		tx.Unexpected(rec, "an OrderChange")
@@ -206,7 +218,7 @@ func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 		o = newOrder(key, rec.Account)
 		m.orders[key] = o
 	}
-	wasPending, notBefore, wasLow := o.pending, o.notBefore, o.low()
+	wasPending, was := o.pending, o.laneTurn(0)
 	if rec.Replay != nil {
 		if o.again(tx.Now) {
 			m.save(tx, o)
@@ -230,9 +242,10 @@ func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 		m.lane(o).Remove(o.account, &o.Item)
 		o.part = nil
 		m.settle(o, o.pendingSince)
-	case o.notBefore != notBefore || wasLow && !o.low(): // it need not wait as long
+	case o.laneTurn(0) != was && !o.InFlight(): // it need not wait as long
 		m.queue(o, o.pendingSince)
 	}
+	m.hurrySearch(o.account, tx.Now)
 }
 
 // Draw starts the calls that quota allows, and forgets old orders.
@@ -247,9 +260,10 @@ func (m *Machine) Draw(tx *machine.Tx) {
 			Key:       item.Key,
 			Request:   m.request(tx, o, &model.GetOrderRequest{OrderID: o.id(), IncludedData: m.cfg.IncludedData}),
 		})
+		m.started(tx, o)
 	})
 	m.drawV0(tx)
-	m.reconciler.draw(tx)
+	m.drawSearches(tx)
 	m.watch.draw(tx, m.nothingToNotify)
 	m.buyers.expire(tx)
 	m.sweep(tx)
@@ -266,7 +280,7 @@ func (m *Machine) follow(tx *machine.Tx) {
 	if mine == nil {
 		mine = func(string) bool { return true }
 	}
-	m.reconciler.follow(directory, mine, tx.Now)
+	m.followSearches(tx, directory, mine)
 	m.watch.follow(directory, mine, tx)
 }
 
@@ -297,6 +311,9 @@ func (m *Machine) Pending() int {
 	return pending
 }
 
+// Held is how many orders are to be fetched, whatever for.
+func (m *Machine) Held() int { return m.lanes.Held() + m.v0.Held() }
+
 // lane is where an order's next call waits for its turn, or the call that is in
 // flight did.
 func (m *Machine) lane(o *order) *lane.Lanes {
@@ -319,21 +336,17 @@ func (m *Machine) settle(o *order, turn millis) {
 }
 
 // queue puts an order that is pending and not in flight into its lane, in its
-// turn, or moves it there. What no notification asked for comes last.
+// turn, or moves it there.
 func (m *Machine) queue(o *order, turn millis) {
-	m.leaveGate(o)
-	if o.place != throughGate && o.unproven() {
-		m.hold(o)
-		return
+	if !o.letThrough() {
+		m.leaveGate(o)
+		if o.unproven() {
+			m.lane(o).Remove(o.account, &o.Item) // where it was as long as a notification did not ask for it
+			m.hold(o)
+			return
+		}
 	}
-	add := m.lane(o).Add
-	switch {
-	case o.origin == originRecovered:
-		add = m.lane(o).AddUncounted
-	case o.low():
-		add = m.lane(o).AddLow
-	}
-	add(o.account, &o.Item, max(turn, o.notBefore).time())
+	m.lane(o).AddTurn(o.account, &o.Item, o.laneTurn(turn))
 }
 
 func (m *Machine) save(tx *machine.Tx, o *order) {

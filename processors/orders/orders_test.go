@@ -399,7 +399,7 @@ func TestTheOutputCarriesWhenItsNotificationWasReceived(t *testing.T) {
 	early, late := notified(orderID(1), "1", v.at), notified(orderID(1), "2", v.at.Add(time.Millisecond))
 	late.ReceivedTime = r.Now.Add(-time.Hour) // later in the topic, yet older in the queue
 	calls := r.Take(early, late)
-	answer := machine.Done{Response: &model.GetOrderResponse{Order: a.order(orderID(1), version{late.ChangeTime, 1})}}
+	answer := machine.Done{Response: &model.GetOrderResponse{Order: a.order(orderID(1), version{at: late.ChangeTime, number: 1})}}
 	tx := r.Decide(nil, machine.Result{Call: calls[0], Outcome: answer})
 	headers := tx.Outputs[0].Headers
 	if want := fmt.Sprint(late.ReceivedTime.UnixMilli()); len(headers) != 1 || headers[0].Key != ReceivedAt || string(headers[0].Value) != want {

@@ -12,6 +12,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/long"
 	"github.com/sellerstream/sellerstream/test/property"
 )
 
@@ -22,7 +23,7 @@ import (
 // never have had to say 429.
 func TestFollowsAmazon(t *testing.T) {
 	t.Parallel()
-	property.Check(t, func(rt *rapid.T) {
+	property.CheckSeeds(t, property.Seeds(long.Pick(t, 60, property.FixedSeeds)), func(rt *rapid.T) {
 		w := newWorld(t, rt)
 		for range rapid.IntRange(10, 150).Draw(rt, "steps") {
 			w.step()
@@ -32,6 +33,72 @@ func TestFollowsAmazon(t *testing.T) {
 		}
 		w.check()
 	})
+}
+
+// TestReadsThatDisagree never make the published state go back: each read of getOrder and
+// each page lags by another time, pages by minutes, and changes come that do not move
+// lastUpdatedTime.
+func TestReadsThatDisagree(t *testing.T) {
+	t.Parallel()
+	property.CheckSeeds(t, property.Seeds(long.Pick(t, 20, property.FixedSeeds)), func(rt *rapid.T) {
+		w := newWorld(t, rt)
+		w.v0, w.amazon.v0, w.Machine.cfg.V0 = false, false, false
+		w.timing, w.amazon.second = true, false
+		w.amazon.random = w.Random
+		w.amazon.lag = time.Duration(rapid.IntRange(0, 6000).Draw(rt, "replicas")) * time.Millisecond
+		w.amazon.behind = time.Duration(rapid.IntRange(0, 600).Draw(rt, "index")) * time.Second
+		w.orders = rapid.IntRange(1, 3).Draw(rt, "few")
+		w.trouble = rapid.IntRange(0, 60).Draw(rt, "trouble")
+		for range rapid.IntRange(50, 300).Draw(rt, "steps") {
+			if w.Random.IntN(6) == 0 {
+				w.step()
+			}
+			w.changeSilently(orderID(w.Random.IntN(w.orders)))
+			w.Advance(time.Duration(w.Random.IntN(10_000)) * time.Millisecond)
+			w.Deliver(1)
+		}
+		if err := w.Settle(20_000, func() bool { return w.Machine.unfetched() == 0 && w.searchState().CursorTime.After(w.changed) }); err != nil {
+			rt.Fatalf("%d orders to fetch: %v", w.Machine.unfetched(), err)
+		}
+		w.neverBack()
+	})
+}
+
+// changeSilently changes an order, seconds after its last change, without moving its
+// lastUpdatedTime.
+func (w *world) changeSilently(id string) {
+	all := w.amazon.versions[id]
+	if len(all) == 0 {
+		return
+	}
+	last := all[len(all)-1]
+	if w.Now.Sub(machine.Latest(last.at, last.since)) < 7*time.Second {
+		return
+	}
+	w.amazon.versions[id] = append(all, version{at: last.at, since: w.Now, number: last.number + 1})
+	for range 1 + w.Random.IntN(2) {
+		w.counter++
+		change := notified(id, fmt.Sprint("silent-", w.counter), w.Now)
+		change.ChangeType = buyerRequestedChange
+		w.Queue = append(w.Queue, w.Records(change)...)
+	}
+}
+
+// neverBack fails where a state that was emitted is older than the one before, or comes
+// again after another.
+func (w *world) neverBack() {
+	last, gone := map[string]*schemas.Order{}, map[string]bool{}
+	for _, event := range w.outputs {
+		before := last[event.OrderID]
+		last[event.OrderID] = event
+		if before == nil {
+			continue
+		}
+		if event.LastUpdatedTime.Before(before.LastUpdatedTime) || gone[event.EventID] {
+			w.rt.Fatalf("order %s went back from %+v to %+v", event.OrderID, before, event)
+		}
+		gone[before.EventID] = true
+	}
 }
 
 // world is a machine, Amazon, and what is on its way between them.
@@ -44,6 +111,7 @@ type world struct {
 	orders  int
 	forged  int
 	calm    int  // seconds that pass at once, at most
+	trouble int  // of a hundred getOrder calls, how many fail besides
 	dropped int  // of a hundred changes, how many are not notified
 	timing  bool // notifications have a time; else Amazon has no lag, since nobody could know
 	counter int
@@ -62,6 +130,7 @@ func newWorld(t *testing.T, rt *rapid.T) *world {
 	if w.timing {
 		w.amazon.lag = time.Duration(rapid.IntRange(0, 3000).Draw(rt, "lag")) * time.Millisecond
 	}
+	w.amazon.behind = time.Duration(rapid.IntRange(0, 120).Draw(rt, "behind")) * time.Second
 	w.amazon.second = rapid.Bool().Draw(rt, "second")
 	w.v0 = rapid.Bool().Draw(rt, "v0")
 	w.amazon.v0, w.Machine.cfg.V0 = w.v0, w.v0
@@ -77,7 +146,9 @@ func (w *world) step() {
 	case n < 43: // a notification about an order that nobody placed
 		w.counter++
 		id := fmt.Sprintf("999-0000000-%07d", w.Random.IntN(3))
-		w.Queue = append(w.Queue, w.Records(notified(id, fmt.Sprint("forged-", w.counter), w.Now))...)
+		change := notified(id, fmt.Sprint("forged-", w.counter), w.Now)
+		w.claim(change)
+		w.Queue = append(w.Queue, w.Records(change)...)
 		w.forged++
 	case n < 47:
 		w.Crash()
@@ -116,10 +187,20 @@ func (w *world) change(id string) {
 				change.ChangeType = buyerRequestedChange
 			}
 		}
+		w.claim(change)
 		w.Queue = append(w.Queue, w.Records(change)...)
 		w.sent = append(w.sent, change)
 	}
 	w.Random.Shuffle(len(w.Queue), func(i, j int) { w.Queue[i], w.Queue[j] = w.Queue[j], w.Queue[i] })
+}
+
+// claim has a notification say how urgent it is.
+func (w *world) claim(change *schemas.OrderChange) {
+	change.FulfillmentType = []string{"", "MFN", byAmazon}[w.Random.IntN(3)]
+	change.OrderStatus = []string{"Unshipped", statusCanceled, statusShipped}[w.Random.IntN(3)]
+	if w.Random.IntN(2) == 0 {
+		change.LatestShipDate = w.Now.Add(time.Duration(w.Random.IntN(72)-12) * time.Hour)
+	}
 }
 
 func (w *world) arrive(f *machinetest.Flight) machine.Outcome {
@@ -132,6 +213,9 @@ func (w *world) arrive(f *machinetest.Flight) machine.Outcome {
 		return machine.Snooze{For: time.Duration(w.Random.IntN(10)) * time.Second}
 	case n == 2:
 		return machine.Reject{Err: &model.Error{Class: model.Invalid, Operation: model.GetOrder, Status: 400}}
+	}
+	if f.Call.Operation == model.GetOrder && w.Random.IntN(100) < w.trouble {
+		return machine.Retry{}
 	}
 	return w.amazon.answerTo(f.Call, f.Arrives)
 }
@@ -147,6 +231,7 @@ func (m *Machine) unfetched() (n int) {
 }
 
 func (w *world) check() {
+	w.neverBack()
 	last := map[string]*schemas.Order{}
 	for _, event := range w.outputs {
 		if before := last[event.OrderID]; before != nil && before.EventID == event.EventID {

@@ -1,6 +1,7 @@
 package orders
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -16,22 +17,26 @@ import (
 
 // Amazon promises no notification, so what changed is searched for too. Each
 // account has a cursor. A search asks for the orders that changed between it and
-// minutes ago, page by page, and what is newer than what is known is fetched
-// behind all that was notified. The cursor moves when the last page has come:
+// minutes ago, page by page. A page brings whole orders: what is newer than what is
+// known needs no getOrder (page.go). The cursor moves when the last page has come:
 // a search that was broken off begins again, and costs pages only, since an
 // order that was found meanwhile is known.
 //
-// The order is fetched although a search could bring it whole, because an event's
-// id is a hash of what Amazon showed: one operation alone shows the same always.
+// A search is also the second way to fetch. For an account whose backlog is longer than
+// what getOrder gives in a minute it may use the whole burst, and goes from the newest
+// change to the oldest, in parts of as many orders as its quota pages now. getOrder
+// begins with what has waited longest: the two meet, and few orders are read twice.
 //
 // Orders v0 has a search of its own, getOrders. It is not used: Amazon ends it
-// together with the rest of v0, and searchOrders finds the same orders.
+// together with the rest of v0, and searchOrders finds the same orders. What it finds
+// is then fetched with v0, since that shows an order in its own way.
 
 // Reconcile describes how an account's orders are searched for what no notification
 // brought.
 type Reconcile struct {
 	Every    time.Duration // from the start of a search to the next; 0 for never
 	Lookback time.Duration // how far back the first search of an account goes
+	Backfill time.Duration // how far back all orders of a new account are read; 0 for none
 }
 
 // searchPrefix begins the state keys of searches.
@@ -67,6 +72,13 @@ const (
 	failingRun = 5 // times Reconcile.Every, if that is longer
 
 	alertFailing = "SearchesFailing"
+
+	// A backlog is what getOrder does not give in backlogOf. It is searched every
+	// backlogEvery at least, and a part of it is backlogPage orders for each page: others
+	// can have changed too, and a page with one order costs as much as a full one.
+	backlogOf    = time.Minute
+	backlogEvery = 3 * time.Minute
+	backlogPage  = 90
 )
 
 // search is an account's, under way or next.
@@ -79,26 +91,29 @@ type search struct {
 	// Not in the state: a new owner begins to count anew.
 	paging   model.Paging
 	furthest int
-	// How much time the next search covers; 0 for all. Not in the state either.
-	span time.Duration
+	// How much time the next search covers, 0 for all, and how many orders a page may
+	// have, 0 for searchPage. Not in the state either.
+	span   time.Duration
+	orders int
 }
 
 // reconciler is the searches of the unit's accounts.
 type reconciler struct {
 	Reconcile
+	limits   quota.Limits
 	lanes    *lane.Lanes
 	searches map[string]*search // by state key
+
+	backfills map[string]*backfill // by state key
+	last      map[string]time.Time // by account: when a page was last asked for
 }
 
 func newReconciler(cfg Reconcile, limits quota.Limits) reconciler {
-	// Half of the burst is never used: what came to a stop goes on by few pages at
-	// once, and a person or another program can search too.
-	limit := func(account, operation string) quota.Limit {
-		limit := limits.Of(account, operation)
-		limit.Burst = max(1, limit.Burst/2)
-		return limit
+	return reconciler{
+		Reconcile: cfg, limits: limits, searches: make(map[string]*search),
+		backfills: make(map[string]*backfill), last: make(map[string]time.Time),
+		lanes: lane.New(model.SearchOrders, limits.Of).In(Processor, commands.Doctor).Share(backfillShare),
 	}
-	return reconciler{Reconcile: cfg, lanes: lane.New(model.SearchOrders, limit).In(Processor, commands.Doctor), searches: make(map[string]*search)}
 }
 
 func (r *reconciler) restore(state *schemas.SearchState) {
@@ -112,9 +127,14 @@ func (r *reconciler) add(state *schemas.SearchState) *search {
 	return s
 }
 
-// follow searches the accounts of a directory, and no others. Those that are
+// followSearches searches the accounts of a directory, and no others. Those that are
 // new begin in the past.
-func (r *reconciler) follow(directory *account.Directory, mine func(string) bool, now time.Time) {
+func (m *Machine) followSearches(tx *machine.Tx, directory *account.Directory, mine func(string) bool) {
+	r := &m.reconciler
+	for _, b := range r.backfills {
+		r.lanes.Remove(b.Account, &b.Item)
+		m.queueBackfill(b, tx.Now)
+	}
 	if r.Every == 0 {
 		return
 	}
@@ -130,49 +150,102 @@ func (r *reconciler) follow(directory *account.Directory, mine func(string) bool
 		s := r.searches[searchPrefix+a.ID]
 		if s == nil {
 			back := max(r.Lookback, searchAge+r.Every) // so that it is due
-			s = r.add(&schemas.SearchState{Account: a.ID, CursorTime: now.Add(-back).Truncate(time.Millisecond)})
+			s = r.add(&schemas.SearchState{Account: a.ID, CursorTime: tx.Now.Add(-back).Truncate(time.Millisecond)})
+			if r.Backfill > 0 {
+				tx.Put(s.Key, &s.SearchState)
+				m.beginBackfill(tx, a.ID, tx.Now.Add(-r.Backfill), nil)
+			}
 		}
-		r.queue(s)
+		m.queueSearch(s, tx.Now)
 	}
 }
 
-// queue makes a search that is not in flight wait for its turn.
-func (r *reconciler) queue(s *search) {
+// queueSearch makes a search that is not in flight wait for its turn.
+func (m *Machine) queueSearch(s *search, now time.Time) {
 	if s.InFlight() {
 		return
 	}
-	due := s.CursorTime // long ago: a search under way is due, unless it waits
+	r := &m.reconciler
+	due, every, behind := s.CursorTime, r.Every, m.backlogged(s.Account) // long ago: a search under way is due
+	if behind {
+		every = min(every, backlogEvery)
+	}
+	if r.filling(s.Account) && !behind {
+		every = max(every, backfillShare*r.token(s.Account))
+	}
 	if s.EndTime.IsZero() {
-		due = s.CursorTime.Add(searchAge + r.Every)
+		due = s.CursorTime.Add(searchAge + every)
+	}
+	if !behind {
+		due = machine.Latest(due, r.pace(s.Account, now))
 	}
 	r.lanes.Add(s.Account, &s.Item, machine.Latest(due, s.NotBefore))
 }
 
-// draw starts the searches that are due.
-func (r *reconciler) draw(tx *machine.Tx) {
-	r.lanes.Draw(tx, func(item *lane.Item) {
-		s := r.searches[item.Key]
+// pace is when a search that no backlog needs may go. It leaves half of the burst alone,
+// for a backlog, a person or another program: where less is left, it uses what comes in.
+func (r *reconciler) pace(account string, now time.Time) time.Time {
+	if r.lanes.Tokens(account, now) >= float64(r.limits.Of(account, model.SearchOrders).Burst/2+1) {
+		return time.Time{}
+	}
+	return r.last[account].Add(r.token(account))
+}
+
+// token is how long a token takes to come in.
+func (r *reconciler) token(account string) time.Duration {
+	return time.Duration(float64(time.Second) / max(r.limits.Of(account, model.SearchOrders).Rate, 1e-4))
+}
+
+// drawSearches starts the searches that are due.
+func (m *Machine) drawSearches(tx *machine.Tx) {
+	m.reconciler.lanes.Draw(tx, func(item *lane.Item) {
+		s := m.reconciler.searches[item.Key]
+		if s == nil {
+			b := m.reconciler.backfills[item.Key]
+			m.reconciler.last[b.Account] = tx.Now
+			m.drawBackfill(tx, b)
+			return
+		}
 		if s.EndTime.IsZero() || s.PaginationToken != "" && tx.Now.Sub(s.TokenTime) > tokenAge {
 			s.begin(tx.Now)
 		}
+		if s.PaginationToken == "" {
+			s.StartTime = m.part(s, tx.Now)
+		}
+		m.reconciler.last[s.Account] = tx.Now
 		tx.Put(s.Key, &s.SearchState)
-		tx.Call(machine.Call{
-			Account: s.Account, Operation: model.SearchOrders, Key: s.Key,
-			Request: &model.SearchOrdersRequest{
-				LastUpdatedAfter: s.CursorTime.Add(-searchOverlap), LastUpdatedBefore: s.EndTime,
-				MaxResultsPerPage: searchPage, PaginationToken: s.PaginationToken,
-			},
-		})
+		tx.Call(machine.Call{Account: s.Account, Operation: model.SearchOrders, Key: s.Key, Request: s.request(m.cfg.IncludedData, m.fulfilledBy(s.Account))})
 	})
 }
 
-// changed lets a search that waits because of its account go on.
-func (r *reconciler) changed(tx *machine.Tx, account string) {
-	r.lanes.Changed(tx, account)
-	if s := r.searches[searchPrefix+account]; s != nil && s.Queued() && s.Attempts > 0 {
+// request asks for the next page of the part that is searched. What Amazon's index may
+// have shown late lies before the cursor.
+func (s *search) request(included, fulfilledBy []string) *model.SearchOrdersRequest {
+	from := s.StartTime
+	if from.IsZero() {
+		from = s.CursorTime.Add(-searchOverlap)
+	}
+	return &model.SearchOrdersRequest{
+		LastUpdatedAfter: from, LastUpdatedBefore: s.left(),
+		MaxResultsPerPage: cmp.Or(s.orders, searchPage), PaginationToken: s.PaginationToken, IncludedData: included, FulfilledBy: fulfilledBy,
+	}
+}
+
+// left is where that part ends: what changed later has been searched.
+func (s *search) left() time.Time {
+	if s.TakenTime.IsZero() {
+		return s.EndTime
+	}
+	return s.TakenTime
+}
+
+// searchChanged lets a search that waits because of its account go on.
+func (m *Machine) searchChanged(tx *machine.Tx, account string) {
+	m.reconciler.lanes.Changed(tx, account)
+	if s := m.reconciler.searches[searchPrefix+account]; s != nil && s.Queued() && s.Attempts > 0 {
 		s.Attempts, s.NotBefore = 0, time.Time{}
 		tx.Put(s.Key, &s.SearchState)
-		r.queue(s)
+		m.queueSearch(s, tx.Now)
 	}
 }
 
@@ -189,7 +262,13 @@ func (s *search) begin(now time.Time) {
 
 // leave breaks a search off, or ends it.
 func (s *search) leave() {
-	s.EndTime, s.PaginationToken, s.TokenTime, s.paging = time.Time{}, "", time.Time{}, model.Paging{}
+	s.EndTime, s.TakenTime = time.Time{}, time.Time{}
+	s.leavePart()
+}
+
+// leavePart breaks a part of a search off, or ends it.
+func (s *search) leavePart() {
+	s.StartTime, s.PaginationToken, s.TokenTime, s.paging = time.Time{}, "", time.Time{}, model.Paging{}
 }
 
 // turn goes on to the page of a token, or ends the search where there is none. An
@@ -206,7 +285,13 @@ func (s *search) turn(token string, now time.Time) error {
 		return err
 	}
 	s.NotBefore = time.Time{}
+	if token == "" && !s.StartTime.IsZero() {
+		s.TakenTime, s.Attempts = s.StartTime, 0
+		s.leavePart()
+		return nil
+	}
 	if token == "" {
+		s.orders = 0
 		s.CursorTime, s.told, s.furthest, s.Attempts = s.EndTime, false, 0, 0
 		if s.leave(); pages < searchPages/searchShare {
 			s.span *= searchShare
@@ -252,7 +337,10 @@ func (m *Machine) searched(tx *machine.Tx, s *search, res *machine.Result) {
 		m.page(tx, s, outcome.Response)
 	case machine.Reject:
 		if s.PaginationToken != "" { // perhaps Amazon has forgotten it
-			s.leave()
+			s.leavePart()
+		}
+		if isMalformed(outcome.Err) { // too large, perhaps
+			s.orders = max(1, cmp.Or(s.orders, searchPage)/2)
 		}
 		m.failed(tx, s, outcome.Err)
 	case machine.Retry:
@@ -264,57 +352,6 @@ func (m *Machine) searched(tx *machine.Tx, s *search, res *machine.Result) {
 	}
 	tx.Put(s.Key, &s.SearchState)
 	if _, configured := m.cfg.Accounts().ByID(s.Account); configured {
-		m.reconciler.queue(s)
+		m.queueSearch(s, tx.Now)
 	}
-}
-
-// page takes a page of what was found.
-func (m *Machine) page(tx *machine.Tx, s *search, response any) {
-	answer, ok := response.(*model.SearchOrdersResponse)
-	if !ok {
-		m.failed(tx, s, fmt.Errorf("the answer is a %T", response))
-		return
-	}
-	for i := range answer.Orders {
-		if m.recover(tx, s.Account, &answer.Orders[i]) {
-			s.Found++
-		}
-	}
-	if err := s.turn(answer.Next(), tx.Now); err != nil { // it would not be followed another time either
-		s.leave()
-		s.Attempts = max(s.Attempts, fewFails)
-		m.failed(tx, s, err)
-	}
-}
-
-// recover queues an order that a search found, and reports whether that was needed:
-// not where it is known as it is, or is to be fetched anyway.
-func (m *Machine) recover(tx *machine.Tx, account string, found *model.Order) bool {
-	if model.CheckOrderID(found.OrderID) != nil {
-		return false
-	}
-	key := orderKey(account, found.OrderID)
-	updated := min(millisOf(instant(found.LastUpdatedTime)), millisOf(tx.Now))
-	o := m.orders[key]
-	switch {
-	case o == nil:
-		o = newOrder(key, account)
-		m.orders[key] = o
-		m.missed(tx, account, instant(found.CreatedTime))
-	case o.pending && updated <= max(o.emitted, o.wanted):
-		m.proven(o)
-		return false
-	case updated <= max(o.emitted, o.wanted):
-		return false
-	case o.pending: // an answer must not be older
-		o.wanted = updated
-		m.save(tx, o)
-		m.proven(o)
-		return false
-	}
-	o.want(tx.Now, originRecovered, 0, false)
-	o.wanted, o.found = updated, true
-	m.save(tx, o)
-	m.settle(o, o.pendingSince)
-	return true
 }

@@ -2,6 +2,7 @@ package orders
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -18,11 +19,18 @@ func (m *Machine) Result(tx *machine.Tx, res *machine.Result) {
 		m.searched(tx, s, res)
 		return
 	}
+	if b := m.reconciler.backfills[res.Call.Key]; b != nil && b.InFlight() {
+		m.backfilled(tx, b, res)
+		return
+	}
 	o := m.orders[res.Call.Key]
 	if o == nil || !o.InFlight() {
 		return // a call of the machine before this one; its order is pending and will be fetched
 	}
 	m.lane(o).Finish(tx, o.account, &o.Item, res)
+	if m.servedInstead(tx, o, res.Outcome) {
+		return
+	}
 	m.passed(o, res.Outcome, tx.Now)
 	switch outcome := res.Outcome.(type) {
 	case machine.Done:
@@ -60,14 +68,14 @@ func (m *Machine) answered(tx *machine.Tx, o *order, response any) {
 
 // shown takes an order as Amazon shows it.
 func (m *Machine) shown(tx *machine.Tx, o *order, given *model.Order, s sealed) {
+	if m.unwanted(o.account, given) {
+		m.leaveOut(tx, o)
+		return
+	}
 	buyer := m.retain(tx.Now, o, given, s)
 	event := newEvent(o.account, given, m.cfg.Excluded)
 	event.BuyerData = buyer.data // a part of the content: encrypted, it says nothing by that
-	m.forgive(o)
-	o.failure = nil
-	if o.emitted == 0 && o.received != 0 {
-		m.watch.heard(tx, o.account, o.received.time())
-	}
+	m.answeredAtAll(tx, o)
 	if !fit(event) {
 		m.giveUp(tx, o, reasonTooLarge, fmt.Sprintf("order %s of account %s has %d lines and does not fit a record: its %d bytes are more than %d. Look at it in Seller Central",
 			o.id(), o.account, len(event.Items), size(event), maxOrder))
@@ -78,20 +86,7 @@ func (m *Machine) shown(tx *machine.Tx, o *order, given *model.Order, s sealed) 
 		m.stale(tx, o)
 		return
 	}
-	news := updated >= o.emitted && content != o.emittedID
-	m.keepBuyer(tx, o, buyer, news)
-	if news {
-		event.EventID, event.Origin = eventID(tx, content), o.origin
-		if o.origin == originReplay && updated == o.emitted {
-			event.Replaces = eventID(tx, o.emittedID)
-		}
-		out := machine.Output{Topic: schemas.Orders, Account: o.account, Value: event}
-		if o.received != 0 {
-			out.Headers = []machine.Header{{Key: ReceivedAt, Value: strconv.AppendInt(nil, int64(o.received), 10)}}
-		}
-		tx.Emit(out)
-		o.emitted, o.emittedID = updated, content
-	}
+	m.publish(tx, o, event, content, buyer)
 	switch {
 	case o.dirty || !o.behind(updated):
 		o.fetched(tx.Now)
@@ -103,6 +98,36 @@ func (m *Machine) shown(tx *machine.Tx, o *order, given *model.Order, s sealed) 
 		o.unsatisfied(tx.Now)
 	}
 	m.save(tx, o)
+}
+
+// answeredAtAll takes note that Amazon shows an order that is pending.
+func (m *Machine) answeredAtAll(tx *machine.Tx, o *order) {
+	m.forgive(o)
+	o.failure = nil
+	if o.emitted == 0 && o.received != 0 {
+		m.watch.heard(tx, o.account, o.received.time())
+	}
+}
+
+// publish emits a state of an order, if it is news. One that lags is none, though it is
+// looked at because of a change that came during the call: the next answer tells.
+func (m *Machine) publish(tx *machine.Tx, o *order, event *schemas.Order, content string, buyer retained) {
+	updated := millisOf(event.LastUpdatedTime)
+	news := updated >= o.emitted && content != o.emittedID && !(o.dirty && slices.Contains(o.replaced, content))
+	m.keepBuyer(tx, o, buyer, news)
+	if !news {
+		return
+	}
+	event.EventID, event.Origin = eventID(tx, content), o.origin
+	if o.origin == originReplay && updated == o.emitted {
+		event.Replaces = eventID(tx, o.emittedID)
+	}
+	out := machine.Output{Topic: schemas.Orders, Account: o.account, Value: event}
+	if o.received != 0 {
+		out.Headers = []machine.Header{{Key: ReceivedAt, Value: strconv.AppendInt(nil, int64(o.received), 10)}}
+	}
+	tx.Emit(out)
+	o.show(updated, content)
 }
 
 // stale asks again for an order whose answer is not believed.
@@ -119,7 +144,7 @@ func (m *Machine) Changed(tx *machine.Tx, accounts []string) {
 		changed[account] = true
 		m.lanes.Changed(tx, account)
 		m.v0.Changed(tx, account)
-		m.reconciler.changed(tx, account)
+		m.searchChanged(tx, account)
 	}
 	// What an order waits for is not in the state: one more look does no harm.
 	for _, o := range m.orders {

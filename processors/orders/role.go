@@ -18,6 +18,7 @@ func Role() role.Role {
 		Heading: "ORDERS",
 		Inputs: []role.Input{
 			{Topic: schemas.OrderChanges, Replayed: true},
+			{Topic: schemas.OrderBackfills, NeverPaused: true},
 		},
 		Outputs:    []string{schemas.Orders, schemas.Alerts},
 		State:      []role.State{{Topic: schemas.StateOrders}, {Topic: schemas.BuyerKeys, Prefix: BuyerKeyPrefix}},

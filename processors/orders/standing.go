@@ -18,6 +18,13 @@ func read(entry any, of func(account string) role.Standing) {
 			n := standing.Notifications()
 			n.Searched, n.Found = state.CursorTime, state.Found
 		}
+	case *schemas.BackfillState:
+		if standing := of(state.Account); standing != nil {
+			standing.Backfill(role.Backfill{
+				Since: state.SinceTime, Until: state.UntilTime, Cursor: state.CursorTime, Begun: state.BegunTime, Finished: state.FinishedTime,
+				NotBefore: state.NotBefore, Attempts: state.Attempts, Read: state.Read, Found: state.Found,
+			})
+		}
 	case *schemas.NotificationPace:
 		readPace(state, of(state.Account))
 	}

@@ -28,19 +28,28 @@ func (o *order) fetchedV0() *ordersv0.Part {
 	return &o.part.Part
 }
 
+// fetchedPages is how many pages of an order's items have been fetched.
+func (o *order) fetchedPages() int {
+	if o.part == nil {
+		return 0
+	}
+	return o.part.Pages()
+}
+
 // drawV0 starts the calls to Orders v0 that quota allows.
 func (m *Machine) drawV0(tx *machine.Tx) {
-	m.v0.Draw(tx, func(item *lane.Item) machine.Call {
+	m.v0.Draw(tx, func(item *lane.Item) {
 		o := m.orders[item.Key]
-		return machine.Call{
+		tx.Call(machine.Call{
 			Account: o.account, Operation: model.GetOrderV0, Key: item.Key,
 			Request: m.request(tx, o, &model.GetOrderV0Request{OrderID: o.id()}),
-		}
-	}, func(item *lane.Item) machine.Call {
+		})
+		m.started(tx, o)
+	}, func(item *lane.Item) {
 		o := m.orders[item.Key]
-		return machine.Call{
+		tx.Call(machine.Call{
 			Account: o.account, Operation: model.GetOrderItemsV0, Key: item.Key, Request: o.part.Request(),
-		}
+		})
 	})
 }
 
@@ -79,7 +88,7 @@ func (m *Machine) itemsOfV0(tx *machine.Tx, o *order, page *model.OrderItemPageV
 // neither their turn nor the burst (containment rule 4).
 func (o *order) turn(now time.Time) millis {
 	switch {
-	case o.part == nil || o.part.Pages() == 0:
+	case o.fetchedPages() == 0:
 		return min(o.pendingSince, millisOf(now)) // the clock that pendingSince was read from may be another's
 	case o.refusals > 0:
 		return millisOf(now.Add(refusedPage))

@@ -2,6 +2,7 @@ package orders
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +71,10 @@ func (r *runtime) check(call machine.Call) {
 		if !state.EndTime.IsZero() {
 			return
 		}
+	case *schemas.BackfillState:
+		if !state.StartTime.IsZero() && state.FinishedTime.IsZero() {
+			return
+		}
 	}
 	r.T.Fatalf("rule 1: call for %s started without a committed wish: %+v", call.Key, r.State(call.Key))
 }
@@ -84,6 +89,10 @@ type amazon struct {
 	*machinetest.Door
 	versions map[string][]version
 	lag      time.Duration        // how late a version shows
+	random   *rand.Rand           // makes each read lag by another part of lag; nil: by all of it
+	behind   time.Duration        // how much later it does in searches
+	page     int                  // orders on a page; 0 for pageOrders
+	odd      bool                 // its pages cannot be read completely
 	second   bool                 // lastUpdatedTime in whole seconds
 	v0       bool                 // asked through Orders v0
 	pages    map[string]cursor    // what the tokens of its searches stand for
@@ -91,7 +100,8 @@ type amazon struct {
 }
 
 type version struct {
-	at     time.Time
+	at     time.Time // its lastUpdatedTime
+	since  time.Time // when it came, if that did not move
 	number int
 }
 
@@ -119,8 +129,12 @@ func (a *amazon) answer(id string, now time.Time) machine.Outcome {
 
 // shown is the version that a caller sees, or nil and what it is told.
 func (a *amazon) shown(id string, now time.Time) (shown *version, refusal machine.Outcome) {
+	lag := a.lag
+	if a.random != nil { // replicas that disagree
+		lag = time.Duration(a.random.Int64N(int64(lag) + 1))
+	}
 	for i := range a.versions[id] {
-		if v := &a.versions[id][i]; !v.at.After(now.Add(-a.lag)) {
+		if v := &a.versions[id][i]; !machine.Latest(v.at, v.since).After(now.Add(-lag)) {
 			shown = v
 		}
 	}

@@ -19,7 +19,7 @@ func (m *Machine) screen(tx *machine.Tx, o *order) {
 	if len(o.Lines) == 0 { // not known, or not shown yet
 		return
 	}
-	for p := o.first(); p != nil && p.Sent == nil; p = o.first() {
+	for p := m.first(o); p != nil && p.Sent == nil; p = m.first(o) {
 		code, message := o.misfit(p)
 		if code == "" {
 			return

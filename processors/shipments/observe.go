@@ -29,7 +29,7 @@ func (m *Machine) observe(stats *machine.Stats, item *lane.Item) *order {
 		return nil
 	}
 	for i := range o.Packages {
-		if s := next(&o.Packages[i]); s != nil {
+		if s := next(&o.Packages[i]); s != nil && !m.held(o, &o.Packages[i]) { // what is held has its alert
 			stats.Since(s.ReceivedTime)
 		}
 	}

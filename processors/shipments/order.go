@@ -71,18 +71,23 @@ func next(p *schemas.PackageState) *schemas.PendingShipment {
 	return p.Wanted
 }
 
-// first is the package whose shipment is next: that of the oldest event; nil
-// for none.
-func (o *order) first() *schemas.PackageState {
+// first is the package whose shipment is next: that of the oldest event that is not
+// held; nil for none.
+func (m *Machine) first(o *order) *schemas.PackageState {
 	var first *schemas.PackageState
 	for i := range o.Packages {
 		p := &o.Packages[i]
 		s := next(p)
-		if s != nil && (first == nil || older(s, next(first).EventTime, next(first).SourceOffset)) {
+		if s != nil && !m.held(o, p) && (first == nil || older(s, next(first).EventTime, next(first).SourceOffset)) {
 			first = p
 		}
 	}
 	return first
+}
+
+// waits reports whether an order has a shipment without an outcome, held or not.
+func (o *order) waits() bool {
+	return slices.ContainsFunc(o.Packages, func(p schemas.PackageState) bool { return next(&p) != nil })
 }
 
 // replayed reports whether all that waits was processed before: it goes last.
@@ -120,11 +125,20 @@ func (m *Machine) settle(tx *machine.Tx, o *order) {
 	if o.InFlight() {
 		return
 	}
+	m.decide(tx, o)
+	m.queue(o, tx.Now)
+}
+
+// decide settles the shipments of an order that is not in flight that need no call, and
+// raises and resolves its alerts.
+func (m *Machine) decide(tx *machine.Tx, o *order) {
 	for i := range o.Packages {
 		m.giveBack(tx, o, &o.Packages[i])
 	}
+	m.drop(tx, o)
 	m.screen(tx, o)
-	m.queue(o, tx.Now)
+	m.tellHeld(tx, o)
+	m.endMissing(tx, o)
 }
 
 // giveBack queues a shipment again that certainly is not at Amazon, unless
@@ -145,10 +159,15 @@ func (m *Machine) giveBack(tx *machine.Tx, o *order, p *schemas.PackageState) {
 func (m *Machine) queue(o *order, now time.Time) {
 	m.unqueue(o)
 	m.await(o)
-	p := o.first()
+	p := m.first(o)
 	if p == nil {
-		m.risks.Remove(&o.risk)
-		m.rest(o)
+		if until := m.heldUntil(o); until.IsZero() {
+			m.rest(o)
+		} else {
+			o.place = inHold
+			m.holds.Add(&o.Item, until)
+		}
+		m.watch(o, now, now)
 		return
 	}
 	at := m.ready(o, p, now)
@@ -196,6 +215,14 @@ func (m *Machine) rest(o *order) {
 	}
 	o.place = inIdle
 	m.idle.Add(&o.Item, keep)
+}
+
+// readyAt is ready for whatever is next of an order; now where nothing is.
+func (m *Machine) readyAt(o *order, now time.Time) time.Time {
+	if p := m.first(o); p != nil {
+		return m.ready(o, p, now)
+	}
+	return now
 }
 
 // ready is when an order's next shipment may go: not while its order may still

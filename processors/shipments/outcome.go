@@ -14,6 +14,7 @@ const (
 	confirmed  = "CONFIRMED"
 	rejected   = "REJECTED"
 	superseded = "SUPERSEDED"
+	dropped    = "DROPPED"
 )
 
 // maxWords bounds what is passed on of Amazon's words.
@@ -35,6 +36,10 @@ func (m *Machine) outcome(tx *machine.Tx, o *order, p *schemas.PackageState, s *
 	c.MarketplaceID = m.marketplace(o, s)
 	c.CarrierCode, c.CarrierName, c.TrackingNumber, c.ShipTime = s.CarrierCode, s.CarrierName, s.TrackingNumber, s.ShipTime
 	c.LatestShipDate, c.DecidedTime = o.LatestShipDate, tx.Now
+	c.CancelRequested = m.cfg.BuyerCancel != cancelShip && o.asked(s)
+	if c.Outcome == confirmed && c.CancelRequested && c.Message == "" {
+		c.Message = "somebody asked to cancel a line of the package, and Amazon was told all the same that it is shipped: stop it, or expect its return"
+	}
 	tx.Emit(machine.Output{Topic: schemas.ShipmentConfirmations, Account: o.Account, Value: &c})
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/long"
 	"github.com/sellerstream/sellerstream/test/property"
 )
 
@@ -22,7 +23,7 @@ import (
 // transactions and crashes, and then lets everything settle.
 func TestConfirmsTheNewest(t *testing.T) {
 	t.Parallel()
-	property.Check(t, func(rt *rapid.T) {
+	property.CheckSeeds(t, property.Seeds(long.Pick(t, 60, property.FixedSeeds)), func(rt *rapid.T) {
 		w := newWorld(t, rt, rapid.Uint64().Draw(rt, "seed"), Config{})
 		w.orders = rapid.IntRange(1, 40).Draw(rt, "orders")
 		if rapid.Bool().Draw(rt, "few numbers") { // most packages collide
@@ -47,7 +48,7 @@ func TestConfirmsTheNewest(t *testing.T) {
 func TestATooShortWaitOverwrites(t *testing.T) {
 	t.Parallel()
 	overwritten := func(late time.Duration) (n int) {
-		for seed := range uint64(30) {
+		for seed := range uint64(long.Pick(t, 10, 30)) {
 			w := newWorld(t, t, seed, Config{CallTime: 9 * time.Second, ApplyDelay: time.Second})
 			w.late = late
 			for range 100 {

@@ -91,7 +91,7 @@ func (m *Machine) pending(rec *machine.Record, s *schemas.Shipment, now time.Tim
 		ShipmentID: s.ShipmentID, SourceID: rec.ID, SourcePartition: rec.Partition, SourceOffset: rec.Offset, EventTime: s.EventTime,
 		MarketplaceID: s.MarketplaceID, Items: s.Items, CarrierCode: code, CarrierName: name,
 		ShippingMethod: s.ShippingMethod, TrackingNumber: s.TrackingNumber, ShipTime: s.ShipTime,
-		ShipFromSupplySourceID: s.ShipFromSupplySourceID, ReceivedTime: now, Replay: replayOf(rec),
+		ShipFromSupplySourceID: s.ShipFromSupplySourceID, ReceivedTime: now, Replay: replayOf(rec), Cancellation: s.Cancellation,
 	}
 }
 
@@ -150,8 +150,15 @@ func (m *Machine) known(tx *machine.Tx, rec *machine.Record, given *schemas.Orde
 	if given.ShipBy != nil {
 		o.LatestShipDate = given.ShipBy.Latest
 	}
-	o.Lines = make([]schemas.LineUnits, 0, len(given.Items))
+	o.Merchant = given.FulfilledBy == "MERCHANT" && given.Responsibility != "ELSEWHERE"
+	o.Lines, o.Elsewhere, o.CancelLines = make([]schemas.LineUnits, 0, len(given.Items)), nil, nil
 	for i := range given.Items {
+		if given.Items[i].ManagedElsewhere {
+			o.Elsewhere = append(o.Elsewhere, given.Items[i].OrderItemID)
+		}
+		if given.Items[i].CancelRequestedBy != "" {
+			o.CancelLines = append(o.CancelLines, given.Items[i].OrderItemID)
+		}
 		o.Lines = append(o.Lines, schemas.LineUnits{
 			OrderItemID: given.Items[i].OrderItemID, Quantity: given.Items[i].QuantityOrdered,
 		})
@@ -182,6 +189,9 @@ func invalid(s *schemas.Shipment, a *account.Account, now time.Time) (reason, me
 		return "wrong_time_unit", "eventTime: " + schemas.WrongUnit(s.EventTime, now)
 	case s.ShipTime.Unix() <= 0 || s.ShipTime.Year() > 9998:
 		return "invalid_ship_time", "shipTime is no time: it is when the carrier took the package"
+	}
+	if s.Cancellation != "" && s.Cancellation != wordShip && s.Cancellation != wordDrop {
+		return "invalid_cancellation", fmt.Sprintf("cancellation is none of %s, %s and null: correct it at the producer", wordShip, wordDrop)
 	}
 	subject := machine.Subject{Name: "package", Record: "shipment"}
 	if reason, message = subject.InvalidEventTime(s.EventTime, now); reason != "" {

@@ -188,11 +188,14 @@ func (m *Machine) Changed(tx *machine.Tx, accounts []string) {
 		m.lanes.Changed(tx, account)
 	}
 	for _, o := range m.orders {
-		if o.place != inHold || !changed[o.Account] {
-			continue
+		switch {
+		case !changed[o.Account]:
+		case o.place == inHold:
+			o.NotBefore = time.Time{} // one more try does no harm, whatever it waits for
+			m.settle(tx, o)
+		case o.place == inIdle: // its account may be configured again
+			m.watch(o, tx.Now, tx.Now)
 		}
-		o.NotBefore = time.Time{} // one more try does no harm, whatever it waits for
-		m.settle(tx, o)
 	}
 }
 

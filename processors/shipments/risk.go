@@ -2,6 +2,8 @@ package shipments
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
@@ -12,15 +14,16 @@ import (
 // alertAtRisk is the type of the alert about an order that waits too long. It is
 // raised once before each latest ship date of an order, and once more, as
 // CRITICAL, when the date has passed; and only for a package
-// that was shipped and waits to be confirmed for the first time: an order
-// without a shipment is the warehouse's matter, a correction is in no
+// that was shipped and waits to be confirmed for the first time: for an order
+// without a shipment there is alertMissing, and a correction is in no
 // hurry.
 const alertAtRisk = "ShipmentAtRisk"
 
-// watch makes the machine look at a waiting order again when it will be at risk; ready is
-// when its shipment may go.
+// watch makes the machine look at an order again when it will be at risk or misses a
+// shipment; ready is when its next shipment may go.
 func (m *Machine) watch(o *order, ready, now time.Time) {
-	if at := m.riskAt(o, ready, now); at.IsZero() {
+	at := machine.Earliest(m.riskAt(o, ready, now), m.missingAt(o, now))
+	if at.IsZero() {
 		m.risks.Remove(&o.risk)
 	} else {
 		m.risks.Add(&o.risk, at)
@@ -51,32 +54,37 @@ func (m *Machine) wait(account string, ready, now time.Time) time.Duration {
 	return wait
 }
 
-// drawRisks raises the alert for the orders that are at risk now.
+// drawRisks raises the alerts for the orders that are at risk, or miss a shipment, now.
 func (m *Machine) drawRisks(tx *machine.Tx) {
-	for range sweepBatch {
+	summaries := make(map[string][]*order)
+	for range riskBatch {
 		item := m.risks.Pop(tx.Now)
 		if item == nil {
-			return
+			break
 		}
 		o := m.orders[item.Key]
-		p := o.first()
-		ready := m.ready(o, p, tx.Now)
-		switch at := m.riskAt(o, ready, tx.Now); {
-		case at.IsZero():
-		case at.After(tx.Now): // others were faster than expected
-			m.risks.Add(item, at)
-		default:
+		ready := m.readyAt(o, tx.Now)
+		if at := m.riskAt(o, ready, tx.Now); !at.IsZero() && !at.After(tx.Now) { // else others were faster than expected
 			m.alert(tx, o)
-			m.watch(o, ready, tx.Now)
+		}
+		if at := m.missingAt(o, tx.Now); !at.IsZero() && !at.After(tx.Now) && !m.reportMissing(tx, o) {
+			summaries[o.Account] = append(summaries[o.Account], o)
+			continue
+		}
+		m.watch(o, ready, tx.Now)
+	}
+	for _, account := range slices.Sorted(maps.Keys(summaries)) {
+		m.summarize(tx, account, summaries[account])
+		for _, o := range summaries[account] {
+			m.watch(o, m.readyAt(o, tx.Now), tx.Now)
 		}
 	}
 }
 
 func (m *Machine) alert(tx *machine.Tx, o *order) {
 	o.AlertedDate = o.LatestShipDate
-	severity := "WARNING"
 	if !tx.Now.Before(o.LatestShipDate) {
-		severity, o.LateDate = "CRITICAL", o.LatestShipDate
+		o.LateDate = o.LatestShipDate
 	}
 	m.save(tx, o)
 	date := o.LatestShipDate.UTC().Format(time.RFC3339)
@@ -84,8 +92,11 @@ func (m *Machine) alert(tx *machine.Tx, o *order) {
 		"Order %s must be confirmed as shipped by %s, and its shipment still waits to be sent to Amazon (%d orders of the account wait, tried %d times). "+
 			"Look for calls that are refused or throttled, or confirm it in Seller Central.",
 		o.OrderID, date, m.backlog[o.Account], o.Attempts)
+	if o.HeldAlert != "" {
+		message = fmt.Sprintf("Order %s must be confirmed as shipped by %s, and its shipment is held: somebody asked to cancel it. %s says what to do.", o.OrderID, date, alertHeld)
+	}
 	tx.Alert(&schemas.Alert{
-		EventType: alertAtRisk, Account: o.Account, Role: Processor, Severity: severity, Subject: o.OrderID,
+		EventType: alertAtRisk, Account: o.Account, Role: Processor, Severity: severityAt(o.LatestShipDate, tx.Now), Subject: o.OrderID,
 		Message: message, Since: tx.Now,
 		Attributes: map[string]string{"latestShipDate": date, "marketplaceId": o.MarketplaceID},
 	})

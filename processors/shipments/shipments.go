@@ -21,9 +21,15 @@
 //  7. A package that Amazon has accepted is shown by an order, or it is confirmed
 //     once more, and then reported in an alert.
 //  8. What may pass is asked again for Config.Patience, and reported within minutes.
+//  9. A merchant's order that no shipment covers has one ShipmentMissing that holds, from
+//     Config.MissingLead before its latest ship date until it is covered, shipped or
+//     cancelled, or has another date.
+//  10. No call is begun for a package of a cancelled order, nor, where that is held, of a
+//     line that somebody asked to cancel, as far as orders have told, unless its
+//     shipment says SHIP.
 //
-// What an order's status says is not held against a shipment: whether a
-// shipped or cancelled order takes another package is for Amazon to say.
+// That an order is shipped is not held against a shipment: whether it takes another
+// package is for Amazon to say.
 package shipments
 
 import (
@@ -49,8 +55,12 @@ func Operations() []string { return []string{model.ConfirmShipment} }
 // orderPrefix begins the state's keys, except for those of the lanes.
 const orderPrefix = "order/"
 
-// sweepBatch bounds the deletions, and the alerts, of one tick.
-const sweepBatch = 1000
+const (
+	// sweepBatch bounds the deletions of one tick, and riskBatch the orders that it
+	// reports as at risk or without a shipment.
+	sweepBatch = 1000
+	riskBatch  = 5000
+)
 
 // Config is what the processor needs besides its input. A zero value means the
 // default where there is one. The durations are on the pipeline's clock, except for
@@ -71,6 +81,13 @@ type Config struct {
 	// RiskMargin is how long before its latest ship date an order that waits must be
 	// expected to be confirmed; else ShipmentAtRisk is raised. Default 2 hours.
 	RiskMargin time.Duration
+	// MissingLead is how long before its latest ship date a merchant's order that no
+	// shipment covers raises ShipmentMissing; 0 for never.
+	MissingLead time.Duration
+
+	// BuyerCancel is what is done with a shipment of a line that somebody asked to
+	// cancel: "hold", "ship" or "warn". Default "warn".
+	BuyerCancel string
 
 	// VerifyAfter is how long an order may take to show a package that Amazon has
 	// accepted, before the package is confirmed once more, and once more before an
@@ -94,6 +111,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.WaitForOrder = cmp.Or(c.WaitForOrder, 2*time.Minute)
 	c.RiskMargin = cmp.Or(c.RiskMargin, 2*time.Hour)
+	c.BuyerCancel = cmp.Or(c.BuyerCancel, cancelWarn)
 	c.VerifyAfter = cmp.Or(c.VerifyAfter, time.Hour)
 	c.Patience = cmp.Or(c.Patience, 12*time.Hour)
 	c.Lease = cmp.Or(c.Lease, 8*time.Second)
@@ -112,12 +130,13 @@ type Machine struct {
 	lanes  *lane.Lanes       // orders with a shipment to confirm
 	holds  lane.Queue        // those that have to wait for a time
 	idle   lane.Queue        // the others, by when they are forgotten
-	risks  lane.Queue        // orders that wait, by when they will be at risk
+	risks  lane.Queue        // orders that wait, by when they will be at risk or miss a shipment
 
 	unshown lane.Queue      // orders with packages that none has shown, by when it must have
 	shown   map[string]bool // accounts whose orders come
 
-	backlog map[string]int // orders in the lane of each account
+	backlog map[string]int      // orders in the lane of each account
+	missing map[string]*missing // the alerts about orders without a shipment, by account
 }
 
 // New makes the machine of one unit, without state.
@@ -127,6 +146,7 @@ func New(cfg Config) *Machine {
 		cfg: cfg, carriers: carrierTable(cfg.Carriers), numbers: referenceNumbers,
 		orders: make(map[string]*order), lanes: lane.New(model.ConfirmShipment, cfg.Limits.Of).In(Processor, commands.Doctor),
 		backlog: make(map[string]int), shown: make(map[string]bool),
+		missing: make(map[string]*missing),
 	}
 }
 
@@ -145,13 +165,17 @@ func (m *Machine) Restore(key string, value any) error {
 		m.orders[key] = o
 		m.lanes.Known(o.Account)
 		m.shown[o.Account] = m.shown[o.Account] || !o.OrderTime.IsZero()
+		if o.Missing != nil {
+			m.hold(o)
+		}
 		m.await(o)
-		if o.first() != nil { // the first Draw looks at it, which knows the time
+		if o.waits() { // the first Draw looks at it, which knows the time
 			o.place = inHold
 			m.holds.Add(&o.Item, time.Unix(0, 0))
 			return nil
 		}
 		m.rest(o)
+		m.watch(o, time.Time{}, time.Time{})
 	default:
 		return fmt.Errorf("shipments: state %s has the unknown type %T", key, value)
 	}
@@ -174,13 +198,18 @@ func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 	}
 }
 
-// Draw starts the calls that quota allows, reports orders at risk and packages that
-// are not shown, and forgets old orders.
+// Draw starts the calls that quota allows, reports orders at risk or without a shipment
+// and packages that are not shown, and forgets old orders.
 func (m *Machine) Draw(tx *machine.Tx) {
 	m.drawUnshown(tx)
 	for item := m.holds.Pop(tx.Now); item != nil; item = m.holds.Pop(tx.Now) {
 		o := m.orders[item.Key]
 		o.place = nowhere
+		outputs := len(tx.Outputs)
+		m.decide(tx, o) // of one that was in flight before a restart nothing is decided yet
+		if len(tx.Outputs) > outputs {
+			m.save(tx, o)
+		}
 		m.queue(o, tx.Now)
 	}
 	m.lanes.Draw(tx, func(item *lane.Item) { m.call(tx, m.orders[item.Key]) })
@@ -190,9 +219,7 @@ func (m *Machine) Draw(tx *machine.Tx) {
 		if item == nil {
 			break
 		}
-		m.unshown.Remove(&m.orders[item.Key].check)
-		delete(m.orders, item.Key)
-		tx.Delete(item.Key)
+		m.forget(tx, m.orders[item.Key])
 	}
 	for _, q := range []*lane.Queue{&m.holds, &m.risks, &m.idle, &m.unshown} {
 		if next := q.Due(); !next.IsZero() {
@@ -201,13 +228,24 @@ func (m *Machine) Draw(tx *machine.Tx) {
 	}
 }
 
+// forget drops an order that has nothing to come any more.
+func (m *Machine) forget(tx *machine.Tx, o *order) {
+	m.unshown.Remove(&o.check)
+	m.risks.Remove(&o.risk)
+	if o.Missing != nil {
+		m.resolveMissing(tx, o, "it has not come from Amazon for so long that it is forgotten")
+	}
+	delete(m.orders, o.Key)
+	tx.Delete(o.Key)
+}
+
 // call starts the confirmShipment of an order's next shipment. The intent of it
 // is in the state that the call is committed with.
 func (m *Machine) call(tx *machine.Tx, o *order) {
 	o.place = nowhere
 	m.backlog[o.Account]--
 	m.risks.Remove(&o.risk)
-	p := o.first()
+	p := m.first(o)
 	o.flying, o.doubt = p, p.DoubtUntil
 	if p.Sent == nil {
 		p.Sent, p.Wanted, o.doubt = p.Wanted, nil, time.Time{}
@@ -223,6 +261,9 @@ func (m *Machine) call(tx *machine.Tx, o *order) {
 // Pending is how many orders have a shipment to confirm. Those that wait for their
 // order, or for a time, are counted apart.
 func (m *Machine) Pending() int { return lane.Apart(m.lanes.Pending(), m.holds.Len()) }
+
+// Held is all that is to be done, whether it may go on or not.
+func (m *Machine) Held() int { return m.lanes.Held() + m.holds.Len() }
 
 func (m *Machine) save(tx *machine.Tx, o *order) {
 	o.TouchedTime = tx.Now

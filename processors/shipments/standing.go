@@ -33,7 +33,11 @@ func read(entry any, of func(account string) role.Standing) {
 		if since.IsZero() {
 			continue
 		}
-		standing.Work(since, "package "+p.PackageID+" of order "+state.OrderID, p.Sent != nil)
+		what := "package " + p.PackageID + " of order " + state.OrderID
+		if state.HeldAlert != "" {
+			what += " (" + alertHeld + ")"
+		}
+		standing.Work(since, what, p.Sent != nil)
 		standing.Call(model.ConfirmShipment)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 // CheckFields finds the fields of a Go type that are not in an operation's 20x,
@@ -64,6 +66,9 @@ func checkFields(at string, field reflect.Type, schema *openapi3.Schema) error {
 		}
 		return nil
 	}
+	if field == reflect.TypeFor[model.Private]() && !schema.Type.Is(openapi3.TypeString) {
+		return nil // kept as JSON
+	}
 	types := map[reflect.Kind]string{
 		reflect.String: openapi3.TypeString, reflect.Bool: openapi3.TypeBoolean,
 		reflect.Int: openapi3.TypeInteger, reflect.Int32: openapi3.TypeInteger, reflect.Int64: openapi3.TypeInteger,
@@ -96,4 +101,40 @@ func checkStruct(at string, object reflect.Type, schema *openapi3.Schema) error 
 		faults = append(faults, checkFields(at+"."+name, field.Type, property.Value))
 	}
 	return errors.Join(faults...)
+}
+
+// Missing are the leaves of an operation's 200 that a Go type has no field for, by their
+// paths. A field that keeps JSON as it comes has all below it.
+func (m *Model) Missing(operation string, answer reflect.Type) ([]string, error) {
+	found := m.operation(operation)
+	if found == nil {
+		return nil, fmt.Errorf("%s is no operation of the model", operation)
+	}
+	return missing("", answer, found.Responses.Status(http.StatusOK).Value.Content.Get("application/json").Schema.Value), nil
+}
+
+func missing(at string, field reflect.Type, schema *openapi3.Schema) (paths []string) {
+	for field.Kind() == reflect.Pointer {
+		field = field.Elem()
+	}
+	switch {
+	case schema.Items != nil && field.Kind() == reflect.Slice:
+		return missing(at+"[]", field.Elem(), schema.Items.Value)
+	case field.Kind() != reflect.Struct:
+		return nil
+	}
+	for name, property := range schema.Properties {
+		path := strings.TrimPrefix(at+"."+name, ".")
+		known := false
+		for f := range field.Fields() {
+			if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag == name {
+				known = true
+				paths = append(paths, missing(path, f.Type, property.Value)...)
+			}
+		}
+		if !known {
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }

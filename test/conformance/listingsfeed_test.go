@@ -11,6 +11,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/test/conformance"
+	"github.com/sellerstream/sellerstream/test/long"
 	"github.com/sellerstream/sellerstream/test/property"
 )
 
@@ -81,6 +82,7 @@ func TestListingsFeedsConform(t *testing.T) {
 
 // TestTheLargestFeedConforms has as many messages as Amazon takes, and one more.
 func TestTheLargestFeedConforms(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	schema := conformance.LoadSchema(t, "listings-feed-schema-v2.json")
 	feed := model.ListingsFeed{SellerID: "AXXXXXXXXXXXX"}

@@ -2,6 +2,8 @@ package conformance_test
 
 import (
 	"net/http"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -98,10 +100,71 @@ func TestOrdersConform(t *testing.T) {
 	}
 	clock.Advance(30 * time.Minute)
 	first := a.get(token, simulatortest.OrdersPath+"?createdAfter=2026-01-01T00:00:00Z&maxResultsPerPage=50&includedData="+allData, http.StatusOK)
-	if strings.Count(first, `"orderId"`) != 50 || !strings.Contains(first, `"nextToken"`) {
+	if strings.Count(first, `"lastUpdatedTime"`) != 50 || !strings.Contains(first, `"nextToken"`) {
 		t.Errorf("the search's first page: %.300s", first)
 	}
 	a.get(token, simulatortest.OrdersPath+"?lastUpdatedAfter=2026-01-01T00:00:00Z&fulfillmentStatuses=SHIPPED,CANCELLED&fulfilledBy=MERCHANT&marketplaceIds=A1PA6795UKMFR9", http.StatusOK)
+}
+
+// TestAnOrderIsReadWhole walks Amazon's model: a leaf of an order that has no field here has
+// no place in our record. That each field has one is tested beside the record
+// (TestEveryFieldOfAnOrderShows of processors/orders).
+func TestAnOrderIsReadWhole(t *testing.T) {
+	t.Parallel()
+	m := conformance.LoadModel(t, ordersModel)
+	for operation, answer := range map[string]reflect.Type{
+		model.GetOrder: reflect.TypeFor[model.GetOrderResponse](), model.SearchOrders: reflect.TypeFor[model.SearchOrdersResponse](),
+	} {
+		missing, err := m.Missing(operation, answer)
+		if err != nil || len(missing) > 0 {
+			t.Errorf("%s: %v is in Amazon's model and not in ours, %v", operation, missing, err)
+		}
+	}
+	type narrow struct {
+		Order struct {
+			Items []struct{} `json:"orderItems"`
+		} `json:"order"`
+	}
+	if missing, _ := m.Missing(model.GetOrder, reflect.TypeFor[narrow]()); !slices.Contains(missing, "order.orderItems[].product") || !slices.Contains(missing, "order.buyer") {
+		t.Errorf("the test cannot fail: %v", missing)
+	}
+}
+
+// The kinds of orders together have every field of the model, in answers that conform at
+// each step of their lives, whoever ships them.
+func TestEveryFieldIsServed(t *testing.T) {
+	t.Parallel()
+	a := start(t, simulator.Config{Rates: unlimited(), BuyerMark: "mark-"})
+	token := a.Token(simulatortest.SellerToken(1))
+	leaves := conformance.LoadModel(t, ordersModel).Leaves(t, "getOrder")
+	for _, kind := range append(simulator.Kinds(), "ordinary") {
+		for _, byAmazon := range []bool{false, true} {
+			placed, err := a.World.Place(simulatortest.German, simulator.Placement{Kind: kind, ByAmazon: byAmazon})
+			if err != nil {
+				t.Fatal(err)
+			}
+			id := placed.Order.OrderID
+			for range 5 {
+				body := a.get(token, simulatortest.OrdersPath+"/"+id+"?includedData="+allData, http.StatusOK)
+				conformance.Mark(t, leaves, body)
+				if by := map[bool]string{false: "MERCHANT", true: "AMAZON"}[byAmazon]; !strings.Contains(body, `"fulfilledBy":"`+by+`"`) || byAmazon && strings.Contains(body, `"packages"`) {
+					t.Errorf("%s by %s: %s", kind, by, body)
+				}
+				if _, err := a.World.Change(id); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := a.World.RequestCancel(id); err != nil {
+				t.Fatal(err)
+			}
+			conformance.Mark(t, leaves, a.get(token, simulatortest.OrdersPath+"/"+id+"?includedData="+allData, http.StatusOK))
+		}
+	}
+	for path, served := range leaves {
+		if !served {
+			t.Errorf("no order has %s", path)
+		}
+	}
 }
 
 func TestRefusalsConform(t *testing.T) {
@@ -132,7 +195,7 @@ func TestNotificationsConform(t *testing.T) {
 	schema := conformance.LoadSchema(t, "OrderChangeNotification.json")
 	a := start(t, simulator.Config{})
 	err := a.Run(t.Context(), simulator.Scenario{
-		Orders: 60, Changes: 4, Duplicates: 0.1, Reordered: 0.3, BuyerRequests: 0.3, Forged: 5, UnknownSellers: 5,
+		Orders: 60, Changes: 4, Duplicates: 0.1, Reordered: 0.3, BuyerRequests: 0.3, ByAmazon: 0.5, Forged: 5, UnknownSellers: 5,
 	})
 	if err != nil {
 		t.Fatal(err)

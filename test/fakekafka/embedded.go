@@ -27,14 +27,15 @@ func Embedded(t testing.TB, dir string) *embedded.Cluster {
 	return cluster
 }
 
-// Codec registers our schemas at a registry, and encodes by them.
-func Codec(t testing.TB, url, prefix string) *registry.Codec {
+// Codec registers our schemas at a registry, those of the named topics or all, and encodes
+// by them. All take srfake a second under the race detector.
+func Codec(t testing.TB, url, prefix string, topics ...string) *registry.Codec {
 	t.Helper()
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	codec, err := registry.New(t.Context(), registry.Config{
 		Client: []sr.ClientOpt{sr.URLs(url), sr.HTTPClient(&http.Client{Transport: transport})},
-		Prefix: prefix, Register: true, Logger: slog.New(slog.DiscardHandler),
+		Prefix: prefix, Register: true, Topics: topics, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,8 @@ import (
 	eventtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/sellerstream/sellerstream/test/parts"
 )
 
 // credentials are any: moto and the simulator take them all.
@@ -51,9 +53,7 @@ func makeQueue(t *testing.T, client *sqs.Client, name string) (url, arn string) 
 func makeBus(t *testing.T, endpoint, bus, queueARN string) {
 	t.Helper()
 	client := eventbridge.NewFromConfig(credentials(), func(o *eventbridge.Options) { o.BaseEndpoint = &endpoint })
-	if _, err := client.CreateEventBus(t.Context(), &eventbridge.CreateEventBusInput{Name: &bus}); err != nil {
-		t.Fatalf("create the event bus: %v", err)
-	}
+	parts.CreateBus(t, client, bus)
 	rule := aws.String("everything")
 	_, err := client.PutRule(t.Context(), &eventbridge.PutRuleInput{
 		Name: rule, EventBusName: &bus, EventPattern: aws.String(`{"source":["sellerstream"]}`),

@@ -47,7 +47,7 @@ func TestHugeBatches(t *testing.T) {
 		return &kgo.Record{Topic: topic, Partition: partition, Key: []byte(key), Value: value}
 	}
 
-	at, err := rawbatch.Produce(ctx, client, topic, partition, rawbatch.Zeros(account, 900))
+	at, err := rawbatch.Produce(ctx, client, topic, partition, rawbatch.Zeros(account, 1, 900))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -85,8 +85,8 @@ func newEnvironmentWith(t *testing.T, amazon simulator.Config, settings process.
 	settings.SQS, settings.Queue, settings.MaxPollers = e.aws, e.queue, 2
 	settings.EventBridge, settings.Bus = e.tap.url, e.bus
 	settings.Amazon, settings.Accounts, settings.Application = e.urls, e.amazon.Accounts(), application
-	if settings.GetOrderRate == (simulator.Rate{}) {
-		settings.GetOrderRate = getOrderRate
+	if settings.Rates == nil {
+		settings.Rates = map[string]simulator.Rate{"getOrder": getOrderRate}
 	}
 	e.settings = settings
 	e.config, err = settings.Write(t.TempDir())

@@ -34,7 +34,7 @@ func TestDroppedNotifications(t *testing.T) {
 	p = e.start(t)
 	e.awaitUp(ctx, t, p) // the first may have left nothing to do
 	e.finish(ctx, t, p)
-	e.check(ctx, t, nil)
+	e.check(ctx, t, time.Time{})
 
 	recovered := map[string]bool{}
 	for _, value := range e.readAll(ctx, t, schemas.Orders) {

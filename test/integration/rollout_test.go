@@ -28,7 +28,8 @@ var rolloutRate = simulator.Rate{PerSecond: 8, Burst: 8}
 // ready before an old one is told to stop, and the old one is gone within its
 // grace. Nothing is lost, sent twice or throttled.
 func TestRollout(t *testing.T) {
-	e := newEnvironmentWith(t, simulator.Config{Rates: map[string]simulator.Rate{"getOrder": rolloutRate}}, process.Config{GetOrderRate: rolloutRate})
+	rates := map[string]simulator.Rate{"getOrder": rolloutRate}
+	e := newEnvironmentWith(t, simulator.Config{Rates: rates}, process.Config{Rates: rates})
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience) // two handovers more than others
 	defer cancel()
 	old := []*pod{e.startPod(t), e.startPod(t)}
@@ -66,7 +67,7 @@ func TestRollout(t *testing.T) {
 	if err := fresh[1].Stop(grace); err != nil {
 		t.Errorf("stop the last process: %v", err)
 	}
-	e.check(ctx, t, nil)
+	e.check(ctx, t, time.Time{})
 }
 
 // pod is a process with an admin port, as Kubernetes sees it.

@@ -43,6 +43,10 @@ func ruled() map[string]any {
 		"by Amazon":  &schemas.ShipmentConfirmation{EventID: "by Amazon", Outcome: "REJECTED", Account: "other", Code: "InvalidInput"},
 		"at risk":    alert("at risk", "ShipmentAtRisk", "WARNING", "o"),
 		"too late":   alert("too late", "ShipmentAtRisk", "CRITICAL", "o"),
+		"asked":      &schemas.ShipmentConfirmation{EventID: "asked", Outcome: "CONFIRMED", Account: "other", CancelRequested: true},
+		"too soon":   &schemas.ShipmentConfirmation{EventID: "too soon", Outcome: "REJECTED", Account: "other", Code: "order_cancelled"},
+		"missing":    alert("missing", "ShipmentMissing", "WARNING", "o"),
+		"covered":    alert("covered", "ShipmentMissing", "RESOLVED", "o"),
 		"silent":     alert("silent", "NotificationsSilent", "CRITICAL", "ORDER_CHANGE"),
 		"no feeds":   alert("no feeds", "NotificationsSilent", "WARNING", "FEED_PROCESSING_FINISHED"),
 		"parked":     alert("parked", "AccountParked", "CRITICAL", ""),
@@ -55,7 +59,7 @@ func TestRulesCatchWhatTheySay(t *testing.T) {
 	want := map[string][]string{
 		"OrderChanged": {"elsewhere", "mixed", "ours", "shipped"}, "OrderCancelled": {"cancelled"},
 		"FeedSubmitted": {"submitted"}, "FeedCompleted": {"bad feed", "good feed", "no report"}, "FeedStuck": {"stuck"},
-		"InventoryRejected": {"refused"}, "InventoryFailed": {"given up"}, "ShipmentConfirmed": {"confirmed"}, "ShipmentRejected": {"by Amazon", "wrong item"},
+		"InventoryRejected": {"refused"}, "InventoryFailed": {"given up"}, "ShipmentConfirmed": {"asked", "confirmed"}, "ShipmentRejected": {"by Amazon", "too soon", "wrong item"},
 		"ShipmentAtRisk": {"at risk", "too late"}, "NotificationsSilent": {"no feeds", "silent"}, "AccountParked": {"parked"},
 
 		"everything of one account":                     {"bad feed", "confirmed", "ours"},
@@ -64,17 +68,19 @@ func TestRulesCatchWhatTheySay(t *testing.T) {
 		"orders that are at least in part ours":         {"mixed", "ours", "shipped"},
 		"feeds with refused messages":                   {"bad feed"},
 		"shipments whose items or quantities are wrong": {"wrong item"},
-		"every alert":                                 {"at risk", "no feeds", "parked", "silent", "too late"},
-		"CRITICAL alerts alone":                       {"parked", "silent", "too late"},
-		"shipments past their latest ship date":       {"too late"},
-		"order notifications that have fallen silent": {"silent"},
+		"every alert": {"at risk", "covered", "missing", "no feeds", "parked", "silent", "too late"},
+		"merchant's orders that must be shipped soon and have no shipment": {"missing"},
+		"packages that were shipped although somebody asked to cancel":     {"asked"},
+		"packages of cancelled orders":                                     {"too soon"},
+		"alerts that do not hold any more":                                 {"covered"},
+		"CRITICAL alerts alone":                                            {"parked", "silent", "too late"},
+		"shipments past their latest ship date":                            {"too late"},
+		"order notifications that have fallen silent":                      {"silent"},
 	}
 	endpoint, bus := parts.AWS(t), fmt.Sprintf("rules-%d", time.Now().UnixNano())
 	events := eventbridge.NewFromConfig(credentials(), func(o *eventbridge.Options) { o.BaseEndpoint = &endpoint })
 	queues := sqs.NewFromConfig(credentials(), func(o *sqs.Options) { o.BaseEndpoint = &endpoint })
-	if _, err := events.CreateEventBus(t.Context(), &eventbridge.CreateEventBusInput{Name: &bus}); err != nil {
-		t.Fatal(err)
-	}
+	parts.CreateBus(t, events, bus)
 	caughtIn := make(map[string]string) // rule → its queue's URL
 	for i, rule := range schemas.Rules() {
 		name := fmt.Sprintf("%s-%d", bus, i)

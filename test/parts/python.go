@@ -3,6 +3,7 @@ package parts
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"os/exec"
@@ -40,9 +41,9 @@ func virtualEnvironment(ctx context.Context, requirements string) (string, error
 		}
 		home = filepath.Join(string(bytes.TrimSpace(root)), ".cache", "parts")
 	}
-	home = filepath.Join(home, "python")
-	python, installed := filepath.Join(home, "bin", "python"), filepath.Join(home, "requirements.txt")
-	if have, err := os.ReadFile(installed); err == nil && bytes.Equal(have, want) {
+	home = filepath.Join(home, fmt.Sprintf("python-%.4x", sha256.Sum256(want)))
+	python, installed := filepath.Join(home, "bin", "python"), filepath.Join(home, "installed")
+	if _, err := os.Stat(installed); err == nil {
 		return python, nil
 	}
 	if err := os.RemoveAll(home); err != nil {
@@ -56,5 +57,5 @@ func virtualEnvironment(ctx context.Context, requirements string) (string, error
 			return "", fmt.Errorf("%v: %w\n%s", command, err, out)
 		}
 	}
-	return python, os.WriteFile(installed, want, 0o600) // last: it says that all is there
+	return python, os.WriteFile(installed, nil, 0o600) // last: it says that all is there
 }

@@ -13,10 +13,11 @@ import (
 
 // Config is what a pipeline is told about its surroundings. Amazon is simulated.
 type Config struct {
-	Prefix   string // of topics and groups
-	Brokers  []string
-	Kafka    string // more of section kafka, as written in the file
-	Registry string // URL
+	Prefix     string // of topics and groups
+	Brokers    []string
+	Kafka      string // more of section kafka, as written in the file
+	Partitions int    // 0 for 6
+	Registry   string // URL
 
 	SQS         string // endpoint
 	Queue       string // URL
@@ -25,15 +26,16 @@ type Config struct {
 	EventBridge string // endpoint
 	Bus         string
 
-	Amazon       simulator.URLs
-	Accounts     []simulator.Account
-	Application  simulator.Application
-	GetOrderRate simulator.Rate
+	Amazon      simulator.URLs
+	Accounts    []simulator.Account
+	Application simulator.Application
+	Rates       map[string]simulator.Rate // of every account, by operation; Amazon's for the others
 
 	Timeout time.Duration // of a request to Amazon; 0 leaves the default
 	Speed   float64       // of the clock; 0 for the real one
 	Epoch   time.Time     // of a clock with a speed
 	Admin   string        // host:port of health and metrics; "" for none
+	Pprof   bool          // profiles are served there, too
 	More    string        // of the file, as written in it
 }
 
@@ -63,7 +65,7 @@ const configuration = `
 prefix: {{.Prefix}}
 kafka:
   brokers: [{{range $i, $b := .Brokers}}{{if $i}}, {{end}}"{{$b}}"{{end}}]
-  partitions: 6
+  partitions: {{or .Partitions 6}}
 {{- if .Kafka}}
   {{.Kafka}}
 {{- end}}
@@ -96,8 +98,12 @@ accounts:
     region: {{.Region}}
     marketplaces: [{{index .Marketplaces 0}}]
     refresh_token: {value: {{.RefreshToken}}}
+{{- with $.Rates}}
     quotas:
-      getOrder: {rate: {{$.GetOrderRate.PerSecond}}, burst: {{$.GetOrderRate.Burst}}}
+{{- range $operation, $rate := .}}
+      {{$operation}}: {rate: {{$rate.PerSecond}}, burst: {{$rate.Burst}}}
+{{- end}}
+{{- end}}
 {{- end}}
 bridge:
   queues:
@@ -115,6 +121,7 @@ runtime:
   session_timeout: 6s
 admin:
   listen: {{or .Admin "off"}}
+  pprof: {{.Pprof}}
 {{- if .Speed}}
 clock:
   speed: {{.Speed}}

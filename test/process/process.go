@@ -61,6 +61,9 @@ func Command(dir, binary string, args ...string) (*Process, error) {
 	return p, nil
 }
 
+// PID is the process's number.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Environment is what a process needs that uses such a configuration.
 func Environment() []string { return append(os.Environ(), awsSecretVariable+"="+awsKey) }
 

@@ -20,9 +20,12 @@ type Usage struct {
 	CPU    time.Duration // user and system time since its start
 }
 
-// Usage reads what the process has cost from /proc, which only Linux has.
-func (p *Process) Usage() (Usage, error) {
-	dir := fmt.Sprintf("/proc/%d/", p.cmd.Process.Pid)
+// Usage is UsageOf the process.
+func (p *Process) Usage() (Usage, error) { return UsageOf(p.cmd.Process.Pid) }
+
+// UsageOf reads what a process has cost from /proc, which only Linux has.
+func UsageOf(pid int) (Usage, error) {
+	dir := fmt.Sprintf("/proc/%d/", pid)
 	stat, err1 := os.ReadFile(dir + "stat")
 	status, err2 := os.ReadFile(dir + "status")
 	if err := errors.Join(err1, err2); err != nil {

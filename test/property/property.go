@@ -15,21 +15,23 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/sellerstream/sellerstream/test/long"
 )
 
 const (
-	// FixedSeeds is how many fixed seeds Check uses.
-	FixedSeeds = 300
+	// FixedSeeds is how many fixed seeds Check uses, and partSeeds how many in `make test`.
+	FixedSeeds, partSeeds = 300, 60
 	// words bounds what one case draws. One that draws more is not valid.
 	words = 1 << 13
 )
 
-// Check checks prop with the seeds 1 to FixedSeeds, and then as rapid.Check does.
-// Each fixed seed is a subtest, so that `go test -run TestName/seed_17` runs that
-// case alone and shows what it drew.
+// Check checks prop with the seeds 1 to FixedSeeds (`make test`: a fifth of them), and
+// then as rapid.Check does. Each fixed seed is a subtest, so that
+// `TEST_LONG=1 go test -run TestName/seed_217` runs that case alone and shows what it drew.
 func Check(t *testing.T, prop func(*rapid.T)) {
 	t.Helper()
-	CheckSeeds(t, Seeds(FixedSeeds), prop)
+	CheckSeeds(t, Seeds(long.Pick(t, partSeeds, FixedSeeds)), prop)
 }
 
 // CheckSeeds is Check with the given fixed seeds, for a property whose cases are

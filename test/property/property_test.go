@@ -57,7 +57,7 @@ func TestSeedsWithoutAValidCaseFail(t *testing.T) {
 func failing(t *testing.T, kind string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFails$", "-rapid.nofailfile")
-	cmd.Env = append(os.Environ(), "PROPERTY_FAILS="+kind)
+	cmd.Env = append(os.Environ(), "PROPERTY_FAILS="+kind, "TEST_LONG=1")
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		t.Fatalf("passed:\n%s", out)

@@ -16,17 +16,21 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Zeros is a batch of one record whose value is so many MiB of zeros, a thousandth
-// of that on the wire: with 900 it is below every broker's message.max.bytes.
-func Zeros(key string, mebibytes int) []byte {
+// Zeros is a batch of records whose values are so many MiB of zeros, a thousandth of
+// that on the wire: with 900 in all it is below every broker's message.max.bytes. To
+// make it costs little.
+func Zeros(key string, records, mebibytes int) []byte {
 	size := int64(mebibytes) << 20
-	head := binary.AppendVarint([]byte{0, 0, 0}, int64(len(key))) // attributes, deltas, key
-	head = binary.AppendVarint(append(head, key...), size)
-	return gzipped(slices.Concat( // what is zipped apart may stand one behind the other
-		zip(append(binary.AppendVarint(nil, int64(len(head))+size+1), head...)),
-		bytes.Repeat(zip(make([]byte, 1<<20)), mebibytes),
-		zip([]byte{0}), // headers
-	))
+	zeros := bytes.Repeat(zip(make([]byte, 1<<20)), mebibytes)
+	var zipped []byte // what is zipped apart may stand one behind the other
+	for i := range records {
+		head := binary.AppendVarint([]byte{0, 0}, int64(i)) // attributes, deltas
+		head = binary.AppendVarint(head, int64(len(key)))
+		head = binary.AppendVarint(append(head, key...), size)
+		headers := zip([]byte{0})
+		zipped = slices.Concat(zipped, zip(append(binary.AppendVarint(nil, int64(len(head))+size+1), head...)), zeros, headers)
+	}
+	return gzipped(records, zipped)
 }
 
 func zip(data []byte) []byte {
@@ -38,14 +42,14 @@ func zip(data []byte) []byte {
 }
 
 // Broken is a batch of one record that says that it is gzipped, and is not.
-func Broken() []byte { return gzipped([]byte("no gzip")) }
+func Broken() []byte { return gzipped(1, []byte("no gzip")) }
 
-func gzipped(records []byte) []byte {
+func gzipped(n int, records []byte) []byte {
 	const codec = 1 // Kafka's number of gzip, in the batch's attributes
 	now := time.Now().UnixMilli()
 	batch := kmsg.RecordBatch{
 		PartitionLeaderEpoch: -1, Magic: 2, Attributes: codec, ProducerID: -1, ProducerEpoch: -1, FirstSequence: -1,
-		FirstTimestamp: now, MaxTimestamp: now, NumRecords: 1, Records: records,
+		FirstTimestamp: now, MaxTimestamp: now, LastOffsetDelta: int32(n - 1), NumRecords: int32(n), Records: records,
 	}
 	raw := batch.AppendTo(nil)
 	binary.BigEndian.PutUint32(raw[8:], uint32(len(raw)-12)) // the length counts what follows it

@@ -13,11 +13,15 @@ import (
 
 // TestABadAccountDoesNotDelayItsNeighbours: on one partition, with hundreds of
 // orders of an account that is refused, throttled or never answered, its
-// neighbours' orders take exactly as long as without it.
+// neighbours' orders take exactly as long as without it, and their events as long,
+// except that one may wait for company while another request is under way.
 func TestABadAccountDoesNotDelayItsNeighbours(t *testing.T) {
 	t.Parallel()
-	const orders = 400
-	alone := neighbours(t, "", 0, nil, simulator.Filter{})
+	const (
+		orders = 400
+		linger = 5 * time.Millisecond // of an event, behind a request that is under way
+	)
+	alone, aloneEvents := neighbours(t, "", 0, nil, simulator.Filter{})
 	t.Logf("alone: %d orders, p50 %v, p99 %v, at most %v", len(alone), at(alone, 50), at(alone, 99), at(alone, 100))
 	atAmazon := func(status int) simulator.Filter {
 		return simulator.Filter{Part: simulator.SPAPI, Operation: model.GetOrder, Account: "bad", Status: status}
@@ -35,14 +39,18 @@ func TestABadAccountDoesNotDelayItsNeighbours(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			beside := neighbours(t, bad.revoked, orders, bad.fault, bad.trouble)
+			beside, events := neighbours(t, bad.revoked, orders, bad.fault, bad.trouble)
 			t.Logf("%d orders, p50 %v, p99 %v, at most %v", len(beside), at(beside, 50), at(beside, 99), at(beside, 100))
-			if len(beside) != len(alone) {
-				t.Fatalf("%d orders of neighbours came out, want %d", len(beside), len(alone))
+			t.Logf("%d events, p50 %v, p99 %v, at most %v", len(events), at(events, 50), at(events, 99), at(events, 100))
+			if len(beside) != len(alone) || len(events) != len(alone) {
+				t.Fatalf("%d orders of neighbours and %d events came out, want %d", len(beside), len(events), len(alone))
 			}
 			for i := range alone {
 				if alone[i] != beside[i] {
 					t.Errorf("the %d-th fastest took %v, alone %v", i, beside[i], alone[i])
+				}
+				if late := events[i] - aloneEvents[i]; late < 0 || late > linger {
+					t.Errorf("the %d-th fastest event took %v, alone %v", i, events[i], aloneEvents[i])
 				}
 			}
 		})
@@ -52,13 +60,13 @@ func TestABadAccountDoesNotDelayItsNeighbours(t *testing.T) {
 // at is the smallest time that p percent of the sorted times do not exceed.
 func at(sorted []time.Duration, p int) time.Duration { return sorted[max(0, (len(sorted)*p+99)/100-1)] }
 
-// neighbours returns how long the orders of four accounts took from their
-// notification, the fastest first, beside so many orders of a bad one. It fails where
-// Amazon saw no call of the trouble before and while the neighbours' orders came.
-func neighbours(t *testing.T, revoked string, badOrders int, fault *simulator.Action, trouble simulator.Filter) (took []time.Duration) {
+// neighbours returns how long the orders of four accounts took from their notification to
+// Kafka, and to EventBridge, the fastest first, beside so many orders of a bad one. It fails
+// where Amazon saw no call of the trouble before and while the neighbours' orders came.
+func neighbours(t *testing.T, revoked string, badOrders int, fault *simulator.Action, trouble simulator.Filter) (took, published []time.Duration) {
 	t.Helper()
 	accounts := []string{"ann", "bob", "cleo", "dan"}
-	inBubble(t, setup{accounts: append([]string{"bad"}, accounts...), revoked: revoked}, func(t *testing.T, w *world) {
+	inBubble(t, setup{accounts: append([]string{"bad"}, accounts...), revoked: revoked, publishes: true}, func(t *testing.T, w *world) {
 		if fault != nil {
 			w.fault(simulator.Rule{Part: simulator.SPAPI, Account: "bad", Action: *fault})
 		}
@@ -81,15 +89,22 @@ func neighbours(t *testing.T, revoked string, badOrders int, fault *simulator.Ac
 			}
 		}
 		for _, rec := range w.read(schemas.Orders, len(sent)+badOrders, time.Minute) {
-			var order struct{ Value schemas.Order }
-			if err := json.Unmarshal(rec.Value, &order); err != nil {
+			if at, ok := sent[orderOf(t, rec).OrderID]; ok {
+				took = append(took, rec.Timestamp.Sub(at))
+			}
+		}
+		events, _ := w.amazon.Events(0)
+		for _, e := range events {
+			var order schemas.Order
+			if err := json.Unmarshal([]byte(e.Detail), &order); err != nil {
 				t.Fatal(err)
 			}
-			if at, ok := sent[order.Value.OrderID]; ok {
-				took = append(took, rec.Timestamp.Sub(at))
+			if at, ok := sent[order.OrderID]; ok {
+				published = append(published, e.Arrived.Sub(at))
 			}
 		}
 	})
 	slices.Sort(took)
-	return took
+	slices.Sort(published)
+	return took, published
 }

@@ -12,16 +12,18 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/processors/orders"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/long"
 )
 
 // TestDroppedNotifications: Amazon drops one notification in twenty for hours.
 // Every order arrives, those within the interval that searchOrders' quota allows
-// and the age that it asks for, and none is fetched twice.
+// and the age that it asks for, and none is fetched twice: what a search brings needs no
+// getOrder.
 func TestDroppedNotifications(t *testing.T) {
 	t.Parallel()
+	hours := long.Pick(t, time.Hour, 2*time.Hour)
 	const (
 		every = 3 * time.Minute
-		hours = 2
 		// Two minutes and some seconds old, the next search, its call and the
 		// order's.
 		bound = 2*time.Minute + 10*time.Second + every + 15*time.Second
@@ -30,7 +32,7 @@ func TestDroppedNotifications(t *testing.T) {
 	inBubble(t, setup{accounts: accounts, reconcile: orders.Reconcile{Every: every, Lookback: time.Hour}}, func(t *testing.T, w *world) {
 		random := rand.New(rand.NewPCG(7, 7))
 		placed, dropped := map[string]time.Time{}, map[string]bool{}
-		for time.Since(w.begun) < hours*time.Hour {
+		for time.Since(w.begun) < hours {
 			time.Sleep(time.Duration(random.ExpFloat64() * float64(6*time.Second)))
 			change := w.order(accounts[random.IntN(len(accounts))])
 			placed[change.Order.OrderID] = *change.Time
@@ -67,11 +69,45 @@ func TestDroppedNotifications(t *testing.T) {
 		if most := at(recovered, 100); most > bound {
 			t.Errorf("an order came after %v, want %v", most, bound)
 		}
-		if calls := len(w.calls(simulator.Filter{Operation: model.GetOrder}, 0, 24*time.Hour)); calls != len(notified)+len(recovered) {
-			t.Errorf("%d getOrder calls for %d orders", calls, len(notified)+len(recovered))
+		if calls := len(w.calls(simulator.Filter{Operation: model.GetOrder}, 0, 24*time.Hour)); calls != len(notified) {
+			t.Errorf("%d getOrder calls for %d orders that were notified", calls, len(notified))
 		}
 		if n := w.amazon.Ledger.Throttled(); n != 0 {
 			t.Errorf("%d calls were throttled", n)
+		}
+		w.noDeadLetters()
+	})
+}
+
+// TestABackfillThroughKafka: an operator's wish on its topic brings the orders that were
+// placed and that nothing else brings, without a getOrder.
+func TestABackfillThroughKafka(t *testing.T) {
+	t.Parallel()
+	inBubble(t, setup{accounts: []string{"one"}}, func(t *testing.T, w *world) {
+		since := time.Now()
+		const placed = 150
+		for range placed {
+			time.Sleep(time.Minute)
+			w.order("one")
+		}
+		time.Sleep(5 * time.Minute)
+		value, err := codec().AppendEncode(nil, "", &schemas.Backfill{Account: "one", SinceTime: since, RequestedTime: time.Now(), By: "ann@host"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec := &kgo.Record{Topic: prefix + schemas.OrderBackfills, Key: []byte("one"), Value: value}
+		if err := w.client.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		ids := map[string]bool{}
+		for _, rec := range w.read(schemas.Orders, placed+1, 30*time.Minute) {
+			order := orderOf(t, rec)
+			if ids[order.OrderID] = true; order.Origin != "BACKFILL" {
+				t.Errorf("order %s has the origin %s", order.OrderID, order.Origin)
+			}
+		}
+		if gets := len(w.calls(simulator.Filter{Operation: model.GetOrder}, 0, 24*time.Hour)); len(ids) != placed || gets > 0 {
+			t.Errorf("%d of %d orders came, by %d getOrder", len(ids), placed, gets)
 		}
 		w.noDeadLetters()
 	})

@@ -12,10 +12,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 
+	"github.com/sellerstream/sellerstream/bridge/eventbridge"
 	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
 	"github.com/sellerstream/sellerstream/pkg/runtime/account"
@@ -41,8 +44,8 @@ const (
 	clientID    = "amzn1.application-oa2-client.simulation"
 )
 
-// world is the orders processor between Kafka and Amazon. All its accounts are
-// neighbours on one partition.
+// world is the orders processor between Kafka and Amazon, and the publisher of events
+// behind it. All its accounts are neighbours on one partition.
 type world struct {
 	t        *testing.T
 	net      *kfake.VirtualNetwork
@@ -63,6 +66,7 @@ type setup struct {
 	revoked    string // the account whose refresh token Amazon does not take; "" for none
 	maxPending int    // 0 for the default
 	reconcile  orders.Reconcile
+	publishes  bool // orders and alerts as events
 }
 
 // inBubble runs test with everything up, under virtual time.
@@ -81,7 +85,7 @@ func inBubble(t *testing.T, s setup, test func(t *testing.T, w *world)) {
 		execute := executor.New(w.sellers(s, sellers), w.breakers, w.tally, clock.Real{}, logger)
 		processor, err := stream.New(stream.Options{
 			Processor: orders.Processor, Prefix: prefix,
-			Inputs: []string{schemas.OrderChanges}, Outputs: []string{schemas.Orders, schemas.Alerts}, State: schemas.StateOrders,
+			Inputs: []string{schemas.OrderChanges, schemas.OrderBackfills}, Outputs: []string{schemas.Orders, schemas.Alerts}, State: schemas.StateOrders,
 			New: func(machine.Unit) machine.Machine {
 				return watched{orders.New(orders.Config{
 					Accounts:     func() *account.Directory { return directory },
@@ -106,13 +110,16 @@ func inBubble(t *testing.T, s setup, test func(t *testing.T, w *world)) {
 		for !processor.Ready() {
 			time.Sleep(10 * time.Millisecond)
 		}
+		if s.publishes {
+			w.publish(logger)
+		}
 		test(t, w)
 	})
 }
 
 func (w *world) startKafka() {
 	var names []string
-	for _, topic := range []string{schemas.OrderChanges, schemas.Orders, schemas.Alerts, schemas.StateOrders, schemas.DeadLetters} {
+	for _, topic := range []string{schemas.OrderChanges, schemas.OrderBackfills, schemas.Orders, schemas.Alerts, schemas.StateOrders, schemas.DeadLetters} {
 		names = append(names, prefix+topic)
 	}
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(9092), kfake.ListenFn(w.net.Listen), kfake.SeedTopics(1, names...))
@@ -151,7 +158,7 @@ func (w *world) startAmazon(s setup) []account.Account {
 	var err error
 	w.amazon, err = simulator.New(simulator.Config{
 		Applications: []simulator.Application{{Name: application, ClientID: clientID, ClientSecrets: []string{"secret"}}},
-		Accounts:     known,
+		Accounts:     known, EventBridgeLatency: putEvents,
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -163,7 +170,44 @@ func (w *world) startAmazon(s setup) []account.Account {
 	})
 	w.serve(":80", w.amazon.SPAPI(model.Europe))
 	w.serve(":81", w.amazon.LWA())
+	w.serve(":82", w.amazon.EventBridge())
 	return sellers
+}
+
+// putEvents is how long EventBridge takes to answer.
+const putEvents = 30 * time.Millisecond
+
+// publish runs the publisher of events until the end of the test.
+func (w *world) publish(log *slog.Logger) {
+	w.t.Helper()
+	amazon := aws.Config{
+		Region: simulator.AWSRegion, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
+		HTTPClient: &http.Client{Transport: &http.Transport{DialContext: w.net.DialContext}},
+	}
+	publisher, err := eventbridge.New(eventbridge.Options{
+		Client: eventbridge.NewClient(amazon, "http://localhost:82"), Codec: codec(), Kafka: w.kafkaOptions(), Prefix: prefix,
+		Topics: []string{schemas.Orders, schemas.Alerts}, Logger: log,
+		Details: func(_ string, value any) (event eventbridge.Event, ok bool, err error) {
+			event.Detail, event.Type, err = schemas.AppendDetail(nil, value)
+			event.Entity = schemas.Entity(value)
+			return event, event.Type != "", err
+		},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	finished := make(chan error, 1)
+	go func() { finished <- publisher.Run(ctx) }()
+	w.t.Cleanup(func() {
+		stop()
+		if err := <-finished; err != nil {
+			w.t.Error(err)
+		}
+	})
+	for publisher.WaitsFor() != "" {
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 func (w *world) serve(address string, handler http.Handler) {
@@ -301,10 +345,10 @@ func (m watched) Pending() int {
 	return n
 }
 
-// codec reads what is on the topics of the orders processor.
+// codec reads what is on the topics of the orders processor and of the publisher.
 func codec() fakekafka.JSON {
 	return fakekafka.JSON{Kinds: []any{
-		&schemas.OrderChange{}, &schemas.Order{},
-		&schemas.OrderState{}, &schemas.SearchState{}, &schemas.QuotaState{}, &schemas.LaneState{},
+		&schemas.OrderChange{}, &schemas.Order{}, &schemas.Alert{},
+		&schemas.Backfill{}, &schemas.BackfillState{}, &schemas.OrderState{}, &schemas.SearchState{}, &schemas.QuotaState{}, &schemas.LaneState{},
 	}}
 }

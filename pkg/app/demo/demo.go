@@ -166,7 +166,7 @@ func same(a, b Report) bool {
 func business(opts Options) simulator.Scenario {
 	return simulator.Scenario{
 		Orders: opts.Orders, Changes: 2, Over: stretch - searchTime,
-		Duplicates: 0.2, Reordered: 0.1, Dropped: 0.05, BuyerRequests: 0.05, SellerShips: sellerShips,
+		Duplicates: 0.2, Reordered: 0.1, Dropped: 0.05, BuyerRequests: 0.05, ByAmazon: amazonShips, SellerShips: sellerShips,
 	}
 }
 

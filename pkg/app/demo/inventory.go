@@ -12,6 +12,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/kclient"
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
@@ -70,7 +71,7 @@ type upstream struct {
 }
 
 func newUpstream(cfg config.Config, sim *simulator.Simulator, codec *registry.Codec) (*upstream, error) {
-	client, err := kclient.NewClient(kgo.SeedBrokers(cfg.Kafka.Brokers...))
+	client, err := kclient.NewClient(kafka.Access{Config: cfg.Kafka}.Options()...)
 	if err != nil {
 		return nil, err
 	}

@@ -11,10 +11,12 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/kclient"
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -39,10 +41,12 @@ type observer struct {
 	sim    *simulator.Simulator
 	client *kgo.Client
 	codec  *registry.Codec
+	clock  clock.Clock // the pipeline's
 	prefix string
 
 	mu          sync.Mutex          // guards what follow writes
 	onTopic     map[stateKey]string // the origin of each state
+	waits       waits
 	ofStock     outcomes
 	ofShipments outcomes
 	deadLetters int
@@ -54,13 +58,13 @@ type observer struct {
 	lastSeen    int64
 }
 
-func newObserver(cfg config.Config, sim *simulator.Simulator, codec *registry.Codec) (*observer, error) {
+func newObserver(cfg config.Config, sim *simulator.Simulator, codec *registry.Codec, c clock.Clock) (*observer, error) {
 	client, err := kclient.NewClient(readerOptions(cfg, schemas.Orders, schemas.InventoryResults, schemas.ShipmentConfirmations, schemas.DeadLetters)...)
 	if err != nil {
 		return nil, err
 	}
 	return &observer{
-		sim: sim, client: client, codec: codec, prefix: cfg.Prefix,
+		sim: sim, client: client, codec: codec, clock: c, prefix: cfg.Prefix, waits: waits{took: map[string][]time.Duration{}},
 		onTopic: map[stateKey]string{}, ofStock: newOutcomes(), ofShipments: newOutcomes(),
 		onBus: map[stateKey]bool{}, eventIDs: map[string]int{}, detailTypes: map[string]int{},
 	}, nil
@@ -131,6 +135,7 @@ func (o *observer) take(ctx context.Context, rec *kgo.Record) error {
 	switch value := value.(type) {
 	case *schemas.Order:
 		o.onTopic[stateKey{value.Account, value.OrderID, state{value.Status, value.LastUpdatedTime.UnixMilli()}}] = value.Origin
+		o.waits.take(o.clock, rec, value)
 	case *schemas.InventoryResult:
 		o.ofStock.take(value.SourcePartition, value.SourceOffset, value.Outcome)
 	case *schemas.ShipmentConfirmation:
@@ -197,6 +202,7 @@ func (o *observer) report(plan simulator.InventoryPlan, said shipped) (Report, e
 			r.Orders.PublishedTwice++
 		}
 	}
+	r.Waits = Waits{Merchant: o.waits.of(model.FulfilledByMerchant), Amazon: o.waits.of(model.FulfilledByAmazon)}
 	r.Inventory = o.inventory(plan)
 	r.Shipments = o.shipments(said, truth)
 	return r, o.failure

@@ -17,6 +17,7 @@ type Report struct {
 	Speed          float64   `json:"speed"`
 	Recovered      int       `json:"recovered"` // orders whose final state only a search found: its notification was dropped
 	Orders         Orders    `json:"orders"`
+	Waits          Waits     `json:"waits"`
 	Inventory      Inventory `json:"inventory"`
 	Shipments      Shipments `json:"shipments"`
 	SPAPI          SPAPI     `json:"spapi"`
@@ -184,6 +185,8 @@ Done in %.1f s (%s on the pipeline's clock, %g times as fast).
   lost            %6d
   recovered       %6d   of %d whose last notification Amazon dropped: searches found them
   published twice %6d   event ids
+  merchant's      %s
+  Amazon's        %s
   dead letters    %6d
   stock updates   %6d   of %d SKUs
     applied       %6d   by %d feeds and %d single calls
@@ -202,7 +205,7 @@ Done in %.1f s (%s on the pipeline's clock, %g times as fast).
   calls to Amazon   %s; throttled %d
 `, r.ElapsedSeconds, amazon, r.Speed,
 		r.Orders.Notifications, r.Orders.Distinct, r.Orders.Enriched, r.Orders.Published,
-		r.Orders.Lost, r.Recovered, r.Orders.Unnotified, r.Orders.PublishedTwice, r.DeadLetters,
+		r.Orders.Lost, r.Recovered, r.Orders.Unnotified, r.Orders.PublishedTwice, r.Waits.Merchant, r.Waits.Amazon, r.DeadLetters,
 		i.Updates, i.SKUs, i.Applied, i.Feeds, i.Patches, i.Rejected, i.Superseded, i.Excluded, i.Failed,
 		i.Unresolved, i.FeedsDouble,
 		s.Requested, s.Packages, s.Confirmed, s.Rejected, s.Superseded, s.Unresolved, s.ConfirmedTwice, strings.Join(calls, ", "), r.SPAPI.Throttled)

@@ -120,7 +120,7 @@ func (s *stage) observe(ctx context.Context, cfg config.Config, log *slog.Logger
 	if err != nil {
 		return err
 	}
-	if s.observer, err = newObserver(cfg, s.sim, codec); err != nil {
+	if s.observer, err = newObserver(cfg, s.sim, codec, s.settings.Clock); err != nil {
 		return err
 	}
 	if s.warehouse, err = newWarehouse(cfg, s.sim, codec, s.settings.Clock); err != nil {

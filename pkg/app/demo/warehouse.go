@@ -19,8 +19,9 @@ import (
 )
 
 const (
-	// sellerShips is the share of orders that the demo's warehouse ships.
-	sellerShips = 0.3
+	// amazonShips is the share of orders that Amazon ships itself, and sellerShips that
+	// of the others which the demo's warehouse ships.
+	amazonShips, sellerShips = 0.5, 0.6
 	// correctedAfter is when the warehouse corrects a tracking number, on the
 	// demo's clock: the first one has gone to Amazon by then.
 	correctedAfter = time.Minute
@@ -92,7 +93,7 @@ func (w *warehouse) take(ctx context.Context, rec *kgo.Record) ([]simulator.Upst
 		return nil, nil
 	}
 	if placed, ok := w.sim.World.Order(order.OrderID); !ok || !placed.SellerShips {
-		return nil, nil // Amazon ships it
+		return nil, nil // somebody else ships it
 	}
 	w.mu.Lock()
 	known := w.packed[order.OrderID]

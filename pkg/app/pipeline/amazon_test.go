@@ -127,7 +127,7 @@ func TestAnotherSecretsFileChangesItsAccounts(t *testing.T) {
 			write(step.file, "2")
 		}
 		changed = nil
-		l.apply(cfg)
+		l.again()
 		slices.Sort(changed)
 		if got := strings.Join(changed, " "); got != step.want {
 			t.Errorf("another %q changes %q, want %q", step.file, got, step.want)

@@ -41,6 +41,7 @@ type pipeline struct {
 	sources    telemetry.Sources // of the metrics
 	roles      []runner
 	processors map[Role]units
+	memory     *stream.Memory            // of all roles that run machines
 	wakers     []func(accounts []string) // see wake
 	closers    []func()
 }
@@ -54,6 +55,7 @@ func (p *pipeline) close() {
 // build prepares the roles: topics exist and schemas are known when it returns.
 func build(ctx context.Context, s Settings, metrics *telemetry.Metrics) (*pipeline, error) {
 	p := &pipeline{Settings: s, shadow: newShadow(s.Logger, s.Out), metrics: metrics, processors: map[Role]units{}}
+	p.memory = stream.NewMemory(mostPending(s.Config.Runtime))
 	p.sources = p.newSources()
 	var names []string
 	for _, name := range s.Roles {
@@ -208,7 +210,7 @@ func (p *pipeline) addOrders(ctx context.Context) error {
 	machineConfig := orders.Config{
 		Accounts: p.live.directory, IncludedData: p.Config.Orders.IncludedData, V0: v0, Limits: p.live.limit,
 		Retention: p.Config.BuyerData.Retention,
-		Reconcile: orders.Reconcile{Every: p.Config.Orders.Reconcile.Every, Lookback: p.Config.Orders.Reconcile.Lookback},
+		Reconcile: orders.Reconcile{Every: p.Config.Orders.Reconcile.Every, Lookback: p.Config.Orders.Reconcile.Lookback, Backfill: p.Config.Orders.Backfill},
 		Silence:   float64(p.Config.Orders.Silence), Patience: p.Config.Orders.Patience,
 	}
 	if source != nil {

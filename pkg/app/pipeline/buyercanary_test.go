@@ -24,6 +24,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/embedded"
 	"github.com/sellerstream/sellerstream/pkg/runtime/buyerdata"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/pkg/simulator/world"
 	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/fakekafka"
 )
@@ -66,14 +67,20 @@ func testBuyerData(t *testing.T, api string) {
 		ended <- err
 	}()
 	log.await(ctx, t, "pipeline is up")
-	const orders = 6
-	for i := range orders {
-		change, err := sim.World.PlaceOrder(sim.Accounts()[i%2].ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sim.Notify(change)
+	placements := []world.Placement{{}, {}, {}} // and as their numbers say
+	for _, kind := range world.Kinds() {
+		placements = append(placements, world.Placement{Kind: kind})
 	}
+	for _, placed := range placements {
+		for _, account := range sim.Accounts() {
+			change, err := sim.World.Place(account.ID, placed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sim.Notify(change)
+		}
+	}
+	orders := 2 * len(placements)
 	for _, broken := range []string{`{"DestinationPostalCode": "` + buyerMark + `1"}`, `not JSON, "DestinationPostalCode":"` + buyerMark + `1`} {
 		if err := sim.Send(simulator.DefaultQueue, broken); err != nil {
 			t.Fatal(err)
@@ -83,7 +90,7 @@ func testBuyerData(t *testing.T, api string) {
 		t.Fatalf("no event came out: %v, %v\n%s", err, context.Cause(ctx), log)
 	}
 	records := readUntil(ctx, t, cfg, map[string]int{schemas.Orders: orders, schemas.DeadLetters: 2, schemas.BuyerKeys: orders/2 + 1})
-	checkDecodes(ctx, t, settings, sim.Accounts()[0].ID, records)
+	checkDecodes(ctx, t, settings, sim.Accounts()[0].ID, records, api == config.Orders2026)
 	stop(context.Canceled)
 	if err := <-ended; err != nil {
 		t.Error(err)
@@ -156,7 +163,7 @@ aws:
 spapi:
   lwa_endpoint: %s
   endpoints: {na: %s, eu: %s}
-orders: {api: %s}
+orders: {api: %s, included_data: [FULFILLMENT, PROCEEDS, PROMOTION, CANCELLATION, PACKAGES, TAX, PAYMENT, EXPENSE, FULFILLMENT_ORDERS]}
 buyer_data: {keys: {file: %s}}
 bridge: {queues: [{url: "%s"}]}
 events: {bus: bus}
@@ -202,15 +209,15 @@ func readUntil(ctx context.Context, t *testing.T, cfg config.Config, want map[st
 }
 
 // checkDecodes shows the orders with the key: those of the account that has its
-// buyer data on say what Amazon said.
-func checkDecodes(ctx context.Context, t *testing.T, s Settings, on string, records []*kgo.Record) {
+// buyer data on say what Amazon said, and together all that a whole order can say of a buyer.
+func checkDecodes(ctx context.Context, t *testing.T, s Settings, on string, records []*kgo.Record, whole bool) {
 	t.Helper()
 	view, closeView, err := OpenBuyerView(ctx, s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer closeView()
-	shown := 0
+	shown, kinds := 0, map[string]bool{}
 	for _, rec := range records {
 		if rec.Topic != s.Config.Prefix+schemas.Orders {
 			continue
@@ -236,6 +243,11 @@ func checkDecodes(ctx context.Context, t *testing.T, s Settings, on string, reco
 			continue
 		}
 		shown++
+		for name, text := range order.BuyerData.Fields {
+			if strings.HasPrefix(text, buyerMark) {
+				kinds[name[strings.LastIndex(name, ".")+1:]] = true
+			}
+		}
 		for _, field := range []string{"buyer.name", "recipient.name", "recipient.addressLine1", "recipient.postalCode", "recipient.phone"} {
 			if !strings.HasPrefix(order.BuyerData.Fields[field], buyerMark) {
 				t.Errorf("%s is %q: %s", field, order.BuyerData.Fields[field], text)
@@ -244,6 +256,11 @@ func checkDecodes(ctx context.Context, t *testing.T, s Settings, on string, reco
 	}
 	if shown == 0 {
 		t.Error("no order had buyer data")
+	}
+	for _, kind := range []string{"giftMessage", "customizedUrl", "legalName", "number", "authorizationCode", "streetName"} {
+		if whole && !kinds[kind] {
+			t.Errorf("no order had a %s: there are %v", kind, kinds)
+		}
 	}
 }
 

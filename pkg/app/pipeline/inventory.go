@@ -1,15 +1,18 @@
 package pipeline
 
 import (
+	"context"
 	"slices"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/share"
 	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
 	"github.com/sellerstream/sellerstream/processors/feeds"
 	"github.com/sellerstream/sellerstream/processors/inventory"
+	"github.com/sellerstream/sellerstream/schemas"
 )
 
 // longestLease bounds how long after its commit a writing call may start: a
@@ -26,10 +29,18 @@ func (p *pipeline) addInventory() error {
 	if source != nil {
 		machineConfig.Excluded = source.Excluded
 	}
+	board := &share.Board{}
 	return p.addProcessor(processor{
 		role:       inventory.Role(),
 		maxPending: p.Config.Inventory.MaxPending, begin: p.awaitExclusions,
-		machine: func(machine.Unit) liveMachine { return inventory.New(machineConfig) },
+		beside: func(ctx context.Context, wake func()) {
+			p.followShares(ctx, schemas.StateInventoryShares, inventory.Operations(), board, wake)
+		},
+		machine: func(u machine.Unit) liveMachine {
+			cfg := machineConfig
+			cfg.Sharing = &share.Unit{Number: u.Partition, Groups: p.live.sharing(stream.Mine(u)), Board: board}
+			return inventory.New(cfg)
+		},
 	})
 }
 

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"log/slog"
 	"os"
 	"sync"
@@ -19,6 +20,7 @@ type live struct {
 
 	mu       sync.Mutex // one change at a time
 	revision uint64
+	cfg      config.Config          // what was applied last
 	files    map[string]os.FileInfo // secrets' files, as they were when last looked at
 	watchers []func(changed []string)
 }
@@ -29,6 +31,7 @@ type accounts struct {
 	list         []configured // in the order of the configuration
 	byID         map[string]*configured
 	applications map[string]config.Application
+	first        map[string]string // by client id: the first of the applications that have it
 }
 
 // configured is an account and when it, its application or its secrets changed last.
@@ -40,7 +43,8 @@ type configured struct {
 func newLive(cfg config.Config, log *slog.Logger) (*live, error) {
 	l := &live{log: log, revision: 1, files: map[string]os.FileInfo{}}
 	l.now.Store(&accounts{})
-	next, _, err := l.next(cfg)
+	l.cfg = cfg
+	next, _, err := l.next(cfg, l.renewed(cfg))
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +64,23 @@ func (l *live) watch(f func(changed []string)) {
 func (l *live) apply(cfg config.Config) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.cfg = cfg
+	l.take(l.renewed(cfg))
+}
+
+// again looks for secrets' files that have changed.
+func (l *live) again() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if renewed := l.renewed(l.cfg); len(renewed) > 0 {
+		l.take(renewed)
+	}
+}
+
+// take makes the accounts those of l.cfg; l.mu is held.
+func (l *live) take(renewed map[string]bool) {
 	l.revision++
-	next, changes, err := l.next(cfg)
+	next, changes, err := l.next(l.cfg, renewed)
 	if err != nil { // which a checked configuration does not have
 		l.log.Error("the accounts stay as they were", "error", err)
 		return
@@ -88,8 +107,9 @@ func (l *live) tell(changed []string) {
 // change is what became of an account.
 type change struct{ account, what string }
 
-// next is the state of the accounts by cfg, and how it differs from now.
-func (l *live) next(cfg config.Config) (*accounts, []change, error) {
+// next is the state of the accounts by cfg, and how it differs from now. renewed are the
+// secrets' files that have changed.
+func (l *live) next(cfg config.Config, renewed map[string]bool) (*accounts, []change, error) {
 	directory, err := newDirectory(cfg.Accounts)
 	if err != nil {
 		return nil, nil, err
@@ -97,12 +117,12 @@ func (l *live) next(cfg config.Config) (*accounts, []change, error) {
 	before := l.now.Load()
 	next := &accounts{
 		directory: directory, list: make([]configured, len(cfg.Accounts)),
-		byID: make(map[string]*configured, len(cfg.Accounts)), applications: map[string]config.Application{},
+		byID: make(map[string]*configured, len(cfg.Accounts)), applications: map[string]config.Application{}, first: map[string]string{},
 	}
-	renewed := l.renewed(cfg)
 	altered := map[string]bool{} // applications
 	for _, app := range cfg.Applications {
 		next.applications[app.Name] = app
+		next.first[app.ClientID] = cmp.Or(next.first[app.ClientID], app.Name)
 		altered[app.Name] = renewed[app.ClientSecret.File] || renewed[app.NextClientSecret.File] || !app.Equal(before.applications[app.Name])
 	}
 	var changes []change
@@ -140,7 +160,9 @@ func (l *live) renewed(cfg config.Config) map[string]bool {
 		}
 		files[s.File] = info
 		last, known := l.files[s.File]
-		renewed[s.File] = known && (!os.SameFile(last, info) || last.Size() != info.Size() || !last.ModTime().Equal(info.ModTime()))
+		if known && (!os.SameFile(last, info) || last.Size() != info.Size() || !last.ModTime().Equal(info.ModTime())) {
+			renewed[s.File] = true
+		}
 	}
 	for _, app := range cfg.Applications {
 		look(app.ClientSecret)
@@ -212,7 +234,7 @@ func newDirectory(accounts []config.Account) (*account.Directory, error) {
 	for _, a := range accounts {
 		list = append(list, account.Account{
 			ID: a.ID, SellerID: a.SellerID, AmazonAccountID: a.AmazonAccountID, Region: a.Region,
-			Application: a.Application, Marketplaces: a.Marketplaces, BuyerData: a.BuyerData,
+			Application: a.Application, Marketplaces: a.Marketplaces, BuyerData: a.BuyerData, FulfilledBy: a.Orders.FulfilledBy,
 		})
 	}
 	return account.NewDirectory(list)

@@ -44,6 +44,7 @@ func bridgeNumbers(bridges []*sqs.Bridge) telemetry.Bridge {
 	for _, bridge := range bridges {
 		stats := bridge.Stats()
 		sum.Forwarded += stats.Forwarded
+		sum.Unwanted += stats.Unwanted
 		sum.Abandoned += stats.Abandoned
 		sum.OddFields += stats.OddFields
 		sum.InFlight += stats.InFlight

@@ -158,6 +158,10 @@ func Run(ctx context.Context, s Settings) error {
 			return nil
 		})
 	}
+	group.Go(func() error {
+		giveMemoryBack(groupCtx)
+		return nil
+	})
 	if p.switches != nil {
 		group.Go(func() error {
 			p.switches.Run(groupCtx)
@@ -167,7 +171,7 @@ func Run(ctx context.Context, s Settings) error {
 	if s.Files != nil {
 		group.Go(func() error {
 			config.Watch{
-				Reader: s.Files, Store: s.Secrets, Hangup: s.Hangup, Logger: s.Logger, Apply: p.live.apply,
+				Reader: s.Files, Store: s.Secrets, Hangup: s.Hangup, Logger: s.Logger, Apply: p.live.apply, Again: p.live.again,
 			}.Run(groupCtx)
 			return nil
 		})

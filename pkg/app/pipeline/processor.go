@@ -3,9 +3,13 @@ package pipeline
 import (
 	"cmp"
 	"context"
+	"math"
+	"runtime/debug"
 	"slices"
+	"sync"
 	"sync/atomic"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/roles"
 	"github.com/sellerstream/sellerstream/pkg/runtime/executor"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
@@ -28,6 +32,9 @@ type processor struct {
 	maxPending int                         // 0 for that of all processors
 	begin      func(context.Context) error // waits for what it needs before it takes accounts over; nil for nothing
 	machine    func(machine.Unit) liveMachine
+	// beside runs for as long as the role does; wake has its units look for what is new.
+	// nil for nothing.
+	beside func(ctx context.Context, wake func())
 }
 
 // calls are the chain that a processor's call passes on its way to Amazon. The runtime
@@ -48,6 +55,27 @@ func (p *pipeline) calls(what processor) (execute, error) {
 		calls = what.around(calls)
 	}
 	return p.counted(p.guard(calls)), nil
+}
+
+const (
+	// unlimited is what pending work is measured by in a process without GOMEMLIMIT.
+	unlimited = 1000 << 20
+	// leastPending is the bound with a GOMEMLIMIT that leaves none.
+	leastPending = 16 << 20
+)
+
+// mostPending is what all units of the process may have pending. Three fifths of what Go
+// may take leave room for what is under way, and for the garbage collector to work in.
+func mostPending(cfg config.Runtime) stream.Load {
+	bytes := cfg.MaxProcessBytes
+	if bytes == 0 {
+		limit := debug.SetMemoryLimit(-1) // only asks
+		if limit == math.MaxInt64 {
+			limit = unlimited
+		}
+		bytes = max(leastPending, int(limit/5*3))
+	}
+	return stream.Load{Records: cfg.MaxProcess, Bytes: bytes}
 }
 
 // topicsOf sets what the runtime is to read and write for a processor.
@@ -77,7 +105,7 @@ func (p *pipeline) addProcessor(what processor) error {
 		Observer: p.metrics.Stream(name), Remedies: roles.Remedies(), Logger: p.Logger, Client: kafkaOptions(p.Config, p.Secrets),
 		SessionTimeout: runtime.SessionTimeout, HeartbeatInterval: runtime.HeartbeatInterval,
 		RebalanceTimeout: runtime.RebalanceTimeout, DrainTimeout: runtime.DrainTimeout,
-		MaxPending: cmp.Or(what.maxPending, runtime.MaxPending),
+		MaxPending: cmp.Or(what.maxPending, runtime.MaxPending), Memory: p.memory,
 	}
 	topicsOf(what.role, &options)
 	processor, err := stream.New(options)
@@ -96,7 +124,16 @@ func (p *pipeline) addProcessor(what processor) error {
 			}
 		}
 		begun.Store(true)
-		return processor.Run(ctx)
+		if what.beside == nil {
+			return processor.Run(ctx)
+		}
+		besides, stop := context.WithCancel(ctx)
+		var beside sync.WaitGroup
+		beside.Go(func() { what.beside(besides, processor.Wake) })
+		err := processor.Run(ctx)
+		stop()
+		beside.Wait()
+		return err
 	}
 	p.roles = append(p.roles, runner{Role(name), run, func() string {
 		if !begun.Load() {

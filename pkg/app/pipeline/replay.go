@@ -29,11 +29,11 @@ func OpenReplay(ctx context.Context, s Settings, by string) (opts replays.Option
 		Client: client, Kafka: kafkaOptions(s.Config, s.Secrets), Group: groupOptions(s.Config, s.Secrets),
 		TransactionalPrefix: s.TransactionalPrefix, Codec: p.codec, Config: s.Config, Limits: p.live.limit, By: by, Logger: s.Logger,
 		DetailType: func(value any) string {
-			kind, _, _, err := details("", value)
+			event, _, err := details(s.Config.Events)("", value)
 			if err != nil {
 				return ""
 			}
-			return kind
+			return event.Type
 		},
 		Publisher: p.publishAgain,
 	}, client.Close, nil

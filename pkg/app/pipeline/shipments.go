@@ -20,8 +20,8 @@ func (p *pipeline) shipmentsConfig() shipments.Config {
 	lease, callTime := p.writing()
 	return shipments.Config{
 		Accounts: p.live.directory, Limits: p.live.limit, Carriers: cfg.Carriers,
-		WaitForOrder: cfg.WaitForOrder, RiskMargin: cfg.RiskMargin,
-		VerifyAfter: cfg.VerifyAfter, Patience: cfg.Patience,
+		WaitForOrder: cfg.WaitForOrder, RiskMargin: cfg.RiskMargin, MissingLead: cfg.MissingLead,
+		BuyerCancel: cfg.BuyerCancel, VerifyAfter: cfg.VerifyAfter, Patience: cfg.Patience,
 		Lease: lease, CallTime: callTime, ApplyDelay: cfg.ApplyDelay,
 	}
 }

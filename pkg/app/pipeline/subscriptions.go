@@ -88,7 +88,9 @@ func (p *pipeline) targets(amazon *amazon) []subscriptions.Target {
 			}
 		}
 		if t := known[at]; t >= 0 {
-			targets[t].Accounts = append(targets[t].Accounts, subscriptions.Account{ID: a.ID, Caller: sellerNotifications{amazon, p.gate(), a.ID}})
+			targets[t].Accounts = append(targets[t].Accounts, subscriptions.Account{
+				ID: a.ID, Caller: sellerNotifications{amazon, p.gate(), a.ID}, Filter: subscriptions.Filter(a.Orders),
+			})
 		}
 	}
 	return targets

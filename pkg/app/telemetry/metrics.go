@@ -3,6 +3,7 @@ package telemetry
 import (
 	"log/slog"
 	"net/http"
+	"regexp"
 	"runtime"
 	"time"
 
@@ -45,7 +46,7 @@ func New(version string, codes Codes) *Metrics {
 	m.callSeconds = m.histograms("call_seconds", "How long calls took that were sent, in real time, with the document that some of them carry.",
 		[]float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}, "operation")
 	m.throttled = m.counters("throttled_total", "Calls that Amazon answered with 429.", "operation")
-	m.oddFields = m.counters("answer_fields_odd_total", "Fields of Amazon's answers that were not taken over as they were, by their JSON path in Amazon's model: converted (a number where text belongs; nothing is lost), cut (too long) or left_out (of a wrong type).",
+	m.oddFields = m.counters("answer_fields_odd_total", "Fields of Amazon's answers that were not taken over as they were, by their JSON path in Amazon's model: converted (a number where text belongs; nothing is lost), cut (too long), left_out (of a wrong type), unknown or unknown_left_out. Unknown ones are not in the model: an order's are kept in extra, as long as there is room.",
 		"operation", "path", "kind")
 	m.deadLetters = m.counters("dead_letters_total", "Records, messages and pieces of work that were set aside, by their reason.", "role", "reason")
 	m.failed = m.counters("failed_total", "Work that was given up, by the code of its outcome: quantities that ended FAILED and shipments that ended REJECTED. Nothing is sent for it until somebody sends it again. An order that is given up is a dead letter.", "role", "cause")
@@ -60,7 +61,9 @@ func New(version string, codes Codes) *Metrics {
 		"role", "outcome")
 	m.transactionTimes = m.histograms("transaction_seconds", "How long committed transactions took, in real time.",
 		[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10}, "role")
-	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(collectors.GoRuntimeMetricsRule{
+		Matcher: regexp.MustCompile(`^/cpu/classes/(gc/total|gc/mark/idle|idle|total):`), // which part is the garbage collector's
+	})), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -102,7 +105,7 @@ func (m *Metrics) Call(operation string, outcome machine.Outcome, took time.Dura
 }
 
 // OddField notes a field of an answer that was not taken over as it was. path is
-// one of Amazon's model, so that there are few.
+// one of Amazon's model, or of the few unknown ones that a client tells apart.
 func (m *Metrics) OddField(operation, path, kind string) {
 	m.oddFields.WithLabelValues(of(m.labels.operations, operation), path, kind).Inc()
 }

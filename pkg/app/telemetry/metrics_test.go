@@ -89,7 +89,9 @@ func everything(stats ...*machine.Stats) *Metrics {
 		Breakers: func() breaker.Counts {
 			return breaker.Counts{Sections: map[breaker.Position]int{breaker.Closed: 2, breaker.HalfOpen: 1}, Accounts: map[breaker.Position]int{breaker.Open: 6}}
 		},
-		Bridge:        func() Bridge { return Bridge{Forwarded: 8, DeadLettered: 2, Abandoned: 1, OddFields: 4, InFlight: 3} },
+		Bridge: func() Bridge {
+			return Bridge{Forwarded: 8, DeadLettered: 2, Unwanted: 5, Abandoned: 1, OddFields: 4, InFlight: 3}
+		},
 		SchemaWait:    func() time.Duration { return 61 * time.Second },
 		ExclusionsAge: func() (time.Duration, bool) { return time.Minute, true },
 		Own: map[string][]role.Metric{"orders": {
@@ -146,6 +148,7 @@ func TestMetricsSayWhatIs(t *testing.T) {
 		`sellerstream_breakers{scope="section",state="half_open"}`:                           "1",
 		`sellerstream_breakers{scope="account",state="open"}`:                                "6",
 		`sellerstream_bridge_messages_total{outcome="forwarded"}`:                            "8",
+		`sellerstream_bridge_messages_total{outcome="unwanted"}`:                             "5",
 		`sellerstream_bridge_odd_fields_total`:                                               "4",
 		`sellerstream_bridge_in_flight`:                                                      "3",
 		`sellerstream_feeds_running`:                                                         "4",

@@ -47,8 +47,8 @@ type Processor interface {
 
 // Bridge is what became of the messages of SQS.
 type Bridge struct {
-	Forwarded, DeadLettered, Abandoned int64 // since the start
-	OddFields                          int64 // since the start
+	Forwarded, DeadLettered, Unwanted, Abandoned int64 // since the start
+	OddFields                                    int64 // since the start
 
 	InFlight int // received, and neither deleted nor abandoned
 }
@@ -63,7 +63,7 @@ type watcher struct {
 	labels  labels
 
 	units, stopped, lag, pending, oldest, paused, parked *prometheus.Desc
-	tokens, waiting                                      *prometheus.Desc
+	tokens, waiting, shared                              *prometheus.Desc
 	accountTokens, accountPending                        *prometheus.Desc
 	breakers                                             *prometheus.Desc
 	messages, inFlight, oddFields                        *prometheus.Desc
@@ -87,11 +87,12 @@ func (m *Metrics) Watch(s Sources) {
 	w.parked = m.desc("accounts_parked", "gauge", "Accounts whose calls wait because Amazon has refused one of this role for its credentials. Where another role met that first, they show in breakers with scope account.", "role")
 	w.tokens = m.desc("quota_tokens_min", "gauge", "Tokens left, of the account that has least.", "operation")
 	w.waiting = m.desc("quota_accounts_waiting", "gauge", "Accounts whose next call waits for a token.", "operation")
+	w.shared = m.desc("application_rate", "gauge", "Calls per second that this process may make within the limits of applications, where those can bind.", "operation")
 	w.accountTokens = m.desc("account_quota_tokens", "gauge", "Tokens left of an account under admin.account_metrics.", "account", "operation")
 	w.accountPending = m.desc("account_pending", "gauge", "Pending work of an account under admin.account_metrics.", "account", "role")
 	w.breakers = m.desc("breakers", "gauge", "Circuit breakers by position: of sections of Amazon's API (scope section), and of accounts' authentication that are not closed (scope account).", "state", "scope")
 	w.oddFields = m.desc("bridge_odd_fields_total", "counter", "Fields of notifications that are not as Amazon documents them and were left out, or read from another type; the log names them.")
-	w.messages = m.desc("bridge_messages_total", "counter", "Messages of SQS: forwarded to Kafka, dead_lettered, or abandoned (they come again).", "outcome")
+	w.messages = m.desc("bridge_messages_total", "counter", "Messages of SQS: forwarded to Kafka, dead_lettered, unwanted (of orders that their account leaves out), or abandoned (they come again).", "outcome")
 	w.inFlight = m.desc("bridge_in_flight", "gauge", "Messages received and neither deleted nor abandoned.")
 	for _, name := range slices.Sorted(maps.Keys(s.Own)) {
 		for _, metric := range s.Own[name] {
@@ -106,7 +107,7 @@ func (m *Metrics) Watch(s Sources) {
 // Describe implements prometheus.Collector.
 func (w *watcher) Describe(ch chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
-		w.units, w.stopped, w.lag, w.pending, w.oldest, w.paused, w.parked, w.tokens, w.waiting, w.accountTokens, w.accountPending,
+		w.units, w.stopped, w.lag, w.pending, w.oldest, w.paused, w.parked, w.tokens, w.waiting, w.shared, w.accountTokens, w.accountPending,
 		w.breakers, w.messages, w.oddFields, w.inFlight, w.exclusionsAge, w.schemaWait,
 	} {
 		ch <- desc
@@ -134,7 +135,7 @@ func (w *watcher) Collect(ch chan<- prometheus.Metric) {
 	}
 	if s.Bridge != nil {
 		b := s.Bridge()
-		for outcome, n := range map[string]int64{"forwarded": b.Forwarded, "dead_lettered": b.DeadLettered, "abandoned": b.Abandoned} {
+		for outcome, n := range map[string]int64{"forwarded": b.Forwarded, "dead_lettered": b.DeadLettered, "unwanted": b.Unwanted, "abandoned": b.Abandoned} {
 			out.counter(w.messages, float64(n), outcome)
 		}
 		out.counter(w.oddFields, float64(b.OddFields))
@@ -163,7 +164,7 @@ func (w *watcher) collectLags(ctx context.Context, out output) {
 func (w *watcher) collectProcessors(ctx context.Context, out output) {
 	var asking sync.WaitGroup
 	var mu sync.Mutex
-	quotas := map[string]machine.Quota{}
+	quotas, shared := map[string]machine.Quota{}, map[string]float64{}
 	for role, processor := range w.sources.Processors {
 		asking.Go(func() {
 			stats := processor.Stats(ctx, w.sources.Followed)
@@ -172,6 +173,9 @@ func (w *watcher) collectProcessors(ctx context.Context, out output) {
 			defer mu.Unlock()
 			for _, m := range stats.Machines {
 				mergeQuotas(quotas, m.Operations, w.labels.operations)
+				for operation, rate := range m.Shared {
+					shared[operation] += rate
+				}
 			}
 		})
 	}
@@ -179,6 +183,9 @@ func (w *watcher) collectProcessors(ctx context.Context, out output) {
 	for operation, q := range quotas {
 		out.gauge(w.tokens, q.Tokens, operation)
 		out.gauge(w.waiting, float64(q.Waiting), operation)
+	}
+	for operation, rate := range shared {
+		out.gauge(w.shared, rate, operation)
 	}
 }
 

@@ -25,7 +25,8 @@ type Standing struct {
 	// Notifications is how notifications and searches of orders stand; nil for an
 	// account without any so far.
 	Notifications *role.Notifications `json:"notifications,omitzero"`
-	Waits         []role.Wait         `json:"waits"` // what holds calls up, besides their quota
+	Backfill      *Backfill           `json:"backfill,omitzero"` // of its orders, the last one; nil for none
+	Waits         []role.Wait         `json:"waits"`             // what holds calls up, besides their quota
 	Doubts        []role.Doubt        `json:"doubts,omitempty"`
 	Failed        []Failed            `json:"failed,omitempty"` // most first
 	// Stopped are the units that own the account and stand still: all its work of

@@ -66,6 +66,8 @@ func (t *taker) Feed(feed role.Feed) {
 	t.feeds[key] = feed
 }
 
+func (t *taker) Backfill(b role.Backfill) { t.entry.Backfill = (*Backfill)(&b) }
+
 func (t *taker) Notifications() *role.Notifications {
 	if t.entry.Notifications == nil {
 		t.entry.Notifications = &role.Notifications{}

@@ -167,6 +167,9 @@ func (f *Fold) Write(w io.Writer, s *Standing) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
+	if s.Backfill != nil {
+		fmt.Fprintf(w, "\n%s\n", s.Backfill.Text(f.settings.Now))
+	}
 	return f.writeSteps(w, s)
 }
 

@@ -200,14 +200,18 @@ func (d *doctor) subscribed(s *seller, kind string, found []model.Subscription) 
 		return skip("where its subscription leads cannot be told without the application's destinations")
 	}
 	states := map[subscriptions.State][]subscriptions.Subscription{}
-	for _, row := range subscriptions.Judge(a.ID, kind, leads.ours, found) {
+	for _, row := range subscriptions.Judge(a.ID, kind, leads.ours, subscriptions.Filter(a.Orders), found) {
 		states[row.State] = append(states[row.State], row)
 	}
 	extra := len(states[subscriptions.Duplicate]) + len(states[subscriptions.Foreign])
 	switch {
 	case len(states[subscriptions.Narrowed]) > 0:
-		return fail("subscription "+states[subscriptions.Narrowed][0].ID, "a filter on the subscription leaves notifications out",
-			"delete the subscription at Amazon; it is then made anew without a filter")
+		narrowed := states[subscriptions.Narrowed][0]
+		return fail("subscription "+narrowed.ID, "its filter is "+narrowed.Filter+", so it may leave notifications out; configured is "+narrowed.Wanted, ensure)
+	case len(states[subscriptions.Wider]) > 0:
+		wider := states[subscriptions.Wider][0]
+		return warn("subscription "+wider.ID, "its filter is "+wider.Filter+", so Amazon sends more than is configured, which is "+wider.Wanted+"; nothing is lost by that",
+			ensure+"; where Amazon refuses the filter, set filter_expression: false")
 	case len(states[subscriptions.Good]) == 0:
 		first := states[subscriptions.Foreign][0]
 		to := leads.queue(first.DestinationID)

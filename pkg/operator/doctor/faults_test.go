@@ -192,7 +192,7 @@ func TestSeededFaultsOfAccounts(t *testing.T) {
 				w.answer(t, german, model.GetSubscriptions, `{"subscriptions":[{"subscriptionId":"s","payloadVersion":"1.0","destinationId":"d",
 					"processingDirective":{"eventFilter":{"eventFilterType":"ORDER_CHANGE","marketplaceIds":["A1PA6795UKMFR9"]}}}]}`)
 			},
-			cause: "a filter on the subscription leaves notifications out", fix: "delete the subscription",
+			cause: "its filter is marketplaces A1PA6795UKMFR9, so it may leave notifications out; configured is everything", fix: "sellerstream subscriptions ensure",
 		},
 		{
 			name: "no destination leads to the queue", part: "application", check: "destination eu",

@@ -54,9 +54,7 @@ func TestDoctorOnMoto(t *testing.T) {
 		}
 		urls = append(urls, config.Queue{URL: *made.QueueUrl})
 	}
-	if _, err := buses.CreateEventBus(t.Context(), &eventbridge.CreateEventBusInput{Name: &name}); err != nil {
-		t.Fatal(err)
-	}
+	parts.CreateBus(t, buses, name)
 
 	w := newWorld(t)
 	urls[0].ARN = "arn:aws:sqs:eu-west-1:123456789012:" + name + "-0"

@@ -113,6 +113,8 @@ type Application struct {
 	ClientSecret Secret `yaml:"client_secret"`
 	// NextClientSecret is tried too while the secret is being rotated.
 	NextClientSecret Secret `yaml:"next_client_secret"`
+	// Quotas are limits that its accounts share, of operations that have one at Amazon.
+	Quotas map[string]Quota `yaml:"quotas"`
 }
 
 // Account is one seller in one region.
@@ -128,6 +130,7 @@ type Account struct {
 	ExternalID      string           `yaml:"external_id"`
 	BuyerData       bool             `yaml:"buyer_data"` // whether its orders carry buyer data, encrypted
 	Inventory       Listings         `yaml:"inventory"`
+	Orders          Wanted           `yaml:"orders"`
 	Quotas          map[string]Quota `yaml:"quotas"`
 
 	at place // for a fault found when files are held against each other
@@ -137,7 +140,8 @@ type Account struct {
 // "accounts[2]"; both are empty for one that was not read.
 func (a Account) Place() (file, path string) { return a.at.file, a.at.path }
 
-// Quota overrides Amazon's default for one operation of one account.
+// Quota overrides Amazon's default for one operation of one account, or of all accounts of
+// an application in each region.
 type Quota struct {
 	Rate  float64 `yaml:"rate"` // requests per second
 	Burst int     `yaml:"burst"`
@@ -174,6 +178,17 @@ func (b Bridge) QueuesFor(application string, region model.Region) []Queue {
 	return queues
 }
 
+// Wanted is which orders and notifications of orders an account wants.
+type Wanted struct {
+	// FulfilledBy is who ships the orders that are wanted: model.FulfilledByMerchant,
+	// model.FulfilledByAmazon; empty for both.
+	FulfilledBy []string `yaml:"fulfilled_by"`
+	// ChangeTypes are the types of order changes that Amazon is to notify; empty for all.
+	ChangeTypes []string `yaml:"change_types"`
+	// FilterExpression asks Amazon to leave out by FulfilledBy too.
+	FilterExpression bool `yaml:"filter_expression"`
+}
+
 // Orders is the orders processor.
 type Orders struct {
 	// API is the version that orders are read with: Orders2026 or OrdersV0.
@@ -181,6 +196,8 @@ type Orders struct {
 	IncludedData []string `yaml:"included_data"`
 	// Reconcile is the search for what no notification brought.
 	Reconcile Reconcile `yaml:"reconcile"`
+	// Backfill is how far back all orders of an account that is new are read; 0 for none.
+	Backfill time.Duration `yaml:"backfill"`
 	// Silence is how many minutes with a notification were to be expected in a
 	// silence that is reported, at least; 0 for no alerts.
 	Silence int `yaml:"silence"`
@@ -196,9 +213,11 @@ type Reconcile struct {
 
 // Events is the way from Kafka to EventBridge.
 type Events struct {
-	Bus           string `yaml:"bus"`
-	Source        string `yaml:"source"`
-	MaxEntryBytes int    `yaml:"max_entry_bytes"`
+	Bus           string  `yaml:"bus"`
+	Source        string  `yaml:"source"`
+	MaxEntryBytes int     `yaml:"max_entry_bytes"`
+	MaxInFlight   int     `yaml:"max_in_flight"` // requests of a process at once
+	MaxRate       float64 `yaml:"max_rate"`      // events of a second and process; 0 for any number
 }
 
 // Runtime tunes pkg/runtime/stream. All durations are real time.
@@ -208,6 +227,8 @@ type Runtime struct {
 	RebalanceTimeout  time.Duration `yaml:"rebalance_timeout"`
 	DrainTimeout      time.Duration `yaml:"drain_timeout"`
 	MaxPending        int           `yaml:"max_pending"`
+	MaxProcess        int           `yaml:"max_process_pending"`
+	MaxProcessBytes   int           `yaml:"max_process_bytes"` // 0: by GOMEMLIMIT
 }
 
 // Clock is the clock of quotas, timers and token lifetimes. Against Amazon it
@@ -230,7 +251,7 @@ func Default() Config {
 	return Config{
 		Prefix:   "sellerstream.",
 		Log:      Log{Level: "info", Format: "text"},
-		Kafka:    Kafka{Partitions: 12, Replication: -1, SASL: SASL{Scopes: []string{}}},
+		Kafka:    Kafka{Partitions: 12, Replication: -1, Compression: Gzip, SASL: SASL{Scopes: []string{}}},
 		Registry: Registry{Register: true, SchemaPatience: 15 * time.Minute},
 		AWS:      AWS{SecretsTTL: 5 * time.Minute},
 		SPAPI: SPAPI{
@@ -249,13 +270,14 @@ func Default() Config {
 		Inventory:  defaultInventory(),
 		Feeds:      Feeds{StuckAfter: 2 * time.Hour, Patience: 6 * time.Hour},
 		Shipments:  defaultShipments(),
-		Events:     Events{Bus: "default", Source: "sellerstream", MaxEntryBytes: 1 << 20},
+		Events:     Events{Bus: "default", Source: "sellerstream", MaxEntryBytes: 1 << 20, MaxInFlight: 64},
 		Runtime: Runtime{
 			SessionTimeout:    10 * time.Second,
 			HeartbeatInterval: time.Second,
 			RebalanceTimeout:  30 * time.Second,
 			DrainTimeout:      20 * time.Second,
 			MaxPending:        200_000,
+			MaxProcess:        2_000_000,
 		},
 		Admin: Admin{Listen: "127.0.0.1:9400", AccountMetrics: []string{}},
 		Clock: Clock{Speed: 1},

@@ -171,6 +171,7 @@ func TestOneFaultIsReportedOnce(t *testing.T) {
 		"a short external id":       {refresh, refresh + "\n    role: arn:aws:iam::123456789012:role/r\n    external_id: a", "accounts[0].external_id: write 2 to 1224 letters"},
 		"a long external id":        {refresh, refresh + "\n    role: arn:aws:iam::123456789012:role/r\n    external_id: " + strings.Repeat("a", 1225), "accounts[0].external_id: write 2 to 1224 letters"},
 		"a retention without end":   {Example, Example + "buyer_data: {retention: 100000h}\n", "buyer_data.retention: 100000h0m0s: write a duration from 1h0m0s"},
+		"no limit to share":         {"  - name: main\n", "  - name: main\n    quotas: {getOrder: {rate: 1, burst: 1}}\n", "applications[0].quotas.getOrder: no operation with a limit for an application: the operations are patchListingsItem, getListingsItem"},
 		"an operation misspelt":     {refresh, refresh + "\n    quotas: {getOrders: {rate: 1, burst: 1}}", "accounts[0].quotas.getOrders: no such operation: the operations are getOrder, "},
 	} {
 		_, err := Parse("f", []byte(strings.Replace(Example, test.old, test.spoilt, 1)))

@@ -11,6 +11,7 @@ type Kafka struct {
 	Brokers     []string `yaml:"brokers"`
 	Partitions  int      `yaml:"partitions"`
 	Replication int      `yaml:"replication"` // -1 takes the cluster's default
+	Compression string   `yaml:"compression"` // of the records that we write
 	TLS         KafkaTLS `yaml:"tls"`
 	SASL        SASL     `yaml:"sasl"`
 }
@@ -42,6 +43,15 @@ type SASL struct {
 	InsecurePlaintext bool `yaml:"insecure_plaintext"`
 }
 
+// The codecs of Kafka, by the names that it gives them.
+const (
+	Gzip         = "gzip" // Kafka's one codec that every client reads as it comes
+	Zstd         = "zstd"
+	LZ4          = "lz4"
+	Snappy       = "snappy"
+	Uncompressed = "none"
+)
+
 // The SASL mechanisms, by the names that Kafka gives them.
 const (
 	ScramSHA256 = "SCRAM-SHA-256"
@@ -72,6 +82,7 @@ func (v *validator) kafka() {
 	if k.Replication != -1 {
 		v.between("kafka.replication", k.Replication, 1, 10)
 	}
+	v.oneOf("kafka.compression", k.Compression, Gzip, Zstd, LZ4, Snappy, Uncompressed)
 	v.pair("kafka.tls", k.TLS.CertFile, k.TLS.KeyFile)
 	if !k.TLS.Enabled && k.TLS != (KafkaTLS{}) {
 		v.fault("kafka.tls", "it says how, and not that TLS is wanted: write enabled: true, or leave the section out")

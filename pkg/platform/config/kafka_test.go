@@ -31,6 +31,7 @@ func TestHowKafkaIsReached(t *testing.T) {
 		"MSK":                       {"brokers: [b-1.x.kafka.eu-west-1.amazonaws.com:9098], tls: {enabled: true}, sasl: {mechanism: AWS_MSK_IAM}", nil},
 		"MSK with a user":           {"brokers: [b-1:9098], tls: {enabled: true}, sasl: {mechanism: AWS_MSK_IAM, username: u}", []string{"kafka.sasl.username: it has no meaning"}},
 		"a certificate without key": {"brokers: [kafka:9093], tls: {enabled: true, cert_file: /c}", []string{"kafka.tls: cert_file and key_file go together"}},
+		"an unknown codec":          {"brokers: [kafka:9092], compression: deflate", []string{`kafka.compression: "deflate": write one of gzip, zstd, lz4, snappy, none`}},
 		"TLS that is not on":        {"brokers: [kafka:9093], tls: {ca_file: /ca}", []string{"kafka.tls: it says how, and not that TLS is wanted"}},
 	} {
 		text := strings.Replace(Example, "kafka:\n  brokers: [127.0.0.1:9092]\n", "kafka: {"+test.kafka+"}\n", 1)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 // Values of Orders.API.
@@ -50,9 +52,38 @@ func (v *validator) orders(now time.Time) {
 		v.duration("orders.reconcile.every", every, leastReconcile, 24*time.Hour)
 	}
 	v.duration("orders.reconcile.lookback", orders.Reconcile.Lookback, 0, maxLookback)
+	v.duration("orders.backfill", orders.Backfill, 0, MaxBackfill)
+	if orders.Backfill > 0 && orders.Reconcile.Every == 0 {
+		v.fault("orders.backfill", "orders.reconcile.every is 0s, and an account is new when it is searched first: write how often it is searched, such as 3m")
+	}
 	v.duration("orders.patience", orders.Patience, time.Hour, maxPatience)
 	if orders.Silence != 0 { // 0: no alerts
 		v.between("orders.silence", orders.Silence, leastSilence, 1000)
+	}
+}
+
+// wanted checks which orders an account wants.
+func (v *validator) wanted(path string, w Wanted) {
+	for _, list := range []struct {
+		key            string
+		given, allowed []string
+	}{
+		{"fulfilled_by", w.FulfilledBy, []string{model.FulfilledByMerchant, model.FulfilledByAmazon}},
+		{"change_types", w.ChangeTypes, model.OrderChangeTypes()},
+	} {
+		for i, value := range list.given {
+			at := fmt.Sprintf("%s.%s[%d]", path, list.key, i)
+			v.oneOf(at, value, list.allowed...)
+			if slices.Contains(list.given[:i], value) {
+				v.fault(at, "%q is given twice: keep one", value)
+			}
+		}
+	}
+	if len(w.ChangeTypes) > 0 && !slices.Contains(w.ChangeTypes, model.OrderStatusChange) {
+		v.fault(path+".change_types", "%s is missing: without it new orders come minutes late, by searches alone", model.OrderStatusChange)
+	}
+	if w.FilterExpression && len(w.FulfilledBy) != 1 {
+		v.fault(path+".filter_expression", "it says by whom the orders are shipped that Amazon notifies: write one of the two under %s.fulfilled_by", path)
 	}
 }
 
@@ -62,6 +93,8 @@ const (
 	leastReconcile = time.Minute
 	// maxLookback bounds how many orders a new account brings at once.
 	maxLookback = 30 * 24 * time.Hour
+	// MaxBackfill is for how long Amazon shows orders.
+	MaxBackfill = 2 * 365 * 24 * time.Hour
 	// maxPatience is less than the week for which an order without work is
 	// remembered.
 	maxPatience = 6 * 24 * time.Hour

@@ -52,3 +52,25 @@ func TestHowOrdersAreSearched(t *testing.T) {
 		}
 	}
 }
+
+func TestWhichOrdersAnAccountWants(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ orders, says string }{
+		{"{fulfilled_by: [MERCHANT], change_types: [OrderStatusChange, DeliveryTipChange], filter_expression: true}", ""},
+		{"{fulfilled_by: [AMAZON, MERCHANT]}", ""},
+		{"{fulfilled_by: [merchant]}", `accounts[0].orders.fulfilled_by[0]: "merchant": write one of MERCHANT, AMAZON`},
+		{"{fulfilled_by: [AMAZON, AMAZON]}", `accounts[0].orders.fulfilled_by[1]: "AMAZON" is given twice`},
+		{"{change_types: [OrderStatusChange, StatusChange]}", `accounts[0].orders.change_types[1]: "StatusChange": write one of`},
+		{"{change_types: [BuyerRequestedChange]}", "accounts[0].orders.change_types: OrderStatusChange is missing"},
+		{"{filter_expression: true}", "accounts[0].orders.filter_expression: it says by whom"},
+		{"{fulfilled_by: [AMAZON, MERCHANT], filter_expression: true}", "accounts[0].orders.filter_expression: it says by whom"},
+	} {
+		text := strings.Replace(Example, "    region: eu ", "    orders: "+test.orders+"\n    region: eu ", 1)
+		switch _, err := Parse("f", []byte(text)); {
+		case test.says == "" && err != nil:
+			t.Errorf("%s: %v", test.orders, err)
+		case test.says != "" && (err == nil || !strings.Contains(err.Error(), test.says)):
+			t.Errorf("%s: %v, want %q", test.orders, err, test.says)
+		}
+	}
+}

@@ -266,6 +266,7 @@ func TestWatch(t *testing.T) {
 			Watch{
 				Reader: r, Hangup: hangup, Logger: slog.New(slog.NewTextHandler(log, nil)),
 				Apply: func(cfg Config) { fmt.Fprintln(applied, ids(cfg)) },
+				Again: func() { fmt.Fprintln(applied, "again") },
 			}.Run(ctx)
 		}()
 		// after waits and returns what was applied and logged meanwhile.
@@ -290,7 +291,7 @@ func TestWatch(t *testing.T) {
 			}
 		}
 		check("nothing changes", 29*time.Second, "")
-		check("files of secrets may have", 2*time.Second, "mm")
+		check("files of secrets may have", 2*time.Second, "again")
 		f.write("main.yaml", mainText("", "mm", "mn"))
 		check("an account more", 4*time.Second, "mm mn")
 		f.write("main.yaml", mainText("orders: {}\n", "mm", "mn", "mn"))

@@ -8,6 +8,13 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
+// What is done with a shipment of a line that somebody asked to cancel.
+const (
+	BuyerCancelHold = "hold"
+	BuyerCancelShip = "ship"
+	BuyerCancelWarn = "warn"
+)
+
 // Shipments is the shipments processor. Its durations are on the pipeline's clock.
 type Shipments struct {
 	// Carriers gives a carrier's code by its name or code as producers write it.
@@ -15,6 +22,8 @@ type Shipments struct {
 
 	WaitForOrder time.Duration `yaml:"wait_for_order"`
 	RiskMargin   time.Duration `yaml:"risk_margin"`
+	MissingLead  time.Duration `yaml:"missing_lead"`
+	BuyerCancel  string        `yaml:"buyer_cancel"`
 	VerifyAfter  time.Duration `yaml:"verify_after"`
 	Patience     time.Duration `yaml:"patience"`
 	ApplyDelay   time.Duration `yaml:"apply_delay"`
@@ -23,8 +32,8 @@ type Shipments struct {
 
 func defaultShipments() Shipments {
 	return Shipments{
-		Carriers: map[string]string{}, WaitForOrder: 2 * time.Minute, RiskMargin: 2 * time.Hour,
-		VerifyAfter: time.Hour, Patience: 12 * time.Hour,
+		Carriers: map[string]string{}, WaitForOrder: 2 * time.Minute, RiskMargin: 2 * time.Hour, MissingLead: 4 * time.Hour,
+		BuyerCancel: BuyerCancelWarn, VerifyAfter: time.Hour, Patience: 12 * time.Hour,
 		ApplyDelay: 5 * time.Minute, MaxPending: 200_000,
 	}
 }
@@ -34,6 +43,8 @@ func (v *validator) shipments() {
 	v.carriers(c.Carriers)
 	v.duration("shipments.wait_for_order", c.WaitForOrder, time.Second, 24*time.Hour)
 	v.duration("shipments.risk_margin", c.RiskMargin, time.Minute, 7*24*time.Hour)
+	v.duration("shipments.missing_lead", c.MissingLead, 0, 7*24*time.Hour)
+	v.oneOf("shipments.buyer_cancel", c.BuyerCancel, BuyerCancelHold, BuyerCancelShip, BuyerCancelWarn)
 	v.duration("shipments.verify_after", c.VerifyAfter, 15*time.Minute, 7*24*time.Hour)
 	v.duration("shipments.patience", c.Patience, time.Hour, 14*24*time.Hour)
 	v.duration("shipments.apply_delay", c.ApplyDelay, time.Second, time.Hour)

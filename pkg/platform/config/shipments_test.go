@@ -16,6 +16,8 @@ func TestFaultsOfShipments(t *testing.T) {
 		{"shipments.carriers.Velo", "shipments: {carriers: {Velo: other}}", `"other": Amazon writes it Other`},
 		{"shipments.wait_for_order", "shipments: {wait_for_order: 0s}", "0s: write a duration from 1s to 24h0m0s"},
 		{"shipments.risk_margin", "shipments: {risk_margin: 1s}", "1s: write a duration from 1m0s"},
+		{"shipments.missing_lead", "shipments: {missing_lead: 169h}", "169h0m0s: write a duration from 0s to 168h"},
+		{"shipments.buyer_cancel", "shipments: {buyer_cancel: drop}", `"drop": write one of hold, ship, warn`},
 		{"shipments.verify_after", "shipments: {verify_after: 14m59s}", "14m59s: write a duration from 15m0s"},
 		{"shipments.patience", "shipments: {patience: 59m}", "59m0s: write a duration from 1h0m0s"},
 		{"shipments.apply_delay", "shipments: {apply_delay: 2h}", "2h0m0s: write a duration from 1s to 1h"},

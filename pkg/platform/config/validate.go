@@ -183,6 +183,7 @@ func (v *validator) applications() []string {
 		}
 		v.required(path+".client_secret", app.ClientSecret)
 		v.source(path+".next_client_secret", app.NextClientSecret)
+		v.quotas(path+".quotas", app.Quotas, "no operation with a limit for an application", func(o model.Operation) bool { return o.ApplicationRate > 0 })
 	}
 	return names
 }
@@ -238,14 +239,26 @@ func (v *validator) account(path string, a *Account, applications []string) {
 	v.required(path+".refresh_token", a.RefreshToken)
 	v.role(path, a.Role, a.ExternalID)
 	v.listings(path+".inventory", a.Inventory)
+	v.wanted(path+".orders", a.Orders)
 	if a.BuyerData && !v.cfg.BuyerData.Given() && !v.unreadable("buyer_data") {
 		v.fault(path+".buyer_data", "there is no key to encrypt with: write buyer_data.keys or buyer_data.kms")
 	}
-	for operation, plan := range a.Quotas {
-		if _, known := model.Describe(operation); !known {
-			v.fault(path+".quotas."+operation, "no such operation: the operations are %s", strings.Join(model.OperationNames(), ", "))
+	v.quotas(path+".quotas", a.Quotas, "no such operation", func(model.Operation) bool { return true })
+}
+
+// quotas are limits of operations that match; unlike is what another one is.
+func (v *validator) quotas(path string, quotas map[string]Quota, unlike string, matches func(model.Operation) bool) {
+	for operation, plan := range quotas {
+		if known, ok := model.Describe(operation); !ok || !matches(known) {
+			var names []string
+			for _, one := range model.Operations() {
+				if matches(one) {
+					names = append(names, one.Name)
+				}
+			}
+			v.fault(path+"."+operation, "%s: the operations are %s", unlike, strings.Join(names, ", "))
 		} else if !(plan.Rate >= minRate && plan.Rate <= maxRate) || plan.Burst < 1 || plan.Burst > maxBurst { // NaN is neither
-			v.fault(path+".quotas."+operation, "write a rate from %g to %d (requests per second) and a burst from 1 to %d", minRate, maxRate, maxBurst)
+			v.fault(path+"."+operation, "write a rate from %g to %d (requests per second) and a burst from 1 to %d", minRate, maxRate, maxBurst)
 		}
 	}
 }
@@ -316,6 +329,10 @@ func (v *validator) events() {
 		v.fault("events.source", "%q: EventBridge wants a source, and keeps \"aws.\" for itself", source)
 	}
 	v.between("events.max_entry_bytes", v.cfg.Events.MaxEntryBytes, 1<<10, 1<<20)
+	v.between("events.max_in_flight", v.cfg.Events.MaxInFlight, 1, 256)
+	if rate := v.cfg.Events.MaxRate; rate != 0 && !(rate >= 0.1 && rate <= 100_000) {
+		v.fault("events.max_rate", "%v: write events a second from 0.1 to 100000, or 0 for any number", rate)
+	}
 }
 
 func (v *validator) runtime() {
@@ -332,6 +349,10 @@ func (v *validator) runtime() {
 		v.fault("runtime.drain_timeout", "%s is not shorter than rebalance_timeout (%s): Kafka would give the units away in the middle of the drain", r.DrainTimeout, r.RebalanceTimeout)
 	}
 	v.between("runtime.max_pending", r.MaxPending, 1000, 10_000_000)
+	v.between("runtime.max_process_pending", r.MaxProcess, 1000, 100_000_000)
+	if r.MaxProcessBytes != 0 {
+		v.between("runtime.max_process_bytes", r.MaxProcessBytes, 16<<20, 1<<40)
+	}
 	if c := v.cfg.Clock; !(c.Speed > 0 && c.Speed <= 10_000) { // NaN is neither
 		v.fault("clock.speed", "%g: write 1 against Amazon, or the speed that a simulator printed", c.Speed)
 	} else if (c.Speed != 1) == c.Epoch.IsZero() {

@@ -25,9 +25,11 @@ type Watch struct {
 	Store  *secrets.Store // for the secrets of what is new
 	Hangup <-chan os.Signal
 	Logger *slog.Logger
-	// Apply takes the configuration that holds from now on: after each change, and
-	// every half a minute without one, since files of secrets may have changed.
+	// Apply takes the configuration that holds from now on, after each change.
 	Apply func(Config)
+	// Again, unless it is nil, is called every half a minute without a change, since files
+	// of secrets may have changed.
+	Again func()
 }
 
 // Run looks at the files every few seconds, in real time, and at once when
@@ -62,8 +64,8 @@ func (w Watch) Run(ctx context.Context) {
 			said = w.sayFaults(ctx, err, said)
 			w.sayNotLive(ctx, started, before, cfg)
 			w.Apply(cfg)
-		case due:
-			w.Apply(cfg)
+		case due && w.Again != nil:
+			w.Again()
 		}
 	}
 }

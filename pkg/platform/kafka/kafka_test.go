@@ -203,3 +203,27 @@ func TestAMissingSecretIsTold(t *testing.T) {
 		t.Errorf("got  %v\nwant %s", fault, want)
 	}
 }
+
+// TestCodecs reads back with which codec a batch went out, for each that can be
+// configured.
+func TestCodecs(t *testing.T) {
+	t.Parallel()
+	cfg := broker(t, kfake.SeedTopics(1, "codecs"))
+	for i, codec := range []string{config.Uncompressed, config.Gzip, config.Snappy, config.LZ4, config.Zstd} { // as Kafka numbers them
+		cfg.Compression = codec
+		opts := append(Access{Config: cfg}.Options(), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{"codecs": {0: kgo.NewOffset().At(int64(i))}}))
+		client, err := kgo.NewClient(append(opts, kgo.DisableClientMetrics())...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent := strings.Repeat(codec, 100)
+		if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: "codecs", Value: []byte(sent)}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		records := client.PollFetches(t.Context()).Records()
+		if len(records) != 1 || int(records[0].Attrs.CompressionType()) != i || string(records[0].Value) != sent {
+			t.Errorf("%s: %d records came back, the first with codec %d", codec, len(records), records[0].Attrs.CompressionType())
+		}
+		client.Close()
+	}
+}

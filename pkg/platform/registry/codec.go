@@ -110,7 +110,8 @@ type reader struct {
 	schema *avro.Schema
 	strict *avro.Schema // ours, where schema lets null stand for what must have a value
 	new    func() schemas.Value
-	err    error // why values of that schema cannot stand on that topic
+	typ    reflect.Type // of what new makes
+	err    error        // why values of that schema cannot stand on that topic
 }
 
 // New connects to the registry and learns the ids of every schema of package
@@ -171,6 +172,12 @@ func (c *Codec) AppendEncode(dst []byte, topic string, value any) ([]byte, error
 // says nothing about the bytes; any other says that they cannot stand on the
 // topic. data is not kept.
 func (c *Codec) Decode(ctx context.Context, topic string, data []byte) (any, error) {
+	return c.DecodeInto(ctx, topic, data, nil)
+}
+
+// DecodeInto is Decode into the memory of an earlier value that nobody uses any more,
+// where that is of the same type. What it points to is not used again.
+func (c *Codec) DecodeInto(ctx context.Context, topic string, data []byte, used any) (any, error) {
 	id, body, err := split(data)
 	if err != nil {
 		return nil, err
@@ -179,7 +186,12 @@ func (c *Codec) Decode(ctx context.Context, topic string, data []byte) (any, err
 	if err != nil {
 		return nil, err
 	}
-	value := r.new()
+	value, ok := used.(schemas.Value)
+	if !ok || reflect.TypeOf(used) != r.typ {
+		value = r.new()
+	} else {
+		reflect.ValueOf(used).Elem().SetZero()
+	}
 	if r.strict != nil {
 		err = r.throughStrict(id, body, value)
 	} else {

@@ -106,7 +106,32 @@ func TestRoundTrip(t *testing.T) {
 			if err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("%s on %s: got %+v, %v\nwant %+v", name, topic.Name, got, err, want)
 			}
+			f.checkReuse(t, topic.Name, got)
 		}
+	}
+}
+
+// checkReuse decodes an empty value into a full one: nothing of that is left. A value of
+// another type is left alone.
+func (f *fixture) checkReuse(t *testing.T, topic string, full any) {
+	t.Helper()
+	empty := reflect.New(reflect.TypeOf(full).Elem()).Interface()
+	data, err := f.AppendEncode(nil, topic, empty)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := f.Decode(t.Context(), topic, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := &struct{ n int }{1}
+	got, err := f.DecodeInto(t.Context(), topic, data, other)
+	if err != nil || !reflect.DeepEqual(got, want) || other.n != 1 {
+		t.Errorf("%T on %s beside another type: got %+v, %v\nwant %+v", full, topic, got, err, want)
+	}
+	got, err = f.DecodeInto(t.Context(), topic, data, full)
+	if err != nil || got != full || !reflect.DeepEqual(got, want) {
+		t.Errorf("%T on %s again: got %+v, %v\nwant %+v", full, topic, got, err, want)
 	}
 }
 

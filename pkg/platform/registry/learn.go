@@ -92,10 +92,11 @@ func (c *Codec) learn(ctx context.Context, cfg Config) error {
 func (c *Codec) add(s subject, id int, schema *avro.Schema) {
 	var header [headerBytes]byte
 	binary.BigEndian.PutUint32(header[1:], uint32(id))
-	c.headers[headerKey{s.topic.Name, reflect.TypeOf(s.record.New())}] = header
+	typ := reflect.TypeOf(s.record.New())
+	c.headers[headerKey{s.topic.Name, typ}] = header
 	c.probe = id
 	c.own[id] = &writer{schema: schema, name: s.record.FullName(), ours: s.record}
-	c.ownRead[readerKey{id, s.topic.Name}] = reader{schema: schema, new: s.record.New}
+	c.ownRead[readerKey{id, s.topic.Name}] = reader{schema: schema, new: s.record.New, typ: typ}
 }
 
 // learnID asks for the id of one subject's schema until there is an answer.

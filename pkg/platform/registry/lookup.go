@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -95,7 +96,7 @@ func resolve(w *writer, key readerKey) reader {
 	if err != nil {
 		return reader{err: fmt.Errorf("schema id %d (%s) cannot be read as %s: %w", key.id, w.name, record.FullName(), err)}
 	}
-	return reader{schema: resolved, strict: strict, new: record.New}
+	return reader{schema: resolved, strict: strict, new: record.New, typ: reflect.TypeOf(record.New())}
 }
 
 // readAs is the record that a value with the given Avro name is on a topic.

@@ -5,6 +5,7 @@ package account
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
@@ -18,6 +19,14 @@ type Account struct {
 	Application     string       // name of the SP-API application that holds its authorization
 	Marketplaces    []string     // marketplace ids, the home marketplace first
 	BuyerData       bool         // whether its orders carry buyer data, encrypted
+	FulfilledBy     []string     // who ships the orders that are wanted, as Amazon names them; empty for anyone
+}
+
+// Wants reports whether orders that somebody ships are wanted. Where Amazon does not say
+// who does, or names one that is not known, they are.
+func (a *Account) Wants(fulfilledBy string) bool {
+	return len(a.FulfilledBy) == 0 || slices.Contains(a.FulfilledBy, fulfilledBy) ||
+		fulfilledBy != model.FulfilledByMerchant && fulfilledBy != model.FulfilledByAmazon
 }
 
 // Directory finds accounts. It does not change once made and may be shared.

@@ -80,3 +80,25 @@ func TestDirectoryRefusesOneQuotaTwice(t *testing.T) {
 		}
 	}
 }
+
+// What is missing or unknown is never left out.
+func TestWhoseOrdersAreWanted(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		wanted []string
+		by     string
+		want   bool
+	}{
+		{nil, model.FulfilledByAmazon, true},
+		{[]string{model.FulfilledByMerchant}, model.FulfilledByMerchant, true},
+		{[]string{model.FulfilledByMerchant}, model.FulfilledByAmazon, false},
+		{[]string{model.FulfilledByMerchant, model.FulfilledByAmazon}, model.FulfilledByAmazon, true},
+		{[]string{model.FulfilledByAmazon}, model.FulfilledByMerchant, false},
+		{[]string{model.FulfilledByMerchant}, "", true},
+		{[]string{model.FulfilledByMerchant}, "AFN", true}, // a fulfillment type that nobody has translated
+	} {
+		if a := (Account{FulfilledBy: test.wanted}); a.Wants(test.by) != test.want {
+			t.Errorf("%v wants %q: %v", test.wanted, test.by, !test.want)
+		}
+	}
+}

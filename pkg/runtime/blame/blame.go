@@ -24,7 +24,7 @@ const (
 	Operation Party = "operation"
 	// Account: the seller's authorization.
 	Account Party = "account"
-	// Application: the application's credentials or roles, which its accounts share.
+	// Application: the application's credentials, roles or limit, which its accounts share.
 	Application Party = "application"
 	// Host: Amazon, or the way to it.
 	Host Party = "host"
@@ -59,6 +59,9 @@ func Of(operation string, err error) Party {
 	called, _ := model.Describe(operation)
 	switch refusal.Class {
 	case model.Throttled:
+		if refusal.OfApplication {
+			return Application
+		}
 		return Operation
 	case model.Unauthorized, model.Forbidden:
 		if called.OneItem {

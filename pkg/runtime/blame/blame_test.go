@@ -48,6 +48,13 @@ func TestTheTable(t *testing.T) {
 	}
 }
 
+func TestALimitOfTheApplicationIsTheApplications(t *testing.T) {
+	t.Parallel()
+	if got := Of(model.GetListingsItem, &model.Error{Class: model.Throttled, Status: 429, OfApplication: true}); got != Application {
+		t.Errorf("blamed on %q", got)
+	}
+}
+
 // TestTheTableWithoutAnAnswerOfTheOperation has what no status tells.
 func TestTheTableWithoutAnAnswerOfTheOperation(t *testing.T) {
 	t.Parallel()

@@ -55,12 +55,17 @@ func NewSealer(keys Keys, tally *blame.Tally, now func() time.Time, log *slog.Lo
 	return &Sealer{keys: keys, tally: tally, now: now, log: log}
 }
 
-// Guard stands between a machine and next, which makes its calls.
+// Guard stands between a machine and next, which makes its calls. What is about a person
+// comes to the machine encrypted or, by a call that is no *Request, not at all.
 func (s *Sealer) Guard(next Execute) Execute {
 	return func(ctx context.Context, call machine.Call) machine.Result {
 		req, ok := call.Request.(*Request)
 		if !ok {
-			return next(ctx, call)
+			res := next(ctx, call)
+			if done, ok := res.Outcome.(machine.Done); ok {
+				withhold(done.Response)
+			}
+			return res
 		}
 		if !s.keys.Given() {
 			return s.wait(ctx, call, machine.Result{}, machine.Snooze{For: keyPause, Unspent: true, Err: errors.New("buyer_data is on for the account, but this process was started without a key: write buyer_data.keys or buyer_data.kms, then start it again")})

@@ -172,6 +172,9 @@ func Outcome(ctx context.Context, call machine.Call, err error) machine.Outcome 
 	case blame.Item, blame.Operation:
 		return refused(call, refusal, err)
 	case blame.Account, blame.Application:
+		if refusal.OfApplication {
+			return refused(call, refusal, err)
+		}
 		return machine.Park{Err: err}
 	case blame.Ourselves:
 		if refusal.StaleToken {
@@ -202,7 +205,7 @@ func refusalOf(call machine.Call, err error) *model.Error {
 func refused(call machine.Call, refusal *model.Error, err error) machine.Outcome {
 	switch {
 	case refusal.Class == model.Throttled:
-		return machine.Snooze{For: refusal.RetryAfter, Throttled: true, Err: err}
+		return machine.Snooze{For: refusal.RetryAfter, Throttled: true, Application: refusal.OfApplication, Err: err}
 	case refusal.Class == model.Unavailable: // a new URL for the document may do
 		return machine.Retry{Err: err}
 	case refusal.Class == model.Malformed && model.Writes(call.Operation): // it has happened, who knows with what result

@@ -120,6 +120,12 @@ func TestOutcomes(t *testing.T) {
 		logged  string          // level
 	}{
 		{name: "throttled", rule: spapiStatus(429), want: machine.Snooze{Throttled: true}, logged: "WARN"},
+		{
+			name: "the application is throttled", rule: simulator.Rule{Part: simulator.SPAPI, Action: simulator.Action{
+				Status: 429, Body: `{"errors":[{"code":"QuotaExceeded","message":"The frequency of requests was greater than what is allowed for the application."}]}`,
+			}},
+			want: machine.Snooze{Throttled: true, Application: true}, logged: "WARN",
+		},
 		{name: "unavailable", rule: spapiStatus(503), want: machine.Retry{}, logged: "DEBUG"},
 		{name: "forbidden", rule: spapiStatus(403), want: machine.Reject{}, logged: "DEBUG"},
 		{name: "invalid", rule: spapiStatus(400), want: machine.Reject{}, logged: "DEBUG"},
@@ -164,7 +170,7 @@ func withoutError(outcome machine.Outcome) (machine.Outcome, error) {
 	case machine.Retry:
 		return machine.Retry{}, o.Err
 	case machine.Snooze:
-		return machine.Snooze{For: o.For, Throttled: o.Throttled, Unspent: o.Unspent}, o.Err
+		return machine.Snooze{For: o.For, Throttled: o.Throttled, Application: o.Application, Unspent: o.Unspent}, o.Err
 	case machine.Park:
 		return machine.Park{}, o.Err
 	case machine.Reject:

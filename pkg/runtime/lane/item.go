@@ -8,6 +8,7 @@ package lane
 import (
 	"container/heap"
 	"hash/fnv"
+	"math"
 	"time"
 )
 
@@ -16,12 +17,14 @@ import (
 // or lane, or in flight.
 type Item struct {
 	Key       string // state key of the work
-	due       time.Time
-	held      int64 // Unix nanoseconds before which no Add makes it due; 0 for none
-	place     int32 // 1 + index in the heap; 0 when not queued
+	order     int64  // what its queue orders it by: Unix nanoseconds of when it is due or, in Ranked.ready, of by
+	by        int64  // Turn.By, in Unix nanoseconds
+	held      int64  // Unix nanoseconds before which no Add makes it due; 0 for none
+	place     int32  // 1 + index in the heap; 0 when not queued
+	class     uint8  // Turn.Class
+	ready     bool   // in Ranked.ready
 	inFlight  bool
-	low       bool // queued, if at all, behind the other work of its account
-	uncounted bool // not counted by Pending
+	uncounted bool // Turn.Uncounted
 }
 
 // count is what the item adds to Pending.
@@ -43,8 +46,10 @@ func (i *Item) InFlight() bool { return i.inFlight }
 type Queue struct{ items itemHeap }
 
 // Add queues item at due, or moves it there.
-func (q *Queue) Add(item *Item, due time.Time) {
-	item.due = due
+func (q *Queue) Add(item *Item, due time.Time) { q.add(item, nanos(due)) }
+
+func (q *Queue) add(item *Item, order int64) {
+	item.order = order
 	if item.Queued() {
 		heap.Fix(&q.items, int(item.place-1))
 		return
@@ -67,24 +72,43 @@ func (q *Queue) Due() time.Time {
 	if len(q.items) == 0 {
 		return time.Time{}
 	}
-	return q.items[0].due
+	return moment(q.items[0].order)
 }
 
 // Pop takes out the first item that is due, or returns nil.
 func (q *Queue) Pop(now time.Time) *Item {
-	if len(q.items) == 0 || q.items[0].due.After(now) {
+	if len(q.items) == 0 || q.items[0].order > nanos(now) {
 		return nil
 	}
 	return heap.Pop(&q.items).(*Item)
 }
+
+// An item has its times as numbers: there may be a million of them, and a time.Time is
+// three times as large. Times that do not fit become the first or the last that does.
+const (
+	minNanos = math.MinInt64 + 1
+	maxNanos = math.MaxInt64 - 1
+)
+
+func nanos(t time.Time) int64 {
+	switch {
+	case t.Before(moment(minNanos)):
+		return minNanos
+	case t.After(moment(maxNanos)):
+		return maxNanos
+	}
+	return t.UnixNano()
+}
+
+func moment(nanos int64) time.Time { return time.Unix(0, nanos).UTC() }
 
 type itemHeap []*Item
 
 func (h itemHeap) Len() int { return len(h) }
 
 func (h itemHeap) Less(i, j int) bool {
-	if c := h[i].due.Compare(h[j].due); c != 0 {
-		return c < 0
+	if h[i].order != h[j].order {
+		return h[i].order < h[j].order
 	}
 	return h[i].Key < h[j].Key
 }

@@ -29,8 +29,8 @@ const KeyPrefix = "quota/"
 // lane is the pending work of one account for one operation.
 type lane struct {
 	account string
-	queue   Queue
-	low     Queue           // drawn from only when nothing in queue is due
+	queue   Ranked
+	passed  int             // how many draws since one of the earliest
 	buckets []*quota.Bucket // one for each of Lanes.operations; none until they are needed
 	from    []*schemas.QuotaState
 	known   bool // whether the account has a past, so that its burst may be spent
@@ -44,21 +44,18 @@ type lane struct {
 	noted     time.Time // since when the state says why the lane waits; zero when it does not
 	told      told      // what alerts have reported since then
 
+	group  *group // of accounts with one limit; nil for none
+	joined bool   // whether the group was asked for
+	drawn  int    // calls since the group's demand was told
+	inTurn bool   // whether the lane waits for its turn in the group
+
 	wake  time.Time // when the lane wants to be looked at; its place in Lanes' heap
 	place int       // 1 + index in that heap; 0 when not in it
 }
 
-// queueOf is where an item of that priority belongs.
-func (l *lane) queueOf(low bool) *Queue {
-	if low {
-		return &l.low
-	}
-	return &l.queue
-}
-
 // draw takes out the next item that may be called now, with a token of every
-// bucket, or returns nil.
-func (l *lane) draw(tx *machine.Tx) *Item {
+// bucket, or returns nil. every is of Lanes.Share.
+func (l *lane) draw(tx *machine.Tx, every int) *Item {
 	if next := l.next(tx.Now); next.IsZero() || next.After(tx.Now) {
 		return nil
 	}
@@ -66,10 +63,17 @@ func (l *lane) draw(tx *machine.Tx) *Item {
 		checkpoint, _ := bucket.Take(tx.Now) // there is a token in each, as next said
 		put(tx, checkpoint)
 	}
-	item := l.queue.Pop(tx.Now)
-	if item == nil {
-		item = l.low.Pop(tx.Now)
+	item := l.queue.First(tx.Now)
+	if every > 0 {
+		earliest := l.queue.Earliest(tx.Now)
+		if l.passed++; l.passed >= every {
+			item = earliest
+		}
+		if item == earliest {
+			l.passed = 0
+		}
 	}
+	l.queue.Remove(item)
 	item.inFlight = true
 	l.flying = append(l.flying, item)
 	return item
@@ -77,16 +81,11 @@ func (l *lane) draw(tx *machine.Tx) *Item {
 
 // next is when draw may have something, or zero when only an event changes that.
 func (l *lane) next(now time.Time) time.Time {
-	due, free := l.due(), l.free(now)
+	due, free := l.queue.Due(), l.free(now)
 	if due.IsZero() || free.IsZero() {
 		return time.Time{}
 	}
 	return machine.Latest(due, free)
-}
-
-// due is when the first item is due; zero when there is none.
-func (l *lane) due() time.Time {
-	return machine.Earliest(l.queue.Due(), l.low.Due())
 }
 
 // free is when a call may start, now or later: the lane is not held and each
@@ -134,11 +133,15 @@ func (s *Lanes) finish(tx *machine.Tx, l *lane, item *Item, res *machine.Result)
 	if at := slices.Index(l.flying, item); at >= 0 {
 		l.flying = slices.Delete(l.flying, at, at+1)
 	}
+	refused := l.group.settle(res.Outcome, tx.Now)
 	switch outcome := res.Outcome.(type) {
 	case machine.Done, machine.Reject:
 		l.parked, l.probes = false, 0
 		s.clearNote(tx, l)
 	case machine.Snooze:
+		if refused { // all lanes of the group wait
+			break
+		}
 		if outcome.Own {
 			if res.Shared != nil { // the lane goes on; while all its items wait so, people are told
 				s.note(tx, l, res, outcome.Err, tx.Now.Add(outcome.For))
@@ -157,6 +160,10 @@ func (s *Lanes) finish(tx *machine.Tx, l *lane, item *Item, res *machine.Result)
 		granted := res.RateLimit
 		if i > 0 {
 			granted = 0 // the header speaks of the operation, not of its other throttles
+		}
+		if refused {
+			put(tx, bucket.Answered(tx.Now))
+			continue
 		}
 		put(tx, settle(bucket, res.Outcome, granted, tx.Now))
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
+	"github.com/sellerstream/sellerstream/pkg/runtime/share"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -16,9 +17,13 @@ type Lanes struct {
 	role       string   // whose they are; "" raises no alerts
 	doctor     func(account string) string
 	limit      func(account, operation string) quota.Limit
+	sharing    *share.Unit // of applications' limits; nil for none
+	groups     []*group    // of this unit
+	heard      int64       // version of the board that was heard last
 	byAccount  map[string]*lane
 	byWake     laneHeap // lanes that have something to do, now or later
 	pending    int
+	every      int // see Share
 }
 
 // New makes an empty set of lanes for operation. limit is each account's;
@@ -39,8 +44,16 @@ func (s *Lanes) In(role string, doctor func(account string) string) *Lanes {
 	return s
 }
 
+// Share lets every n-th draw of an account go to the item with the earliest Turn.By,
+// whatever its class, and returns the lanes. So none starves: an item waits for at most
+// n draws for each one that has an earlier By, and for its own.
+func (s *Lanes) Share(n int) *Lanes {
+	s.every = n
+	return s
+}
+
 // Restore takes an entry of the committed state that lanes have written, a
-// bucket's checkpoint or why a lane waits, and reports whether it is one of these
+// bucket's checkpoint, why a lane waits or what it told other units, and reports whether it is one of these
 // lanes'.
 func (s *Lanes) Restore(state any) bool {
 	switch state := state.(type) {
@@ -48,6 +61,8 @@ func (s *Lanes) Restore(state any) bool {
 		return s.checkpoint(state)
 	case *schemas.LaneState:
 		return s.noted(state)
+	case *schemas.ShareState:
+		return s.remember(state)
 	}
 	return false
 }
@@ -73,36 +88,28 @@ func (s *Lanes) Known(account string) { s.of(account).known = true }
 // Add queues item for a call at due or later, or moves it there. An item in
 // flight must be finished first.
 func (s *Lanes) Add(account string, item *Item, due time.Time) {
-	s.add(account, item, due, false, false)
+	s.AddTurn(account, item, Turn{Due: due, By: due})
 }
 
 // AddLow is Add for work that is drawn only when none of the account that was
 // added with Add is due, such as what is processed again.
 func (s *Lanes) AddLow(account string, item *Item, due time.Time) {
-	s.add(account, item, due, true, false)
+	s.AddTurn(account, item, Turn{Due: due, By: due, Class: 1})
 }
 
-// AddUncounted is AddLow for work that Pending does not count: what no intake has
-// to pause for.
-func (s *Lanes) AddUncounted(account string, item *Item, due time.Time) {
-	s.add(account, item, due, true, true)
-}
-
-func (s *Lanes) add(account string, item *Item, due time.Time, low, uncounted bool) {
+// AddTurn is Add for work that has its turn by more than the time at which it is due.
+func (s *Lanes) AddTurn(account string, item *Item, turn Turn) {
 	l := s.of(account)
 	if item.Queued() {
 		s.count(l, -item.count())
-		if item.low != low {
-			l.queueOf(item.low).Remove(item)
-		}
 	}
 	if item.held != 0 {
-		due = machine.Latest(due, time.Unix(0, item.held))
+		held := moment(item.held)
+		turn.Due, turn.By = machine.Latest(turn.Due, held), machine.Latest(turn.By, held)
 	}
-	item.low, item.uncounted = low, uncounted
+	l.queue.Add(item, turn)
 	s.count(l, item.count())
-	l.queueOf(low).Add(item, due)
-	s.schedule(l, due)
+	s.schedule(l, turn.Due)
 }
 
 // Remove takes item out, if it is queued here: it wants no call any more.
@@ -110,24 +117,31 @@ func (s *Lanes) Remove(account string, item *Item) {
 	if item.Queued() {
 		l := s.of(account)
 		s.count(l, -item.count())
-		l.queueOf(item.low).Remove(item)
+		l.queue.Remove(item)
 	}
 }
 
-// Draw hands every item whose call may start now to start, in order. It puts
+// Draw hands every item whose call may start now to start, in order; what start adds
+// has its turn at once. It puts
 // the checkpoints of the tokens that they cost into tx, and asks for the tick
 // in which the next item may go.
 func (s *Lanes) Draw(tx *machine.Tx, start func(*Item)) {
 	for len(s.byWake) > 0 && !s.byWake[0].wake.After(tx.Now) {
 		l := heap.Pop(&s.byWake).(*lane)
 		l.open(s.operations, s.limit)
-		for item := l.draw(tx); item != nil; item = l.draw(tx) {
+		if s.join(l); l.group != nil {
+			l.group.await(l)
+			continue
+		}
+		for item := l.draw(tx, s.every); item != nil; item = l.draw(tx, s.every) {
 			start(item)
 		}
 		if next := l.next(tx.Now); !next.IsZero() {
 			s.schedule(l, next)
 		}
 	}
+	s.exchange(tx)
+	s.drawTurns(tx, start)
 	if wake := s.Wake(); !wake.IsZero() {
 		tx.WakeAt(wake)
 	}
@@ -138,7 +152,19 @@ func (s *Lanes) Draw(tx *machine.Tx, start func(*Item)) {
 func (s *Lanes) Next(account string, now time.Time) time.Time {
 	l := s.of(account)
 	l.open(s.operations, s.limit)
-	return l.free(now)
+	s.join(l)
+	free := l.free(now)
+	if l.group != nil && !free.IsZero() {
+		free = machine.Latest(free, l.group.turnOf(now))
+	}
+	return free
+}
+
+// Tokens is how many calls of account the bucket of the operation itself allows now.
+func (s *Lanes) Tokens(account string, now time.Time) float64 {
+	l := s.of(account)
+	l.open(s.operations, s.limit)
+	return l.buckets[0].Tokens(now)
 }
 
 // Probe is when a lane that is parked tries its next call; now for one that is not.
@@ -152,13 +178,17 @@ func (s *Lanes) Probe(account string, now time.Time) time.Time {
 // Wake is, after a Draw, when the next one may have something; zero when time
 // alone changes nothing.
 func (s *Lanes) Wake() time.Time {
-	if len(s.byWake) == 0 {
-		return time.Time{}
+	wake := time.Time{}
+	if len(s.byWake) > 0 {
+		wake = s.byWake[0].wake
 	}
-	return s.byWake[0].wake
+	for _, g := range s.groups {
+		wake = machine.Earliest(wake, g.wake)
+	}
+	return wake
 }
 
-// Pending is how many items are queued or in flight, without those of AddUncounted.
+// Pending is how many items are queued or in flight, without those of an uncounted turn.
 // Those of parked accounts are counted apart.
 func (s *Lanes) Pending() int {
 	parked := 0
@@ -169,6 +199,9 @@ func (s *Lanes) Pending() int {
 	}
 	return Apart(s.pending-parked, parked)
 }
+
+// Held is how many items are queued or in flight, those of parked accounts too.
+func (s *Lanes) Held() int { return s.pending }
 
 // Apart is the number by which intake is paused where some of the work cannot go on,
 // such as that of a parked account: it has apartShare times the room of the rest, and
@@ -191,7 +224,8 @@ func (s *Lanes) count(l *lane, n int) {
 }
 
 // Finish ends an item's call: the item is idle again, and the lane notes what the
-// result says about the account. A 429 drains the buckets; a snooze holds the lane, or
+// result says about the account. A 429 drains the buckets, or the share of the application's
+// limit if that has refused the call; a snooze holds the lane, or
 // the item alone, and gives the tokens back if the call never left; refused credentials
 // park it; an answer lets a parked lane go on.
 func (s *Lanes) Finish(tx *machine.Tx, account string, item *Item, res *machine.Result) {
@@ -205,7 +239,7 @@ func (s *Lanes) Finish(tx *machine.Tx, account string, item *Item, res *machine.
 	l := s.of(account)
 	s.count(l, -item.count())
 	s.finish(tx, l, item, res)
-	if !l.due().IsZero() {
+	if !l.queue.Due().IsZero() {
 		s.schedule(l, tx.Now)
 	}
 }
@@ -218,11 +252,12 @@ func (s *Lanes) Changed(tx *machine.Tx, account string) {
 		return
 	}
 	l.parked, l.probes, l.heldUntil = false, 0, time.Time{}
+	l.leave()
 	s.clearNote(tx, l)
 	for i, bucket := range l.buckets {
 		put(tx, bucket.SetLimit(s.limit(account, s.operations[i]), tx.Now))
 	}
-	if !l.due().IsZero() {
+	if !l.queue.Due().IsZero() {
 		s.schedule(l, tx.Now)
 	}
 }
@@ -239,6 +274,7 @@ func (s *Lanes) of(account string) *lane {
 // schedule makes Draw look at the lane by t at the latest.
 func (s *Lanes) schedule(l *lane, t time.Time) {
 	switch {
+	case l.inTurn: // it is looked at when its turn comes
 	case l.place == 0:
 		l.wake = t
 		heap.Push(&s.byWake, l)

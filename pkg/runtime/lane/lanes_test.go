@@ -141,7 +141,7 @@ func TestLowWorkIsDrawnWhenNoOtherIsDue(t *testing.T) {
 			at := now.Add(time.Duration(rapid.IntRange(0, 20).Draw(t, "due")) * time.Second)
 			s.AddLow("a", item, at)
 			if uncounted[item.Key] = rapid.Bool().Draw(t, "uncounted"); uncounted[item.Key] {
-				s.AddUncounted("a", item, at)
+				s.AddTurn("a", item, Turn{Due: at, Class: 1, By: at, Uncounted: true})
 			}
 			if rapid.Bool().Draw(t, "live") {
 				s.Add("a", item, at)

@@ -17,11 +17,16 @@ func (s *Lanes) Observe(stats *machine.Stats) {
 		if l.parked {
 			stats.Park(account)
 		}
-		due := l.due()
+		due := l.queue.Due()
 		for i, bucket := range l.buckets {
 			token := bucket.Next(stats.Now)
-			waits := !due.IsZero() && !due.After(stats.Now) && (token.IsZero() || token.After(stats.Now))
+			waits := l.inTurn || !due.IsZero() && !due.After(stats.Now) && (token.IsZero() || token.After(stats.Now))
 			stats.Bucket(account, s.operations[i], bucket.Tokens(stats.Now), waits)
+		}
+	}
+	for _, g := range s.groups {
+		if g.share.Binds() {
+			stats.Share(s.operations[0], g.share.Rate())
 		}
 	}
 }
@@ -32,26 +37,46 @@ func (s *Lanes) PendingOf(account string) int {
 	if l == nil {
 		return 0
 	}
-	return l.queue.Len() + l.low.Len() + len(l.flying)
+	return l.queue.Len() + len(l.flying)
 }
 
 // All are the items that are queued or in flight, in no order.
 func (s *Lanes) All() iter.Seq[*Item] { return s.First(math.MaxInt) }
 
 // First are, of each account, the items in flight and about n of those queued, the
-// earliest among them: enough to know how things stand, however much is queued.
+// first of each class among them: enough to know how things stand, however much is queued.
 func (s *Lanes) First(n int) iter.Seq[*Item] {
 	return func(yield func(*Item) bool) {
 		for _, l := range s.byAccount {
-			for _, items := range [][]*Item{l.queue.items, l.low.items, l.flying} {
-				for _, item := range items[:min(n, len(items))] { // a heap begins with its earliest
-					if !yield(item) {
-						return
-					}
-				}
+			if !l.first(n, yield) {
+				return
 			}
 		}
 	}
+}
+
+// Of are the items of an account that are queued or in flight, in no order.
+func (s *Lanes) Of(account string) iter.Seq[*Item] {
+	return func(yield func(*Item) bool) {
+		if l := s.byAccount[account]; l != nil {
+			l.first(math.MaxInt, yield)
+		}
+	}
+}
+
+// first yields what First has of a lane, and reports whether more is wanted.
+func (l *lane) first(n int, yield func(*Item) bool) bool {
+	for item := range l.queue.Next(n) {
+		if !yield(item) {
+			return false
+		}
+	}
+	for _, item := range l.flying {
+		if !yield(item) {
+			return false
+		}
+	}
+	return true
 }
 
 // All are the items of a queue, in no order.

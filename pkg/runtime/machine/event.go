@@ -11,7 +11,8 @@ import (
 // tells it from all others of its kind in this pipeline. The pipeline's
 // namespace makes it unlike those of other clusters and prefixes.
 func (tx *Tx) EventID(kind string, parts ...string) string {
-	return schemas.EventID(append([]string{tx.Namespace, kind}, parts...)...)
+	all := append(make([]string, 0, 8), tx.Namespace, kind) // on the stack, where that is enough
+	return schemas.EventID(append(all, parts...)...)
 }
 
 // Alert writes an alert, and sets its id and time. An alert happens once: two of
@@ -19,6 +20,13 @@ func (tx *Tx) EventID(kind string, parts ...string) string {
 func (tx *Tx) Alert(alert *schemas.Alert) {
 	tx.alert(alert, tx.EventID("Alert", alert.Role, alert.EventType, alert.Account, alert.Subject,
 		strconv.FormatInt(tx.Now.UnixNano(), 10)))
+}
+
+// Resolve writes that the alert whose id is alert.Resolves does not hold any more. Its id
+// follows from that one, so an alert is resolved once.
+func (tx *Tx) Resolve(alert *schemas.Alert) {
+	alert.Severity, alert.Since = "RESOLVED", tx.Now
+	tx.alert(alert, tx.EventID("AlertResolved", alert.Resolves))
 }
 
 // AlertShared is Alert for what every process finds out for itself. Alerts of one type

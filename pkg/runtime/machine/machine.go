@@ -28,7 +28,8 @@ type Unit struct {
 type Machine interface {
 	// Restore receives each entry of the unit's committed state once, in no
 	// particular order, before the first Record. value has the Go type that was
-	// Put. An error stops the unit: state that cannot be read is never skipped.
+	// Put, or that its Entry made. An error stops the unit: state that cannot be read is
+	// never skipped.
 	Restore(key string, value any) error
 	// Record takes one input record. It must not wait for anything: work that
 	// needs a call is put into the state, to be drawn later.
@@ -45,6 +46,10 @@ type Machine interface {
 	Pending() int
 }
 
+// Holder is a Machine whose Pending counts some of what waits for less, such as the work
+// of a parked account. Held is all of it: what takes memory.
+type Holder interface{ Held() int }
+
 // Aged is a Machine with state that expires after some time, whoever owns the unit by
 // then.
 type Aged interface {
@@ -53,6 +58,14 @@ type Aged interface {
 	// time alone, so that no two processes' clocks are compared. It is 0 where the
 	// brokers do not tell.
 	RestoreAged(key string, value any, age time.Duration) error
+}
+
+// Copier is a Machine that copies what it keeps of some values.
+type Copier interface {
+	// Copied reports whether the machine keeps no pointer to a value that it was given,
+	// nor into it, nor to its Record: the next one of that type comes in the same
+	// memory. It may keep their texts, and a Record that it has set aside.
+	Copied(value any) bool
 }
 
 // Record is one decoded record of an input topic.
@@ -89,7 +102,7 @@ type Header struct {
 type Output struct {
 	Topic   string // logical name
 	Account string
-	Value   any // pointer to a generated type of package schemas
+	Value   any // pointer to a generated type of package schemas, or an Entry
 	Headers []Header
 }
 
@@ -142,9 +155,12 @@ type Retry struct{ Err error }
 type Snooze struct {
 	For       time.Duration // at least this long; 0 lets the machine choose
 	Throttled bool          // Amazon answered 429: the bucket must be drained
-	Own       bool          // the wait is this work's own: the account's other work goes on
-	Unspent   bool          // the call never left, so its token is not spent at Amazon either
-	Err       error
+	// Application reports whether the 429 was for the limit that the accounts of the
+	// application share, and not for the account's own.
+	Application bool
+	Own         bool // the wait is this work's own: the account's other work goes on
+	Unspent     bool // the call never left, so its token is not spent at Amazon either
+	Err         error
 }
 
 // Park is a failure of the account rather than of the call: its credentials

@@ -20,6 +20,9 @@ type Stats struct {
 	Oldest time.Time
 	// Operations are the quotas, by operation.
 	Operations map[string]Quota
+	// Shared is what the unit may call in a second within the limits of applications, by
+	// operation; without those that cannot bind.
+	Shared map[string]float64
 	// Parked are the accounts whose calls wait for credentials.
 	Parked map[string]struct{}
 	// Accounts are the followed ones that have numbers.
@@ -64,6 +67,14 @@ func (s *Stats) Bucket(account, operation string, tokens float64, waits bool) {
 			s.account(account).Tokens[operation] = tokens
 		}
 	}
+}
+
+// Share notes a rate that the unit may call at within the limit of an application.
+func (s *Stats) Share(operation string, rate float64) {
+	if s.Shared == nil {
+		s.Shared = make(map[string]float64)
+	}
+	s.Shared[operation] += rate
 }
 
 // Park notes that an account is parked.

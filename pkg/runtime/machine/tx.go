@@ -10,7 +10,7 @@ type Tx struct {
 	Namespace string
 
 	// State holds the entries to write, by key; nil deletes. A key that is
-	// written twice in a tick is written once.
+	// written twice in a tick is written once. A value may be an Entry.
 	State map[string]any
 	// Outputs are the records to write, in order.
 	Outputs []Output
@@ -35,9 +35,18 @@ type DeadLetter struct {
 	LastOffset *int64
 }
 
+// Entry is what a machine keeps of a state entry, or of an output, in a form of its own.
+// Where it is Put or emitted, its value is made when the tick has ended, and not once for
+// each Put.
+type Entry interface {
+	// Value makes the value to write. It may make it of an earlier one, of any type,
+	// that nobody needs any more; nil for none.
+	Value(earlier any) any
+}
+
 // Put writes a state entry. value is a pointer to a generated type of package
-// schemas and is encoded at the end of the tick: later changes to it within
-// the tick are included.
+// schemas, or an Entry, and is encoded at the end of the tick: later changes to it
+// within the tick are included.
 func (tx *Tx) Put(key string, value any) {
 	if tx.State == nil {
 		tx.State = make(map[string]any)

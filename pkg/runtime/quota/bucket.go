@@ -262,6 +262,14 @@ func (b *Bucket) bounded(rate float64) float64 {
 	return min(max(rate, b.floor()), b.ceiling())
 }
 
+// Rate is how many tokens come in a second.
+func (b *Bucket) Rate() float64 {
+	if b.tokens == nil {
+		return b.limit.Rate
+	}
+	return b.rate()
+}
+
 func (b *Bucket) rate() float64 { return float64(b.tokens.Limit()) }
 
 // capacity is the burst without the token that stays unspent.

@@ -54,3 +54,11 @@ func Default(operation string) (limit Limit, ok bool) {
 	row, ok := model.Describe(operation)
 	return Limit{Rate: row.Rate, Burst: row.Burst}, ok
 }
+
+// OfApplication is Amazon's default limit of an operation for all accounts of an
+// application in a region together; not ok where there is none. Amazon states no burst:
+// it is taken for what comes in a second.
+func OfApplication(operation string) (limit Limit, ok bool) {
+	row, _ := model.Describe(operation)
+	return Limit{Rate: row.ApplicationRate, Burst: max(1, int(row.ApplicationRate))}, row.ApplicationRate > 0
+}

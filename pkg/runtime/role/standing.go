@@ -26,6 +26,8 @@ type Standing interface {
 	Wait(w Wait)
 	// Feed takes a feed that Amazon has, or may have.
 	Feed(f Feed)
+	// Backfill takes how far the backfill of the account's orders is.
+	Backfill(b Backfill)
 	// Notifications is to be filled with how notifications come.
 	Notifications() *Notifications
 }
@@ -74,4 +76,17 @@ type Notifications struct {
 	Silent   time.Time `json:"silent,omitzero"`   // when the alert about a silence that still lasts was raised
 	Searched time.Time `json:"searched,omitzero"` // changes up to here have been searched
 	Found    int64     `json:"found"`             // orders or changes that a search found first
+}
+
+// Backfill is how far the backfill of an account's orders is.
+type Backfill struct {
+	Since     time.Time `json:"since"`              // orders placed since then are read
+	Until     time.Time `json:"until"`              // and up to then
+	Cursor    time.Time `json:"cursor"`             // those placed from here to Until have been
+	Begun     time.Time `json:"begun"`              // when it was asked for
+	Finished  time.Time `json:"finished,omitzero"`  // zero while it runs
+	NotBefore time.Time `json:"notBefore,omitzero"` // when a page that failed is tried again
+	Attempts  int32     `json:"attempts"`           // how often it has failed
+	Read      int64     `json:"read"`               // orders that pages have shown
+	Found     int64     `json:"found"`              // those of them that were not known
 }

@@ -15,6 +15,14 @@ type stateEntry struct {
 	at    brokerTime
 }
 
+// size is what the entry takes in memory until the machine has it; 0 for none.
+func (e stateEntry) size(key string) int {
+	if e.value == nil {
+		return 0
+	}
+	return len(key) + cap(e.value) + entryOverhead/2
+}
+
 // brokerTime is when a broker appended a record, in Unix milliseconds; 0 where
 // the topic has the producers' times (message.timestamp.type: CreateTime).
 type brokerTime int64

@@ -21,6 +21,20 @@ func (p *Processor) Changed(accounts []string) {
 	}
 }
 
+// Wake has each unit that runs here draw, since something that its machine looks at may
+// have changed. It does not wait for them, and may be called from any goroutine.
+func (p *Processor) Wake() {
+	g := p.group.Load()
+	if g == nil {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, u := range g.units {
+		u.changed.add(nil)
+	}
+}
+
 // changes are accounts that a unit has not heard of yet.
 type changes struct {
 	mu     sync.Mutex

@@ -3,7 +3,9 @@ package stream
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 )
@@ -60,5 +62,41 @@ func TestUnitsHearOfTheirChangedAccounts(t *testing.T) {
 				}
 			}
 		}
+	})
+}
+
+// onlooker is a counter that draws what something outside of it holds for its unit.
+type onlooker struct {
+	*counter
+	ours func(account string) bool
+	seen *atomic.Bool
+}
+
+func (o *onlooker) Draw(tx *machine.Tx) {
+	o.counter.Draw(tx)
+	if o.ours("a") && o.seen.Swap(false) {
+		tx.Emit(machine.Output{Topic: out, Account: "a", Value: &payload{Account: "a"}})
+	}
+}
+
+// An idle unit looks at what has changed outside of it when it is woken.
+func TestWokenUnitsDraw(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		seen := &atomic.Bool{}
+		r := w.run(w.options(func(u machine.Unit) machine.Machine {
+			return &onlooker{&counter{counts: map[string]int{}}, Mine(u), seen}
+		}))
+		r.Wake() // too early: nobody runs
+		w.eventually("ready", r.Ready)
+		seen.Store(true)
+		woken := time.Now()
+		r.Wake()
+		for _, rec := range w.read(out, 1) {
+			if rec.Timestamp.Sub(woken) > time.Second {
+				t.Errorf("drawn %v later", rec.Timestamp.Sub(woken))
+			}
+		}
+		r.shutdown()
 	})
 }

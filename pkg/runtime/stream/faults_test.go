@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/sellerstream/sellerstream/test/logged"
+	"github.com/sellerstream/sellerstream/test/long"
 	"github.com/sellerstream/sellerstream/test/property"
 )
 
@@ -151,7 +152,7 @@ func TestZombieIsFencedAndWritesNothing(t *testing.T) {
 // processes at random while records come in.
 func TestExactlyOnceUnderRandomFaults(t *testing.T) {
 	t.Parallel()
-	property.CheckSeeds(t, property.Seeds(20), func(rt *rapid.T) {
+	property.CheckSeeds(t, property.Seeds(long.Pick(t, 5, 20)), func(rt *rapid.T) {
 		seed := rapid.Uint64().Draw(rt, "seed")
 		steps := rapid.IntRange(3, 8).Draw(rt, "steps")
 		inBubble(t, func(t *testing.T, w *world) {

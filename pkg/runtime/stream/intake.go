@@ -56,11 +56,11 @@ type intake struct {
 	s       *session
 	inputs  []*input // by rank
 	byTopic map[string]*input
-	most    map[string]int // how large a value of an input may be for the machine to get it, by logical name
-	full    bool           // the machine has too much pending
-	busy    bool           // the machine has too much pending for replays
+	spare   *machine.Record // that nobody needs any more; nil for none
+	most    map[string]int  // how large a value of an input may be for the machine to get it, by logical name
+	full    bool            // the machine has too much pending
+	busy    bool            // the machine has too much pending for replays
 	owners  owners
-	refused int64 // batches that were found to be unreadable
 
 	retry   *time.Timer // tries inputs that wait again
 	attempt int         // how often that was
@@ -164,6 +164,14 @@ func (in *intake) add(rec *kgo.Record) {
 	i.queue = append(i.queue, rec)
 	i.fetched = rec.Offset + 1
 	i.bytes += size(rec)
+}
+
+// bytes is what the queued records take in memory, about.
+func (in *intake) bytes() (n int) {
+	for _, i := range in.inputs {
+		n += i.bytes
+	}
+	return n
 }
 
 // reading is where the client goes on to fetch.
@@ -272,7 +280,7 @@ func (in *intake) one(ctx context.Context, i *input, rec *kgo.Record, apply func
 	if rec.Attrs.IsControl() {
 		return passed
 	}
-	r := i.record(rec)
+	r := in.record(i, rec)
 	if first, last, ok := kclient.Span(rec); ok {
 		in.unreadable(i, r, first, last, reject)
 		return applied
@@ -306,7 +314,7 @@ func (in *intake) one(ctx context.Context, i *input, rec *kgo.Record, apply func
 		reject(machine.DeadLetter{Record: r, Reason: "too_large", Message: why})
 		return applied
 	}
-	value, err := in.s.opts.Codec.Decode(ctx, r.Topic, rec.Value)
+	value, err := in.s.decode(ctx, in.s.opts.Codec, r.Topic, rec.Value)
 	switch {
 	case err == nil:
 		r.Value = value
@@ -330,8 +338,12 @@ func (in *intake) forOthers(r *machine.Record) bool {
 }
 
 // record is a record of an input before it is decoded.
-func (i *input) record(rec *kgo.Record) *machine.Record {
-	r := &machine.Record{
+func (in *intake) record(i *input, rec *kgo.Record) *machine.Record {
+	r := in.spare
+	if in.spare = nil; r == nil {
+		r = new(machine.Record)
+	}
+	*r = machine.Record{
 		Topic: i.logical, Partition: rec.Partition, Offset: rec.Offset, Time: rec.Timestamp, Key: rec.Key, Raw: rec.Value,
 	}
 	for _, h := range rec.Headers {
@@ -386,21 +398,25 @@ func (in *intake) wait(i *input, rec *kgo.Record, err error) {
 }
 
 // settle pauses and resumes what the tick has changed, and sets the timer.
-func (in *intake) settle(pending int) {
+// over says that the process has too much pending.
+func (in *intake) settle(pending int, over bool) {
 	switch {
-	case pending > in.s.opts.MaxPending && !in.full:
+	case (over || pending > in.s.opts.MaxPending) && !in.full:
 		in.full = true
-		in.s.log.Info("intake pauses", "pending", pending)
-	case pending <= in.s.opts.ResumePending && in.full:
+		in.s.log.Info("intake pauses", "pending", pending, "process_full", over)
+	case !over && pending <= in.s.opts.ResumePending && in.full:
 		in.full = false
 		in.s.log.Info("intake resumes", "pending", pending)
 	}
 	in.settleReplays(pending)
-	waiting, lagging := false, false
+	waiting, lagging, resumed := false, false, false
 	for _, i := range in.inputs {
 		waiting = waiting || i.waiting
 		lagging = lagging || i.dirty
-		in.fetch(i, in.open(i) && !in.ample(i))
+		resumed = in.fetch(i, in.open(i) && !in.ample(i)) || resumed
+	}
+	if resumed {
+		in.fetchOn()
 	}
 	if waiting && !in.waiting {
 		in.retry.Reset(backoff(in.attempt))
@@ -416,21 +432,19 @@ func (in *intake) settle(pending int) {
 	in.waiting, in.lagging = waiting, lagging
 }
 
-// fetch lets the client fetch an input, or not. Pausing drops what the client
-// has buffered; it is fetched again.
-func (in *intake) fetch(i *input, on bool) {
+// fetch lets the client fetch an input, or not, and reports whether it may again. Pausing
+// drops what the client has buffered, what it said of a batch too; it is fetched again.
+func (in *intake) fetch(i *input, on bool) (resumed bool) {
 	if on != i.paused {
-		return
+		return false
 	}
 	partition := map[string][]int32{i.topic: {in.s.u.partition}}
 	if i.paused = !on; i.paused {
 		in.s.client.PauseFetchPartitions(partition)
 	} else {
 		in.s.client.ResumeFetchPartitions(partition)
-		if kclient.Refused(in.s.client) > in.refused {
-			in.fetchOn() // the pause may have dropped what was said of a batch
-		}
 	}
+	return on
 }
 
 // tryAgain lets inputs that wait for a schema have another try.

@@ -89,17 +89,7 @@ func TestFencedUnitWaitsForTheGroup(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		r := w.run(w.options(newCounter))
 		w.eventually("ready", r.Ready)
-		var silent atomic.Bool
-		silent.Store(true)
-		w.cluster.ControlKey(int16(kmsg.Heartbeat), func(req kmsg.Request) (kmsg.Response, error, bool) {
-			if !silent.Load() {
-				return nil, nil, false
-			}
-			w.cluster.KeepControl()
-			resp := req.ResponseKind().(*kmsg.HeartbeatResponse)
-			resp.ErrorCode = kerr.CoordinatorLoadInProgress.Code
-			return resp, nil, true
-		})
+		speak := w.silenceGroup()
 		heir := w.newClient(kgo.TransactionalID(fmt.Sprintf("txn-test-%d", partitionOf("a"))))
 		defer heir.Close()
 		if _, _, err := heir.ProducerID(t.Context()); err != nil {
@@ -111,10 +101,61 @@ func TestFencedUnitWaitsForTheGroup(t *testing.T) {
 		if got := w.logs.Count("unit restored"); got != testPartitions {
 			t.Errorf("%d takeovers, want %d: the unit took over while the group was silent", got, testPartitions)
 		}
-		silent.Store(false)
+		speak()
 		checkCounts(t, w.read(out, 1), 1, 1)
 		r.shutdown()
 	})
+}
+
+// A unit that may be another's by the time its turn at restoring comes asks the group again.
+func TestUnitAsksTheGroupInItsTurn(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		opts := w.options(newCounter)
+		m := NewMemory(Load{Records: 1 << 20, Bytes: 1 << 30})
+		opts.Memory = m
+		var before []*turn
+		for range maxRestores {
+			turn, err := m.turn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			before = append(before, turn)
+		}
+		r := w.run(opts)
+		w.eventually("all units wait for their turn", func() bool {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			return len(m.turns) == maxRestores+testPartitions
+		})
+		speak := w.silenceGroup()
+		for _, turn := range before {
+			turn.end()
+		}
+		time.Sleep(3 * time.Second) // less than the session
+		if w.logs.Has("unit restored") {
+			t.Error("a unit took over while the group was silent")
+		}
+		speak()
+		w.eventually("ready", r.Ready)
+		r.shutdown()
+	})
+}
+
+// silenceGroup makes the group confirm nobody until speak is called.
+func (w *world) silenceGroup() (speak func()) {
+	var silent atomic.Bool
+	silent.Store(true)
+	w.cluster.ControlKey(int16(kmsg.Heartbeat), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		if !silent.Load() {
+			return nil, nil, false
+		}
+		w.cluster.KeepControl()
+		resp := req.ResponseKind().(*kmsg.HeartbeatResponse)
+		resp.ErrorCode = kerr.CoordinatorLoadInProgress.Code
+		return resp, nil, true
+	})
+	return func() { silent.Store(false) }
 }
 
 // A commit whose outcome is unknown ends the session; the state tells what

@@ -17,7 +17,7 @@ type Observer interface {
 	// Restored says that a unit was taken over, and how long that took.
 	Restored(took time.Duration)
 	// Committed says that a transaction was committed, and how long that took. tx must
-	// neither be changed nor kept.
+	// neither be changed nor kept. A value in it may be a machine.Entry.
 	Committed(tx *machine.Tx, took time.Duration)
 	// Failed reports that a transaction was not committed. fenced means that another
 	// owner has taken the unit over.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +28,12 @@ type Codec interface {
 	// had now: the record's input then waits. Any other error makes the record a dead
 	// letter. ctx ends after a second, since the unit waits for the call.
 	Decode(ctx context.Context, topic string, data []byte) (any, error)
+}
+
+// Reuser is a Codec that can decode into the memory of an earlier value that nobody uses
+// any more, which a machine.Copier has left. used is of any type.
+type Reuser interface {
+	DecodeInto(ctx context.Context, topic string, data []byte, used any) (any, error)
 }
 
 // DefaultTransactionTimeout is the default of Options.TransactionTimeout. What a tick
@@ -115,6 +122,9 @@ type Options struct {
 	// MaxPending. Work that cannot go on, such as that of a parked account, counts
 	// apart (lane.Apart).
 	MaxPending, ResumePending int
+	// Memory is the bound that the processors of a process keep together. Default: one
+	// without a bound, of this processor's own.
+	Memory *Memory
 	// NeverPaused are inputs that the mark does not pause and whose records a tick
 	// takes first: such as those that end work, which must flow while those that
 	// bring work wait.
@@ -148,6 +158,9 @@ func (o Options) withDefaults() Options {
 	o.MaxTick = cmp.Or(o.MaxTick, 5_000)
 	o.MaxCalls = cmp.Or(o.MaxCalls, 128)
 	o.Remedies = o.Remedies.withDefaults()
+	if o.Memory == nil {
+		o.Memory = NewMemory(Load{Records: math.MaxInt, Bytes: math.MaxInt})
+	}
 	if o.Own == nil {
 		o.Own = ownJSON{}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/rawbatch"
 )
 
 // poisoner produces what no producer of ours would: batches as large as the broker
@@ -92,35 +93,25 @@ func TestALetterFitsATopicThatTakesLittle(t *testing.T) {
 	})
 }
 
-// bomb is a batch of many records of zeros, which decompresses to n bytes.
-func bomb(topic, key string, n int) []*kgo.Record {
-	var records []*kgo.Record
-	for size := 0; size < n; size += 4 << 20 {
-		records = append(records, &kgo.Record{Topic: testPrefix + topic, Key: []byte(key), Value: make([]byte, 4<<20)})
-	}
-	return records
-}
-
 // A batch that cannot be read is one letter that names its offsets, and what is
 // around it is processed, in every input and before and behind a restart.
 func TestOneLetterForABatchThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {
 		ours := accountOf(func(name string) bool { return partitionOf(name) == 0 })
-		client := w.poisoner()
-		defer client.Close()
-		produce := func(records ...*kgo.Record) {
-			if err := client.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
+		batch := rawbatch.Zeros(ours, 10, 4)
+		bomb := func(topic string) {
+			if _, err := rawbatch.Produce(t.Context(), w.client, testPrefix+topic, 0, batch); err != nil {
 				t.Fatal(err)
 			}
 		}
-		produce(bomb(in1, ours, 40<<20)...) // the first that there ever was: offsets 0 to 9
+		bomb(in1) // the first that there ever was: offsets 0 to 9
 		w.produce(in1, ours, 1)
-		produce(bomb(in1, ours, 40<<20)...)
-		produce(bomb(in1, ours, 40<<20)...)
+		bomb(in1)
+		bomb(in1)
 		w.produce(in1, ours, 2)
 		w.produce(in2, ours, 3)
-		produce(bomb(in2, ours, 40<<20)...)
+		bomb(in2)
 		w.produce(in2, ours, 4)
 		r := w.run(w.options(newCounter))
 		w.read(out, 4)
@@ -128,7 +119,7 @@ func TestOneLetterForABatchThatCannotBeRead(t *testing.T) {
 		r.shutdown()
 
 		r = w.run(w.options(newCounter))
-		produce(bomb(in1, ours, 40<<20)...)
+		bomb(in1)
 		w.produce(in1, ours, 5)
 		if got := w.read(out, 5); len(got) != 5 {
 			t.Errorf("%d outputs, want 5", len(got))

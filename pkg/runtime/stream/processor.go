@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/plugin/kslog"
+	"golang.org/x/time/rate"
 )
 
 // topicPatience is for topics that were made just now: brokers hear of them one
@@ -22,6 +24,8 @@ const topicPatience = 3 * time.Second
 type Processor struct {
 	opts     Options
 	instance string // who we are in claims: host and a random part
+	pace     *rate.Limiter
+	chunks   sync.Pool // of *chunk
 	group    atomic.Pointer[group]
 
 	missing atomic.Pointer[string] // topics that Run waits for
@@ -42,7 +46,7 @@ func New(opts Options) (*Processor, error) {
 		return nil, fmt.Errorf("stream: the host's name, which claims carry: %w", err)
 	}
 	opts.Logger = opts.Logger.With("role", opts.Processor)
-	return &Processor{opts: opts, instance: host + "-" + strings.ToLower(rand.Text()[:8])}, nil
+	return &Processor{opts: opts, pace: newPace(), instance: host + "-" + strings.ToLower(rand.Text()[:8])}, nil
 }
 
 // stopGrace is what a stop may take beyond DrainTimeout: commits and leaving the group.

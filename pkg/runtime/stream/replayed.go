@@ -43,9 +43,14 @@ func (in *intake) settleReplays(pending int) {
 }
 
 // ample reports whether enough of an input was fetched: replays are taken in
-// small portions, and what waits of them is not counted in room.
+// small portions, and what waits of them is not counted in room. After a pause half of
+// it is enough: each resume costs the fetches that are under way (fetchOn).
 func (in *intake) ample(i *input) bool {
-	return i.rank == rankReplayed && (len(i.queue) >= in.s.opts.MaxTick || i.bytes >= maxTickBytes)
+	records, bytes := in.s.opts.MaxTick, maxTickBytes
+	if i.paused {
+		records, bytes = (records+1)/2, bytes/2
+	}
+	return i.rank == rankReplayed && (len(i.queue) >= records || i.bytes >= bytes)
 }
 
 // restart consumes an input from the start of the log.

@@ -112,6 +112,33 @@ func TestReplaysOfUnknownOriginAreDeadLetters(t *testing.T) {
 	})
 }
 
+// Fetches of replays pause at a tick's records, and resume at half of them.
+func TestReplaysDoNotGoToAndFro(t *testing.T) {
+	t.Parallel()
+	for _, most := range []int{1, 10} {
+		in := &intake{s: &session{opts: &Options{MaxTick: most}}}
+		full, half := make([]*kgo.Record, most), make([]*kgo.Record, (most+1)/2)
+		for _, test := range []struct {
+			input input
+			want  bool
+		}{
+			{input{queue: full}, true},
+			{input{queue: full[1:]}, false},
+			{input{queue: half, paused: true}, true},
+			{input{queue: half[1:], paused: true}, false},
+			{input{bytes: maxTickBytes}, true},
+			{input{bytes: maxTickBytes / 2}, false},
+			{input{bytes: maxTickBytes / 2, paused: true}, true},
+			{input{bytes: maxTickBytes/2 - 1, paused: true}, false},
+		} {
+			test.input.rank = rankReplayed
+			if got := in.ample(&test.input); got != test.want {
+				t.Errorf("of %d: %d records, %d bytes, paused %v: ample is %v", most, len(test.input.queue), test.input.bytes, test.input.paused, got)
+			}
+		}
+	}
+}
+
 // A machine that has a tenth of its mark pending gets no more replayed records,
 // while new ones come as ever; when it has room the replay goes on, in order.
 func TestNewRecordsDoNotWaitForReplayed(t *testing.T) {

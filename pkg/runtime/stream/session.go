@@ -17,9 +17,10 @@ import (
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-// fetchMaxWait bounds how long a fetch waits at the broker. The client has one
-// fetch at a broker at a time, so a resumed input waits for it.
-const fetchMaxWait = 500 * time.Millisecond
+// fetchMaxWait bounds how long a fetch waits at the broker. It is most of what an idle
+// unit costs, but after a takeover, or when a partition's leader moves, a fetch may hold
+// only an input that is empty, and the others wait so long for the next one.
+const fetchMaxWait = time.Second
 
 // fetchMaxBytes is how much a fetch brings of a partition: a thousand records of
 // 1 KB, and no more than 150,000 of none, which take 25 times that in memory.
@@ -37,6 +38,9 @@ type session struct {
 	intake  *intake
 	polled  chan kgo.Fetches
 	claimed map[string]brokerTime // when, by logical topic of the state
+	share   *share                // of what the process may have pending
+	entries meanSize              // of the state
+	used    any                   // a value that the machine needs no more
 
 	// What the next tick takes besides records.
 	results []machine.Result
@@ -91,6 +95,7 @@ func newSession(u *unit) (*session, error) {
 		polled:  make(chan kgo.Fetches),
 		wake:    stoppedTimer(),
 		healed:  stoppedTimer(),
+		share:   opts.Memory.share(),
 		due:     true,
 	}
 	s.intake = newIntake(s)
@@ -109,6 +114,7 @@ func (s *session) close() {
 	s.intake.stop()
 	s.calls.stop()
 	s.client.Close()
+	s.share.close()
 }
 
 // loop runs ticks until an error, which is errDrained after a handover.
@@ -166,7 +172,8 @@ func (s *session) poll(ctx context.Context) {
 	}
 }
 
-// gather waits until there is something to do, and takes all that is there.
+// gather waits until there is something to do and the tick's turn has come, and takes
+// all that is there.
 func (s *session) gather() error {
 	if !s.due && len(s.results) == 0 && !s.intake.ready() {
 		select {
@@ -182,6 +189,8 @@ func (s *session) gather() error {
 			s.answer(q)
 		case <-s.u.changed.signal:
 			s.due = true
+		case <-s.share.freed:
+			s.due = true
 		case <-s.intake.retry.C:
 			s.intake.tryAgain()
 		case <-s.intake.lag.C:
@@ -192,6 +201,7 @@ func (s *session) gather() error {
 			}
 		}
 	}
+	s.await()
 	for {
 		select {
 		case res := <-s.calls.done:
@@ -218,6 +228,27 @@ func (s *session) polling() <-chan kgo.Fetches {
 		return nil
 	}
 	return s.polled
+}
+
+// decode decodes a value for the machine, where it can into the one that is used.
+func (s *session) decode(ctx context.Context, codec Codec, topic string, data []byte) (any, error) {
+	reuser, ok := codec.(Reuser)
+	if !ok || s.used == nil {
+		return codec.Decode(ctx, topic, data)
+	}
+	used := s.used
+	s.used = nil
+	return reuser.DecodeInto(ctx, topic, data, used)
+}
+
+// spent notes that the machine has had a value, and reports whether its memory is used
+// again.
+func (s *session) spent(value any) bool {
+	copier, ok := s.machine.(machine.Copier)
+	if ok = ok && copier.Copied(value); ok {
+		s.used = value
+	}
+	return ok
 }
 
 func (s *session) ended(res machine.Result) {

@@ -32,6 +32,15 @@ const foreignTimeout = time.Second
 // takeOver fences the unit's earlier owner, claims the state, restores it and
 // begins to consume where it says.
 func (s *session) takeOver(ctx context.Context) error {
+	turn, err := s.opts.Memory.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer turn.end()
+	// Again: the unit may have moved while it waited for its turn.
+	if err := s.u.g.confirm(ctx); err != nil {
+		return err
+	}
 	began := time.Now()
 	if _, _, err := s.client.ProducerID(ctx); err != nil { // (1)
 		return fmt.Errorf("fence the previous owner: %w", err)
@@ -40,7 +49,7 @@ func (s *session) takeOver(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	entries, err := s.readState(ctx, claims)
+	entries, err := s.readState(ctx, turn, claims)
 	if err != nil {
 		return err
 	}
@@ -50,7 +59,7 @@ func (s *session) takeOver(ctx context.Context) error {
 	}
 	s.noteForeignOffsets(ctx)
 	s.intake.start()
-	s.publish(s.machine.Pending())
+	s.publish(s.settle())
 	s.opts.Observer.Restored(time.Since(began))
 	s.log.Info("unit restored", "entries", restored, "took", time.Since(began))
 	return nil
@@ -106,7 +115,7 @@ func (s *session) claimRecords() ([]*kgo.Record, error) {
 
 // readState reads the state's partitions up to the claims, and returns the
 // newest value of each key.
-func (s *session) readState(ctx context.Context, claims map[string]int64) (map[string]stateEntry, error) {
+func (s *session) readState(ctx context.Context, turn *turn, claims map[string]int64) (map[string]stateEntry, error) {
 	logical := make(map[string]string, len(claims)) // of the topics still to be read
 	offsets := make(map[string]map[int32]kgo.Offset, len(claims))
 	for _, name := range s.opts.stateTopics() {
@@ -125,6 +134,7 @@ func (s *session) readState(ctx context.Context, claims map[string]int64) (map[s
 		if errs := kclient.Errors(fetches); len(errs) > 0 {
 			return nil, s.stateError(errs[0])
 		}
+		read := 0
 		fetches.EachRecord(func(rec *kgo.Record) {
 			claim, name := claims[rec.Topic], logical[rec.Topic]
 			if rec.Offset >= claim {
@@ -134,17 +144,34 @@ func (s *session) readState(ctx context.Context, claims map[string]int64) (map[s
 			if name == "" || rec.Attrs.IsControl() || rec.Offset >= claim {
 				return
 			}
-			key := s.opts.stateKey(name, string(rec.Key))
-			if rec.Value == nil {
-				delete(entries, key)
-				return
-			}
-			// A copy: the record's value would keep its whole fetch in memory.
-			entries[key] = stateEntry{append([]byte(nil), rec.Value...), brokerTimeOf(rec)}
+			read += s.readEntry(entries, name, rec)
 		})
+		if err := turn.hold(ctx, read); err != nil {
+			return nil, err
+		}
 	}
 	s.client.PurgeTopicsFromConsuming(slices.Collect(maps.Keys(claims))...)
 	return entries, nil
+}
+
+// readEntry notes a record of the state, and returns how many bytes more are held.
+func (s *session) readEntry(entries map[string]stateEntry, logical string, rec *kgo.Record) (more int) {
+	key := s.opts.stateKey(logical, string(rec.Key))
+	before := entries[key]
+	if rec.Value == nil {
+		delete(entries, key)
+		return -before.size(key)
+	}
+	// A copy: the record's value would keep its whole fetch in memory.
+	value, n := before.value, len(rec.Value)
+	if value == nil || cap(value) < n || cap(value) > 2*n {
+		value = make([]byte, n)
+	}
+	value = value[:n]
+	copy(value, rec.Value)
+	entry := stateEntry{value, brokerTimeOf(rec)}
+	entries[key] = entry
+	return entry.size(key) - before.size(key)
 }
 
 // stateError returns why the state cannot be read. A batch that cannot be read does not
@@ -162,6 +189,7 @@ func (s *session) stateError(e kgo.FetchError) error {
 func (s *session) restore(ctx context.Context, entries map[string]stateEntry) (int, error) {
 	restored := 0
 	for key, entry := range entries {
+		delete(entries, key) // the machine has it from now on
 		if key == claimKey {
 			continue
 		}
@@ -180,7 +208,9 @@ func (s *session) restore(ctx context.Context, entries map[string]stateEntry) (i
 		if err := s.restoreEntry(key, value, entry.at); err != nil {
 			return 0, s.unreadable(key, err)
 		}
+		s.spent(value)
 		restored++
+		s.entries.add(len(key) + len(entry.value))
 	}
 	return restored, nil
 }
@@ -193,7 +223,7 @@ func (s *session) decodeState(ctx context.Context, key string, data []byte) (any
 		codec = s.opts.Own
 	}
 	for attempt := 0; ; attempt++ {
-		value, err := codec.Decode(ctx, logical, data)
+		value, err := s.decode(ctx, codec, logical, data)
 		if err == nil {
 			return value, nil
 		}

@@ -22,25 +22,38 @@ const (
 	// abortTimeout bounds the abort of a transaction that failed. Kafka aborts it
 	// by itself when the next owner fences, or after the transaction's timeout.
 	abortTimeout = 2 * time.Second
-	// keepBuffer is the largest buffer that is kept for the next tick.
-	keepBuffer = 2 << 20
+	// chunkBytes is how much a chunk of encoded records holds.
+	chunkBytes = 128 << 10
 	// minWake is the least wait for a tick that the machine asks for. Without it a
 	// machine that asks for a time in the past would use up the CPU; a scaled clock
 	// also rounds.
 	minWake = time.Millisecond
 )
 
+// chunk is used again by all units of a processor. While they are idle the garbage
+// collector has it.
+type chunk [chunkBytes]byte
+
 // tick is what one round of a unit writes. Its buffers are used again.
 type tick struct {
 	s       *session
 	tx      machine.Tx
-	buf     []byte // encoded values, one behind the other
+	chunks  []*chunk // keys and values of the records, one behind the other
+	free    []byte   // what is left of the last chunk; its length is 0
 	records []kgo.Record
+	topics  map[string]string // names on the wire, by logical name
+	earlier any               // value of an Entry that is encoded already
 
 	committed bool // whether one has
 }
 
-func newTick(s *session) *tick { return &tick{s: s} }
+func newTick(s *session) *tick {
+	t := &tick{s: s, topics: make(map[string]string)}
+	for _, logical := range s.opts.topics() {
+		t.topics[logical] = s.opts.topic(logical)
+	}
+	return t
+}
 
 // runTick applies what has arrived, commits, and starts the calls.
 func (s *session) runTick() error {
@@ -69,10 +82,20 @@ func (s *session) round(draw bool) error {
 	s.calls.start(tx.Calls, committed) // (5)
 	s.setWake(tx)
 	s.tick.end()
-	pending := s.machine.Pending()
-	s.intake.settle(pending)
-	s.publish(pending)
+	s.publish(s.settle())
 	return nil
+}
+
+// settle pauses and resumes the intake by what is pending, and returns that.
+func (s *session) settle() int {
+	pending := s.machine.Pending()
+	held := pending
+	if m, ok := s.machine.(machine.Holder); ok {
+		held = m.Held()
+	}
+	over := s.share.set(Load{Records: held, Bytes: s.entries.of(held), Queued: s.intake.bytes()})
+	s.intake.settle(pending, over)
+	return pending
 }
 
 // allItems gives the machine all that is there, and reports whether there were
@@ -94,7 +117,14 @@ func (s *session) allItems(tx *machine.Tx, draw bool) (records bool) {
 // records gives the machine at most so many records, and reports whether there were any.
 func (s *session) records(tx *machine.Tx, most int) bool {
 	return s.intake.each(s.u.work, most,
-		func(rec *machine.Record) { s.machine.Record(tx, rec) },
+		func(rec *machine.Record) {
+			letters := len(tx.DeadLetters)
+			s.machine.Record(tx, rec)
+			if len(tx.DeadLetters) == letters && s.spent(rec.Value) {
+				*rec = machine.Record{}
+				s.intake.spare = rec
+			}
+		},
 		func(dead machine.DeadLetter) { tx.DeadLetters = append(tx.DeadLetters, dead) })
 }
 
@@ -158,9 +188,12 @@ func (t *tick) end() {
 	clear(t.tx.Calls)
 	clear(t.records)
 	t.records = t.records[:0]
-	if cap(t.buf) > keepBuffer {
-		t.buf = nil
+	for _, c := range t.chunks {
+		t.s.u.p.chunks.Put(c)
 	}
+	clear(t.chunks)
+	t.chunks, t.free = t.chunks[:0], nil
+	t.earlier, t.s.used = nil, nil
 }
 
 // commit writes the tick in one transaction (4), and returns a time at which
@@ -272,8 +305,9 @@ func (t *tick) abort() {
 
 // encode makes the records of the transaction.
 func (t *tick) encode(positions bool) error {
-	t.buf = t.buf[:0]
-	t.records = t.records[:0]
+	// A state entry, a dead letter and an output each, a position of each input, or a claim.
+	most := len(t.tx.State) + len(t.tx.DeadLetters) + len(t.tx.Outputs) + len(t.s.intake.inputs) + 1
+	t.records = slices.Grow(t.records[:0], most)
 
 	for i := range t.tx.Outputs {
 		if err := t.output(&t.tx.Outputs[i]); err != nil {
@@ -286,18 +320,14 @@ func (t *tick) encode(positions bool) error {
 		}
 	}
 	for key, value := range t.tx.State {
-		if strings.HasPrefix(key, reservedKey) {
-			return stopf(Faulty, t.s.opts.Remedies.Fault, "state key %q begins with %q, which is the runtime's own", key, reservedKey)
-		}
-		topic, key := t.s.opts.stateTopic(key)
-		if err := t.add(topic, []byte(key), value); err != nil {
+		if err := t.entry(key, value); err != nil {
 			return err
 		}
 	}
 	if positions || len(t.records) > 0 {
 		for _, i := range t.s.intake.inputs {
 			if i.dirty {
-				if err := t.add(t.s.opts.State, []byte(positionPrefix+i.logical), i.position()); err != nil {
+				if err := t.add(t.s.opts.State, positionPrefix+i.logical, i.position()); err != nil {
 					return err
 				}
 			}
@@ -305,9 +335,23 @@ func (t *tick) encode(positions bool) error {
 	}
 	if len(t.records) == 0 && t.leases() {
 		claim := &schemas.Claim{Owner: t.s.u.p.instance, Time: time.Now()}
-		return t.add(t.s.opts.State, []byte(claimKey), claim)
+		return t.add(t.s.opts.State, claimKey, claim)
 	}
 	return nil
+}
+
+// entry makes the record of a state entry.
+func (t *tick) entry(key string, value any) error {
+	if strings.HasPrefix(key, reservedKey) {
+		return stopf(Faulty, t.s.opts.Remedies.Fault, "state key %q begins with %q, which is the runtime's own", key, reservedKey)
+	}
+	value = t.made(value)
+	topic, key := t.s.opts.stateTopic(key)
+	err := t.add(topic, key, value)
+	if err == nil && value != nil {
+		t.s.entries.add(len(key) + len(t.records[len(t.records)-1].Value))
+	}
+	return err
 }
 
 func (t *tick) leases() bool {
@@ -327,7 +371,7 @@ func (t *tick) output(out *machine.Output) error {
 		return stopf(Faulty, t.s.opts.Remedies.Fault, "the machine emitted a record of account %q to topic %s, but the account does not belong to partition %d",
 			out.Account, out.Topic, t.s.u.partition)
 	}
-	if err := t.add(out.Topic, []byte(out.Account), out.Value); err != nil {
+	if err := t.add(out.Topic, out.Account, t.made(out.Value)); err != nil {
 		return err
 	}
 	rec := &t.records[len(t.records)-1]
@@ -349,26 +393,68 @@ func (t *tick) deadLetter(dead *machine.DeadLetter) error {
 	return t.letter(workLetter(&t.tx, opts.Processor, opts.topic(opts.State), dead))
 }
 
+// made is the value of an Entry, or a value itself, until the next is made.
+func (t *tick) made(value any) any {
+	entry, ok := value.(machine.Entry)
+	if !ok {
+		return value
+	}
+	t.earlier = entry.Value(t.earlier)
+	return t.earlier
+}
+
 // letter adds a dead letter that its topic takes (containment rule 2).
 func (t *tick) letter(letter *schemas.DeadLetter) error {
 	letter.Bound(t.s.u.letterBytes)
-	return t.add(t.s.opts.DeadLetters, letter.RecordKey(), letter)
+	key := letter.RecordKey()
+	err := t.add(t.s.opts.DeadLetters, string(key), letter)
+	if err == nil && key == nil {
+		t.records[len(t.records)-1].Key = nil
+	}
+	return err
 }
 
 // add encodes a record; a nil value is a tombstone.
-func (t *tick) add(logical string, key []byte, value any) error {
-	rec := kgo.Record{Topic: t.s.opts.topic(logical), Partition: t.s.u.partition, Key: key}
+func (t *tick) add(logical, key string, value any) error {
+	data := append(t.room(), key...)
 	if value != nil {
-		begin := len(t.buf)
-		buf, err := t.s.opts.codecOf(value).AppendEncode(t.buf, logical, value)
-		if err != nil {
-			return encodeError(logical, string(key), t.s.opts.Remedies.Fault, err)
+		var err error
+		if data, err = t.s.opts.codecOf(value).AppendEncode(data, logical, value); err != nil {
+			return encodeError(logical, key, t.s.opts.Remedies.Fault, err)
 		}
-		t.buf = buf
-		rec.Value = buf[begin:len(buf):len(buf)]
+	}
+	data = t.keep(data)
+	rec := kgo.Record{Topic: t.topics[logical], Partition: t.s.u.partition, Key: data[:len(key):len(key)]}
+	if value != nil {
+		rec.Value = data[len(key):]
 	}
 	t.records = append(t.records, rec)
 	return nil
+}
+
+// room returns where the next record is appended.
+func (t *tick) room() []byte {
+	if t.free == nil {
+		c, ok := t.s.u.p.chunks.Get().(*chunk)
+		if !ok { // the pool is empty
+			c = new(chunk)
+		}
+		t.chunks = append(t.chunks, c)
+		t.free = c[:0]
+	}
+	return t.free
+}
+
+// keep takes a record that was appended to room, until the end of the tick. Where there
+// was too little room, append has taken memory for this record alone.
+func (t *tick) keep(data []byte) []byte {
+	switch {
+	case cap(data) == cap(t.free):
+		t.free = data[len(data):]
+	case cap(t.free) < chunkBytes/4:
+		t.free = nil
+	}
+	return data[:len(data):len(data)]
 }
 
 // encodeError stops the unit, with a remedy, unless the schema registry is only away.

@@ -20,10 +20,11 @@ const oddNumber = 7
 
 // tooMuch makes counters that make more of one record than a topic takes.
 func tooMuch(topic string, bytes int) func(machine.Unit) machine.Machine {
+	much := text(bytes)
 	return func(machine.Unit) machine.Machine {
 		m := &scripted{counter: counter{counts: make(map[string]int)}}
 		m.record = func(tx *machine.Tx, rec *machine.Record) {
-			huge := &payload{Account: rec.Account, Text: text(bytes)}
+			huge := &payload{Account: rec.Account, Text: much}
 			switch odd := rec.Value.(*payload).N == oddNumber; {
 			case odd && topic == out:
 				tx.Emit(machine.Output{Topic: out, Account: rec.Account, Value: huge})

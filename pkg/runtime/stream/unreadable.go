@@ -10,16 +10,16 @@ import (
 // skip makes the intake go on behind a batch that cannot be read: the batch waits in
 // the queue like a record, to become one dead letter (6).
 func (in *intake) skip(batch *kclient.UnreadableError) {
-	in.refused++
 	in.s.log.Error("a batch cannot be read and becomes one dead letter; the records behind it are read",
 		"topic", batch.Topic, "offset", batch.First, "last_offset", batch.Last)
 	in.add(batch.Record())
 	in.fetchOn()
 }
 
-// fetchOn makes the client fetch behind what was fetched. It sets all positions:
-// setting one drops what the client has buffered of the others, errors included, and
-// the client would not go on after those by itself.
+// fetchOn makes the client fetch at once behind what was fetched: it would not go on
+// after an error by itself, and a resumed input would wait for the fetch that is under
+// way for the others. It sets all positions, since setting one drops what the client has
+// buffered of the others.
 func (in *intake) fetchOn() {
 	offsets := make(map[string]map[int32]kgo.EpochOffset, len(in.inputs))
 	for _, i := range in.inputs {

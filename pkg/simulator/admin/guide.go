@@ -32,6 +32,7 @@ Make business happen, in the background:
     duplicates, reordered     shares (0 to 1) of notifications sent again, and sent late
     dropped                   share of notifications never sent, though the order changes
     sellerShips               share of orders that are not shipped by themselves, but left to the seller
+    byAmazon                  share of orders that Amazon ships (AFN); it shows no packages of these
     buyerRequests             share of orders whose buyer asks to cancel
     forged, unknownSellers, malformed   how many notifications of orders and of sellers
                               that do not exist, and how many that are not JSON

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 )
@@ -133,11 +134,12 @@ func (l *Ledger) Calls(f Filter) []Call {
 	var matched []Call
 	for _, part := range []Part{LWA, SPAPI, SQS, EventBridge, Documents} {
 		if calls := l.calls[part]; calls != nil && (f.Part == "" || f.Part == part) {
-			calls.Each(func(c *Call) {
-				if f.match(c) {
+			newer := sort.Search(len(calls.values), func(i int) bool { return calls.at(i).Sequence > f.After })
+			for i := newer; i < len(calls.values); i++ {
+				if c := calls.at(i); f.match(c) {
 					matched = append(matched, *c)
 				}
-			})
+			}
 		}
 	}
 	return matched
@@ -145,9 +147,14 @@ func (l *Ledger) Calls(f Filter) []Call {
 
 // Await waits until n calls match, and returns them. It fails with ctx's cause.
 func (l *Ledger) Await(ctx context.Context, f Filter, n int) ([]Call, error) {
+	var matched []Call
 	for {
 		changed := l.next()
-		if matched := l.Calls(f); len(matched) >= n {
+		for _, c := range l.Calls(f) { // those that are new
+			matched = append(matched, c)
+			f.After = max(f.After, c.Sequence)
+		}
+		if len(matched) >= n {
 			return matched, nil
 		}
 		select {
@@ -218,6 +225,9 @@ func (r *Ring[T]) Push(v T) {
 // Each visits the kept values, oldest first.
 func (r *Ring[T]) Each(visit func(*T)) {
 	for i := range r.values {
-		visit(&r.values[(r.next+i)%len(r.values)])
+		visit(r.at(i))
 	}
 }
+
+// at is the i-th of the kept values, the oldest first.
+func (r *Ring[T]) at(i int) *T { return &r.values[(r.next+i)%len(r.values)] }

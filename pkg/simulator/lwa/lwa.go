@@ -110,11 +110,14 @@ func (t *Tokens) Lookup(token string) (Grant, bool) {
 	return g, ok
 }
 
-// RevokeTokens makes every access token given so far unknown.
-func (t *Tokens) RevokeTokens() {
+// RevokeTokens makes every access token unknown that was given so far, to these accounts
+// if any are named.
+func (t *Tokens) RevokeTokens(accounts ...string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	clear(t.grants)
+	maps.DeleteFunc(t.grants, func(_ string, g Grant) bool {
+		return len(accounts) == 0 || g.Account != nil && slices.Contains(accounts, g.Account.ID)
+	})
 }
 
 // Handler is the endpoint: POST /auth/o2/token.

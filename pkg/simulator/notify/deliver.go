@@ -13,7 +13,7 @@ func (n *Notifier) Notify(c world.Change) { n.Deliver(c, n.Notification(c)) }
 // Deliver puts a notification into the queues that it belongs to. What goes
 // nowhere was not notified.
 func (n *Notifier) Deliver(c world.Change, body []byte) {
-	wanted := func(sub *Subscription) bool { return sub.wants(c) }
+	wanted := func(sub *Subscription) bool { return sub.wants(c, body) }
 	if n.send(c.Account, OrderChange, wanted, body) {
 		n.truth.notified(c.Account, c.Order.OrderID, time.Time(c.Order.LastUpdatedTime))
 	}
@@ -23,7 +23,7 @@ func (n *Notifier) Deliver(c world.Change, body []byte) {
 // belongs to, and reports whether there is any.
 func (n *Notifier) send(a *world.Account, kind string, wanted func(*Subscription) bool, body []byte) bool {
 	names := []string{a.Queue}
-	if n.subscribedOnly {
+	if n.config.SubscribedOnly {
 		names = n.queuesOf(a, kind, wanted)
 	}
 	sent := false

@@ -13,23 +13,31 @@ import (
 
 // Notifier sends notifications into queues.
 type Notifier struct {
-	world          *world.World
-	queues         *sqs.Queues
-	clock          clock.Clock
-	ids            *chance.IDs
-	subscribedOnly bool
-	truth          truthLog
+	world  *world.World
+	queues *sqs.Queues
+	clock  clock.Clock
+	ids    *chance.IDs
+	config Config
+	truth  truthLog
 
 	mu            sync.Mutex
 	destinations  []*Destination  // oldest first
 	subscriptions []*Subscription // oldest first
 }
 
-// New makes a notifier that has sent nothing. subscribedOnly sends where
-// subscriptions say, and otherwise to the account's queue.
-func New(w *world.World, queues *sqs.Queues, c clock.Clock, ids *chance.IDs, subscribedOnly bool) *Notifier {
+// Config is how Amazon treats subscriptions.
+type Config struct {
+	// SubscribedOnly sends where subscriptions say, and otherwise to the account's queue.
+	SubscribedOnly bool
+	// Several lets a seller have several subscriptions of one type, if their directives
+	// differ.
+	Several bool
+}
+
+// New makes a notifier that has sent nothing.
+func New(w *world.World, queues *sqs.Queues, c clock.Clock, ids *chance.IDs, config Config) *Notifier {
 	return &Notifier{
-		world: w, queues: queues, clock: c, ids: ids, subscribedOnly: subscribedOnly,
+		world: w, queues: queues, clock: c, ids: ids, config: config,
 		truth: truthLog{newest: make(map[string]orderSends)},
 	}
 }
@@ -73,7 +81,10 @@ type Subscription struct {
 
 // Directive describes which notifications of a type are sent.
 type Directive struct {
-	EventFilter *EventFilter `json:"eventFilter,omitempty"`
+	EventFilter      *EventFilter `json:"eventFilter,omitempty"`
+	FilterExpression string       `json:"filterExpression,omitempty"`
+
+	passes expression // nil where there is none
 }
 
 // EventFilter is a filter of order changes.

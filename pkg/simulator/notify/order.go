@@ -106,7 +106,7 @@ func summarize(o *world.Order) orderSummary {
 		MarketplaceID:        o.SalesChannel.MarketplaceID,
 		OrderStatus:          o.Status().Old(),
 		PurchaseDate:         &o.CreatedTime,
-		FulfillmentType:      "MFN",
+		FulfillmentType:      o.FulfillmentType(),
 		OrderType:            "StandardOrder",
 		EarliestDeliveryDate: o.Fulfillment.DeliverWindow.Earliest,
 		LatestDeliveryDate:   o.Fulfillment.DeliverWindow.Latest,
@@ -118,6 +118,9 @@ func summarize(o *world.Order) orderSummary {
 	}
 	if o.Buyer.CompanyName != "" {
 		summary.OrderPrograms = []string{"Business"}
+	}
+	if len(o.Associated) > 0 {
+		summary.OrderPrograms = append(summary.OrderPrograms, "Replacement")
 	}
 	for _, item := range o.Items {
 		line := summaryItem{

@@ -39,6 +39,7 @@ type Staged struct {
 	Account          string `json:"account"`
 	NotificationType string `json:"notificationType"`
 	Destination      string `json:"destination"` // the ARN of its queue
+	Filter           string `json:"filter,omitempty"`
 }
 
 // Subscriptions lists every subscription, oldest first.
@@ -47,7 +48,7 @@ func (n *Notifier) Subscriptions() []Staged {
 	defer n.mu.Unlock()
 	list := []Staged{}
 	for _, sub := range n.subscriptions {
-		list = append(list, Staged{sub.ID, sub.account.ID, sub.kind, sub.destination.Resource.SQS.ARN})
+		list = append(list, Staged{sub.ID, sub.account.ID, sub.kind, sub.destination.Resource.SQS.ARN, sub.Directive.filter()})
 	}
 	return list
 }
@@ -139,7 +140,8 @@ func (n *Notifier) SubscriptionsOf(a *world.Account, kind, version string) []*Su
 	return n.of(a, kind, version)
 }
 
-// AddSubscription makes a seller's only subscription of a type and version.
+// AddSubscription makes a seller's only subscription of a type and version, or its only
+// one with that directive.
 func (n *Notifier) AddSubscription(a *world.Account, kind, version, destinationID string, directive *Directive) (*Subscription, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -147,7 +149,8 @@ func (n *Notifier) AddSubscription(a *world.Account, kind, version, destinationI
 	if err != nil {
 		return nil, err
 	}
-	if len(n.of(a, kind, version)) > 0 {
+	stands := func(sub *Subscription) bool { return !n.config.Several || sub.Directive.filter() == directive.filter() }
+	if slices.ContainsFunc(n.of(a, kind, version), stands) {
 		return nil, ErrExists
 	}
 	sub := &Subscription{n.ids.New(), version, destinationID, directive, a, kind, d}
@@ -236,13 +239,27 @@ func (n *Notifier) queuesOf(a *world.Account, kind string, wanted func(*Subscrip
 	return names
 }
 
-func (sub *Subscription) wants(c world.Change) bool {
-	if sub.Directive == nil || sub.Directive.EventFilter == nil {
+func (sub *Subscription) wants(c world.Change, body []byte) bool {
+	if sub.Directive == nil {
 		return true
 	}
+	if sub.Directive.passes != nil {
+		return sub.Directive.passes.matches(body)
+	}
 	filter := sub.Directive.EventFilter
-	return (len(filter.MarketplaceIDs) == 0 || slices.Contains(filter.MarketplaceIDs, c.Order.SalesChannel.MarketplaceID)) &&
+	return filter == nil || (len(filter.MarketplaceIDs) == 0 || slices.Contains(filter.MarketplaceIDs, c.Order.SalesChannel.MarketplaceID)) &&
 		(len(filter.OrderChangeTypes) == 0 || slices.Contains(filter.OrderChangeTypes, c.Type))
+}
+
+// filter is what of a directive leaves notifications out.
+func (d *Directive) filter() string {
+	switch {
+	case d == nil:
+		return ""
+	case d.EventFilter == nil:
+		return d.FilterExpression
+	}
+	return strings.Join(slices.Concat(d.EventFilter.MarketplaceIDs, d.EventFilter.OrderChangeTypes), ",")
 }
 
 // Check refuses what does not fit the notification type.
@@ -252,8 +269,14 @@ func (d *Directive) Check(kind string) error {
 		return errors.New("the processingDirective is not supported for this notification type")
 	case kind != OrderChange:
 		return nil
+	case d != nil && d.EventFilter != nil && d.FilterExpression != "":
+		return errors.New("the processingDirective has both an eventFilter and a filterExpression")
+	case d != nil && d.FilterExpression != "":
+		passes, err := compile(d.FilterExpression)
+		d.passes = passes
+		return err
 	case d == nil || d.EventFilter == nil:
-		return errors.New("the processingDirective must have an eventFilter for ORDER_CHANGE")
+		return errors.New("the processingDirective must have an eventFilter or a filterExpression for ORDER_CHANGE")
 	case d.EventFilter.Type != OrderChange:
 		return errors.New("the eventFilterType must be ORDER_CHANGE")
 	}

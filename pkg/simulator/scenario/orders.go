@@ -25,6 +25,7 @@ type Scenario struct {
 	Reordered     float64 `json:"reordered"`     // share of notifications held back behind the order's next one
 	Dropped       float64 `json:"dropped"`       // share of notifications that are never sent, though the change happens
 	SellerShips   float64 `json:"sellerShips"`   // share of orders that the marketplace leaves to the seller to ship: by themselves they only become UNSHIPPED
+	ByAmazon      float64 `json:"byAmazon"`      // share of orders that Amazon ships (FulfillmentType AFN)
 	BuyerRequests float64 `json:"buyerRequests"` // share of orders whose buyer asks to cancel (a notification without a time)
 
 	Forged         int `json:"forged"`         // notifications of orders that do not exist
@@ -35,7 +36,7 @@ type Scenario struct {
 // Check reports what is wrong with a scenario.
 func (p *Player) Check(sc Scenario) error {
 	return p.check("scenario", sc.Accounts, 10_000_000,
-		[]float64{sc.Duplicates, sc.Reordered, sc.Dropped, sc.SellerShips, sc.BuyerRequests},
+		[]float64{sc.Duplicates, sc.Reordered, sc.Dropped, sc.SellerShips, sc.ByAmazon, sc.BuyerRequests},
 		[]int{sc.Orders, sc.Changes, sc.Forged, sc.UnknownSellers, sc.Malformed})
 }
 
@@ -88,7 +89,8 @@ func (p *play) planOrder(account string) {
 	for range changes {
 		life.times = append(life.times, p.moment(life.times[len(life.times)-1]))
 	}
-	life.sellerShips = chance.Happens(p.random, p.scenario.SellerShips)
+	life.order.ByAmazon = chance.Happens(p.random, p.scenario.ByAmazon)
+	life.order.SellerShips = chance.Happens(p.random, p.scenario.SellerShips) && !life.order.ByAmazon
 	asks := p.random.Float64() < p.scenario.BuyerRequests
 	if asks {
 		life.times = append(life.times, p.moment(life.times[len(life.times)-1]))
@@ -107,18 +109,18 @@ func (p *play) planOrder(account string) {
 
 // life is one order in a scenario.
 type life struct {
-	orderID     string
-	times       []time.Duration
-	sellerShips bool
-	done        int      // how many of its times have passed
-	held        []func() // notifications that wait for a newer one to overtake them
+	orderID string
+	times   []time.Duration
+	order   world.Placement
+	done    int      // how many of its times have passed
+	held    []func() // notifications that wait for a newer one to overtake them
 }
 
 // happen makes the i-th thing of an order's life happen in the marketplace.
 func (p *play) happen(l *life, i int, account string, asks bool) (world.Change, error) {
 	l.done++
 	if i == 0 {
-		change, err := p.world.Place(account, l.sellerShips)
+		change, err := p.world.Place(account, l.order)
 		l.orderID = change.Order.OrderID
 		return change, err
 	}

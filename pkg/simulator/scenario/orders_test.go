@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 func TestMain(m *testing.M) { simulatortest.Main(m) }
@@ -65,6 +67,36 @@ func TestScenarioTellsTheTruth(t *testing.T) {
 		if order.Status() != want.Status || newest[id].After(want.LastUpdatedTime) {
 			t.Errorf("order %s: %s at %s, truth %+v", id, order.Status(), newest[id], want)
 		}
+	}
+}
+
+// A share of the orders is Amazon's to ship. Notifications, orders and searches agree
+// about which, and about the days.
+func TestScenarioOfBothChannels(t *testing.T) {
+	t.Parallel()
+	clock := simulatortest.NewClock()
+	a := simulatortest.Start(t, func(c *simulator.Config) { c.Clock = clock })
+	if err := a.Run(t.Context(), simulator.Scenario{Accounts: []string{simulatortest.German}, Orders: 60, Changes: 2, ByAmazon: 0.5}); err != nil {
+		t.Fatal(err)
+	}
+	counts := map[string]int{}
+	all, _ := a.Drain()
+	for _, n := range all {
+		change := n.Payload.OrderChangeNotification
+		order, _ := a.World.Order(change.AmazonOrderID)
+		by := map[string]string{"MFN": "MERCHANT", "AFN": "AMAZON"}[change.Summary.FulfillmentType]
+		if order.Fulfillment.FulfilledBy != by || !time.Time(order.Fulfillment.ShipByWindow.Latest).Equal(change.Summary.LatestShipDate) {
+			t.Errorf("%+v of an order by %s", change, order.Fulfillment.FulfilledBy)
+		}
+	}
+	clock.Advance(time.Hour)
+	token := a.Token(simulatortest.SellerToken(1))
+	for _, by := range []string{"MERCHANT", "AMAZON"} {
+		got := a.Get(model.Europe, token, simulatortest.OrdersPath+"?createdAfter=2026-01-01T00:00:00Z&includedData=FULFILLMENT&fulfilledBy="+by)
+		counts[by] = strings.Count(got.Body, `"fulfilledBy":"`+by+`"`)
+	}
+	if counts["MERCHANT"]+counts["AMAZON"] != 60 || counts["AMAZON"] < 20 || counts["AMAZON"] > 40 {
+		t.Errorf("searches find %v", counts)
 	}
 }
 

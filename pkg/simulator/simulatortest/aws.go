@@ -50,6 +50,10 @@ type Sent struct {
 			AmazonOrderID      string `json:"AmazonOrderId"`
 			OrderChangeType    string
 			OrderChangeTrigger struct{ TimeOfOrderChange *time.Time }
+			Summary            struct {
+				FulfillmentType string
+				LatestShipDate  time.Time
+			}
 		}
 		FeedProcessingFinishedNotification map[string]any
 	}

@@ -48,9 +48,11 @@ type API struct {
 
 // Config describes how the operations behave.
 type Config struct {
-	Rates        map[string]Rate // replace Amazon's default quotas, by operation name
-	ItemsPerPage int             // of Orders v0's getOrderItems
-	ListingsLag  time.Duration   // how late an applied quantity shows in fulfillmentAvailability
+	Rates map[string]Rate // replace Amazon's default quotas, by operation name
+	// ApplicationRates replace Amazon's limits of an application in a region.
+	ApplicationRates map[string]Rate
+	ItemsPerPage     int           // of Orders v0's getOrderItems
+	ListingsLag      time.Duration // how late an applied quantity shows in fulfillmentAvailability
 }
 
 // Amazon is what the operations read and change.

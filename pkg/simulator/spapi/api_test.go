@@ -97,6 +97,29 @@ func TestQuota(t *testing.T) {
 	}
 }
 
+// TestAnApplicationHasALimitInEachRegion that its accounts share.
+func TestAnApplicationHasALimitInEachRegion(t *testing.T) {
+	t.Parallel()
+	clock := simulatortest.NewClock()
+	a := simulatortest.Start(t, func(c *simulator.Config) {
+		c.Clock, c.ApplicationRates = clock, map[string]simulator.Rate{"getOrder": {PerSecond: 1, Burst: 2}}
+	})
+	path := simulatortest.OrdersPath + "/111-1111111-1111111"
+	token, american := a.Token(simulatortest.SellerToken(1)), a.Token(simulatortest.SellerToken(2))
+	for _, want := range []int{404, 404, 429} {
+		if got := a.Get(model.Europe, token, path); got.Status != want || want == 429 && !strings.Contains(got.Body, "for the application.") {
+			t.Errorf("%d %s, want %d", got.Status, got.Body, want)
+		}
+	}
+	if got := a.Get(model.NorthAmerica, american, path); got.Status != http.StatusNotFound {
+		t.Errorf("in the other region: %d", got.Status)
+	}
+	clock.Advance(time.Second)
+	if got := a.Get(model.Europe, token, path); got.Status != http.StatusNotFound {
+		t.Errorf("after a second: %d", got.Status)
+	}
+}
+
 func TestSetRate(t *testing.T) {
 	t.Parallel()
 	a := simulatortest.Start(t, func(c *simulator.Config) { c.Clock = simulatortest.NewClock() })
@@ -140,8 +163,22 @@ func TestRevokeTokens(t *testing.T) {
 	t.Parallel()
 	a := simulatortest.Start(t, nil)
 	token := a.Token(simulatortest.SellerToken(1))
+	status := func() int {
+		return a.Get(model.Europe, token, simulatortest.OrdersPath+"/111-1111111-1111111").Status
+	}
+	a.RevokeTokens("another seller")
+	if got := status(); got != http.StatusNotFound {
+		t.Errorf("another's tokens are revoked, and the answer is %d", got)
+	}
+	for _, account := range a.Accounts() {
+		a.RevokeTokens(account.ID)
+	}
+	if got := status(); got != http.StatusForbidden {
+		t.Errorf("the account's tokens are revoked, and the answer is %d", got)
+	}
+	token = a.Token(simulatortest.SellerToken(1))
 	a.RevokeTokens()
-	if got := a.Get(model.Europe, token, simulatortest.OrdersPath+"/111-1111111-1111111"); got.Status != http.StatusForbidden {
-		t.Errorf("%d %s", got.Status, got.Body)
+	if got := status(); got != http.StatusForbidden {
+		t.Errorf("all tokens are revoked, and the answer is %d", got)
 	}
 }

@@ -193,6 +193,56 @@ func TestSubscriptionFilter(t *testing.T) {
 	}
 }
 
+// A filter expression is evaluated on the notification that is sent, and two that differ
+// stand beside each other where the marketplace lets them.
+func TestFilterExpressions(t *testing.T) {
+	t.Parallel()
+	const kind = "OrderChangeNotification.Summary.FulfillmentType"
+	a := simulatortest.Start(t, func(c *simulator.Config) {
+		c.SubscribedOnly, c.SeveralSubscriptions = true, true
+		c.Rates = map[string]simulator.Rate{"createSubscription": {PerSecond: 1, Burst: 20}}
+	})
+	made := id(t, a.Call(http.MethodPost, a.Token(simulatortest.GrantlessForm()), destinationsV1, destinationBody(ourQueue)), "destinationId")
+	order, want := a.Order(simulatortest.German), 0
+	for _, test := range []struct {
+		expression string
+		status     int
+		passes     bool
+	}{
+		{kind + " == 'MFN'", 200, true},
+		{kind + " == 'MFN'", 409, false},
+		{kind + " != 'MFN'", 200, false},
+		{"!(" + kind + " == 'AFN') && OrderChangeNotification.OrderChangeType == 'OrderStatusChange'", 200, true},
+		{"!has(OrderChangeNotification.Nothing) || OrderChangeNotification.Nothing == 'x'", 200, true},
+		{"OrderChangeNotification.Nothing != 'x'", 200, false}, // a field that is not there fails
+		{"OrderChangeNotification.Nothing != 'x' || " + kind + " == 'MFN'", 200, true},
+		{kind + " == 'MFN' && (" + kind + " == 'AFN' || " + kind + " == 'MFN')", 200, true},
+		{kind, 400, false},
+		{kind + " ==", 400, false},
+		{kind + " + 1", 400, false},
+		{"(" + kind + " == 'MFN'", 400, false},
+		{"'MFN' == " + kind, 400, false},
+		{strings.Repeat("!", 257), 400, false},
+	} {
+		got := a.Call(http.MethodPost, a.Token(simulatortest.SellerToken(1)), subscriptionsV1+"/ORDER_CHANGE",
+			fmt.Sprintf(`{"payloadVersion":"1.0","destinationId":%q,"processingDirective":{"filterExpression":%q}}`, made, test.expression))
+		if got.Status != test.status {
+			t.Errorf("%s: %d %s", test.expression, got.Status, got.Body)
+		}
+		if test.passes {
+			want++
+		}
+	}
+	happened, err := a.World.Change(order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Notify(happened)
+	if stats, err := a.Queue(simulator.DefaultQueue); err != nil || stats.Visible != want {
+		t.Errorf("%d messages, want %d, %v", stats.Visible, want, err)
+	}
+}
+
 func TestAdminSubscriptions(t *testing.T) {
 	t.Parallel()
 	a := simulatortest.Start(t, nil)

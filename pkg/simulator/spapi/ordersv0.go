@@ -108,7 +108,7 @@ func inV0Order(o *world.Order, elements map[string]bool) orderV0 {
 	v := orderV0{
 		AmazonOrderID: o.OrderID, SellerOrderID: o.OrderID,
 		PurchaseDate: secondsV0(o.CreatedTime), LastUpdateDate: secondsV0(o.LastUpdatedTime),
-		OrderStatus: o.Status().Old(), FulfillmentChannel: "MFN",
+		OrderStatus: o.Status().Old(), FulfillmentChannel: o.FulfillmentType(),
 		SalesChannel: o.SalesChannel.MarketplaceName, MarketplaceID: o.SalesChannel.MarketplaceID,
 		ShipServiceLevel: "Std D2D Dom", ShipmentServiceLevelCategory: "Standard", OrderType: "StandardOrder",
 		PaymentMethod: "Other", PaymentMethodDetails: []string{"Standard"},
@@ -213,13 +213,13 @@ func inV0Item(o *world.Order, item *world.Item, elements map[string]bool) orderI
 	v := orderItemV0{
 		ASIN: item.Product.ASIN, SellerSKU: item.Product.SellerSKU, OrderItemID: item.OrderItemID, Title: item.Product.Title,
 		QuantityOrdered: item.Quantity, QuantityShipped: item.Fulfillment.Fulfilled,
-		IsGift: strconv.FormatBool(item.Fulfillment.Packing != nil), ConditionID: "New", ConditionSubtypeID: "New",
+		IsGift: strconv.FormatBool(item.Fulfillment.Gift() != nil), ConditionID: "New", ConditionSubtypeID: "New",
 	}
 	if o.Status() != world.Pending {
 		v.ItemPrice = inV0(item.Proceeds.Total)
 	}
-	if packing := item.Fulfillment.Packing; packing != nil && elements["buyerInfo"] {
-		v.BuyerInfo = &itemBuyerV0{GiftMessageText: packing.GiftOption.Message, GiftWrapLevel: packing.GiftOption.WrapLevel}
+	if gift := item.Fulfillment.Gift(); gift != nil && elements["buyerInfo"] {
+		v.BuyerInfo = &itemBuyerV0{GiftMessageText: gift.Message, GiftWrapLevel: gift.WrapLevel}
 	}
 	if c := item.Cancellation; c != nil && c.Request != nil {
 		v.BuyerRequestedCancel = &buyerRequestV0{IsBuyerRequestedCancel: "true", BuyerCancelReason: c.Request.Reason}

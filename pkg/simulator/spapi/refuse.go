@@ -35,6 +35,13 @@ func throttled() exchange.Answer {
 	return result
 }
 
+// throttledTogether is the 429 of a limit that the accounts of an application share.
+func throttledTogether() exchange.Answer {
+	result := failure(http.StatusTooManyRequests, "QuotaExceeded", "The frequency of requests was greater than what is allowed for the application.", "")
+	result.Throttled = true
+	return result
+}
+
 // status is Amazon's body for a status that needs no more explanation.
 func status(status int) exchange.Answer {
 	switch status {

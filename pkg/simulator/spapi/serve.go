@@ -22,7 +22,7 @@ func New(desk *exchange.Desk, on Amazon, c Config) (*API, error) {
 		Amazon:  on, config: c,
 	}
 	var err error
-	a.quotas, err = newQuotas(a.operations(), c.Rates)
+	a.quotas, err = newQuotas(a.operations(), c.Rates, c.ApplicationRates)
 	return a, err
 }
 
@@ -87,9 +87,12 @@ func (a *API) serveOperation(w http.ResponseWriter, r *http.Request, region mode
 		if held.Account != nil {
 			seller = held.Account.ID
 		}
-		perSecond, within := a.quotas.take(quotaKey{seller, held.Application, op.Name}, x.Call.Time)
+		perSecond, within := a.quotas.take(quotaKey{seller: seller, application: held.Application, operation: op.Name}, x.Call.Time)
 		if !within {
 			return throttled()
+		}
+		if !a.quotas.takeShared(held.Application, op.Name, region, x.Call.Time) {
+			return throttledTogether()
 		}
 		if malformed != nil {
 			return limited(invalidInput("The query string is malformed: "+malformed.Error()), perSecond)
@@ -152,7 +155,7 @@ func (a *API) SetRate(accountID, operation string, r Rate) error {
 	if _, known := a.quotas.rates[operation]; !known {
 		return fmt.Errorf("no operation is named %q", operation)
 	}
-	bucket, now := a.quotas.bucket(quotaKey{accountID, account.Application, operation}), a.service.Clock.Now()
+	bucket, now := a.quotas.bucket(quotaKey{seller: accountID, application: account.Application, operation: operation}), a.service.Clock.Now()
 	bucket.SetLimitAt(now, rate.Limit(r.PerSecond))
 	bucket.SetBurstAt(now, r.Burst)
 	return nil

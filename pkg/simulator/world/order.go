@@ -44,6 +44,7 @@ type Order struct {
 	CreatedTime     wire.Time         `json:"createdTime"`
 	LastUpdatedTime wire.Time         `json:"lastUpdatedTime"`
 	Programs        []string          `json:"programs,omitempty"`
+	Associated      []associatedOrder `json:"associatedOrders,omitempty"`
 	SalesChannel    salesChannel      `json:"salesChannel"`
 	Buyer           *buyer            `json:"buyer,omitempty"`
 	Recipient       *recipient        `json:"recipient,omitempty"`
@@ -53,8 +54,37 @@ type Order struct {
 	Fulfillment     *orderFulfillment `json:"fulfillment,omitempty"`
 	Items           []Item            `json:"orderItems"`
 	Packages        []orderPackage    `json:"packages,omitempty"`
+	// FulfillmentOrders are those of Easy Ship.
+	FulfillmentOrders []fulfillmentOrder `json:"fulfillmentOrders,omitempty"`
 
-	SellerShips bool `json:"-"` // see Place
+	SellerShips bool `json:"-"` // see Placement
+	Kind        Kind `json:"-"`
+}
+
+// ByAmazon reports whether Amazon ships the order.
+func (o *Order) ByAmazon() bool { return o.Fulfillment.FulfilledBy == byAmazon }
+
+// FulfillmentType is who ships the order, as notifications and Orders v0 write it.
+func (o *Order) FulfillmentType() string {
+	if o.ByAmazon() {
+		return "AFN"
+	}
+	return "MFN"
+}
+
+// Who ships an order.
+const (
+	byMerchant = "MERCHANT"
+	byAmazon   = "AMAZON"
+)
+
+type associatedOrder struct {
+	OrderID string `json:"orderId"`
+	Type    string `json:"associationType"`
+}
+
+type fulfillmentOrder struct {
+	ID string `json:"fulfillmentOrderId"`
 }
 
 // Status is the order's fulfillment status.
@@ -84,19 +114,75 @@ type recipient struct {
 }
 
 type deliveryPreference struct {
-	DropOffLocation string `json:"dropOffLocation,omitempty"`
-	Instruction     string `json:"addressInstruction,omitempty"`
+	DropOffLocation string        `json:"dropOffLocation,omitempty"`
+	Instruction     string        `json:"addressInstruction,omitempty"`
+	Time            *deliveryTime `json:"deliveryTime,omitempty"`
+	Capabilities    []string      `json:"deliveryCapabilities,omitempty"`
+}
+
+type deliveryTime struct {
+	Hours      []businessHour  `json:"businessHours"`
+	Exceptions []exceptionDate `json:"exceptionDates"`
+}
+
+type businessHour struct {
+	Day     string       `json:"dayOfWeek"`
+	Windows []hourWindow `json:"timeWindows"`
+}
+
+type exceptionDate struct {
+	Date    string       `json:"exceptionDate"`
+	Type    string       `json:"exceptionDateType"`
+	Windows []hourWindow `json:"timeWindows"`
+}
+
+type hourWindow struct {
+	Start hourMinute `json:"startTime"`
+	End   hourMinute `json:"endTime"`
+}
+
+type hourMinute struct {
+	Hour   int `json:"hour"`
+	Minute int `json:"minute"`
 }
 
 type address struct {
+	Name          string         `json:"name"`
+	CompanyName   string         `json:"companyName,omitempty"`
+	AddressLine1  string         `json:"addressLine1"`
+	AddressLine2  string         `json:"addressLine2,omitempty"`
+	AddressLine3  string         `json:"addressLine3,omitempty"`
+	City          string         `json:"city"`
+	District      string         `json:"districtOrCounty,omitempty"`
+	StateOrRegion string         `json:"stateOrRegion,omitempty"`
+	Municipality  string         `json:"municipality,omitempty"`
+	PostalCode    string         `json:"postalCode"`
+	CountryCode   string         `json:"countryCode"`
+	Phone         string         `json:"phone,omitempty"`
+	Extended      *addressFields `json:"extendedFields,omitempty"`
+	AddressType   string         `json:"addressType,omitempty"`
+}
+
+// addressFields are what addresses in Brazil have.
+type addressFields struct {
+	Street       string `json:"streetName"`
+	Number       string `json:"streetNumber"`
+	Complement   string `json:"complement"`
+	Neighborhood string `json:"neighborhood"`
+}
+
+// merchantAddress is where a package leaves from.
+type merchantAddress struct {
 	Name          string `json:"name"`
 	AddressLine1  string `json:"addressLine1"`
+	AddressLine2  string `json:"addressLine2,omitempty"`
+	AddressLine3  string `json:"addressLine3,omitempty"`
 	City          string `json:"city"`
+	District      string `json:"districtOrCounty,omitempty"`
 	StateOrRegion string `json:"stateOrRegion,omitempty"`
+	Municipality  string `json:"municipality,omitempty"`
 	PostalCode    string `json:"postalCode"`
 	CountryCode   string `json:"countryCode"`
-	Phone         string `json:"phone,omitempty"`
-	AddressType   string `json:"addressType,omitempty"`
 }
 
 // Money is an amount.
@@ -108,11 +194,25 @@ type Money struct {
 type orderProceeds struct {
 	GrandTotal Money       `json:"grandTotal"`
 	Breakdowns []breakdown `json:"breakdowns"`
+
+	cents int // GrandTotal, in hundredths
 }
 
 type breakdown struct {
 	Type     string `json:"type"`
+	Status   string `json:"status,omitempty"` // of an order's tip
 	Subtotal Money  `json:"subtotal"`
+}
+
+type itemBreakdown struct {
+	Type     string   `json:"type"`
+	Subtotal Money    `json:"subtotal"`
+	Details  []detail `json:"detailedBreakdowns,omitempty"`
+}
+
+type detail struct {
+	Subtype string `json:"subtype"`
+	Value   Money  `json:"value"`
 }
 
 type orderPayment struct {
@@ -122,17 +222,34 @@ type orderPayment struct {
 type paymentExecution struct {
 	Method string `json:"paymentMethod"`
 	Amount Money  `json:"paymentAmount"`
+	// Brazil only.
+	AcquirerID        string `json:"acquirerId,omitempty"`
+	CardBrand         string `json:"cardBrand,omitempty"`
+	AuthorizationCode string `json:"authorizationCode,omitempty"`
 }
 
 type orderTax struct {
-	Registrations []taxRegistration `json:"taxRegistrations"`
+	Registrations []taxRegistration `json:"taxRegistrations,omitempty"`
+	Invoicing     *taxInvoicing     `json:"taxInvoicing,omitempty"`
+}
+
+type taxInvoicing struct {
+	Preference string `json:"buyerInvoicePreference,omitempty"`
+	Status     string `json:"invoiceStatus,omitempty"`
 }
 
 type taxRegistration struct {
-	EntityType string `json:"entityType"`
-	LegalName  string `json:"legalName"`
-	Type       string `json:"taxRegistrationType"`
-	Number     string `json:"taxRegistrationNumber"`
+	EntityType string         `json:"entityType"`
+	LegalName  string         `json:"legalName"`
+	Type       string         `json:"taxRegistrationType"`
+	Number     string         `json:"taxRegistrationNumber"`
+	Address    *address       `json:"taxRegistrationAddress,omitempty"`
+	Attributes []taxAttribute `json:"taxRegistrationAttributes,omitempty"`
+}
+
+type taxAttribute struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
 }
 
 type orderFulfillment struct {
@@ -141,6 +258,8 @@ type orderFulfillment struct {
 	ServiceLevel  string     `json:"fulfillmentServiceLevel"`
 	ShipByWindow  timeWindow `json:"shipByWindow"`
 	DeliverWindow timeWindow `json:"deliverByWindow"`
+	// LabelWindow is when labels of Easy Ship may be printed.
+	LabelWindow *timeWindow `json:"labelPrintingWindow,omitempty"`
 }
 
 type timeWindow struct {
@@ -152,6 +271,9 @@ type timeWindow struct {
 type Item struct {
 	OrderItemID  string            `json:"orderItemId"`
 	Quantity     int               `json:"quantityOrdered"`
+	Measurement  *measurement      `json:"measurement,omitempty"`
+	Programs     []string          `json:"programs,omitempty"`
+	Associated   []associatedItem  `json:"associatedOrderItems,omitempty"`
 	Product      itemProduct       `json:"product"`
 	Proceeds     *itemProceeds     `json:"proceeds,omitempty"`
 	Expense      *itemExpense      `json:"expense,omitempty"`
@@ -161,12 +283,29 @@ type Item struct {
 	Tax          *itemTax          `json:"tax,omitempty"`
 }
 
+type measurement struct {
+	Unit  string  `json:"unit"`
+	Value float64 `json:"value"`
+}
+
+type associatedItem struct {
+	OrderID     string `json:"orderId"`
+	OrderItemID string `json:"orderItemId"`
+	Type        string `json:"associationType"`
+}
+
 type itemProduct struct {
-	ASIN      string    `json:"asin"`
-	Title     string    `json:"title"`
-	SellerSKU string    `json:"sellerSku"`
-	Condition condition `json:"condition"`
-	Price     itemPrice `json:"price"`
+	ASIN          string         `json:"asin"`
+	Title         string         `json:"title"`
+	SellerSKU     string         `json:"sellerSku"`
+	Condition     condition      `json:"condition"`
+	Price         itemPrice      `json:"price"`
+	SerialNumbers []string       `json:"serialNumbers,omitempty"`
+	Customization *customization `json:"customization,omitempty"`
+}
+
+type customization struct {
+	URL string `json:"customizedUrl"`
 }
 
 type condition struct {
@@ -176,12 +315,15 @@ type condition struct {
 }
 
 type itemPrice struct {
-	UnitPrice Money `json:"unitPrice"`
+	UnitPrice   Money  `json:"unitPrice"`
+	Designation string `json:"priceDesignation,omitempty"`
 }
 
 type itemProceeds struct {
-	Total      Money       `json:"proceedsTotal"`
-	Breakdowns []breakdown `json:"breakdowns"`
+	Total      Money           `json:"proceedsTotal"`
+	Breakdowns []itemBreakdown `json:"breakdowns"`
+
+	cents int // Total, in hundredths
 }
 
 type itemExpense struct {
@@ -221,13 +363,64 @@ type cancellationExecution struct {
 }
 
 type itemFulfillment struct {
-	Fulfilled   int          `json:"quantityFulfilled"`
-	Unfulfilled int          `json:"quantityUnfulfilled"`
-	Packing     *itemPacking `json:"packing,omitempty"`
+	Fulfilled   int           `json:"quantityFulfilled"`
+	Unfulfilled int           `json:"quantityUnfulfilled"`
+	Picking     *itemPicking  `json:"picking,omitempty"`
+	Packing     *itemPacking  `json:"packing,omitempty"`
+	Shipping    *itemShipping `json:"shipping,omitempty"`
+}
+
+// Gift is what the buyer wishes of the packing; nil for nothing.
+func (f *itemFulfillment) Gift() *giftOption {
+	if f.Packing == nil {
+		return nil
+	}
+	return f.Packing.Gift
+}
+
+type itemPicking struct {
+	Preference substitutionPreference `json:"substitutionPreference"`
+}
+
+type substitutionPreference struct {
+	Type    string               `json:"substitutionType"`
+	Options []substitutionOption `json:"substitutionOptions,omitempty"`
+}
+
+type substitutionOption struct {
+	ASIN        string      `json:"asin"`
+	Quantity    int         `json:"quantityOrdered"`
+	SellerSKU   string      `json:"sellerSku"`
+	Title       string      `json:"title"`
+	Measurement measurement `json:"measurement"`
 }
 
 type itemPacking struct {
-	GiftOption giftOption `json:"giftOption"`
+	Gift   *giftOption   `json:"giftOption,omitempty"`
+	Serial *serialNumber `json:"serialNumberRequirement,omitempty"`
+}
+
+type serialNumber struct {
+	Requirement string `json:"requirementType"`
+}
+
+type itemShipping struct {
+	Scheduled     *timeWindow          `json:"scheduledDeliveryWindow,omitempty"`
+	Constraints   *shippingConstraints `json:"shippingConstraints,omitempty"`
+	International *international       `json:"internationalShipping,omitempty"`
+}
+
+type international struct {
+	IOSS string `json:"iossNumber"`
+}
+
+// shippingConstraints are MANDATORY or left out.
+type shippingConstraints struct {
+	Pallet    string `json:"palletDelivery,omitempty"`
+	Cash      string `json:"cashOnDelivery,omitempty"`
+	Signature string `json:"signatureConfirmation,omitempty"`
+	Identity  string `json:"recipientIdentityVerification,omitempty"`
+	Age       string `json:"recipientAgeVerification,omitempty"`
 }
 
 type giftOption struct {
@@ -236,7 +429,12 @@ type giftOption struct {
 }
 
 type itemTax struct {
-	Collections []taxCollection `json:"taxCollections"`
+	Calculations []taxCalculation `json:"taxCalculationBreakdowns,omitempty"`
+	Collections  []taxCollection  `json:"taxCollections"`
+}
+
+type taxCalculation struct {
+	Scheme string `json:"reportingScheme"`
 }
 
 type taxCollection struct {
@@ -253,15 +451,19 @@ type orderPackage struct {
 	ShippingService string        `json:"shippingService"`
 	TrackingNumber  string        `json:"trackingNumber"`
 	Items           []packageItem `json:"packageItems"`
+
+	ShipFrom *merchantAddress `json:"shipFromAddress,omitempty"`
 }
 
 type packageStatus struct {
-	Status string `json:"status"`
+	Status   string `json:"status"`
+	Detailed string `json:"detailedStatus,omitempty"`
 }
 
 type packageItem struct {
-	OrderItemID string `json:"orderItemId"`
-	Quantity    int    `json:"quantity"`
+	OrderItemID  string   `json:"orderItemId"`
+	Quantity     int      `json:"quantity"`
+	Transparency []string `json:"transparencyCodes,omitempty"`
 }
 
 // Only is the order with those data sets alone. The order's own fields and its
@@ -275,6 +477,9 @@ func (o Order) Only(included map[string]bool) Order {
 	keepOnly(&o.Fulfillment, included["FULFILLMENT"])
 	if !included["PACKAGES"] {
 		o.Packages = nil
+	}
+	if !included["FULFILLMENT_ORDERS"] {
+		o.FulfillmentOrders = nil
 	}
 	items := make([]Item, len(o.Items))
 	for i, item := range o.Items {

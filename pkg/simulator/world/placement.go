@@ -1,7 +1,10 @@
 package world
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator/wire"
@@ -9,10 +12,19 @@ import (
 
 // PlaceOrder makes a buyer order something from a seller. Most new orders are
 // UNSHIPPED, some still PENDING.
-func (w *World) PlaceOrder(accountID string) (Change, error) { return w.Place(accountID, false) }
+func (w *World) PlaceOrder(accountID string) (Change, error) {
+	return w.Place(accountID, Placement{})
+}
 
-// Place is like PlaceOrder, but can leave it to the seller to ship the order.
-func (w *World) Place(accountID string, sellerShips bool) (Change, error) {
+// Placement is what is settled of an order before it is placed.
+type Placement struct {
+	SellerShips bool // whether the marketplace leaves it to the seller to ship the order
+	ByAmazon    bool // whether Amazon ships it
+	Kind        Kind // "" for what its number says: one in ten is special
+}
+
+// Place is like PlaceOrder, with something settled of the order.
+func (w *World) Place(accountID string, p Placement) (Change, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	a, err := w.Account(accountID)
@@ -20,8 +32,7 @@ func (w *World) Place(accountID string, sellerShips bool) (Change, error) {
 		return Change{}, err
 	}
 	w.next++
-	order := w.newOrder(a, w.clock.Now())
-	order.SellerShips = sellerShips
+	order := w.newOrder(a, w.clock.Now(), p)
 	h := &history{account: a, versions: []Order{order}}
 	w.orders[order.OrderID] = h
 	w.placed[accountID] = append(w.placed[accountID], h)
@@ -37,6 +48,11 @@ func (w *World) Change(orderID string) (Change, error) {
 		status := w.nextStatus(o)
 		if status != o.Status() {
 			w.setStatus(o, status, now)
+		} else {
+			o.Packages = slices.Clone(o.Packages)
+			for i := range o.Packages {
+				o.Packages[i].Status = o.Packages[i].Status.follow()
+			}
 		}
 	}, statusChange)
 }
@@ -46,14 +62,14 @@ func (w *World) Forge(a *Account, id string) Change {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.clock.Now()
-	order := w.newOrder(a, now)
+	order := w.newOrder(a, now, Placement{})
 	order.OrderID = id
 	return Change{Account: a, Type: "OrderStatusChange", Reason: "Order Status Change", Time: &now, Order: order}
 }
 
 // newOrder makes an order with every data set that the marketplace has, buyer
 // data included: what a caller did not ask for is left out when it is read.
-func (w *World) newOrder(a *Account, now time.Time) Order {
+func (w *World) newOrder(a *Account, now time.Time, p Placement) Order {
 	now = now.Truncate(time.Millisecond)
 	marketplaceID := a.Marketplaces[w.random.IntN(len(a.Marketplaces))]
 	place := w.places[marketplaceID]
@@ -71,7 +87,7 @@ func (w *World) newOrder(a *Account, now time.Time) Order {
 			Phone: fmt.Sprintf("+00 555 %07d", w.random.IntN(10_000_000)), AddressType: "RESIDENTIAL",
 		}},
 		Fulfillment: &orderFulfillment{
-			Status: Unshipped, FulfilledBy: "MERCHANT", ServiceLevel: "STANDARD",
+			Status: Unshipped, FulfilledBy: byMerchant, ServiceLevel: "STANDARD",
 			ShipByWindow:  days(now, 1, 2),
 			DeliverWindow: days(now, 3, 6),
 		},
@@ -85,23 +101,60 @@ func (w *World) newOrder(a *Account, now time.Time) Order {
 	if w.random.IntN(4) == 0 {
 		o.Recipient.Preference = &deliveryPreference{DropOffLocation: "NEIGHBOR", Instruction: "Ring twice"}
 	}
-	w.addItems(&o, place.currency)
+	w.addItems(&o, &place)
+	o.SellerShips, o.Kind = p.SellerShips, cmp.Or(p.Kind, kindOf(w.next))
+	if p.ByAmazon { // which then keeps how the buyer is reached to itself
+		o.Fulfillment.FulfilledBy, o.Buyer.Email, o.Recipient.Address.Phone = byAmazon, "", ""
+	}
+	o.specialize(w.next, &place)
 	o.markBuyer(w.mark)
 	return o
 }
 
 // markBuyer puts mark before whatever is the buyer's.
 func (o *Order) markBuyer(mark string) {
-	a := &o.Recipient.Address
-	texts := []*string{&o.Buyer.Name, &o.Buyer.Email, &o.Buyer.CompanyName, &o.Buyer.PurchaseOrderNumber, &a.Name, &a.AddressLine1, &a.City, &a.PostalCode, &a.Phone}
+	texts := append(o.Recipient.Address.texts(), &o.Buyer.Name, &o.Buyer.Email, &o.Buyer.CompanyName, &o.Buyer.PurchaseOrderNumber)
 	if p := o.Recipient.Preference; p != nil {
 		texts = append(texts, &p.DropOffLocation, &p.Instruction)
 	}
+	for i := range o.Items {
+		if gift := o.Items[i].Fulfillment.Gift(); gift != nil {
+			texts = append(texts, &gift.Message)
+		}
+		if custom := o.Items[i].Product.Customization; custom != nil {
+			texts = append(texts, &custom.URL)
+		}
+	}
+	if o.Tax != nil {
+		for i := range o.Tax.Registrations {
+			texts = append(texts, o.Tax.Registrations[i].texts()...)
+		}
+	}
+	for i := range o.Payment.Executions {
+		texts = append(texts, &o.Payment.Executions[i].AuthorizationCode)
+	}
 	for _, text := range texts {
-		if *text != "" {
+		if *text != "" && !strings.HasPrefix(*text, mark) { // an address may be there twice
 			*text = mark + *text
 		}
 	}
+}
+
+// texts are those that tell where somebody lives.
+func (a *address) texts() []*string {
+	texts := []*string{&a.Name, &a.CompanyName, &a.AddressLine1, &a.AddressLine2, &a.AddressLine3, &a.City, &a.District, &a.Municipality, &a.PostalCode, &a.Phone}
+	if e := a.Extended; e != nil {
+		texts = append(texts, &e.Street, &e.Number, &e.Complement, &e.Neighborhood)
+	}
+	return texts
+}
+
+func (r *taxRegistration) texts() []*string {
+	texts := []*string{&r.LegalName, &r.Number}
+	if r.Address != nil {
+		texts = append(texts, r.Address.texts()...)
+	}
+	return texts
 }
 
 func days(now time.Time, first, last int) timeWindow {
@@ -124,13 +177,20 @@ func (w *World) makeBusiness(o *Order, name string) {
 	}}}
 }
 
-func (w *World) addItems(o *Order, currency string) {
-	amount := func(cents int) Money {
-		if currency == "JPY" { // has no smaller unit
-			return Money{Amount: fmt.Sprint(cents), CurrencyCode: currency}
-		}
-		return Money{Amount: fmt.Sprintf("%d.%02d", cents/100, cents%100), CurrencyCode: currency}
+// amount is so many hundredths in the marketplace's currency.
+func (p *Marketplace) amount(cents int) Money {
+	if p.currency == "JPY" { // has no smaller unit
+		return Money{Amount: fmt.Sprint(cents), CurrencyCode: p.currency}
 	}
+	sign := ""
+	if cents < 0 {
+		sign, cents = "-", -cents
+	}
+	return Money{Amount: fmt.Sprintf("%s%d.%02d", sign, cents/100, cents%100), CurrencyCode: p.currency}
+}
+
+func (w *World) addItems(o *Order, place *Marketplace) {
+	amount := place.amount
 	goods, total := 0, 0
 	first := w.random.IntN(len(w.products))
 	for i := range 1 + w.random.IntN(3) {
@@ -147,7 +207,7 @@ func (w *World) addItems(o *Order, currency string) {
 				Condition: condition{Type: "NEW", Subtype: "NEW"},
 				Price:     itemPrice{UnitPrice: amount(p.cents)},
 			},
-			Proceeds:    &itemProceeds{Total: amount(price), Breakdowns: []breakdown{{"ITEM", amount(price)}}},
+			Proceeds:    &itemProceeds{Total: amount(price), Breakdowns: []itemBreakdown{{Type: "ITEM", Subtotal: amount(price)}}, cents: price},
 			Fulfillment: &itemFulfillment{Unfulfilled: quantity},
 			Tax:         &itemTax{Collections: []taxCollection{{Model: "MARKETPLACE_FACILITATOR", ResponsibleParty: "Amazon Services"}}},
 		}
@@ -156,7 +216,9 @@ func (w *World) addItems(o *Order, currency string) {
 	}
 	const shipping = 399
 	total += shipping
-	o.Proceeds = &orderProceeds{GrandTotal: amount(total), Breakdowns: []breakdown{{"ITEM", amount(goods)}, {"SHIPPING", amount(shipping)}}}
+	o.Proceeds = &orderProceeds{
+		GrandTotal: amount(total), Breakdowns: []breakdown{{Type: "ITEM", Subtotal: amount(goods)}, {Type: "SHIPPING", Subtotal: amount(shipping)}}, cents: total,
+	}
 	o.Payment = &orderPayment{Executions: []paymentExecution{{Method: "CreditCard", Amount: amount(total)}}}
 }
 
@@ -166,7 +228,7 @@ func (w *World) addExtras(item *Item, amount func(int) Money) {
 	case 0:
 		item.Promotion = &itemPromotion{Breakdowns: []promotionBreakdown{{ID: "SPRING-SALE"}}}
 	case 1:
-		item.Fulfillment.Packing = &itemPacking{GiftOption: giftOption{Message: "Happy birthday!", WrapLevel: "STANDARD"}}
+		item.Fulfillment.Packing = &itemPacking{Gift: &giftOption{Message: "Happy birthday!", WrapLevel: "STANDARD"}}
 	case 2:
 		item.Expense = &itemExpense{PointsCost: pointsCost{Granted: pointsGranted{Number: 10, Value: amount(10)}}}
 	}
@@ -206,16 +268,50 @@ func (w *World) setStatus(o *Order, status Status, now time.Time) {
 	case Shipped:
 		w.ship(o, len(o.Items), now)
 	case Cancelled:
+		by := []string{"BUYER", byMerchant, byAmazon}[int(o.OrderID[len(o.OrderID)-1])%3]
 		for i := range o.Items {
-			o.Items[i].Cancellation = &itemCancellation{
-				Execution: &cancellationExecution{CancelledBy: "BUYER", Reason: "No longer needed"},
+			cancelled := itemCancellation{Execution: &cancellationExecution{CancelledBy: by, Reason: "No longer needed"}}
+			if before := o.Items[i].Cancellation; before != nil {
+				cancelled.Request = before.Request
 			}
+			o.Items[i].Cancellation = &cancelled
 		}
 	}
 }
 
-// ship sends what is left of the first n items in one package.
+// ship sends what is left of the first n items, in one package or, where the order's kind
+// says so, in one for each item. Amazon shows no packages of what it ships itself.
 func (w *World) ship(o *Order, n int, now time.Time) {
+	sent := make([]packageItem, 0, n)
+	for i := range o.Items[:n] {
+		item := &o.Items[i]
+		left := item.Fulfillment.Unfulfilled
+		if left == 0 {
+			continue
+		}
+		unit := packageItem{OrderItemID: item.OrderItemID, Quantity: left}
+		if o.Kind == Serial && i == 0 {
+			unit.Transparency = []string{"AZ:" + item.OrderItemID}
+		}
+		sent = append(sent, unit)
+		shipped := *item.Fulfillment
+		shipped.Fulfilled, shipped.Unfulfilled = item.Quantity, 0
+		item.Fulfillment = &shipped
+	}
+	if o.ByAmazon() {
+		return
+	}
+	parcels := [][]packageItem{sent}
+	if o.Kind == ManyPackages {
+		parcels = slices.Collect(slices.Chunk(sent, 1))
+	}
+	o.Packages = slices.Clone(o.Packages)
+	for _, items := range parcels {
+		o.Packages = append(o.Packages, w.parcel(o, items, now))
+	}
+}
+
+func (w *World) parcel(o *Order, items []packageItem, now time.Time) orderPackage {
 	carrier := w.carriers[w.random.IntN(len(w.carriers))]
 	parcel := orderPackage{
 		ReferenceID:     o.freeReference(),
@@ -225,17 +321,11 @@ func (w *World) ship(o *Order, n int, now time.Time) {
 		ShipTime:        wire.Time(now),
 		ShippingService: "Standard",
 		TrackingNumber:  fmt.Sprintf("%s%010d", carrier[:2], w.random.IntN(1_000_000_000)),
+		Items:           items,
 	}
-	for i := range o.Items[:n] {
-		item := &o.Items[i]
-		left := item.Fulfillment.Unfulfilled
-		if left == 0 {
-			continue
-		}
-		parcel.Items = append(parcel.Items, packageItem{item.OrderItemID, left})
-		shipped := *item.Fulfillment
-		shipped.Fulfilled, shipped.Unfulfilled = item.Quantity, 0
-		item.Fulfillment = &shipped
+	if o.Kind == ManyPackages {
+		place := w.places[o.SalesChannel.MarketplaceID]
+		parcel.Status.Detailed, parcel.ShipFrom = "PICKED_UP", place.warehouse()
 	}
-	o.Packages = append(o.Packages[:len(o.Packages):len(o.Packages)], parcel)
+	return parcel
 }

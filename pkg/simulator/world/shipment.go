@@ -85,6 +85,8 @@ func (o *Order) complain(c *Confirmation) string {
 	switch {
 	case o.SalesChannel.MarketplaceID != c.MarketplaceID:
 		return fmt.Sprintf("Order %s was not placed in marketplace %s.", o.OrderID, c.MarketplaceID)
+	case o.ByAmazon():
+		return fmt.Sprintf("Order %s cannot be confirmed: it is fulfilled by Amazon.", o.OrderID)
 	case o.Status() == Shipped && !known:
 		return fmt.Sprintf(fulfilled, o.OrderID)
 	case o.Status() == Pending || o.Status() == Cancelled:
@@ -127,7 +129,7 @@ func (o *Order) pack(c *Confirmation, now time.Time) {
 		ShippingService: c.Parcel.ShippingMethod, TrackingNumber: c.Parcel.TrackingNumber,
 	}
 	for _, units := range c.Parcel.Items {
-		parcel.Items = append(parcel.Items, packageItem(units))
+		parcel.Items = append(parcel.Items, packageItem{OrderItemID: units.OrderItemID, Quantity: units.Quantity})
 	}
 	o.Packages = slices.Clone(o.Packages)
 	if at := slices.IndexFunc(o.Packages, func(p orderPackage) bool { return p.ReferenceID == c.Reference }); at >= 0 {

@@ -57,6 +57,9 @@ type Error struct {
 	Setting   string // the setting of our configuration that does not allow it, such as "spapi.document_hosts"; usually ""
 	// RetryAfter is how long the other side asked to wait; usually 0.
 	RetryAfter time.Duration
+	// OfApplication says that a call was throttled by the limit which the accounts of the
+	// application share, not by the account's own.
+	OfApplication bool
 	// RateLimit is the rate of x-amzn-RateLimit-Limit in requests per second; 0
 	// when there was none (Amazon sends it with 400 and 404 too).
 	RateLimit float64

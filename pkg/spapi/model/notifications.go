@@ -6,6 +6,18 @@ const (
 	FeedProcessingFinishedNotification = "FEED_PROCESSING_FINISHED"
 )
 
+// The types of order changes.
+const (
+	OrderStatusChange    = "OrderStatusChange"
+	BuyerRequestedChange = "BuyerRequestedChange"
+	DeliveryTipChange    = "DeliveryTipChange"
+)
+
+// OrderChangeTypes returns the types of order changes that Amazon's model names.
+func OrderChangeTypes() []string {
+	return []string{OrderStatusChange, BuyerRequestedChange, DeliveryTipChange}
+}
+
 // Destination is where an application's notifications go.
 type Destination struct {
 	ID       string              `json:"destinationId"`
@@ -102,7 +114,7 @@ type CreateSubscriptionRequest struct {
 // requires one, with an EventFilter of its own type.
 type ProcessingDirective struct {
 	EventFilter *EventFilter `json:"eventFilter,omitempty"`
-	// FilterExpression is in CEL, and excludes EventFilter.
+	// FilterExpression is in CEL, of at most 256 characters, and excludes EventFilter.
 	FilterExpression string `json:"filterExpression,omitempty"`
 }
 

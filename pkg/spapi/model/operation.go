@@ -67,6 +67,9 @@ type Operation struct {
 
 	Rate  float64 // Amazon's default limit ("usage plan"), in requests per second
 	Burst int     // and how many at once
+	// ApplicationRate is the limit in requests per second that the accounts of an
+	// application share in a region; 0 where Amazon states none. It states no burst.
+	ApplicationRate float64
 }
 
 // Repeat is how a writing call may be made again when its answer was lost.
@@ -108,7 +111,8 @@ const rows = 24
 // find is the table of operations: the first row from an index on that has a name, or
 // the row at that index if the name is "". Usage plans are those that Amazon's models
 // state (amzn/selling-partner-api-models, 2026-08-05), in Amazon's numbers: 0.0083 a
-// second is one in 120.48 seconds, not one in 120.
+// second is one in 120.48 seconds, not one in 120. The limits of applications are on the
+// page "Listings Items API rate limits"; feeds have none, and of orders none is stated.
 //
 // The rows are an array of constants that is indexed where it stands, so that the
 // compiler keeps it in read-only data: a lookup builds and allocates nothing.
@@ -135,8 +139,8 @@ func find(name string, from int) (Operation, bool) {
 			{Name: CancelFeed, Section: "feeds", Method: "DELETE", Path: "/feeds/2021-06-30/feeds/{feedId}", Writes: true, Repeat: RepeatSame, Once: true, OneItem: true, Rate: 2, Burst: 15},
 			{Name: GetFeedDocument, Section: "feeds", Method: "GET", Path: "/feeds/2021-06-30/documents/{feedDocumentId}", OneItem: true, Document: true, Rate: 0.0222, Burst: 10},
 
-			{Name: PatchListingsItem, Section: "listings", Method: "PATCH", Path: "/listings/2021-08-01/items/{sellerId}/{sku}", Writes: true, Repeat: RepeatSame, OneItem: true, Rate: 5, Burst: 5},
-			{Name: GetListingsItem, Section: "listings", Method: "GET", Path: "/listings/2021-08-01/items/{sellerId}/{sku}", OneItem: true, Rate: 5, Burst: 10},
+			{Name: PatchListingsItem, Section: "listings", Method: "PATCH", Path: "/listings/2021-08-01/items/{sellerId}/{sku}", Writes: true, Repeat: RepeatSame, OneItem: true, Rate: 5, Burst: 5, ApplicationRate: 500},
+			{Name: GetListingsItem, Section: "listings", Method: "GET", Path: "/listings/2021-08-01/items/{sellerId}/{sku}", OneItem: true, Rate: 5, Burst: 10, ApplicationRate: 100},
 
 			{Name: CreateDestination, Section: "notifications", Method: "POST", Path: "/notifications/v1/destinations", Scope: ScopeNotifications, Writes: true, Repeat: RepeatAfterLook, Rate: 1, Burst: 5},
 			{Name: GetDestination, Section: "notifications", Method: "GET", Path: "/notifications/v1/destinations/{destinationId}", Scope: ScopeNotifications, Rate: 1, Burst: 5},

@@ -17,6 +17,9 @@ var ErrPrivate = errors.New("model: a buyer's data cannot be marshalled")
 // that name.
 type Private string
 
+// Withheld stands for a text that was taken away: there was one.
+const Withheld Private = private
+
 // Reveal is the text itself.
 func (p Private) Reveal() string { return string(p) }
 

@@ -49,8 +49,11 @@ func (l Lanes) Changed(tx *machine.Tx, account string) {
 // Pending is like that of lane.Lanes.
 func (l Lanes) Pending() int { return l.heads.Pending() + l.items.Pending() }
 
+// Held is like that of lane.Lanes.
+func (l Lanes) Held() int { return l.heads.Held() + l.items.Held() }
+
 // Draw starts the calls that quota allows, the pages of half-fetched orders first.
-func (l Lanes) Draw(tx *machine.Tx, head, page func(item *lane.Item) machine.Call) {
-	l.items.Draw(tx, func(item *lane.Item) { tx.Call(page(item)) })
-	l.heads.Draw(tx, func(item *lane.Item) { tx.Call(head(item)) })
+func (l Lanes) Draw(tx *machine.Tx, head, page func(item *lane.Item)) {
+	l.items.Draw(tx, page)
+	l.heads.Draw(tx, head)
 }

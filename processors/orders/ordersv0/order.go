@@ -23,7 +23,7 @@ func Order(order *model.OrderV0, lines []model.OrderItemV0) *model.Order {
 		},
 		Fulfillment: &model.OrderFulfillment{
 			Status:          status(order.Status),
-			FulfilledBy:     fulfilledBy(order.FulfillmentChannel),
+			FulfilledBy:     model.FulfilledByOf(order.FulfillmentChannel),
 			ServiceLevel:    screaming(order.ServiceLevelCategory),
 			ShipByWindow:    window(order.EarliestShipDate, order.LatestShipDate),
 			DeliverByWindow: window(order.EarliestDeliveryDate, order.LatestDeliveryDate),
@@ -112,16 +112,6 @@ func status(status string) string {
 		return "SHIPPED"
 	}
 	return screaming(status)
-}
-
-func fulfilledBy(channel string) string {
-	switch channel {
-	case "MFN":
-		return "MERCHANT"
-	case "AFN":
-		return "AMAZON"
-	}
-	return channel
 }
 
 // screaming writes "FreeEconomy" as "FREE_ECONOMY".

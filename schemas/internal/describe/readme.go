@@ -21,7 +21,9 @@ Kafka's default partitioner (murmur2). Producers on librdkafka (kcat, Python, Go
 state topic's keys and partitions belong to its processor; those of buyer-keys are
 <account>/<order id>, on the account's partition; dead-letters.resolved is keyed by
 the dead letter's id. Values are Avro in
-Confluent's wire format. Timestamps are the broker's (LogAppendTime).
+Confluent's wire format. Timestamps are the broker's (LogAppendTime). Batches are
+compressed with gzip, which every client reads without a package more
+(` + "`kafka.compression`" + `); what is written to us may have any of Kafka's codecs.
 
 A topic of one kind of record has the subject ` + "`<prefix><topic>-value`" + `; one of several
 has a subject for each, ` + "`<prefix><topic>-<full name>`" + `.
@@ -41,6 +43,9 @@ Records of replays are copies of records of an input topic, key and value as the
 were. Their header ` + "`replay`" + ` is JSON that says which: ` + "`id`" + ` of the replay, ` + "`topic`" + `
 without its prefix, ` + "`partition`, `offset`, `timestamp`" + `, and ` + "`effects`" + `, whether calls
 that write at Amazon are allowed. A processor passes over records of others' topics.
+
+Of orders, what is about a person stands encrypted in ` + "`buyerData`" + `, or nowhere: what
+that is, and why, says [pkg/runtime/buyerdata](../pkg/runtime/buyerdata/README.md#what-counts-as-personal).
 
 One topic follows none of this: the list of SKUs that another service manages, if
 ` + "`exclusions.topic`" + ` names one. It belongs to that service and is not created here:
@@ -103,7 +108,9 @@ const rules = `
 Event patterns for rules on the bus. ` + "`source`" + ` is what ` + "`events.source`" + ` says, and
 ` + "`acme-eu`" + ` stands for an account. An alert is WARNING or CRITICAL by its ` + "`severity`" + `: a
 ShipmentAtRisk is CRITICAL once the latest ship date is past, and NotificationsSilent
-names in ` + "`subject`" + ` the kind of notification that is missed.
+names in ` + "`subject`" + ` the kind of notification that is missed. RESOLVED is for an alert that
+does not hold any more, which ` + "`resolves`" + ` names by its id: ShipmentMissing and
+ShipmentHeld end so.
 
 ` + "```sh" + `
 aws events put-rule --event-bus-name orders --name shipments-at-risk \

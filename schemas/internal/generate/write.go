@@ -68,8 +68,12 @@ func writeEncoder(b *strings.Builder, r *record) {
 // writeEncoder writes the statements that encode the value x. index names the
 // loop variable of an array.
 func (t avroType) writeEncoder(b *strings.Builder, x string, index rune) {
+	if t.nullable && (t.kind == "string" || t.kind == "time") {
+		fmt.Fprintf(b, "dst = appendOptional%s(dst, %s)\n", goName(t.kind), x)
+		return
+	}
 	if t.nullable {
-		fmt.Fprintf(b, "if %s {\ndst = append(dst, 0)\n} else {\ndst = append(dst, 2)\n", t.isNull(x))
+		fmt.Fprintf(b, "if %s == nil {\ndst = append(dst, 0)\n} else {\ndst = append(dst, 2)\n", x)
 		plain := t
 		plain.nullable = false
 		if t.pointer() && isPrimitive(t.kind) {
@@ -80,7 +84,9 @@ func (t avroType) writeEncoder(b *strings.Builder, x string, index rune) {
 		return
 	}
 	switch t.kind {
-	case "string", "bytes":
+	case "string":
+		fmt.Fprintf(b, "dst = appendText(dst, %s)\n", x)
+	case "bytes":
 		fmt.Fprintf(b, "dst = binary.AppendVarint(dst, int64(len(%s)))\ndst = append(dst, %s...)\n", x, x)
 	case "int", "long":
 		fmt.Fprintf(b, "dst = binary.AppendVarint(dst, int64(%s))\n", x)
@@ -102,17 +108,6 @@ func (t avroType) writeEncoder(b *strings.Builder, x string, index rune) {
 	default:
 		fmt.Fprintf(b, "dst = %s.AppendAvro(dst)\n", x)
 	}
-}
-
-// isNull is the Go condition for a nullable value to be null.
-func (t avroType) isNull(x string) string {
-	switch t.kind {
-	case "string":
-		return x + ` == ""`
-	case "time":
-		return x + ".IsZero()"
-	}
-	return x + " == nil"
 }
 
 func isPrimitive(kind string) bool {

@@ -12,26 +12,24 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/clock"
-	"github.com/sellerstream/sellerstream/pkg/platform/kafka/embedded"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
+	"github.com/sellerstream/sellerstream/test/bench/internal/report"
+	"github.com/sellerstream/sellerstream/test/bench/internal/stage"
 	"github.com/sellerstream/sellerstream/test/process"
 )
 
 // The targets.
 const (
-	mostMemory = 500 << 20 // bytes
-	mostCPU    = 0.02      // of a core
+	mostMemory = 200 // MiB
+	mostCPU    = 1   // percent of a core
+	mostStart  = 30  // seconds until all accounts were looked at
 )
-
-// subscriptionTypes are how many subscriptions an account has.
-const subscriptionTypes = 2
 
 // settle is how long a pipeline may take to become quiet after its start.
 const settle = 15 * time.Second
@@ -39,39 +37,40 @@ const settle = 15 * time.Second
 func main() {
 	accounts := flag.Int("accounts", 10_000, "how many accounts to configure")
 	idle := flag.Duration("idle", time.Minute, "how long to measure")
+	profile := flag.String("profile", "", "file for a CPU profile of the idle time with all accounts")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *accounts, *idle); err != nil {
+	if err := run(ctx, *accounts, *idle, *profile); err != nil {
 		fmt.Fprintln(os.Stderr, "accounts:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, accounts int, idle time.Duration) (err error) {
-	dir, err := os.MkdirTemp("", "accounts")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	binary, err := process.Build(ctx, dir)
+func run(ctx context.Context, accounts int, idle time.Duration, profile string) error {
+	r, err := report.Open(ctx, "accounts")
 	if err != nil {
 		return err
 	}
 	fmt.Printf("%8s %10s %12s %10s %10s %14s %14s\n", "accounts", "ready in", "start CPU", "RSS", "idle CPU", "one is added", "which costs")
-	var results []result
-	for _, n := range []int{1, accounts} {
-		r, err := measure(ctx, binary, dir, n, idle)
-		if err != nil {
-			return fmt.Errorf("%d accounts: %w", n, err)
-		}
-		r.print()
-		results = append(results, r)
+	one, err := measure(ctx, 1, idle, "")
+	if err != nil {
+		return fmt.Errorf("one account: %w", err)
 	}
-	one, many := results[0], results[1]
-	fmt.Printf("\n%d accounts cost %d MiB and %.2f %% of a core more than one; targets for all of it: ≤ %d MiB, < %.0f %%\n",
-		accounts, (many.rss-one.rss)>>20, 100*(many.cpu-one.cpu), mostMemory>>20, 100*mostCPU)
-	return nil
+	one.print()
+	many, err := measure(ctx, accounts, idle, profile)
+	if err != nil {
+		return fmt.Errorf("%d accounts: %w", accounts, err)
+	}
+	many.print()
+	fmt.Printf("each account more: %.1f KiB, %.2f ppm of a core, %.2f ms of CPU at the start\n",
+		float64(many.rss-one.rss)/1024/float64(accounts-1), 1e6*(many.cpu-one.cpu)/float64(accounts-1),
+		float64((many.start-one.start).Microseconds())/1000/float64(accounts-1))
+	r.Value("KiB for each account more", float64(many.rss-one.rss)/1024/float64(accounts-1))
+	r.AtMost(fmt.Sprintf("MiB with %d accounts", accounts), float64(many.rss>>20), mostMemory)
+	r.AtMost(fmt.Sprintf("percent of a core with %d idle accounts", accounts), 100*many.cpu, mostCPU)
+	r.AtMost(fmt.Sprintf("seconds until %d accounts are ready", accounts), many.ready.Seconds(), mostStart)
+	return r.Close()
 }
 
 // result is what one pipeline cost.
@@ -90,22 +89,25 @@ func (r result) print() {
 		r.rss>>20, 100*r.cpu, r.seen.Round(10*time.Millisecond), r.reload)
 }
 
-func measure(ctx context.Context, binary, dir string, n int, idle time.Duration) (r result, err error) {
-	s, err := newStage(dir, n)
+func measure(ctx context.Context, n int, idle time.Duration, profile string) (r result, err error) {
+	s, err := newStage(n)
 	if err != nil {
 		return result{}, err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	name, err := s.configure(dir, n)
-	if err != nil {
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := s.Build(ctx); err != nil {
 		return result{}, err
+	}
+	if s.Pipeline.Pprof = profile != ""; s.Pipeline.Pprof {
+		if s.Pipeline.Admin, err = stage.FreeAddress(); err != nil {
+			return result{}, err
+		}
 	}
 	began := time.Now()
-	p, err := process.Start(binary, name, dir)
+	p, err := s.Start(ctx)
 	if err != nil {
 		return result{}, err
 	}
-	defer p.Kill()
 	ctx, cancel := p.Watch(ctx)
 	defer cancel()
 	defer func() {
@@ -113,11 +115,15 @@ func measure(ctx context.Context, binary, dir string, n int, idle time.Duration)
 			err = errors.Join(err, errors.New(p.Log()))
 		}
 	}()
-	// Once at each account's subscriptions: from then on there is nothing to do.
-	if _, err := s.amazon.Ledger.Await(ctx, simulator.Filter{Operation: "getSubscriptions", Status: 200}, subscriptionTypes*n); err != nil {
+	if err := awaitLooks(ctx, s.Amazon, n); err != nil {
 		return result{}, err
 	}
 	r = result{accounts: n, ready: time.Since(began)}
+	ready, err := p.Usage()
+	if err != nil {
+		return result{}, err
+	}
+	r.start = ready.CPU
 	if err := clock.Sleep(ctx, clock.Real{}, settle); err != nil {
 		return result{}, err
 	}
@@ -125,8 +131,7 @@ func measure(ctx context.Context, binary, dir string, n int, idle time.Duration)
 	if err != nil {
 		return result{}, err
 	}
-	r.start = before.CPU
-	if err := clock.Sleep(ctx, clock.Real{}, idle); err != nil {
+	if err := rest(ctx, s.Pipeline.Admin, idle, profile); err != nil {
 		return result{}, err
 	}
 	after, err := p.Usage()
@@ -134,13 +139,44 @@ func measure(ctx context.Context, binary, dir string, n int, idle time.Duration)
 		return result{}, err
 	}
 	r.rss, r.cpu = after.RSS, (after.CPU-before.CPU).Seconds()/idle.Seconds()
-	return r, s.add(ctx, p, dir, &r, after)
+	return r, add(ctx, s, p, &r, after)
+}
+
+// rest waits so long, and takes a profile meanwhile where one is wanted.
+func rest(ctx context.Context, admin string, idle time.Duration, profile string) error {
+	if profile == "" {
+		return clock.Sleep(ctx, clock.Real{}, idle)
+	}
+	taken, err := stage.Get(ctx, admin, fmt.Sprintf("/debug/pprof/profile?seconds=%.0f", idle.Seconds()))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(profile, []byte(taken), 0o600)
+}
+
+// subscriptionTypes are what an account is subscribed to.
+func subscriptionTypes() []string { return []string{"ORDER_CHANGE", "FEED_PROCESSING_FINISHED"} }
+
+// awaitLooks waits until each account's subscriptions have been looked at once: from
+// then on there is nothing to do.
+func awaitLooks(ctx context.Context, amazon *simulator.Simulator, accounts int) error {
+	for {
+		for _, count := range amazon.Ledger.Counts() {
+			if count.Operation == "getSubscriptions" && count.Applied >= len(subscriptionTypes())*accounts {
+				return nil
+			}
+		}
+		if err := clock.Sleep(ctx, clock.Real{}, 20*time.Millisecond); err != nil {
+			return err
+		}
+	}
 }
 
 // add configures one account more and waits until the pipeline has taken it up.
-func (s *stage) add(ctx context.Context, p *process.Process, dir string, r *result, before process.Usage) error {
+func add(ctx context.Context, s *stage.Stage, p *process.Process, r *result, before process.Usage) error {
 	written := time.Now()
-	if _, err := s.configure(dir, r.accounts+1); err != nil {
+	s.Pipeline.Accounts = s.Amazon.Accounts()[:r.accounts+1]
+	if err := s.Rewrite(); err != nil {
 		return err
 	}
 	for !strings.Contains(p.Log(), "account added") {
@@ -154,56 +190,24 @@ func (s *stage) add(ctx context.Context, p *process.Process, dir string, r *resu
 	return err
 }
 
-// stage is what surrounds the pipeline.
-type stage struct {
-	prefix      string
-	cluster     *embedded.Cluster
-	amazon      *simulator.Simulator
-	urls        simulator.URLs
-	application simulator.Application
-}
-
 // newStage simulates one account more than are configured at first, all of them
 // subscribed.
-func newStage(dir string, n int) (*stage, error) {
-	quiet := slog.New(slog.DiscardHandler)
-	s := &stage{
-		prefix:      fmt.Sprintf("accounts-%d.", n),
-		application: simulator.Application{Name: "main", ClientID: "amzn1.application-oa2-client.accounts", ClientSecrets: []string{"accounts"}},
-	}
-	var err error
-	if s.cluster, err = embedded.Start(embedded.Config{Dir: fmt.Sprintf("%s/kafka-%d", dir, n), Logger: quiet}); err != nil {
+func newStage(n int) (*stage.Stage, error) {
+	s, err := stage.Open("accounts")
+	if err != nil {
 		return nil, err
 	}
-	s.amazon, err = simulator.New(simulator.Config{
-		Applications: []simulator.Application{s.application}, Accounts: simulator.Sellers(n+1, s.application.Name),
-		EventBuses: []string{"accounts"}, Logger: quiet,
-	})
-	if err != nil {
-		return nil, errors.Join(err, s.cluster.Close())
+	if err := s.Simulate(simulator.Config{Accounts: simulator.Sellers(n+1, stage.Application().Name)}); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
-	for _, a := range s.amazon.Accounts() {
-		for _, kind := range []string{"ORDER_CHANGE", "FEED_PROCESSING_FINISHED"} {
-			if _, err := s.amazon.Subscribe(a.ID, kind, simulator.QueueARN(simulator.DefaultQueue)); err != nil {
-				return nil, errors.Join(err, s.close())
+	for _, a := range s.Amazon.Accounts() {
+		for _, kind := range subscriptionTypes() {
+			if _, err := s.Amazon.Subscribe(a.ID, kind, simulator.QueueARN(simulator.DefaultQueue)); err != nil {
+				return nil, errors.Join(err, s.Close())
 			}
 		}
 	}
-	if s.urls, err = s.amazon.Start(simulator.Addresses{}); err != nil {
-		return nil, errors.Join(err, s.close())
-	}
+	s.Pipeline.QueueARN = simulator.QueueARN(simulator.DefaultQueue)
+	s.Pipeline.Accounts = s.Amazon.Accounts()[:n]
 	return s, nil
-}
-
-func (s *stage) close() error { return errors.Join(s.amazon.Close(), s.cluster.Close()) }
-
-// configure writes the configuration with the first n accounts.
-func (s *stage) configure(dir string, n int) (string, error) {
-	return process.Config{
-		Prefix: s.prefix, Brokers: s.cluster.Brokers(), Registry: s.cluster.RegistryURL(),
-		SQS: s.urls.SQS, Queue: s.urls.QueueURL(simulator.DefaultQueue), QueueARN: simulator.QueueARN(simulator.DefaultQueue),
-		EventBridge: s.urls.EventBridge, Bus: "accounts",
-		Amazon: s.urls, Accounts: s.amazon.Accounts()[:n], Application: s.application,
-		GetOrderRate: simulator.Rate{PerSecond: 0.5, Burst: 30},
-	}.Write(dir)
 }

@@ -10,8 +10,6 @@ import (
 	"os"
 	"runtime/pprof"
 	"sync"
-	"syscall"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -26,8 +24,8 @@ import (
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-// runChild is a measured process: it prints when it is ready, runs its side
-// between the words that it is given, and prints how much CPU time that took.
+// runChild is a measured process: it prints when it is ready, and runs its side between
+// the words that it is given.
 func runChild(ctx context.Context, config string) (err error) {
 	var t task
 	if err := json.Unmarshal([]byte(config), &t); err != nil {
@@ -44,7 +42,7 @@ func runChild(ctx context.Context, config string) (err error) {
 	}
 	fmt.Println("ready")
 	words := bufio.NewScanner(os.Stdin)
-	if _, err := lines(words); err != nil {
+	if err := hear(words); err != nil {
 		return err
 	}
 	if t.Profile != "" {
@@ -58,26 +56,15 @@ func runChild(ctx context.Context, config string) (err error) {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	before := cpuTime()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- work(ctx) }()
-	if _, err := lines(words); err != nil {
+	if err := hear(words); err != nil {
 		return err
 	}
-	fmt.Println(int64(cpuTime() - before))
 	cancel()
 	return <-done
-}
-
-// cpuTime is what this process has used so far.
-func cpuTime() time.Duration {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		panic(err)
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // prepare makes a side ready to start at once.
@@ -88,14 +75,11 @@ func prepare(ctx context.Context, t task, producer *kgo.Client) (func(context.Co
 		return nil, err
 	}
 	if t.Name == "bare" {
-		client := awssqs.NewFromConfig(cfg, func(o *awssqs.Options) { o.BaseEndpoint = aws.String(t.SQS) })
-		if t.Tuned {
-			client = sqs.NewClient(cfg, t.SQS)
-		}
+		client := sqs.NewClient(cfg, t.SQS)
 		return func(ctx context.Context) error { return bareLoop(ctx, client, producer, t) }, nil
 	}
 	codec, err := registry.New(ctx, registry.Config{
-		Client: []sr.ClientOpt{sr.URLs(t.Registry)}, Prefix: t.Prefix, Register: true, Logger: slog.Default(),
+		Client: []sr.ClientOpt{sr.URLs(t.Registry)}, Prefix: t.Prefix, Register: true, Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {
 		return nil, err
@@ -114,7 +98,7 @@ func prepare(ctx context.Context, t task, producer *kgo.Client) (func(context.Co
 	return bridge.Run, nil
 }
 
-// bareLoop is the baseline: the SDK as it comes, receiving, producing and deleting.
+// bareLoop is the baseline: it receives, produces and deletes.
 func bareLoop(ctx context.Context, client *awssqs.Client, producer *kgo.Client, t task) error {
 	var pollers sync.WaitGroup
 	faults := make(chan error, t.Pollers)

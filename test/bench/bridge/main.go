@@ -1,9 +1,10 @@
-// Bench measures the bridge from SQS into Kafka against a bare loop of the AWS
-// SDK that receives, produces and deletes without looking at what it moves.
+// Command bridge measures the bridge from SQS into Kafka against a bare loop of the AWS
+// SDK that receives, produces and deletes without looking at what it moves. The loop has
+// the bridge's own client of the SDK, which is tuned, and its best number of goroutines.
 //
 // The queue (answering in 5 ms), Kafka and the schema registry run in this
 // process; each measured side runs in a process of its own, whose rate and CPU
-// time are read. The sides take turns in random order, and a run counts
+// time are read once it has come up to speed. The sides take turns in random order, and a run counts
 // only if the queue is empty, each message stands in Kafka once, and nothing
 // was redelivered.
 package main
@@ -17,35 +18,40 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/sellerstream/sellerstream/test/bench/internal/report"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
+		fmt.Fprintln(os.Stderr, "bridge:", err)
 		os.Exit(1)
 	}
 }
+
+// The targets, as ratios to the bare loop.
+const (
+	leastRate = 0.9
+	mostCPU   = 1.2
+)
 
 // options are the flags.
 type options struct {
 	messages int
 	rounds   int
 	pollers  []int
-	tuned    bool
 	profile  string
 }
 
 func run(ctx context.Context, args []string) error {
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.IntVar(&o.messages, "messages", 20_000, "messages in the queue of each run")
+	flags.IntVar(&o.messages, "messages", 200_000, "messages in the queue of each run; enough for 10 s at full speed")
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds; each runs every side once")
-	flags.BoolVar(&o.tuned, "tuned", false, "give the bare loop the bridge's tuned SDK client in place of the SDK's own")
 	flags.StringVar(&o.profile, "profile", "", "file for a CPU profile of the bridge's last run")
 	child := flags.String("child", "", "internal: run one side, configured by this JSON")
 	pollers := flags.String("pollers", "16,32,64", "goroutines of the bare loop to choose the best of")
@@ -68,6 +74,10 @@ func run(ctx context.Context, args []string) error {
 // compare finds the bare loop's best number of goroutines, and then lets it and
 // the bridge run in turns.
 func compare(ctx context.Context, o options) error {
+	r, err := report.Open(ctx, "bridge")
+	if err != nil {
+		return err
+	}
 	p, err := startParts(o.messages, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))
 	if err != nil {
 		return err
@@ -78,7 +88,7 @@ func compare(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	bare, bridge := side{Name: "bare", Pollers: best, Tuned: o.tuned}, side{Name: "bridge", Profile: o.profile}
+	bare, bridge := side{Name: "bare", Pollers: best}, side{Name: "bridge", Profile: o.profile}
 	results := map[string][]result{}
 	for round := range o.rounds {
 		order := []side{bare, bridge}
@@ -91,14 +101,16 @@ func compare(ctx context.Context, o options) error {
 			results[s.Name] = append(results[s.Name], r)
 		}
 	}
-	printTable(best, results)
-	return nil
+	rates, cpus := printTable(best, results)
+	r.AtLeast("rate: bridge / bare loop", report.Median(rates), leastRate)
+	r.AtMost("CPU: bridge / bare loop", report.Median(cpus), mostCPU)
+	return r.Close()
 }
 
 func bestPollers(ctx context.Context, p *parts, o options) (best int, err error) {
 	var fastest float64
 	for _, n := range o.pollers {
-		r, err := p.repeat(ctx, side{Name: "bare", Pollers: n, Tuned: o.tuned})
+		r, err := p.repeat(ctx, side{Name: "bare", Pollers: n})
 		if err != nil {
 			return 0, fmt.Errorf("bare loop of %d: %w", n, err)
 		}
@@ -110,33 +122,22 @@ func bestPollers(ctx context.Context, p *parts, o options) (best int, err error)
 	return best, nil
 }
 
-func printTable(best int, results map[string][]result) {
+func printTable(best int, results map[string][]result) (rates, cpus []float64) {
 	bare, bridge := results["bare"], results["bridge"]
 	fmt.Printf("\n%-6s %32s %32s %18s\n", "", fmt.Sprintf("bare loop of %d", best), "bridge", "ratio")
 	fmt.Printf("%-6s %16s %15s %16s %15s %9s %8s\n", "round", "messages/s", "CPU ms/1000", "messages/s", "CPU ms/1000", "rate", "CPU")
-	var rates, cpus []float64
 	for i := range bare {
 		rate, cpu := bridge[i].Rate/bare[i].Rate, bridge[i].CPU/bare[i].CPU
 		rates, cpus = append(rates, rate), append(cpus, cpu)
 		fmt.Printf("%-6d %16.0f %15.1f %16.0f %15.1f %9.2f %8.2f\n", i+1, bare[i].Rate, bare[i].CPU, bridge[i].Rate, bridge[i].CPU, rate, cpu)
 	}
-	fmt.Printf("%-71s %9.2f %8.2f\n", "median", median(rates), median(cpus))
-	fmt.Printf("%-71s %9s %8s\n", "target", ">= 0.95", "<= 1.15")
+	return rates, cpus
 }
 
-func median(values []float64) float64 {
-	slices.Sort(values)
-	n := len(values)
-	if n%2 == 1 {
-		return values[n/2]
+// hear waits for a word of the other process.
+func hear(words *bufio.Scanner) error {
+	if !words.Scan() {
+		return fmt.Errorf("the other process ended early: %w", words.Err())
 	}
-	return (values[n/2-1] + values[n/2]) / 2
-}
-
-// lines reads a child's words.
-func lines(scanner *bufio.Scanner) (string, error) {
-	if !scanner.Scan() {
-		return "", fmt.Errorf("the measured process ended early: %w", scanner.Err())
-	}
-	return scanner.Text(), nil
+	return nil
 }

@@ -3,12 +3,10 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"strings"
 	"time"
 
@@ -22,6 +20,8 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/bench/internal/stage"
+	"github.com/sellerstream/sellerstream/test/process"
 )
 
 // parts are what the measured sides work on.
@@ -40,7 +40,6 @@ type parts struct {
 type side struct {
 	Name    string
 	Pollers int    // of the bare loop
-	Tuned   bool   // whether the bare loop has the bridge's own client
 	Profile string // file for a CPU profile
 }
 
@@ -179,65 +178,72 @@ func (p *parts) measure(ctx context.Context, s side) (result, error) {
 	return r, err
 }
 
-// drive starts a measured process, and times it from its start signal until the
-// queue has deleted everything.
-func (p *parts) drive(ctx context.Context, t task, deleted int) (result, error) {
-	config, err := json.Marshal(t)
+// drive starts a measured process, and measures it from when it has come up to speed
+// until the queue has deleted everything.
+func (p *parts) drive(ctx context.Context, t task, deleted int) (r result, err error) {
+	cmd, err := stage.Child(ctx, t)
 	if err != nil {
 		return result{}, err
 	}
-	executable, err := os.Executable()
-	if err != nil {
-		return result{}, err
-	}
-	cmd := exec.CommandContext(ctx, executable, "-child", string(config))
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return result{}, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
+	in, err1 := cmd.StdinPipe()
+	out, err2 := cmd.StdoutPipe()
+	if err := errors.Join(err1, err2); err != nil {
 		return result{}, err
 	}
 	if err := cmd.Start(); err != nil {
 		return result{}, err
 	}
-	words := bufio.NewScanner(out)
-	if _, err := lines(words); err != nil { // ready
-		return result{}, errors.Join(err, cmd.Wait())
+	defer func() { err = errors.Join(err, in.Close(), cmd.Wait()) }()
+	if err := hear(bufio.NewScanner(out)); err != nil { // ready
+		return result{}, err
 	}
-	begun := time.Now()
 	if _, err := in.Write([]byte("start\n")); err != nil {
 		return result{}, err
 	}
-	for {
+	first, err := p.await(deleted-len(p.bodies)*(100-rampUp)/100, cmd.Process.Pid)
+	if err != nil {
+		return result{}, err
+	}
+	last, err := p.await(deleted, cmd.Process.Pid)
+	if err != nil {
+		return result{}, err
+	}
+	took, n := last.at.Sub(first.at).Seconds(), float64(last.deleted-first.deleted)
+	if took < leastSeconds {
+		fmt.Printf("(%s took %.1f s; below %d s a run says little: raise -messages)\n", t.Name, took, leastSeconds)
+	}
+	_, err = in.Write([]byte("stop\n"))
+	return result{Rate: n / took, CPU: (last.cpu - first.cpu).Seconds() * 1e6 / n}, err
+}
+
+const (
+	rampUp       = 10 // percent of the messages that are not measured
+	leastSeconds = 10 // that a run should take
+	runPatience  = 2 * time.Minute
+)
+
+// moment is where a measured process is.
+type moment struct {
+	at      time.Time
+	cpu     time.Duration
+	deleted int
+}
+
+// await waits until so many messages have been deleted.
+func (p *parts) await(deleted, pid int) (moment, error) {
+	for begun := time.Now(); ; time.Sleep(2 * time.Millisecond) {
 		q, err := p.amazon.Queue(simulator.DefaultQueue)
 		if err != nil {
-			return result{}, err
+			return moment{}, err
 		}
 		if q.Deleted >= deleted {
-			break
+			usage, err := process.UsageOf(pid)
+			return moment{time.Now(), usage.CPU, q.Deleted}, err
 		}
-		if time.Since(begun) > 2*time.Minute {
-			return result{}, errors.Join(fmt.Errorf("not done after 2 minutes: queue %+v", q), cmd.Process.Kill(), cmd.Wait())
+		if time.Since(begun) > runPatience {
+			return moment{}, fmt.Errorf("not done after %v: queue %+v", runPatience, q)
 		}
-		time.Sleep(2 * time.Millisecond)
 	}
-	took := time.Since(begun)
-	if _, err := in.Write([]byte("stop\n")); err != nil {
-		return result{}, err
-	}
-	word, err := lines(words)
-	if err := errors.Join(err, cmd.Wait()); err != nil {
-		return result{}, err
-	}
-	var cpu time.Duration
-	if _, err := fmt.Sscan(word, (*int64)(&cpu)); err != nil {
-		return result{}, err
-	}
-	n := float64(len(p.bodies))
-	return result{Rate: n / took.Seconds(), CPU: float64(cpu.Microseconds()) / n}, nil
 }
 
 // checkTopic reports whether each message stands on order-changes once.

@@ -2,20 +2,20 @@ package main
 
 import (
 	"context"
-	"errors"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sellerstream/sellerstream/test/bench/internal/stage"
 )
 
 // bareRecords is the baseline: how long one record takes from a producer to a
 // consumer, with nothing done to it.
-func (s *stage) bareRecords(ctx context.Context, n int) ([]time.Duration, error) {
-	topic := s.prefix + "baseline"
+func bareRecords(ctx context.Context, s *stage.Stage, n int) ([]time.Duration, error) {
+	topic := s.Pipeline.Prefix + "baseline"
 	client, err := kgo.NewClient(
-		kgo.SeedBrokers(s.brokers...), kgo.DefaultProduceTopic(topic), kgo.ProducerLinger(0),
+		kgo.SeedBrokers(s.Brokers...), kgo.DefaultProduceTopic(topic), kgo.ProducerLinger(0),
 		kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.UnknownTopicRetries(-1),
 	)
 	if err != nil {
@@ -40,28 +40,4 @@ func (s *stage) bareRecords(ctx context.Context, n int) ([]time.Duration, error)
 		}
 	}
 	return times, nil
-}
-
-// removeTopics deletes what the run has made.
-func (s *stage) removeTopics() error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(s.brokers...))
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	admin := kadm.NewClient(client)
-	topics, err := admin.ListTopics(ctx)
-	if err != nil {
-		return err
-	}
-	var ours []string
-	for _, name := range topics.Names() {
-		if strings.HasPrefix(name, s.prefix) {
-			ours = append(ours, name)
-		}
-	}
-	deleted, err := admin.DeleteTopics(ctx, ours...)
-	return errors.Join(err, deleted.Error())
 }

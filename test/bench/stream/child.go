@@ -7,12 +7,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"runtime/pprof"
 	"strings"
 	"syscall"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/sellerstream/sellerstream/test/bench/internal/stage"
 )
 
 // runChild runs one side, or the broker, and prints what it measured.
@@ -51,24 +52,9 @@ func runChild(ctx context.Context, text string) error {
 	return json.NewEncoder(os.Stdout).Encode(result)
 }
 
-// child is this program with another job.
-func child(ctx context.Context, j job) (*exec.Cmd, error) {
-	text, err := json.Marshal(j)
-	if err != nil {
-		return nil, err
-	}
-	binary, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.CommandContext(ctx, binary, "-child", string(text))
-	cmd.Stderr = os.Stderr
-	return cmd, nil
-}
-
 // runSide runs a side in a process of its own and returns what it measured.
 func runSide(ctx context.Context, j job) (outcome, error) {
-	cmd, err := child(ctx, j)
+	cmd, err := stage.Child(ctx, j)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -82,7 +68,7 @@ func runSide(ctx context.Context, j job) (outcome, error) {
 
 // startBroker starts an embedded broker in a process of its own.
 func startBroker(ctx context.Context) (brokers []string, stop func(), err error) {
-	cmd, err := child(ctx, job{Side: "broker"})
+	cmd, err := stage.Child(ctx, job{Side: "broker"})
 	if err != nil {
 		return nil, nil, err
 	}

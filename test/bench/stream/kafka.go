@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -72,7 +73,9 @@ func loadState(ctx context.Context, j job) error {
 
 func account(i int) string { return fmt.Sprintf("account-%d", i%accounts) }
 
-func entryKey(account string, number int64) string { return fmt.Sprintf("item/%s/%d", account, number) }
+func entryKey(account string, number int64) string {
+	return "item/" + account + "/" + strconv.FormatInt(number, 10)
+}
 
 // write writes records of Kafka's own partitioning by account.
 func write(ctx context.Context, j job, topic string, size int, key func(i int) string) error {

@@ -14,23 +14,33 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/sellerstream/sellerstream/test/bench/internal/report"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
+		fmt.Fprintln(os.Stderr, "stream:", err)
 		os.Exit(1)
 	}
 }
 
+// The targets: of the bare loop's rate and CPU time for a record, and of the restore.
+const (
+	statelessRate, statefulRate = 0.8, 0.45
+	mostCPU                     = 1.2
+	mostRestore                 = 6   // seconds
+	mostEntry                   = 500 // bytes
+)
+
 // options are the flags.
 type options struct {
+	report  *report.Report
 	records int
 	entries int
 	rounds  int
@@ -45,7 +55,7 @@ func run(ctx context.Context, args []string) error {
 	flags.IntVar(&o.entries, "entries", 1_000_000, "entries of the restored state")
 	flags.IntVar(&o.rounds, "rounds", 3, "rounds; each runs every side once")
 	flags.StringVar(&o.only, "only", "", "real, embedded or restore; default all")
-	flags.StringVar(&o.profile, "profile", "", "file for a CPU profile of the last stateless run or restore")
+	flags.StringVar(&o.profile, "profile", "", "file for a CPU profile of the last restore; those of the last runs have the payload and the side behind its name")
 	child := flags.String("child", "", "internal: run one side, configured by this JSON")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -53,25 +63,34 @@ func run(ctx context.Context, args []string) error {
 	if *child != "" {
 		return runChild(ctx, *child)
 	}
+	return measureAll(ctx, o)
+}
+
+func measureAll(ctx context.Context, o options) (err error) {
+	brokers := strings.FieldsFunc(os.Getenv("KAFKA_BROKERS"), func(c rune) bool { return c == ',' })
+	if o.report, err = report.Open(ctx, "stream", brokers...); err != nil {
+		return err
+	}
 	if o.only == "" || o.only == "embedded" {
 		if err := onEmbedded(ctx, o); err != nil {
 			return err
 		}
 	}
-	brokers := os.Getenv("KAFKA_BROKERS")
-	if brokers == "" {
+	if len(brokers) == 0 {
 		fmt.Println("KAFKA_BROKERS is not set: nothing is measured on a real broker (make bench sets it)")
-		return nil
+		return o.report.Close()
 	}
 	if o.only == "" || o.only == "real" {
-		if err := compareAll(ctx, o, "real Kafka", strings.Split(brokers, ",")); err != nil {
+		if err := compareAll(ctx, o, "real Kafka", brokers); err != nil {
 			return err
 		}
 	}
 	if o.only == "" || o.only == "restore" {
-		return measureRestore(ctx, o, strings.Split(brokers, ","))
+		if err := measureRestore(ctx, o, brokers); err != nil {
+			return err
+		}
 	}
-	return nil
+	return o.report.Close()
 }
 
 func onEmbedded(ctx context.Context, o options) error {
@@ -115,14 +134,17 @@ func compare(ctx context.Context, o options, where string, brokers []string, com
 		for _, i := range rand.Perm(len(sides)) {
 			j := base
 			j.Side, j.Run = sides[i], fmt.Sprint(sides[i], "-", round)
-			if j.Side == "stateless" {
-				j.Profile = o.profile
+			if o.profile != "" {
+				j.Profile = fmt.Sprint(o.profile, "-", payload, "-", j.Side)
 			}
 			result, err := measureRun(ctx, j)
 			if err != nil {
 				return fmt.Errorf("%s: %w", j.Side, err)
 			}
 			one[i] = result
+			if result.Ticks > 0 {
+				fmt.Printf("  (%s: %d ticks, each of %.0f records)\n", j.Side, result.Ticks, float64(o.records)/float64(result.Ticks))
+			}
 			if result.Seconds < 10 {
 				fmt.Printf("  (%s took %.1f s; below 10 s a run says little: raise -records)\n", j.Side, result.Seconds)
 			}
@@ -133,18 +155,17 @@ func compare(ctx context.Context, o options, where string, brokers []string, com
 		}
 		fmt.Printf("  %s, %s: bare %s, stateless %s, stateful %s records/s\n", where, payload, rate(o, one[0]), rate(o, one[1]), rate(o, one[2]))
 	}
-	fmt.Printf("%-15s %-15s exactly once, stateless: %.2f of the bare loop's rate (want 0.80), %.2f of its CPU\n", where, payload, median(rates["stateless"]), median(cpus["stateless"]))
-	fmt.Printf("%-15s %-15s exactly once, a state write of 150 bytes per record: %.2f of its rate (want 0.45), %.2f of its CPU\n", where, payload, median(rates["stateful"]), median(cpus["stateful"]))
+	targets := map[string]float64{"stateless": statelessRate, "stateful": statefulRate}
+	for _, side := range sides[1:] {
+		what := fmt.Sprintf("%s, %s, %s / bare loop", where, payload, side)
+		o.report.AtLeast("rate: "+what, report.Median(rates[side]), targets[side])
+		o.report.AtMost("CPU: "+what, report.Median(cpus[side]), mostCPU)
+	}
 	return nil
 }
 
 func rate(o options, result outcome) string {
 	return fmt.Sprintf("%.0fk", float64(o.records)/result.Seconds/1000)
-}
-
-func median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
 // measureRestore fills a state topic and restores it.
@@ -158,6 +179,7 @@ func measureRestore(ctx context.Context, o options, brokers []string) error {
 	if err := loadState(ctx, j); err != nil {
 		return fmt.Errorf("write the state: %w", err)
 	}
+	var seconds, bytes []float64
 	for range o.rounds {
 		result, err := runSide(ctx, j)
 		if err != nil {
@@ -166,9 +188,12 @@ func measureRestore(ctx context.Context, o options, brokers []string) error {
 		if result.Records != o.entries {
 			return fmt.Errorf("restore: %d entries came back of %d", result.Records, o.entries)
 		}
-		fmt.Printf("restore of %d entries: %.1f s after the assignment (want at most 6) and %.1f s of CPU; %d bytes of memory an entry (want at most 500), %d of them its body\n",
-			result.Records, result.Seconds, result.CPU, result.Bytes/uint64(result.Records), stateSize)
+		seconds, bytes = append(seconds, result.Seconds), append(bytes, float64(result.Bytes)/float64(result.Records))
+		fmt.Printf("restore of %d entries: %.1f s after the assignment, %.1f s of CPU, %.0f bytes of memory an entry, %d of them its body\n",
+			result.Records, result.Seconds, result.CPU, bytes[len(bytes)-1], stateSize)
 	}
+	o.report.AtMost(fmt.Sprintf("seconds to restore %d entries", o.entries), report.Median(seconds), mostRestore)
+	o.report.AtMost("bytes of memory for an entry", report.Median(bytes), mostEntry)
 	return nil
 }
 

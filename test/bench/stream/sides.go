@@ -9,13 +9,13 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
+	"github.com/sellerstream/sellerstream/test/bench/internal/stage"
 )
 
 const (
@@ -45,6 +45,7 @@ type outcome struct {
 	CPU     float64 // seconds of the process meanwhile
 	Records int
 	Bytes   uint64 // restore: heap that the entries take
+	Ticks   int64  // ours: transactions
 }
 
 // measure takes time and CPU from the first record on.
@@ -63,24 +64,15 @@ func newMeasure(records int) *measure {
 }
 
 func (m *measure) record() {
-	m.once.Do(func() { m.began, m.cpu = time.Now(), cpuSeconds() })
+	m.once.Do(func() { m.began, m.cpu = time.Now(), stage.OwnCPU().Seconds() })
 	m.seen.Add(1)
 }
 
 // committed is called after commits: the last of them ends the measurement.
 func (m *measure) committed(n int64) {
 	if n >= m.records && !m.ended.Swap(true) {
-		m.done <- outcome{Seconds: time.Since(m.began).Seconds(), CPU: cpuSeconds() - m.cpu, Records: int(n)}
+		m.done <- outcome{Seconds: time.Since(m.began).Seconds(), CPU: stage.OwnCPU().Seconds() - m.cpu, Records: int(n)}
 	}
-}
-
-// cpuSeconds is what this process has used.
-func cpuSeconds() float64 {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		panic(err) // it cannot fail for the process itself
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()).Seconds()
 }
 
 // bare is the baseline: consume, decode, encode, produce; once a poll's records
@@ -176,7 +168,7 @@ func (p *poll) write(ctx context.Context, j job, client *kgo.Client, codec codec
 // copier is our side: it emits each record, and keeps an entry per account and
 // number's last digits where it has state.
 type copier struct {
-	j        job
+	output   string
 	m        *measure
 	stateful bool
 	seen     int64 // by this unit
@@ -190,7 +182,7 @@ func (c *copier) Record(tx *machine.Tx, rec *machine.Record) {
 	c.m.record()
 	c.seen++
 	it := rec.Value.(*item)
-	tx.Emit(machine.Output{Topic: c.j.output(), Account: rec.Account, Value: it})
+	tx.Emit(machine.Output{Topic: c.output, Account: rec.Account, Value: it})
 	if c.stateful {
 		entry := &item{Account: it.Account, Number: it.Number, Body: it.Body[:stateSize]}
 		tx.Put(entryKey(it.Account, it.Number%keyed), entry)
@@ -210,20 +202,28 @@ func (c *copier) Pending() int {
 // ours runs the processor on the whole input.
 func ours(ctx context.Context, j job, stateful bool) (outcome, error) {
 	m := newMeasure(j.Records)
-	total := new(atomic.Int64)
-	stop, err := start(ctx, j, func(machine.Unit) machine.Machine {
-		return &copier{j: j, m: m, stateful: stateful, total: total}
+	total, ticks := new(atomic.Int64), new(ticks)
+	stop, err := start(ctx, j, ticks, func(machine.Unit) machine.Machine {
+		return &copier{output: j.output(), m: m, stateful: stateful, total: total}
 	})
 	if err != nil {
 		return outcome{}, err
 	}
 	result := <-m.done
+	result.Ticks = ticks.committed.Load()
 	return result, stop()
 }
 
+// ticks counts transactions.
+type ticks struct{ committed atomic.Int64 }
+
+func (t *ticks) Restored(time.Duration)               {}
+func (t *ticks) Committed(*machine.Tx, time.Duration) { t.committed.Add(1) }
+func (t *ticks) Failed(bool)                          {}
+
 // start runs a processor; the returned function stops it.
-func start(ctx context.Context, j job, newMachine func(machine.Unit) machine.Machine) (func() error, error) {
-	processor, err := newProcessor(j, newMachine)
+func start(ctx context.Context, j job, observer stream.Observer, newMachine func(machine.Unit) machine.Machine) (func() error, error) {
+	processor, err := newProcessor(j, observer, newMachine)
 	if err != nil {
 		return nil, err
 	}
@@ -236,7 +236,7 @@ func start(ctx context.Context, j job, newMachine func(machine.Unit) machine.Mac
 	}, nil
 }
 
-func newProcessor(j job, newMachine func(machine.Unit) machine.Machine) (*stream.Processor, error) {
+func newProcessor(j job, observer stream.Observer, newMachine func(machine.Unit) machine.Machine) (*stream.Processor, error) {
 	codec, err := newCodec()
 	if err != nil {
 		return nil, err
@@ -245,8 +245,8 @@ func newProcessor(j job, newMachine func(machine.Unit) machine.Machine) (*stream
 		Processor: "bench-" + j.Run, Prefix: j.Prefix, TransactionalPrefix: j.Prefix,
 		Inputs: []string{input}, Outputs: []string{j.output()}, State: j.state(),
 		New: newMachine, Codec: codec, Own: codec, Client: []kgo.Opt{kgo.SeedBrokers(j.Brokers...)},
-		MaxPending: 1 << 40,
-		Logger:     slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		MaxPending: 1 << 40, Observer: observer,
+		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 }
 
@@ -273,7 +273,7 @@ func restore(ctx context.Context, j job) (outcome, error) {
 	var mu sync.Mutex
 	var machines []*keeper
 	var first time.Time
-	processor, err := newProcessor(j, func(machine.Unit) machine.Machine {
+	processor, err := newProcessor(j, nil, func(machine.Unit) machine.Machine {
 		mu.Lock()
 		defer mu.Unlock()
 		once.Do(func() { first = time.Now() })
@@ -295,7 +295,7 @@ func restore(ctx context.Context, j job) (outcome, error) {
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
-	result := outcome{Seconds: time.Since(first).Seconds(), CPU: cpuSeconds()}
+	result := outcome{Seconds: time.Since(first).Seconds(), CPU: stage.OwnCPU().Seconds()}
 	result.Bytes = heap() - before
 	for _, k := range machines {
 		result.Records += len(k.entries)

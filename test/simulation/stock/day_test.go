@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/test/long"
 )
 
 // size is how much to simulate: so much, or what the environment says.
@@ -36,7 +37,7 @@ func size(t *testing.T, s setup) setup {
 func TestADay(t *testing.T) {
 	t.Parallel()
 	w := simulate(t, size(t, setup{
-		seed: 1, accounts: 24, length: 2 * time.Hour, faults: 0.01, notes: true, lostNotes: 0.02, changes: 2 * time.Hour,
+		seed: 1, accounts: long.Pick(t, 5, 24), length: 2 * time.Hour, faults: 0.01, notes: true, lostNotes: 0.02, changes: 2 * time.Hour,
 	}))
 	w.report(t)
 	if doubles := w.doubles(); len(doubles) > 0 {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sellerstream/sellerstream/processors/inventory"
+	"github.com/sellerstream/sellerstream/test/long"
 )
 
 // TestDoubles compares how createFeed can be repeated when one in twenty steps
@@ -26,7 +27,7 @@ func TestDoubles(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			s := setup{
-				seed: 5, accounts: 20, length: 8 * time.Hour, calm: true, notes: true, faults: 0.05, blind: test.blind,
+				seed: 5, accounts: long.Pick(t, 10, 20), length: 8 * time.Hour, calm: true, notes: true, faults: 0.05, blind: test.blind,
 				config: inventory.Config{PatchBelow: -1, MaxAttempts: 20}, // small sets go by feeds too
 			}
 			if s.config.ApplyDelay, s.config.ShowDelay = test.late, test.late; test.late > 0 {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/processors/inventory"
+	"github.com/sellerstream/sellerstream/test/long"
 )
 
 // TestGetFeedCalls counts what following feeds of 30 to 60 s costs: at most
@@ -25,13 +26,14 @@ func TestGetFeedCalls(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
+			accounts := long.Pick(t, 6, 20)
 			w := simulate(t, setup{
-				seed: 7, accounts: 20, length: 6 * time.Hour, calm: true, notes: test.notes, lostNotes: test.lost,
+				seed: 7, accounts: accounts, length: 6 * time.Hour, calm: true, notes: test.notes, lostNotes: test.lost,
 				config: inventory.Config{PatchBelow: -1}, // small sets go by feeds too
 			})
 			calls := float64(w.count.calls[model.GetFeed]) / float64(w.count.feeds)
 			t.Logf("%d feeds, %.2f getFeed calls each", w.count.feeds, calls)
-			if w.count.feeds < 20*30 {
+			if w.count.feeds < accounts*30 {
 				t.Errorf("only %d feeds", w.count.feeds)
 			}
 			if calls > test.limit {

@@ -115,6 +115,7 @@ func (u *unit) takeResults(tx *machine.Tx) {
 // commit makes a tick's decisions durable and visible.
 func (u *unit) commit(tx *machine.Tx, n int) {
 	for key, value := range tx.State {
+		value = machinetest.Value(value)
 		if err := u.state.Put(key, value); err != nil {
 			u.w.faultf("%v", err)
 		}
@@ -123,6 +124,7 @@ func (u *unit) commit(tx *machine.Tx, n int) {
 	clear(u.queue[:n])
 	u.queue, u.results = u.queue[n:], nil
 	for i := range tx.Outputs {
+		tx.Outputs[i].Value = machinetest.Value(tx.Outputs[i].Value)
 		u.w.written(&tx.Outputs[i])
 	}
 	for i := range tx.DeadLetters {

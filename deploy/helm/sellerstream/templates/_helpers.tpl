@@ -14,6 +14,14 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
+{{/* Nine tenths of a container's memory, in bytes: the rest is what Go does not count. */}}
+{{- define "sellerstream.goMemory" -}}
+{{- $units := dict "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "T" 1000000000000 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
+{{- $unit := regexFind "[A-Za-z]*$" (toString .) -}}
+{{- if not (hasKey $units $unit) }}{{ fail (printf "resources.limits.memory: %v: write a number of bytes, or one with Ki, Mi or Gi" .) }}{{ end -}}
+{{- mulf (toString . | trimSuffix $unit | float64) (get $units $unit) 0.9 | floor | int64 -}}
+{{- end }}
+
 {{- define "sellerstream.configMap" -}}
 {{- if and .Values.existingConfigMap .Values.config }}{{ fail "config and existingConfigMap are both set: write one" }}{{ end -}}
 {{- if not (or .Values.existingConfigMap .Values.config) }}{{ fail "config is empty: write the configuration there (`sellerstream config example` prints one), or name an existingConfigMap" }}{{ end -}}

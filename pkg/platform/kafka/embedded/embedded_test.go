@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -96,9 +96,16 @@ func TestRegistryJournal(t *testing.T) {
 		return id
 	}
 	cluster := fakekafka.Embedded(t, dir)
-	ids := []int{
-		register(cluster, "a", `"string"`), register(cluster, "b/ü", `"long"`),
-		register(cluster, "c", `"string"`), register(cluster, "a", `"string"`),
+	all := func(cluster *embedded.Cluster) []int {
+		return []int{
+			register(cluster, "a", `"string"`), register(cluster, "b/ü", `"long"`), register(cluster, "c", `"string"`),
+			register(cluster, "a", `"string"`), register(cluster, "a", `"bytes"`), register(cluster, "d", ` "string" `),
+			register(cluster, "e", `"bytes"`), register(cluster, "f", `"float"`),
+		}
+	}
+	ids := all(cluster)
+	if want := []int{1, 2, 1, 1, 3, 1, 3, 4}; !slices.Equal(ids, want) {
+		t.Errorf("ids are %v, want %v: one for each text", ids, want)
 	}
 	if err := cluster.Close(); err != nil {
 		t.Fatal(err)
@@ -107,22 +114,18 @@ func TestRegistryJournal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if lines := bytes.Count(journal, []byte("\n")); lines != 3 {
-		t.Errorf("%d lines for 3 registrations:\n%s", lines, journal)
+	if lines := bytes.Count(journal, []byte("\n")); lines != 7 {
+		t.Errorf("%d lines for 7 registrations:\n%s", lines, journal)
 	}
 	// A kill in the middle of a write leaves half a line.
 	if err := os.WriteFile(dir+"/registry.jsonl", append(journal, strings.Repeat(`{"subj`, 1000)...), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	cluster = fakekafka.Embedded(t, dir)
-	again := []int{
-		register(cluster, "a", `"string"`), register(cluster, "b/ü", `"long"`),
-		register(cluster, "c", `"string"`), register(cluster, "a", `"string"`),
-	}
-	if fmt.Sprint(again) != fmt.Sprint(ids) {
+	if again := all(cluster); !slices.Equal(again, ids) {
 		t.Errorf("ids were %v, are %v", ids, again)
 	}
-	if next := register(cluster, "d", `"int"`); next <= ids[1] {
+	if next := register(cluster, "g", `"int"`); next <= slices.Max(ids) {
 		t.Errorf("a new schema took the old id %d", next)
 	}
 	if err := cluster.Close(); err != nil {

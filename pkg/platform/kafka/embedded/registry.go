@@ -11,7 +11,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,6 +25,7 @@ const (
 	readHeaderTimeout = 10 * time.Second
 	shutdownTimeout   = 5 * time.Second
 	maxRequestBytes   = 4 << 20
+	maxSubjectBytes   = 255 // as srfake has it
 )
 
 // registryServer is srfake with a memory. Values in Kafka name their schema by
@@ -39,6 +42,9 @@ type registryServer struct {
 	mu      sync.Mutex // ids are given in the journal's order
 	journal *os.File
 	known   map[registration]bool
+
+	subjects, texts map[string]bool // of what is known
+	next            int             // lowest id that may be free
 }
 
 // registration is one subject's use of a schema id.
@@ -58,7 +64,8 @@ func serveRegistry(listener net.Listener, journal string, log *slog.Logger) (*re
 		url:   "http://" + listener.Addr().String(),
 		fake:  srfake.NewRegistry(),
 		log:   log,
-		known: make(map[registration]bool),
+		known: make(map[registration]bool), subjects: make(map[string]bool), texts: make(map[string]bool),
+		next: 1,
 	}
 	if err := s.open(journal); err != nil {
 		return nil, fmt.Errorf("embedded schema registry, %s: %w", journal, err)
@@ -109,14 +116,16 @@ func (s *registryServer) replay(r io.Reader) (end int64, err error) {
 		if err := json.Unmarshal(line, &e); err != nil {
 			return 0, fmt.Errorf("line at byte %d: %w", end, err)
 		}
-		id, _, err := s.fake.RegisterSchema(e.Subject, e.Schema)
-		if err != nil {
-			return 0, fmt.Errorf("subject %s: %w", e.Subject, err)
+		if !s.seed(e) {
+			id, _, err := s.fake.RegisterSchema(e.Subject, e.Schema)
+			if err != nil {
+				return 0, fmt.Errorf("subject %s: %w", e.Subject, err)
+			}
+			if id != e.ID {
+				return 0, fmt.Errorf("subject %s: the schema had id %d and would now have %d; remove the data directory to start afresh", e.Subject, e.ID, id)
+			}
 		}
-		if id != e.ID {
-			return 0, fmt.Errorf("subject %s: the schema had id %d and would now have %d; remove the data directory to start afresh", e.Subject, e.ID, id)
-		}
-		s.known[e.registration] = true
+		s.know(e)
 		end += int64(len(line))
 	}
 }
@@ -131,9 +140,15 @@ func (s *registryServer) register(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r.Body = io.NopCloser(bytes.NewReader(body))
+	e := entry{registration: registration{Subject: r.PathValue("subject"), ID: s.free()}}
 	answer := &bufferedResponse{header: w.Header(), status: http.StatusOK}
-	s.fake.Handler().ServeHTTP(answer, r)
+	if json.Unmarshal(body, &e.Schema) == nil && s.seed(e) {
+		w.Header().Set("Content-Type", "application/vnd.schemaregistry.v1+json")
+		fmt.Fprintf(&answer.body, `{"id":%d}`, e.ID)
+	} else {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		s.fake.Handler().ServeHTTP(answer, r)
+	}
 	if answer.status == http.StatusOK {
 		if err := s.remember(r.PathValue("subject"), body, answer.body.Bytes()); err != nil {
 			s.log.Error("embedded schema registry", "error", err)
@@ -145,6 +160,51 @@ func (s *registryServer) register(w http.ResponseWriter, r *http.Request) {
 	if _, err := w.Write(answer.body.Bytes()); err != nil {
 		s.log.Debug("embedded schema registry: answer not delivered", "error", err)
 	}
+}
+
+// seed gives srfake a schema under the id of e, unless it may have an equal one or the
+// subject may have a version. srfake would parse all that it has to look for an equal one:
+// a start, which registers each of ours, took a second by that.
+func (s *registryServer) seed(e entry) bool {
+	text, err := canonical(e.Schema)
+	if err != nil || s.texts[text] || s.subjects[e.Subject] || s.fake.SubjectExists(e.Subject) || s.taken(e.ID) ||
+		e.Schema.Type != sr.TypeAvro || len(e.Schema.References) > 0 || len(e.Subject) > maxSubjectBytes || strings.ContainsRune(e.Subject, 0) {
+		return false
+	}
+	s.fake.SeedSchema(e.Subject, 1, e.ID, e.Schema)
+	return true
+}
+
+// free is the id of the next new schema. srfake gives some ids itself.
+func (s *registryServer) free() int {
+	for s.taken(s.next) {
+		s.next++
+	}
+	return s.next
+}
+
+func (s *registryServer) taken(id int) bool {
+	answer := &bufferedResponse{header: make(http.Header), status: http.StatusOK}
+	s.fake.Handler().ServeHTTP(answer, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: fmt.Sprintf("/schemas/ids/%d", id)}})
+	return answer.status == http.StatusOK
+}
+
+// know notes a registration.
+func (s *registryServer) know(e entry) {
+	s.known[e.registration], s.subjects[e.Subject] = true, true
+	if text, err := canonical(e.Schema); err == nil {
+		s.texts[text] = true
+	}
+}
+
+// canonical is the same for two schemas that srfake takes for equal.
+func canonical(schema sr.Schema) (string, error) {
+	var value any
+	if err := json.Unmarshal([]byte(schema.Schema), &value); err != nil {
+		return "", err
+	}
+	text, err := json.Marshal(value)
+	return string(text), err
 }
 
 // remember appends a registration to the journal if it is new.
@@ -167,7 +227,7 @@ func (s *registryServer) remember(subject string, request, answer []byte) error 
 	if _, err := s.journal.Write(append(line, '\n')); err != nil {
 		return fmt.Errorf("write %s: %w", s.journal.Name(), err)
 	}
-	s.known[e.registration] = true
+	s.know(e)
 	return nil
 }
 

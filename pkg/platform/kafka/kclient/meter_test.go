@@ -11,6 +11,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/sellerstream/sellerstream/test/long"
 )
 
 func compressed(t *testing.T, codec kgo.CompressionCodec, data []byte) ([]byte, kgo.CompressionCodecType) {
@@ -49,7 +51,7 @@ func TestMeter(t *testing.T) {
 			t.Errorf("%s: in the next fetch: %v", name, err)
 		}
 		for what, data := range map[string][]byte{
-			"a byte more": record(MaxBatchBytes + 1), "much more": make([]byte, 8*MaxBatchBytes),
+			"a byte more": record(MaxBatchBytes + 1), "much more": make([]byte, long.Pick(t, 2, 8)*MaxBatchBytes),
 			"too many records": bytes.Repeat([]byte{2, 0}, MaxBatchBytes/4),
 		} {
 			bomb, kind := compressed(t, codec, data)

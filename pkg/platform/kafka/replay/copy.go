@@ -219,14 +219,16 @@ func (c *Copy) annotate(req *kmsg.TxnOffsetCommitRequest) error {
 	for i := range req.Topics {
 		for j := range req.Topics[i].Partitions {
 			p := &req.Topics[i].Partitions[j]
-			p.Metadata = kmsg.StringPtr(c.Run.Metadata(p.Partition))
+			p.Metadata = kmsg.StringPtr(c.Run.Metadata(p.Partition, ""))
 		}
 	}
 	return nil
 }
 
 func (c *Copy) explain(err error) error {
-	for _, fenced := range []error{kerr.ProducerFenced, kerr.InvalidProducerEpoch, kerr.InvalidProducerIDMapping} {
+	// The coordinator says InvalidTxnState to the epoch before the newest: it takes the
+	// end of a transaction that the newer process had aborted for one sent twice.
+	for _, fenced := range []error{kerr.ProducerFenced, kerr.InvalidProducerEpoch, kerr.InvalidProducerIDMapping, kerr.InvalidTxnState} {
 		if errors.Is(err, fenced) {
 			return fmt.Errorf("%w: %w", ErrTakenOver, err)
 		}

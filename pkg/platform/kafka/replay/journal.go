@@ -52,7 +52,7 @@ func (j *Journal) Load(ctx context.Context) (*Run, error) {
 func (j *Journal) Begin(ctx context.Context, run *Run) error {
 	var offsets kadm.Offsets
 	for _, r := range run.Ranges() {
-		offsets.Add(kadm.Offset{Topic: j.Topic, Partition: r.Partition, At: r.From, LeaderEpoch: -1, Metadata: run.Metadata(r.Partition)})
+		offsets.Add(kadm.Offset{Topic: j.Topic, Partition: r.Partition, At: r.From, LeaderEpoch: -1, Metadata: run.Metadata(r.Partition, "")})
 	}
 	if err := j.Admin.CommitAllOffsets(ctx, j.Group, offsets); err != nil {
 		return fmt.Errorf("note in group %s where the replay begins: %w; if it is running already, wait for its end", j.Group, err)

@@ -31,7 +31,7 @@ func TestARunHasItsOwnRangesOnly(t *testing.T) {
 	done := w.load()
 	done.Advance(1, 10)
 	var offsets kadm.Offsets
-	offsets.Add(kadm.Offset{Topic: from, Partition: 1, At: 10, LeaderEpoch: -1, Metadata: done.Metadata(1)})
+	offsets.Add(kadm.Offset{Topic: from, Partition: 1, At: 10, LeaderEpoch: -1, Metadata: done.Metadata(1, "")})
 	if err := w.admin.CommitAllOffsets(t.Context(), w.journal().Group, offsets); err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestAnOffsetBeforeTheRangeDoesNotWidenIt(t *testing.T) {
 	w.fill(10, time.Now())
 	run := replay.NewRun("r", 1, w.resolve(from, replay.Bound{Offsets: map[int32]int64{0: 5}}, replay.Bound{}))
 	var offsets kadm.Offsets
-	offsets.Add(kadm.Offset{Topic: from, Partition: 0, At: 2, LeaderEpoch: -1, Metadata: run.Metadata(0)})
+	offsets.Add(kadm.Offset{Topic: from, Partition: 0, At: 2, LeaderEpoch: -1, Metadata: run.Metadata(0, "")})
 	if err := w.admin.CommitAllOffsets(t.Context(), w.journal().Group, offsets); err != nil {
 		t.Fatal(err)
 	}

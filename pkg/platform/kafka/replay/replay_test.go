@@ -48,7 +48,30 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, cluster: cluster, client: []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.HeartbeatInterval(50 * time.Millisecond)}}
 	w.writer = fakekafka.Client(t, cluster, append(w.client, kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	w.admin = kadm.NewClient(w.writer)
+	w.raiseTwice()
 	return w
+}
+
+// raiseTwice makes each new transactional producer raise the epoch twice, as it does at
+// Kafka where it meets an open transaction. kfake raises it once, and takes the abort
+// that the older producer sends then for one sent twice: it answers with the newer one's
+// epoch. Both write into one transaction from then on, and records are copied twice.
+func (w *world) raiseTwice() {
+	const first = 12_345 // timeout of the request that comes in between, in milliseconds
+	w.cluster.ControlKey(int16(kmsg.InitProducerID), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		init := req.(*kmsg.InitProducerIDRequest)
+		if init.TransactionalID == nil || init.ProducerID >= 0 || init.TransactionTimeoutMillis == first {
+			return nil, nil, false
+		}
+		before := kmsg.NewPtrInitProducerIDRequest()
+		before.TransactionalID, before.TransactionTimeoutMillis = init.TransactionalID, first
+		w.cluster.SleepControl(func() {
+			if _, err := before.RequestWith(context.Background(), w.writer); err != nil {
+				w.t.Error(err)
+			}
+		})
+		return nil, nil, false
+	})
 }
 
 // fill writes n records to each partition of from, at times a second apart.
@@ -442,6 +465,57 @@ func TestTwoCopiesAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.checkCopies(1500)
+}
+
+// A copy whose transaction a newer process has aborted ends, also where a rebalance
+// makes it abort the transaction itself.
+func TestACopyThatIsTakenOverDoesNotGoOn(t *testing.T) {
+	w := newWorld(t)
+	w.fill(10, time.Now())
+	c := w.copying(w.begin())
+	written := make(chan struct{})
+	w.cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		w.cluster.DropControl()
+		close(written)
+		return nil, nil, false
+	})
+	wants, seen := c.Wants, 0
+	c.Wants = func(ctx context.Context, rec *kgo.Record) (*kgo.RecordHeader, error) {
+		switch seen++; seen {
+		case 1:
+			return wants(ctx, rec)
+		case 2:
+			<-written
+			w.takeOver(c)
+		}
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := c.Do(ctx); !errors.Is(err, replay.ErrTakenOver) {
+		t.Errorf("a copy that was taken over ends with %v", err)
+	}
+}
+
+// takeOver starts a newer producer with the copy's transactional id, then a member of
+// its group. It returns when that one has some of the copy's partitions.
+func (w *world) takeOver(c *replay.Copy) {
+	newer := fakekafka.Client(w.t, w.cluster, append(w.client, kgo.TransactionalID(c.TransactionalID))...)
+	if _, _, err := newer.ProducerID(w.t.Context()); err != nil {
+		w.t.Error(err)
+	}
+	taken := make(chan struct{})
+	var once sync.Once
+	fakekafka.Client(w.t, w.cluster, append(w.client, kgo.ConsumerGroup(c.Journal.Group), kgo.ConsumeTopics(from), kgo.DisableAutoCommit(),
+		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, added map[string][]int32) {
+			if len(added) > 0 {
+				once.Do(func() { close(taken) })
+			}
+		}))...)
+	select {
+	case <-taken:
+	case <-w.t.Context().Done():
+	}
 }
 
 func TestJournalOfNoReplay(t *testing.T) {

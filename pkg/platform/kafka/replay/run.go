@@ -87,23 +87,24 @@ func (r *Run) Ranges() []Range {
 	return ranges
 }
 
-// note is the text beside a group's offset: the run, and the part of the
-// partition that belongs to it.
+// note is the text beside a group's offset: the run, the part of the partition that
+// belongs to it, and whatever whoever does it notes of what is done behind the offset.
 type note struct {
-	Run   int   `json:"run"`
-	From  int64 `json:"from"`
-	Until int64 `json:"until"`
+	Run   int    `json:"run"`
+	From  int64  `json:"from"`
+	Until int64  `json:"until"`
+	Done  string `json:"done,omitempty"`
 }
 
 // Metadata is what an offset of a partition must be committed with.
-func (r *Run) Metadata(partition int32) string {
+func (r *Run) Metadata(partition int32, done string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	one := r.ranges[partition]
 	if one == nil {
 		return ""
 	}
-	text, err := json.Marshal(note{Run: r.number, From: one.From, Until: one.Until})
+	text, err := json.Marshal(note{Run: r.number, From: one.From, Until: one.Until, Done: done})
 	if err != nil {
 		panic("replay: a note that cannot be marshalled: " + err.Error()) // three numbers: a bug
 	}

@@ -42,7 +42,7 @@ func (c *Copy) skip(ctx context.Context, client *kgo.Client, generation int32, b
 		for i := range req.Topics {
 			for j := range req.Topics[i].Partitions {
 				p := &req.Topics[i].Partitions[j]
-				p.Metadata = kmsg.StringPtr(c.Run.Metadata(p.Partition))
+				p.Metadata = kmsg.StringPtr(c.Run.Metadata(p.Partition, ""))
 			}
 		}
 		return nil

@@ -82,7 +82,7 @@ func work(t *testing.T, m machine.Machine, end machine.Outcome) {
 			m.Result(tx, &machine.Result{Call: call, Outcome: end})
 		}
 		for _, entry := range tx.State {
-			if v, ok := entry.(schemas.Value); ok {
+			if v, ok := Value(entry).(schemas.Value); ok {
 				v.AppendAvro(nil)
 			}
 		}

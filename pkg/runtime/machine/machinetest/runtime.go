@@ -59,6 +59,8 @@ type Runtime[M machine.Machine] struct {
 	Started []machine.Call          // since the start, all of them
 
 	config Config[M]
+	topics []schemas.Topic
+	buffer []byte
 	offset int64
 }
 
@@ -66,7 +68,7 @@ type Runtime[M machine.Machine] struct {
 func New[M machine.Machine](t testing.TB, config Config[M]) *Runtime[M] {
 	return &Runtime[M]{
 		T: t, Machine: config.Build(), Now: config.Now, Store: NewStore(),
-		Running: map[string]machine.Call{}, config: config,
+		Running: map[string]machine.Call{}, config: config, topics: schemas.Topics(),
 	}
 }
 
@@ -76,16 +78,15 @@ func (r *Runtime[M]) Records(values ...any) []*machine.Record {
 	r.T.Helper()
 	var records []*machine.Record
 	for _, value := range values {
-		topics := schemas.Topics()
-		i := slices.IndexFunc(topics, func(t schemas.Topic) bool {
+		i := slices.IndexFunc(r.topics, func(t schemas.Topic) bool {
 			return slices.Contains(t.Readers, r.config.Processor) && holds(t, value)
 		})
 		if i < 0 {
 			r.T.Fatalf("no topic carries a %T to %s", value, r.config.Processor)
 		}
 		records = append(records, &machine.Record{
-			Topic: topics[i].Name, Partition: partition, Offset: r.offset, Value: value,
-			ID:      fmt.Sprintf("%s/%d", topics[i].Name, r.offset),
+			Topic: r.topics[i].Name, Partition: partition, Offset: r.offset, Value: value,
+			ID:      fmt.Sprintf("%s/%d", r.topics[i].Name, r.offset),
 			Account: reflect.ValueOf(value).Elem().FieldByName("Account").String(),
 		})
 		r.offset++
@@ -145,10 +146,29 @@ func (r *Runtime[M]) Decide(records []*machine.Record, results ...machine.Result
 		r.Machine.Result(tx, &results[i])
 	}
 	for _, rec := range records {
-		r.Machine.Record(tx, rec)
+		r.record(tx, rec)
 	}
 	r.Machine.Draw(tx)
 	return tx
+}
+
+// record gives the machine a record, in memory that is emptied where the runtime would
+// use it again.
+func (r *Runtime[M]) record(tx *machine.Tx, rec *machine.Record) {
+	copier, ok := any(r.Machine).(machine.Copier)
+	if !ok || !copier.Copied(rec.Value) {
+		r.Machine.Record(tx, rec)
+		return
+	}
+	given, letters := *rec, len(tx.DeadLetters)
+	value := reflect.New(reflect.TypeOf(rec.Value).Elem())
+	value.Elem().Set(reflect.ValueOf(rec.Value).Elem())
+	given.Value = value.Interface()
+	r.Machine.Record(tx, &given)
+	if len(tx.DeadLetters) == letters {
+		value.Elem().SetZero()
+		given = machine.Record{}
+	}
 }
 
 // Commit makes a transaction durable. It starts no calls.
@@ -156,6 +176,7 @@ func (r *Runtime[M]) Commit(tx *machine.Tx) {
 	r.T.Helper()
 	r.Store.Now = r.Now
 	for key, value := range tx.State {
+		value = Value(value)
 		if value != nil && !r.keeps(value) {
 			r.T.Fatalf("state %s is a %T, which stands on no topic of %s's state", key, value, r.config.Processor)
 		}
@@ -164,9 +185,12 @@ func (r *Runtime[M]) Commit(tx *machine.Tx) {
 			r.T.Fatal(err)
 		}
 	}
-	for _, out := range tx.Outputs {
-		topic, _ := schemas.TopicOf(out.Topic)
-		if !slices.Contains(topic.Writers, r.config.Processor) || !holds(topic, out.Value) {
+	for i := range tx.Outputs {
+		out := &tx.Outputs[i]
+		out.Value = Value(out.Value)
+		if !slices.ContainsFunc(r.topics, func(t schemas.Topic) bool {
+			return t.Name == out.Topic && slices.Contains(t.Writers, r.config.Processor) && holds(t, out.Value)
+		}) {
 			r.T.Fatalf("%s wrote a %T to %q", r.config.Processor, out.Value, out.Topic)
 		}
 		r.fits(out.Topic, out.Value)
@@ -176,12 +200,21 @@ func (r *Runtime[M]) Commit(tx *machine.Tx) {
 	r.config.Committed(tx)
 }
 
+// Value is what an entry or an output of a tick writes.
+func Value(entry any) any {
+	if e, ok := entry.(machine.Entry); ok {
+		return e.Value(nil)
+	}
+	return entry
+}
+
 // fits holds each record to containment rule 1: its topic takes it, with its key, its
 // headers and the batch around it.
 func (r *Runtime[M]) fits(where string, value any) {
 	r.T.Helper()
 	if v, ok := value.(schemas.Value); ok {
-		if size := len(v.AppendAvro(nil)); size > schemas.MaxRecordBytes-8<<10 {
+		r.buffer = v.AppendAvro(r.buffer[:0])
+		if size := len(r.buffer); size > schemas.MaxRecordBytes-8<<10 {
 			r.T.Fatalf("%s: a %T of %d bytes is more than its topic takes", where, value, size)
 		}
 	}
@@ -189,7 +222,7 @@ func (r *Runtime[M]) fits(where string, value any) {
 
 // keeps reports whether a value is of a kind that the processor's state has.
 func (r *Runtime[M]) keeps(value any) bool {
-	return slices.ContainsFunc(schemas.Topics(), func(t schemas.Topic) bool {
+	return slices.ContainsFunc(r.topics, func(t schemas.Topic) bool {
 		return t.Compacted() && slices.Contains(t.Writers, r.config.Processor) && holds(t, value)
 	})
 }

@@ -155,7 +155,7 @@ func TestListsNeedLittleMemory(t *testing.T) { // not parallel: the allocations 
 		}
 	}
 	many := []byte(`{"id":"1","when":"2026-11-29T12:00:00Z","parcels":[` + strings.Repeat(`{},`, maxElements) + `{}]}`)
-	if _, err := new(Decoder).Decode(many, &thing{}); err == nil || !strings.Contains(err.Error(), "more than 50000 elements") {
+	if _, err := new(Decoder).Decode(many, &thing{}); err == nil || !strings.Contains(err.Error(), "more than 100000 elements") {
 		t.Errorf("%v", err)
 	}
 }
@@ -229,4 +229,72 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%+v, %v", got, odd)
 		}
 	})
+}
+
+// keeping is a Keeper of what is in it.
+type keeping struct {
+	Lines []line `json:"lines" answer:"max=3"`
+	Price *price `json:"price"`
+
+	lost    []string
+	unknown map[string]string
+}
+
+func (k *keeping) Keep(lost []string, unknown map[string][]byte) (over []string) {
+	k.lost, k.unknown = lost, map[string]string{}
+	for path, value := range unknown {
+		if len(value) > 20 {
+			over = append(over, "big")
+			continue
+		}
+		k.unknown[path] = string(value)
+	}
+	return over
+}
+
+// TestUnknownFieldsAreKept: with their places among what was read, without those of what was
+// not, and under names that a metric can have.
+func TestUnknownFieldsAreKept(t *testing.T) {
+	t.Parallel()
+	for body, test := range map[string]struct{ kept, lost, odd string }{
+		`{"a":{"b":[1, 2]},"none":null,"price":{"amount":"1","was":"2"}}`:                 {kept: `a={"b":[1, 2]} price.was="2"`, odd: "a unknown, price.was unknown"},
+		`{"lines":[{"x":1},{"id":"1","count":1,"x":2},{"id":"1","count":1,"x":{"y":3}}]}`: {kept: `lines[0].x=2 lines[1].x={"y":3}`, lost: "lines[]", odd: "lines[].x unknown, lines[] left_out"},
+		`{"lines":[{"x":1},{"x":2}]}`:             {lost: "lines[]", odd: "lines[].x unknown, lines[] left_out"},
+		`{"price":{"was":1}}`:                     {lost: "price", odd: "price.was unknown, price left_out"},
+		`{"+49 170 1234567":1,"":2}`:              {kept: `(empty)=2 +49 170 1234567=1`, odd: "(odd name) unknown"},
+		`{"a":1,"a":2}`:                           {kept: `a=2`, odd: "a unknown"},
+		`{"b":"` + strings.Repeat("x", 30) + `"}`: {odd: "b unknown, big unknown_left_out"},
+	} {
+		var into keeping
+		odd, err := new(Decoder).Decode([]byte(body), &into)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var kept, oddities []string
+		for path, value := range into.unknown {
+			kept = append(kept, path+"="+value)
+		}
+		slices.Sort(kept)
+		for _, o := range odd {
+			oddities = append(oddities, o.Path+" "+string(o.Kind))
+		}
+		if strings.Join(kept, " ") != test.kept || strings.Join(into.lost, " ") != test.lost || strings.Join(oddities, ", ") != test.odd {
+			t.Errorf("%s: kept %q, lost %q, %q", body, kept, into.lost, oddities)
+		}
+	}
+}
+
+// TestUnknownFieldsAreBounded: an answer of nothing else floods nobody.
+func TestUnknownFieldsAreBounded(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	for i := range 100_000 {
+		name := strings.Map(func(r rune) rune { return r - '0' + 'a' }, fmt.Sprint(i))
+		fmt.Fprintf(&b, `,"%s":1`, name)
+	}
+	var into keeping
+	odd, err := new(Decoder).Decode([]byte("{"+b.String()[1:]+"}"), &into)
+	if err != nil || len(odd) > 2*maxPaths || len(into.unknown) != maxUnknown || len(into.lost) != maxPaths {
+		t.Errorf("%d oddities, %d kept, %d lost, %v", len(odd), len(into.unknown), len(into.lost), err)
+	}
 }

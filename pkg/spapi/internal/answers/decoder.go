@@ -14,8 +14,9 @@ const (
 	defaultText = 1024 // bytes
 	defaultList = 1000 // elements
 	// maxElements bounds the elements of all lists of an answer together. The
-	// largest honest answer is a page of 100 orders.
-	maxElements = 50_000
+	// largest honest answer is an order of 1,000 lines with all their breakdowns.
+	maxElements = 100_000
+	maxName     = 100 // bytes of a field's name
 )
 
 // Kind is what became of a field that was odd.
@@ -26,13 +27,25 @@ const (
 	Converted Kind = "converted" // it had another type, and lost nothing
 	LeftOut   Kind = "left_out"  // it could not be read
 	Cut       Kind = "cut"       // it was too long
+	// Unknown ones are not in the model: where a Keeper is above them, it keeps them.
+	Unknown    Kind = "unknown"
+	UnknownCut Kind = "unknown_left_out" // the Keeper had no room for it
 )
 
 // Oddity is a field that was not taken over as it was. Path is the model's, such
-// as order.orderItems[].product.title.
+// as order.orderItems[].product.title. The last name of an unknown one is the answer's.
 type Oddity struct {
 	Path string
 	Kind Kind
+}
+
+// Keeper is an object that is told, when it has been read, what became of the fields in it,
+// however deep. The paths begin below it. lost are those of the model that were left out or
+// cut, unknown are JSON values that the model has no field for; indexes in their paths are
+// those of the lists as they were read. The values are parts of the answer. It returns the
+// paths, without indexes, of those that it does not keep.
+type Keeper interface {
+	Keep(lost []string, unknown map[string][]byte) (over []string)
 }
 
 // Error describes why an answer cannot be used. It quotes no value of the answer,
@@ -113,7 +126,10 @@ func (r rule) text() int {
 }
 
 // shape is what is known of a struct.
-type shape struct{ fields []field }
+type shape struct {
+	fields []field
+	keeps  bool // it is a Keeper
+}
 
 type field struct {
 	index int
@@ -124,18 +140,22 @@ type field struct {
 // find is the place of a field by its name in JSON. As with encoding/json, an
 // exact match comes first.
 func (s *shape) find(name []byte) int {
-	at := slices.IndexFunc(s.fields, func(f field) bool { return f.name == string(name) })
-	if at < 0 && len(name) <= 100 {
-		at = slices.IndexFunc(s.fields, func(f field) bool { return strings.EqualFold(f.name, string(name)) })
+	for i := range s.fields {
+		if s.fields[i].name == string(name) {
+			return i
+		}
 	}
-	return at
+	if len(name) > maxName {
+		return -1
+	}
+	return slices.IndexFunc(s.fields, func(f field) bool { return strings.EqualFold(f.name, string(name)) })
 }
 
 func (d *Decoder) shape(t reflect.Type) *shape {
 	if known, ok := d.shapes.Load(t); ok {
 		return known.(*shape)
 	}
-	s := &shape{}
+	s := &shape{keeps: reflect.PointerTo(t).Implements(reflect.TypeFor[Keeper]())}
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")

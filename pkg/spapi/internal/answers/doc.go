@@ -11,6 +11,8 @@
 //     text that cannot be read. Lists, and all lists of an answer together, have
 //     a bound that is enforced before memory is spent on them.
 //
+// What the model has no field for is passed over, or kept by the Keeper that it is in.
+//
 // Each field that was not taken over as it was is an Oddity, whose path comes
 // from the model and never from the answer: it can be the label of a metric.
 //

@@ -18,24 +18,37 @@ type reader struct {
 	pos      int
 	elements int // of lists, so far
 	oddities []Oddity
+	kept     *kept // by the Keeper that is being read; nil for none
 }
 
 // step is a part of the path to a value: a field's name, or an element's index.
 type step struct {
 	above *step
 	name  string
-	index int
+	index int // in the answer
+	place int // among those that were read
 }
 
-// path is the step's JSON path, with or without the indexes of elements.
-func (s *step) path(indexes bool) string {
-	if s == nil {
+// How a path shows the elements of lists.
+type elements int
+
+const (
+	without elements = iota
+	indexes
+	places
+)
+
+// path is the step's JSON path from below a step above it, nil for all of it.
+func (s *step) path(from *step, show elements) string {
+	if s == from {
 		return ""
 	}
-	above := s.above.path(indexes)
+	above := s.above.path(from, show)
 	switch {
-	case s.name == "" && indexes:
+	case s.name == "" && show == indexes:
 		return above + "[" + strconv.Itoa(s.index) + "]"
+	case s.name == "" && show == places:
+		return above + "[" + strconv.Itoa(s.place) + "]"
 	case s.name == "":
 		return above + "[]"
 	case above == "":
@@ -45,11 +58,18 @@ func (s *step) path(indexes bool) string {
 }
 
 func (s *step) fails(format string, args ...any) *Error {
-	return &Error{Path: s.path(true), Reason: fmt.Sprintf(format, args...)}
+	return &Error{Path: s.path(nil, indexes), Reason: fmt.Sprintf(format, args...)}
 }
 
 func (r *reader) note(at *step, kind Kind) {
-	o := Oddity{at.path(false), kind}
+	r.odd(at.path(nil, without), kind)
+	if r.kept != nil && kind != Converted {
+		r.kept.lose(at.path(r.kept.at, without))
+	}
+}
+
+func (r *reader) odd(path string, kind Kind) {
+	o := Oddity{path, kind}
 	if !slices.Contains(r.oddities, o) { // they are few: the model has few paths
 		r.oddities = append(r.oddities, o)
 	}
@@ -82,6 +102,8 @@ func (r *reader) value(v reflect.Value, rule rule, at *step) *Error {
 		return r.boolean(v, at)
 	case reflect.Int, reflect.Int32, reflect.Int64:
 		return r.integer(v, at)
+	case reflect.Float64:
+		return r.number(v, at)
 	case reflect.Interface: // of an answer that nobody reads
 		r.skip()
 		return nil
@@ -97,12 +119,16 @@ func (r *reader) object(v reflect.Value, at *step) *Error {
 	}
 	r.pos++
 	s := r.decoder.shape(v.Type())
+	if s.keeps {
+		defer r.keep(v.Addr().Interface().(Keeper), at)()
+	}
 	there := make([]bool, len(s.fields))
 	var first *Error
 	for r.space(); r.data[r.pos] != '}'; r.separator() {
-		i := s.find(r.key())
+		name := r.key()
+		i := s.find(name)
 		if i < 0 {
-			r.skip()
+			r.unknown(at, name)
 			continue
 		}
 		f := &s.fields[i]
@@ -130,7 +156,7 @@ func (r *reader) field(v reflect.Value, f *field, at *step) (there bool, err *Er
 	if r.null() {
 		return false, nil
 	}
-	start := r.pos
+	start, mark := r.pos, r.kept.mark()
 	err = r.value(v, f.rule, at)
 	if err == nil {
 		return true, nil
@@ -139,6 +165,7 @@ func (r *reader) field(v reflect.Value, f *field, at *step) (there bool, err *Er
 		return false, err
 	}
 	r.pos = start
+	r.kept.forget(mark)
 	r.skip()
 	if f.firm() {
 		return true, err
@@ -158,7 +185,7 @@ func (r *reader) list(v reflect.Value, rule rule, at *step) *Error {
 	index := 0
 	for r.space(); r.data[r.pos] != ']'; r.separator() {
 		if r.elements++; r.elements > maxElements {
-			return &Error{Path: at.path(true), Reason: fmt.Sprintf("makes the answer's lists hold more than %d elements", maxElements), whole: true}
+			return &Error{Path: at.path(nil, indexes), Reason: fmt.Sprintf("makes the answer's lists hold more than %d elements", maxElements), whole: true}
 		}
 		if v.Len() == rule.list() {
 			if rule.firm() {
@@ -168,7 +195,7 @@ func (r *reader) list(v reflect.Value, rule rule, at *step) *Error {
 			r.skip()
 			continue
 		}
-		if err := r.element(v, rule, &step{above: at, index: index}); err != nil {
+		if err := r.element(v, rule, &step{above: at, index: index, place: v.Len()}); err != nil {
 			return err
 		}
 		index++
@@ -179,7 +206,7 @@ func (r *reader) list(v reflect.Value, rule rule, at *step) *Error {
 
 func (r *reader) element(list reflect.Value, rule rule, at *step) *Error {
 	element := reflect.New(list.Type().Elem()).Elem()
-	start := r.pos
+	start, mark := r.pos, r.kept.mark()
 	var err *Error
 	if r.null() {
 		err = at.fails("is null")
@@ -194,6 +221,7 @@ func (r *reader) element(list reflect.Value, rule rule, at *step) *Error {
 		r.skip()
 		r.note(at, LeftOut)
 		if !rule.partial {
+			r.kept.forget(mark)
 			return nil
 		}
 	}

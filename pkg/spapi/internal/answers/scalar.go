@@ -154,3 +154,23 @@ func (r *reader) integer(v reflect.Value, at *step) *Error {
 	r.note(at, Converted)
 	return nil
 }
+
+// number reads a number, also one that is written as text.
+func (r *reader) number(v reflect.Value, at *step) *Error {
+	var text string
+	switch kind := r.kind(); kind {
+	case "text":
+		text = unquote(r.quoted())
+		r.note(at, Converted)
+	case "a number":
+		text = string(r.literal())
+	default:
+		return at.fails("is %s where a number belongs", kind)
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
+		return at.fails("is no number, or is too large")
+	}
+	v.SetFloat(n)
+	return nil
+}

@@ -1,0 +1,121 @@
+package orders
+
+import (
+	"fmt"
+
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// A page of a search shows whole orders, in the same form as getOrder: with the same
+// included data, both give the same event. So it settles what is pending, also where
+// getOrder fails. Its answer can be old, since Amazon's index lags, or about what getOrder
+// has shown later. It settles only what it shows to be newer than what was emitted, and
+// not older than what was notified; the rest is left to getOrder. Three kinds of orders
+// are too: those whose buyer data we want, which pages do not bring; those of Orders v0;
+// and all of a page that could not be read completely.
+
+// page takes a page of what was found.
+func (m *Machine) page(tx *machine.Tx, s *search, response any) {
+	answer, ok := response.(*model.SearchOrdersResponse)
+	if !ok {
+		m.failed(tx, s, fmt.Errorf("the answer is a %T", response))
+		return
+	}
+	for i := range answer.Orders {
+		if m.recover(tx, s.Account, &answer.Orders[i], !answer.Incomplete, originRecovered) {
+			s.Found++
+		}
+	}
+	if err := s.turn(answer.Next(), tx.Now); err != nil { // it would not be followed another time either
+		s.leave()
+		s.Attempts = max(s.Attempts, fewFails)
+		m.failed(tx, s, err)
+	}
+}
+
+// recover takes an order that a search or a backfill found, and reports whether that was needed:
+// not where it is known as it is, or is to be fetched anyway.
+func (m *Machine) recover(tx *machine.Tx, account string, found *model.Order, whole bool, origin string) (needed bool) {
+	if model.CheckOrderID(found.OrderID) != nil || m.unwanted(account, found) {
+		return false
+	}
+	key := orderKey(account, found.OrderID)
+	updated := min(millisOf(instant(found.LastUpdatedTime)), millisOf(tx.Now))
+	o := m.orders[key]
+	if o == nil {
+		o = newOrder(key, account)
+		m.orders[key] = o
+		if origin == originRecovered {
+			m.missed(tx, account, instant(found.CreatedTime))
+		}
+		needed = true
+	}
+	newer := updated > max(o.emitted, o.wanted)
+	switch {
+	case o.pending:
+	case !needed && !newer:
+		return false
+	default:
+		needed = true
+		m.idle.Remove(&o.Item)
+		o.want(tx.Now, origin, 0, false)
+	}
+	if newer { // an answer must not be older
+		o.wanted = updated
+	}
+	o.found = true
+	if o.InFlight() && whole {
+		page := *found
+		o.page = &page
+	} else if whole && m.served(tx, o, found) {
+		return needed
+	}
+	if needed || newer {
+		m.save(tx, o)
+	}
+	if needed {
+		m.settle(o, o.pendingSince)
+	} else {
+		m.proven(o)
+	}
+	return needed
+}
+
+// served settles an order that waits, from a page, and reports whether it could.
+func (m *Machine) served(tx *machine.Tx, o *order, shown *model.Order) bool {
+	if m.cfg.V0 || m.asksBuyer(o, tx.Now) || shown.Fulfillment == nil { // the token of a search that asked for less
+		return false
+	}
+	event := newEvent(o.account, shown, m.cfg.Excluded)
+	if !fit(event) { // before its id is made, as of what getOrder shows
+		return false
+	}
+	content, updated := contentID(event), millisOf(event.LastUpdatedTime)
+	if o.behind(updated) || updated <= o.emitted && content != o.emittedID {
+		return false
+	}
+	m.answeredAtAll(tx, o)
+	repeated := content == o.emittedID
+	m.publish(tx, o, event, content, m.retain(tx.Now, o, shown, sealed{}))
+	if o.untimed && (repeated || o.attempts+o.refusals == 0) { // who knows whether the index has that change
+		m.save(tx, o)
+		return false
+	}
+	m.leaveGate(o)
+	m.lanes.Remove(o.account, &o.Item)
+	m.passed(o, machine.Done{}, tx.Now)
+	o.fetched(tx.Now)
+	m.save(tx, o)
+	m.settle(o, o.turn(tx.Now))
+	return true
+}
+
+// servedInstead settles an order whose call has ended without an answer, if a page has
+// shown it meanwhile.
+func (m *Machine) servedInstead(tx *machine.Tx, o *order, outcome machine.Outcome) bool {
+	page := o.page
+	o.page = nil
+	_, done := outcome.(machine.Done)
+	return page != nil && !done && m.served(tx, o, page)
+}
