@@ -27,8 +27,9 @@ const (
 	fewPages  = 2
 	manyPages = searchPages / 4
 	leastPart = time.Minute
-	// backfillShare is how many calls the search for gaps leaves one of, while a backfill
-	// runs.
+	// While a backfill runs, a search for gaps begins every backfillShare calls at most. One
+	// that has pages for longer leaves the backfill every third call: of backfillShare
+	// draws in which both wait one goes to the backfill, and the next is the search's.
 	backfillShare = 2
 )
 

@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -98,6 +100,38 @@ func TestABackfillBringsEachOrderOnce(t *testing.T) {
 	}
 }
 
+// TestABackfillTakesTurnsWithALongSearch: a search that has pages for hours leaves every
+// third call to a backfill once the burst is used up, and takes the others.
+func TestABackfillTakesTurnsWithALongSearch(t *testing.T) {
+	t.Parallel()
+	r, a := newRuntime(t, reconciling), newAmazon()
+	const orders = (searchPages - 1) * pageOrders
+	for n := range orders {
+		a.change(orderID(n), r.Now.Add(-time.Hour+time.Duration(n)*time.Second))
+		a.place(orders+n, r.Now.Add(-time.Duration(n+2)*time.Hour))
+	}
+	r.Follow(0, r.Take(asked(r.Now.Add(-30*24*time.Hour))), func(call machine.Call) machine.Outcome { return a.answerTo(call, r.Now) })
+	r.follow(a, 2*time.Hour)
+	before := len(r.Started)
+	r.follow(a, 2*time.Hour)
+	fills, searches := 0, 0
+	for _, call := range r.Started[before:] {
+		switch request, _ := call.Request.(*model.SearchOrdersRequest); {
+		case request == nil:
+		case request.CreatedAfter.IsZero():
+			searches++
+		default:
+			fills++
+		}
+	}
+	if state := r.searchState(); state.EndTime.IsZero() {
+		t.Fatalf("the search has ended: %+v", state)
+	}
+	if all := fills + searches; all < 35 || fills < all/(backfillShare+1) || searches < fills {
+		t.Errorf("%d pages of the backfill and %d of the search, want one of three", fills, searches)
+	}
+}
+
 // TestABackfillAsksForWhatIsWanted, of one channel, and ends when it is told to.
 func TestABackfillAsksForWhatIsWanted(t *testing.T) {
 	t.Parallel()
@@ -144,6 +178,57 @@ func TestABackfillThatFailsIsTriedAgain(t *testing.T) {
 			r.follow(a, 4*time.Hour)
 			if len(r.outputs) != 3*pageOrders || r.backfill().FinishedTime.IsZero() {
 				t.Errorf("%d orders came: %+v", len(r.outputs), r.backfill())
+			}
+		})
+	}
+}
+
+// TestABackfillReadsOnlyTheOrdersThatTheAccountWants: it asks for them alone unless an
+// operator asks for others, and emits no others, whatever Amazon shows.
+func TestABackfillReadsOnlyTheOrdersThatTheAccountWants(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ wanted, asked, request []string }{
+		"all":                 {nil, nil, nil},
+		"both":                {[]string{"MERCHANT", "AMAZON"}, nil, nil},
+		"the merchant's":      {[]string{"MERCHANT"}, nil, []string{"MERCHANT"}},
+		"Amazon's":            {[]string{"AMAZON"}, nil, []string{"AMAZON"}},
+		"others are asked of": {[]string{"MERCHANT"}, []string{"AMAZON"}, []string{"AMAZON"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			owner := account.Account{ID: testAccount, SellerID: "A1", Region: model.Europe, FulfilledBy: test.wanted}
+			r, a := newRuntime(t, func(cfg *Config) { cfg.Accounts = machinetest.Directory(t, owner) }), newAmazon()
+			shippers := []string{"MERCHANT", "AMAZON", "", "ROBOT"}
+			want := 0
+			for n, by := range shippers {
+				a.place(n, r.Now.Add(-time.Duration(n+1)*time.Hour))
+				if owner.Wants(by) {
+					want++
+				}
+			}
+			r.Follow(2*time.Hour, r.Take(asked(r.Now.Add(-24*time.Hour), test.asked...)), func(call machine.Call) machine.Outcome {
+				request := call.Request.(*model.SearchOrdersRequest)
+				if !slices.Equal(request.FulfilledBy, test.request) {
+					t.Errorf("it asks for %v", request.FulfilledBy)
+				}
+				outcome := a.search(request, r.Now) // and Amazon shows all
+				orders := outcome.(machine.Done).Response.(*model.SearchOrdersResponse).Orders
+				for i := range orders {
+					for n, by := range shippers {
+						if orders[i].OrderID == orderID(n) {
+							orders[i].Fulfillment.FulfilledBy = by
+						}
+					}
+				}
+				return outcome
+			})
+			for _, event := range r.outputs {
+				if !owner.Wants(event.FulfilledBy) {
+					t.Errorf("emitted an order that %q ships", event.FulfilledBy)
+				}
+			}
+			if state := r.backfill(); len(r.outputs) != want || state.Found != int64(want) || state.FinishedTime.IsZero() {
+				t.Errorf("%d orders came, want %d: %+v", len(r.outputs), want, state)
 			}
 		})
 	}

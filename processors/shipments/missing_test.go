@@ -12,6 +12,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/property"
 )
@@ -295,6 +296,36 @@ func TestAnAccountThatIsGoneMissesNothing(t *testing.T) {
 	r.Changed(testAccount)
 	if all, _ := raised(r); len(all) != 1 {
 		t.Errorf("%d alerts after it came back", len(all))
+	}
+}
+
+// An account whose orders.fulfilled_by was changed so that its merchant's orders do not
+// come any more misses no shipment of those that came before, and does when it is changed
+// back: nobody would see that such an order was shipped.
+func TestAnAccountThatWantsNoMerchantOrdersMissesNothing(t *testing.T) {
+	t.Parallel()
+	wants := func(fulfilledBy ...string) *account.Directory {
+		return machinetest.Directory(t, account.Account{ID: testAccount, SellerID: "A1", Region: model.Europe, FulfilledBy: fulfilledBy})()
+	}
+	for _, restart := range []bool{false, true} {
+		directory := wants(model.FulfilledByMerchant)
+		r := newRuntime(t, Config{MissingLead: lead, Accounts: func() *account.Directory { return directory }})
+		r.Take(toShip(1, 1, testStart, 5*time.Hour))
+		directory = wants(model.FulfilledByAmazon)
+		if restart {
+			r.Restart()
+		} else {
+			r.Changed(testAccount)
+		}
+		r.Pass(3 * time.Hour)
+		if len(r.alerts) != 0 {
+			t.Fatalf("restart %v: %+v", restart, r.alerts[0])
+		}
+		directory = wants(model.FulfilledByMerchant, model.FulfilledByAmazon)
+		r.Changed(testAccount)
+		if all, _ := raised(r); len(all) != 1 {
+			t.Errorf("restart %v: %d alerts after they are wanted again", restart, len(all))
+		}
 	}
 }
 
