@@ -207,6 +207,9 @@ type BackfillState struct {
 	// Those of them that were not known in this state, and were emitted or are
 	// fetched.
 	Found int64 `avro:"found" json:"found"`
+	// Whether the pages of the part that is read now bring buyer data: all pages
+	// of a token must be asked for the same.
+	BuyerData bool `avro:"buyerData" json:"buyerData"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -231,6 +234,7 @@ func (r *BackfillState) AppendAvro(dst []byte) []byte {
 	dst = appendOptionalTime(dst, r.FinishedTime)
 	dst = binary.AppendVarint(dst, int64(r.Read))
 	dst = binary.AppendVarint(dst, int64(r.Found))
+	dst = appendBool(dst, r.BuyerData)
 	return dst
 }
 
@@ -2813,6 +2817,9 @@ type SearchState struct {
 	StartTime time.Time `avro:"startTime,omitzero" json:"startTime,omitzero"`
 	// From here to endTime all has been searched; null for nothing.
 	TakenTime time.Time `avro:"takenTime,omitzero" json:"takenTime,omitzero"`
+	// Whether the pages of the part that is searched now bring buyer data: all
+	// pages of a token must be asked for the same.
+	BuyerData bool `avro:"buyerData" json:"buyerData"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -2827,6 +2834,7 @@ func (r *SearchState) AppendAvro(dst []byte) []byte {
 	dst = binary.AppendVarint(dst, int64(r.Found))
 	dst = appendOptionalTime(dst, r.StartTime)
 	dst = appendOptionalTime(dst, r.TakenTime)
+	dst = appendBool(dst, r.BuyerData)
 	return dst
 }
 

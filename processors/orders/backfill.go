@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/runtime/buyerdata"
 	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
@@ -122,11 +123,15 @@ func (m *Machine) drawBackfill(tx *machine.Tx, b *backfill) {
 			b.StartTime = b.SinceTime
 		}
 	}
+	if b.PaginationToken == "" {
+		b.BuyerData = m.withBuyers(b.Account)
+	}
 	tx.Put(b.Key, &b.BackfillState)
-	tx.Call(machine.Call{Account: b.Account, Operation: model.SearchOrders, Key: b.Key, Request: &model.SearchOrdersRequest{
+	request := m.searchRequest(b.Account, b.BuyerData, &model.SearchOrdersRequest{
 		CreatedAfter: b.StartTime, CreatedBefore: b.CursorTime, FulfilledBy: b.FulfilledBy,
 		MaxResultsPerPage: searchPage, PaginationToken: b.PaginationToken, IncludedData: m.cfg.IncludedData,
-	}})
+	})
+	tx.Call(machine.Call{Account: b.Account, Operation: model.SearchOrders, Key: b.Key, Request: request})
 }
 
 // leavePart breaks a part off, or ends it.
@@ -141,10 +146,10 @@ func (m *Machine) backfilled(tx *machine.Tx, b *backfill, res *machine.Result) {
 	b.void = false
 	switch outcome := res.Outcome.(type) {
 	case machine.Done:
-		answer, ok := outcome.Response.(*model.SearchOrdersResponse)
+		answer := pageOf(outcome.Response)
 		switch {
 		case void:
-		case ok:
+		case answer != nil:
 			m.backfillPage(tx, b, answer)
 		default:
 			b.fail(tx.Now)
@@ -165,14 +170,14 @@ func (m *Machine) backfilled(tx *machine.Tx, b *backfill, res *machine.Result) {
 }
 
 // backfillPage takes a page.
-func (m *Machine) backfillPage(tx *machine.Tx, b *backfill, answer *model.SearchOrdersResponse) {
-	for i := range answer.Orders {
+func (m *Machine) backfillPage(tx *machine.Tx, b *backfill, answer *buyerdata.PageAnswer) {
+	for i := range answer.Page.Orders {
 		b.Read++
-		if m.recover(tx, b.Account, &answer.Orders[i], !answer.Incomplete, originBackfill) {
+		if m.recover(tx, b.Account, shownIn(answer, i), !answer.Page.Incomplete, originBackfill) {
 			b.Found++
 		}
 	}
-	token, pages := answer.Next(), b.paging.Pages()+1
+	token, pages := answer.Page.Next(), b.paging.Pages()+1
 	if err := b.paging.Next(token, searchPages); err != nil || len(token) > maxToken {
 		b.fail(tx.Now)
 		return

@@ -1,6 +1,7 @@
 package orders
 
 import (
+	"iter"
 	"math"
 	"slices"
 	"time"
@@ -10,10 +11,9 @@ import (
 )
 
 // backlogged reports whether an account has more orders to fetch than getOrder gives in
-// backlogOf, and searches help: they bring no buyer data.
+// backlogOf, and searches help.
 func (m *Machine) backlogged(account string) bool {
-	owner, ok := m.cfg.Accounts().ByID(account)
-	if !ok || owner.BuyerData || m.cfg.V0 {
+	if _, ok := m.cfg.Accounts().ByID(account); !ok || m.cfg.V0 {
 		return false
 	}
 	waiting := m.lanes.PendingOf(account)
@@ -47,20 +47,32 @@ func (m *Machine) part(s *search, now time.Time) time.Time {
 
 // waitingSince are the times of the changes in a span for which an account's orders wait.
 func (m *Machine) waitingSince(account string, from, to millis) (changes []millis) {
-	add := func(o *order) {
-		if o != nil && from <= o.wanted && o.wanted < to {
+	for o := range m.waitingOf(account) {
+		if from <= o.wanted && o.wanted < to {
 			changes = append(changes, o.wanted)
 		}
 	}
-	for item := range m.lanes.Of(account) {
-		add(m.orders[item.Key])
-	}
-	if g := m.gates[account]; g != nil {
+	return changes
+}
+
+// waitingOf are the orders of an account that wait for getOrder, in any order.
+func (m *Machine) waitingOf(account string) iter.Seq[*order] {
+	return func(yield func(*order) bool) {
+		for item := range m.lanes.Of(account) {
+			if o := m.orders[item.Key]; o != nil && !yield(o) {
+				return
+			}
+		}
+		g := m.gates[account]
+		if g == nil {
+			return
+		}
 		for _, waiting := range []*lane.Ranked{&g.fresh, &g.again} {
 			for item := range waiting.Next(math.MaxInt) {
-				add(m.orders[item.Key])
+				if o := m.orders[item.Key]; o != nil && !yield(o) {
+					return
+				}
 			}
 		}
 	}
-	return changes
 }

@@ -22,10 +22,12 @@ func TestADaysBacklogIsCaughtUp(t *testing.T) {
 		name   string
 		search bool
 		known  bool // the orders were emitted before
+		buyers bool // their buyer data is wanted
 	}{
 		{name: "getOrder alone"},
 		{name: "both, new orders", search: true},
 		{name: "both, known orders", search: true, known: true},
+		{name: "both, with buyer data", search: true, known: true, buyers: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -36,13 +38,17 @@ func TestADaysBacklogIsCaughtUp(t *testing.T) {
 				if !test.search {
 					cfg.Reconcile.Every = 0
 				}
+				if test.buyers {
+					withBuyerData(t, cfg)
+				}
 			}), newAmazon()
+			a.sealer = newGuarded(t).sealer()
 			a.page = searchPage
 			r.follow(a, 10*time.Minute) // until all that is searched is searched
 			if test.known {
 				for n := range orders {
 					r.Follow(0, r.Take(notified(orderID(n), fmt.Sprint("first-", n), a.change(orderID(n), r.Now).at)),
-						func(call machine.Call) machine.Outcome { return a.answer(r.Machine.orders[call.Key].id(), r.Now) })
+						func(call machine.Call) machine.Outcome { return a.answerTo(call, r.Now) })
 				}
 				r.follow(a, 12*time.Hour)
 				if waits := r.Machine.unfetched(); waits > 0 {
@@ -80,6 +86,11 @@ func TestADaysBacklogIsCaughtUp(t *testing.T) {
 			}
 			if len(a.Denied) > 0 {
 				t.Errorf("Amazon answered 429: %v", a.Denied)
+			}
+			for _, event := range r.outputs {
+				if (event.BuyerData != nil) != test.buyers {
+					t.Fatalf("%+v", event)
+				}
 			}
 		})
 	}

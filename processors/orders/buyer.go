@@ -144,10 +144,27 @@ func (m *Machine) request(tx *machine.Tx, o *order, read any) any {
 	return req
 }
 
-// sealed is what an answer brought of the buyer.
-type sealed struct {
-	data *schemas.BuyerData
-	key  *schemas.BuyerKey
+// searchRequest is a search of an account, or such a search that brings buyer data.
+func (m *Machine) searchRequest(account string, withBuyers bool, search *model.SearchOrdersRequest) any {
+	if !withBuyers {
+		return search
+	}
+	search.IncludedData = append(slices.Clone(search.IncludedData), model.IncludeBuyer, model.IncludeRecipient)
+	req := &buyerdata.PageRequest{Account: account, Search: search, Keys: make(map[string]*schemas.BuyerKey)}
+	for o := range m.waitingOf(account) {
+		if k := m.buyers.of(o); k != nil && !k.deleted() {
+			key := k.BuyerKey
+			req.Keys[o.id()] = &key
+		}
+	}
+	return req
+}
+
+// withBuyers reports whether pages with an account's orders can bring their buyer data. They
+// are asked for it where they settle much, since each order of a page costs a key.
+func (m *Machine) withBuyers(account string) bool {
+	owner, ok := m.cfg.Accounts().ByID(account)
+	return ok && owner.BuyerData && !m.cfg.V0
 }
 
 // retained is what of it may be emitted with a state of the order, and what
@@ -160,7 +177,7 @@ type retained struct {
 
 // retain decides on buyer data. An order that is finished when its key would be
 // made, or again, gets none: nobody needs it for a label.
-func (m *Machine) retain(now time.Time, o *order, shown *model.Order, s sealed) retained {
+func (m *Machine) retain(now time.Time, o *order, shown *model.Order, s buyerdata.Sealed) retained {
 	known := m.buyers.of(o)
 	if known != nil && known.deleted() {
 		return retained{end: known.DeleteTime}
@@ -174,8 +191,8 @@ func (m *Machine) retain(now time.Time, o *order, shown *model.Order, s sealed) 
 		state := known.BuyerKey
 		key = &state
 	}
-	if s.data != nil && (known == nil || known.KeyID != s.key.KeyID) {
-		state := *s.key
+	if s.Data != nil && (known == nil || known.KeyID != s.Key.KeyID) {
+		state := *s.Key
 		state.CreatedTime = now
 		key = &state
 	}
@@ -192,7 +209,7 @@ func (m *Machine) retain(now time.Time, o *order, shown *model.Order, s sealed) 
 	if !end.After(now) {
 		return retained{key: knownOnly(known, key), end: end}
 	}
-	return retained{data: s.data, key: key, end: end}
+	return retained{data: s.Data, key: key, end: end}
 }
 
 // knownOnly is key where there was one before: it is late, and its deletion due.

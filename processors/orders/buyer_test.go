@@ -84,11 +84,15 @@ func (r *buyerRuntime) answer(call machine.Call, shown model.Order, keyID string
 			key = &schemas.BuyerKey{Account: testAccount, OrderID: buyerID, KeyID: keyID, WrappedBy: "file:1", Wrapped: []byte("wrapped " + keyID)}
 		}
 		response = &buyerdata.Answer{
-			Response: response, Key: key,
-			Data: &schemas.BuyerData{KeyID: key.KeyID, Fields: map[string][]byte{"recipient.name": []byte("sealed with " + key.KeyID)}},
+			Response: response, Sealed: sealedWith(key, "sealed with "+key.KeyID),
 		}
 	}
 	r.Done(call, response)
+}
+
+// sealedWith is buyer data under a key.
+func sealedWith(key *schemas.BuyerKey, name string) buyerdata.Sealed {
+	return buyerdata.Sealed{Key: key, Data: &schemas.BuyerData{KeyID: key.KeyID, Fields: map[string][]byte{"recipient.name": []byte(name)}}}
 }
 
 // update fetches the order and shows it.
@@ -165,8 +169,7 @@ func TestADeletedKeyIsNotMadeAnew(t *testing.T) {
 	again.LastUpdatedTime = r.Now
 	r.Done(late, &buyerdata.Answer{
 		Response: &model.GetOrderResponse{Order: again},
-		Key:      &schemas.BuyerKey{Account: testAccount, OrderID: buyerID, KeyID: "k2", WrappedBy: "file:1", Wrapped: []byte("wrapped k2")},
-		Data:     &schemas.BuyerData{KeyID: "k2", Fields: map[string][]byte{"recipient.name": []byte("sealed with k2")}},
+		Sealed:   sealedWith(&schemas.BuyerKey{Account: testAccount, OrderID: buyerID, KeyID: "k2", WrappedBy: "file:1", Wrapped: []byte("wrapped k2")}, "sealed with k2"),
 	})
 	if len(r.outputs) != 2 || r.sealedWith() != "" || len(r.key().Wrapped) != 0 {
 		t.Errorf("%d events, the last with %q; key %+v", len(r.outputs), r.sealedWith(), r.key())
@@ -331,7 +334,7 @@ func TestALostKeyIsReplaced(t *testing.T) {
 	order.LastUpdatedTime = r.Now
 	fresh := &schemas.BuyerKey{Account: testAccount, OrderID: buyerID, KeyID: "k2", WrappedBy: "file:2", Wrapped: []byte("wrapped k2")}
 	r.Done(call, &buyerdata.Answer{
-		Response: &model.GetOrderResponse{Order: order}, Key: fresh, Data: &schemas.BuyerData{KeyID: "k2", Fields: map[string][]byte{}},
+		Response: &model.GetOrderResponse{Order: order}, Sealed: sealedWith(fresh, "sealed with k2"),
 	})
 	if r.sealedWith() != "k2" || string(r.key().Wrapped) != "wrapped k2" || !r.key().CreatedTime.Equal(r.Now) {
 		t.Errorf("event with %q, key %+v", r.sealedWith(), r.key())
@@ -350,7 +353,7 @@ func TestBuyerDataOfOrdersV0(t *testing.T) {
 	key := &schemas.BuyerKey{Account: testAccount, OrderID: buyerID, KeyID: "k1", WrappedBy: "file:1", Wrapped: []byte("wrapped")}
 	items := r.Done(head, &buyerdata.Answer{
 		Response: &model.GetOrderV0Response{Order: model.OrderV0{OrderID: buyerID, LastUpdateDate: r.Now, LatestDeliveryDate: r.Now.Add(day)}},
-		Key:      key, Data: &schemas.BuyerData{KeyID: "k1", Fields: map[string][]byte{"buyer.name": []byte("sealed")}},
+		Sealed:   sealedWith(key, "sealed"),
 	})
 	r.Done(items[0], &model.GetOrderItemsV0Response{Page: model.OrderItemPageV0{OrderID: buyerID}})
 	if r.sealedWith() != "k1" || r.key() == nil || !r.key().DeleteTime.Equal(r.Now.Add(day+retention)) {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
-	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -113,7 +112,7 @@ type order struct {
 
 	// What a page of a search has shown during the call, in case that fails. Not in the
 	// state: a new owner asks getOrder again.
-	page *model.Order
+	page *shownPage
 }
 
 func newOrder(key, account string) *order {

@@ -2,7 +2,9 @@ package orders
 
 import (
 	"fmt"
+	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/runtime/buyerdata"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
@@ -11,23 +13,46 @@ import (
 // included data, both give the same event. So it settles what is pending, also where
 // getOrder fails. Its answer can be old, since Amazon's index lags, or about what getOrder
 // has shown later. It settles only what it shows to be newer than what was emitted, and
-// not older than what was notified; the rest is left to getOrder. Three kinds of orders
-// are too: those whose buyer data we want, which pages do not bring; those of Orders v0;
-// and all of a page that could not be read completely.
+// not older than what was notified; the rest is left to getOrder. So are three kinds of
+// orders: those whose buyer data we want from a page that did not bring it, or sealed it with
+// another key than the order's; those of Orders v0; and all of a page that could not be read
+// completely.
+
+// shownPage is an order as a page shows it, with what came of its buyer: nil where that was
+// not asked for.
+type shownPage struct {
+	*model.Order
+	sealed *buyerdata.Sealed
+}
+
+func shownIn(answer *buyerdata.PageAnswer, i int) shownPage {
+	return shownPage{&answer.Page.Orders[i], answer.Of(i)}
+}
+
+// pageOf is the page that answers a search, nil for none.
+func pageOf(response any) *buyerdata.PageAnswer {
+	switch answer := response.(type) {
+	case *buyerdata.PageAnswer:
+		return answer
+	case *model.SearchOrdersResponse:
+		return &buyerdata.PageAnswer{Page: answer}
+	}
+	return nil
+}
 
 // page takes a page of what was found.
 func (m *Machine) page(tx *machine.Tx, s *search, response any) {
-	answer, ok := response.(*model.SearchOrdersResponse)
-	if !ok {
+	answer := pageOf(response)
+	if answer == nil {
 		m.failed(tx, s, fmt.Errorf("the answer is a %T", response))
 		return
 	}
-	for i := range answer.Orders {
-		if m.recover(tx, s.Account, &answer.Orders[i], !answer.Incomplete, originRecovered) {
+	for i := range answer.Page.Orders {
+		if m.recover(tx, s.Account, shownIn(answer, i), !answer.Page.Incomplete, originRecovered) {
 			s.Found++
 		}
 	}
-	if err := s.turn(answer.Next(), tx.Now); err != nil { // it would not be followed another time either
+	if err := s.turn(answer.Page.Next(), tx.Now); err != nil { // it would not be followed another time either
 		s.leave()
 		s.Attempts = max(s.Attempts, fewFails)
 		m.failed(tx, s, err)
@@ -36,8 +61,8 @@ func (m *Machine) page(tx *machine.Tx, s *search, response any) {
 
 // recover takes an order that a search or a backfill found, and reports whether that was needed:
 // not where it is known as it is, or is to be fetched anyway.
-func (m *Machine) recover(tx *machine.Tx, account string, found *model.Order, whole bool, origin string) (needed bool) {
-	if model.CheckOrderID(found.OrderID) != nil || m.unwanted(account, found) {
+func (m *Machine) recover(tx *machine.Tx, account string, found shownPage, whole bool, origin string) (needed bool) {
+	if model.CheckOrderID(found.OrderID) != nil || m.unwanted(account, found.Order) {
 		return false
 	}
 	key := orderKey(account, found.OrderID)
@@ -66,8 +91,8 @@ func (m *Machine) recover(tx *machine.Tx, account string, found *model.Order, wh
 	}
 	o.found = true
 	if o.InFlight() && whole {
-		page := *found
-		o.page = &page
+		own := *found.Order // without the page around it
+		o.page = &shownPage{&own, found.sealed}
 	} else if whole && m.served(tx, o, found) {
 		return needed
 	}
@@ -83,11 +108,17 @@ func (m *Machine) recover(tx *machine.Tx, account string, found *model.Order, wh
 }
 
 // served settles an order that waits, from a page, and reports whether it could.
-func (m *Machine) served(tx *machine.Tx, o *order, shown *model.Order) bool {
-	if m.cfg.V0 || m.asksBuyer(o, tx.Now) || shown.Fulfillment == nil { // the token of a search that asked for less
+func (m *Machine) served(tx *machine.Tx, o *order, shown shownPage) bool {
+	if m.cfg.V0 || !m.sealedFor(o, shown, tx.Now) || shown.Fulfillment == nil { // the token of a search that asked for less
 		return false
 	}
-	event := newEvent(o.account, shown, m.cfg.Excluded)
+	var s buyerdata.Sealed
+	if shown.sealed != nil {
+		s = *shown.sealed
+	}
+	buyer := m.retain(tx.Now, o, shown.Order, s)
+	event := newEvent(o.account, shown.Order, m.cfg.Excluded)
+	event.BuyerData = buyer.data
 	if !fit(event) { // before its id is made, as of what getOrder shows
 		return false
 	}
@@ -97,7 +128,7 @@ func (m *Machine) served(tx *machine.Tx, o *order, shown *model.Order) bool {
 	}
 	m.answeredAtAll(tx, o)
 	repeated := content == o.emittedID
-	m.publish(tx, o, event, content, m.retain(tx.Now, o, shown, sealed{}))
+	m.publish(tx, o, event, content, buyer)
 	if o.untimed && (repeated || o.attempts+o.refusals == 0) { // who knows whether the index has that change
 		m.save(tx, o)
 		return false
@@ -111,11 +142,21 @@ func (m *Machine) served(tx *machine.Tx, o *order, shown *model.Order) bool {
 	return true
 }
 
+// sealedFor reports whether a page brought what getOrder would bring of an order's buyer,
+// sealed with the same key.
+func (m *Machine) sealedFor(o *order, shown shownPage, now time.Time) bool {
+	if asks := m.asksBuyer(o, now); !asks || shown.sealed == nil {
+		return !asks && shown.sealed == nil
+	}
+	known := m.buyers.of(o)
+	return known == nil || known.deleted() || shown.sealed.Data == nil || shown.sealed.Key.KeyID == known.KeyID
+}
+
 // servedInstead settles an order whose call has ended without an answer, if a page has
 // shown it meanwhile.
 func (m *Machine) servedInstead(tx *machine.Tx, o *order, outcome machine.Outcome) bool {
 	page := o.page
 	o.page = nil
 	_, done := outcome.(machine.Done)
-	return page != nil && !done && m.served(tx, o, page)
+	return page != nil && !done && m.served(tx, o, *page)
 }

@@ -211,10 +211,12 @@ func (m *Machine) drawSearches(tx *machine.Tx) {
 		}
 		if s.PaginationToken == "" {
 			s.StartTime = m.part(s, tx.Now)
+			s.BuyerData = m.withBuyers(s.Account) && m.backlogged(s.Account)
 		}
 		m.reconciler.last[s.Account] = tx.Now
 		tx.Put(s.Key, &s.SearchState)
-		tx.Call(machine.Call{Account: s.Account, Operation: model.SearchOrders, Key: s.Key, Request: s.request(m.cfg.IncludedData, m.fulfilledBy(s.Account))})
+		request := m.searchRequest(s.Account, s.BuyerData, s.request(m.cfg.IncludedData, m.fulfilledBy(s.Account)))
+		tx.Call(machine.Call{Account: s.Account, Operation: model.SearchOrders, Key: s.Key, Request: request})
 	})
 }
 

@@ -50,9 +50,9 @@ func (m *Machine) Result(tx *machine.Tx, res *machine.Result) {
 
 // answered takes what Amazon says.
 func (m *Machine) answered(tx *machine.Tx, o *order, response any) {
-	var s sealed
+	var s buyerdata.Sealed
 	if answer, ok := response.(*buyerdata.Answer); ok {
-		response, s = answer.Response, sealed{answer.Data, answer.Key}
+		response, s = answer.Response, answer.Sealed
 	}
 	switch answer := response.(type) {
 	case *model.GetOrderResponse:
@@ -67,7 +67,7 @@ func (m *Machine) answered(tx *machine.Tx, o *order, response any) {
 }
 
 // shown takes an order as Amazon shows it.
-func (m *Machine) shown(tx *machine.Tx, o *order, given *model.Order, s sealed) {
+func (m *Machine) shown(tx *machine.Tx, o *order, given *model.Order, s buyerdata.Sealed) {
 	if m.unwanted(o.account, given) {
 		m.leaveOut(tx, o)
 		return

@@ -3,6 +3,7 @@ package orders
 import (
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/runtime/buyerdata"
 	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
@@ -17,7 +18,7 @@ const refusedPage = 10 * time.Second
 // buyer.
 type partV0 struct {
 	ordersv0.Part
-	sealed
+	buyerdata.Sealed
 }
 
 // fetchedV0 is what has been fetched of an order, nil for nothing.
@@ -54,7 +55,7 @@ func (m *Machine) drawV0(tx *machine.Tx) {
 }
 
 // headOfV0 takes an order without its items.
-func (m *Machine) headOfV0(tx *machine.Tx, o *order, shown *model.OrderV0, s sealed) {
+func (m *Machine) headOfV0(tx *machine.Tx, o *order, shown *model.OrderV0, s buyerdata.Sealed) {
 	switch {
 	case o.part != nil || shown.OrderID != o.id() || shown.LastUpdateDate.IsZero():
 		m.refuseV0(tx, o, "the answer is about another order, or out of turn")
@@ -78,7 +79,7 @@ func (m *Machine) itemsOfV0(tx *machine.Tx, o *order, page *model.OrderItemPageV
 	}
 	o.notBefore = 0
 	if whole != nil {
-		m.shown(tx, o, whole, o.part.sealed)
+		m.shown(tx, o, whole, o.part.Sealed)
 	}
 }
 

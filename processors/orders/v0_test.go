@@ -1,11 +1,13 @@
 package orders
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/runtime/buyerdata"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/processors/orders/ordersv0"
@@ -32,6 +34,10 @@ func (a *amazon) answerTo(call machine.Call, now time.Time) machine.Outcome {
 		return a.answer(request.OrderID, now)
 	case *model.SearchOrdersRequest:
 		return a.search(request, now)
+	case *buyerdata.Request, *buyerdata.PageRequest:
+		return a.sealer.Guard(func(_ context.Context, read machine.Call) machine.Result {
+			return machine.Result{Outcome: withBuyers(a.answerTo(read, now))}
+		})(context.Background(), call).Outcome
 	}
 	return machine.Reject{Err: fmt.Errorf("no answer to a %T", call.Request)}
 }

@@ -130,11 +130,15 @@ func newGuarded(t *testing.T) *guarded {
 	return g
 }
 
+func (g *guarded) sealer() *buyerdata.Sealer {
+	return buyerdata.NewSealer(g.keys, new(blame.Tally), time.Now, slog.New(slog.DiscardHandler))
+}
+
 // event is that of an order, for an account with buyer data or without.
 func (g *guarded) event(order *model.Order, with bool) *schemas.Order {
 	g.t.Helper()
 	own := copied(reflect.ValueOf(*order)).Interface().(model.Order)
-	guard := buyerdata.NewSealer(g.keys, new(blame.Tally), time.Now, slog.New(slog.DiscardHandler)).Guard(
+	guard := g.sealer().Guard(
 		func(context.Context, machine.Call) machine.Result {
 			return machine.Result{Outcome: machine.Done{Response: &model.GetOrderResponse{Order: own}}}
 		})

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/runtime/buyerdata"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
@@ -97,6 +98,7 @@ type amazon struct {
 	v0       bool                 // asked through Orders v0
 	pages    map[string]cursor    // what the tokens of its searches stand for
 	created  map[string]time.Time // when orders were placed, if not at testStart
+	sealer   *buyerdata.Sealer    // of what is asked with buyer data
 }
 
 type version struct {

@@ -27,9 +27,14 @@ type Request struct {
 
 // Answer is what a machine gets for a Request.
 type Answer struct {
-	Response any                // to Request.Read, without buyer data
-	Data     *schemas.BuyerData // nil where Amazon gave none
-	Key      *schemas.BuyerKey  // that Data is encrypted with: the Request's, or a new one without its times
+	Response any // to Request.Read, without buyer data
+	Sealed
+}
+
+// Sealed is what an answer held of an order's buyer.
+type Sealed struct {
+	Data *schemas.BuyerData // nil where Amazon gave none
+	Key  *schemas.BuyerKey  // that Data is encrypted with: the Request's, or a new one without its times
 }
 
 // Execute carries out a call.
@@ -56,45 +61,52 @@ func NewSealer(keys Keys, tally *blame.Tally, now func() time.Time, log *slog.Lo
 }
 
 // Guard stands between a machine and next, which makes its calls. What is about a person
-// comes to the machine encrypted or, by a call that is no *Request, not at all.
+// comes to the machine encrypted or, by a call of another kind, not at all.
 func (s *Sealer) Guard(next Execute) Execute {
 	return func(ctx context.Context, call machine.Call) machine.Result {
-		req, ok := call.Request.(*Request)
-		if !ok {
-			res := next(ctx, call)
-			if done, ok := res.Outcome.(machine.Done); ok {
-				withhold(done.Response)
-			}
-			return res
+		switch req := call.Request.(type) {
+		case *Request:
+			return s.order(ctx, next, call, req)
+		case *PageRequest:
+			return s.page(ctx, next, call, req)
 		}
-		if !s.keys.Given() {
-			return s.wait(ctx, call, machine.Result{}, machine.Snooze{For: keyPause, Unspent: true, Err: errors.New("buyer_data is on for the account, but this process was started without a key: write buyer_data.keys or buyer_data.kms, then start it again")})
+		res := next(ctx, call)
+		if done, ok := res.Outcome.(machine.Done); ok {
+			withhold(done.Response)
 		}
-		// Before Amazon is asked: without the key the answer is of no use.
-		key, err := s.known(ctx, req)
-		if err != nil {
-			return s.wait(ctx, call, machine.Result{}, machine.Snooze{For: keyPause, Own: true, Unspent: true, Err: err})
-		}
-		if key == nil && s.keyless.Load() {
-			if key, err = s.fresh(ctx, req); err != nil {
-				return s.wait(ctx, call, machine.Result{}, machine.Snooze{For: keyPause, Unspent: true, Err: err})
-			}
-		}
-		read := call
-		read.Request = req.Read
-		res := next(ctx, read)
-		res.Call = call
-		done, ok := res.Outcome.(machine.Done)
-		if !ok {
-			return res
-		}
-		answer, err := s.seal(ctx, req, key, done.Response)
-		if err != nil {
-			return s.wait(ctx, call, res, machine.Snooze{For: keyPause, Err: err})
-		}
-		res.Outcome = machine.Done{Response: answer}
 		return res
 	}
+}
+
+// order carries out the read of one order.
+func (s *Sealer) order(ctx context.Context, next Execute, call machine.Call, req *Request) machine.Result {
+	if !s.keys.Given() {
+		return s.wait(ctx, call, machine.Result{}, machine.Snooze{For: keyPause, Unspent: true, Err: errors.New("buyer_data is on for the account, but this process was started without a key: write buyer_data.keys or buyer_data.kms, then start it again")})
+	}
+	// Before Amazon is asked: without the key the answer is of no use.
+	key, err := s.known(ctx, req.Order, req.Key)
+	if err != nil {
+		return s.wait(ctx, call, machine.Result{}, machine.Snooze{For: keyPause, Own: true, Unspent: true, Err: err})
+	}
+	if key == nil && s.keyless.Load() {
+		if key, err = s.fresh(ctx, req.Order); err != nil {
+			return s.wait(ctx, call, machine.Result{}, machine.Snooze{For: keyPause, Unspent: true, Err: err})
+		}
+	}
+	read := call
+	read.Request = req.Read
+	res := next(ctx, read)
+	res.Call = call
+	done, ok := res.Outcome.(machine.Done)
+	if !ok {
+		return res
+	}
+	sealed, err := s.seal(ctx, req.Order, key, take(done.Response))
+	if err != nil {
+		return s.wait(ctx, call, res, machine.Snooze{For: keyPause, Err: err})
+	}
+	res.Outcome = machine.Done{Response: &Answer{Response: done.Response, Sealed: sealed}}
+	return res
 }
 
 // wait is the result of a call whose answer cannot be used now. A late order is better
@@ -124,49 +136,47 @@ type sealingKey struct {
 	record *schemas.BuyerKey
 }
 
-func (s *Sealer) seal(ctx context.Context, req *Request, key *sealingKey, response any) (*Answer, error) {
-	fields := take(response)
-	answer := &Answer{Response: response}
+// seal encrypts an order's fields with its key or, where it has none, a new one.
+func (s *Sealer) seal(ctx context.Context, owner Owner, key *sealingKey, fields map[string]string) (Sealed, error) {
 	if len(fields) == 0 {
-		return answer, nil
+		return Sealed{}, nil
 	}
 	if key == nil {
 		var err error
-		if key, err = s.fresh(ctx, req); err != nil {
-			return nil, err
+		if key, err = s.fresh(ctx, owner); err != nil {
+			return Sealed{}, err
 		}
 	}
-	answer.Key = key.record
-	answer.Data = &schemas.BuyerData{KeyID: key.record.KeyID, Fields: make(map[string][]byte, len(fields))}
+	data := &schemas.BuyerData{KeyID: key.record.KeyID, Fields: make(map[string][]byte, len(fields))}
 	for name, value := range fields {
-		answer.Data.Fields[name] = key.Seal(name, value)
+		data.Fields[name] = key.Seal(name, value)
 	}
-	return answer, nil
+	return Sealed{Data: data, Key: key.record}, nil
 }
 
 // known is the order's own key; nil where it has none, or has lost it. A lost key is
 // replaced: the order's newest state is what counts, and the new key opens it.
-func (s *Sealer) known(ctx context.Context, req *Request) (*sealingKey, error) {
-	if req.Key == nil {
+func (s *Sealer) known(ctx context.Context, owner Owner, record *schemas.BuyerKey) (*sealingKey, error) {
+	if record == nil {
 		return nil, nil
 	}
-	key, err := s.keys.Unwrap(ctx, req.Order, req.Key)
+	key, err := s.keys.Unwrap(ctx, owner, record)
 	switch {
 	case err == nil:
-		return &sealingKey{key, req.Key}, nil
+		return &sealingKey{key, record}, nil
 	case !errors.Is(err, ErrLost):
-		return nil, fmt.Errorf("unwrap the key of order %s: %w", req.Order.OrderID, err)
+		return nil, fmt.Errorf("unwrap the key of order %s: %w", owner.OrderID, err)
 	}
-	s.log.WarnContext(ctx, "an order gets a new key; its older records stay unreadable", "account", req.Order.Account, "order", req.Order.OrderID, "error", err)
+	s.log.WarnContext(ctx, "an order gets a new key; its older records stay unreadable", "account", owner.Account, "order", owner.OrderID, "error", err)
 	return nil, nil
 }
 
 // fresh is a new key for the order.
-func (s *Sealer) fresh(ctx context.Context, req *Request) (*sealingKey, error) {
-	key, record, err := s.keys.New(ctx, req.Order)
+func (s *Sealer) fresh(ctx context.Context, owner Owner) (*sealingKey, error) {
+	key, record, err := s.keys.New(ctx, owner)
 	s.keyless.Store(err != nil)
 	if err != nil {
-		return nil, fmt.Errorf("make a key for order %s: %w", req.Order.OrderID, err)
+		return nil, fmt.Errorf("make a key for order %s: %w", owner.OrderID, err)
 	}
 	return &sealingKey{key, record}, nil
 }
