@@ -59,6 +59,8 @@ func testBuyerData(t *testing.T, api string) {
 	}
 	limited, release := context.WithTimeoutCause(t.Context(), 90*time.Second, errors.New("it took too long"))
 	defer release()
+	place(t, sim, false) // for the backfill to find: they are too old for the search for gaps
+	time.Sleep(scaled.Real(8 * time.Minute))
 	ctx, stop := context.WithCancelCause(limited)
 	ended := make(chan error, 1)
 	go func() {
@@ -67,20 +69,7 @@ func testBuyerData(t *testing.T, api string) {
 		ended <- err
 	}()
 	log.await(ctx, t, "pipeline is up")
-	placements := []world.Placement{{}, {}, {}} // and as their numbers say
-	for _, kind := range world.Kinds() {
-		placements = append(placements, world.Placement{Kind: kind})
-	}
-	for _, placed := range placements {
-		for _, account := range sim.Accounts() {
-			change, err := sim.World.Place(account.ID, placed)
-			if err != nil {
-				t.Fatal(err)
-			}
-			sim.Notify(change)
-		}
-	}
-	orders := 2 * len(placements)
+	orders := 2 * place(t, sim, true)
 	for _, broken := range []string{`{"DestinationPostalCode": "` + buyerMark + `1"}`, `not JSON, "DestinationPostalCode":"` + buyerMark + `1`} {
 		if err := sim.Send(simulator.DefaultQueue, broken); err != nil {
 			t.Fatal(err)
@@ -89,8 +78,11 @@ func testBuyerData(t *testing.T, api string) {
 	if _, err := sim.Ledger.Await(ctx, simulator.Filter{Part: simulator.EventBridge, Status: 200}, 1); err != nil {
 		t.Fatalf("no event came out: %v, %v\n%s", err, context.Cause(ctx), log)
 	}
-	records := readUntil(ctx, t, cfg, map[string]int{schemas.Orders: orders, schemas.DeadLetters: 2, schemas.BuyerKeys: orders/2 + 1})
-	checkDecodes(ctx, t, settings, sim.Accounts()[0].ID, records, api == config.Orders2026)
+	records := readUntil(ctx, t, cfg, map[string]int{schemas.Orders: 2 * orders, schemas.DeadLetters: 2, schemas.BuyerKeys: orders + 1})
+	found := checkDecodes(ctx, t, settings, sim.Accounts()[0].ID, records, api == config.Orders2026)
+	if api == config.Orders2026 {
+		checkPaged(t, sim, found)
+	}
 	stop(context.Canceled)
 	if err := <-ended; err != nil {
 		t.Error(err)
@@ -113,6 +105,41 @@ func testBuyerData(t *testing.T, api string) {
 		for _, h := range rec.Headers {
 			checkNobody(t, rec.Topic+", header "+h.Key, h.Value)
 		}
+	}
+}
+
+// place places orders of each kind in each account, and returns how many of an account.
+func place(t *testing.T, sim *simulator.Simulator, notify bool) int {
+	t.Helper()
+	placements := []world.Placement{{}, {}, {}} // and as their numbers say
+	for _, kind := range world.Kinds() {
+		placements = append(placements, world.Placement{Kind: kind})
+	}
+	for _, placed := range placements {
+		for _, account := range sim.Accounts() {
+			change, err := sim.World.Place(account.ID, placed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if notify {
+				sim.Notify(change)
+			}
+		}
+	}
+	return len(placements)
+}
+
+// checkPaged holds that orders which a backfill found came from its pages, with their buyers.
+func checkPaged(t *testing.T, sim *simulator.Simulator, found map[string]bool) {
+	t.Helper()
+	paged := len(found)
+	for _, call := range sim.Ledger.Calls(simulator.Filter{Operation: "getOrder"}) {
+		if found[call.Parameters["orderId"]] {
+			paged--
+		}
+	}
+	if paged < len(found)/2 || paged == 0 { // a call that fails on purpose may cost a page
+		t.Errorf("%d of %d orders that a backfill found came with its pages", paged, len(found))
 	}
 }
 
@@ -163,7 +190,7 @@ aws:
 spapi:
   lwa_endpoint: %s
   endpoints: {na: %s, eu: %s}
-orders: {api: %s, included_data: [FULFILLMENT, PROCEEDS, PROMOTION, CANCELLATION, PACKAGES, TAX, PAYMENT, EXPENSE, FULFILLMENT_ORDERS]}
+orders: {api: %s, backfill: 24h, reconcile: {lookback: 0s}, included_data: [FULFILLMENT, PROCEEDS, PROMOTION, CANCELLATION, PACKAGES, TAX, PAYMENT, EXPENSE, FULFILLMENT_ORDERS]}
 buyer_data: {keys: {file: %s}}
 bridge: {queues: [{url: "%s"}]}
 events: {bus: bus}
@@ -210,7 +237,8 @@ func readUntil(ctx context.Context, t *testing.T, cfg config.Config, want map[st
 
 // checkDecodes shows the orders with the key: those of the account that has its
 // buyer data on say what Amazon said, and together all that a whole order can say of a buyer.
-func checkDecodes(ctx context.Context, t *testing.T, s Settings, on string, records []*kgo.Record, whole bool) {
+// It returns those of them that a backfill found.
+func checkDecodes(ctx context.Context, t *testing.T, s Settings, on string, records []*kgo.Record, whole bool) (found map[string]bool) {
 	t.Helper()
 	view, closeView, err := OpenBuyerView(ctx, s)
 	if err != nil {
@@ -218,6 +246,7 @@ func checkDecodes(ctx context.Context, t *testing.T, s Settings, on string, reco
 	}
 	defer closeView()
 	shown, kinds := 0, map[string]bool{}
+	found = map[string]bool{}
 	for _, rec := range records {
 		if rec.Topic != s.Config.Prefix+schemas.Orders {
 			continue
@@ -227,7 +256,8 @@ func checkDecodes(ctx context.Context, t *testing.T, s Settings, on string, reco
 			t.Fatal(err)
 		}
 		var order struct {
-			Account   string
+			Account, OrderID, Origin string
+
 			BuyerData *struct {
 				Fields map[string]string
 				Error  string
@@ -243,6 +273,9 @@ func checkDecodes(ctx context.Context, t *testing.T, s Settings, on string, reco
 			continue
 		}
 		shown++
+		if order.Origin == "BACKFILL" {
+			found[order.OrderID] = true
+		}
 		for name, text := range order.BuyerData.Fields {
 			if strings.HasPrefix(text, buyerMark) {
 				kinds[name[strings.LastIndex(name, ".")+1:]] = true
@@ -262,6 +295,7 @@ func checkDecodes(ctx context.Context, t *testing.T, s Settings, on string, reco
 			t.Errorf("no order had a %s: there are %v", kind, kinds)
 		}
 	}
+	return found
 }
 
 func checkNobody(t *testing.T, where string, text []byte) {
