@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
@@ -245,4 +246,18 @@ func arranged[T any, P interface {
 	list := slices.Clone(given)
 	slices.SortStableFunc(list, func(a, b T) int { return bytes.Compare(P(&a).AppendAvro(nil), P(&b).AppendAvro(nil)) })
 	return list
+}
+
+// byID puts records in the order of their ids, and those that share one in an order of their
+// own too.
+func byID[T any, P interface {
+	*T
+	schemas.Value
+}](list []T, id func(*T) string) {
+	slices.SortStableFunc(list, func(a, b T) int {
+		if c := strings.Compare(id(&a), id(&b)); c != 0 {
+			return c
+		}
+		return bytes.Compare(P(&a).AppendAvro(nil), P(&b).AppendAvro(nil))
+	})
 }

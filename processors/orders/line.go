@@ -1,9 +1,6 @@
 package orders
 
 import (
-	"slices"
-	"strings"
-
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -13,7 +10,7 @@ func items(given []model.OrderItem) []schemas.OrderItem {
 	for i := range given {
 		lines[i] = line(&given[i])
 	}
-	slices.SortStableFunc(lines, func(a, b schemas.OrderItem) int { return strings.Compare(a.OrderItemID, b.OrderItemID) })
+	byID(lines, func(l *schemas.OrderItem) string { return l.OrderItemID })
 	return lines
 }
 
@@ -120,11 +117,9 @@ func packages(given []model.OrderPackage) []schemas.OrderPackage {
 				OrderItemID: item.OrderItemID, Quantity: item.Quantity, TransparencyCodes: set(item.TransparencyCodes, same),
 			})
 		}
-		slices.SortStableFunc(one.Items, func(a, b schemas.PackageItem) int { return strings.Compare(a.OrderItemID, b.OrderItemID) })
+		byID(one.Items, func(i *schemas.PackageItem) string { return i.OrderItemID })
 		all = append(all, one)
 	}
-	slices.SortStableFunc(all, func(a, b schemas.OrderPackage) int {
-		return strings.Compare(a.PackageReferenceID, b.PackageReferenceID)
-	})
+	byID(all, func(p *schemas.OrderPackage) string { return p.PackageReferenceID })
 	return all
 }

@@ -331,3 +331,76 @@ func TestTodaysOrdersKeepTheirIDs(t *testing.T) {
 		t.Errorf("id %s", got)
 	}
 }
+
+// TestTheOrderOfListsIsNoContent gives each list of an order a second, differing element, and
+// turns it round: the event stays the same.
+func TestTheOrderOfListsIsNoContent(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t)
+	order, _ := filled()
+	lists(reflect.ValueOf(order).Elem(), func(list reflect.Value) {
+		second := copied(list.Index(0))
+		last(second)
+		list.Set(reflect.Append(list, second))
+	})
+	before := contentID(g.event(order, true))
+	ordered := []reflect.Type{
+		reflect.TypeFor[schemas.SubstitutionOption](), // the one that the buyer likes most may be first
+		reflect.TypeFor[model.TaxAttribute](),         // these two have one name, which Amazon's have not
+	}
+	turned := 0
+	lists(reflect.ValueOf(order).Elem(), func(list reflect.Value) {
+		if slices.Contains(ordered, list.Type().Elem()) {
+			return
+		}
+		turned++
+		swap := reflect.Swapper(list.Interface())
+		swap(0, 1)
+		defer swap(0, 1)
+		if contentID(g.event(order, true)) != before {
+			t.Errorf("another order of a list of %s is another event", list.Type().Elem())
+		}
+	})
+	if turned < 30 {
+		t.Errorf("only %d lists", turned)
+	}
+}
+
+// lists does something with each list within a value, the innermost first.
+func lists(v reflect.Value, do func(reflect.Value)) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		lists(v.Elem(), do)
+	case reflect.Slice:
+		for i := range v.Len() {
+			lists(v.Index(i), do)
+		}
+		do(v)
+	case reflect.Struct:
+		if v.Type() != reflect.TypeFor[time.Time]() {
+			for f, field := range v.Fields() {
+				if f.Tag.Get("json") != "-" {
+					lists(field, do)
+				}
+			}
+		}
+	}
+}
+
+// last changes the last leaf of a value that is no id.
+func last(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		last(v.Elem())
+	case reflect.Slice:
+		last(v.Index(v.Len() - 1))
+	case reflect.Struct:
+		if v.Type() != reflect.TypeFor[time.Time]() {
+			last(v.Field(v.NumField() - 1))
+			return
+		}
+		change(v)
+	default:
+		change(v)
+	}
+}

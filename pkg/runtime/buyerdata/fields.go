@@ -93,7 +93,8 @@ func (f *fieldSet) order(o *model.Order) {
 func (f *fieldSet) registrations(all []model.TaxRegistration) {
 	slices.SortStableFunc(all, func(a, b model.TaxRegistration) int {
 		return cmp.Or(strings.Compare(a.EntityType, b.EntityType), strings.Compare(a.Type, b.Type),
-			strings.Compare(a.Number.Reveal(), b.Number.Reveal()), strings.Compare(a.LegalName.Reveal(), b.LegalName.Reveal()))
+			strings.Compare(a.Number.Reveal(), b.Number.Reveal()), strings.Compare(a.LegalName.Reveal(), b.LegalName.Reveal()),
+			slices.Compare(details(a), details(b)))
 	})
 	for i := range all {
 		r := &all[i]
@@ -113,6 +114,18 @@ func (f *fieldSet) registrations(all []model.TaxRegistration) {
 			}
 		}
 	}
+}
+
+// details are what else a registration says, in an order of their own.
+func details(r model.TaxRegistration) (all []string) {
+	for _, a := range r.Attributes {
+		all = append(all, a.Key+"="+a.Value.Reveal())
+	}
+	slices.Sort(all)
+	if r.Address != nil {
+		r.Address.Each(func(name string, value model.Private) { all = append(all, name+"="+value.Reveal()) })
+	}
+	return all
 }
 
 func (f *fieldSet) payments(all []model.PaymentExecution) {
