@@ -45,6 +45,22 @@ func recordTable() []Record {
 	}
 }
 
+// AbsentPart: A part of orders.included_data that Amazon has left out of all
+// answers since some time in which it could be expected.
+type AbsentPart struct {
+	// Its name, such as PROCEEDS.
+	Part string `avro:"part" json:"part"`
+	// How many such answers there were in a row.
+	Answers int32 `avro:"answers" json:"answers"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *AbsentPart) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.Part)
+	dst = binary.AppendVarint(dst, int64(r.Answers))
+	return dst
+}
+
 // Alert: Something that a person should know. Written by the processors to
 // alerts, keyed by account.
 type Alert struct {
@@ -2820,6 +2836,9 @@ type SearchState struct {
 	// Whether the pages of the part that is searched now bring buyer data: all
 	// pages of a token must be asked for the same.
 	BuyerData bool `avro:"buyerData" json:"buyerData"`
+	// Parts that the account's last orders came without, whose role at Amazon may
+	// be missing. They are counted up to some minutes ago.
+	AbsentParts []AbsentPart `avro:"absentParts" json:"absentParts"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -2835,6 +2854,13 @@ func (r *SearchState) AppendAvro(dst []byte) []byte {
 	dst = appendOptionalTime(dst, r.StartTime)
 	dst = appendOptionalTime(dst, r.TakenTime)
 	dst = appendBool(dst, r.BuyerData)
+	if len(r.AbsentParts) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.AbsentParts)))
+		for i := range r.AbsentParts {
+			dst = r.AbsentParts[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
 	return dst
 }
 

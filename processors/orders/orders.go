@@ -125,6 +125,7 @@ type Machine struct {
 	buyers buyerKeys
 
 	reconciler reconciler         // what is searched for
+	parts      []includedPart     // that answers are looked through for
 	watch      watch              // how notifications come
 	directory  *account.Directory // that they follow
 
@@ -145,7 +146,7 @@ func New(cfg Config) *Machine {
 		return lane.New(operation, cfg.Limits.Of).In(Processor, commands.Doctor).Share(fairShare)
 	}
 	m.lanes, m.v0 = open(model.GetOrder), ordersv0.NewLanes(open)
-	m.reconciler = newReconciler(cfg.Reconcile, cfg.Limits)
+	m.reconciler, m.parts = newReconciler(cfg.Reconcile, cfg.Limits), partsOf(&m.cfg)
 	m.watch = newWatch(cfg.Silence)
 	return m
 }
@@ -176,7 +177,7 @@ func (m *Machine) Restore(key string, value any) error {
 		if key != searchPrefix+state.Account {
 			return fmt.Errorf("orders: state %s is about account %s", key, state.Account)
 		}
-		m.reconciler.restore(state)
+		m.restoreSearch(state)
 	case *schemas.BackfillState:
 		if key != backfillPrefix+state.Account {
 			return fmt.Errorf("orders: state %s is about account %s", key, state.Account)

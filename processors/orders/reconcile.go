@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/commands"
@@ -116,9 +117,13 @@ func newReconciler(cfg Reconcile, limits quota.Limits) reconciler {
 	}
 }
 
-func (r *reconciler) restore(state *schemas.SearchState) {
-	r.add(state)
-	r.lanes.Known(state.Account)
+// restoreSearch forgets the counts of parts that are not asked for any more.
+func (m *Machine) restoreSearch(state *schemas.SearchState) {
+	s := m.reconciler.add(state)
+	s.AbsentParts = slices.DeleteFunc(s.AbsentParts, func(absent schemas.AbsentPart) bool {
+		return !slices.ContainsFunc(m.parts, func(p includedPart) bool { return p.name == absent.Part })
+	})
+	m.reconciler.lanes.Known(state.Account)
 }
 
 func (r *reconciler) add(state *schemas.SearchState) *search {

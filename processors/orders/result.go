@@ -127,6 +127,7 @@ func (m *Machine) publish(tx *machine.Tx, o *order, event *schemas.Order, conten
 		out.Headers = []machine.Header{{Key: ReceivedAt, Value: strconv.AppendInt(nil, int64(o.received), 10)}}
 	}
 	tx.Emit(out)
+	m.lookFor(tx, o, event)
 	o.show(updated, content)
 }
 

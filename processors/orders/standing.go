@@ -17,6 +17,7 @@ func read(entry any, of func(account string) role.Standing) {
 		if standing := of(state.Account); standing != nil {
 			n := standing.Notifications()
 			n.Searched, n.Found = state.CursorTime, state.Found
+			readAbsent(state, standing)
 		}
 	case *schemas.BackfillState:
 		if standing := of(state.Account); standing != nil {

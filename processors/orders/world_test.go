@@ -30,6 +30,7 @@ type runtime struct {
 	outputs []*schemas.Order
 	emitted []time.Time // when each of them was
 	alerts  []*schemas.Alert
+	entries int // of the state that were written
 }
 
 // newRuntime runs machines of a configuration that configure may change.
@@ -50,6 +51,7 @@ func newRuntime(t testing.TB, configure ...func(*Config)) *runtime {
 }
 
 func (r *runtime) committed(tx *machine.Tx) {
+	r.entries += len(tx.State)
 	for _, out := range tx.Outputs {
 		switch value := out.Value.(type) {
 		case *schemas.Order:

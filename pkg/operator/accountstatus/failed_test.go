@@ -88,6 +88,31 @@ func TestWhatFailedAndWhatIsInDoubtIsNamed(t *testing.T) {
 	}
 }
 
+// A part of the orders that never comes is told where it is asked for.
+func TestAPartThatNeverComesIsTold(t *testing.T) {
+	t.Parallel()
+	f := NewFold(Settings{Now: now, Accounts: []string{"a", "b"}, Asked: func(account, part string) bool { return account == "a" && part != "PAYMENT" }})
+	for _, account := range []string{"a", "b"} {
+		f.Take(&schemas.SearchState{Account: account, AbsentParts: []schemas.AbsentPart{
+			{Part: "TAX", Answers: 500}, {Part: "PAYMENT", Answers: 500}, {Part: "PROCEEDS", Answers: 49}, {Part: "of tomorrow", Answers: 500},
+		}})
+	}
+	told := 0
+	for _, s := range f.Standings() {
+		var out bytes.Buffer
+		if err := f.Write(&out, s); err != nil {
+			t.Fatal(err)
+		}
+		told += strings.Count(out.String(), "Amazon leaves it out")
+		if want := "TAX is asked for, and Amazon leaves it out: none of the last 500 answers about paid orders has it.\n  next: sellerstream doctor --config FILE --account a\n"; s.Account == "a" && !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+	if told != 1 {
+		t.Errorf("%d parts are told of", told)
+	}
+}
+
 // However many codes Amazon invents, an account has a bounded number of causes, and
 // none of its failures is left out of the count.
 func TestCausesAreBounded(t *testing.T) {

@@ -22,6 +22,9 @@ type Settings struct {
 	Only     string    // the one account that is asked for; "" for all
 	Limits   quota.Limits
 	OrdersV0 bool // whether orders are read with Orders v0
+	// Asked reports whether a part of an account's orders is asked for; nil where that is
+	// not known.
+	Asked func(account, part string) bool
 	// MaxMessages is how many SKUs a feed holds, and PatchBelow how few wait for single
 	// calls instead.
 	MaxMessages, PatchBelow int

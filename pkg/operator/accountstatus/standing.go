@@ -26,6 +26,7 @@ type Standing struct {
 	// account without any so far.
 	Notifications *role.Notifications `json:"notifications,omitzero"`
 	Backfill      *Backfill           `json:"backfill,omitzero"` // of its orders, the last one; nil for none
+	Absent        []Absent            `json:"absent,omitzero"`   // parts of its orders that are asked for and do not come
 	Waits         []role.Wait         `json:"waits"`             // what holds calls up, besides their quota
 	Doubts        []role.Doubt        `json:"doubts,omitempty"`
 	Failed        []Failed            `json:"failed,omitempty"` // most first

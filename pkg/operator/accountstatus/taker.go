@@ -68,6 +68,12 @@ func (t *taker) Feed(feed role.Feed) {
 
 func (t *taker) Backfill(b role.Backfill) { t.entry.Backfill = (*Backfill)(&b) }
 
+func (t *taker) Absent(a role.Absent) {
+	if t.settings.Asked != nil && t.settings.Asked(t.Account, a.Part) {
+		t.entry.Absent = append(t.entry.Absent, Absent(a))
+	}
+}
+
 func (t *taker) Notifications() *role.Notifications {
 	if t.entry.Notifications == nil {
 		t.entry.Notifications = &role.Notifications{}

@@ -170,6 +170,9 @@ func (f *Fold) Write(w io.Writer, s *Standing) error {
 	if s.Backfill != nil {
 		fmt.Fprintf(w, "\n%s\n", s.Backfill.Text(f.settings.Now))
 	}
+	for _, a := range s.Absent {
+		fmt.Fprintf(w, "\n%s is asked for, and Amazon leaves it out: %s.\n  next: sellerstream doctor --config FILE --account %s\n", a.Part, a.Words(), s.Account)
+	}
 	return f.writeSteps(w, s)
 }
 

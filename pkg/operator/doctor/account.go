@@ -38,6 +38,7 @@ func (d *doctor) sellers(ctx context.Context) []*exam {
 		group.Go(func() error {
 			all[i] = d.seller(ctx, a)
 			d.gaveUp(all[i].exam)
+			d.absent(all[i].exam, a)
 			return nil
 		})
 	}

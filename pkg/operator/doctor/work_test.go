@@ -69,6 +69,52 @@ func TestWorkThatFailedIsARedRow(t *testing.T) {
 	}
 }
 
+// A part of the orders that is asked for and never comes is a warning that names the
+// account, the part, how many answers were looked at, the role and what to do. A part that
+// is not asked for, or that few answers lacked so far, is none.
+func TestAPartThatNeverComesIsAWarning(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.settle(t)
+	w.config.Orders.IncludedData = []string{"FULFILLMENT", "PROCEEDS", "PACKAGES", "TAX"}
+	w.config.Accounts[0].BuyerData = true
+	absent := func(account string, parts ...schemas.AbsentPart) {
+		w.put(t, schemas.StateOrders, "search/"+account, &schemas.SearchState{Account: account, CursorTime: time.Now(), AbsentParts: parts})
+	}
+	first, second, third := w.config.Accounts[0], w.config.Accounts[1], w.config.Accounts[2]
+	absent(first.ID, schemas.AbsentPart{Part: "TAX", Answers: 512}, schemas.AbsentPart{Part: "RECIPIENT", Answers: 57})
+	absent(second.ID, schemas.AbsentPart{Part: "TAX", Answers: 499}, schemas.AbsentPart{Part: "RECIPIENT", Answers: 57}, schemas.AbsentPart{Part: "PAYMENT", Answers: 5000})
+	absent(third.ID, schemas.AbsentPart{Part: "PROCEEDS", Answers: 50})
+	rows := map[string][]doctor.Result{}
+	for _, r := range w.examine(t).Results {
+		if r.Part == "account" && r.Check == "included data" {
+			rows[r.Name] = append(rows[r.Name], r)
+		}
+	}
+	for account, want := range map[string][][]string{
+		first.ID: {
+			{"none of the last 512 answers about paid orders has it", "TAX needs Tax Remittance or Tax Invoicing (both restricted). Or no order of the account has it", "take TAX out of orders.included_data", "application main"},
+			{"none of the last 57 answers about orders that the merchant has to ship", "RECIPIENT needs Direct-to-Consumer Delivery (restricted)", "buyer_data: false"},
+		},
+		third.ID: {{"none of the last 50 answers about paid orders has it", "PROCEEDS needs a role that may read orders", "take PROCEEDS out"}},
+	} {
+		if len(rows[account]) != len(want) {
+			t.Errorf("%s: %+v", account, rows[account])
+			continue
+		}
+		for i, says := range want {
+			for _, part := range says {
+				if got := rows[account][i]; got.Status != doctor.Warning || !strings.Contains(got.Found+got.Cause+got.Fix, part) {
+					t.Errorf("%s: %+v does not say %q", account, got, part)
+				}
+			}
+		}
+	}
+	if got := rows[second.ID]; len(got) != 1 || got[0].Status != doctor.OK {
+		t.Errorf("%s: %+v", second.ID, got)
+	}
+}
+
 // Where the state may not be read doctor says so, and judges no account by it.
 func TestAStateThatMayNotBeReadIsNoFailure(t *testing.T) {
 	t.Parallel()

@@ -102,9 +102,22 @@ const (
 	leastSilence = 8
 )
 
+// Asks reports whether a part of an account's orders is asked for.
+func (c *Config) Asks(account, part string) bool {
+	if c.Orders.API == OrdersV0 {
+		return false
+	}
+	if part == model.IncludeBuyer || part == model.IncludeRecipient {
+		return slices.ContainsFunc(c.Accounts, func(a Account) bool { return a.ID == account && a.BuyerData })
+	}
+	return slices.Contains(c.Orders.IncludedData, part)
+}
+
 // includedData are the parts that getOrder and searchOrders of Orders
 // 2026-01-01 can be asked for.
-func includedData() []string {
-	return []string{"BUYER", "RECIPIENT", "PROCEEDS", "EXPENSE", "PROMOTION", "CANCELLATION",
-		"FULFILLMENT", "PACKAGES", "TAX", "PAYMENT", "FULFILLMENT_ORDERS"}
+func includedData() (names []string) {
+	for _, part := range model.IncludedParts() {
+		names = append(names, part.Name)
+	}
+	return names
 }

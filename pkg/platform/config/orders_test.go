@@ -4,7 +4,43 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
+
+// The role that a part needs is named in the example as doctor names it.
+func TestTheExampleNamesTheRolesOfParts(t *testing.T) {
+	t.Parallel()
+	text := strings.Join(strings.FieldsFunc(Example, func(r rune) bool { return r == '#' || unicode.IsSpace(r) }), " ")
+	roles := 0
+	for _, part := range model.IncludedParts() {
+		if part.Role == "" {
+			continue
+		}
+		if roles++; !strings.Contains(text, part.Role) {
+			t.Errorf("%s: the example does not name %q", part.Name, part.Role)
+		}
+	}
+	if roles == 0 {
+		t.Error("no part needs a role")
+	}
+}
+
+func TestWhatIsAskedForOfAnAccountsOrders(t *testing.T) {
+	t.Parallel()
+	cfg := Default()
+	cfg.Accounts = []Account{{ID: "a", BuyerData: true}, {ID: "b"}}
+	for part, want := range map[string][2]bool{"PROCEEDS": {true, true}, "TAX": {false, false}, "BUYER": {true, false}, "RECIPIENT": {true, false}} {
+		cfg.Orders.API = Orders2026
+		if got := [2]bool{cfg.Asks("a", part), cfg.Asks("b", part)}; got != want {
+			t.Errorf("%s: %v, want %v", part, got, want)
+		}
+		if cfg.Orders.API = OrdersV0; cfg.Asks("a", part) {
+			t.Errorf("%s is asked for with Orders v0", part)
+		}
+	}
+}
 
 func TestTheEndOfOrdersV0(t *testing.T) {
 	t.Parallel()

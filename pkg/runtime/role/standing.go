@@ -28,6 +28,8 @@ type Standing interface {
 	Feed(f Feed)
 	// Backfill takes how far the backfill of the account's orders is.
 	Backfill(b Backfill)
+	// Absent takes a part of orders that Amazon leaves out.
+	Absent(a Absent)
 	// Notifications is to be filled with how notifications come.
 	Notifications() *Notifications
 }
@@ -76,6 +78,16 @@ type Notifications struct {
 	Silent   time.Time `json:"silent,omitzero"`   // when the alert about a silence that still lasts was raised
 	Searched time.Time `json:"searched,omitzero"` // changes up to here have been searched
 	Found    int64     `json:"found"`             // orders or changes that a search found first
+}
+
+// Absent is a part of orders that Amazon has left out of all its last answers in which it
+// could be expected.
+type Absent struct {
+	Part    string `json:"part"`    // of orders.included_data, or BUYER or RECIPIENT
+	About   string `json:"about"`   // which orders should carry it
+	Answers int    `json:"answers"` // how many of them in a row came without it
+	// Maybe is whether the account's orders may have none, whatever its roles.
+	Maybe bool `json:"maybe,omitzero"`
 }
 
 // Backfill is how far the backfill of an account's orders is.

@@ -10,13 +10,17 @@ import (
 // come; the fulfillment status comes only with IncludeFulfillment. BUYER,
 // RECIPIENT, TAX and PAYMENT bring buyer data and need Amazon roles.
 const (
-	IncludeFulfillment  = "FULFILLMENT"
-	IncludeProceeds     = "PROCEEDS"
-	IncludePromotion    = "PROMOTION"
-	IncludeCancellation = "CANCELLATION"
-	IncludePackages     = "PACKAGES"
-	IncludeBuyer        = "BUYER"
-	IncludeRecipient    = "RECIPIENT"
+	IncludeFulfillment       = "FULFILLMENT"
+	IncludeProceeds          = "PROCEEDS"
+	IncludePromotion         = "PROMOTION"
+	IncludeCancellation      = "CANCELLATION"
+	IncludePackages          = "PACKAGES"
+	IncludeExpense           = "EXPENSE"
+	IncludeFulfillmentOrders = "FULFILLMENT_ORDERS"
+	IncludePayment           = "PAYMENT"
+	IncludeTax               = "TAX"
+	IncludeBuyer             = "BUYER"
+	IncludeRecipient         = "RECIPIENT"
 )
 
 // StatusCancelled is the fulfillment status of a cancelled order.
