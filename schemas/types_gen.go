@@ -1210,6 +1210,10 @@ type InventoryState struct {
 	// Why the newest update ended FAILED; null where it did not, and once it is
 	// sent again or a newer one came.
 	Failure *Failure `avro:"failure,omitzero" json:"failure,omitzero"`
+	// The fulfillment channel whose quantity it is. With another than DEFAULT the
+	// key is sku/<account>/channel=<code>/<sku>, where / and % of the code are
+	// escaped. null where a version before wrote it, of whatever channel.
+	FulfillmentChannelCode string `avro:"fulfillmentChannelCode,omitzero" json:"fulfillmentChannelCode,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -1286,6 +1290,7 @@ func (r *InventoryState) AppendAvro(dst []byte) []byte {
 		dst = append(dst, 2)
 		dst = r.Failure.AppendAvro(dst)
 	}
+	dst = appendOptionalString(dst, r.FulfillmentChannelCode)
 	return dst
 }
 

@@ -46,6 +46,9 @@ func newConfigCheckCommand() *cobra.Command {
 					return usageError{err}
 				}
 			}
+			for _, line := range cfg.WithoutEffect() {
+				cmd.PrintErrln(line)
+			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: good: %d accounts, %d queues, Kafka at %v\n",
 				args[0], len(cfg.Accounts), len(cfg.Bridge.Queues), cfg.Kafka.Brokers)
 			return err

@@ -55,8 +55,12 @@ func loadSettings(cmd *cobra.Command, file string) (pipeline.Settings, error) {
 	if err := cfg.CheckSecrets(cmd.Context(), file, store); err != nil {
 		return pipeline.Settings{}, usageError{err}
 	}
+	logger := cfg.Log.New(cmd.ErrOrStderr())
+	for _, line := range cfg.WithoutEffect() {
+		logger.WarnContext(cmd.Context(), "the configuration has a key that means nothing any more", "key", line)
+	}
 	return pipeline.Settings{
-		Config: cfg, Files: reader, Secrets: store, Clock: cfg.Clock.New(), Logger: cfg.Log.New(cmd.ErrOrStderr()),
+		Config: cfg, Files: reader, Secrets: store, Clock: cfg.Clock.New(), Logger: logger,
 		TransactionalPrefix: transactionalPrefix(cfg), Version: version,
 	}, nil
 }

@@ -20,7 +20,8 @@ type amazon struct {
 	random    *rand.Rand
 	documents map[string][]model.QuantityMessage
 	feeds     []*amazonFeedState
-	listed    map[string][]string // marketplaces of a SKU; none for an unknown one
+	same      func(sku string) string // names that mean one SKU
+	listed    map[string][]string     // marketplaces of a SKU; none for an unknown one
 	quantity  map[string]int
 	created   int                                       // feeds
 	after     func(at time.Time, do func(at time.Time)) // has something happen later
@@ -48,7 +49,7 @@ func newAmazon(random *rand.Rand) *amazon {
 	}
 	return &amazon{
 		Door: machinetest.NewDoor(plans), random: random, documents: map[string][]model.QuantityMessage{},
-		listed: map[string][]string{}, quantity: map[string]int{}, longest: 20 * time.Minute,
+		same: func(sku string) string { return sku }, listed: map[string][]string{}, quantity: map[string]int{}, longest: 20 * time.Minute,
 	}
 }
 
@@ -133,13 +134,14 @@ func (a *amazon) finish(f *amazonFeedState, at time.Time) {
 
 // apply sets a quantity, or says why not.
 func (a *amazon) apply(marketplace string, m *model.QuantityMessage) (code string) {
+	sku := a.same(m.SKU)
 	switch {
-	case !slices.Contains(a.listed[m.SKU], marketplace):
+	case !slices.Contains(a.listed[sku], marketplace):
 		return "13013"
 	case a.random.IntN(50) == 0:
 		return "InternalFailure"
 	}
-	a.quantity[m.SKU] = m.Quantity
+	a.quantity[sku] = m.Quantity
 	return ""
 }
 

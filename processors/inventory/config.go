@@ -11,20 +11,12 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
-// Scope is what a quantity is a property of.
-type Scope string
-
-// The scopes. Amazon keys merchant-fulfilled quantity by seller and SKU, so
-// one quantity serves all marketplaces of a region, unless the account's
-// listings are set up to differ.
-const (
-	PerSeller      Scope = "seller"
-	PerMarketplace Scope = "marketplace"
-)
+// defaultChannel is the fulfillment channel of the merchant's own stock. A SKU can have
+// more, the supply sources of multi-location inventory, each with its own quantity.
+const defaultChannel = "DEFAULT"
 
 // Settings are an account's own. Zero values mean the defaults.
 type Settings struct {
-	Scope       Scope  // default PerSeller
 	ProductType string // for updates that name none; default "PRODUCT", which fits all
 	Channel     string // fulfillment channel for updates that name none; default "DEFAULT", the merchant's own stock
 	IssueLocale string // language of Amazon's words, such as "en_US"; default Amazon's
@@ -168,10 +160,18 @@ func (c *Config) inheritedPatch() time.Duration { return c.CommitTime + c.CallTi
 
 func (c *Config) settings(account string) Settings {
 	s := c.Settings(account)
-	s.Scope = cmp.Or(s.Scope, PerSeller)
 	s.ProductType = cmp.Or(s.ProductType, "PRODUCT")
-	s.Channel = cmp.Or(s.Channel, "DEFAULT")
+	s.Channel = cmp.Or(s.Channel, defaultChannel)
 	return s
+}
+
+// channel is the one whose quantity an update is; nil for one that says nothing.
+func (c *Config) channel(account string, u *update) string {
+	named := ""
+	if u != nil {
+		named = u.common.Value().channel
+	}
+	return cmp.Or(named, c.settings(account).Channel)
 }
 
 // marketplaces are an account's, home first; none when it is not configured.

@@ -189,8 +189,8 @@ func (m *Machine) gather(tx *machine.Tx, f *feedLane) *cut {
 			s.save(tx)
 			continue
 		}
-		// After a change of scope a SKU can have two entries. Amazon refuses a
-		// document that names it twice; the one that waits less long goes after this.
+		// A SKU has an entry for each of its channels. Amazon refuses a document that
+		// names it twice; the one that waits less long goes after this.
 		if _, ok := taken[s.id()]; ok {
 			twice = append(twice, s)
 			continue
@@ -224,7 +224,7 @@ func (settings *Settings) message(s *sku, id int) model.QuantityMessage {
 		MessageID: id, SKU: s.id(), ProductType: c.productType, FulfillmentChannelCode: c.channel, Quantity: int(u.quantity),
 	}
 	message.ProductType = cmp.Or(message.ProductType, settings.ProductType)
-	message.FulfillmentChannelCode = cmp.Or(message.FulfillmentChannelCode, settings.Channel)
+	message.FulfillmentChannelCode = cmp.Or(message.FulfillmentChannelCode, s.channel())
 	return message
 }
 

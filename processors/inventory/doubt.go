@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
@@ -59,6 +60,19 @@ func (s *sku) doubtful(u *update, now, until time.Time) {
 // be carried out after u.
 func (d *doubt) unsettles(u *update, sent time.Time) bool {
 	return d != nil && d.until.After(sent) && (d.several || d.of != u.stamp)
+}
+
+// and is the doubt of both.
+func (d *doubt) and(other *doubt) *doubt {
+	if d == nil || other == nil {
+		return cmp.Or(d, other)
+	}
+	both := *d
+	if other.until.After(d.until) {
+		both = *other
+	}
+	both.since, both.several = min(d.since, other.since), d.several || other.several || d.of != other.of
+	return &both
 }
 
 func (d *doubt) state(now millis) *schemas.InventoryDoubt {
@@ -131,7 +145,7 @@ func (m *Machine) onceMore(tx *machine.Tx, s *sku, u *update, sent time.Time) {
 	switch d := s.doubt; {
 	case d.unsettles(u, sent) && d.until.After(tx.Now):
 		w.patched, w.try().notBefore = true, millisOf(d.until)+1
-	case w.feed != nil:
+	case w.feed != nil || m.former.beside(s):
 		w.patched = true
 	default:
 		w.resend = true
@@ -166,7 +180,7 @@ func (f *feedLane) frozen() bool {
 // carries. They have their outcomes when the feed ends, or turns out not to exist.
 func (m *Machine) thaw(tx *machine.Tx, f *feedLane) {
 	for _, s := range f.members {
-		if s == nil || s.InFlight() {
+		if s == nil || s.InFlight() || s.form == ofMarketplace {
 			continue
 		}
 		m.thawOne(s)
@@ -179,9 +193,11 @@ func (m *Machine) thaw(tx *machine.Tx, f *feedLane) {
 
 // thawOne wants what a frozen feed carries of a SKU, where nothing newer is.
 func (m *Machine) thawOne(s *sku) {
-	if w := s.work; w.wanted == nil && w.message > 0 && w.feed.frozen() {
-		w.wanted = w.sent
+	w := s.work
+	if w.wanted != nil || w.message == 0 || !w.feed.frozen() || m.former.beside(s) && w.sent != nil && w.sent.before(s.newest) {
+		return
 	}
+	w.wanted = w.sent
 }
 
 // freeze ends what thaw began: the feed is there, and settles what it carries.

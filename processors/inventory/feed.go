@@ -60,19 +60,20 @@ type feedLane struct {
 	feedOnly lane.Queue // SKUs that go by no patch: replayed ones, and those whose patches fail, take the room that ready leaves
 	fenced   lane.Queue // SKUs that the feed carries and that want something newer
 
-	cut       *cut         // a document that is being made
-	members   []*sku       // of the intent or the running feed: members[messageId-1]
-	until     time.Time    // no look-up before; with its monotonic reading, as doubt
-	doubt     time.Time    // in phaseIntent: the quarantine's end, which no clock that is set may shorten; zero while the answer is awaited
-	looks     int          // in the quarantine so far
-	asked     time.Time    // when the last look-up began: its answer is of that time
-	auditAt   time.Time    // no audit before
-	heldUntil millis       // no document before
-	refusals  int          // look-ups that failed, one after the other
-	trouble   trouble      // what is wrong with its feeds
-	most      int          // SKUs of the next feed while they are refused; 0 for no such bound
-	toldOf    time.Time    // when an alert named a SKU of it
-	found     []model.Feed // by the look-up so far
+	cut       *cut            // a document that is being made
+	members   []*sku          // of the intent or the running feed: members[messageId-1]
+	named     map[string]*sku // members by name, where a report needs it
+	until     time.Time       // no look-up before; with its monotonic reading, as doubt
+	doubt     time.Time       // in phaseIntent: the quarantine's end, which no clock that is set may shorten; zero while the answer is awaited
+	looks     int             // in the quarantine so far
+	asked     time.Time       // when the last look-up began: its answer is of that time
+	auditAt   time.Time       // no audit before
+	heldUntil millis          // no document before
+	refusals  int             // look-ups that failed, one after the other
+	trouble   trouble         // what is wrong with its feeds
+	most      int             // SKUs of the next feed while they are refused; 0 for no such bound
+	toldOf    time.Time       // when an alert named a SKU of it
+	found     []model.Feed    // by the look-up so far
 	nextToken string
 	paging    model.Paging
 
@@ -164,6 +165,7 @@ func (f *feedLane) forget(now millis) {
 func (f *feedLane) clear() {
 	f.phase, f.intent, f.id, f.adopted, f.submitted = phaseIdle, intent{}, "", false, 0
 	f.cancel, f.ghost, f.stuck, f.until, f.doubt, f.members = nil, false, false, time.Time{}, time.Time{}, nil
+	f.named = nil
 	f.leaveList()
 }
 

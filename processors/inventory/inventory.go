@@ -74,6 +74,7 @@ type Machine struct {
 	feeds    map[string]*feedLane // by state key
 	running  map[runningKey]*feedLane
 	accounts map[string]*perAccount
+	former   formers
 
 	idle   lane.Queue // SKUs without work, by when they are forgotten
 	holds  lane.Queue // SKUs that wait for a time
@@ -99,7 +100,7 @@ type runningKey struct{ account, feedID string }
 func New(cfg Config) *Machine {
 	m := &Machine{
 		cfg: cfg.withDefaults(), skus: make(map[string]*sku), feeds: make(map[string]*feedLane),
-		running: make(map[runningKey]*feedLane), accounts: make(map[string]*perAccount), fresh: true,
+		running: make(map[runningKey]*feedLane), accounts: make(map[string]*perAccount), former: newFormers(), fresh: true,
 	}
 	m.uploads = lane.New(model.CreateFeedDocument, m.cfg.Limits.Of).In(Processor, commands.Doctor)
 	m.submits = lane.New(model.CreateFeed, m.cfg.Limits.Of, model.CreateListingsFeed).In(Processor, commands.Doctor)
@@ -135,6 +136,9 @@ func (m *Machine) RestoreAged(key string, value any, age time.Duration) error {
 		}
 		s := restoredSKU(key, state)
 		m.skus[key] = s
+		if s.form == ofMarketplace {
+			m.account(state.Account).formerly(state.MarketplaceID)
+		}
 		if s.work != nil || s.doubt != nil {
 			m.restored = append(m.restored, inherited{s, age})
 		}
@@ -177,8 +181,11 @@ func (m *Machine) start(tx *machine.Tx) {
 			m.requeue(tx, i.sku)
 		}
 		m.inherit(tx, i)
-		if i.sku.work != nil {
-			m.route(tx, i.sku)
+	}
+	m.adopt(tx)
+	for _, i := range m.restored {
+		if s := i.sku; s.work != nil && m.skus[s.Key] == s {
+			m.route(tx, s)
 		}
 	}
 	m.restored = nil

@@ -213,58 +213,6 @@ func TestExcludedSKUs(t *testing.T) {
 	equal(t, "outcomes", r.outcomes(), []string{"B 2 EXCLUDED"})
 }
 
-func TestScopeOfMarketplaces(t *testing.T) {
-	t.Parallel()
-	cfg := feedsOnly()
-	cfg.Settings = func(string) Settings { return Settings{Scope: PerMarketplace, Channel: "MINE"} }
-	r := newRuntime(t, cfg)
-	french := updateOf("A", 2, testStart)
-	french.MarketplaceID, french.ProductType = france, "LUGGAGE"
-	r.Take(updateOf("A", 1, testStart), french)
-	first := r.only(r.Pass(30*time.Second), model.CreateFeedDocument)
-	second := r.Done(r.uploadDone(first, "1"), &model.CreateFeedResponse{FeedID: "1"})
-	if len(second) == 0 {
-		second = r.Pass(time.Second)
-	}
-	r.Done(r.uploadDone(r.only(second, model.CreateFeedDocument), "2"), &model.CreateFeedResponse{FeedID: "2"})
-	seen := map[string]string{}
-	for _, s := range r.submissions {
-		seen[s.MarketplaceID] = s.FeedID
-	}
-	if len(seen) != 2 {
-		t.Fatalf("%+v", r.submissions)
-	}
-	message := first.Request.(*model.UploadFeedRequest).Feed.Messages[0]
-	if message.FulfillmentChannelCode != "MINE" || message.ProductType != "PRODUCT" && message.ProductType != "LUGGAGE" {
-		t.Fatalf("%+v", message)
-	}
-	// Not listed there is final: another marketplace has a quantity of its own.
-	result := completed(seen[france], 1, 1)
-	result.MarketplaceID = france
-	r.Take(&schemas.FeedIssues{Account: testAccount, FeedID: seen[france], Issues: []schemas.FeedIssue{issue(1, "13013")}}, result)
-	equal(t, "outcomes", r.outcomes(), []string{"A 2 REJECTED 13013"})
-}
-
-// A change of an account's scope can leave a SKU with two entries. No document
-// names it twice, for Amazon would refuse all of it.
-func TestAChangeOfScopeSpoilsNoFeed(t *testing.T) {
-	t.Parallel()
-	scope := PerSeller
-	cfg := feedsOnly()
-	cfg.Settings = func(string) Settings { return Settings{Scope: scope} }
-	r := newRuntime(t, cfg)
-	r.Take(updateOf("A", 1, testStart), updateOf("B", 1, testStart))
-	r.Now = r.Now.Add(time.Second)
-	scope = PerMarketplace
-	r.Take(updateOf("A", 2, r.Now))
-	upload := r.only(r.Pass(30*time.Second), model.CreateFeedDocument)
-	equal(t, "first feed", messagesOf(upload), []string{"A 1", "B 1"})
-	r.Done(r.uploadDone(upload, "d"), &model.CreateFeedResponse{FeedID: "1"})
-	calls := append(r.Take(completed("1", 2, 0)), r.Pass(3*time.Minute)...)
-	equal(t, "second feed", messagesOf(r.only(calls, model.CreateFeedDocument)), []string{"A 2"})
-	equal(t, "outcomes", r.outcomes(), []string{"A 1 APPLIED", "B 1 APPLIED"})
-}
-
 // A SKU that changes faster than the patches before it are done keeps its turn.
 func TestAChangingSKUKeepsItsTurn(t *testing.T) {
 	t.Parallel()

@@ -24,7 +24,7 @@ func (m *Machine) patch(tx *machine.Tx, s *sku) {
 	message := settings.message(s, 0)
 	w.patch, w.wanted, w.resend = w.wanted, nil, false
 	t := w.try()
-	t.patchSince, t.overtook = tx.Now, w.feed != nil
+	t.patchSince, t.overtook = tx.Now, w.feed != nil || m.former.beside(s)
 	s.save(tx)
 	tx.Call(machine.Call{
 		Account: s.account(), Operation: model.PatchListingsItem, Key: s.Key, Lease: m.cfg.Lease,

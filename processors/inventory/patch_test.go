@@ -132,6 +132,7 @@ func TestStateThatCannotBeReadIsAnError(t *testing.T) {
 	for key, value := range map[string]any{
 		"quota/a/getOrder": &schemas.QuotaState{Account: "a", Operation: model.GetOrder},
 		"sku/a//B":         &schemas.InventoryState{Account: "a", SKU: "C"},
+		"sku/a/M/B":        &schemas.InventoryState{Account: "a", SKU: "B", FulfillmentChannelCode: "M"},
 		"feed/a":           &schemas.FeedLaneState{Account: "a", Phase: phaseIdle},
 		lane:               &schemas.FeedLaneState{Account: "a", MarketplaceID: germany, Phase: "LATER"},
 		"other":            &schemas.Order{},

@@ -105,9 +105,6 @@ func (m *Machine) patchesFlow(tx *machine.Tx, account string) bool {
 
 // target is the marketplace that a SKU is sent for, or "" when there is none.
 func (m *Machine) target(s *sku) string {
-	if s.market > 0 {
-		return s.marketplace()
-	}
 	all := m.cfg.marketplaces(s.account())
 	switch {
 	case len(all) == 0:
@@ -138,6 +135,7 @@ type perAccount struct {
 	feeds   []*feedLane
 	patches map[*sku]struct{} // that are queued in Machine.patches
 	cutting *feedLane         // the lane that makes or submits a feed: the token is for it
+	former  []string          // marketplaces of which a version before left entries
 }
 
 func (m *Machine) account(id string) *perAccount {

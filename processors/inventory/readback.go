@@ -101,7 +101,7 @@ func (m *Machine) readBack(tx *machine.Tx, res *machine.Result) {
 	if !ok || taken.sku.newest != taken.update.stamp {
 		return
 	}
-	shown, ok := taken.shown(item, m.cfg.settings(taken.sku.account()).Channel)
+	shown, ok := taken.shown(item)
 	if !ok || !taken.missing(shown) {
 		return
 	}
@@ -115,8 +115,8 @@ func (m *Machine) readBack(tx *machine.Tx, res *machine.Result) {
 }
 
 // shown is the quantity that a listing offers through the update's channel.
-func (t *sample) shown(item *model.ListingsItem, channel string) (int, bool) {
-	channel = cmp.Or(t.update.common.Value().channel, channel)
+func (t *sample) shown(item *model.ListingsItem) (int, bool) {
+	channel := cmp.Or(t.update.common.Value().channel, t.sku.channel())
 	for _, a := range item.FulfillmentAvailability {
 		if a.FulfillmentChannelCode == channel && a.Quantity != nil {
 			return *a.Quantity, true

@@ -32,36 +32,26 @@ func (m *Machine) update(tx *machine.Tx, rec *machine.Record, u *schemas.Invento
 		tx.Reject(rec, reason, message)
 		return
 	}
-	marketplace := m.scopeOf(a, u)
-	key := skuKey(a.ID, marketplace, u.SKU)
 	next := newUpdate(u, rec, tx.Now)
-	s := m.skus[key]
-	if reason, message := unreplayable(rec, u, s != nil, tx.Now); reason != "" {
+	channel := m.cfg.channel(a.ID, next)
+	s, floor := m.known(tx, a.ID, channel, u.SKU)
+	if reason, message := unreplayable(rec, u, s != nil || floor != stamp{}, tx.Now); reason != "" {
 		tx.Reject(rec, reason, message)
 		return
 	}
 	if s == nil {
-		s = newSKU(key, a.ID, marketplace)
-		if m.cfg.Excluded(a.ID, u.SKU) { // nothing was ever sent, so nothing need be remembered
+		s = newSKU(a.ID, channel, u.SKU)
+		switch {
+		case next.before(floor):
+			supersede(tx, s, next, nil)
+			return
+		case m.cfg.Excluded(a.ID, u.SKU): // nothing was ever sent, so nothing need be remembered
 			outcome(tx, s, next, schemas.InventoryResult{Outcome: excluded}, sending{})
 			return
 		}
-		m.skus[key] = s
+		m.skus[s.Key] = s
 	}
 	m.take(tx, s, next)
-}
-
-// scopeOf is the marketplace whose quantity an update is; "" for the seller's.
-func (m *Machine) scopeOf(a *account.Account, u *schemas.InventoryUpdate) string {
-	switch {
-	case m.cfg.settings(a.ID).Scope != PerMarketplace:
-		return ""
-	case u.MarketplaceID != "":
-		return u.MarketplaceID
-	case len(a.Marketplaces) > 0:
-		return a.Marketplaces[0]
-	}
-	return ""
 }
 
 // take makes next the SKU's newest update, unless it is older.
@@ -76,11 +66,8 @@ func (m *Machine) take(tx *machine.Tx, s *sku, next *update) {
 		supersede(tx, s, next, s.work.newestUpdate())
 		return
 	}
-	s.newest, s.failure = next.stamp, nil
-	if s.work == nil {
-		m.works(s, +1)
-	}
-	w := s.begin()
+	s.newest, s.failure, s.form = next.stamp, nil, ofChannel
+	w := m.work(s)
 	if w.wanted == nil || w.carries(w.wanted) { // which the feed settles
 		w.since = next.received
 	} else {

@@ -31,7 +31,7 @@ func (m *Machine) note(tx *machine.Tx, f *feedLane, issues []schemas.FeedIssue) 
 		if issue.Severity != severityError {
 			continue
 		}
-		s := m.member(f, issue)
+		s := f.member(issue)
 		if s == nil || s.work.had().verdict != nil {
 			continue
 		}
@@ -42,19 +42,27 @@ func (m *Machine) note(tx *machine.Tx, f *feedLane, issues []schemas.FeedIssue) 
 
 // member is the SKU that an issue is about, or nil: by its messageId, else by
 // the SKU that it names.
-func (m *Machine) member(f *feedLane, issue *schemas.FeedIssue) *sku {
+func (f *feedLane) member(issue *schemas.FeedIssue) *sku {
 	if id := issue.MessageID; id != nil && *id >= 1 && *id <= int64(len(f.members)) {
 		return f.members[*id-1]
 	}
 	if issue.SKU == "" {
 		return nil
 	}
-	for _, marketplace := range []string{"", f.marketplace} { // whichever scope it had
-		if s := m.skus[skuKey(f.account, marketplace, issue.SKU)]; s != nil && s.work != nil && s.work.feed == f && s.work.message > 0 {
-			return s
+	return f.memberNamed(issue.SKU)
+}
+
+// memberNamed is the SKU of a name that the lane's feed carries, or nil.
+func (f *feedLane) memberNamed(id string) *sku {
+	if f.named == nil {
+		f.named = make(map[string]*sku, len(f.members))
+		for _, s := range f.members {
+			if s != nil {
+				f.named[s.id()] = s
+			}
 		}
 	}
-	return nil
+	return f.named[id]
 }
 
 // ended takes what became of a feed.
@@ -100,7 +108,7 @@ func (m *Machine) close(tx *machine.Tx, f *feedLane, result *schemas.FeedResult)
 			continue
 		}
 		v := s.work.had().verdict
-		u := m.takeOut(s)
+		s, u := m.takeOut(tx, s)
 		switch {
 		case u == nil: // superseded before the feed was submitted
 			s.applied = unknownQuantity
@@ -158,7 +166,7 @@ func (m *Machine) judge(f *feedLane, r *schemas.FeedResult) end {
 		return e
 	}
 	for i := range r.FeedIssues {
-		if issue := &r.FeedIssues[i]; issue.Severity == severityError && m.member(f, issue) == nil {
+		if issue := &r.FeedIssues[i]; issue.Severity == severityError && f.member(issue) == nil {
 			return unknown("feed_error", words(issue.Message))
 		}
 	}

@@ -39,6 +39,8 @@ func (m *Machine) way(tx *machine.Tx, s *sku) place {
 	switch {
 	case w.wanted == nil || w.feed != nil && (w.patched || w.failsByPatch() || w.inCut()):
 		return nowhere // the feed's end is what it waits for
+	case w.patched && m.former.beside(s):
+		return nowhere // likewise
 	case w.had().notBefore > millisOf(tx.Now):
 		return inHold
 	case m.urgent(tx, s):
@@ -67,7 +69,7 @@ func (m *Machine) released(tx *machine.Tx, s *sku) {
 // want makes u wait to be sent, again, unless something newer takes its place.
 func (m *Machine) want(tx *machine.Tx, s *sku, u *update) {
 	w := s.work
-	if by := w.newer(u); by != nil {
+	if by := w.newer(u); by != nil || m.former.beside(s) && u.before(s.newest) {
 		supersede(tx, s, u, by)
 		return
 	}

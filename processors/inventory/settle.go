@@ -11,14 +11,14 @@ import (
 // accepted settles an update that Amazon took, unless something else may still be
 // carried out after it: rule 5.
 func (m *Machine) accepted(tx *machine.Tx, s *sku, u *update, how sending) {
-	if s.doubt.unsettles(u, how.at) {
+	if s.doubt.unsettles(u, how.at) || m.former.undoes(s, u) {
 		m.onceMore(tx, s, u, how.at)
 		return
 	}
 	before := s.applied
 	s.applied, s.failure = u.quantity, nil
 	s.listed = ""
-	if home := m.cfg.marketplaces(s.account()); s.market == 0 && (len(home) == 0 || home[0] != how.marketplace) {
+	if home := m.cfg.marketplaces(s.account()); len(home) == 0 || home[0] != how.marketplace {
 		s.listed = how.marketplace
 	}
 	if s.work.wanted == nil {
@@ -67,12 +67,8 @@ func (m *Machine) refused(tx *machine.Tx, s *sku, u *update, v verdict, how send
 	reject(tx, s, u, v, how)
 }
 
-// elsewhere is a marketplace of the account in which the SKU was not tried, or
-// "". Where each marketplace has a quantity of its own there is no other.
+// elsewhere is a marketplace of the account in which the SKU was not tried, or "".
 func (m *Machine) elsewhere(s *sku) string {
-	if s.market > 0 {
-		return ""
-	}
 	for _, marketplace := range m.cfg.marketplaces(s.account()) {
 		if !slices.Contains(s.work.had().tried, marketplace) {
 			return marketplace

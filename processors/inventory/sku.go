@@ -1,6 +1,8 @@
 package inventory
 
 import (
+	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -21,7 +23,8 @@ type sku struct {
 	failure *failure // why the newest update ended FAILED; nil where it did not
 	applied int32    // the quantity that Amazon accepted last; unknown when negative
 	owner   uint16   // length of the account in the key
-	market  uint8    // length of the marketplace in it; 0 where one quantity serves the seller
+	middle  uint16   // length of what stands in it between the account and the SKU
+	form    form
 	place   place
 }
 
@@ -92,16 +95,30 @@ const unknownQuantity = -1
 // that is forbidden counts as many.
 const maxDoubts = 3
 
-// skuKey is the state key of a SKU; marketplace is "" where one quantity serves
-// the seller.
-func skuKey(account, marketplace, id string) string {
-	return skuPrefix + account + "/" + marketplace + "/" + id
+// channelPrefix begins what a key has of another channel than the default one.
+const channelPrefix = "channel="
+
+// entryKey is the state key of a SKU with what stands in its middle.
+func entryKey(account, middle, id string) string {
+	return skuPrefix + account + "/" + middle + "/" + id
+}
+
+// skuKey is the state key of a SKU's quantity in a channel.
+func skuKey(account, channel, id string) string { return entryKey(account, middleOf(channel), id) }
+
+// middleOf is what a key has of a channel. No slash of it is one of the key's.
+func middleOf(channel string) string {
+	if channel == "" || channel == defaultChannel {
+		return ""
+	}
+	return channelPrefix + strings.NewReplacer("%", "%25", "/", "%2F").Replace(channel)
 }
 
 // isSKUKey reports whether key is that of an entry.
 func isSKUKey(key string, state *schemas.InventoryState) bool {
-	ok := true
-	for _, part := range [...]string{skuPrefix, state.Account, "/", state.MarketplaceID, "/"} {
+	middle := cmp.Or(state.MarketplaceID, middleOf(state.FulfillmentChannelCode))
+	ok := max(len(state.Account), len(middle)) <= math.MaxUint16
+	for _, part := range [...]string{skuPrefix, state.Account, "/", middle, "/"} {
 		var has bool
 		key, has = strings.CutPrefix(key, part)
 		ok = ok && has
@@ -109,18 +126,31 @@ func isSKUKey(key string, state *schemas.InventoryState) bool {
 	return ok && key == state.SKU
 }
 
-func newSKU(key, account, marketplace string) *sku {
-	return &sku{Item: lane.Item{Key: key}, owner: uint16(len(account)), market: uint8(len(marketplace)), applied: unknownQuantity}
+func newSKU(account, channel, id string) *sku {
+	s := &sku{applied: unknownQuantity}
+	s.named(account, middleOf(channel), id)
+	return s
+}
+
+// named gives the entry its key.
+func (s *sku) named(account, middle, id string) {
+	s.Key, s.owner, s.middle = entryKey(account, middle, id), uint16(len(account)), uint16(len(middle))
 }
 
 func (s *sku) account() string { return s.Key[len(skuPrefix):][:s.owner] }
 
-func (s *sku) id() string { return s.Key[len(skuPrefix)+int(s.owner)+1+int(s.market)+1:] }
+func (s *sku) id() string { return s.Key[len(skuPrefix)+int(s.owner)+1+int(s.middle)+1:] }
 
-// marketplace is the one whose quantity it is, or "".
-func (s *sku) marketplace() string {
-	start := len(skuPrefix) + int(s.owner) + 1
-	return s.Key[start : start+int(s.market)]
+// between is what stands in the key between the account and the SKU.
+func (s *sku) between() string { return s.Key[len(skuPrefix)+int(s.owner)+1:][:s.middle] }
+
+// channel is the one whose quantity the entry is.
+func (s *sku) channel() string {
+	escaped, other := strings.CutPrefix(s.between(), channelPrefix)
+	if !other {
+		return defaultChannel
+	}
+	return strings.NewReplacer("%25", "%", "%2F", "/").Replace(escaped)
 }
 
 // begin is the SKU's work, made when it has none.
@@ -142,9 +172,9 @@ func (w *work) done() bool { return w.wanted == nil && w.feed == nil && w.patch 
 func (w *work) inCut() bool { return w.feed != nil && w.message == 0 && w.sent == w.wanted }
 
 // newer is what takes the place of u: something newer that is wanted, or that a
-// patch may still bring.
+// patch or a feed may still bring.
 func (w *work) newer(u *update) *update {
-	for _, other := range []*update{w.wanted, w.patch} {
+	for _, other := range []*update{w.wanted, w.patch, w.sent} {
 		if other != nil && u.before(other.stamp) {
 			return other
 		}
@@ -185,9 +215,15 @@ func (s *sku) Value(earlier any) any {
 	}
 	wanted, sent, patch := state.Wanted, state.Sent, state.Patch
 	*state = schemas.InventoryState{
-		Account: s.account(), SKU: s.id(), MarketplaceID: s.marketplace(),
+		Account: s.account(), SKU: s.id(),
 		NewestTime: s.newest.time.time(), NewestOffset: s.newest.offset,
 		ListedMarketplaceID: s.listed, TouchedTime: s.touched.time(),
+	}
+	switch s.form {
+	case ofChannel:
+		state.FulfillmentChannelCode = s.channel()
+	case ofMarketplace:
+		state.MarketplaceID = s.between()
 	}
 	if s.applied != unknownQuantity {
 		quantity := s.applied
@@ -222,7 +258,8 @@ func (w *work) fill(state *schemas.InventoryState) {
 
 // restoredSKU is the SKU of a committed entry, except for the feed that carries it.
 func restoredSKU(key string, state *schemas.InventoryState) *sku {
-	s := newSKU(key, state.Account, state.MarketplaceID)
+	s := &sku{Item: lane.Item{Key: key}, owner: uint16(len(state.Account)), applied: unknownQuantity, form: formOf(state)}
+	s.middle = uint16(len(key) - len(skuPrefix) - len(state.Account) - len(state.SKU) - len("//"))
 	s.newest = stamp{millisOf(state.NewestTime), state.NewestOffset}
 	s.touched = millisOf(state.TouchedTime)
 	s.listed = strings.Clone(state.ListedMarketplaceID)

@@ -38,8 +38,8 @@ func readSKU(state *schemas.InventoryState, standing role.Standing) {
 		return
 	}
 	name := "SKU " + state.SKU
-	if state.MarketplaceID != "" {
-		name += " in " + state.MarketplaceID
+	if channel := state.FulfillmentChannelCode; channel != "" && channel != defaultChannel {
+		name += " in channel " + channel
 	}
 	standing.Work(since, name, state.Sent != nil || state.Patch != nil)
 	if state.Wanted != nil {

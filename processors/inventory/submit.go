@@ -98,8 +98,7 @@ func (m *Machine) giveBack(tx *machine.Tx, f *feedLane) {
 	f.clear()
 	for _, s := range members {
 		if s != nil {
-			m.requeue(tx, s)
-			m.route(tx, s)
+			m.route(tx, m.requeue(tx, s))
 		}
 	}
 	f.save(tx)
@@ -107,18 +106,19 @@ func (m *Machine) giveBack(tx *machine.Tx, f *feedLane) {
 }
 
 // requeue takes a SKU out of the feed that carries it, and has what the feed
-// carried sent again, unless something newer is wanted.
-func (m *Machine) requeue(tx *machine.Tx, s *sku) {
-	u := m.takeOut(s)
+// carried sent again, unless something newer is wanted. It returns the SKU's own entry.
+func (m *Machine) requeue(tx *machine.Tx, s *sku) *sku {
+	s, u := m.takeOut(tx, s)
 	if u != nil {
 		m.want(tx, s, u)
 	}
 	s.save(tx)
+	return s
 }
 
-// takeOut takes a SKU out of the feed that carries it, and returns what that
-// carried; nil where it was superseded before.
-func (m *Machine) takeOut(s *sku) *update {
+// takeOut takes a SKU out of the feed that carries it, and returns its own entry and
+// what the feed carried; nil where that was superseded before.
+func (m *Machine) takeOut(tx *machine.Tx, s *sku) (*sku, *update) {
 	w := s.work
 	m.unplace(s) // it may be in the feed's queue
 	u := w.sent
@@ -133,9 +133,9 @@ func (m *Machine) takeOut(s *sku) *update {
 		w.trials.verdict = nil
 	}
 	if u != nil && w.patch != nil && w.patch.stamp == u.stamp {
-		return nil // the patch under way settles it
+		return s, nil // the patch under way settles it
 	}
-	return u
+	return m.own(tx, s), u
 }
 
 // verdictOf is what a refused call says.

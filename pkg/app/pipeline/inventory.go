@@ -87,8 +87,7 @@ func (l *live) listings(defaults config.Listings) func(account string) inventory
 			settings = c.Inventory.Or(defaults)
 		}
 		return inventory.Settings{
-			Scope: inventory.Scope(settings.Scope), ProductType: settings.ProductType,
-			Channel: settings.Channel, IssueLocale: settings.IssueLocale,
+			ProductType: settings.ProductType, Channel: settings.Channel, IssueLocale: settings.IssueLocale,
 		}
 	}
 }

@@ -49,14 +49,14 @@ func TestListingsAreTheAccountsOwnOrTheDefault(t *testing.T) {
 	t.Parallel()
 	cfg := config.Default()
 	cfg.Accounts = []config.Account{
-		{ID: "own", SellerID: "A", Inventory: config.Listings{Scope: config.ScopeMarketplace, ProductType: "LUGGAGE", IssueLocale: "de_DE"}},
+		{ID: "own", SellerID: "A", Inventory: config.Listings{ProductType: "LUGGAGE", IssueLocale: "de_DE"}},
 		{ID: "default", SellerID: "B"},
 	}
 	l := newTestLive(t, cfg)
 	of := l.listings(cfg.Inventory.Defaults)
-	defaults := inventory.Settings{Scope: inventory.PerSeller, ProductType: "PRODUCT", Channel: "DEFAULT"}
+	defaults := inventory.Settings{ProductType: "PRODUCT", Channel: "DEFAULT"}
 	for account, want := range map[string]inventory.Settings{
-		"own":     {Scope: inventory.PerMarketplace, ProductType: "LUGGAGE", Channel: "DEFAULT", IssueLocale: "de_DE"},
+		"own":     {ProductType: "LUGGAGE", Channel: "DEFAULT", IssueLocale: "de_DE"},
 		"default": defaults, "removed": defaults,
 	} {
 		if got := of(account); got != want {

@@ -158,6 +158,7 @@ func TestOneFaultIsReportedOnce(t *testing.T) {
 		"an account that is text":   {"accounts:\n", "accounts:\n  - x\n  - x\n", "accounts[0]: "},
 		"no applications":           {Example, regexp.MustCompile(`(?s)\napplications:\n.*?\n\n`).ReplaceAllString(Example, "\napplications: []\n\n"), "applications: missing"},
 		"an application without id": {"  - name: main\n", "  - name:\n", "applications[0].name: missing"},
+		"a seller twice":            {"accounts:\n", "accounts:\n  - {id: again, seller_id: A3TH9S8BH6GOGM, region: eu, marketplaces: [A1F83G8C2ARO7P], refresh_token: {env: A}}\n", "accounts[1].seller_id: the same seller and region as account again"},
 		"an application twice":      {"accounts:\n", again, `applications[1].name: "main" is given twice`},
 		"a file that is a list":     {Example, "- a\n- b\n", "a list here: write a block of keys"},
 		"what was renamed":          {refresh, refresh + "\n    keep_buyer_data: true", "accounts[0].keep_buyer_data: it is buyer_data now"},

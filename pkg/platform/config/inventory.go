@@ -6,25 +6,38 @@ import (
 	"time"
 )
 
-// Scopes of a quantity.
-const (
-	ScopeSeller      = "seller"      // one for all of the seller's marketplaces
-	ScopeMarketplace = "marketplace" // one for each
-)
-
 // Listings is how an account's quantities are sent to Amazon, unless an update says it.
 type Listings struct {
-	Scope       string `yaml:"scope"`
+	Scope       string `yaml:"scope"` // of earlier versions; see retiredScope
 	ProductType string `yaml:"product_type"`
 	Channel     string `yaml:"fulfillment_channel"`
 	IssueLocale string `yaml:"issue_locale"`
 }
 
+// retiredScope is the one value of scope that is still taken: it says what holds
+// for everybody now.
+const retiredScope = "seller"
+
+// WithoutEffect are the keys that are still taken and mean nothing any more, each with
+// what to do.
+func (c Config) WithoutEffect() (lines []string) {
+	add := func(path string, l Listings) {
+		if l.Scope == retiredScope {
+			lines = append(lines, path+".scope: without effect, since a quantity is always the seller's: remove it")
+		}
+	}
+	add("inventory.defaults", c.Inventory.Defaults)
+	for i := range c.Accounts {
+		file, path := c.Accounts[i].Place()
+		add(file+": "+path+".inventory", c.Accounts[i].Inventory)
+	}
+	return lines
+}
+
 // Or is l, with defaults in place of what it leaves open.
 func (l Listings) Or(defaults Listings) Listings {
 	for _, field := range []struct{ own, other *string }{
-		{&l.Scope, &defaults.Scope}, {&l.ProductType, &defaults.ProductType},
-		{&l.Channel, &defaults.Channel}, {&l.IssueLocale, &defaults.IssueLocale},
+		{&l.ProductType, &defaults.ProductType}, {&l.Channel, &defaults.Channel}, {&l.IssueLocale, &defaults.IssueLocale},
 	} {
 		if *field.own == "" {
 			*field.own = *field.other
@@ -69,7 +82,7 @@ type Feeds struct {
 
 func defaultInventory() Inventory {
 	return Inventory{
-		Defaults: Listings{Scope: ScopeSeller, ProductType: "PRODUCT", Channel: "DEFAULT"},
+		Defaults: Listings{ProductType: "PRODUCT", Channel: "DEFAULT"},
 		Linger:   30 * time.Second, Enough: 25_000, MaxMessages: 25_000, MaxBytes: 10 << 20, MaxUploads: 2,
 		PatchLinger: 2 * time.Second, PatchBelow: 100, PatchMost: 500,
 		ApplyDelay: 5 * time.Minute, ShowDelay: 5 * time.Minute,
@@ -125,8 +138,9 @@ func (v *validator) codes(path string, codes []string) {
 
 // listings checks what an account, or the default, says; what is empty is open.
 func (v *validator) listings(path string, l Listings) {
-	if l.Scope != "" {
-		v.oneOf(path+".scope", l.Scope, ScopeSeller, ScopeMarketplace)
+	if l.Scope != "" && l.Scope != retiredScope {
+		v.fault(path+".scope", "%q is not possible: Amazon keeps one quantity of a SKU for all marketplaces of a seller and region, so one sent for a marketplace "+
+			"overwrites the others. Remove the key, and have producers send one number for each SKU; where marketplaces need numbers of their own, list them under different SKUs", l.Scope)
 	}
 	if l.ProductType != "" && !amazonCode.MatchString(l.ProductType) {
 		v.fault(path+".product_type", "%q is not a product type as Amazon writes them, such as LUGGAGE, or PRODUCT for all", l.ProductType)

@@ -11,7 +11,7 @@ func TestFaultsOfInventory(t *testing.T) {
 	t.Parallel()
 	const account = "    refresh_token: {env: ACME_EU_REFRESH_TOKEN}"
 	for _, test := range []struct{ key, text, says string }{
-		{"inventory.defaults.scope", "inventory: {defaults: {scope: account}}", `"account": write one of seller, marketplace`},
+		{"inventory.defaults.scope", "inventory: {defaults: {scope: marketplace}}", `"marketplace" is not possible: Amazon keeps one quantity`},
 		{"inventory.defaults.product_type", "inventory: {defaults: {product_type: luggage}}", `"luggage" is not a product type`},
 		{"inventory.defaults.fulfillment_channel", "inventory: {defaults: {fulfillment_channel: own stock}}", `"own stock" is not a fulfillment channel code`},
 		{"inventory.defaults.issue_locale", "inventory: {defaults: {issue_locale: german}}", `"german" is not a locale`},
@@ -37,9 +37,9 @@ func TestFaultsOfInventory(t *testing.T) {
 	} {
 		checkFault(t, Example+test.text+"\n", strings.Count(Example, "\n")+1, test.key, test.says)
 	}
-	text := strings.Replace(Example, account, account+"\n    inventory: {scope: sku}", 1)
+	text := strings.Replace(Example, account, account+"\n    inventory: {scope: marketplace}", 1)
 	line := strings.Count(text[:strings.Index(text, "inventory: {scope")], "\n") + 1
-	checkFault(t, text, line, "accounts[0].inventory.scope", `"sku": write one of seller, marketplace`)
+	checkFault(t, text, line, "accounts[0].inventory.scope", `Remove the key, and have producers send one number for each SKU`)
 }
 
 // checkFault wants a text's only fault.
@@ -56,13 +56,32 @@ func checkFault(t *testing.T, text string, line int, key, says string) {
 	}
 }
 
+// TestTheSellersScopeIsWithoutEffect and says so; without it nothing is said.
+func TestTheSellersScopeIsWithoutEffect(t *testing.T) {
+	t.Parallel()
+	const account = "    refresh_token: {env: ACME_EU_REFRESH_TOKEN}"
+	text := strings.Replace(Example, account, account+"\n    inventory: {scope: seller}", 1) + "inventory: {defaults: {scope: seller}}\n"
+	cfg, err := Parse("f", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := cfg.WithoutEffect()
+	if len(lines) != 2 || !strings.HasPrefix(lines[0], "inventory.defaults.scope: without effect") ||
+		!strings.HasPrefix(lines[1], "f: accounts[0].inventory.scope: without effect") {
+		t.Errorf("%q", lines)
+	}
+	if cfg, err = Parse("f", []byte(Example)); err != nil || len(cfg.WithoutEffect()) > 0 {
+		t.Errorf("%v, %q", err, cfg.WithoutEffect())
+	}
+}
+
 func TestAnAccountsListingsStandBeforeTheDefaults(t *testing.T) {
 	t.Parallel()
-	defaults := Listings{Scope: ScopeSeller, ProductType: "PRODUCT", Channel: "DEFAULT", IssueLocale: "en_GB"}
+	defaults := Listings{ProductType: "PRODUCT", Channel: "DEFAULT", IssueLocale: "en_GB"}
 	if got := (Listings{}).Or(defaults); got != defaults {
 		t.Errorf("without its own: %+v", got)
 	}
-	own := Listings{Scope: ScopeMarketplace, ProductType: "LUGGAGE", Channel: "X", IssueLocale: "de_DE"}
+	own := Listings{ProductType: "LUGGAGE", Channel: "X", IssueLocale: "de_DE"}
 	if got := own.Or(defaults); got != own {
 		t.Errorf("with its own: %+v", got)
 	}

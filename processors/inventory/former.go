@@ -1,0 +1,253 @@
+package inventory
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// This file owns the entries that versions before this one left: one for each
+// marketplace of a SKU, with a quantity of its own, or one for all channels of it.
+// Amazon has one quantity of a SKU and channel, so the newest update of all of them is
+// the one that counts. Entries with work become the SKU's own at the start; those
+// without are looked at when the next update of their SKU comes.
+
+// form is what an entry is about.
+type form byte
+
+const (
+	ofChannel     form = iota // the quantity of the channel that its key has
+	ofAnyChannel              // a version before wrote it: its newest update may be of any channel
+	ofMarketplace             // likewise; and its key has a marketplace
+)
+
+func formOf(state *schemas.InventoryState) form {
+	switch {
+	case state.MarketplaceID != "":
+		return ofMarketplace
+	case state.FulfillmentChannelCode == "":
+		return ofAnyChannel
+	}
+	return ofChannel
+}
+
+// formers are the entries of marketplaces that feeds carry beside the SKUs' own: a SKU
+// that several feeds carried has one entry for each until they end. What Amazon accepts of
+// the SKU meanwhile is sent once more after that.
+type formers struct {
+	own  map[*sku]*sku // the SKU's own entry of each of them
+	left map[*sku]int  // how many there are, by own entry
+}
+
+func newFormers() formers { return formers{make(map[*sku]*sku), make(map[*sku]int)} }
+
+// beside reports whether a feed carries an older entry of the SKU beside its own.
+func (f *formers) beside(s *sku) bool { return f.left[s] > 0 }
+
+// undoes reports whether a feed may undo u, which Amazon has accepted: one carried an older
+// update of the SKU beside the call that brought u. It asks for one such call only.
+func (f *formers) undoes(s *sku, u *update) bool {
+	if u.stamp != s.newest {
+		return false
+	}
+	w := s.work
+	overtook := w.patch == nil && w.had().overtook
+	if overtook {
+		w.trials.overtook = false
+	}
+	return overtook || w.feed != nil || f.beside(s)
+}
+
+// formerly notes that there are entries of a marketplace.
+func (a *perAccount) formerly(marketplace string) {
+	if !slices.Contains(a.former, marketplace) {
+		a.former = append(a.former, strings.Clone(marketplace))
+	}
+}
+
+// known is the entry of a SKU's quantity in a channel, or nil. For nil, floor is the newest
+// update of the SKU that a version before took in, of whatever channel.
+func (m *Machine) known(tx *machine.Tx, account, channel, id string) (s *sku, floor stamp) {
+	if others := m.others(account, id); len(others) > 0 {
+		own := m.unite(tx, others[0], defaultChannel)
+		for _, other := range others[1:] {
+			m.absorb(tx, own, other)
+		}
+	}
+	if s = m.skus[skuKey(account, channel, id)]; s != nil || channel == defaultChannel {
+		return s, floor
+	}
+	if other := m.skus[skuKey(account, defaultChannel, id)]; other != nil && other.form == ofAnyChannel {
+		floor = other.newest
+	}
+	return nil, floor
+}
+
+// others are the entries of marketplaces of a SKU that have no work.
+func (m *Machine) others(account, id string) (list []*sku) {
+	for _, marketplace := range m.account(account).former {
+		if s := m.skus[entryKey(account, marketplace, id)]; s != nil && s.form == ofMarketplace && s.work == nil {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// adopt makes what versions before left to do the SKUs' own, the newest first: a feed
+// then carries that for the SKU itself.
+func (m *Machine) adopt(tx *machine.Tx) {
+	var former []*sku
+	for _, i := range m.restored {
+		if i.sku.form != ofChannel && i.sku.work != nil {
+			former = append(former, i.sku)
+		}
+	}
+	slices.SortStableFunc(former, func(a, b *sku) int {
+		return cmp.Or(cmp.Compare(b.newest.time, a.newest.time), cmp.Compare(b.newest.offset, a.newest.offset))
+	})
+	for _, s := range former {
+		if s.work == nil { // it has become a part of another
+			continue
+		}
+		m.unite(tx, s, m.cfg.channel(s.account(), cmp.Or(s.work.sent, s.work.wanted)))
+	}
+	for _, i := range m.restored {
+		if s := i.sku; s.work != nil && s.form != ofMarketplace {
+			for _, other := range m.others(s.account(), s.id()) {
+				m.absorb(tx, s, other)
+			}
+		}
+	}
+}
+
+// unite makes a former entry the SKU's own one of a channel, or a part of that, which it
+// returns.
+func (m *Machine) unite(tx *machine.Tx, s *sku, channel string) *sku {
+	own := m.skus[skuKey(s.account(), channel, s.id())]
+	switch {
+	case own == nil:
+		m.rename(tx, s, channel)
+		return s
+	case s.form == ofMarketplace:
+		m.absorb(tx, own, s)
+		return own
+	}
+	s.form = ofChannel // it has the key already
+	return s
+}
+
+// rename makes a former entry the SKU's own. One without work may be of any channel.
+func (m *Machine) rename(tx *machine.Tx, s *sku, channel string) {
+	m.unplace(s)
+	tx.Delete(s.Key)
+	delete(m.skus, s.Key)
+	s.named(s.account(), middleOf(channel), s.id())
+	m.skus[s.Key] = s
+	s.form, s.applied = ofChannel, unknownQuantity
+	if s.work == nil {
+		s.form = ofAnyChannel
+		m.rest(s)
+	}
+	s.save(tx)
+}
+
+// absorb makes an entry of a marketplace a part of the SKU's own. What a feed carries of it
+// stays beside that until the feed's end.
+func (m *Machine) absorb(tx *machine.Tx, own, s *sku) {
+	m.unplace(s)
+	if own.newest.before(s.newest) {
+		own.newest, own.failure = s.newest, s.failure
+	}
+	own.applied, own.doubt, s.doubt = unknownQuantity, own.doubt.and(s.doubt), nil
+	m.claim(tx, own, s)
+	if s.work != nil && s.work.message > 0 {
+		m.former.own[s] = own
+		m.former.left[own]++
+		s.save(tx)
+	} else {
+		m.drop(tx, s)
+	}
+	if own.work != nil {
+		m.route(tx, own)
+	}
+	own.save(tx)
+}
+
+// claim leaves the newest of what both entries want to the SKU's own.
+func (m *Machine) claim(tx *machine.Tx, own, s *sku) {
+	var by *update
+	if w := s.work; w != nil {
+		u, again := w.wanted, w.patched || w.resend
+		if newest := w.newestUpdate(); newest != nil && newest.stamp == s.newest {
+			by = newest
+		}
+		if u != nil && !w.carries(u) {
+			o := m.work(own)
+			if newer := o.newer(u); newer != nil || u.before(own.newest) {
+				supersede(tx, own, u, newer)
+			} else {
+				o.outdo(tx, own, u)
+				o.wanted, o.since, o.resend = u, w.since, again
+				o.calm()
+			}
+		}
+		w.wanted, w.patched, w.resend, w.since = nil, false, false, 0
+	}
+	if o := own.work; o != nil && o.wanted != nil && o.wanted.before(s.newest) {
+		o.outdo(tx, own, by)
+	}
+}
+
+// outdo gives up what is wanted for the newer by, which may be nil where that is settled.
+func (w *work) outdo(tx *machine.Tx, s *sku, by *update) {
+	if w.wanted != nil && !w.carries(w.wanted) {
+		supersede(tx, s, w.wanted, by)
+	}
+	w.wanted, w.patched, w.resend, w.since = nil, false, false, 0
+}
+
+// work is the SKU's, begun and counted when it has none.
+func (m *Machine) work(s *sku) *work {
+	if s.work == nil {
+		m.works(s, +1)
+	}
+	return s.begin()
+}
+
+// drop forgets an entry of a marketplace, which is in no queue.
+func (m *Machine) drop(tx *machine.Tx, s *sku) {
+	tx.Delete(s.Key)
+	delete(m.skus, s.Key)
+	if s.work != nil {
+		s.work = nil
+		m.works(s, -1)
+	}
+}
+
+// own is the SKU's own entry of one that was just taken out of its feed: mostly itself.
+// After the last feed, what was accepted meanwhile is sent once more.
+func (m *Machine) own(tx *machine.Tx, s *sku) *sku {
+	own := m.former.own[s]
+	if own == nil {
+		return s
+	}
+	delete(m.former.own, s)
+	if m.former.left[own]--; m.former.left[own] == 0 {
+		delete(m.former.left, own)
+	}
+	m.drop(tx, s)
+	if m.skus[own.Key] == nil { // it was forgotten meanwhile
+		m.skus[own.Key] = own
+	}
+	w := m.work(own)
+	if w.message > 0 { // that feed may have been carried out before this one
+		w.try().overtook = true
+	}
+	if w.patched && !m.former.beside(own) && w.feed == nil && w.had().notBefore == 0 {
+		w.patched, w.resend = false, true
+	}
+	return own
+}
