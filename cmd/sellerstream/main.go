@@ -97,7 +97,7 @@ Start here:
 		newConfigCommand(), newDoctorCommand(), newTopicsCommand(), newSubscriptionsCommand(),
 		newAccountsCommand(), newDeadLettersCommand(), newReplayCommand(), newBackfillCommand(),
 		newPauseCommand(), newResumeCommand(), newSwitchesCommand(),
-		newDecodeCommand(), newBuyerKeyCommand(), newEncodeCommand(), newVersionCommand(),
+		newDecodeCommand(), newBuyerKeyCommand(), newEncodeCommand(), newCarriersCommand(), newVersionCommand(),
 	)
 	refuseRepeats(root)
 	return root
