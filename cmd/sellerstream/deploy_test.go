@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -13,6 +12,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
+	"github.com/sellerstream/sellerstream/pkg/roles"
+	"github.com/sellerstream/sellerstream/pkg/runtime/role"
 )
 
 const root = "../.."
@@ -44,7 +45,7 @@ func TestRunbookHasEachAlert(t *testing.T) {
 			t.Errorf("the severity of %s is %q", rule.Alert, severity)
 		}
 	}
-	want = append(want, alertTypes(t)...)
+	want = append(want, roles.Collect(func(r role.Role) []string { return r.Alerts })...)
 	var got []string
 	for _, heading := range regexp.MustCompile(`(?m)^### (\w+)$`).FindAllStringSubmatch(readDoc(t, "docs/RUNBOOK.md"), -1) {
 		got = append(got, heading[1])
@@ -62,29 +63,6 @@ func TestRunbookHasEachAlert(t *testing.T) {
 			t.Errorf("alerts_test.yaml does not show %s both firing and quiet", rule.Alert)
 		}
 	}
-}
-
-// alertTypes are those that the documentation of Alert's eventType lists.
-func alertTypes(t *testing.T) []string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "schemas/avro/alert.avsc"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var record struct {
-		Fields []struct{ Name, Doc string }
-	}
-	if err := json.Unmarshal(text, &record); err != nil {
-		t.Fatal(err)
-	}
-	for _, field := range record.Fields {
-		if field.Name == "eventType" {
-			list, _, _ := strings.Cut(field.Doc, ";")
-			return strings.Split(list, ", ")
-		}
-	}
-	t.Fatal("Alert has no eventType")
-	return nil
 }
 
 // The chart refuses a secret that stands in the configuration itself, by the names

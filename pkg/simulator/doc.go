@@ -17,7 +17,7 @@
 // simulatortest is what their tests share.
 //
 // It shares no code with the client that it judges (pkg/spapi): only names of
-// accounts, regions, the table of operations and the clock.
+// accounts, regions, the table of operations, the list of carrier codes and the clock.
 //
 // Amazon's time (quotas, token lifetimes, orders, feeds) runs on Config.Clock, which a
 // demo may scale. SQS visibility, long polls, faults' delays and latencies are

@@ -1,80 +1,71 @@
 package shipments
 
 import (
+	"fmt"
 	"strings"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/commands"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/spapi/carriers"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
 )
 
-// carrierCodes are the values of CarrierCode in Amazon's order fulfillment feed,
-// as two published copies of that list have them: Amazon's own, which its changelog
-// entry "CarrierCode value required in shipment confirmations" points to, has not
-// been compared. The older copy ends with Yodel; Amazon Shipping, Seur, Correos,
-// MRW, Endopack, Chrono Express, Nacex, Correios, Toll Global Express, China Post,
-// AUSSIE_POST, EUB, Australia Post, Yun Express, 4PX, YANWEN and SF Express are in
-// the newer one alone. Where one is wrong, Config.Carriers corrects it.
-func carrierCodes() []string {
-	return []string{
-		"4PX", "AFL/Fedex", "AUSSIE_POST", "Amazon Shipping", "Aramex", "Australia Post", "Blue Package", "BlueDart",
-		"Canada Post", "China Post", "Chrono Express", "Chronopost", "City Link", "Correios", "Correos", "DHL",
-		"DHL Global Mail", "DPD", "DTDC", "Delhivery", "Deutsche Post", "EUB", "Endopack", "FEDEX_JP", "Fastway",
-		"FedEx", "FedEx SmartPost", "First Flight", "GLS", "GO!", "Hermes Logistik Gruppe", "India Post", "JP_EXPRESS",
-		"La Poste", "Lasership", "MRW", "NITTSU", "Nacex", "Newgistics", "NipponExpress", "OSM", "OnTrac",
-		"Overnite Express", "Parcelforce", "Parcelnet", "Poste Italiane", "Professional", "Royal Mail", "SAGAWA", "SDA",
-		"SF Express", "SagawaExpress", "Seur", "Smartmail", "Streamlite", "TNT", "Target", "Toll Global Express", "UPS",
-		"UPS Mail Innovations", "UPSMI", "USPS", "YAMATO", "YANWEN", "YamatoTransport", "Yodel", "Yun Express",
-		model.CarrierOther,
-	}
+// alertCarrier is the type of the alert about a name of a carrier that is on no list of
+// Amazon's codes. It is raised once for a name, whichever account ships with it: where a name
+// is mapped, that holds for all of them. What was reported is remembered while the unit runs.
+const alertCarrier = "CarrierUnknown"
+
+const (
+	// mostCarriers is how many names of an account are reported one by one. One more alert
+	// reports that there are others.
+	mostCarriers = 20
+	// nearestCarriers is how many codes an alert suggests.
+	nearestCarriers = 3
+)
+
+// strangers are the carriers that were reported.
+type strangers struct {
+	names    map[string]struct{} // by their keys
+	accounts map[string]int      // how many of them were of an account first
 }
 
-// carrierAliases are other names of carriers that have a code, as they are spelled
-// by model.CarrierKey. They are ours, not Amazon's.
-func carrierAliases() map[string]string {
-	return map[string]string{
-		"dhlpaket": "DHL", "dhlparcel": "DHL", "dhlexpress": "DHL", "dhlgermany": "DHL", "deutschepostdhl": "DHL",
-		"dpdgermany": "DPD", "dpduk": "DPD", "dpdgroup": "DPD",
-		"federalexpress": "FedEx", "fedexground": "FedEx", "fedexexpress": "FedEx",
-		"glsgermany": "GLS", "glsitaly": "GLS",
-		"hermes": "Hermes Logistik Gruppe", "hermesgermany": "Hermes Logistik Gruppe", "hlg": "Hermes Logistik Gruppe",
-		"parcelforceworldwide": "Parcelforce",
-		"tntexpress":           "TNT",
-		"unitedparcelservice":  "UPS", "upsground": "UPS", "upsstandard": "UPS", "upsexpress": "UPS",
-		"unitedstatespostalservice": "USPS", "uspostalservice": "USPS",
-		"yunexpress": "Yun Express", "bluedartexpress": "BlueDart", "sfexpress": "SF Express",
+// tellCarrier reports the carrier of an account's shipment, where it is sent as Other
+// because nothing is known of its name.
+func (m *Machine) tellCarrier(tx *machine.Tx, account string, chosen carriers.Choice) {
+	if chosen.Origin != carriers.Unknown {
+		return
 	}
+	name := schemas.Brief(chosen.Name)
+	key := carriers.Key(name)
+	if _, reported := m.strangers.names[key]; reported || m.strangers.accounts[account] > mostCarriers {
+		return
+	}
+	alert := &schemas.Alert{EventType: alertCarrier, Account: account, Role: Processor, Severity: "WARNING", Since: tx.Now}
+	if m.strangers.accounts[account]++; m.strangers.accounts[account] > mostCarriers {
+		alert.Message = fmt.Sprintf("Shipments of account %s have named more than %d carriers that are on no list of Amazon's codes. Further names are not reported. "+
+			"Does the producer write something else into carrierCode or carrierName? shipment-confirmations has the names that were sent as %s.",
+			account, mostCarriers, model.CarrierOther)
+		tx.Alert(alert)
+		return
+	}
+	m.strangers.names[key] = struct{}{}
+	near, suggested := m.nearest(chosen.Name), "No code resembles it."
+	if near != "" {
+		suggested = "The nearest codes: " + near + "."
+	}
+	alert.Subject, alert.Attributes = name, map[string]string{"carrierName": name, "nearestCodes": near}
+	alert.Message = fmt.Sprintf("The carrier \"%[1]s\" is on no list of Amazon's codes, or several codes are spelled so. Its packages are confirmed as %[2]s with that name, and Amazon may count their tracking as invalid. "+
+		"%[3]s Map the name under shipments.carriers, to %[2]s if that is right, or have the producer write a code. %[4]s shows more.",
+		name, model.CarrierOther, suggested, commands.FindCarrier)
+	tx.Alert(alert)
 }
 
-// carrierTable gives a code by the key of a carrier's name or code. What overrides
-// say goes first.
-func carrierTable(overrides map[string]string) map[string]string {
-	table := carrierAliases()
-	for _, code := range carrierCodes() {
-		table[model.CarrierKey(code)] = code
+// nearest returns the codes that may be meant by a name, the likeliest first.
+func (m *Machine) nearest(name string) string {
+	var codes []string
+	for _, c := range m.cfg.Carriers.Near(name, nearestCarriers) {
+		codes = append(codes, c.Code)
 	}
-	for name, code := range overrides {
-		table[model.CarrierKey(name)] = code
-	}
-	return table
-}
-
-// carrier returns what Amazon is told about a shipment's carrier. A code that the table
-// does not have is sent as it is: Amazon may have more codes than are written
-// down. A name that it does not have goes as Other.
-func (m *Machine) carrier(givenCode, givenName string) (code, name string) {
-	givenCode, givenName = strings.TrimSpace(givenCode), strings.TrimSpace(givenName)
-	given := givenCode
-	if none := model.CarrierKey(given); none == "" || none == model.CarrierKey(model.CarrierOther) {
-		given = givenName
-	}
-	code, known := m.carriers[model.CarrierKey(given)]
-	switch {
-	case !known && given == givenCode:
-		return givenCode, ""
-	case !known || code == model.CarrierOther:
-		if givenName != "" {
-			return model.CarrierOther, givenName
-		}
-		return model.CarrierOther, given
-	}
-	return code, ""
+	return strings.Join(codes, ", ")
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/spapi/carriers"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -32,7 +33,8 @@ func (m *Machine) shipment(tx *machine.Tx, rec *machine.Record, a *account.Accou
 	if o == nil {
 		o = newOrder(&schemas.ShipmentState{Account: a.ID, OrderID: s.OrderID})
 	}
-	next := m.pending(rec, s, tx.Now)
+	chosen := m.cfg.Carriers.Choose(s.CarrierCode, s.CarrierName)
+	next := pending(rec, s, chosen, tx.Now)
 	at := o.find(s.PackageID)
 	if reason, message := unreplayable(rec, s, at >= 0, tx.Now); reason != "" {
 		tx.Reject(rec, reason, message)
@@ -66,6 +68,7 @@ func (m *Machine) shipment(tx *machine.Tx, rec *machine.Record, a *account.Accou
 	p.Wanted, p.Failure = next, nil
 	p.Told, p.ToldTime = nil, time.Time{} // the newer one will be waited for
 	m.orders[o.Key] = o
+	m.tellCarrier(tx, a.ID, chosen)
 	m.settle(tx, o)
 }
 
@@ -85,11 +88,10 @@ func (m *Machine) addPackage(o *order, id string) int {
 }
 
 // pending is what is remembered of a shipment until it has its outcome.
-func (m *Machine) pending(rec *machine.Record, s *schemas.Shipment, now time.Time) *schemas.PendingShipment {
-	code, name := m.carrier(s.CarrierCode, s.CarrierName)
+func pending(rec *machine.Record, s *schemas.Shipment, chosen carriers.Choice, now time.Time) *schemas.PendingShipment {
 	return &schemas.PendingShipment{
 		ShipmentID: s.ShipmentID, SourceID: rec.ID, SourcePartition: rec.Partition, SourceOffset: rec.Offset, EventTime: s.EventTime,
-		MarketplaceID: s.MarketplaceID, Items: s.Items, CarrierCode: code, CarrierName: name,
+		MarketplaceID: s.MarketplaceID, Items: s.Items, CarrierCode: chosen.Code, CarrierName: chosen.Name,
 		ShippingMethod: s.ShippingMethod, TrackingNumber: s.TrackingNumber, ShipTime: s.ShipTime,
 		ShipFromSupplySourceID: s.ShipFromSupplySourceID, ReceivedTime: now, Replay: replayOf(rec), Cancellation: s.Cancellation,
 	}
@@ -181,7 +183,7 @@ func invalid(s *schemas.Shipment, a *account.Account, now time.Time) (reason, me
 			"packageId is empty, or it or shipmentId has more than %d bytes: correct it at the producer", maxID)
 	case strings.TrimSpace(s.TrackingNumber) == "":
 		return "no_tracking_number", "Amazon wants a tracking number for each package: add it at the producer"
-	case model.CarrierKey(s.CarrierName) == "" && (model.CarrierKey(s.CarrierCode) == "" || model.CarrierKey(s.CarrierCode) == "other"):
+	case carriers.Key(s.CarrierName) == "" && !carriers.Names(s.CarrierCode):
 		return "no_carrier", "neither carrierCode nor carrierName says who has the package: add one at the producer"
 	case schemas.WrongUnit(s.ShipTime, now) != "":
 		return "wrong_time_unit", "shipTime: " + schemas.WrongUnit(s.ShipTime, now)

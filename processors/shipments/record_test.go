@@ -136,48 +136,6 @@ func TestBounded(t *testing.T) {
 	}
 }
 
-func TestCarriers(t *testing.T) {
-	t.Parallel()
-	m := New(Config{Carriers: map[string]string{"Haus Kurier": "DHL", "U.P.S.": "UPSMI", "Yodel": "Other", "evri": "Evri"}})
-	for _, test := range []struct{ code, name, wantCode, wantName string }{
-		{"", "DHL", "DHL", ""},
-		{"", "dhl  paket", "DHL", ""},
-		{"", "ROYAL-MAIL", "Royal Mail", ""},
-		{"", "royalmail", "Royal Mail", ""},
-		{"", "GO!", "GO!", ""},
-		{"", "Hermes", "Hermes Logistik Gruppe", ""},
-		{"", "Velo Kurier", "Other", "Velo Kurier"},
-		{"", " Вело ", "Other", "Вело"},
-		{"usps", "", "USPS", ""},
-		{"BRT", "", "BRT", ""},
-		{"BRT", "Bartolini", "BRT", ""},
-		{"Other", "Velo Kurier", "Other", "Velo Kurier"},
-		{"OTHER", "Fedex", "FedEx", ""},
-		{"-", "Fedex", "FedEx", ""},
-		{"", "haus-kurier", "DHL", ""},
-		{"", "UPS", "UPSMI", ""},
-		{"Yodel", "", "Other", "Yodel"},
-		{"yodel", "Yodel Direct", "Other", "Yodel Direct"},
-		{"", "EVRI", "Evri", ""},
-	} {
-		if code, name := m.carrier(test.code, test.name); code != test.wantCode || name != test.wantName {
-			t.Errorf("%q, %q: %q, %q, want %q, %q", test.code, test.name, code, name, test.wantCode, test.wantName)
-		}
-	}
-	codes := map[string]string{}
-	for _, code := range carrierCodes() {
-		if other := codes[model.CarrierKey(code)]; other != "" {
-			t.Errorf("%s and %s are spelled alike", other, code)
-		}
-		codes[model.CarrierKey(code)] = code
-	}
-	for name, code := range carrierAliases() {
-		if model.CarrierKey(name) != name || codes[model.CarrierKey(code)] != code {
-			t.Errorf("alias %s of %s", name, code)
-		}
-	}
-}
-
 // TestReferences pins ids: they must never change.
 func TestReferences(t *testing.T) {
 	t.Parallel()

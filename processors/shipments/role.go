@@ -34,7 +34,7 @@ func Role() role.Role {
 			{Code: "replay_without_effects", Remedy: "replay it with --effects, if it is to be confirmed again; then discard it"},
 			{Code: "replay_too_old", Remedy: "produce the shipment that holds now; then discard it"},
 		}),
-		Alerts:  append(lane.AlertTypes(), alertRefused, alertAtRisk, alertNotShown, alertMissing, alertHeld),
+		Alerts:  append(lane.AlertTypes(), alertRefused, alertAtRisk, alertNotShown, alertMissing, alertHeld, alertCarrier),
 		GivesUp: []string{codeUnknownItem, codeTooLarge, codeCancelled, codeAsked, codeKept},
 	}
 }

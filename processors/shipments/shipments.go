@@ -42,6 +42,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
+	"github.com/sellerstream/sellerstream/pkg/spapi/carriers"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -70,10 +71,9 @@ type Config struct {
 	Accounts func() *account.Directory
 	// Limits are the accounts' own; nil for Amazon's defaults.
 	Limits quota.Limits
-	// Carriers gives the carrier code of a carrier by its name or code as producers
-	// write it, before the built-in table is asked; case, spaces and punctuation do
-	// not count. model.CarrierOther has the name sent as it is.
-	Carriers map[string]string
+	// Carriers chooses the code of a carrier as producers write it. nil for Amazon's
+	// list alone.
+	Carriers *carriers.Table
 
 	// WaitForOrder is how long a shipment waits for its order to come from orders,
 	// before Amazon is asked without a check. Default 2 minutes.
@@ -117,14 +117,16 @@ func (c Config) withDefaults() Config {
 	c.Lease = cmp.Or(c.Lease, 8*time.Second)
 	c.CallTime = cmp.Or(c.CallTime, c.Lease+30*time.Second)
 	c.ApplyDelay = cmp.Or(c.ApplyDelay, 5*time.Minute)
+	if c.Carriers == nil {
+		c.Carriers = carriers.New(nil)
+	}
 	return c
 }
 
 // Machine is the logic of one unit.
 type Machine struct {
-	cfg      Config
-	carriers map[string]string
-	numbers  uint64 // how many packageReferenceIds there are
+	cfg     Config
+	numbers uint64 // how many packageReferenceIds there are
 
 	orders map[string]*order // by state key
 	lanes  *lane.Lanes       // orders with a shipment to confirm
@@ -135,18 +137,20 @@ type Machine struct {
 	unshown lane.Queue      // orders with packages that none has shown, by when it must have
 	shown   map[string]bool // accounts whose orders come
 
-	backlog map[string]int      // orders in the lane of each account
-	missing map[string]*missing // the alerts about orders without a shipment, by account
+	backlog   map[string]int      // orders in the lane of each account
+	missing   map[string]*missing // the alerts about orders without a shipment, by account
+	strangers strangers
 }
 
 // New makes the machine of one unit, without state.
 func New(cfg Config) *Machine {
 	cfg = cfg.withDefaults()
 	return &Machine{
-		cfg: cfg, carriers: carrierTable(cfg.Carriers), numbers: referenceNumbers,
+		cfg: cfg, numbers: referenceNumbers,
 		orders: make(map[string]*order), lanes: lane.New(model.ConfirmShipment, cfg.Limits.Of).In(Processor, commands.Doctor),
 		backlog: make(map[string]int), shown: make(map[string]bool),
-		missing: make(map[string]*missing),
+		missing:   make(map[string]*missing),
+		strangers: strangers{names: make(map[string]struct{}), accounts: make(map[string]int)},
 	}
 }
 

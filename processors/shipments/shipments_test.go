@@ -25,7 +25,7 @@ func TestConfirms(t *testing.T) {
 	}
 	got, reference := requestOf(calls[0]), reference(orderID(1), "p1", 0, referenceNumbers)
 	want := fmt.Sprintf("%+v", &model.ConfirmShipmentRequest{OrderID: orderID(1), MarketplaceID: france, Package: model.ShipmentPackage{
-		PackageReferenceID: reference, CarrierCode: "DHL", ShippingMethod: "Same day", TrackingNumber: "s1",
+		PackageReferenceID: reference, CarrierCode: "DHL-Paket", ShippingMethod: "Same day", TrackingNumber: "s1",
 		ShipDate: testStart, SupplySourceID: "loc-1",
 		Items: []model.ShipmentItem{{OrderItemID: line, Quantity: 2, TransparencyCodes: []string{"AZ:1"}}},
 	}})
@@ -37,7 +37,7 @@ func TestConfirms(t *testing.T) {
 	}
 	r.End(calls[0], done())
 	c := r.settled("s1")
-	if c.Outcome != confirmed || c.PackageReferenceID != reference || c.MarketplaceID != france || c.CarrierCode != "DHL" ||
+	if c.Outcome != confirmed || c.PackageReferenceID != reference || c.MarketplaceID != france || c.CarrierCode != "DHL-Paket" ||
 		c.SourcePartition != 3 || c.SourceOffset != 1 || !c.LatestShipDate.Equal(testStart.Add(24*time.Hour)) || c.EventID == "" {
 		t.Errorf("outcome %+v", c)
 	}

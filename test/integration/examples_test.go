@@ -129,7 +129,7 @@ func (e *environment) shipByExample(ctx context.Context, t *testing.T, python st
 		t.Fatal(err)
 	}
 	shipments := e.amazon.World.Shipments()
-	if len(shipments) != 1 || len(shipments[0].Parcels) != 2 || shipments[0].Parcels[1].TrackingNumber != "T-3" || shipments[0].Parcels[0].CarrierCode != "DHL" {
+	if len(shipments) != 1 || len(shipments[0].Parcels) != 2 || shipments[0].Parcels[1].TrackingNumber != "T-3" || shipments[0].Parcels[0].CarrierCode != "DHL-Paket" {
 		t.Errorf("Amazon has %+v, want one package whose tracking number was corrected", shipments)
 	}
 }

@@ -412,7 +412,7 @@ func TestDryRun(t *testing.T) {
 	if _, err := e.sim.Ledger.Await(e.ctx, simulator.Filter{Operation: "createSubscription", Status: 200}, 2); err != nil {
 		t.Fatal(err)
 	}
-	if shipped := e.sim.World.Shipments(); len(shipped) != 1 || shipped[0].Confirmed != 1 || shipped[0].Parcels[0].CarrierCode != "DHL" {
+	if shipped := e.sim.World.Shipments(); len(shipped) != 1 || shipped[0].Confirmed != 1 || shipped[0].Parcels[0].CarrierCode != "DHL-Paket" {
 		t.Errorf("Amazon has %+v, want the one package", shipped)
 	}
 }

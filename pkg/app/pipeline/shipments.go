@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/spapi/carriers"
 	"github.com/sellerstream/sellerstream/processors/shipments"
 )
 
@@ -19,7 +20,7 @@ func (p *pipeline) shipmentsConfig() shipments.Config {
 	cfg := p.Config.Shipments
 	lease, callTime := p.writing()
 	return shipments.Config{
-		Accounts: p.live.directory, Limits: p.live.limit, Carriers: cfg.Carriers,
+		Accounts: p.live.directory, Limits: p.live.limit, Carriers: carriers.New(cfg.Carriers),
 		WaitForOrder: cfg.WaitForOrder, RiskMargin: cfg.RiskMargin, MissingLead: cfg.MissingLead,
 		BuyerCancel: cfg.BuyerCancel, VerifyAfter: cfg.VerifyAfter, Patience: cfg.Patience,
 		Lease: lease, CallTime: callTime, ApplyDelay: cfg.ApplyDelay,

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,25 @@ func TestWhatWasGivenUpIsCounted(t *testing.T) {
 	}
 	if n := strings.Count(text, "sellerstream_failed_total{"); n != 3 {
 		t.Errorf("%d series, want 3", n)
+	}
+}
+
+// TestPackagesOfOtherCarriersAreCounted when Amazon has confirmed them. No label has a name.
+func TestPackagesOfOtherCarriersAreCounted(t *testing.T) {
+	t.Parallel()
+	m := New("test", testCodes())
+	tx := machine.Tx{Now: time.Now()}
+	for i, outcome := range []string{"CONFIRMED", "SUPERSEDED", "REJECTED", "CONFIRMED", "DROPPED"} {
+		for _, code := range []string{"Other", "DHL"} {
+			tx.Emit(machine.Output{Topic: schemas.ShipmentConfirmations, Account: "a", Value: &schemas.ShipmentConfirmation{
+				Outcome: outcome, CarrierCode: code, CarrierName: fmt.Sprint("Velo ", i),
+			}})
+		}
+	}
+	m.Stream("shipments").Committed(&tx, time.Second)
+	text, _ := scrape(t, m)
+	if got := value(text, "sellerstream_shipments_other_carrier_total"); got != "2" || strings.Contains(text, "Velo") {
+		t.Errorf("%q are counted, want 2", got)
 	}
 }
 

@@ -28,6 +28,7 @@ type Metrics struct {
 	deadLetters      *prometheus.CounterVec
 	alerts           *prometheus.CounterVec
 	failed           *prometheus.CounterVec
+	otherCarriers    prometheus.Counter
 	events           *prometheus.CounterVec
 	eventLatency     prometheus.Observer
 	restoreSeconds   *prometheus.HistogramVec
@@ -50,6 +51,7 @@ func New(version string, codes Codes) *Metrics {
 		"operation", "path", "kind")
 	m.deadLetters = m.counters("dead_letters_total", "Records, messages and pieces of work that were set aside, by their reason.", "role", "reason")
 	m.failed = m.counters("failed_total", "Work that was given up, by the code of its outcome: quantities that ended FAILED and shipments that ended REJECTED. Nothing is sent for it until somebody sends it again. An order that is given up is a dead letter.", "role", "cause")
+	m.otherCarriers = m.counters("shipments_other_carrier_total", "Packages that Amazon has confirmed with the carrier Other: no code of their carrier is known, or shipments.carriers maps it to Other. Amazon may count their tracking as invalid. shipment-confirmations has the names, and the alert CarrierUnknown reports each new one.").WithLabelValues()
 	m.alerts = m.counters("alerts_total", "Records written to the topic alerts, by their type.", "type")
 	m.events = m.counters("events_total", "Events for EventBridge: published (accepted), retried (entries that failed and are tried again), redelivered (sent again although an unanswered request may have brought them) or dead_lettered.",
 		"detail_type", "outcome")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -29,12 +30,13 @@ type observer struct {
 	committed, aborted, fenced prometheus.Counter
 }
 
-// The outcomes of what was given up; see schemas.InventoryResult and
+// Outcomes that are counted; see schemas.InventoryResult and
 // schemas.ShipmentConfirmation. A quantity that Amazon rejects is the listing's fault,
 // and is not counted here; an order whose shipment is rejected stays unconfirmed.
 const (
-	outcomeFailed   = "FAILED"
-	outcomeRejected = "REJECTED"
+	outcomeFailed    = "FAILED"
+	outcomeRejected  = "REJECTED"
+	outcomeConfirmed = "CONFIRMED"
 )
 
 func (o *observer) Restored(took time.Duration) { o.restore.Observe(took.Seconds()) }
@@ -54,10 +56,19 @@ func (o *observer) Committed(tx *machine.Tx, took time.Duration) {
 				o.gaveUp(value.Code)
 			}
 		case *schemas.ShipmentConfirmation:
-			if value.Outcome == outcomeRejected {
-				o.gaveUp(value.Code)
-			}
+			o.shipment(value)
 		}
+	}
+}
+
+// shipment counts what became of a package. No carrier's name becomes a label: producers
+// write what they like.
+func (o *observer) shipment(c *schemas.ShipmentConfirmation) {
+	switch {
+	case c.Outcome == outcomeRejected:
+		o.gaveUp(c.Code)
+	case c.Outcome == outcomeConfirmed && c.CarrierCode == model.CarrierOther:
+		o.metrics.otherCarriers.Inc()
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/spapi/carriers"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -61,7 +62,7 @@ func (v *validator) carriers(table map[string]string) {
 	slices.Sort(names)
 	first := map[string]string{}
 	for _, name := range names {
-		path, key, code := "shipments.carriers."+name, model.CarrierKey(name), table[name]
+		path, key, code := "shipments.carriers."+name, carriers.Key(name), table[name]
 		other, twice := first[key]
 		switch {
 		case key == "":
@@ -70,7 +71,7 @@ func (v *validator) carriers(table map[string]string) {
 			v.fault(path, "it is the same name as %q, since case, spaces and punctuation do not count: keep one", other)
 		case code == "" || code != strings.TrimSpace(code):
 			v.fault(path, "%q is no carrier code: write one of Amazon's, such as DHL, or %s to have the name sent", code, model.CarrierOther)
-		case model.CarrierKey(code) == model.CarrierKey(model.CarrierOther) && code != model.CarrierOther:
+		case carriers.Key(code) == carriers.Key(model.CarrierOther) && code != model.CarrierOther:
 			v.fault(path, "%q: Amazon writes it %s", code, model.CarrierOther)
 		}
 		first[key] = name

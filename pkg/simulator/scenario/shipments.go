@@ -88,7 +88,7 @@ type packing struct {
 // upstreamCarriers are names as people write them; the last is of no carrier that
 // Amazon knows.
 func upstreamCarriers() []string {
-	return []string{"DHL Paket", "dpd germany", "UPS-Standard", "Hermes", "Velo Kurier"}
+	return []string{"DHL Paket", "dpd", "UPS", "Hermes", "Velo Kurier"}
 }
 
 // pack puts units into the next package.

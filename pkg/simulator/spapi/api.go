@@ -44,6 +44,7 @@ type API struct {
 	quotas     *quotas
 	orderPages pages[orderPage]
 	feedPages  pages[feedPage]
+	carriers   map[string]bool // the codes that it takes
 }
 
 // Config describes how the operations behave.

@@ -36,7 +36,7 @@ func (a *API) confirmShipment(r *request) exchange.Answer {
 	if refusal := readOperation(r, &request); refusal != nil {
 		return *refusal
 	}
-	c, complaint := request.check()
+	c, complaint := request.check(a.carriers)
 	if complaint != "" {
 		return invalidInput(complaint)
 	}
@@ -55,8 +55,9 @@ func (a *API) confirmShipment(r *request) exchange.Answer {
 	return exchange.Answer{Status: http.StatusNoContent}
 }
 
-// check returns what is wrong with a request whatever the order is, or "".
-func (q *confirmRequest) check() (c world.Confirmation, complaint string) {
+// check returns what is wrong with a request whatever the order is, or "". A carrier code
+// must be one of those that are taken, to the letter.
+func (q *confirmRequest) check(carriers map[string]bool) (c world.Confirmation, complaint string) {
 	p := q.Package
 	if p == nil || q.MarketplaceID == "" {
 		return c, "marketplaceId and packageDetail are required."
@@ -67,6 +68,8 @@ func (q *confirmRequest) check() (c world.Confirmation, complaint string) {
 		return c, "PackageReferenceId: is invalid, must be a positive numeric value."
 	case p.CarrierCode == "":
 		return c, "CarrierCode: is required."
+	case !carriers[p.CarrierCode]:
+		return c, "CarrierCode: is not a valid carrier code."
 	case p.CarrierCode == "Other" && p.CarrierName == "":
 		return c, "CarrierName: is required when CarrierCode is Other."
 	case p.TrackingNumber == "":

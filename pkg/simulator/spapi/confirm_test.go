@@ -104,6 +104,8 @@ func TestConfirmShipmentRefuses(t *testing.T) {
 		"zero as reference":         parcel("00", "A", item, 1),
 		"no reference":              parcel("", "A", item, 1),
 		"no carrier":                strings.Replace(good, `"DHL"`, `""`, 1),
+		"a carrier of no list":      strings.Replace(good, `"DHL"`, `"VELO"`, 1),
+		"a code in another case":    strings.Replace(good, `"DHL"`, `"dhl"`, 1),
 		"another carrier, unnamed":  strings.Replace(good, `"DHL"`, `"Other"`, 1),
 		"no tracking":               parcel("1", "", item, 1),
 		"a date that is none":       strings.Replace(good, "2026-09-01T12:00:00Z", "02/21/2022", 1),

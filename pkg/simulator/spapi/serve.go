@@ -12,6 +12,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/simulator/exchange"
 	"github.com/sellerstream/sellerstream/pkg/simulator/ledger"
 	"github.com/sellerstream/sellerstream/pkg/simulator/lwa"
+	"github.com/sellerstream/sellerstream/pkg/spapi/carriers"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -19,7 +20,10 @@ import (
 func New(desk *exchange.Desk, on Amazon, c Config) (*API, error) {
 	a := &API{
 		service: exchange.Service{Desk: desk, Part: ledger.SPAPI, Fail: status},
-		Amazon:  on, config: c,
+		Amazon:  on, config: c, carriers: make(map[string]bool),
+	}
+	for _, carrier := range carriers.List() {
+		a.carriers[carrier.Code] = true
 	}
 	var err error
 	a.quotas, err = newQuotas(a.operations(), c.Rates, c.ApplicationRates)

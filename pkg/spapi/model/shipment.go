@@ -3,23 +3,11 @@ package model
 import (
 	"strings"
 	"time"
-	"unicode"
 )
 
 // CarrierOther is the carrierCode of a carrier that Amazon has no code for; it
 // goes with a carrierName.
 const CarrierOther = "Other"
-
-// CarrierKey returns what distinguishes carriers' names and codes, however people write
-// them: letters and digits, without case.
-func CarrierKey(name string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
-			return unicode.ToLower(r)
-		}
-		return -1
-	}, name)
-}
 
 // ConfirmShipmentRequest says that a package of an order was shipped. The same
 // PackageReferenceID again edits that package, another one adds a package.
@@ -32,7 +20,7 @@ type ConfirmShipmentRequest struct {
 // ShipmentPackage is a package that was shipped.
 type ShipmentPackage struct {
 	PackageReferenceID string         `json:"packageReferenceId"` // a positive number, as text: Amazon refuses anything else
-	CarrierCode        string         `json:"carrierCode"`        // one of Amazon's, or CarrierOther
+	CarrierCode        string         `json:"carrierCode"`        // one of Amazon's (package carriers), or CarrierOther
 	CarrierName        string         `json:"carrierName,omitempty"`
 	ShippingMethod     string         `json:"shippingMethod,omitempty"`
 	TrackingNumber     string         `json:"trackingNumber"`
