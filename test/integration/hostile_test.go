@@ -24,16 +24,8 @@ import (
 )
 
 const (
-	// neighbourRatio is how much longer good work may take beside odd things: the
-	// 99th percentile of the time from an update to its outcome, on Amazon's clock.
-	neighbourRatio = 1.5
-	// hostileSpeed is that of the clock. On a faster one the processor time that a
-	// thousand odd things take counts for so much more than it does at Amazon.
+	// hostileSpeed is that of the clock.
 	hostileSpeed = 4
-	// schedulingNoise is what it may take longer in any case: one pause of half a
-	// second of the machine, which the broker, the pipeline and Amazon share, delays a
-	// whole feed by that.
-	schedulingNoise = hostileSpeed * time.Second / 2
 	// loadParts is in how many parts a load comes, so that odd things come in between.
 	loadParts = 12
 	// hostileMemory bounds what the process may need at most, in bytes.
@@ -43,9 +35,10 @@ const (
 )
 
 // TestHostileNeighbours mixes a thousand odd records, notifications and answers
-// into a normal load. What is good does not notice: it has its outcomes, about as
-// soon as under the same load of the same pipeline without, once it is warm. Each odd
-// thing has one letter or one outcome, and no more alerts come than there are causes.
+// into a normal load. What is good has its outcomes, each odd thing has one letter or one
+// outcome, and no more alerts come than there are causes. That what is good comes as soon as
+// without is held in virtual time, where the machine does not count (test/simulation:
+// TestABadAccountDoesNotDelayItsNeighbours).
 func TestHostileNeighbours(t *testing.T) {
 	e := newStockEnvironment(t, hostileSpeed)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
@@ -54,9 +47,7 @@ func TestHostileNeighbours(t *testing.T) {
 	watched, release := p.Watch(ctx) // ends when the process does
 	defer release()
 	results := &stockOutcomes{reader: e.read(t, schemas.InventoryResults), positions: map[int32]int64{}, decided: map[string]time.Time{}}
-	undisturbed := func(int) {}
-	e.load(watched, t, results, undisturbed) // contains the start of all, and is not measured
-	calm := p99(e.load(watched, t, results, undisturbed))
+	calm := p99(e.load(watched, t, results, func(int) {}))
 
 	odd, messages := e.oddRecords(t), 0
 	refused := e.oddAnswers(watched, t)
@@ -69,13 +60,7 @@ func TestHostileNeighbours(t *testing.T) {
 		results.await(watched, t, sku)
 	}
 
-	if hostile > bearable(calm) { // the machine may have become slower meanwhile: without odd things it shows
-		calm = max(calm, p99(e.load(watched, t, results, undisturbed)))
-	}
 	t.Logf("p99 of good updates: %s calm, %s beside %d odd things", calm, hostile, len(odd)+messages+len(refused))
-	if hostile > bearable(calm) {
-		t.Errorf("good updates take %s beside odd things, and %s without", hostile, calm)
-	}
 	e.checkAlerts(watched, t)
 	e.checkNoCanary(watched, t, p)
 	usage, err := p.Usage()
@@ -89,11 +74,6 @@ func TestHostileNeighbours(t *testing.T) {
 	if err := p.Stop(time.Minute); err != nil {
 		t.Errorf("stop the pipeline: %v", err)
 	}
-}
-
-// bearable is how long good updates may take beside odd things.
-func bearable(calm time.Duration) time.Duration {
-	return max(time.Duration(neighbourRatio*float64(calm)), calm+schedulingNoise)
 }
 
 // load sends good updates, in parts that between comes before, and returns how long

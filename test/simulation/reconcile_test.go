@@ -91,14 +91,7 @@ func TestABackfillThroughKafka(t *testing.T) {
 			w.order("one")
 		}
 		time.Sleep(5 * time.Minute)
-		value, err := codec().AppendEncode(nil, "", &schemas.Backfill{Account: "one", SinceTime: since, RequestedTime: time.Now(), By: "ann@host"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		rec := &kgo.Record{Topic: prefix + schemas.OrderBackfills, Key: []byte("one"), Value: value}
-		if err := w.client.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
+		w.produce(schemas.OrderBackfills, "one", w.encode(&schemas.Backfill{Account: "one", SinceTime: since, RequestedTime: time.Now(), By: "ann@host"}))
 		ids := map[string]bool{}
 		for _, rec := range w.read(schemas.Orders, placed+1, 30*time.Minute) {
 			order := orderOf(t, rec)

@@ -278,14 +278,24 @@ func (w *world) order(accountID string) simulator.Change {
 func (w *world) notify(change simulator.Change) {
 	w.t.Helper()
 	w.sent++
-	value, err := codec().AppendEncode(nil, "", &schemas.OrderChange{
+	w.produce(schemas.OrderChanges, change.Account.ID, w.encode(&schemas.OrderChange{
 		NotificationID: fmt.Sprint(w.sent), NotificationType: "ORDER_CHANGE", Account: change.Account.ID, OrderID: change.Order.OrderID,
 		ChangeType: change.Type, ChangeTime: *change.Time, EventTime: time.Now(), ReceivedTime: time.Now(),
-	})
+	}))
+}
+
+func (w *world) encode(value schemas.Value) []byte {
+	w.t.Helper()
+	encoded, err := codec().AppendEncode(nil, "", value)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	rec := &kgo.Record{Topic: prefix + schemas.OrderChanges, Key: []byte(change.Account.ID), Value: value}
+	return encoded
+}
+
+func (w *world) produce(topic, key string, value []byte) {
+	w.t.Helper()
+	rec := &kgo.Record{Topic: prefix + topic, Key: []byte(key), Value: value}
 	if err := w.client.ProduceSync(w.t.Context(), rec).FirstErr(); err != nil {
 		w.t.Fatal(err)
 	}
