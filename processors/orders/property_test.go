@@ -165,6 +165,22 @@ func (w *world) step() {
 		w.Advance(time.Duration(w.Random.IntN(w.calm)) * time.Second)
 	}
 	w.Deliver(w.Random.IntN(4))
+	w.countUrgent()
+}
+
+// countUrgent holds the number of urgent orders against the orders themselves. One that a
+// narrow gate has let through counts as urgent.
+func (w *world) countUrgent() {
+	stats, want := machine.Stats{Now: w.Now}, 0
+	w.Machine.Observe(&stats)
+	for _, o := range w.Machine.orders {
+		if o.pending && o.urgency <= urgentMerchant {
+			want++
+		}
+	}
+	if got := stats.Counts[urgentOnes]; got < want || got > want+1 || (stats.Oldests[urgentOnes].IsZero()) != (want == 0) {
+		w.rt.Fatalf("%d orders are urgent since %v, want %d", got, stats.Oldests[urgentOnes], want)
+	}
 }
 
 // change changes an order at Amazon and sends one to three notifications.

@@ -25,6 +25,7 @@ func Role() role.Role {
 		Read:       read,
 		Sections:   []string{"orders", "buyer_data"},
 		Exclusions: true,
+		Metrics:    metrics(),
 		Operations: Operations(),
 		Reasons: slices.Concat(machine.Reasons(), []role.Reason{
 			{Code: "invalid_order_id", Remedy: "find who writes the topic; then discard it"},

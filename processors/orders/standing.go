@@ -36,6 +36,9 @@ func readOrder(state *schemas.OrderState, standing role.Standing) {
 	case standing == nil:
 	case state.Pending:
 		standing.Work(state.PendingSince, "order "+state.OrderID, false)
+		if urgencyOf(state) <= urgentMerchant {
+			standing.Urgent(state.PendingSince)
+		}
 		standing.Call(model.GetOrder)
 	default:
 		standing.GaveUp(state.Failure)

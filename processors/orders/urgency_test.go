@@ -49,6 +49,57 @@ func TestNeed(t *testing.T) {
 	}
 }
 
+// TestUrgentOrdersAreCounted, and the age of the oldest is told, where they wait at the gate,
+// in the lane and in flight; a backlog of Amazon's is none of it.
+func TestUrgentOrdersAreCounted(t *testing.T) {
+	t.Parallel()
+	for _, v0 := range []bool{false, true} {
+		for _, known := range []bool{false, true} {
+			s := newShown(t, func(cfg *Config) { cfg.V0 = v0 })
+			s.amazon.v0 = v0
+			const merchants, others = 300, 500
+			var changes []any
+			began := s.Now
+			for n := range merchants + others {
+				v, by := s.change(orderID(n), s.Now), "MFN"
+				if n >= merchants {
+					by = byAmazon
+				}
+				if known {
+					s.know(orderID(n), v.at.Add(-time.Hour))
+				}
+				changes = append(changes, claiming(orderID(n), s.Now, by, s.Now.Add(2*time.Hour)))
+			}
+			s.Restart()
+			urgent := func(what string, want int) {
+				t.Helper()
+				stats := machine.Stats{Now: s.Now}
+				s.Machine.Observe(&stats)
+				if got, at := stats.Counts[urgentOnes], stats.Oldests[urgentOnes]; got != want || at.IsZero() != (want == 0) || want > 0 && !at.Equal(began) {
+					t.Errorf("v0 %v, known %v, %s: %d are urgent since %v, want %d since %v", v0, known, what, got, at, want, began)
+				}
+			}
+			s.take(0, changes[merchants:]...)
+			urgent("before", 0)
+			s.take(0, changes[:merchants]...)
+			waiting := 0
+			for n := range merchants {
+				if s.runtime.order(orderID(n)).Pending {
+					waiting++
+				}
+			}
+			if waiting < merchants/2 {
+				t.Fatalf("%d wait", waiting)
+			}
+			urgent("notified", waiting)
+			s.Restart()
+			urgent("restored", waiting)
+			s.take(2 * time.Hour)
+			urgent("fetched", 0)
+		}
+	}
+}
+
 // TestTheUrgentOrderIsNext: after 2,000 changes of orders that Amazon ships, the call for
 // a merchant's order that is due in two hours is among the next two, and a cancellation
 // after it goes before it; also where the notifications of the 2,000 are read again.

@@ -97,6 +97,8 @@ func everything(stats ...*machine.Stats) *Metrics {
 		Own: map[string][]role.Metric{"orders": {
 			{Count: "running", Name: "feeds_running", Help: "Feeds that Amazon has not ended."},
 			{Count: "stuck", Name: "feeds_stuck", Help: "Running feeds past their objective (feeds.stuck_after)."},
+			{Count: "urgent", Name: "orders_urgent", Help: "Orders to fetch that a merchant ships, or may have to: they are fetched before all others."},
+			{Oldest: "urgent", Name: "orders_urgent_oldest_seconds", Help: "How long the oldest of them has been waiting, on the pipeline's clock."},
 		}},
 	})
 	return m
@@ -113,6 +115,11 @@ func twoUnits() []*machine.Stats {
 	second.Since(epoch.Add(-time.Hour))
 	second.Count("running", 4)
 	second.Count("stuck", 1)
+	first.Count("urgent", 3)
+	second.Count("urgent", 2)
+	first.SinceOf("urgent", epoch.Add(-40*time.Second))
+	first.SinceOf("urgent", epoch.Add(-20*time.Second))
+	second.SinceOf("urgent", epoch.Add(-30*time.Second))
 	return []*machine.Stats{first, second}
 }
 
@@ -153,6 +160,8 @@ func TestMetricsSayWhatIs(t *testing.T) {
 		`sellerstream_bridge_in_flight`:                                                      "3",
 		`sellerstream_feeds_running`:                                                         "4",
 		`sellerstream_feeds_stuck`:                                                           "1",
+		`sellerstream_orders_urgent`:                                                         "5",
+		`sellerstream_orders_urgent_oldest_seconds`:                                          "40",
 		`sellerstream_exclusions_age_seconds`:                                                "60",
 		`sellerstream_schema_wait_seconds`:                                                   "61",
 		`sellerstream_build_info{go_version="` + goVersion(families) + `",version="v1.2.3"}`: "1",

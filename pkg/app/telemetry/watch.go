@@ -67,17 +67,14 @@ type watcher struct {
 	accountTokens, accountPending                        *prometheus.Desc
 	breakers                                             *prometheus.Desc
 	messages, inFlight, oddFields                        *prometheus.Desc
-	own                                                  map[counted]*prometheus.Desc
+	own                                                  map[string]*prometheus.Desc // by the name of the metric
 	exclusionsAge                                        *prometheus.Desc
 	schemaWait                                           *prometheus.Desc
 }
 
-// counted is a number that the machines of a role count.
-type counted struct{ role, count string }
-
 // Watch asks the sources at every scrape. It may be called once.
 func (m *Metrics) Watch(s Sources) {
-	w := &watcher{sources: s, labels: m.labels, own: make(map[counted]*prometheus.Desc)}
+	w := &watcher{sources: s, labels: m.labels, own: make(map[string]*prometheus.Desc)}
 	w.units = m.desc("units", "gauge", "Partitions that Kafka has given to this process (assigned), and those of them that work (restored).", "role", "state")
 	w.stopped = m.desc("units_stopped", "gauge", "Units that stand still until something outside of them is mended, and partitions that no unit reads; /readyz, doctor and accounts name them. Others go on.", "role", "reason")
 	w.lag = m.desc("consumer_lag_records", "gauge", "Records that this process's units have not taken yet; left out while Kafka does not answer.", "role", "topic")
@@ -96,7 +93,7 @@ func (m *Metrics) Watch(s Sources) {
 	w.inFlight = m.desc("bridge_in_flight", "gauge", "Messages received and neither deleted nor abandoned.")
 	for _, name := range slices.Sorted(maps.Keys(s.Own)) {
 		for _, metric := range s.Own[name] {
-			w.own[counted{name, metric.Count}] = m.desc(metric.Name, "gauge", metric.Help)
+			w.own[metric.Name] = m.desc(metric.Name, "gauge", metric.Help)
 		}
 	}
 	w.exclusionsAge = m.desc("exclusions_age_seconds", "gauge", "How old the list of excluded SKUs is, on the pipeline's clock; left out where there is none.")
@@ -217,15 +214,16 @@ func (w *watcher) collectProcessor(out output, role string, stats stream.Stats) 
 	out.gauge(w.pending, float64(stats.Pending), role)
 	out.lag(w.lag, role, stats.Lag)
 	now, parked, oldest := w.sources.Now(), 0, time.Duration(0)
-	counts := map[string]int{}
+	counts, oldests := map[string]int{}, map[string]time.Time{}
 	accounts := map[string]int{}
 	for _, m := range stats.Machines {
 		parked += len(m.Parked)
-		if !m.Oldest.IsZero() {
-			oldest = max(oldest, now.Sub(m.Oldest))
-		}
+		oldest = max(oldest, age(m.Oldest, now))
 		for name, n := range m.Counts {
 			counts[name] += n
+		}
+		for name, at := range m.Oldests {
+			oldests[name] = machine.Earliest(oldests[name], at)
 		}
 		for account, a := range m.Accounts {
 			accounts[account] += a.Pending
@@ -239,11 +237,22 @@ func (w *watcher) collectProcessor(out output, role string, stats stream.Stats) 
 	for account, pending := range accounts {
 		out.gauge(w.accountPending, float64(pending), account, role)
 	}
-	for count, n := range counts {
-		if desc, ok := w.own[counted{role, count}]; ok {
-			out.gauge(desc, float64(n))
+	for _, metric := range w.sources.Own[role] {
+		if n, ok := counts[metric.Count]; ok {
+			out.gauge(w.own[metric.Name], float64(n))
+		}
+		if metric.Oldest != "" {
+			out.gauge(w.own[metric.Name], age(oldests[metric.Oldest], now).Seconds())
 		}
 	}
+}
+
+// age is how long ago a time was; 0 for the zero time.
+func age(at, now time.Time) time.Duration {
+	if at.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(at))
 }
 
 // output is where a scrape's metrics go.

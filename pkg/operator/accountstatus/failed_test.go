@@ -88,6 +88,29 @@ func TestWhatFailedAndWhatIsInDoubtIsNamed(t *testing.T) {
 	}
 }
 
+// How much of a backlog is urgent, and how long that waits, is told beside it.
+func TestUrgentOrdersAreTold(t *testing.T) {
+	t.Parallel()
+	f := NewFold(Settings{Now: now, Accounts: []string{"a"}})
+	for i, urgency := range []string{"BUYER", "MERCHANT", "MERCHANT", "AMAZON", "LOW"} {
+		since := ago(time.Duration(60-10*i) * time.Second)
+		f.Take(&schemas.OrderState{Account: "a", OrderID: fmt.Sprint(i), Pending: true, PendingSince: since, Urgency: urgency})
+	}
+	f.Take(&schemas.OrderState{Account: "a", OrderID: "old", Pending: true, PendingSince: ago(70 * time.Second), Urgency: "AMAZON"})
+	f.Take(&schemas.OrderState{Account: "a", OrderID: "done", PendingSince: ago(time.Hour)})
+	s := f.Standings()[0]
+	if got := s.Of("orders"); got.Pending != 6 || got.Urgent != 3 || !got.OldestUrgent.Equal(ago(time.Minute)) || !got.Oldest.Equal(ago(70*time.Second)) {
+		t.Errorf("%+v", got)
+	}
+	var out bytes.Buffer
+	if err := f.Write(&out, s); err != nil {
+		t.Fatal(err)
+	}
+	if want := "\n3 of the 6 pending orders are urgent, a merchant's: they go first, and the oldest waits for 1m00s\n"; !strings.Contains(out.String(), want) {
+		t.Errorf("no %q in\n%s", want, out.String())
+	}
+}
+
 // A part of the orders that never comes is told where it is asked for.
 func TestAPartThatNeverComesIsTold(t *testing.T) {
 	t.Parallel()

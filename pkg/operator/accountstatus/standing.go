@@ -49,6 +49,9 @@ type Work struct {
 	UnderWay  int       `json:"underWay"`          // of these, what Amazon has been told and has not answered for
 	Oldest    time.Time `json:"oldest,omitzero"`   // since when the oldest of them waits
 	OldestKey string    `json:"oldestOf,omitzero"` // which that is
+
+	Urgent       int       `json:"urgent,omitzero"`       // of the pending ones, orders that a merchant ships or may have to: they are fetched first
+	OldestUrgent time.Time `json:"oldestUrgent,omitzero"` // since when the oldest of these waits
 }
 
 // Operation is the account's quota of one operation of Amazon's.

@@ -34,6 +34,12 @@ func (t *taker) Work(since time.Time, name string, underWay bool) {
 	}
 }
 
+func (t *taker) Urgent(since time.Time) {
+	w := t.work[t.role]
+	w.Urgent++
+	w.OldestUrgent = machine.Earliest(w.OldestUrgent, since)
+}
+
 func (t *taker) Call(operation string) {
 	if operation == model.GetOrder && t.settings.OrdersV0 {
 		operation = model.GetOrderV0

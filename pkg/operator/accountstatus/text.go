@@ -167,6 +167,11 @@ func (f *Fold) Write(w io.Writer, s *Standing) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
+	for _, work := range s.Work {
+		if work.Urgent > 0 {
+			fmt.Fprintf(w, "\n%d of the %d pending %s are urgent, a merchant's: they go first, and the oldest waits for %s\n", work.Urgent, work.Pending, work.Role, f.ago(work.OldestUrgent))
+		}
+	}
 	if s.Backfill != nil {
 		fmt.Fprintf(w, "\n%s\n", s.Backfill.Text(f.settings.Now))
 	}

@@ -40,6 +40,14 @@ func (s *Lanes) PendingOf(account string) int {
 	return l.queue.Len() + len(l.flying)
 }
 
+// QueuedUpTo is how many items of a class and those before it are queued.
+func (s *Lanes) QueuedUpTo(class uint8) (n int) {
+	for _, l := range s.byAccount {
+		n += l.queue.UpTo(class)
+	}
+	return n
+}
+
 // All are the items that are queued or in flight, in no order.
 func (s *Lanes) All() iter.Seq[*Item] { return s.First(math.MaxInt) }
 

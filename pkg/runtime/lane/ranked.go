@@ -23,6 +23,7 @@ type Turn struct {
 type Ranked struct {
 	waiting Queue   // by when they are due
 	ready   []Queue // by class; what is due, by By
+	classes []int   // how many items each class has, due or not
 	now     int64   // the last time for which waiting was looked through
 }
 
@@ -30,6 +31,7 @@ type Ranked struct {
 func (r *Ranked) Add(item *Item, turn Turn) {
 	r.Remove(item)
 	item.class, item.by, item.uncounted = turn.Class, nanos(turn.By), turn.Uncounted
+	r.count(item, 1)
 	if due := nanos(turn.Due); due > r.now {
 		r.waiting.add(item, due)
 		return
@@ -47,12 +49,30 @@ func (r *Ranked) makeReady(item *Item) {
 
 // Remove takes item out, if it is queued here.
 func (r *Ranked) Remove(item *Item) {
+	if item.Queued() {
+		r.count(item, -1)
+	}
 	if item.ready {
 		r.ready[item.class].Remove(item)
 	} else {
 		r.waiting.Remove(item)
 	}
 	item.ready = false
+}
+
+func (r *Ranked) count(item *Item, n int) {
+	for len(r.classes) <= int(item.class) {
+		r.classes = append(r.classes, 0)
+	}
+	r.classes[item.class] += n
+}
+
+// UpTo is how many items are queued of a class and those before it.
+func (r *Ranked) UpTo(class uint8) (n int) {
+	for _, count := range r.classes[:min(int(class)+1, len(r.classes))] {
+		n += count
+	}
+	return n
 }
 
 // Len is how many items are queued.

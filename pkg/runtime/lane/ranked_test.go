@@ -45,6 +45,17 @@ func TestRankedIsInOrder(t *testing.T) {
 			if r.Len() != len(turns) {
 				t.Fatalf("%d are queued, want %d", r.Len(), len(turns))
 			}
+			for class := range uint8(5) {
+				upTo := 0
+				for _, turn := range turns {
+					if turn.Class <= class {
+						upTo++
+					}
+				}
+				if got := r.UpTo(class); got != upTo {
+					t.Fatalf("%d are of class %d or before, want %d", got, class, upTo)
+				}
+			}
 			want := map[bool]string{}
 			for _, byClass := range []bool{true, false} {
 				for key, turn := range turns {

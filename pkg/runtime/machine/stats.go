@@ -29,6 +29,9 @@ type Stats struct {
 	Accounts map[string]*AccountStats
 	// Counts are the machine's own numbers, by a name of its package's.
 	Counts map[string]int
+	// Oldests are since when the oldest of some of what is pending waits, by a name of its
+	// package's; without those of which nothing is pending.
+	Oldests map[string]time.Time
 }
 
 // Quota is how the accounts stand in an operation's quota.
@@ -98,6 +101,14 @@ func (s *Stats) Count(name string, n int) {
 		s.Counts = make(map[string]int)
 	}
 	s.Counts[name] += n
+}
+
+// SinceOf notes that something of a kind of the machine's own has been pending since a time.
+func (s *Stats) SinceOf(name string, t time.Time) {
+	if s.Oldests == nil {
+		s.Oldests = make(map[string]time.Time)
+	}
+	s.Oldests[name] = Earliest(s.Oldests[name], t)
 }
 
 func (s *Stats) account(id string) *AccountStats {

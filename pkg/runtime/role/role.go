@@ -63,11 +63,13 @@ type State struct {
 	Prefix string // of the topic's keys; "" for the processor's own topic
 }
 
-// Metric is a number that a machine counts (machine.Stats.Counts), as a gauge.
+// Metric is a number of a machine's own, as a gauge: a count (machine.Stats.Counts), or how
+// many seconds ago a time was (machine.Stats.Oldests).
 type Metric struct {
-	Name  string // after "sellerstream_"
-	Help  string
-	Count string // the name of the machine's count
+	Name   string // after "sellerstream_"
+	Help   string
+	Count  string // the name of the machine's count
+	Oldest string // or of the machine's time; 0 seconds where nothing is pending
 }
 
 // Reason is why a record, message or piece of work is set aside.

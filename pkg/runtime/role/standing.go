@@ -14,6 +14,8 @@ type Standing interface {
 	// Work takes a piece of work without an outcome: since when it waits, its name, such
 	// as "order 302-...", and whether Amazon knows about it and has not answered.
 	Work(since time.Time, name string, underWay bool)
+	// Urgent notes that a piece of work that Work took goes before the account's other work.
+	Urgent(since time.Time)
 	// Call takes a call that the work needs.
 	Call(operation string)
 	// Quantity takes a quantity that waits for a feed or a call of its own.
