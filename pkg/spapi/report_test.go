@@ -229,18 +229,34 @@ func FuzzReadReport(f *testing.F) {
 		`<AmazonEnvelope>`, "\xef\xbb\xbf{", `{"issues":[[[]]],"summary":[]}`, `{"a":"\ud800","b":1e999}`, "\x1f\x8b\x08",
 	} {
 		f.Add([]byte(text), false)
+		f.Add([]byte(text), true)
+		f.Add(zip(f, text), false)
 		f.Add(zip(f, text), true)
 	}
-	f.Fuzz(func(t *testing.T, body []byte, zipped bool) {
-		compression := ""
-		if zipped {
-			compression = "GZIP"
+	f.Fuzz(func(t *testing.T, body []byte, announced bool) {
+		read := func(body []byte, announced bool) *model.FeedReport {
+			compression := ""
+			if announced {
+				compression = "GZIP"
+			}
+			report, err := readReport(bytes.NewReader(body), compression, nil)
+			if err != nil {
+				t.Fatalf("an error of a reader that has none: %v", err)
+			}
+			checkReport(t, report)
+			return report
 		}
-		report, err := readReport(bytes.NewReader(body), compression, nil)
-		if err != nil {
-			t.Fatalf("an error of a reader that has none: %v", err)
+		report := read(body, announced)
+		// Only the first bytes count, and plain and compressed are the same document.
+		if other := read(body, !announced); !reflect.DeepEqual(report, other) {
+			t.Fatalf("announced as GZIP %t: %+v, else %+v", announced, report, other)
 		}
-		checkReport(t, report)
+		if bytes.HasPrefix(body, []byte(gzipMagic)) || len(body) >= maxUnmeasured {
+			return
+		}
+		if other := read(zip(t, string(body)), announced); !reflect.DeepEqual(report, other) {
+			t.Fatalf("plain %+v, compressed %+v", report, other)
+		}
 	})
 }
 
