@@ -53,6 +53,12 @@ type Config struct {
 	// meanwhile. Default 2.
 	MaxUploads int
 
+	// FeedInterval is the least time from one feed of an account to the next, whatever their
+	// marketplaces. Default none: the next one waits for the end of the one before in its
+	// marketplace, and for a token of createFeed. An hour at most: for so long, and
+	// somewhat more, the state knows an account's feeds.
+	FeedInterval time.Duration
+
 	// PatchLinger is how long a small set waits for others before it is sent by
 	// patchListingsItem. Default 2 s.
 	PatchLinger time.Duration

@@ -88,8 +88,41 @@ func (m *Machine) sendByPatch(tx *machine.Tx, f *feedLane) {
 // feedIsNear reports whether createFeed has a token soon, or a call of it is under way.
 // Only for a while after a 429 it has none.
 func (m *Machine) feedIsNear(tx *machine.Tx, f *feedLane) bool {
+	far := tx.Now.Add(farToken)
 	token := m.submits.Next(f.account, tx.Now)
-	return f.busy() || token.IsZero() || token.Before(tx.Now.Add(farToken))
+	return f.busy() || (token.IsZero() || token.Before(far)) && m.spaced(f.account, tx.Now).Before(far)
+}
+
+// spaced is when the account's next feed may be made so that FeedInterval lies between it
+// and the last one, by the state alone: whoever submitted that.
+func (m *Machine) spaced(account string, now time.Time) time.Time {
+	if m.cfg.FeedInterval <= 0 {
+		return time.Time{}
+	}
+	last := time.Time{}
+	for _, f := range m.account(account).feeds {
+		last = machine.Latest(last, f.lastFeed(now))
+	}
+	if last.IsZero() {
+		return last
+	}
+	return last.Add(m.cfg.FeedInterval)
+}
+
+// lastFeed is when Amazon had the lane's last feed, as late as that can have been; zero for
+// never.
+func (f *feedLane) lastFeed(now time.Time) time.Time {
+	last := time.Time{}
+	for i := range f.known {
+		last = machine.Latest(last, f.known[i].Time)
+	}
+	if f.phase == phaseIntent || f.phase == phaseParked {
+		last = machine.Latest(last, f.intent.time.time(), f.doubt)
+	}
+	if last.After(now) { // as a clock says that was set back since
+		return now
+	}
+	return last
 }
 
 // queuePatches sends what waits since until by patches, as far as most may
@@ -120,7 +153,7 @@ func (m *Machine) cutFeed(tx *machine.Tx, f *feedLane) {
 	if f.phase != phaseIdle || f.busy() || ready == 0 || a.cutting != nil {
 		return // what changes that looks at the lane again
 	}
-	ripe := f.heldUntil.time()
+	ripe := machine.Latest(f.heldUntil.time(), m.spaced(f.account, tx.Now))
 	if ready < m.cfg.Enough {
 		ripe = machine.Latest(ripe, machine.Earliest(f.ready.Due(), f.feedOnly.Due()).Add(m.cfg.Linger))
 	}

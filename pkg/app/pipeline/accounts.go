@@ -37,6 +37,7 @@ func ReadAccounts(ctx context.Context, s Settings, only string, progress func(do
 	settings := accountstatus.Settings{
 		Now: s.Clock.Now(), Only: only, Limits: live.limit, OrdersV0: s.Config.Orders.API == config.OrdersV0, Asked: s.Config.Asks,
 		MaxMessages: s.Config.Inventory.MaxMessages, PatchBelow: s.Config.Inventory.PatchBelow,
+		FeedInterval: s.Config.Inventory.FeedInterval,
 	}
 	for _, a := range s.Config.Accounts {
 		settings.Accounts = append(settings.Accounts, a.ID)

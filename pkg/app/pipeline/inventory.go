@@ -59,7 +59,7 @@ func (p *pipeline) inventoryConfig() inventory.Config {
 	return inventory.Config{
 		Accounts: p.live.directory, Settings: p.live.listings(cfg.Defaults), Limits: p.live.limit,
 		Linger: cfg.Linger, Enough: min(cfg.Enough, cfg.MaxMessages), MaxMessages: cfg.MaxMessages, MaxBytes: cfg.MaxBytes,
-		MaxUploads: cfg.MaxUploads, PatchLinger: cfg.PatchLinger, PatchBelow: orNone(cfg.PatchBelow), PatchMost: orNone(cfg.PatchMost),
+		MaxUploads: cfg.MaxUploads, FeedInterval: cfg.FeedInterval, PatchLinger: cfg.PatchLinger, PatchBelow: orNone(cfg.PatchBelow), PatchMost: orNone(cfg.PatchMost),
 		Lease: lease, CallTime: callTime,
 		CommitTime: clock.Passes(p.Clock, stream.DefaultTransactionTimeout),
 		ApplyDelay: cfg.ApplyDelay, ShowDelay: cfg.ShowDelay, Patience: cfg.Patience, MaxAttempts: cfg.MaxAttempts,

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/runtime/role"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
@@ -64,6 +65,9 @@ func (e *entry) operation(name string, limit quota.Limit, settings Settings) Ope
 	o.Clears = settings.Now
 	if missing := float64(o.Waiting) - o.Tokens; missing > 0 && o.Rate > 0 {
 		o.Clears = settings.Now.Add(time.Duration(missing / o.Rate * float64(time.Second)))
+	}
+	if name == model.CreateFeed { // the first of them may go now
+		o.Clears = machine.Latest(o.Clears, settings.Now.Add(time.Duration(o.Waiting-1)*settings.FeedInterval))
 	}
 	for _, w := range e.Waits {
 		switch {

@@ -28,6 +28,8 @@ type Settings struct {
 	// MaxMessages is how many SKUs a feed holds, and PatchBelow how few wait for single
 	// calls instead.
 	MaxMessages, PatchBelow int
+	// FeedInterval is the least time from one feed of an account to the next; 0 for none.
+	FeedInterval time.Duration
 }
 
 // Fold gathers the newest entries of the state. It is used by one goroutine.

@@ -207,6 +207,15 @@ func TestClearsIsWhenTheLastCallMayStart(t *testing.T) {
 	if at, known := f.Standings()[0].Clears(); !known || !at.Equal(now.Add(300*time.Second)) {
 		t.Errorf("three feeds: %s, %v", at, known)
 	}
+	spaced := settings
+	spaced.FeedInterval = 20 * time.Minute
+	f = NewFold(spaced)
+	for i := range 2001 {
+		f.Take(sku(fmt.Sprint(i)))
+	}
+	if at, known := f.Standings()[0].Clears(); !known || !at.Equal(now.Add(40*time.Minute)) {
+		t.Errorf("three feeds, 20 minutes apart: %s, %v", at, known)
+	}
 	f = NewFold(settings)
 	f.Take(&schemas.FeedLaneState{Account: "a", FeedType: "T", Phase: "RUNNING", FeedID: "1"})
 	for i := range 11 {

@@ -56,6 +56,8 @@ type Inventory struct {
 	MaxBytes    int           `yaml:"max_bytes"`
 	MaxUploads  int           `yaml:"max_uploads"`
 
+	FeedInterval time.Duration `yaml:"feed_interval"` // 0: none
+
 	PatchLinger time.Duration `yaml:"patch_linger"`
 	PatchBelow  int           `yaml:"patch_below"` // 0: patches are for the urgent only
 	PatchMost   int           `yaml:"patch_most"`  // 0: no patches
@@ -110,6 +112,8 @@ func (v *validator) inventory() {
 	v.between("inventory.max_messages", c.MaxMessages, 1, 25_000)
 	v.between("inventory.max_bytes", c.MaxBytes, 1<<16, 10<<20)
 	v.between("inventory.max_uploads", c.MaxUploads, 1, 100)
+	// The state knows the feeds of somewhat more than the last hour.
+	v.duration("inventory.feed_interval", c.FeedInterval, 0, time.Hour)
 	v.duration("inventory.patch_linger", c.PatchLinger, 100*time.Millisecond, time.Hour)
 	v.between("inventory.patch_below", c.PatchBelow, 0, 10_000)
 	v.between("inventory.patch_most", c.PatchMost, 0, 10_000)
