@@ -3159,6 +3159,9 @@ type ShipmentState struct {
 	CancelLines []string `avro:"cancelLines" json:"cancelLines"`
 	// eventId of the ShipmentHeld about the order; null where none holds.
 	HeldAlert string `avro:"heldAlert,omitzero" json:"heldAlert,omitzero"`
+	// When the order was placed; null where orders have not had it since this is
+	// noted.
+	PlacedTime time.Time `avro:"placedTime,omitzero" json:"placedTime,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -3220,6 +3223,7 @@ func (r *ShipmentState) AppendAvro(dst []byte) []byte {
 	}
 	dst = append(dst, 0)
 	dst = appendOptionalString(dst, r.HeldAlert)
+	dst = appendOptionalTime(dst, r.PlacedTime)
 	return dst
 }
 

@@ -2,6 +2,7 @@ package shipments
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/schemas"
@@ -11,14 +12,12 @@ import (
 const (
 	codeUnknownItem = "unknown_item"
 	codeTooLarge    = "quantity_too_large"
+	codeTooEarly    = "shipped_before_order"
 )
 
 // screen rejects the shipments that the order, as far as it is known, cannot
 // have, one after the other as they would be confirmed.
 func (m *Machine) screen(tx *machine.Tx, o *order) {
-	if len(o.Lines) == 0 { // not known, or not shown yet
-		return
-	}
 	for p := m.first(o); p != nil && p.Sent == nil; p = m.first(o) {
 		code, message := o.misfit(p)
 		if code == "" {
@@ -29,11 +28,18 @@ func (m *Machine) screen(tx *machine.Tx, o *order) {
 	}
 }
 
-// misfit returns why the order cannot have the wanted contents of a package: a line
-// that it does not have, or more units, with what Amazon has confirmed in its
+// misfit returns why the order cannot have the wanted shipment of a package: it is older
+// than the order, or has a line that the order does not have, or more units, with what Amazon has confirmed in its
 // other packages, than were ordered. What somebody else has confirmed is
 // Amazon's to count.
 func (o *order) misfit(p *schemas.PackageState) (code, message string) {
+	if placed := o.PlacedTime; !placed.IsZero() && !p.Wanted.Settled && p.Wanted.ShipTime.Before(placed.Add(-timeSlack)) {
+		return codeTooEarly, fmt.Sprintf("shipTime %s is before order %s was placed, at %s: correct it at the producer",
+			p.Wanted.ShipTime.UTC().Format(time.RFC3339), o.OrderID, placed.UTC().Format(time.RFC3339))
+	}
+	if len(o.Lines) == 0 { // not known, or not shown yet
+		return "", ""
+	}
 	units := make(map[string]int64)
 	for i := range o.Packages {
 		if other := &o.Packages[i]; other.PackageID != p.PackageID {

@@ -2,6 +2,7 @@ package shipments
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -143,6 +144,64 @@ func TestChecks(t *testing.T) {
 				t.Errorf("got %s, want %s", strings.Join(got, ","), test.want)
 			}
 		})
+	}
+}
+
+// TestShippedBeforeTheOrder rejects a shipment that is older than its order, also when the
+// order comes after it. The clocks of warehouse and Amazon may differ by minutes.
+func TestShippedBeforeTheOrder(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		shipped time.Duration // after the order was placed
+		code    string
+	}{
+		"with the order":        {0, ""},
+		"minutes before":        {-timeSlack, ""},
+		"too early":             {-timeSlack - time.Second, "shipped_before_order"},
+		"at once":               {time.Second, ""},
+		"as late as clocks are": {time.Hour + timeSlack, ""},
+	} {
+		for _, late := range []bool{false, true} {
+			for _, lines := range []bool{false, true} {
+				r := newRuntime(t, Config{})
+				order, s := known(orderID(1), 1, testStart), shipped("s1", orderID(1), "p1", 1, testStart)
+				order.CreatedTime = testStart.Add(-time.Hour)
+				s.ShipTime = order.CreatedTime.Add(test.shipped)
+				if !lines {
+					order.Items = nil
+				}
+				records := []any{order, s}
+				if late {
+					slices.Reverse(records)
+				}
+				calls := r.Take(records[0])
+				r.Restart()
+				calls = append(append(calls, r.Take(records[1])...), r.Pass(time.Minute)...)
+				if test.code == "" && (len(calls) != 1 || len(r.outcomes)+len(r.Letters) > 0) {
+					t.Errorf("%s: %d calls, outcomes %+v", name, len(calls), r.outcomes)
+				} else if test.code != "" {
+					if c := r.settled("s1"); len(calls) > 0 || c.Outcome != rejected || c.Code != test.code || !strings.Contains(c.Message, "2026-11-01T11:00:00Z") {
+						t.Errorf("%s: %d calls, %+v", name, len(calls), c)
+					}
+				}
+			}
+		}
+	}
+	// What Amazon has accepted before the order was known is confirmed again all the same.
+	r := newRuntime(t, Config{})
+	early, order := shipped("s1", orderID(1), "p1", 1, testStart), known(orderID(1), 1, testStart)
+	r.Take(early)
+	r.End(r.Pass(2 * time.Minute)[0], done())
+	order.CreatedTime = testStart.Add(time.Hour)
+	if calls := append(r.Take(order), r.Pass(time.Hour)...); len(calls) != 1 || len(r.outcomes) != 1 {
+		t.Errorf("%d calls and %d outcomes for what Amazon has accepted", len(calls), len(r.outcomes))
+	}
+	r = newRuntime(t, Config{}) // of an order that the version before took in
+	old := known(orderID(1), 1, testStart)
+	s := shipped("s1", orderID(1), "p1", 1, testStart)
+	s.ShipTime = testStart.Add(-1000 * time.Hour)
+	if calls := r.Take(old, s); len(calls) != 1 {
+		t.Errorf("%d calls for an order without a time", len(calls))
 	}
 }
 
