@@ -1214,6 +1214,12 @@ type InventoryState struct {
 	// key is sku/<account>/channel=<code>/<sku>, where / and % of the code are
 	// escaped. null where a version before wrote it, of whatever channel.
 	FulfillmentChannelCode string `avro:"fulfillmentChannelCode,omitzero" json:"fulfillmentChannelCode,omitzero"`
+	// Who fulfils the SKU: AMAZON or MERCHANT, as its listing says; ASSUMED for
+	// the merchant where Amazon accepted a quantity before that was known, or did
+	// not answer in time; UNKNOWN; null where a version before wrote the entry.
+	FulfilledBy string `avro:"fulfilledBy,omitzero" json:"fulfilledBy,omitzero"`
+	// When Amazon said so, to the minute; null where it did not.
+	FulfilledByTime time.Time `avro:"fulfilledByTime,omitzero" json:"fulfilledByTime,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -1291,6 +1297,8 @@ func (r *InventoryState) AppendAvro(dst []byte) []byte {
 		dst = r.Failure.AppendAvro(dst)
 	}
 	dst = appendOptionalString(dst, r.FulfillmentChannelCode)
+	dst = appendOptionalString(dst, r.FulfilledBy)
+	dst = appendOptionalTime(dst, r.FulfilledByTime)
 	return dst
 }
 
@@ -1322,6 +1330,9 @@ type InventoryUpdate struct {
 	Urgent bool `avro:"urgent" json:"urgent"`
 	// Name of the service that wrote it, to find out whom to ask.
 	Source string `avro:"source,omitzero" json:"source,omitzero"`
+	// Whether to send it even if Amazon fulfils the SKU (its listing has an
+	// AMAZON_ channel), which is otherwise rejected.
+	AllowFulfilledByAmazon bool `avro:"allowFulfilledByAmazon" json:"allowFulfilledByAmazon"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -1336,6 +1347,7 @@ func (r *InventoryUpdate) AppendAvro(dst []byte) []byte {
 	dst = appendOptionalString(dst, r.FulfillmentChannelCode)
 	dst = appendBool(dst, r.Urgent)
 	dst = appendOptionalString(dst, r.Source)
+	dst = appendBool(dst, r.AllowFulfilledByAmazon)
 	return dst
 }
 
@@ -2661,6 +2673,8 @@ type PendingUpdate struct {
 	ReceivedTime time.Time `avro:"receivedTime" json:"receivedTime"`
 	// The replay that had it processed again; null for the first time.
 	Replay string `avro:"replay,omitzero" json:"replay,omitzero"`
+	// Whether it is sent even if Amazon fulfils the SKU.
+	AllowFulfilledByAmazon bool `avro:"allowFulfilledByAmazon" json:"allowFulfilledByAmazon"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -2676,6 +2690,7 @@ func (r *PendingUpdate) AppendAvro(dst []byte) []byte {
 	dst = appendBool(dst, r.Urgent)
 	dst = binary.AppendVarint(dst, r.ReceivedTime.UnixMilli())
 	dst = appendOptionalString(dst, r.Replay)
+	dst = appendBool(dst, r.AllowFulfilledByAmazon)
 	return dst
 }
 

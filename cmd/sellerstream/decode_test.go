@@ -27,7 +27,7 @@ func startRegistry(t *testing.T) string {
 func TestEncodeAndDecode(t *testing.T) {
 	t.Parallel()
 	url := startRegistry(t)
-	const record = `{"updateId":"u","account":"acme-eu","sku":"s","quantity":3,"eventTime":"2026-11-23T13:00:00.000Z","urgent":true}` + "\n"
+	const record = `{"updateId":"u","account":"acme-eu","sku":"s","quantity":3,"eventTime":"2026-11-23T13:00:00.000Z","urgent":true,"allowFulfilledByAmazon":false}` + "\n"
 	command := func(in string, args ...string) (int, string, string) {
 		var out, errs bytes.Buffer
 		code := runCommandLine(append(args, "--registry", url), strings.NewReader(in), &out, &errs)

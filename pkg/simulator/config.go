@@ -38,6 +38,8 @@ type Config struct {
 	// SKUs is how many listings each seller begins with (see Simulator.SKUs).
 	// Default none.
 	SKUs int
+	// EveryAmazons has Amazon fulfil every so many-th of these listings. Default 0, none.
+	EveryAmazons int
 	// AcceptUnknownSKUs reports messages and patches of SKUs that are not listed
 	// as accepted and applies nothing, as Amazon was seen to do. Otherwise they
 	// are refused with the code 13013.

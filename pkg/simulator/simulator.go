@@ -86,7 +86,7 @@ func (s *Simulator) build(c *Config) (err error) {
 	s.Notifier = notify.New(s.World, s.Queues, c.Clock, desk.IDs, notify.Config{SubscribedOnly: c.SubscribedOnly, Several: c.SeveralSubscriptions})
 	s.documents = documents.New(desk, s.World, c.DocumentsURL, c.DocumentLimit)
 	s.Stock = stock.New(desk, s.World, s.agenda, s.documents, s.Notifier, stock.Config{
-		SKUs: c.SKUs, AcceptUnknown: c.AcceptUnknownSKUs, Times: c.FeedTimes, Notifications: c.FeedNotifications,
+		SKUs: c.SKUs, EveryAmazons: c.EveryAmazons, AcceptUnknown: c.AcceptUnknownSKUs, Times: c.FeedTimes, Notifications: c.FeedNotifications,
 		Throttle: c.ListingsFeeds, Random: seed.Stream(chance.Feeds),
 	})
 	s.Player = scenario.New(s.World, s.Stock, s.Notifier, s.Queues, c.Clock, seed)

@@ -23,6 +23,7 @@ type amazon struct {
 	same      func(sku string) string // names that mean one SKU
 	listed    map[string][]string     // marketplaces of a SKU; none for an unknown one
 	quantity  map[string]int
+	fulfils   map[string]bool                           // SKUs that are Amazon's own to ship
 	created   int                                       // feeds
 	after     func(at time.Time, do func(at time.Time)) // has something happen later
 
@@ -49,7 +50,7 @@ func newAmazon(random *rand.Rand) *amazon {
 	}
 	return &amazon{
 		Door: machinetest.NewDoor(plans), random: random, documents: map[string][]model.QuantityMessage{},
-		same: func(sku string) string { return sku }, listed: map[string][]string{}, quantity: map[string]int{}, longest: 20 * time.Minute,
+		same: func(sku string) string { return sku }, listed: map[string][]string{}, quantity: map[string]int{}, fulfils: map[string]bool{}, longest: 20 * time.Minute,
 	}
 }
 
@@ -80,12 +81,23 @@ func (a *amazon) answer(call machine.Call, at time.Time, late time.Duration) mac
 	case *model.PatchQuantityRequest:
 		return a.patch(req, at, late)
 	case *model.GetListingsItemRequest:
-		n := a.quantity[req.SKU]
-		return machine.Done{Response: &model.ListingsItem{SKU: req.SKU, FulfillmentAvailability: []model.FulfillmentAvailability{
-			{FulfillmentChannelCode: "DEFAULT", Quantity: &n},
-		}}}
+		return a.item(req)
 	}
 	return machine.Reject{}
+}
+
+// item shows a listing. A SKU that Amazon ships has its channel beside a quantity that came
+// all the same.
+func (a *amazon) item(req *model.GetListingsItemRequest) machine.Outcome {
+	if !slices.Contains(a.listed[req.SKU], req.MarketplaceID) {
+		return machine.Reject{Err: &model.Error{Class: model.NotFound, Status: 404, Code: "NOT_FOUND"}}
+	}
+	n := a.quantity[req.SKU]
+	shown := []model.FulfillmentAvailability{{FulfillmentChannelCode: "DEFAULT", Quantity: &n}}
+	if a.fulfils[req.SKU] {
+		shown = append(shown, model.FulfillmentAvailability{FulfillmentChannelCode: "AMAZON_EU"})
+	}
+	return machine.Done{Response: &model.ListingsItem{SKU: req.SKU, FulfillmentAvailability: shown}}
 }
 
 // create begins a feed; how it will end is known to Amazon only.

@@ -20,6 +20,8 @@ type Settings struct {
 	ProductType string // for updates that name none; default "PRODUCT", which fits all
 	Channel     string // fulfillment channel for updates that name none; default "DEFAULT", the merchant's own stock
 	IssueLocale string // language of Amazon's words, such as "en_US"; default Amazon's
+	AllowFBA    bool   // quantities go to every SKU, whoever fulfils it; nobody asks
+	SendUnknown bool   // so do those of a SKU that Amazon says it does not have; by default they wait for FulfillmentWait
 }
 
 // Config is what the processor needs besides its input. A zero value means the
@@ -101,6 +103,11 @@ type Config struct {
 	// Transient reports whether Amazon's code means that the same may work later.
 	// Default Transient.
 	Transient func(code string) bool
+
+	// FulfillmentWait is how long the first quantity of a SKU waits to learn who fulfils it, and
+	// that of a SKU that Amazon does not have to be listed. Default 0: nothing waits, and
+	// SKUs that Amazon fulfils are sent quantities too.
+	FulfillmentWait time.Duration
 
 	// ReadBackShare is the share of applied updates, 0 to 1, whose quantity is read
 	// ReadBackAfter later to see whether it arrived. Default 0 and 10 minutes.

@@ -162,6 +162,7 @@ func (m *Machine) absorb(tx *machine.Tx, own, s *sku) {
 		own.newest, own.failure = s.newest, s.failure
 	}
 	own.applied, own.doubt, s.doubt = unknownQuantity, own.doubt.and(s.doubt), nil
+	own.fulfiller = max(own.fulfiller, s.fulfiller)
 	m.claim(tx, own, s)
 	if s.work != nil && s.work.message > 0 {
 		m.former.own[s] = own

@@ -25,6 +25,8 @@
 //  6. Within the quota: each call has a token.
 //  7. What may heal is tried for Patience, with growing waits (containment rule 5),
 //     and what one SKU spoils is found out by smaller feeds and by patches.
+//  8. A SKU that is known to be fulfilled by Amazon is sent no quantity, unless the
+//     update or its account allows that.
 //
 // An older update than the newest seen gets SUPERSEDED at once, which names the
 // newer one while that has no outcome of its own yet. The newest is remembered
@@ -38,6 +40,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/commands"
@@ -80,18 +83,20 @@ type Machine struct {
 	holds  lane.Queue // SKUs that wait for a time
 	timers lane.Queue // feed lanes, by when they want to be looked at
 
-	uploads   *lane.Lanes // createFeedDocument: feed lanes
-	submits   *lane.Lanes // createFeed: feed lanes
-	lookups   *lane.Lanes // getFeeds: feed lanes
-	cancels   *lane.Lanes // cancelFeed: feed lanes
-	patches   *lane.Lanes // patchListingsItem: SKUs
-	readbacks *readbacks  // getListingsItem: samples
+	uploads   *lane.Lanes     // createFeedDocument: feed lanes
+	submits   *lane.Lanes     // createFeed: feed lanes
+	lookups   *lane.Lanes     // getFeeds: feed lanes
+	cancels   *lane.Lanes     // cancelFeed: feed lanes
+	patches   *lane.Lanes     // patchListingsItem: SKUs
+	readbacks *readbacks      // getListingsItem: samples
+	asks      map[string]*ask // getListingsItem too: SKUs whose fulfiller is asked for, by state key
 
 	making   int         // documents that are being made
 	stalled  []*feedLane // lanes that wait for one of them to be done
 	working  int         // SKUs with work
 	restored []inherited // SKUs with work or in doubt, of the committed state, until the first tick
 	fresh    bool        // no tick yet
+	since    time.Time   // the first tick
 }
 
 type runningKey struct{ account, feedID string }
@@ -100,7 +105,7 @@ type runningKey struct{ account, feedID string }
 func New(cfg Config) *Machine {
 	m := &Machine{
 		cfg: cfg.withDefaults(), skus: make(map[string]*sku), feeds: make(map[string]*feedLane),
-		running: make(map[runningKey]*feedLane), accounts: make(map[string]*perAccount), former: newFormers(), fresh: true,
+		running: make(map[runningKey]*feedLane), accounts: make(map[string]*perAccount), former: newFormers(), asks: make(map[string]*ask), fresh: true,
 	}
 	m.uploads = lane.New(model.CreateFeedDocument, m.cfg.Limits.Of).In(Processor, commands.Doctor)
 	m.submits = lane.New(model.CreateFeed, m.cfg.Limits.Of, model.CreateListingsFeed).In(Processor, commands.Doctor)
@@ -175,7 +180,7 @@ func (m *Machine) start(tx *machine.Tx) {
 	if !m.fresh {
 		return
 	}
-	m.fresh = false
+	m.fresh, m.since = false, tx.Now
 	for _, i := range m.restored {
 		if w := i.sku.work; w != nil && w.message > 0 && !w.feed.carry(i.sku) {
 			m.requeue(tx, i.sku)
@@ -227,7 +232,11 @@ func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 func (m *Machine) Result(tx *machine.Tx, res *machine.Result) {
 	m.start(tx)
 	if res.Call.Operation == model.GetListingsItem {
-		m.readBack(tx, res)
+		if strings.HasPrefix(res.Call.Key, readbackPrefix) {
+			m.readBack(tx, res)
+		} else {
+			m.asked(tx, res)
+		}
 		return
 	}
 	if s := m.skus[res.Call.Key]; s != nil && s.InFlight() {
@@ -265,7 +274,13 @@ func (m *Machine) Draw(tx *machine.Tx) {
 	m.lookups.Draw(tx, func(item *lane.Item) { m.findFeed(tx, m.feeds[item.Key]) })
 	m.cancels.Draw(tx, func(item *lane.Item) { m.cancelFeed(tx, m.feeds[item.Key]) })
 	m.patches.Draw(tx, func(item *lane.Item) { m.patch(tx, m.skus[item.Key]) })
-	m.readbacks.draw(tx)
+	m.readbacks.lanes.Draw(tx, func(item *lane.Item) {
+		if key, ok := strings.CutPrefix(item.Key, askPrefix); ok {
+			m.asking(tx, m.asks[key])
+		} else {
+			m.readbacks.start(tx, item)
+		}
+	})
 	for range sweepBatch {
 		item := m.idle.Pop(tx.Now)
 		if item == nil {

@@ -30,6 +30,8 @@ const (
 	alertForeign    = "ForeignFeed"
 	alertNotApplied = "QuantityNotApplied"
 	alertWaits      = "StockWaits"
+	alertUnchecked  = "FulfillmentUnknown"
+	alertAmazons    = "FulfilledByAmazon"
 
 	warning  = "WARNING"
 	critical = "CRITICAL"

@@ -103,6 +103,7 @@ type world struct {
 	excluded map[string]bool
 	faults   int // in a hundred calls
 	updates  int
+	allow    func() bool // whether the next update may go to a SKU of Amazon's; nil for none
 
 	failing, mostFailing int // look-ups in a row
 }
@@ -181,6 +182,7 @@ func (w *world) update(sku int) {
 	}
 	u.UpdateID = fmt.Sprint("u-", w.updates)
 	u.Urgent = w.Random.IntN(20) == 0
+	u.AllowFulfilledByAmazon = w.allow != nil && w.allow()
 	rec := w.Records(u)[0]
 	w.sent, w.records, w.Queue = append(w.sent, u), append(w.records, rec), append(w.Queue, rec)
 }
@@ -339,34 +341,40 @@ func (w *world) check(settled map[int]bool) {
 			newest[u.SKU] = i
 		}
 	}
-	for sku, i := range newest {
+	for _, i := range newest {
 		if settled[i] {
 			continue
 		}
-		w.checkNewest(sku, int(w.sent[i].Quantity), outcomes[fmt.Sprint(w.records[i].Partition, "/", w.records[i].Offset)])
+		w.checkNewest(w.sent[i], outcomes[fmt.Sprint(w.records[i].Partition, "/", w.records[i].Offset)])
 	}
 	if len(w.amazon.Denied) > 0 {
 		w.rt.Fatalf("rule 6: Amazon answered 429: %v", w.amazon.Denied)
 	}
 	for _, a := range w.alerts {
 		due := a.EventType == alertUnclear && w.mostFailing >= fewLooks
-		if a.EventType != alertNotApplied && a.EventType != alertWaits && a.EventType != "AccountParked" && !due {
+		if !slices.Contains([]string{alertNotApplied, alertWaits, alertUnchecked, alertAmazons, "AccountParked"}, a.EventType) && !due {
 			w.rt.Fatalf("alert %+v", a)
 		}
 	}
 }
 
 // checkNewest compares the newest update of a SKU with what Amazon has: rule 5.
-func (w *world) checkNewest(sku string, want int, o *schemas.InventoryResult) {
+func (w *world) checkNewest(u *schemas.InventoryUpdate, o *schemas.InventoryResult) {
+	sku, want := u.SKU, int(u.Quantity)
 	listed := len(w.amazon.listed[sku]) > 0
+	amazons := w.amazon.fulfils[sku] && listed && !u.AllowFulfilledByAmazon
+	unchecked := slices.ContainsFunc(w.alerts, func(a *schemas.Alert) bool { return a.EventType == alertUnchecked })
 	switch o.Outcome {
+	case rejected:
+		if listed && !(amazons && o.Code == codeFulfilledByAmazon) {
+			w.rt.Fatalf("%s is listed, and its newest update was rejected: %+v", sku, o)
+		}
 	case applied:
+		if amazons && !unchecked {
+			w.rt.Fatalf("rule 8: %s is Amazon's, and has a quantity: %+v", sku, o)
+		}
 		if got := w.amazon.quantity[sku]; got != want || !listed {
 			w.rt.Fatalf("rule 5: %s has quantity %d, the newest is %d: %+v", sku, got, want, o)
-		}
-	case rejected:
-		if listed {
-			w.rt.Fatalf("%s is listed, and its newest update was rejected: %+v", sku, o)
 		}
 	case superseded:
 		w.rt.Fatalf("the newest update of %s was superseded: %+v", sku, o)

@@ -21,6 +21,7 @@ const (
 	inFenced                // feed.fenced of work.feed: waits for that feed's end
 	inPatch                 // Machine.patches
 	inHold                  // Machine.holds: waits for a time
+	inAsk                   // Machine.holds too: waits for its channel, until a time
 )
 
 // put queues a SKU that is nowhere, in its turn: by since when, so that a SKU that
@@ -38,6 +39,9 @@ func (m *Machine) put(tx *machine.Tx, s *sku, p place) {
 		m.wakeNow(tx, w.feed)
 	case target == "":
 		m.hold(s, tx.Now.Add(absentWait))
+	case p == inAsk:
+		m.ask(tx, s)
+		m.hold(s, m.askedUntil(s))
 	case p == inPatch:
 		s.place = inPatch
 		m.account(s.account()).patches[s] = struct{}{}
@@ -79,6 +83,9 @@ func (m *Machine) rest(s *sku) {
 // finish puts a SKU that has nothing left to do among the idle.
 func (m *Machine) finish(tx *machine.Tx, s *sku) {
 	s.work = nil
+	if s.fulfiller == unlisted {
+		s.fulfiller = unlearned
+	}
 	m.works(s, -1)
 	s.touched = millisOf(tx.Now)
 	m.rest(s)
@@ -136,6 +143,8 @@ type perAccount struct {
 	patches map[*sku]struct{} // that are queued in Machine.patches
 	cutting *feedLane         // the lane that makes or submits a feed: the token is for it
 	former  []string          // marketplaces of which a version before left entries
+
+	toldUnchecked, toldSent time.Time // when alerts about who fulfils SKUs were raised
 }
 
 func (m *Machine) account(id string) *perAccount {

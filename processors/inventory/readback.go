@@ -65,21 +65,18 @@ func (r *readbacks) sample(tx *machine.Tx, s *sku, u *update, marketplace string
 	r.lanes.Add(s.account(), &taken.Item, due)
 }
 
-// draw starts the read-backs that are due. One whose SKU has been sent
-// something newer tells nothing.
-func (r *readbacks) draw(tx *machine.Tx) {
-	r.lanes.Draw(tx, func(item *lane.Item) {
-		taken := r.samples[item.Key]
-		s := taken.sku
-		if s.newest != taken.update.stamp {
-			r.lanes.Finish(tx, s.account(), item, &machine.Result{Outcome: machine.Snooze{Unspent: true}})
-			delete(r.samples, item.Key)
-			return
-		}
-		tx.Call(machine.Call{
-			Account: s.account(), Operation: model.GetListingsItem, Key: item.Key,
-			Request: &model.GetListingsItemRequest{SellerID: r.cfg.sellerID(s.account()), MarketplaceID: taken.marketplace, SKU: s.id()},
-		})
+// start starts a read-back. One whose SKU has been sent something newer tells nothing.
+func (r *readbacks) start(tx *machine.Tx, item *lane.Item) {
+	taken := r.samples[item.Key]
+	s := taken.sku
+	if s.newest != taken.update.stamp {
+		r.lanes.Finish(tx, s.account(), item, &machine.Result{Outcome: machine.Snooze{Unspent: true}})
+		delete(r.samples, item.Key)
+		return
+	}
+	tx.Call(machine.Call{
+		Account: s.account(), Operation: model.GetListingsItem, Key: item.Key,
+		Request: &model.GetListingsItemRequest{SellerID: r.cfg.sellerID(s.account()), MarketplaceID: taken.marketplace, SKU: s.id()},
 	})
 }
 
@@ -100,6 +97,9 @@ func (m *Machine) readBack(tx *machine.Tx, res *machine.Result) {
 	item, ok := done.Response.(*model.ListingsItem)
 	if !ok || taken.sku.newest != taken.update.stamp {
 		return
+	}
+	if f := fulfillerOf(item); f != taken.sku.fulfiller && m.skus[taken.sku.Key] == taken.sku {
+		m.learn(tx, taken.sku, f)
 	}
 	shown, ok := taken.shown(item)
 	if !ok || !taken.missing(shown) {

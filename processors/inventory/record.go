@@ -49,6 +49,9 @@ func (m *Machine) update(tx *machine.Tx, rec *machine.Record, u *schemas.Invento
 			outcome(tx, s, next, schemas.InventoryResult{Outcome: excluded}, sending{})
 			return
 		}
+		if other := m.skus[skuKey(a.ID, defaultChannel, u.SKU)]; other != nil { // the same listing
+			s.fulfiller, s.learned = other.fulfiller, other.learned
+		}
 		m.skus[s.Key] = s
 	}
 	m.take(tx, s, next)
@@ -77,6 +80,9 @@ func (m *Machine) take(tx *machine.Tx, s *sku, next *update) {
 	w.wanted, w.patched = next, false
 	w.calm()
 	m.route(tx, s)
+	if s.stale(tx.Now) {
+		m.ask(tx, s)
+	}
 	s.save(tx)
 }
 

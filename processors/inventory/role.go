@@ -33,9 +33,9 @@ func Role() role.Role {
 			{Code: "replay_without_effects", Remedy: "replay it with --effects, if its quantity is to be sent; then discard it"},
 			{Code: "replay_too_old", Remedy: "produce the quantity that holds now; then discard it"},
 		}),
-		Alerts: append(lane.AlertTypes(), alertUnclear, alertForeign, alertNotApplied, alertWaits),
+		Alerts: append(lane.AlertTypes(), alertUnclear, alertForeign, alertNotApplied, alertWaits, alertUnchecked, alertAmazons),
 		GivesUp: []string{
-			"feed_CANCELLED", "feed_FATAL", "feed_error", "foreign_feed", "ghost_feed", "no_answer", "no_document", "no_report",
+			codeFulfilledByAmazon, "feed_CANCELLED", "feed_FATAL", "feed_error", "foreign_feed", "ghost_feed", "no_answer", "no_document", "no_report",
 			"not_named", "not_processed", "refused",
 		},
 	}

@@ -11,6 +11,7 @@ func (m *Machine) route(tx *machine.Tx, s *sku) {
 		return // decided when the patch has ended
 	}
 	m.exclude(tx, s)
+	m.consider(tx, s)
 	m.unplace(s)
 	if s.work.done() {
 		m.finish(tx, s)
@@ -43,6 +44,8 @@ func (m *Machine) way(tx *machine.Tx, s *sku) place {
 		return nowhere // likewise
 	case w.had().notBefore > millisOf(tx.Now):
 		return inHold
+	case m.asksFirst(s, tx.Now):
+		return inAsk
 	case m.urgent(tx, s):
 		return inPatch
 	case w.feed != nil:

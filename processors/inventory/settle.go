@@ -17,6 +17,9 @@ func (m *Machine) accepted(tx *machine.Tx, s *sku, u *update, how sending) {
 	}
 	before := s.applied
 	s.applied, s.failure = u.quantity, nil
+	if (s.fulfiller == unlearned || s.fulfiller == unlisted) && !u.common.Value().toAmazons {
+		s.fulfiller = assumed
+	}
 	s.listed = ""
 	if home := m.cfg.marketplaces(s.account()); len(home) == 0 || home[0] != how.marketplace {
 		s.listed = how.marketplace

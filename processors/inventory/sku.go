@@ -15,17 +15,19 @@ import (
 // sku is schemas.InventoryState in a compact form, with its place in a queue.
 type sku struct {
 	lane.Item
-	newest  stamp
-	touched millis
-	listed  string   // marketplace that it is sent for; "" for home
-	work    *work    // nil when nothing is to be done
-	doubt   *doubt   // what unanswered patches may still do; nil for nothing
-	failure *failure // why the newest update ended FAILED; nil where it did not
-	applied int32    // the quantity that Amazon accepted last; unknown when negative
-	owner   uint16   // length of the account in the key
-	middle  uint16   // length of what stands in it between the account and the SKU
-	form    form
-	place   place
+	newest    stamp
+	touched   millis
+	listed    string   // marketplace that it is sent for; "" for home
+	work      *work    // nil when nothing is to be done
+	doubt     *doubt   // what unanswered patches may still do; nil for nothing
+	failure   *failure // why the newest update ended FAILED; nil where it did not
+	applied   int32    // the quantity that Amazon accepted last; unknown when negative
+	owner     uint16   // length of the account in the key
+	middle    uint16   // length of what stands in it between the account and the SKU
+	form      form
+	place     place
+	fulfiller fulfiller
+	learned   minutes // when Amazon said so
 }
 
 // work is what a SKU waits for, or what is under way for it.
@@ -230,6 +232,7 @@ func (s *sku) Value(earlier any) any {
 		state.AppliedQuantity = &quantity
 	}
 	state.Doubt, state.Failure = s.doubt.state(s.touched), s.failure.state()
+	state.FulfilledBy, state.FulfilledByTime = s.fulfiller.String(), s.learned.time()
 	if s.work != nil {
 		state.Wanted, state.Sent, state.Patch = wanted, sent, patch
 		s.work.fill(state)
@@ -266,6 +269,7 @@ func restoredSKU(key string, state *schemas.InventoryState) *sku {
 	if state.AppliedQuantity != nil {
 		s.applied = *state.AppliedQuantity
 	}
+	s.fulfiller, s.learned = restoredFulfiller(state), minutesOf(state.FulfilledByTime)
 	w := &work{
 		wanted: restoredUpdate(state.Wanted), since: millisOf(state.WantedSince), patched: state.Patched,
 		sent: restoredUpdate(state.Sent), patch: restoredUpdate(state.Patch), resend: state.Resend, trials: restoredTrial(state),

@@ -62,6 +62,7 @@ type common struct {
 	productType   string
 	channel       string
 	replay        string // the replay that had it processed again; "" for the first time
+	toAmazons     bool   // whether it is sent even to a SKU that Amazon fulfils
 }
 
 // commonOf is what an update shares with others.
@@ -83,7 +84,7 @@ func (u *update) source() string {
 func (u *update) replay() string { return u.common.Value().replay }
 
 func newUpdate(u *schemas.InventoryUpdate, rec *machine.Record, now time.Time) *update {
-	c := common{productType: u.ProductType, channel: u.FulfillmentChannelCode}
+	c := common{productType: u.ProductType, channel: u.FulfillmentChannelCode, toAmazons: u.AllowFulfilledByAmazon}
 	if rec.Replay != nil {
 		c.replay = rec.Replay.ID
 	}
@@ -107,7 +108,7 @@ func (u *update) state(earlier *schemas.PendingUpdate) *schemas.PendingUpdate {
 		Quantity: u.quantity, EventTime: u.time.time(), UpdateID: u.id,
 		SourcePartition: u.partition, SourceOffset: u.offset, SourceID: u.source(),
 		ProductType: c.productType, FulfillmentChannelCode: c.channel,
-		Urgent: u.urgent, ReceivedTime: u.received.time(), Replay: c.replay,
+		Urgent: u.urgent, ReceivedTime: u.received.time(), Replay: c.replay, AllowFulfilledByAmazon: c.toAmazons,
 	}
 	return earlier
 }
@@ -116,7 +117,7 @@ func restoredUpdate(s *schemas.PendingUpdate) *update {
 	if s == nil {
 		return nil
 	}
-	c := common{productType: s.ProductType, channel: s.FulfillmentChannelCode, replay: s.Replay}
+	c := common{productType: s.ProductType, channel: s.FulfillmentChannelCode, replay: s.Replay, toAmazons: s.AllowFulfilledByAmazon}
 	return &update{
 		stamp: stamp{millisOf(s.EventTime), s.SourceOffset}, quantity: s.Quantity, partition: s.SourcePartition,
 		id: strings.Clone(s.UpdateID), common: commonOf(c, s.SourceID, s.SourceOffset),

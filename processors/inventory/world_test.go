@@ -53,7 +53,7 @@ func (r *runtime) committed(tx *machine.Tx) {
 	}
 }
 
-// check holds a call to rule 1 of the package.
+// check holds a call to rules 1 and 8 of the package.
 func (r *runtime) check(call machine.Call) {
 	r.T.Helper()
 	switch req := call.Request.(type) {
@@ -67,11 +67,27 @@ func (r *runtime) check(call machine.Call) {
 		if !ok || state.Patch == nil || int(state.Patch.Quantity) != req.Quantity || call.Lease == 0 {
 			r.T.Fatalf("rule 1: patch without its committed intent: %+v, %+v", call, state)
 		}
+		r.checkFulfiller(state.SKU, state.Patch)
+	case *model.UploadFeedRequest:
+		for i := range req.Feed.Messages {
+			if state := r.sku(req.Feed.Messages[i].SKU); state != nil { // one for all marketplaces
+				r.checkFulfiller(state.SKU, state.Wanted)
+			}
+		}
 	case *model.CancelFeedRequest:
 		state, ok := r.State(call.Key).(*schemas.FeedLaneState)
 		if !ok || !slices.Contains(state.Cancel, req.FeedID) {
 			r.T.Fatalf("rule 1: cancelFeed without its committed intent: %+v, %+v", call, state)
 		}
+	}
+}
+
+// checkFulfiller holds what is sent of a SKU to rule 8.
+func (r *runtime) checkFulfiller(id string, u *schemas.PendingUpdate) {
+	r.T.Helper()
+	state := r.sku(id)
+	if state != nil && state.FulfilledBy == byAmazon && r.Machine.minds(testAccount) && (u == nil || !u.AllowFulfilledByAmazon) {
+		r.T.Fatalf("rule 8: %s is Amazon's, and is sent %+v", id, u)
 	}
 }
 

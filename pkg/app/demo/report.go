@@ -190,7 +190,7 @@ Done in %.1f s (%s on the pipeline's clock, %g times as fast).
   dead letters    %6d
   stock updates   %6d   of %d SKUs
     applied       %6d   by %d feeds and %d single calls
-    rejected      %6d   by Amazon
+    rejected      %6d   by Amazon, or as Amazon fulfils the SKU
     superseded    %6d   by a newer update before they were sent
     excluded      %6d   managed by another service
     failed        %6d

@@ -63,9 +63,10 @@ func (p *pipeline) inventoryConfig() inventory.Config {
 		Lease: lease, CallTime: callTime,
 		CommitTime: clock.Passes(p.Clock, stream.DefaultTransactionTimeout),
 		ApplyDelay: cfg.ApplyDelay, ShowDelay: cfg.ShowDelay, Patience: cfg.Patience, MaxAttempts: cfg.MaxAttempts,
-		NotListed:     func(code string) bool { return slices.Contains(cfg.NotListedCodes, code) },
-		Transient:     func(code string) bool { return slices.Contains(cfg.TransientCodes, code) },
-		ReadBackShare: cfg.ReadBackShare, ReadBackAfter: cfg.ReadBackAfter,
+		NotListed:       func(code string) bool { return slices.Contains(cfg.NotListedCodes, code) },
+		Transient:       func(code string) bool { return slices.Contains(cfg.TransientCodes, code) },
+		FulfillmentWait: cfg.FulfillmentWait,
+		ReadBackShare:   cfg.ReadBackShare, ReadBackAfter: cfg.ReadBackAfter,
 	}
 }
 
@@ -88,6 +89,7 @@ func (l *live) listings(defaults config.Listings) func(account string) inventory
 		}
 		return inventory.Settings{
 			ProductType: settings.ProductType, Channel: settings.Channel, IssueLocale: settings.IssueLocale,
+			AllowFBA: settings.FBA == config.FBAAllow, SendUnknown: settings.Unknown == config.UnknownSend,
 		}
 	}
 }

@@ -35,6 +35,7 @@ type estate struct {
 	clock   clock.Clock
 	file    string
 	text    string // of the file, around its accounts
+	stock   string // its settings of inventory
 	log     *journal
 	hangup  chan os.Signal
 	end     func() // of the pipeline that runs
@@ -47,6 +48,7 @@ func newEstate(t *testing.T, accounts int, dir string, c clock.Clock) *estate {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 2*time.Minute, errors.New("it took too long"))
 	t.Cleanup(cancel)
 	e := &estate{t: t, ctx: ctx, file: filepath.Join(t.TempDir(), "sellerstream.yaml"), log: &journal{}, hangup: make(chan os.Signal, 1)}
+	e.stock = "linger: 3s, patch_below: 0, defaults: {fba: allow}" // the SKUs of most tests are not listed
 	cluster, err := embedded.Start(embedded.Config{Dir: dir, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +96,7 @@ func (e *estate) configure(names ...string) {
 			}
 		}
 	}
-	if err := os.WriteFile(e.file, []byte(b.String()+"inventory: {linger: 3s, patch_below: 0}\nbridge:\n"+after), 0o600); err != nil {
+	if err := os.WriteFile(e.file, []byte(b.String()+"inventory: {"+e.stock+"}\nbridge:\n"+after), 0o600); err != nil {
 		e.t.Fatal(err)
 	}
 	select {

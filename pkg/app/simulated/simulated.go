@@ -21,6 +21,7 @@ const (
 	clientSecret = "amzn1.oa2-cs.v1.simulated" //nolint:gosec // not a secret: the simulator's own
 	eventBus     = "sellerstream"
 	skus         = 2000 // listings of each seller, SKU-00001 and so on
+	everyAmazons = 25   // of these every so many-th is fulfilled by Amazon
 )
 
 // New makes a simulator with n seller accounts in two regions.
@@ -31,7 +32,7 @@ func New(n int, c clock.Clock, log *slog.Logger) (*simulator.Simulator, error) {
 		}},
 		Accounts:   simulator.Sellers(n, application),
 		EventBuses: []string{eventBus},
-		SKUs:       skus,
+		SKUs:       skus, EveryAmazons: everyAmazons,
 		// The rest of what goes wrong is scripted; this is how Amazon is.
 		FeedNotifications: simulator.FeedNotifications{AccountOnly: 0.1, Duplicated: 0.1},
 		Clock:             c,

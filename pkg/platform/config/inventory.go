@@ -6,12 +6,22 @@ import (
 	"time"
 )
 
+// Whether quantities go to SKUs that Amazon fulfils, and when to those that it does not know.
+const (
+	FBARefuse   = "refuse"
+	FBAAllow    = "allow"
+	UnknownWait = "wait"
+	UnknownSend = "send"
+)
+
 // Listings is how an account's quantities are sent to Amazon, unless an update says it.
 type Listings struct {
 	Scope       string `yaml:"scope"` // of earlier versions; see retiredScope
 	ProductType string `yaml:"product_type"`
 	Channel     string `yaml:"fulfillment_channel"`
 	IssueLocale string `yaml:"issue_locale"`
+	FBA         string `yaml:"fba"`
+	Unknown     string `yaml:"unknown"`
 }
 
 // retiredScope is the one value of scope that is still taken: it says what holds
@@ -38,6 +48,7 @@ func (c Config) WithoutEffect() (lines []string) {
 func (l Listings) Or(defaults Listings) Listings {
 	for _, field := range []struct{ own, other *string }{
 		{&l.ProductType, &defaults.ProductType}, {&l.Channel, &defaults.Channel}, {&l.IssueLocale, &defaults.IssueLocale},
+		{&l.FBA, &defaults.FBA}, {&l.Unknown, &defaults.Unknown},
 	} {
 		if *field.own == "" {
 			*field.own = *field.other
@@ -70,6 +81,8 @@ type Inventory struct {
 	NotListedCodes []string      `yaml:"not_listed_codes"`
 	TransientCodes []string      `yaml:"transient_codes"`
 
+	FulfillmentWait time.Duration `yaml:"fulfillment_wait"`
+
 	ReadBackShare float64       `yaml:"read_back_share"`
 	ReadBackAfter time.Duration `yaml:"read_back_after"`
 
@@ -84,7 +97,7 @@ type Feeds struct {
 
 func defaultInventory() Inventory {
 	return Inventory{
-		Defaults: Listings{ProductType: "PRODUCT", Channel: "DEFAULT"},
+		Defaults: Listings{ProductType: "PRODUCT", Channel: "DEFAULT", FBA: FBARefuse, Unknown: UnknownWait},
 		Linger:   30 * time.Second, Enough: 25_000, MaxMessages: 25_000, MaxBytes: 10 << 20, MaxUploads: 2,
 		PatchLinger: 2 * time.Second, PatchBelow: 100, PatchMost: 500,
 		ApplyDelay: 5 * time.Minute, ShowDelay: 5 * time.Minute,
@@ -92,7 +105,7 @@ func defaultInventory() Inventory {
 		TransientCodes: []string{
 			"InternalFailure", "INTERNAL_FAILURE", "INTERNAL_ERROR", "ServiceUnavailable", "SERVICE_UNAVAILABLE",
 		},
-		ReadBackAfter: 10 * time.Minute, MaxPending: 1_000_000,
+		FulfillmentWait: 15 * time.Minute, ReadBackAfter: 10 * time.Minute, MaxPending: 1_000_000,
 	}
 }
 
@@ -123,6 +136,7 @@ func (v *validator) inventory() {
 	v.between("inventory.max_attempts", c.MaxAttempts, 1, 100)
 	v.codes("inventory.not_listed_codes", c.NotListedCodes)
 	v.codes("inventory.transient_codes", c.TransientCodes)
+	v.duration("inventory.fulfillment_wait", c.FulfillmentWait, time.Minute, 24*time.Hour)
 	if !(c.ReadBackShare >= 0 && c.ReadBackShare <= 1) {
 		v.fault("inventory.read_back_share", "%g: write a share from 0 to 1", c.ReadBackShare)
 	}
@@ -145,6 +159,12 @@ func (v *validator) listings(path string, l Listings) {
 	if l.Scope != "" && l.Scope != retiredScope {
 		v.fault(path+".scope", "%q is not possible: Amazon keeps one quantity of a SKU for all marketplaces of a seller and region, so one sent for a marketplace "+
 			"overwrites the others. Remove the key, and have producers send one number for each SKU; where marketplaces need numbers of their own, list them under different SKUs", l.Scope)
+	}
+	if l.FBA != "" {
+		v.oneOf(path+".fba", l.FBA, FBARefuse, FBAAllow)
+	}
+	if l.Unknown != "" {
+		v.oneOf(path+".unknown", l.Unknown, UnknownWait, UnknownSend)
 	}
 	if l.ProductType != "" && !amazonCode.MatchString(l.ProductType) {
 		v.fault(path+".product_type", "%q is not a product type as Amazon writes them, such as LUGGAGE, or PRODUCT for all", l.ProductType)

@@ -15,6 +15,9 @@ func TestFaultsOfInventory(t *testing.T) {
 		{"inventory.defaults.product_type", "inventory: {defaults: {product_type: luggage}}", `"luggage" is not a product type`},
 		{"inventory.defaults.fulfillment_channel", "inventory: {defaults: {fulfillment_channel: own stock}}", `"own stock" is not a fulfillment channel code`},
 		{"inventory.defaults.issue_locale", "inventory: {defaults: {issue_locale: german}}", `"german" is not a locale`},
+		{"inventory.defaults.fba", "inventory: {defaults: {fba: send}}", `"send": write one of refuse, allow`},
+		{"inventory.defaults.unknown", "inventory: {defaults: {unknown: allow}}", `"allow": write one of wait, send`},
+		{"inventory.fulfillment_wait", "inventory: {fulfillment_wait: 0s}", "0s: write a duration from 1m0s to 24h0m0s"},
 		{"inventory.linger", "inventory: {linger: 0s}", "0s: write a duration from 1s to 1h0m0s"},
 		{"inventory.max_messages", "inventory: {max_messages: 30000}", "30000: write a number from 1 to 25000"},
 		{"inventory.max_bytes", "inventory: {max_bytes: 20000000}", "write a number from 65536 to 10485760"},
@@ -77,11 +80,11 @@ func TestTheSellersScopeIsWithoutEffect(t *testing.T) {
 
 func TestAnAccountsListingsStandBeforeTheDefaults(t *testing.T) {
 	t.Parallel()
-	defaults := Listings{ProductType: "PRODUCT", Channel: "DEFAULT", IssueLocale: "en_GB"}
+	defaults := Listings{ProductType: "PRODUCT", Channel: "DEFAULT", IssueLocale: "en_GB", FBA: FBARefuse, Unknown: UnknownWait}
 	if got := (Listings{}).Or(defaults); got != defaults {
 		t.Errorf("without its own: %+v", got)
 	}
-	own := Listings{ProductType: "LUGGAGE", Channel: "X", IssueLocale: "de_DE"}
+	own := Listings{ProductType: "LUGGAGE", Channel: "X", IssueLocale: "de_DE", FBA: FBAAllow, Unknown: UnknownSend}
 	if got := own.Or(defaults); got != own {
 		t.Errorf("with its own: %+v", got)
 	}

@@ -198,7 +198,7 @@ type WrongQuantity struct {
 }
 
 // WrongQuantities compares the listings with a plan, once all of it is settled.
-// An excluded SKU must have the quantity that it began with.
+// A SKU that is excluded, or that Amazon fulfils, must have the quantity that it began with.
 func (p *Player) WrongQuantities(plan InventoryPlan) []WrongQuantity {
 	var wrong []WrongQuantity
 	truth := p.stock.InventoryTruth("").SKUs
@@ -206,7 +206,7 @@ func (p *Player) WrongQuantities(plan InventoryPlan) []WrongQuantity {
 		for sku, u := range skus {
 			shown, listed := truth[account][sku]
 			want := u.Quantity
-			if u.Excluded {
+			if u.Excluded || shown.Channel != "" {
 				want = shown.Seeded
 			}
 			if listed && shown.Quantity != want {

@@ -128,7 +128,7 @@ type itemSummary struct {
 
 type itemAvailability struct {
 	Channel  string `json:"fulfillmentChannelCode"`
-	Quantity int    `json:"quantity"`
+	Quantity *int   `json:"quantity,omitempty"` // none of what Amazon ships (selling-partner-api-models#2633)
 }
 
 type itemProductType struct {
@@ -165,20 +165,39 @@ func show(i stock.Item, marketplace string, included map[string]bool) shownItem 
 		shown.Summaries = &[]itemSummary{{marketplace, i.ProductType, []string{"BUYABLE", "DISCOVERABLE"}, wire.Time(i.Created), wire.Time(i.Updated)}}
 	}
 	if included["attributes"] {
-		entry := map[string]any{"fulfillment_channel_code": stock.MerchantChannel, "quantity": i.Quantity}
-		if i.LeadTime > 0 {
-			entry["lead_time_to_ship_max_days"] = i.LeadTime
-		}
-		shown.Attributes = map[string]any{"fulfillment_availability": []any{entry}}
+		shown.Attributes = map[string]any{"fulfillment_availability": submitted(i)}
 	}
 	if included["issues"] {
 		shown.Issues = &[]listingIssue{}
 	}
 	if included["fulfillmentAvailability"] {
-		shown.Availability = &[]itemAvailability{{stock.MerchantChannel, i.Offered}}
+		offers := []itemAvailability{}
+		if i.Channel != "" {
+			offers = append(offers, itemAvailability{Channel: i.Channel})
+		}
+		if i.Merchants {
+			offers = append(offers, itemAvailability{stock.MerchantChannel, &i.Offered})
+		}
+		shown.Availability = &offers
 	}
 	if included["productTypes"] {
 		shown.ProductTypes = &[]itemProductType{{marketplace, i.ProductType}}
 	}
 	return shown
+}
+
+// submitted are the entries of a listing's fulfillment_availability.
+func submitted(i stock.Item) []any {
+	var entries []any
+	if i.Channel != "" {
+		entries = append(entries, map[string]any{"fulfillment_channel_code": i.Channel})
+	}
+	if !i.Merchants {
+		return entries
+	}
+	entry := map[string]any{"fulfillment_channel_code": stock.MerchantChannel, "quantity": i.Quantity}
+	if i.LeadTime > 0 {
+		entry["lead_time_to_ship_max_days"] = i.LeadTime
+	}
+	return append(entries, entry)
 }

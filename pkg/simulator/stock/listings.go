@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator/world"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 // The sellers' listings. Amazon keys the quantity of what the merchant ships
@@ -19,6 +20,10 @@ type Listing struct {
 	ProductType  string   `json:"productType"`
 	Marketplaces []string `json:"marketplaces"` // where it is listed
 	Quantity     int      `json:"quantity"`     // offered through the channel DEFAULT
+	// Channel is Amazon's own, such as AMAZON_EU, where Amazon fulfils the SKU; "" for the merchant.
+	// A quantity that comes all the same is taken, and stands beside it in DEFAULT
+	// (selling-partner-api-models#2061, #2633).
+	Channel string `json:"channel,omitempty"`
 	// LeadTime is lead_time_to_ship_max_days, which a merge keeps and a replace
 	// without it loses; 0 for none.
 	LeadTime int `json:"leadTime,omitempty"`
@@ -60,9 +65,20 @@ type listed struct {
 // productTypes are those of the seeded listings.
 func productTypes() []string { return []string{"PRODUCT", "LUGGAGE", "SHOES"} }
 
-// newListings seeds each seller with the same n SKUs, SKU-00001 and so on. A
-// seller of several marketplaces does not list every tenth in its first one.
-func newListings(accounts []world.Account, skus int, now time.Time) *listings {
+// amazonChannel is the code of Amazon's own channel in a region.
+func amazonChannel(region model.Region) string {
+	switch region {
+	case model.NorthAmerica:
+		return "AMAZON_NA"
+	case model.FarEast:
+		return "AMAZON_JP"
+	}
+	return "AMAZON_EU"
+}
+
+// newListings seeds each seller with the same SKUs, SKU-00001 and so on. A seller of several
+// marketplaces does not list every tenth in its first one. Amazon fulfils every so many-th.
+func newListings(accounts []world.Account, skus, everyAmazons int, now time.Time) *listings {
 	l := &listings{sellers: make(map[world.SellerKey]*catalogue)}
 	for i := range accounts {
 		a := &accounts[i]
@@ -77,10 +93,14 @@ func newListings(accounts []world.Account, skus int, now time.Time) *listings {
 				places = places[1:]
 			}
 			types := productTypes()
-			k.put(Listing{
+			listing := Listing{
 				SKU: fmt.Sprintf("SKU-%05d", n+1), ProductType: types[n%len(types)], Marketplaces: slices.Clone(places),
 				Quantity: n % 7, LeadTime: 2,
-			}, now)
+			}
+			if everyAmazons > 0 && n%everyAmazons == everyAmazons-1 {
+				listing.Channel, listing.Quantity, listing.LeadTime = amazonChannel(a.Region), 0, 0
+			}
+			k.put(listing, now)
 		}
 	}
 	return l
@@ -219,7 +239,8 @@ func (s *Stock) Patch(a *world.Account, p PatchOrder) (quantity int, err error) 
 type Item struct {
 	Listing
 	Created, Updated time.Time
-	Offered          int // the quantity, which can lag behind what was submitted
+	Offered          int  // the quantity, which can lag behind what was submitted
+	Merchants        bool // whether the merchant has an offer of it, perhaps beside Amazon's
 }
 
 // Item finds a SKU in a marketplace, with the quantity that was offered at a time.
@@ -230,7 +251,7 @@ func (s *Stock) Item(a *world.Account, sku, marketplace string, at time.Time) (I
 	if item == nil {
 		return Item{}, false
 	}
-	shown := Item{item.Listing, item.created, item.created, item.quantityAt(at)}
+	shown := Item{item.Listing, item.created, item.created, item.quantityAt(at), item.Channel == "" || item.count > 0}
 	if n := len(item.applied); n > 0 {
 		shown.Updated = item.applied[n-1].Time
 	}

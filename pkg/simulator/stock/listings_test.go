@@ -1,6 +1,7 @@
 package stock_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -118,5 +119,34 @@ func TestListingInAnotherMarketplace(t *testing.T) {
 	france := strings.Replace(s.Item("SKU-00010", ""), simulatortest.Germany, "A13V1IB3VIYZZH", 1)
 	if got := simulatortest.Read[submissionView](t, s.Call(http.MethodPatch, france, simulatortest.OneQuantity), 200); got.Status != "ACCEPTED" || s.quantity("SKU-00010") != 17 {
 		t.Errorf("in France: %+v", got)
+	}
+}
+
+// A SKU that Amazon fulfils shows Amazon's channel without a quantity, and what comes all
+// the same beside it.
+func TestListingsThatAmazonFulfils(t *testing.T) {
+	t.Parallel()
+	s := sell(t, func(c *simulator.Config) { c.EveryAmazons = 3 })
+	type offer struct {
+		FulfillmentChannelCode string
+		Quantity               *int
+	}
+	offers := func(sku string) string {
+		got := simulatortest.Read[struct{ FulfillmentAvailability []offer }](t, s.Call(http.MethodGet, s.Item(sku, "&includedData=fulfillmentAvailability"), ""), 200)
+		text := ""
+		for _, o := range got.FulfillmentAvailability {
+			if text += o.FulfillmentChannelCode; o.Quantity != nil {
+				text += fmt.Sprint("=", *o.Quantity)
+			}
+			text += " "
+		}
+		return text
+	}
+	if merchants, amazons := offers("SKU-00002"), offers("SKU-00003"); merchants != "DEFAULT=1 " || amazons != "AMAZON_EU " {
+		t.Errorf("shows %q, %q", merchants, amazons)
+	}
+	s.Call(http.MethodPatch, s.Item("SKU-00003", ""), simulatortest.OneQuantity)
+	if got := offers("SKU-00003"); got != "AMAZON_EU DEFAULT=17 " {
+		t.Errorf("shows %q after a patch", got)
 	}
 }

@@ -30,6 +30,7 @@ type Stock struct {
 // Config describes how listings and feeds behave.
 type Config struct {
 	SKUs          int  // how many listings each seller begins with
+	EveryAmazons  int  // every so many-th of them is fulfilled by Amazon; 0 for none
 	AcceptUnknown bool // reports changes of SKUs that are not listed as accepted, and applies nothing
 	Times         FeedTimes
 	Notifications FeedNotifications
@@ -56,6 +57,6 @@ type FeedNotifications struct {
 func New(desk *exchange.Desk, w *world.World, agenda *world.Agenda, store *documents.Store, n *notify.Notifier, c Config) *Stock {
 	return &Stock{
 		world: w, agenda: agenda, documents: store, notifier: n, faults: desk.Faults, clock: desk.Clock, logger: desk.Logger,
-		config: c, listings: newListings(w.Accounts(), c.SKUs, desk.Clock.Now()), feeds: newFeeds(c.Random),
+		config: c, listings: newListings(w.Accounts(), c.SKUs, c.EveryAmazons, desk.Clock.Now()), feeds: newFeeds(c.Random),
 	}
 }

@@ -1,0 +1,176 @@
+package inventory
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// This file owns the getListingsItem calls that learn a SKU's fulfiller.
+
+// Classes of turns in the lane of getListingsItem; read-backs come first.
+const (
+	askWaited     = 1 // a quantity waits for the answer
+	askBackground = 2
+)
+
+const (
+	// askPrefix begins the keys of the calls; nothing stands under them in the state.
+	askPrefix = "fulfilled/"
+	// maxAsks bounds the questions of a unit, and maxBackground those that nothing waits for.
+	maxAsks       = 100_000
+	maxBackground = 20_000
+	// fewRefusals is how often a question is tried that nothing waits for.
+	fewRefusals = 3
+	// askBase and askLimit bound the wait after an answer that told nothing.
+	askBase  = 10 * time.Second
+	askLimit = 5 * time.Minute
+)
+
+// ask is a question for a SKU's fulfiller. It is lost with its owner: the SKU's next update,
+// or the one that waits, asks again.
+type ask struct {
+	lane.Item
+	sku         *sku
+	marketplace string
+	absent      []string // marketplaces in which Amazon has no such SKU
+	why         *verdict // Amazon's words for that; nil while there are none
+	refusals    int
+}
+
+// entry is the key of the SKU's entry when it was asked for.
+func (q *ask) entry() string { return strings.TrimPrefix(q.Key, askPrefix) }
+
+// ask queues the question for a SKU's fulfiller, if there is room for it. Nothing happens if
+// it is asked already.
+func (m *Machine) ask(tx *machine.Tx, s *sku) {
+	q, waited := m.asks[s.Key], m.asksFirst(s, tx.Now)
+	switch target := m.target(s); {
+	case q != nil && (!waited || q.why != nil || q.refusals > 0):
+		return // it is asked in its turn
+	case q == nil && (target == "" || len(m.asks) >= maxAsks || !waited && (len(m.asks) >= maxBackground || !m.minds(s.account()))):
+		return
+	case q == nil:
+		q = &ask{Item: lane.Item{Key: askPrefix + s.Key}, sku: s, marketplace: target}
+		m.asks[s.Key] = q
+	}
+	if !q.InFlight() {
+		m.askAt(tx, q, tx.Now)
+	}
+}
+
+// askAt queues a question. What is urgent, or has sold out, comes first of those that
+// a quantity waits for.
+func (m *Machine) askAt(tx *machine.Tx, q *ask, due time.Time) {
+	turn := lane.Turn{Due: due, By: due, Class: askBackground}
+	if m.asksFirst(q.sku, tx.Now) {
+		w := q.sku.work
+		turn.Class, turn.By = askWaited, w.since.time()
+		if w.wanted.urgent || w.wanted.quantity == 0 {
+			turn.By = turn.By.Add(-resendAhead)
+		}
+	}
+	m.readbacks.lanes.AddTurn(q.sku.account(), &q.Item, turn)
+}
+
+// asking starts a question.
+func (m *Machine) asking(tx *machine.Tx, q *ask) {
+	account := q.sku.account()
+	tx.Call(machine.Call{
+		Account: account, Operation: model.GetListingsItem, Key: q.Key,
+		Request: &model.GetListingsItemRequest{SellerID: m.cfg.sellerID(account), MarketplaceID: q.marketplace, SKU: q.sku.id()},
+	})
+}
+
+// asked takes the answer to a question.
+func (m *Machine) asked(tx *machine.Tx, res *machine.Result) {
+	q := m.asks[strings.TrimPrefix(res.Call.Key, askPrefix)]
+	if q == nil || !q.InFlight() {
+		return // of the machine before this one
+	}
+	s := q.sku
+	m.readbacks.lanes.Finish(tx, s.account(), &q.Item, res)
+	if m.skus[s.Key] != s { // forgotten meanwhile
+		delete(m.asks, q.entry())
+		return
+	}
+	switch outcome := res.Outcome.(type) {
+	case machine.Snooze, machine.Park: // the account waits, not the SKU
+		m.askAt(tx, q, tx.Now)
+	case machine.Done:
+		if item, ok := outcome.Response.(*model.ListingsItem); ok {
+			m.answeredAsk(tx, q, fulfillerOf(item))
+			return
+		}
+		m.askLater(tx, q)
+	case machine.Reject:
+		if why := patchVerdict(outcome.Err); m.cfg.NotListed(why.code) {
+			m.absent(tx, q, why)
+			return
+		}
+		m.askLater(tx, q)
+	default:
+		m.askLater(tx, q)
+	}
+}
+
+// answeredAsk takes who fulfils a SKU. One that was found elsewhere is sent for that marketplace.
+func (m *Machine) answeredAsk(tx *machine.Tx, q *ask, f fulfiller) {
+	delete(m.asks, q.entry())
+	if s := q.sku; len(q.absent) > 0 {
+		s.listed = q.marketplace
+	}
+	m.learn(tx, q.sku, f)
+}
+
+// absent takes that a marketplace has no such SKU: the account's others are asked, and
+// later all once more, as a listing may be new.
+func (m *Machine) absent(tx *machine.Tx, q *ask, why verdict) {
+	s := q.sku
+	q.absent, q.why = append(q.absent, q.marketplace), &why
+	for _, other := range m.cfg.marketplaces(s.account()) {
+		if !slices.Contains(q.absent, other) {
+			q.marketplace = other
+			m.askAt(tx, q, tx.Now)
+			return
+		}
+	}
+	q.absent, q.marketplace = nil, m.target(s)
+	if m.asksFirst(s, tx.Now) {
+		s.fulfiller = unlisted
+		m.route(tx, s)
+	}
+	if m.asksFirst(s, tx.Now) {
+		m.askLater(tx, q)
+		return
+	}
+	m.giveUpAsk(tx, q)
+}
+
+// askLater asks again after a while, for as long as a quantity waits for it, and some times
+// if none does.
+func (m *Machine) askLater(tx *machine.Tx, q *ask) {
+	if q.refusals++; q.marketplace == "" || q.refusals >= fewRefusals && !m.asksFirst(q.sku, tx.Now) {
+		m.giveUpAsk(tx, q)
+		return
+	}
+	m.askAt(tx, q, tx.Now.Add(lane.Backoff(q.Key, q.refusals, askBase, askLimit)))
+}
+
+// giveUpAsk ends a question that nothing waits for, until an update after amazonsFor.
+func (m *Machine) giveUpAsk(tx *machine.Tx, q *ask) {
+	delete(m.asks, q.entry())
+	q.sku.learned = minutesOf(tx.Now)
+}
+
+// absence is Amazon's word for a SKU that it does not have.
+func (m *Machine) absence(s *sku) verdict {
+	if q := m.asks[s.Key]; q != nil && q.why != nil {
+		return *q.why
+	}
+	return verdict{code: "NOT_FOUND", message: "Amazon has no such SKU"}
+}

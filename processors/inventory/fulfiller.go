@@ -1,0 +1,231 @@
+package inventory
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// This file owns who fulfils a SKU, and what that means for its quantity. A SKU that
+// Amazon fulfils has Amazon's own stock: a quantity of ours would stand beside it.
+// asks.go owns how it is asked for.
+
+// fulfiller is who fulfils a SKU, as far as it is known.
+type fulfiller byte
+
+const (
+	unlearned fulfiller = iota
+	assumed             // the merchant, since Amazon has accepted a quantity, or has not told in time
+	unlisted            // Amazon has no such SKU, as it said of the present work; the state does not keep it
+	merchants
+	amazons
+)
+
+// Values of schemas.InventoryState.FulfilledBy; "" where a version before wrote the entry.
+const (
+	byUnknown  = "UNKNOWN"
+	byAssumed  = "ASSUMED"
+	byMerchant = "MERCHANT"
+	byAmazon   = "AMAZON"
+)
+
+// String is what the state says.
+func (f fulfiller) String() string {
+	switch f {
+	case assumed:
+		return byAssumed
+	case merchants:
+		return byMerchant
+	case amazons:
+		return byAmazon
+	}
+	return byUnknown
+}
+
+// restoredFulfiller is what an entry says. A version that asked nobody took every SKU for
+// the merchant's: what it has sent stays so until Amazon says otherwise.
+func restoredFulfiller(state *schemas.InventoryState) fulfiller {
+	switch state.FulfilledBy {
+	case byMerchant:
+		return merchants
+	case byAmazon:
+		return amazons
+	case byAssumed:
+		return assumed
+	case byUnknown:
+		return unlearned
+	}
+	if state.AppliedQuantity != nil || state.MessageID != nil || state.Patch != nil || state.Patched || state.Resend || state.Attempts > 0 {
+		return assumed
+	}
+	return unlearned
+}
+
+const (
+	// amazonsFor and merchantsFor are how long an answer about a fulfiller holds. After that the
+	// SKU's next update has it asked for again, and waits where it would be refused.
+	amazonsFor   = 24 * time.Hour
+	merchantsFor = 7 * 24 * time.Hour
+	// codeFulfilledByAmazon is the code of an outcome.
+	codeFulfilledByAmazon = "fulfilled_by_amazon"
+	// amazonPrefix begins the codes of Amazon's own channels: AMAZON_EU, AMAZON_NA.
+	amazonPrefix = "AMAZON_"
+)
+
+// minutes is a time in minutes since 1970: it is small, as each SKU has one.
+type minutes int32
+
+func minutesOf(t time.Time) minutes {
+	if t.IsZero() {
+		return 0
+	}
+	return minutes(t.Unix() / 60)
+}
+
+func (m minutes) time() time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return time.Unix(int64(m)*60, 0).UTC()
+}
+
+// fulfillerOf is who fulfils a listing. A code without the prefix is the merchant's, or that
+// of a supply source of his.
+func fulfillerOf(item *model.ListingsItem) fulfiller {
+	for i := range item.FulfillmentAvailability {
+		if strings.HasPrefix(item.FulfillmentAvailability[i].FulfillmentChannelCode, amazonPrefix) {
+			return amazons
+		}
+	}
+	return merchants
+}
+
+// stale reports whether what is known of a SKU's fulfiller should be asked for again.
+func (s *sku) stale(now time.Time) bool {
+	holds := amazonsFor
+	if s.fulfiller == merchants {
+		holds = merchantsFor
+	}
+	return now.Sub(s.learned.time()) >= holds
+}
+
+// minds reports whether an account's quantities depend on who fulfils a SKU.
+func (m *Machine) minds(account string) bool {
+	return m.cfg.FulfillmentWait > 0 && !m.cfg.settings(account).AllowFBA
+}
+
+// allows reports whether u may be sent though Amazon fulfils the SKU.
+func (m *Machine) allows(s *sku, u *update) bool {
+	return u.common.Value().toAmazons || !m.minds(s.account())
+}
+
+// barred reports whether the wanted quantity of a SKU may not be sent now.
+func (m *Machine) barred(s *sku) bool {
+	return m.cfg.Excluded(s.account(), s.id()) || s.fulfiller == amazons && !m.allows(s, s.work.wanted)
+}
+
+// asksFirst reports whether the wanted quantity waits for the SKU's fulfiller.
+func (m *Machine) asksFirst(s *sku, now time.Time) bool {
+	switch s.fulfiller {
+	case assumed, merchants:
+		return false
+	case amazons:
+		if !s.stale(now) {
+			return false
+		}
+	case unlisted:
+		if m.cfg.settings(s.account()).SendUnknown {
+			return false
+		}
+	}
+	return s.work != nil && s.work.wanted != nil && !m.allows(s, s.work.wanted)
+}
+
+// askedUntil is how long a quantity waits for the SKU's fulfiller. A new owner has the time anew.
+func (m *Machine) askedUntil(s *sku) time.Time {
+	return machine.Latest(s.work.since.time(), m.since).Add(m.cfg.FulfillmentWait)
+}
+
+// consider ends the wanted quantity of a SKU that Amazon fulfils, or does not know after a
+// wait. What Amazon has told nothing about by then is sent: that must not hold stock up.
+func (m *Machine) consider(tx *machine.Tx, s *sku) {
+	w := s.work
+	if w.wanted == nil {
+		return
+	}
+	asks := m.asksFirst(s, tx.Now)
+	switch over := !tx.Now.Before(m.askedUntil(s)); {
+	case asks && !over:
+	case asks && s.fulfiller == unlearned:
+		s.fulfiller = assumed
+		m.tellUnchecked(tx, s)
+		s.save(tx)
+	case asks && s.fulfiller == unlisted:
+		m.withdraw(tx, s, m.absence(s))
+	case s.fulfiller == amazons && !m.allows(s, w.wanted):
+		m.withdraw(tx, s, verdict{
+			code: codeFulfilledByAmazon,
+			message: "Amazon fulfils this SKU: its listing has a channel " + amazonPrefix + "*, so its quantity is that of Amazon's own stock. " +
+				"Nothing was sent. Leave its quantity to Amazon; or set allowFulfilledByAmazon in the update, or fba: allow for the account",
+		})
+	}
+}
+
+// withdraw rejects the wanted quantity. If a feed carries the same, its end is the outcome.
+func (m *Machine) withdraw(tx *machine.Tx, s *sku, why verdict) {
+	w := s.work
+	if !w.carries(w.wanted) {
+		reject(tx, s, w.wanted, why, sending{})
+	}
+	w.wanted, w.patched, w.resend = nil, false, false
+	s.save(tx)
+}
+
+// learn notes who fulfils a SKU, and goes on with it.
+func (m *Machine) learn(tx *machine.Tx, s *sku, f fulfiller) {
+	if f == amazons && s.fulfiller != amazons && s.applied != unknownQuantity {
+		m.tellSent(tx, s)
+	}
+	s.fulfiller, s.learned = f, minutesOf(tx.Now)
+	if s.work != nil {
+		m.route(tx, s)
+	}
+	s.save(tx)
+}
+
+// tellPause is how long the next alert of a kind about an account's fulfillers waits.
+const tellPause = 24 * time.Hour
+
+// tellUnchecked tells a person that a quantity goes to a SKU whose fulfiller is not known.
+func (m *Machine) tellUnchecked(tx *machine.Tx, s *sku) {
+	a := m.account(s.account())
+	if tx.Now.Before(a.toldUnchecked.Add(tellPause)) {
+		return
+	}
+	a.toldUnchecked = tx.Now
+	alert(tx, s.account(), schemas.Alert{
+		EventType: alertUnchecked, Severity: warning, Subject: s.id(), Since: s.work.since.time(),
+		Message: fmt.Sprintf("the quantity of SKU %q is sent without knowing who fulfils it: Amazon has not answered within %v. There may be many new SKUs, "+
+			"or getListingsItem fails. They are asked for all the same, and sent nothing more if they are Amazon's. Others of the account may fare alike, "+
+			"and are not reported for %v", s.id(), m.cfg.FulfillmentWait, tellPause),
+	})
+}
+
+// tellSent tells a person that Amazon fulfils a SKU that had a quantity of ours.
+func (m *Machine) tellSent(tx *machine.Tx, s *sku) {
+	a := m.account(s.account())
+	if tx.Now.Before(a.toldSent.Add(tellPause)) {
+		return
+	}
+	a.toldSent = tx.Now
+	alert(tx, s.account(), schemas.Alert{
+		EventType: alertAmazons, Severity: warning, Subject: s.id(), Since: tx.Now,
+		Message: fmt.Sprintf("Amazon fulfils SKU %q, and had accepted quantity %d for it before that was known. Look whether its listing has a second, "+
+			"merchant's offer, and remove that in Seller Central. Its updates are REJECTED from now on. Others of the account may fare alike, "+
+			"and are not reported for %v", s.id(), s.applied, tellPause),
+	})
+}

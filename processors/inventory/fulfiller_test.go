@@ -1,0 +1,421 @@
+package inventory
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/long"
+	"github.com/sellerstream/sellerstream/test/property"
+)
+
+// asking is a machine that learns fulfillers, and sends by patches at once.
+func asking() Config { return Config{FulfillmentWait: 15 * time.Minute, PatchLinger: time.Second} }
+
+// listingOf is a listing with a channel.
+func listingOf(code string) *model.ListingsItem {
+	return &model.ListingsItem{SKU: "A", FulfillmentAvailability: []model.FulfillmentAvailability{{FulfillmentChannelCode: code}}}
+}
+
+func notFound() machine.Outcome {
+	return machine.Reject{Err: &model.Error{Class: model.NotFound, Status: 404, Code: "NOT_FOUND", Message: "no such SKU"}}
+}
+
+// learned has a SKU's first quantity accepted, and its fulfiller known.
+func (r *runtime) learned(id, code string) {
+	r.T.Helper()
+	calls := r.Done(r.only(r.Take(updateOf(id, 1, r.Now)), model.GetListingsItem), listingOf(code))
+	if code == "DEFAULT" {
+		r.End(r.only(append(calls, r.Pass(2*time.Second)...), model.PatchListingsItem), accepted())
+	}
+	r.outcomes()
+}
+
+func TestANewSKUWaitsForItsChannel(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, asking())
+	ask := r.only(r.Take(updateOf("A", 1, r.Now)), model.GetListingsItem)
+	if req := ask.Request.(*model.GetListingsItemRequest); req.SKU != "A" || req.MarketplaceID != germany || ask.Lease != 0 {
+		t.Fatalf("asked %+v", ask)
+	}
+	r.Now = r.Now.Add(time.Minute)
+	r.Take(updateOf("A", 2, r.Now))
+	equal(t, "outcomes", r.outcomes(), []string{"A 1 SUPERSEDED"})
+	r.Restart() // the answer is lost, and the question asked again
+	ask = r.only(r.Pass(time.Second), model.GetListingsItem)
+	patch := r.only(append(r.Done(ask, listingOf("DEFAULT")), r.Pass(2*time.Second)...), model.PatchListingsItem)
+	if patch.Request.(*model.PatchQuantityRequest).Quantity != 2 || r.sku("A").FulfilledBy != byMerchant {
+		t.Fatalf("sent %+v; %+v", patch.Request, r.sku("A"))
+	}
+	r.End(patch, accepted())
+	equal(t, "outcomes", r.outcomes(), []string{"A 2 APPLIED"})
+	r.Restart()
+	r.Pass(24 * time.Hour)
+	if calls := r.Take(updateOf("A", 3, r.Now)); len(calls) > 0 { // it is known
+		t.Fatalf("started %v", operationsOf(calls))
+	}
+	r.only(r.Pass(2*time.Second), model.PatchListingsItem)
+}
+
+func TestAmazonsSKUIsRefused(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, asking())
+	calls := r.Take(updateOf("A", 1, r.Now), updateOf("B", 1, r.Now))
+	r.Done(calls[0], listingOf("AMAZON_EU"))
+	equal(t, "outcomes", r.outcomes(), []string{"A 1 REJECTED " + codeFulfilledByAmazon})
+	r.Restart()
+	if r.sku("A").FulfilledBy != byAmazon || r.sku("A").FulfilledByTime.IsZero() {
+		t.Fatalf("%+v", r.sku("A"))
+	}
+	r.Take(updateOf("A", 0, r.Now)) // what has sold out too
+	equal(t, "outcomes", r.outcomes(), []string{"A 0 REJECTED " + codeFulfilledByAmazon})
+
+	// That update says so.
+	u := updateOf("A", 3, r.Now)
+	u.AllowFulfilledByAmazon = true
+	r.Take(u)
+	r.Restart()
+	calls = r.Pass(3 * time.Second)
+	if i := slices.IndexFunc(calls, func(c machine.Call) bool { return c.Operation == model.PatchListingsItem }); i < 0 {
+		t.Fatalf("started %v", operationsOf(calls))
+	} else {
+		r.End(calls[i], accepted())
+	}
+	equal(t, "outcomes", r.outcomes(), []string{"A 3 APPLIED"})
+	if r.sku("A").FulfilledBy != byAmazon {
+		t.Fatalf("%+v", r.sku("A"))
+	}
+}
+
+// What was sent because its update allowed it says nothing of the next.
+func TestAnAllowedUpdateTellsNoChannel(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, asking())
+	u := updateOf("A", 3, r.Now)
+	u.AllowFulfilledByAmazon = true
+	calls := append(r.Take(u), r.Pass(2*time.Second)...)
+	for _, call := range calls {
+		if call.Operation == model.PatchListingsItem {
+			r.End(call, accepted())
+		}
+	}
+	equal(t, "outcomes", r.outcomes(), []string{"A 3 APPLIED"})
+	r.Restart()
+	ask := r.only(r.Take(updateOf("A", 4, r.Now)), model.GetListingsItem)
+	if calls := r.Pass(10 * time.Minute); len(calls) > 0 {
+		t.Fatalf("started %v", operationsOf(calls))
+	}
+	r.Done(ask, listingOf("AMAZON_EU"))
+	equal(t, "outcomes", r.outcomes(), []string{"A 4 REJECTED " + codeFulfilledByAmazon})
+}
+
+// What is queued when an account stops to allow it is refused when its turn comes.
+func TestAnAccountThatStopsToAllowFBA(t *testing.T) {
+	t.Parallel()
+	for _, below := range []int{-1, 10} { // by a feed, by a patch
+		allow := false
+		cfg := Config{FulfillmentWait: 15 * time.Minute, PatchBelow: below}
+		cfg.Settings = func(string) Settings { return Settings{AllowFBA: allow} }
+		r := newRuntime(t, cfg)
+		r.learned("A", "AMAZON_EU")
+		allow = true
+		r.Take(updateOf("A", 2, r.Now))
+		allow = false
+		if calls := r.Pass(time.Minute); len(calls) > 0 {
+			t.Errorf("started %v", operationsOf(calls))
+		}
+		equal(t, "outcomes", r.outcomes(), []string{"A 2 REJECTED " + codeFulfilledByAmazon})
+	}
+}
+
+// A read-back tells the fulfiller too.
+func TestAReadBackTellsTheChannel(t *testing.T) {
+	t.Parallel()
+	cfg := asking()
+	cfg.ReadBackShare = 1
+	r := newRuntime(t, cfg)
+	r.learned("A", "DEFAULT")
+	look := r.only(r.Pass(12*time.Minute), model.GetListingsItem)
+	r.Done(look, listingOf("AMAZON_EU"))
+	r.Take(updateOf("A", 2, r.Now))
+	equal(t, "outcomes", r.outcomes(), []string{"A 2 REJECTED " + codeFulfilledByAmazon})
+}
+
+// A SKU of Amazon's that the merchant ships since is asked for again after a day.
+func TestAmazonsAnswerHoldsForADay(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, asking())
+	r.learned("A", "AMAZON_EU")
+	r.Pass(23 * time.Hour)
+	if calls := r.Take(updateOf("A", 2, r.Now)); len(calls) > 0 {
+		t.Fatalf("started %v", operationsOf(calls))
+	}
+	equal(t, "outcomes", r.outcomes(), []string{"A 2 REJECTED " + codeFulfilledByAmazon})
+	r.Pass(time.Hour)
+	r.Done(r.only(r.Take(updateOf("A", 3, r.Now)), model.GetListingsItem), listingOf("DEFAULT"))
+	r.only(r.Pass(2*time.Second), model.PatchListingsItem)
+}
+
+// Without an answer Amazon's SKU stays refused.
+func TestAmazonsAnswerHoldsWhileThereIsNoOther(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, asking())
+	r.learned("A", "AMAZON_EU")
+	r.Pass(25 * time.Hour)
+	r.only(r.Take(updateOf("A", 3, r.Now)), model.GetListingsItem)
+	if calls := r.Pass(16 * time.Minute); len(calls) > 0 {
+		t.Fatalf("started %v", operationsOf(calls))
+	}
+	equal(t, "outcomes", r.outcomes(), []string{"A 3 REJECTED " + codeFulfilledByAmazon})
+}
+
+func TestAccountsThatAllowFBAAskNobody(t *testing.T) {
+	t.Parallel()
+	cfg := asking()
+	cfg.Settings = func(string) Settings { return Settings{AllowFBA: true} }
+	r := newRuntime(t, cfg)
+	r.Take(updateOf("A", 1, r.Now))
+	r.End(r.only(r.Pass(2*time.Second), model.PatchListingsItem), accepted())
+	r.Take(updateOf("A", 2, r.Now))
+	r.End(r.only(r.Pass(2*time.Second), model.PatchListingsItem), accepted())
+	equal(t, "outcomes", r.outcomes(), []string{"A 1 APPLIED", "A 2 APPLIED"})
+}
+
+func TestAnUnknownSKUWaitsAndIsRefused(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, asking())
+	ask := r.only(r.Take(updateOf("A", 1, r.Now)), model.GetListingsItem)
+	ask = r.only(r.End(ask, notFound()), model.GetListingsItem)
+	if got := ask.Request.(*model.GetListingsItemRequest).MarketplaceID; got != france {
+		t.Fatalf("asked %s next", got)
+	}
+	r.End(ask, notFound())
+	asks, end := 0, r.Now.Add(14*time.Minute)
+	for r.Now.Before(end) {
+		for _, call := range r.Pass(10 * time.Second) {
+			r.only([]machine.Call{call}, model.GetListingsItem)
+			for again := []machine.Call{call}; len(again) > 0; asks++ {
+				again = r.End(again[0], notFound())
+			}
+		}
+	}
+	if equal(t, "outcomes", r.outcomes(), nil); asks < 4 || asks > 20 {
+		t.Fatalf("asked %d times in 14 minutes", asks)
+	}
+	r.Take(updateOf("A", 2, r.Now))
+	r.Pass(2 * time.Minute)
+	equal(t, "outcomes", r.outcomes(), []string{"A 1 SUPERSEDED", "A 2 REJECTED NOT_FOUND"})
+	if len(r.alerts) > 0 || r.Machine.Pending() > 0 {
+		t.Fatalf("alerts %+v, %d pending", r.alerts, r.Machine.Pending())
+	}
+}
+
+// A listing may come after its first quantity, and not at home.
+func TestAnUnknownSKUIsSentOnceItIsListed(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, asking())
+	ask := r.only(r.Take(updateOf("A", 1, r.Now)), model.GetListingsItem)
+	r.End(r.only(r.End(ask, notFound()), model.GetListingsItem), notFound())
+	ask = r.only(r.Pass(10*time.Second), model.GetListingsItem)
+	ask = r.only(r.End(ask, notFound()), model.GetListingsItem)
+	patch := r.only(append(r.Done(ask, listingOf("DEFAULT")), r.Pass(2*time.Second)...), model.PatchListingsItem)
+	if got := patch.Request.(*model.PatchQuantityRequest).MarketplaceID; got != france {
+		t.Fatalf("sent to %s", got)
+	}
+	r.End(patch, accepted())
+	equal(t, "outcomes", r.outcomes(), []string{"A 1 APPLIED"})
+}
+
+func TestUnknownSKUsAreSentWhereThatIsWanted(t *testing.T) {
+	t.Parallel()
+	cfg := asking()
+	cfg.Settings = func(string) Settings { return Settings{SendUnknown: true} }
+	r := newRuntime(t, cfg)
+	ask := r.only(r.Take(updateOf("A", 1, r.Now)), model.GetListingsItem)
+	calls := r.End(r.only(r.End(ask, notFound()), model.GetListingsItem), notFound())
+	calls = append(calls, r.Pass(2*time.Second)...)
+	for len(calls) > 0 { // to each marketplace
+		calls = r.End(r.only(calls, model.PatchListingsItem), notFound())
+		calls = append(calls, r.Pass(3*time.Second)...)
+	}
+	equal(t, "outcomes", r.outcomes(), []string{"A 1 REJECTED NOT_FOUND"})
+	r.only(r.Take(updateOf("A", 2, r.Now)), model.GetListingsItem) // it may be listed now
+}
+
+// What Amazon does not tell in time is sent, and told; it is asked for all the same.
+func TestNoAnswerHoldsStockUpForLong(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, asking())
+	calls := r.Take(updateOf("A", 1, r.Now), updateOf("B", 1, r.Now))
+	r.End(calls[0], machine.Retry{})
+	calls = r.Pass(14 * time.Minute)
+	for len(calls) > 0 {
+		calls = r.End(r.only(calls, model.GetListingsItem), machine.Retry{})
+	}
+	equal(t, "outcomes", r.outcomes(), nil)
+	sent := 0
+	for _, call := range r.Pass(3 * time.Minute) {
+		if call.Operation == model.PatchListingsItem {
+			r.End(call, accepted())
+			sent++
+		}
+	}
+	equal(t, "outcomes", r.outcomes(), []string{"A 1 APPLIED", "B 1 APPLIED"})
+	if len(r.alerts) != 1 || r.alerts[0].EventType != alertUnchecked || r.sku("A").FulfilledBy != byAssumed {
+		t.Fatalf("alerts %+v; %+v", r.alerts, r.sku("A"))
+	}
+	for key, call := range r.Running {
+		if strings.HasSuffix(key, "B") {
+			r.Done(call, listingOf("AMAZON_EU"))
+		}
+	}
+	r.Take(updateOf("B", 2, r.Now))
+	equal(t, "outcomes", r.outcomes(), []string{"B 2 REJECTED " + codeFulfilledByAmazon})
+	if len(r.alerts) != 2 || r.alerts[1].EventType != alertAmazons || r.alerts[1].Subject != "B" {
+		t.Fatalf("alerts %+v", r.alerts)
+	}
+}
+
+// After a start the wait begins anew: the time that nobody owned the unit is nobody's answer.
+func TestARestartGivesTheWaitAnew(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, asking())
+	r.Take(updateOf("A", 1, r.Now))
+	r.Now = r.Now.Add(time.Hour)
+	r.Restart()
+	ask := r.only(r.Pass(10*time.Minute), model.GetListingsItem)
+	r.Done(ask, listingOf("AMAZON_EU"))
+	equal(t, "outcomes", r.outcomes(), []string{"A 1 REJECTED " + codeFulfilledByAmazon})
+}
+
+// SKUs that the state has had quantities accepted for are not waited with, whatever
+// version wrote it; they are asked for behind what is new.
+func TestSettledSKUsDoNotWait(t *testing.T) {
+	t.Parallel()
+	quantity := int32(7)
+	settled := &schemas.InventoryState{
+		Account: testAccount, SKU: "A", NewestTime: testStart.Add(-time.Hour), AppliedQuantity: &quantity, TouchedTime: testStart.Add(-time.Hour),
+	}
+	cfg := asking()
+	r := newRuntime(t, cfg)
+	if err := r.Store.Put(skuKey(testAccount, "", "A"), settled); err != nil {
+		t.Fatal(err)
+	}
+	r.Restart()
+	ask := r.only(r.Take(updateOf("A", 8, r.Now)), model.GetListingsItem)
+	r.End(r.only(r.Pass(2*time.Second), model.PatchListingsItem), accepted())
+	equal(t, "outcomes", r.outcomes(), []string{"A 8 APPLIED"})
+	r.Done(ask, listingOf("AMAZON_EU"))
+	r.Take(updateOf("A", 9, r.Now))
+	equal(t, "outcomes", r.outcomes(), []string{"A 9 REJECTED " + codeFulfilledByAmazon})
+	if len(r.alerts) != 1 || r.alerts[0].EventType != alertAmazons {
+		t.Fatalf("alerts %+v", r.alerts)
+	}
+}
+
+// So are those whose entries are of the marketplaces that versions before knew.
+func TestSettledSKUsOfMarketplacesDoNotWait(t *testing.T) {
+	t.Parallel()
+	quantity := int32(7)
+	entry := func(sku, marketplace string, applied *int32) *schemas.InventoryState {
+		return &schemas.InventoryState{
+			Account: testAccount, SKU: sku, MarketplaceID: marketplace, NewestTime: testStart.Add(-time.Hour), AppliedQuantity: applied,
+			TouchedTime: testStart.Add(-time.Hour),
+		}
+	}
+	r := newRuntime(t, asking())
+	for _, state := range []*schemas.InventoryState{entry("A", germany, &quantity), entry("B", "", nil), entry("B", germany, &quantity)} {
+		if err := r.Store.Put(entryKey(testAccount, state.MarketplaceID, state.SKU), state); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.Restart()
+	r.Take(updateOf("A", 8, r.Now), updateOf("B", 8, r.Now))
+	for _, call := range r.Pass(2 * time.Second) {
+		if call.Operation == model.PatchListingsItem {
+			r.End(call, accepted())
+		}
+	}
+	equal(t, "outcomes", r.outcomes(), []string{"A 8 APPLIED", "B 8 APPLIED"})
+}
+
+// A listing has one fulfiller, whatever channels it has quantities in.
+func TestTheChannelsOfASKUHaveOneFulfiller(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, asking())
+	r.learned("A", "AMAZON_EU")
+	if calls := r.Take(inChannel("MLI", "A", 4)); len(calls) > 0 {
+		t.Errorf("started %v", operationsOf(calls))
+	}
+	equal(t, "outcomes", r.outcomes(), []string{"A 4 REJECTED " + codeFulfilledByAmazon})
+}
+
+// Who has waited is asked for first, of these what has sold out, and many new SKUs do not
+// hold up one that is known.
+func TestTheOrderOfQuestions(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, asking())
+	r.learned("KNOWN", "DEFAULT")
+	r.Pass(time.Minute)
+	r.Machine.skus[skuKey(testAccount, "", "KNOWN")].learned = 1 // long ago: a question that nothing waits for
+	var values []any
+	for i := range 50 {
+		values = append(values, updateOf(fmt.Sprintf("N%02d", i), 1, r.Now))
+	}
+	values = append(values, updateOf("KNOWN", 5, r.Now), updateOf("SOLD-OUT", 0, r.Now))
+	r.Started = nil
+	r.Take(values...)
+	for range 40 {
+		r.Now = r.Now.Add(250 * time.Millisecond)
+		for _, call := range r.Running {
+			if call.Operation == model.PatchListingsItem {
+				r.End(call, accepted())
+			} else {
+				r.Done(call, listingOf("AMAZON_EU"))
+			}
+		}
+		r.Pass(0)
+	}
+	var asked []string
+	for _, call := range r.Started {
+		if req, ok := call.Request.(*model.GetListingsItemRequest); ok {
+			asked = append(asked, req.SKU)
+		}
+	}
+	if len(asked) < 40 || asked[0] != "SOLD-OUT" || asked[1] != "N00" || slices.Index(asked, "KNOWN") != len(asked)-1 && slices.Contains(asked, "KNOWN") {
+		t.Errorf("asked for %v", asked)
+	}
+	if got := r.outcomes(); !slices.Contains(got, "KNOWN 5 APPLIED") {
+		t.Errorf("the known SKU waits behind the new ones: %v", got)
+	}
+}
+
+// TestNothingGoesToAmazonsSKUs is TestFollowsTheNewest where Amazon fulfils some SKUs: each
+// record has one outcome still (rule 4), and nothing is sent to a SKU that is known to be
+// Amazon's, unless the update says so (rule 8, at each call).
+func TestNothingGoesToAmazonsSKUs(t *testing.T) {
+	t.Parallel()
+	property.CheckSeeds(t, property.Seeds(long.Pick(t, 20, 60)), func(rt *rapid.T) {
+		seed := rapid.Uint64().Draw(rt, "seed")
+		w := newWorld(t, rt, seed, Config{MaxAttempts: 1000, FulfillmentWait: 15 * time.Minute})
+		w.amazon.applyLate, w.amazon.showLate = w.Machine.cfg.ApplyDelay, w.Machine.cfg.ShowDelay
+		random := rand.New(rand.NewPCG(seed, 1))
+		for i := range w.skus {
+			w.amazon.fulfils[skuName(i)] = random.IntN(3) == 0
+		}
+		w.allow = func() bool { return random.IntN(10) == 0 }
+		for range rapid.IntRange(10, 150).Draw(rt, "steps") {
+			w.step()
+		}
+		w.settle()
+		w.check(nil)
+	})
+}
