@@ -26,9 +26,12 @@ const (
 	maxBackground = 20_000
 	// fewRefusals is how often a question is tried that nothing waits for.
 	fewRefusals = 3
-	// askBase and askLimit bound the wait after an answer that told nothing.
-	askBase  = 10 * time.Second
-	askLimit = 5 * time.Minute
+	// askBase and askLimit bound the wait after an answer that told nothing, and absentBase and
+	// absentLimit after one that Amazon has no such SKU.
+	askBase     = 10 * time.Second
+	askLimit    = 5 * time.Minute
+	absentBase  = time.Minute
+	absentLimit = 30 * time.Minute
 )
 
 // ask is a question for a SKU's fulfiller. It is lost with its owner: the SKU's next update,
@@ -64,17 +67,27 @@ func (m *Machine) ask(tx *machine.Tx, s *sku) {
 }
 
 // askAt queues a question. What is urgent, or has sold out, comes first of those that
-// a quantity waits for.
+// a quantity waits for; what is asked for again has its turn anew.
 func (m *Machine) askAt(tx *machine.Tx, q *ask, due time.Time) {
 	turn := lane.Turn{Due: due, By: due, Class: askBackground}
 	if m.asksFirst(q.sku, tx.Now) {
 		w := q.sku.work
-		turn.Class, turn.By = askWaited, w.since.time()
+		turn.Class = askWaited
+		if q.refusals == 0 {
+			turn.By = w.since.time()
+		}
 		if w.wanted.urgent || w.wanted.quantity == 0 {
 			turn.By = turn.By.Add(-resendAhead)
 		}
 	}
 	m.readbacks.lanes.AddTurn(q.sku.account(), &q.Item, turn)
+}
+
+// waitedNoMore puts a SKU's question behind those that a quantity waits for.
+func (m *Machine) waitedNoMore(tx *machine.Tx, s *sku) {
+	if q := m.asks[s.Key]; q != nil && q.Queued() {
+		m.askAt(tx, q, tx.Now)
+	}
 }
 
 // asking starts a question.
@@ -158,7 +171,11 @@ func (m *Machine) askLater(tx *machine.Tx, q *ask) {
 		m.giveUpAsk(tx, q)
 		return
 	}
-	m.askAt(tx, q, tx.Now.Add(lane.Backoff(q.Key, q.refusals, askBase, askLimit)))
+	base, limit := askBase, askLimit
+	if q.why != nil {
+		base, limit = absentBase, absentLimit
+	}
+	m.askAt(tx, q, tx.Now.Add(lane.Backoff(q.Key, q.refusals, base, limit)))
 }
 
 // giveUpAsk ends a question that nothing waits for, until an update after amazonsFor.

@@ -162,6 +162,7 @@ func (m *Machine) consider(tx *machine.Tx, s *sku) {
 	case asks && !over:
 	case asks && s.fulfiller == unlearned:
 		s.fulfiller = assumed
+		m.waitedNoMore(tx, s)
 		m.tellUnchecked(tx, s)
 		s.save(tx)
 	case asks && s.fulfiller == unlisted:

@@ -224,7 +224,7 @@ func TestAnUnknownSKUIsSentOnceItIsListed(t *testing.T) {
 	r := newRuntime(t, asking())
 	ask := r.only(r.Take(updateOf("A", 1, r.Now)), model.GetListingsItem)
 	r.End(r.only(r.End(ask, notFound()), model.GetListingsItem), notFound())
-	ask = r.only(r.Pass(10*time.Second), model.GetListingsItem)
+	ask = r.only(r.Pass(time.Minute), model.GetListingsItem)
 	ask = r.only(r.End(ask, notFound()), model.GetListingsItem)
 	patch := r.only(append(r.Done(ask, listingOf("DEFAULT")), r.Pass(2*time.Second)...), model.PatchListingsItem)
 	if got := patch.Request.(*model.PatchQuantityRequest).MarketplaceID; got != france {
@@ -395,6 +395,43 @@ func TestTheOrderOfQuestions(t *testing.T) {
 	}
 	if got := r.outcomes(); !slices.Contains(got, "KNOWN 5 APPLIED") {
 		t.Errorf("the known SKU waits behind the new ones: %v", got)
+	}
+}
+
+// What has waited in vain stands behind what waits still: after a flood of new SKUs, more than
+// can be asked for in time, the next new one is asked for at once.
+func TestWhatHasWaitedInVainHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	cfg := asking()
+	cfg.PatchMost = -1
+	r := newRuntime(t, cfg)
+	var values []any
+	for i := range 6000 {
+		values = append(values, updateOf(fmt.Sprintf("N%04d", i), 1, r.Now))
+	}
+	asked := map[string]time.Time{}
+	answer := func(call machine.Call) machine.Outcome {
+		switch req := call.Request.(type) {
+		case *model.GetListingsItemRequest:
+			asked[req.SKU] = r.Now
+			return machine.Done{Response: listingOf("DEFAULT")}
+		case *model.UploadFeedRequest:
+			return machine.Done{Response: &model.UploadFeedResponse{FeedDocumentID: "d", SHA256: "aa", Bytes: 10}}
+		case *model.CreateFeedRequest:
+			return machine.Done{Response: &model.CreateFeedResponse{FeedID: "1"}}
+		}
+		return machine.Reject{}
+	}
+	r.Follow(16*time.Minute, r.Take(values...), answer)
+	inTime := len(asked)
+	begun := r.Now
+	r.Follow(time.Second, r.Take(updateOf("NEW", 1, r.Now)), answer)
+	if inTime < 4500 || inTime > 5000 || asked["NEW"].IsZero() {
+		t.Errorf("%d were asked for in 16 minutes; the new one at %v, now %v", inTime, asked["NEW"], begun)
+	}
+	r.Follow(10*time.Minute, nil, answer) // the others too, in the end
+	if len(asked) != 6001 || r.sku("N5999").FulfilledBy != byMerchant {
+		t.Errorf("%d were asked for; %+v", len(asked), r.sku("N5999"))
 	}
 }
 

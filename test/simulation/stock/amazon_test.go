@@ -58,6 +58,8 @@ func plan(operation string) (rate, burst float64) {
 		return 0.0222, 10
 	case model.PatchListingsItem:
 		return 5, 5
+	case model.GetListingsItem:
+		return 5, 10
 	}
 	panic("no usage plan of " + operation)
 }
@@ -140,6 +142,8 @@ func (a *amazon) answer(call *machine.Call, late time.Duration) machine.Outcome 
 		return a.cancel(a.feeds[req.FeedID])
 	case *model.PatchQuantityRequest:
 		return a.patch(call.Account, req, late)
+	case *model.GetListingsItemRequest:
+		return a.item(call.Account, req)
 	case *model.GetFeedRequest:
 		f := a.feeds[req.FeedID]
 		if f == nil || f.shown > a.w.now {
@@ -152,6 +156,21 @@ func (a *amazon) answer(call *machine.Call, late time.Duration) machine.Outcome 
 		return machine.Done{Response: &report}
 	}
 	panic(fmt.Sprintf("no answer to a %T", call.Request))
+}
+
+// item shows who fulfils a SKU.
+func (a *amazon) item(account string, req *model.GetListingsItemRequest) machine.Outcome {
+	s := &a.w.byID[account].skus[skuIndex(req.SKU)]
+	if s.unlisted {
+		return machine.Reject{Err: &model.Error{Class: model.NotFound, Operation: model.GetListingsItem, Status: 404}}
+	}
+	channel := "DEFAULT"
+	if s.amazons {
+		channel = "AMAZON_EU"
+	}
+	return machine.Done{Response: &model.ListingsItem{
+		SKU: req.SKU, FulfillmentAvailability: []model.FulfillmentAvailability{{FulfillmentChannelCode: channel}},
+	}}
 }
 
 func (a *amazon) name(what string) string {

@@ -27,6 +27,8 @@ type traits struct {
 func traitsOf(i int, s setup) traits {
 	t := traits{trickle: time.Minute, slowFeeds: i%5 == 4 && !s.calm}
 	switch {
+	case s.newcomers > 0:
+		return traits{catalogue: s.newcomers, trickle: 10 * time.Second}
 	case s.calm: // few SKUs, a feed every few minutes
 		return traits{catalogue: 60, trickle: 5 * time.Minute, burst: 20, every: 5 * time.Minute}
 	case i%50 == 0:
@@ -47,6 +49,9 @@ func traitsOf(i int, s setup) traits {
 
 // begin starts what an account's upstream services send.
 func (sh *shop) begin(w *world) {
+	for i := range w.setup.newcomers {
+		w.in(w.upTo(10*time.Minute), func() { sh.want(w, int32(i)) })
+	}
 	w.repeat(sh.trickle, w.exponential(sh.trickle), func() { sh.send(w, 1) })
 	if sh.every > 0 {
 		w.repeat(sh.every, w.exponential(sh.every), func() {
@@ -77,30 +82,33 @@ func (sh *shop) spread(w *world, n int) {
 	}
 }
 
-// send produces n updates of random SKUs. A few are urgent, some of the stock's
-// end, and some late: older than another of the same SKU may be.
+// send produces n updates of random SKUs.
 func (sh *shop) send(w *world, n int) {
-	topic := &w.updates[sh.partition]
 	for range n {
-		i := int32(w.random.IntN(len(sh.skus)))
-		event := w.now - w.upTo(2*time.Second)
-		if w.random.IntN(30) == 0 {
-			event -= w.upTo(10 * time.Minute)
-		}
-		event = event.Truncate(time.Millisecond)
-		quantity := int32(1 + w.random.IntN(200))
-		if w.random.IntN(50) == 0 {
-			quantity = 0
-		}
-		offset := topic.appendRecord()
-		sh.update(w, i, event, offset, quantity)
-		sh.inventory.receive(&machine.Record{
-			Topic: schemas.InventoryUpdates, Partition: sh.partition, Offset: offset, Time: w.time(), Account: sh.id,
-			Value: &schemas.InventoryUpdate{
-				Account: sh.id, SKU: skuName(i), Quantity: quantity, EventTime: w.start.Add(event), Urgent: w.random.IntN(200) == 0,
-			},
-		})
+		sh.want(w, int32(w.random.IntN(len(sh.skus))))
 	}
+}
+
+// want produces an update of a SKU. A few are urgent, some of the stock's end, and some
+// late: older than another of the same SKU may be.
+func (sh *shop) want(w *world, i int32) {
+	event := w.now - w.upTo(2*time.Second)
+	if w.random.IntN(30) == 0 {
+		event -= w.upTo(10 * time.Minute)
+	}
+	event = event.Truncate(time.Millisecond)
+	quantity := int32(1 + w.random.IntN(200))
+	if w.random.IntN(50) == 0 {
+		quantity = 0
+	}
+	offset := w.updates[sh.partition].appendRecord()
+	sh.update(w, i, event, offset, quantity)
+	sh.inventory.receive(&machine.Record{
+		Topic: schemas.InventoryUpdates, Partition: sh.partition, Offset: offset, Time: w.time(), Account: sh.id,
+		Value: &schemas.InventoryUpdate{
+			Account: sh.id, SKU: skuName(i), Quantity: quantity, EventTime: w.start.Add(event), Urgent: w.random.IntN(200) == 0,
+		},
+	})
 }
 
 // feedTakes is how long a feed takes: 30 to 60 s, or about half an hour, and

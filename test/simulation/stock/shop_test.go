@@ -38,6 +38,7 @@ type sku struct {
 	quantity int32
 	amazon   int32 // Amazon's quantity
 	unlisted bool
+	amazons  bool // Amazon fulfils it
 	outcome  byte // first letter of the newest update's outcome; 0 for none
 
 	since   time.Duration // since when something newer than what was submitted is wanted; 0 for never
@@ -54,7 +55,8 @@ func newShop(i int, s setup) *shop {
 	sh.skus = make([]sku, sh.catalogue)
 	for k := range sh.skus {
 		sh.skus[k].newest, sh.skus[k].amazon = -1<<60, -1
-		sh.skus[k].unlisted = k%200 == 3 && !s.calm
+		sh.skus[k].unlisted = k%200 == 3 && (!s.calm || s.newcomers > 0)
+		sh.skus[k].amazons = k%10 == 5 && s.newcomers > 0
 	}
 	return sh
 }

@@ -25,6 +25,7 @@ type setup struct {
 	lostNotes float64       // share of feeds whose end is not notified
 	notes     bool          // accounts have notifications at all
 	calm      bool          // quick feeds of a few hundred SKUs only
+	newcomers int           // SKUs of each account, of which nothing is known yet, and a tenth Amazon fulfils; 0 for none
 	blind     bool          // what is ambiguous is taken for not done
 	changes   time.Duration // between handovers of a unit, on average, and twice between crashes; 0 for none
 	config    inventory.Config
@@ -246,6 +247,10 @@ func (w *world) check() {
 			s := &sh.skus[i]
 			switch {
 			case s.newest == -1<<60: // never wanted
+			case s.amazons: // by whatever test knows when that was told
+				if s.outcome != 'R' && s.outcome != 'A' {
+					w.faultf("%s of %s is Amazon's, and its newest update ended as %q", skuName(int32(i)), sh.id, s.outcome)
+				}
 			case s.unlisted && s.outcome != 'R':
 				w.faultf("%s of %s is not listed, and its newest update ended as %q", skuName(int32(i)), sh.id, s.outcome)
 			case !s.unlisted && (s.outcome != 'A' || s.amazon != s.quantity):
