@@ -202,7 +202,7 @@ func (m *Machine) claim(tx *machine.Tx, own, s *sku) {
 	}
 }
 
-// outdo gives up what is wanted for the newer by, which may be nil where that is settled.
+// outdo gives up the wanted update for the newer by, which may be nil where that is settled.
 func (w *work) outdo(tx *machine.Tx, s *sku, by *update) {
 	if w.wanted != nil && !w.carries(w.wanted) {
 		supersede(tx, s, w.wanted, by)

@@ -41,6 +41,7 @@ func TestFollowsTheNewestWhereItOnceDidNot(t *testing.T) {
 		"a takeover that superseded an update and did not save it":             {0x15, 102},
 		"a doubt that had ended when the answer came, not when the call began": {0x318c50, 83},
 		"a list of feeds that fails often, and an alert that says so":          {0x24de50d, 136},
+		"such a list, and a feed of before that it shows at last":              {0x43778, 63},
 	} {
 		t.Run(mistake, func(t *testing.T) {
 			t.Parallel()
@@ -57,10 +58,19 @@ func followTheNewest(t *testing.T, rt failer, seed uint64, steps int) {
 	}
 	w.settle()
 	w.check(nil)
-	if doubles := w.doubles(); len(doubles) > 0 {
-		rt.Fatalf("rule 3: Amazon has the feeds %v, which nobody accounts for", doubles)
+	w.checkDoubles()
+}
+
+// checkDoubles wants every feed at Amazon to be one that was committed: rule 3.
+func (w *world) checkDoubles() {
+	if doubles := w.doubles(); len(doubles) > 0 && !w.blind() {
+		w.rt.Fatalf("rule 3: Amazon has the feeds %v, which nobody accounts for", doubles)
 	}
 }
+
+// blind reports whether the list of feeds failed so often that the machine gave it up: it
+// may then have submitted a feed twice, and says so.
+func (w *world) blind() bool { return w.mostFailing >= fewLooks }
 
 // TestATooShortQuarantineDoublesFeeds shows what the quarantine is for.
 func TestATooShortQuarantineDoublesFeeds(t *testing.T) {
@@ -351,7 +361,7 @@ func (w *world) check(settled map[int]bool) {
 		w.rt.Fatalf("rule 6: Amazon answered 429: %v", w.amazon.Denied)
 	}
 	for _, a := range w.alerts {
-		due := a.EventType == alertUnclear && w.mostFailing >= fewLooks
+		due := (a.EventType == alertUnclear || a.EventType == alertForeign) && w.blind()
 		if !slices.Contains([]string{alertNotApplied, alertWaits, alertUnchecked, alertAmazons, "AccountParked"}, a.EventType) && !due {
 			w.rt.Fatalf("alert %+v", a)
 		}
