@@ -20,6 +20,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/parts"
+	"github.com/sellerstream/sellerstream/test/process"
 )
 
 const (
@@ -34,7 +35,7 @@ const (
 func TestExamplesOfUpstreamServices(t *testing.T) {
 	python := parts.Python(t, filepath.Join(examples, "requirements.txt"))
 	parts.Program(t, "kcat")
-	e := newEnvironment(t)
+	e := newEnvironmentWith(t, simulator.Config{}, process.Config{More: "inventory: {defaults: {unknown: send}}\n"})
 	account := e.amazon.Accounts()[0]
 	for _, sku := range []string{"ECHO-DOT", "ECHO-SHOW", "ECHO-POP"} {
 		if err := e.amazon.List(account.ID, simulator.Listing{SKU: sku, ProductType: "PRODUCT", Marketplaces: account.Marketplaces}); err != nil {

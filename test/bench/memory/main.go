@@ -77,7 +77,7 @@ func run(ctx context.Context, skus int, limit int64) (err error) {
 		return err
 	}
 	// All wait at the same time, which is the most that they can take.
-	b.Pipeline.More = "inventory:\n  linger: 1h"
+	b.Pipeline.More = "inventory:\n  linger: 1h\n  defaults: {fba: allow}"
 	if err := b.Build(ctx); err != nil {
 		return err
 	}
