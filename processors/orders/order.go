@@ -29,6 +29,9 @@ const (
 
 	// maxReplaced bounds the remembered contents of one lastUpdatedTime.
 	maxReplaced = 4
+	// settling is by how much two reads of Amazon's can lie apart, in milliseconds. For so
+	// long after a state was emitted, another content of its lastUpdatedTime may be older.
+	settling = millis(10 * time.Second / time.Millisecond)
 
 	// maxAhead is how far ahead of our clock a change's time is believed.
 	maxAhead = 5 * time.Minute
@@ -81,6 +84,7 @@ type order struct {
 	buyerEnd                          millis // from when buyer data is not asked for; 0 where that is not known
 	dirtyReceived                     millis // received time of the changes that made it dirty
 	refusedSince                      millis
+	shown                             millis // when emittedID was emitted; after a restart, the last save. Not in the state
 
 	replaced  []string         // the contents that emittedID has replaced, of the same lastUpdatedTime, the newest last
 	failure   *schemas.Failure // why the last fetch was given up, until Amazon has answered; nil where it was not
@@ -218,13 +222,20 @@ func (o *order) unsatisfied(now time.Time) {
 // lags reports whether an answer seems to be from before the notified change, or from
 // before what was emitted: older than its time or, where it has none, equal to what we
 // have, or to what that replaced.
-func (o *order) lags(updated millis, content string) bool {
-	return o.behind(updated) || o.untimed && content == o.emittedID || slices.Contains(o.replaced, content)
+func (o *order) lags(updated millis, content string, now millis) bool {
+	return o.behind(updated) || o.untimed && content == o.emittedID || o.doubtful(updated, content, now)
+}
+
+// doubtful reports whether an answer may be from before what was emitted, although it has
+// its lastUpdatedTime: it is what that replaced, or another content that comes so soon
+// after it that a replica of Amazon's may just be late.
+func (o *order) doubtful(updated millis, content string, now millis) bool {
+	return slices.Contains(o.replaced, content) || updated == o.emitted && content != o.emittedID && now-o.shown < settling
 }
 
 // show takes note of a state that is emitted. Contents of one lastUpdatedTime have no
 // order of their own, so that those that are gone are remembered.
-func (o *order) show(updated millis, content string) {
+func (o *order) show(updated millis, content string, now millis) {
 	switch {
 	case updated != o.emitted:
 		o.replaced = nil
@@ -232,7 +243,7 @@ func (o *order) show(updated millis, content string) {
 		o.replaced = slices.DeleteFunc(append(o.replaced, o.emittedID), func(gone string) bool { return gone == content })
 		o.replaced = o.replaced[max(0, len(o.replaced)-maxReplaced):]
 	}
-	o.emitted, o.emittedID = updated, content
+	o.emitted, o.emittedID, o.shown = updated, content, now
 }
 
 // behind reports whether an answer is older than what was notified or emitted.
@@ -302,6 +313,7 @@ func restored(key string, state *schemas.OrderState) *order {
 	o.seen = state.Seen
 	o.missing = millisOf(state.MissingUntil)
 	o.touched = millisOf(state.TouchedTime)
+	o.shown = o.touched
 	o.buyerEnd = millisOf(state.BuyerDataEndTime)
 	o.refusals = state.Refusals
 	o.refusedSince, o.failure = millisOf(state.RefusedSince), state.Failure

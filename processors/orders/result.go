@@ -2,7 +2,6 @@ package orders
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -82,7 +81,7 @@ func (m *Machine) shown(tx *machine.Tx, o *order, given *model.Order, s buyerdat
 		return
 	}
 	content, updated := contentID(event), millisOf(event.LastUpdatedTime)
-	if !o.dirty && o.stale < maxStale && o.lags(updated, content) {
+	if !o.dirty && o.stale < maxStale && o.lags(updated, content, millisOf(tx.Now)) {
 		m.stale(tx, o)
 		return
 	}
@@ -113,7 +112,7 @@ func (m *Machine) answeredAtAll(tx *machine.Tx, o *order) {
 // looked at because of a change that came during the call: the next answer tells.
 func (m *Machine) publish(tx *machine.Tx, o *order, event *schemas.Order, content string, buyer retained) {
 	updated := millisOf(event.LastUpdatedTime)
-	news := updated >= o.emitted && content != o.emittedID && !(o.dirty && slices.Contains(o.replaced, content))
+	news := updated >= o.emitted && content != o.emittedID && !(o.dirty && o.doubtful(updated, content, millisOf(tx.Now)))
 	m.keepBuyer(tx, o, buyer, news)
 	if !news {
 		return
@@ -128,7 +127,7 @@ func (m *Machine) publish(tx *machine.Tx, o *order, event *schemas.Order, conten
 	}
 	tx.Emit(out)
 	m.lookFor(tx, o, event)
-	o.show(updated, content)
+	o.show(updated, content, millisOf(tx.Now))
 }
 
 // stale asks again for an order whose answer is not believed.
