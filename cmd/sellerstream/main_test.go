@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
+
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 )
 
@@ -104,6 +106,27 @@ func TestSecretsThatCannotBeReadAreNamed(t *testing.T) {
 	}
 	if code, _, stderr := execute("config", "check", "--without-secrets", file); code != 0 {
 		t.Errorf("--without-secrets: exit %d: %s", code, stderr)
+	}
+}
+
+// TestAKeyWithoutEffectIsNamed by config check and at start; the file is good.
+func TestAKeyWithoutEffectIsNamed(t *testing.T) {
+	t.Parallel()
+	text := strings.NewReplacer("{env: LWA_CLIENT_SECRET}", "{value: x}", "{env: ACME_EU_REFRESH_TOKEN}", "{value: x}").Replace(config.Example)
+	file := filepath.Join(t.TempDir(), "sellerstream.yaml")
+	if err := os.WriteFile(file, []byte(text+"inventory: {defaults: {scope: seller}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const says = "inventory.defaults.scope: without effect"
+	if code, stdout, stderr := execute("config", "check", file); code != 0 || !strings.Contains(stderr, says) || strings.Contains(stdout, says) {
+		t.Errorf("config check: exit %d: %s%s", code, stdout, stderr)
+	}
+	var log bytes.Buffer
+	cmd := &cobra.Command{}
+	cmd.SetErr(&log)
+	cmd.SetContext(t.Context())
+	if _, err := loadSettings(cmd, file); err != nil || !strings.Contains(log.String(), says) {
+		t.Errorf("at start: %v, %s", err, &log)
 	}
 }
 
