@@ -167,6 +167,12 @@ func (f *Fold) Write(w io.Writer, s *Standing) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
+	f.writeNotes(w, s)
+	return f.writeSteps(w, s)
+}
+
+// writeNotes writes what there is to know about the account's orders.
+func (f *Fold) writeNotes(w io.Writer, s *Standing) {
 	for _, work := range s.Work {
 		if work.Urgent > 0 {
 			fmt.Fprintf(w, "\n%d of the %d pending %s are urgent, a merchant's: they go first, and the oldest waits for %s\n", work.Urgent, work.Pending, work.Role, f.ago(work.OldestUrgent))
@@ -178,7 +184,6 @@ func (f *Fold) Write(w io.Writer, s *Standing) error {
 	for _, a := range s.Absent {
 		fmt.Fprintf(w, "\n%s is asked for, and Amazon leaves it out: %s.\n  next: sellerstream doctor --config FILE --account %s\n", a.Part, a.Words(), s.Account)
 	}
-	return f.writeSteps(w, s)
 }
 
 // writeSteps writes what holds the account up, and what to do.
