@@ -90,7 +90,7 @@ func owners() map[string][]string {
 	return map[string][]string{
 		"orders": {model.GetOrder, model.SearchOrders, model.GetOrderV0, model.GetOrderItemsV0},
 		"inventory": {model.CreateFeedDocument, model.CreateFeed, model.GetFeeds, model.CancelFeed,
-			model.PatchListingsItem, model.GetListingsItem},
+			model.PatchListingsItem, model.GetListingsItem, model.SearchListingsItems},
 		"feeds":     {model.GetFeed, model.GetFeedDocument},
 		"shipments": {model.ConfirmShipment},
 		"subscriptions": {model.CreateDestination, model.GetDestination, model.GetDestinations, model.DeleteDestination,

@@ -117,6 +117,10 @@ func reads() map[string]func(context.Context, *Seller) (any, error) {
 			answer, _, err := s.GetListingsItem(ctx, model.GetListingsItemRequest{SellerID: "S", MarketplaceID: "M", SKU: "1"})
 			return answer, err
 		},
+		model.SearchListingsItems: func(ctx context.Context, s *Seller) (any, error) {
+			answer, _, err := s.SearchListingsItems(ctx, model.SearchListingsItemsRequest{SellerID: "S", MarketplaceID: "M", SKUs: []string{"1"}})
+			return answer, err
+		},
 		model.GetSubscription: func(ctx context.Context, s *Seller) (any, error) {
 			answer, _, err := s.GetSubscription(ctx, model.GetSubscriptionRequest{NotificationType: model.OrderChangeNotification})
 			return answer, err

@@ -127,6 +127,19 @@ func TestFeedCalls(t *testing.T) {
 			},
 			method: http.MethodGet, target: "/listings/2021-08-01/items/A/S?includedData=issues%2CfulfillmentAvailability&marketplaceIds=M",
 		},
+		"searchListingsItems": {
+			status: http.StatusOK, answer: `{"numberOfResults":1,"items":[{"sku":"T","fulfillmentAvailability":[{"fulfillmentChannelCode":"AMAZON_EU"}]}]}`,
+			want: "T AMAZON_EU 1",
+			call: func(ctx context.Context, s *Seller) (any, error) {
+				got, _, err := s.SearchListingsItems(ctx, model.SearchListingsItemsRequest{SellerID: "A", MarketplaceID: "M", SKUs: []string{"S", "T/1"}})
+				if err != nil {
+					return nil, err
+				}
+				return fmt.Sprint(got.Items[0].SKU, " ", got.Items[0].FulfillmentAvailability[0].FulfillmentChannelCode, " ", len(got.Items)), nil
+			},
+			method: http.MethodGet,
+			target: "/listings/2021-08-01/items/A?identifiers=S%2CT%2F1&identifiersType=SKU&includedData=fulfillmentAvailability&marketplaceIds=M&pageSize=20",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -193,6 +206,13 @@ func TestWhatAmazonWouldRefuseIsNotSent(t *testing.T) {
 	}
 	_, _, err = s.GetListingsItem(ctx, model.GetListingsItemRequest{SellerID: "A", SKU: "S"})
 	wantError(t, err, model.GetListingsItem, model.Invalid)
+	for _, wrong := range []model.SearchListingsItemsRequest{
+		{MarketplaceID: "M", SKUs: []string{"S"}}, {SellerID: "A", SKUs: []string{"S"}}, {SellerID: "A", MarketplaceID: "M"},
+		{SellerID: "A", MarketplaceID: "M", SKUs: []string{"S,T"}}, {SellerID: "A", MarketplaceID: "M", SKUs: make([]string, 21)},
+	} {
+		_, _, err = s.SearchListingsItems(ctx, wrong)
+		wantError(t, err, model.SearchListingsItems, model.Invalid)
+	}
 	if len(*came) != 0 {
 		t.Errorf("sent %+v", *came)
 	}

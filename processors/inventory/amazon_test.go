@@ -82,6 +82,15 @@ func (a *amazon) answer(call machine.Call, at time.Time, late time.Duration) mac
 		return a.patch(req, at, late)
 	case *model.GetListingsItemRequest:
 		return a.item(req)
+	case *model.SearchListingsItemsRequest:
+		found := &model.SearchListingsItemsResponse{}
+		for _, sku := range req.SKUs {
+			one := a.item(&model.GetListingsItemRequest{SellerID: req.SellerID, MarketplaceID: req.MarketplaceID, SKU: sku})
+			if done, ok := one.(machine.Done); ok && a.random.IntN(20) > 0 { // one that is new may be missing
+				found.Items = append(found.Items, *done.Response.(*model.ListingsItem))
+			}
+		}
+		return machine.Done{Response: found}
 	}
 	return machine.Reject{}
 }

@@ -10,9 +10,11 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
-// This file owns the getListingsItem calls that learn a SKU's fulfiller.
+// This file owns the calls that learn a SKU's fulfiller. searchListingsItems tells it of
+// twenty SKUs at a time. What a search does not show, or cannot name, getListingsItem is
+// asked for: it has a word for a SKU that is not listed, and knows one that is new.
 
-// Classes of turns in the lane of getListingsItem; read-backs come first.
+// Classes of turns in the lanes of both; read-backs come first.
 const (
 	askWaited     = 1 // a quantity waits for the answer
 	askBackground = 2
@@ -43,10 +45,26 @@ type ask struct {
 	absent      []string // marketplaces in which Amazon has no such SKU
 	why         *verdict // Amazon's words for that; nil while there are none
 	refusals    int
+	alone       bool   // by getListingsItem
+	along       bool   // the search of another asks for it too, at this moment
+	with        []*ask // these others, of the one whose search it is
 }
 
 // entry is the key of the SKU's entry when it was asked for.
-func (q *ask) entry() string { return strings.TrimPrefix(q.Key, askPrefix) }
+func (q *ask) entry() string { return askEntry(q.Key) }
+
+func askEntry(key string) string { return strings.TrimPrefix(key, askPrefix) }
+
+// lanesOf are those of the call that asks.
+func (m *Machine) lanesOf(q *ask) *lane.Lanes {
+	if q.alone {
+		return m.readbacks.lanes
+	}
+	return m.searches
+}
+
+// searchable reports whether a list of SKUs can name one: Amazon's are parted by commas.
+func searchable(id string) bool { return !strings.Contains(id, ",") && strings.TrimSpace(id) == id }
 
 // ask queues the question for a SKU's fulfiller, if there is room for it. Nothing happens if
 // it is asked already.
@@ -58,10 +76,10 @@ func (m *Machine) ask(tx *machine.Tx, s *sku) {
 	case q == nil && (target == "" || len(m.asks) >= maxAsks || !waited && (len(m.asks) >= maxBackground || !m.minds(s.account()))):
 		return
 	case q == nil:
-		q = &ask{Item: lane.Item{Key: askPrefix + s.Key}, sku: s, marketplace: target}
+		q = &ask{Item: lane.Item{Key: askPrefix + s.Key}, sku: s, marketplace: target, alone: !searchable(s.id())}
 		m.asks[s.Key] = q
 	}
-	if !q.InFlight() {
+	if !q.InFlight() && !q.along {
 		m.askAt(tx, q, tx.Now)
 	}
 }
@@ -80,7 +98,7 @@ func (m *Machine) askAt(tx *machine.Tx, q *ask, due time.Time) {
 			turn.By = turn.By.Add(-resendAhead)
 		}
 	}
-	m.readbacks.lanes.AddTurn(q.sku.account(), &q.Item, turn)
+	m.lanesOf(q).AddTurn(q.sku.account(), &q.Item, turn)
 }
 
 // waitedNoMore puts a SKU's question behind those that a quantity waits for.
@@ -90,7 +108,74 @@ func (m *Machine) waitedNoMore(tx *machine.Tx, s *sku) {
 	}
 }
 
-// asking starts a question.
+// search starts a question, with as many others of its account as one search answers.
+func (m *Machine) search(tx *machine.Tx, q *ask) {
+	account, skus := q.sku.account(), []string{q.sku.id()}
+	others := m.searches.Along(account, tx.Now, model.MaxSearchedSKUs-1, func(item *lane.Item) bool {
+		other := m.asks[askEntry(item.Key)]
+		fits := other.marketplace == q.marketplace && !slices.Contains(skus, other.sku.id())
+		if fits {
+			skus = append(skus, other.sku.id())
+		}
+		return fits
+	})
+	q.with = nil
+	for _, item := range others {
+		other := m.asks[askEntry(item.Key)]
+		other.along = true
+		q.with = append(q.with, other)
+	}
+	tx.Call(machine.Call{
+		Account: account, Operation: model.SearchListingsItems, Key: q.Key,
+		Request: &model.SearchListingsItemsRequest{SellerID: m.cfg.sellerID(account), MarketplaceID: q.marketplace, SKUs: skus},
+	})
+}
+
+// searched takes the answer to a search.
+func (m *Machine) searched(tx *machine.Tx, res *machine.Result) {
+	q := m.asks[askEntry(res.Call.Key)]
+	if q == nil || !q.InFlight() {
+		return // of the machine before this one
+	}
+	m.searches.Finish(tx, q.sku.account(), &q.Item, res)
+	shown := map[string]fulfiller{}
+	done, _ := res.Outcome.(machine.Done)
+	response, ok := done.Response.(*model.SearchListingsItemsResponse)
+	if ok {
+		for i := range response.Items {
+			shown[response.Items[i].SKU] = fulfillerOf(&response.Items[i])
+		}
+	}
+	_, refused := res.Outcome.(machine.Reject)
+	for _, one := range append([]*ask{q}, q.with...) {
+		one.along = false
+		f, found := shown[one.sku.id()]
+		switch {
+		case m.skus[one.sku.Key] != one.sku: // forgotten meanwhile
+			delete(m.asks, one.entry())
+		case found:
+			m.answeredAsk(tx, one, f)
+		case ok || refused:
+			one.alone = true
+			m.askAt(tx, one, tx.Now)
+		default:
+			m.askAgain(tx, one, res.Outcome)
+		}
+	}
+	q.with = nil
+}
+
+// askAgain asks again after an outcome that tells nothing.
+func (m *Machine) askAgain(tx *machine.Tx, q *ask, outcome machine.Outcome) {
+	switch outcome.(type) {
+	case machine.Snooze, machine.Park: // the account waits, not the SKU
+		m.askAt(tx, q, tx.Now)
+	default:
+		m.askLater(tx, q)
+	}
+}
+
+// asking starts a question alone.
 func (m *Machine) asking(tx *machine.Tx, q *ask) {
 	account := q.sku.account()
 	tx.Call(machine.Call{
@@ -99,9 +184,9 @@ func (m *Machine) asking(tx *machine.Tx, q *ask) {
 	})
 }
 
-// asked takes the answer to a question.
+// asked takes the answer to a question that was asked alone.
 func (m *Machine) asked(tx *machine.Tx, res *machine.Result) {
-	q := m.asks[strings.TrimPrefix(res.Call.Key, askPrefix)]
+	q := m.asks[askEntry(res.Call.Key)]
 	if q == nil || !q.InFlight() {
 		return // of the machine before this one
 	}
@@ -112,23 +197,18 @@ func (m *Machine) asked(tx *machine.Tx, res *machine.Result) {
 		return
 	}
 	switch outcome := res.Outcome.(type) {
-	case machine.Snooze, machine.Park: // the account waits, not the SKU
-		m.askAt(tx, q, tx.Now)
 	case machine.Done:
 		if item, ok := outcome.Response.(*model.ListingsItem); ok {
 			m.answeredAsk(tx, q, fulfillerOf(item))
 			return
 		}
-		m.askLater(tx, q)
 	case machine.Reject:
 		if why := patchVerdict(outcome.Err); m.cfg.NotListed(why.code) {
 			m.absent(tx, q, why)
 			return
 		}
-		m.askLater(tx, q)
-	default:
-		m.askLater(tx, q)
 	}
+	m.askAgain(tx, q, res.Outcome)
 }
 
 // answeredAsk takes who fulfils a SKU. One that was found elsewhere is sent for that marketplace.

@@ -207,6 +207,6 @@ func (c *Config) sellerID(id string) string {
 func Operations() []string {
 	return []string{
 		model.CreateFeedDocument, model.CreateFeed, model.GetFeeds, model.CancelFeed,
-		model.PatchListingsItem, model.GetListingsItem,
+		model.PatchListingsItem, model.GetListingsItem, model.SearchListingsItems,
 	}
 }

@@ -88,8 +88,9 @@ type Machine struct {
 	lookups   *lane.Lanes     // getFeeds: feed lanes
 	cancels   *lane.Lanes     // cancelFeed: feed lanes
 	patches   *lane.Lanes     // patchListingsItem: SKUs
+	searches  *lane.Lanes     // searchListingsItems: SKUs whose fulfiller is asked for
 	readbacks *readbacks      // getListingsItem: samples
-	asks      map[string]*ask // getListingsItem too: SKUs whose fulfiller is asked for, by state key
+	asks      map[string]*ask // in searches, or among the readbacks' calls, by state key of the SKU
 
 	making   int         // documents that are being made
 	stalled  []*feedLane // lanes that wait for one of them to be done
@@ -112,13 +113,14 @@ func New(cfg Config) *Machine {
 	m.lookups = lane.New(model.GetFeeds, m.cfg.Limits.Of).In(Processor, commands.Doctor)
 	m.cancels = lane.New(model.CancelFeed, m.cfg.Limits.Of).In(Processor, commands.Doctor)
 	m.patches = lane.New(model.PatchListingsItem, m.cfg.Limits.Of).In(Processor, commands.Doctor).Sharing(m.cfg.Sharing)
+	m.searches = lane.New(model.SearchListingsItems, m.cfg.Limits.Of).In(Processor, commands.Doctor)
 	m.readbacks = newReadbacks(&m.cfg)
 	return m
 }
 
 // lanes are all sets of calls.
 func (m *Machine) lanes() []*lane.Lanes {
-	return []*lane.Lanes{m.uploads, m.submits, m.lookups, m.cancels, m.patches, m.readbacks.lanes}
+	return []*lane.Lanes{m.uploads, m.submits, m.lookups, m.cancels, m.patches, m.searches, m.readbacks.lanes}
 }
 
 // Restore takes an entry of the committed state, of an age that is not known.
@@ -239,6 +241,10 @@ func (m *Machine) Result(tx *machine.Tx, res *machine.Result) {
 		}
 		return
 	}
+	if res.Call.Operation == model.SearchListingsItems {
+		m.searched(tx, res)
+		return
+	}
 	if s := m.skus[res.Call.Key]; s != nil && s.InFlight() {
 		m.patched(tx, s, res)
 		return
@@ -274,6 +280,7 @@ func (m *Machine) Draw(tx *machine.Tx) {
 	m.lookups.Draw(tx, func(item *lane.Item) { m.findFeed(tx, m.feeds[item.Key]) })
 	m.cancels.Draw(tx, func(item *lane.Item) { m.cancelFeed(tx, m.feeds[item.Key]) })
 	m.patches.Draw(tx, func(item *lane.Item) { m.patch(tx, m.skus[item.Key]) })
+	m.searches.Draw(tx, func(item *lane.Item) { m.search(tx, m.asks[askEntry(item.Key)]) })
 	m.readbacks.lanes.Draw(tx, func(item *lane.Item) {
 		if key, ok := strings.CutPrefix(item.Key, askPrefix); ok {
 			m.asking(tx, m.asks[key])

@@ -124,6 +124,12 @@ func setQuantities(t *testing.T, s *simulated) {
 	}
 	_, _, err = s.seller.GetListingsItem(ctx, model.GetListingsItemRequest{SellerID: seller, MarketplaceID: simulatortest.Germany, SKU: "GONE"})
 	wantClass(t, "an unknown SKU", err, model.NotFound)
+	found, _, err := s.seller.SearchListingsItems(ctx, model.SearchListingsItemsRequest{
+		SellerID: seller, MarketplaceID: simulatortest.Germany, SKUs: []string{"GONE", "SKU-00001"},
+	})
+	if err != nil || len(found.Items) != 1 || found.Items[0].SKU != "SKU-00001" || found.Items[0].FulfillmentAvailability[0].FulfillmentChannelCode != "DEFAULT" {
+		t.Errorf("%+v, %v", found, err)
+	}
 }
 
 // TestFeedReportsConform reads the report of every way in which a feed can end.

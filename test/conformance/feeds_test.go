@@ -105,6 +105,12 @@ func listingCalls() map[string]func(context.Context, client, map[string]string) 
 			})
 			return answer, err
 		},
+		model.SearchListingsItems: func(ctx context.Context, c client, with map[string]string) (any, error) {
+			answer, _, err := c.seller.SearchListingsItems(ctx, model.SearchListingsItemsRequest{
+				SellerID: "AXXXXXXXXXXXX", MarketplaceID: "ATVPDKIKX0DER", SKUs: strings.Split(cmp.Or(with["identifiers"], aSKU), ","),
+			})
+			return answer, err
+		},
 	}
 }
 

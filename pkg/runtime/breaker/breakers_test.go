@@ -179,7 +179,7 @@ func TestCreateFeedNeverFindsOut(t *testing.T) {
 func TestProbes(t *testing.T) {
 	t.Parallel()
 	for operation, want := range map[string]bool{
-		model.GetOrder: true, model.GetFeeds: true, model.GetFeedDocument: true, model.GetListingsItem: true,
+		model.GetOrder: true, model.GetFeeds: true, model.GetFeedDocument: true, model.GetListingsItem: true, model.SearchListingsItems: true,
 		model.CreateFeedDocument: true, model.ConfirmShipment: true, model.PatchListingsItem: true, model.CancelFeed: true,
 		model.CreateFeed: false, model.CreateSubscription: false, model.CreateDestination: false, "unknown": false,
 	} {

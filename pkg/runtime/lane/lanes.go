@@ -121,6 +121,31 @@ func (s *Lanes) Remove(account string, item *Item) {
 	}
 }
 
+// Along takes out up to n items of account that fit a call which is under way, in the order
+// in which they would be drawn: such a call asks for several. They are idle then, and cost
+// no token. Twice as many are looked at; those that do not fit stay.
+func (s *Lanes) Along(account string, now time.Time, n int, fits func(*Item) bool) []*Item {
+	l := s.of(account)
+	var taken, others []*Item
+	for len(taken) < n && len(others) < n {
+		item := l.queue.First(now)
+		if item == nil {
+			break
+		}
+		l.queue.Remove(item)
+		if fits(item) {
+			s.count(l, -item.count())
+			taken = append(taken, item)
+		} else {
+			others = append(others, item)
+		}
+	}
+	for _, item := range others {
+		l.queue.Add(item, Turn{Due: now, Class: item.class, By: moment(item.by), Uncounted: item.uncounted})
+	}
+	return taken
+}
+
 // Draw hands every item whose call may start now to start, in order; what start adds
 // has its turn at once. It puts
 // the checkpoints of the tokens that they cost into tx, and asks for the tick

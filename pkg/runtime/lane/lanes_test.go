@@ -288,3 +288,40 @@ func TestWorkThatWaitsByItselfDoesNotHoldItsLane(t *testing.T) {
 		t.Fatalf("drew %v", got)
 	}
 }
+
+// What goes along with a call costs no token, leaves its queue in the order of the turns, and
+// is what fits, of the account, and due.
+func TestWhatGoesAlong(t *testing.T) {
+	t.Parallel()
+	s := newLanes(quota.Limit{Rate: 0.01, Burst: 3})
+	add := func(account, key string, turn Turn) { s.AddTurn(account, &Item{Key: key}, turn) }
+	for i, key := range []string{"lead", "first", "odd", "second"} {
+		by := start.Add(time.Duration(i) * time.Second)
+		add("a", key, Turn{Due: start, By: by})
+	}
+	add("a", "low", Turn{Due: start, By: start.Add(-time.Hour), Class: 1})
+	add("a", "later", Turn{Due: start.Add(time.Hour), By: start})
+	add("b", "another's", Turn{Due: start, By: start})
+	var along []string
+	calls := 0
+	tx := machine.Tx{Now: start}
+	s.Draw(&tx, func(item *Item) {
+		calls++
+		for _, other := range s.Along("a", start, 3, func(i *Item) bool { return i.Key != "odd" }) {
+			if other.Queued() || other.InFlight() {
+				t.Errorf("%s is not idle", other.Key)
+			}
+			along = append(along, item.Key+" "+other.Key)
+		}
+	})
+	if want := []string{"lead first", "lead second", "lead low"}; !slices.Equal(along, want) {
+		t.Errorf("along went %v, want %v", along, want)
+	}
+	// Two calls of a: the lead and the odd one; one of b; and what is not due.
+	if calls != 3 || s.Pending() != 4 {
+		t.Errorf("%d calls, %d pending", calls, s.Pending())
+	}
+	if none := s.Along("a", start, 3, func(*Item) bool { return true }); len(none) != 0 {
+		t.Errorf("%d more go along", len(none))
+	}
+}

@@ -1,6 +1,7 @@
 package spapi
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -155,6 +156,40 @@ func (a *API) getListingsItem(r *request) exchange.Answer {
 		return failure(http.StatusNotFound, "NOT_FOUND", "SKU '"+sku+"' not found in marketplace "+marketplace, "")
 	}
 	return exchange.JSON(http.StatusOK, show(item, marketplace, included))
+}
+
+// searchResults is searchListingsItems' answer.
+type searchResults struct {
+	Found int         `json:"numberOfResults"`
+	Items []shownItem `json:"items"`
+}
+
+// searchListingsItems answers a search for SKUs of one marketplace, a page of them at most.
+func (a *API) searchListingsItems(r *request) exchange.Answer {
+	q := r.read("marketplaceIds", "identifiers", "identifiersType", "includedData", "pageSize", "issueLocale")
+	included := q.values("includedData", len(itemData()), itemData())
+	skus := q.values("identifiers", 20, nil)
+	size := q.number("pageSize", 10, 1, 20, "The pageSize must be 1 to 20.")
+	q.check(len(skus) > 0 && r.query.Get("identifiersType") == "SKU", "Only searches for identifiers of the type SKU are simulated.")
+	q.check(len(skus) <= size, "Only the first page is simulated: the pageSize is %d for %d SKUs.", size, len(skus))
+	if q.err != nil {
+		return invalid(q.err)
+	}
+	if len(included) == 0 {
+		included["summaries"] = true
+	}
+	_, marketplace, refusal := a.ownListing(r)
+	if refusal != nil {
+		return *refusal
+	}
+	results := searchResults{Items: []shownItem{}}
+	for _, sku := range slices.Sorted(maps.Keys(skus)) {
+		if item, ok := a.Stock.Item(r.account, sku, marketplace, r.now.Add(-a.config.ListingsLag)); ok {
+			results.Items = append(results.Items, show(item, marketplace, included))
+		}
+	}
+	results.Found = len(results.Items)
+	return exchange.JSON(http.StatusOK, results)
 }
 
 // show is a listing with these data sets. The attributes are what was

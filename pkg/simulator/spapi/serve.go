@@ -49,6 +49,7 @@ func (a *API) operations() []operation {
 		model.GetFeeds: a.getFeeds, model.GetFeed: a.getFeed, model.CancelFeed: a.cancelFeed,
 		// The part of Listings Items 2021-08-01 that sets and reads quantities.
 		model.PatchListingsItem: a.patchListingsItem, model.GetListingsItem: a.getListingsItem,
+		model.SearchListingsItems: a.searchListingsItems,
 	}
 	var all []operation
 	for _, row := range model.Operations() {

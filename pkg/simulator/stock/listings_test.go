@@ -145,6 +145,20 @@ func TestListingsThatAmazonFulfils(t *testing.T) {
 	if merchants, amazons := offers("SKU-00002"), offers("SKU-00003"); merchants != "DEFAULT=1 " || amazons != "AMAZON_EU " {
 		t.Errorf("shows %q, %q", merchants, amazons)
 	}
+	search := strings.Replace(s.Item("", "&includedData=fulfillmentAvailability&identifiersType=SKU&pageSize=20&identifiers=SKU-00003,GONE,SKU-00002"), "/?", "?", 1)
+	found := simulatortest.Read[struct {
+		NumberOfResults int
+		Items           []struct {
+			SKU                     string
+			FulfillmentAvailability []offer
+		}
+	}](t, s.Call(http.MethodGet, search, ""), 200)
+	if len(found.Items) != 2 || found.NumberOfResults != 2 || found.Items[1].SKU != "SKU-00003" || found.Items[1].FulfillmentAvailability[0].FulfillmentChannelCode != "AMAZON_EU" {
+		t.Errorf("found %+v", found)
+	}
+	if got := s.Call(http.MethodGet, strings.Replace(search, "pageSize=20", "pageSize=2", 1), ""); got.Status != http.StatusBadRequest {
+		t.Errorf("three SKUs on a page of two: %d", got.Status)
+	}
 	s.Call(http.MethodPatch, s.Item("SKU-00003", ""), simulatortest.OneQuantity)
 	if got := offers("SKU-00003"); got != "AMAZON_EU DEFAULT=17 " {
 		t.Errorf("shows %q after a patch", got)

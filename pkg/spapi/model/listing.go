@@ -43,6 +43,21 @@ type GetListingsItemRequest struct {
 	SKU           string
 }
 
+// MaxSearchedSKUs is how many SKUs a search can name.
+const MaxSearchedSKUs = 20
+
+// SearchListingsItemsRequest reads the fulfillment availability of some SKUs.
+type SearchListingsItemsRequest struct {
+	SellerID      string
+	MarketplaceID string
+	SKUs          []string // 1 to MaxSearchedSKUs, none with a comma
+}
+
+// SearchListingsItemsResponse has those of them that the seller lists in the marketplace.
+type SearchListingsItemsResponse struct {
+	Items []ListingsItem `json:"items" answer:"required,partial,max=100"`
+}
+
 // ListingsItem is what this project uses of a listing.
 type ListingsItem struct {
 	SKU                     string                    `json:"sku" answer:"required,max=400"`

@@ -32,7 +32,7 @@ func TestWrites(t *testing.T) {
 	t.Parallel()
 	for _, operation := range []string{
 		GetOrder, SearchOrders, GetOrderV0, GetOrderItemsV0, CreateRestrictedDataToken, GetFeed, GetFeeds, GetFeedDocument,
-		GetListingsItem, GetDestination, GetDestinations, GetSubscription, GetSubscriptions, GetSubscriptionByID,
+		GetListingsItem, SearchListingsItems, GetDestination, GetDestinations, GetSubscription, GetSubscriptions, GetSubscriptionByID,
 	} {
 		if Writes(operation) {
 			t.Errorf("%s only reads", operation)

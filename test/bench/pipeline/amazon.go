@@ -24,7 +24,7 @@ func fast() simulator.Rate { return simulator.Rate{PerSecond: 5000, Burst: 5000}
 // paced are the operations that the pipeline may call so often.
 func paced() map[string]simulator.Rate {
 	rates := map[string]simulator.Rate{}
-	for _, name := range []string{"getOrder", "createFeedDocument", "createFeed", "getFeed", "getFeeds", "getFeedDocument", "patchListingsItem", "getListingsItem"} {
+	for _, name := range []string{"getOrder", "createFeedDocument", "createFeed", "getFeed", "getFeeds", "getFeedDocument", "patchListingsItem", "getListingsItem", "searchListingsItems"} {
 		rates[name] = fast()
 	}
 	return rates

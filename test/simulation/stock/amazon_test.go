@@ -60,6 +60,8 @@ func plan(operation string) (rate, burst float64) {
 		return 5, 5
 	case model.GetListingsItem:
 		return 5, 10
+	case model.SearchListingsItems:
+		return 5, 5
 	}
 	panic("no usage plan of " + operation)
 }
@@ -144,6 +146,18 @@ func (a *amazon) answer(call *machine.Call, late time.Duration) machine.Outcome 
 		return a.patch(call.Account, req, late)
 	case *model.GetListingsItemRequest:
 		return a.item(call.Account, req)
+	case *model.SearchListingsItemsRequest:
+		if a.w.setup.noSearches {
+			return machine.Reject{Err: &model.Error{Class: model.Invalid, Operation: call.Operation, Status: 400}}
+		}
+		found := &model.SearchListingsItemsResponse{}
+		for _, sku := range req.SKUs {
+			one := a.item(call.Account, &model.GetListingsItemRequest{SKU: sku})
+			if done, ok := one.(machine.Done); ok {
+				found.Items = append(found.Items, *done.Response.(*model.ListingsItem))
+			}
+		}
+		return machine.Done{Response: found}
 	case *model.GetFeedRequest:
 		f := a.feeds[req.FeedID]
 		if f == nil || f.shown > a.w.now {

@@ -13,25 +13,26 @@ import (
 const newcomers = 50_000
 
 // TestTheFirstDay has an account begin whose warehouse sends its whole catalogue of 50,000 SKUs
-// within ten minutes, and then what changes. Amazon fulfils every tenth SKU. With a wait
-// of four hours none of these is sent a quantity. With the default wait, what has not been
-// asked for in time is sent, and told; all are known three hours later all the same. In
-// both nothing is lost, and no call is throttled.
+// within ten minutes, and then what changes. Amazon fulfils every tenth SKU. None of these is
+// sent a quantity, and nothing else waits for longer than it may. Where Amazon refuses all
+// searches, getListingsItem is asked for each SKU. What it has not told within the wait
+// is sent, and told; all are known three hours later all the same. In both nothing is
+// lost, and no call is throttled.
 func TestTheFirstDay(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
-		wait   time.Duration
-		alerts int
-		most   int // SKUs of Amazon's that may be sent a quantity
+	for name, test := range map[string]struct {
+		refuses bool // the searches
+		alerts  int
+		most    int // SKUs of Amazon's that may be sent a quantity
 	}{
-		{4 * time.Hour, 0, 0},
-		{15 * time.Minute, 1, (newcomers - 4500) / 10},
+		"by searches": {false, 0, 0},
+		"one by one":  {true, 1, (newcomers - 4500) / 10},
 	} {
-		t.Run(test.wait.String(), func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := simulate(t, setup{
-				seed: 1, accounts: 1, length: 4 * time.Hour, notes: true, calm: true, newcomers: newcomers,
-				config: inventory.Config{FulfillmentWait: test.wait},
+				seed: 1, accounts: 1, length: 4 * time.Hour, notes: true, calm: true, newcomers: newcomers, noSearches: test.refuses,
+				config: inventory.Config{FulfillmentWait: 15 * time.Minute},
 			})
 			w.report(t)
 			if n := w.count.alerts["FulfillmentUnknown"]; n != test.alerts {
@@ -56,8 +57,11 @@ func TestTheFirstDay(t *testing.T) {
 			if unknown > 0 {
 				t.Errorf("of %d SKUs it is not known who fulfils them", unknown)
 			}
-			if n := w.count.calls[model.GetListingsItem]; n > newcomers*11/10 {
+			if n := w.count.calls[model.GetListingsItem]; n > newcomers*11/10 || !test.refuses && n > newcomers/20 {
 				t.Errorf("%d calls of getListingsItem for %d SKUs", n, newcomers)
+			}
+			if n := len(w.waits.broken); !test.refuses && n > 0 {
+				t.Errorf("%d waited above %v, the first: %s", n, bound, w.waits.broken[0])
 			}
 		})
 	}

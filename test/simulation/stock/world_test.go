@@ -18,17 +18,18 @@ const partitions = 12
 
 // setup is what a simulation is of.
 type setup struct {
-	seed      uint64
-	accounts  int
-	length    time.Duration
-	faults    float64       // share of steps that go wrong
-	lostNotes float64       // share of feeds whose end is not notified
-	notes     bool          // accounts have notifications at all
-	calm      bool          // quick feeds of a few hundred SKUs only
-	newcomers int           // SKUs of each account, of which nothing is known yet, and a tenth Amazon fulfils; 0 for none
-	blind     bool          // what is ambiguous is taken for not done
-	changes   time.Duration // between handovers of a unit, on average, and twice between crashes; 0 for none
-	config    inventory.Config
+	seed       uint64
+	accounts   int
+	length     time.Duration
+	faults     float64       // share of steps that go wrong
+	lostNotes  float64       // share of feeds whose end is not notified
+	notes      bool          // accounts have notifications at all
+	calm       bool          // quick feeds of a few hundred SKUs only
+	noSearches bool          // Amazon refuses searches for listings
+	newcomers  int           // SKUs of each account, of which nothing is known yet, and a tenth Amazon fulfils; 0 for none
+	blind      bool          // what is ambiguous is taken for not done
+	changes    time.Duration // between handovers of a unit, on average, and twice between crashes; 0 for none
+	config     inventory.Config
 }
 
 // world is both processors, their topics, and Amazon.
