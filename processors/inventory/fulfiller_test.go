@@ -469,6 +469,35 @@ func TestASearchAsksForTwenty(t *testing.T) {
 	}
 }
 
+// A search is of one marketplace, and names a SKU once even where it has several channels.
+func TestWhatASearchIsOf(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, asking())
+	asked := func(calls []machine.Call) (list []string) {
+		for _, call := range calls {
+			req := call.Request.(*model.SearchListingsItemsRequest)
+			list = append(list, fmt.Sprint(req.MarketplaceID, " ", req.SKUs))
+		}
+		slices.Sort(list)
+		return list
+	}
+	calls := r.Take(updateOf("A", 1, r.Now), inChannel("MLI", "A", 1))
+	equal(t, "searches", asked(calls), []string{germany + " [A]", germany + " [A]"})
+
+	quantity := int32(7)
+	settled := &schemas.InventoryState{
+		Account: testAccount, SKU: "F", FulfillmentChannelCode: defaultChannel, ListedMarketplaceID: france, AppliedQuantity: &quantity,
+		NewestTime: testStart.Add(-time.Hour), TouchedTime: testStart.Add(-time.Hour),
+	}
+	if err := r.Store.Put(skuKey(testAccount, "", "F"), settled); err != nil {
+		t.Fatal(err)
+	}
+	r.Restart()
+	r.Now = r.Now.Add(time.Minute)
+	calls = r.Take(updateOf("F", 1, r.Now), updateOf("G", 1, r.Now))
+	equal(t, "searches", asked(calls), []string{france + " [F]", germany + " [A G]", germany + " [A]"})
+}
+
 // What has waited in vain stands behind what waits still: after a flood of new SKUs, more than
 // can be asked for in time, the next new one is asked for at once.
 func TestWhatHasWaitedInVainHoldsUpNoOther(t *testing.T) {
