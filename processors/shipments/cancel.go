@@ -53,11 +53,15 @@ func (m *Machine) held(o *order, p *schemas.PackageState) bool {
 	return m.cfg.BuyerCancel == cancelHold && s != nil && p.Sent == nil && !p.Confirmed && s.Cancellation == "" && !o.done() && o.asked(s)
 }
 
-// heldUntil is when the first of an order's held shipments is given up; zero for none.
-func (m *Machine) heldUntil(o *order) (until time.Time) {
+// waitsUntil is when the first of an order's held shipments is given up, or that of those
+// that wait for their ship time may go; zero for none.
+func (m *Machine) waitsUntil(o *order) (until time.Time) {
 	for i := range o.Packages {
-		if p := &o.Packages[i]; m.held(o, p) {
+		switch p := &o.Packages[i]; {
+		case m.held(o, p):
 			until = machine.Earliest(until, p.Wanted.ReceivedTime.Add(holdFor))
+		case o.aside(p):
+			until = machine.Earliest(until, planned(p.Wanted))
 		}
 	}
 	return until

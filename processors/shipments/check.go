@@ -29,13 +29,13 @@ func (m *Machine) screen(tx *machine.Tx, o *order) {
 }
 
 // misfit returns why the order cannot have the wanted shipment of a package: it is older
-// than the order, or has a line that the order does not have, or more units, with what Amazon has confirmed in its
-// other packages, than were ordered. What somebody else has confirmed is
-// Amazon's to count.
+// than the order by more than a day, or has a line that the order does not have, or more
+// units, with what Amazon has confirmed in its other packages, than were ordered. What
+// somebody else has confirmed is Amazon's to count.
 func (o *order) misfit(p *schemas.PackageState) (code, message string) {
-	if placed := o.PlacedTime; !placed.IsZero() && !p.Wanted.Settled && p.Wanted.ShipTime.Before(placed.Add(-timeSlack)) {
-		return codeTooEarly, fmt.Sprintf("shipTime %s is before order %s was placed, at %s: correct it at the producer",
-			p.Wanted.ShipTime.UTC().Format(time.RFC3339), o.OrderID, placed.UTC().Format(time.RFC3339))
+	if placed := o.PlacedTime; !placed.IsZero() && !p.Wanted.Settled && p.Wanted.ShipTime.Before(placed.Add(-mostBefore)) {
+		return codeTooEarly, fmt.Sprintf("shipTime %s is more than %.0f hours before order %s was placed, at %s: correct it at the producer",
+			p.Wanted.ShipTime.UTC().Format(time.RFC3339), mostBefore.Hours(), o.OrderID, placed.UTC().Format(time.RFC3339))
 	}
 	if len(o.Lines) == 0 { // not known, or not shown yet
 		return "", ""

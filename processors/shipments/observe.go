@@ -29,8 +29,9 @@ func (m *Machine) observe(stats *machine.Stats, item *lane.Item) *order {
 		return nil
 	}
 	for i := range o.Packages {
-		if s := next(&o.Packages[i]); s != nil && !m.held(o, &o.Packages[i]) { // what is held has its alert
-			stats.Since(s.ReceivedTime)
+		p := &o.Packages[i]
+		if s := next(p); s != nil && !m.held(o, p) && !o.early(p) { // what is held has its alert
+			stats.Since(machine.Latest(s.ReceivedTime, planned(s)))
 		}
 	}
 	return o

@@ -46,9 +46,10 @@ type order struct {
 	risk  lane.Item // in Machine.risks
 	check lane.Item // in Machine.unshown
 	*schemas.ShipmentState
-	place  place
-	flying *schemas.PackageState // whose shipment the call in flight carries
-	doubt  time.Time             // its package's DoubtUntil before that call
+	place   place
+	decided time.Time             // when it was looked at last; what is due since then is looked at next
+	flying  *schemas.PackageState // whose shipment the call in flight carries
+	doubt   time.Time             // its package's DoubtUntil before that call
 }
 
 func newOrder(state *schemas.ShipmentState) *order {
@@ -71,14 +72,14 @@ func next(p *schemas.PackageState) *schemas.PendingShipment {
 	return p.Wanted
 }
 
-// first is the package whose shipment is next: that of the oldest event that is not
-// held; nil for none.
+// first is the package whose shipment is next: that of the oldest event that is neither
+// held nor waits for its ship time; nil for none.
 func (m *Machine) first(o *order) *schemas.PackageState {
 	var first *schemas.PackageState
 	for i := range o.Packages {
 		p := &o.Packages[i]
 		s := next(p)
-		if s != nil && !m.held(o, p) && (first == nil || older(s, next(first).EventTime, next(first).SourceOffset)) {
+		if s != nil && !m.held(o, p) && !o.aside(p) && (first == nil || older(s, next(first).EventTime, next(first).SourceOffset)) {
 			first = p
 		}
 	}
@@ -132,6 +133,7 @@ func (m *Machine) settle(tx *machine.Tx, o *order) {
 // decide settles the shipments of an order that is not in flight that need no call, and
 // raises and resolves its alerts.
 func (m *Machine) decide(tx *machine.Tx, o *order) {
+	o.decided = tx.Now
 	for i := range o.Packages {
 		m.giveBack(tx, o, &o.Packages[i])
 	}
@@ -161,7 +163,7 @@ func (m *Machine) queue(o *order, now time.Time) {
 	m.await(o)
 	p := m.first(o)
 	if p == nil {
-		if until := m.heldUntil(o); until.IsZero() {
+		if until := m.waitsUntil(o); until.IsZero() {
 			m.rest(o)
 		} else {
 			o.place = inHold
@@ -173,7 +175,7 @@ func (m *Machine) queue(o *order, now time.Time) {
 	at := m.ready(o, p, now)
 	if at.After(now) {
 		o.place = inHold
-		m.holds.Add(&o.Item, at)
+		m.holds.Add(&o.Item, machine.Earliest(at, m.waitsUntil(o)))
 	} else {
 		o.place = inLane
 		m.backlog[o.Account]++
@@ -225,11 +227,12 @@ func (m *Machine) readyAt(o *order, now time.Time) time.Time {
 	return now
 }
 
-// ready is when an order's next shipment may go: not while its order may still
-// come from orders, nor while an older shipment of the package may still be
-// carried out by Amazon.
+// ready is when an order's next shipment may go: not before its ship time, nor while its
+// order may still come from orders, nor while an older shipment of the package may still
+// be carried out by Amazon.
 func (m *Machine) ready(o *order, p *schemas.PackageState, now time.Time) time.Time {
-	at, s := o.NotBefore, next(p)
+	s := next(p)
+	at := machine.Latest(o.NotBefore, planned(s))
 	if o.OrderTime.IsZero() {
 		at = machine.Latest(at, s.ReceivedTime.Add(m.cfg.WaitForOrder))
 	}

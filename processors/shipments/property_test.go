@@ -129,6 +129,9 @@ func (w *world) ship(n int) {
 		at = w.Now.Add(-time.Duration(w.Random.IntN(600)) * time.Second)
 	}
 	s := shipped("", orderID(n), fmt.Sprint("p", w.Random.IntN(3)), int32(1+w.Random.IntN(3)), at)
+	if w.Random.IntN(10) == 0 { // planned
+		s.ShipTime = w.Now.Add(time.Duration(w.Random.IntN(3600)) * time.Second)
+	}
 	switch w.Random.IntN(20) {
 	case 0:
 		s.Items[0].Quantity = 5000

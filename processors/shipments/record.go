@@ -21,9 +21,6 @@ const (
 	// skew is by how much the clocks of two owners may differ, and event times be
 	// ahead of them, when the oldest shipment that may be replayed is looked for.
 	skew = time.Hour
-	// timeSlack is by how much a ship time may be ahead of our clock, or before its order:
-	// the warehouse's clock is another one.
-	timeSlack = 5 * time.Minute
 )
 
 // shipment takes a shipment in: at once it is its package's newest, or superseded.
@@ -195,10 +192,10 @@ func invalid(s *schemas.Shipment, a *account.Account, now time.Time) (reason, me
 		return "wrong_time_unit", "eventTime: " + schemas.WrongUnit(s.EventTime, now)
 	case s.ShipTime.Unix() <= 0 || s.ShipTime.Year() > 9998:
 		return "invalid_ship_time", "shipTime is no time: it is when the carrier took the package"
-	case s.ShipTime.After(now.Add(timeSlack)):
+	case s.ShipTime.After(now.Add(mostAhead)) && s.Cancellation != wordDrop:
 		return "ship_time_ahead", fmt.Sprintf(
-			"shipTime %s is more than %v ahead of %s: it is when the carrier took the package, so the producer must send it then, or set its clock",
-			s.ShipTime.UTC().Format(time.RFC3339), timeSlack, now.UTC().Format(time.RFC3339))
+			"shipTime %s is more than %.0f hours ahead of %s: it is when the carrier takes the package, so the producer must send it later, or set its clock",
+			s.ShipTime.UTC().Format(time.RFC3339), mostAhead.Hours(), now.UTC().Format(time.RFC3339))
 	}
 	if s.Cancellation != "" && s.Cancellation != wordShip && s.Cancellation != wordDrop {
 		return "invalid_cancellation", fmt.Sprintf("cancellation is none of %s, %s and null: correct it at the producer", wordShip, wordDrop)

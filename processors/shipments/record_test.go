@@ -32,7 +32,7 @@ func TestDeadLetters(t *testing.T) {
 		{"no_carrier", func(s *schemas.Shipment) { s.CarrierName = "" }},
 		{"no_carrier", func(s *schemas.Shipment) { s.CarrierName, s.CarrierCode = "", "other" }},
 		{"invalid_ship_time", func(s *schemas.Shipment) { s.ShipTime = time.Time{} }},
-		{"ship_time_ahead", func(s *schemas.Shipment) { s.ShipTime = testStart.Add(timeSlack + time.Second) }},
+		{"ship_time_ahead", func(s *schemas.Shipment) { s.ShipTime = testStart.Add(mostAhead + time.Second) }},
 		{"no_event_time", func(s *schemas.Shipment) { s.EventTime = time.UnixMilli(0) }},
 		{"wrong_time_unit", func(s *schemas.Shipment) { s.EventTime = time.UnixMilli(s.EventTime.Unix()) }},
 		{"wrong_time_unit", func(s *schemas.Shipment) { s.ShipTime = time.UnixMilli(s.ShipTime.UnixNano()) }},

@@ -92,6 +92,10 @@ func (m *Machine) alert(tx *machine.Tx, o *order) {
 		"Order %s must be confirmed as shipped by %s, and its shipment still waits to be sent to Amazon (%d orders of the account wait, tried %d times). "+
 			"Look for calls that are refused or throttled, or confirm it in Seller Central.",
 		o.OrderID, date, m.backlog[o.Account], o.Attempts)
+	if at := o.plannedTime(); !at.IsZero() {
+		message = fmt.Sprintf("Order %s must be confirmed as shipped by %s, and a shipment of it waits for its ship time, %s. "+
+			"Where it has gone by now, send it again with a newer eventTime and the right shipTime.", o.OrderID, date, at.UTC().Format(time.RFC3339))
+	}
 	if o.HeldAlert != "" {
 		message = fmt.Sprintf("Order %s must be confirmed as shipped by %s, and its shipment is held: somebody asked to cancel it. %s says what to do.", o.OrderID, date, alertHeld)
 	}

@@ -29,7 +29,7 @@ func Role() role.Role {
 			"invalid_order_id", "invalid_package_id", "no_tracking_number", "no_carrier", "wrong_time_unit",
 			"invalid_ship_time", "invalid_item", "invalid_cancellation", "not_utf8", "no_items",
 		), []role.Reason{
-			{Code: "ship_time_ahead", Remedy: "retry it when that time is past; or have the producer send it when the carrier has the package, and discard it"},
+			{Code: "ship_time_ahead", Remedy: "retry it a day before that time or later; or have the producer send it when the carrier has the package, and discard it"},
 			{Code: "too_large", Remedy: "have the producer divide the package and send it again; then discard it"},
 			{Code: "too_many_packages", Remedy: "have the producer send fewer packages of the order; then discard it"},
 			{Code: "replay_without_effects", Remedy: "replay it with --effects, if it is to be confirmed again; then discard it"},

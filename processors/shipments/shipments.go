@@ -27,6 +27,8 @@
 //  10. No call is begun for a package of a cancelled order, nor, where that is held, of a
 //     line that somebody asked to cancel, as far as orders have told, unless its
 //     shipment says SHIP.
+//  11. A shipment whose ship time is more than minutes, and at most a day, ahead of when it
+//     came is not sent before that.
 //
 // That an order is shipped is not held against a shipment: whether it takes another
 // package is for Amazon to say.
@@ -258,7 +260,7 @@ func (m *Machine) call(tx *machine.Tx, o *order) {
 	m.save(tx, o)
 	tx.Call(machine.Call{
 		Account: o.Account, Operation: model.ConfirmShipment, Key: o.Key, Lease: m.cfg.Lease,
-		Request: request(o.OrderID, m.marketplace(o, p.Sent), p.PackageReferenceID, p.Sent),
+		Request: request(o, m.marketplace(o, p.Sent), p.PackageReferenceID, p.Sent),
 	})
 }
 
@@ -275,10 +277,10 @@ func (m *Machine) save(tx *machine.Tx, o *order) {
 }
 
 // request is what Amazon is told.
-func request(orderID, marketplace, reference string, s *schemas.PendingShipment) *model.ConfirmShipmentRequest {
+func request(o *order, marketplace, reference string, s *schemas.PendingShipment) *model.ConfirmShipmentRequest {
 	parcel := model.ShipmentPackage{
 		PackageReferenceID: reference, CarrierCode: s.CarrierCode, CarrierName: s.CarrierName,
-		ShippingMethod: s.ShippingMethod, TrackingNumber: s.TrackingNumber, ShipDate: s.ShipTime,
+		ShippingMethod: s.ShippingMethod, TrackingNumber: s.TrackingNumber, ShipDate: o.shipDate(s),
 		SupplySourceID: s.ShipFromSupplySourceID,
 	}
 	for _, item := range s.Items {
@@ -286,7 +288,7 @@ func request(orderID, marketplace, reference string, s *schemas.PendingShipment)
 			OrderItemID: item.OrderItemID, Quantity: item.Quantity, TransparencyCodes: item.TransparencyCodes,
 		})
 	}
-	return &model.ConfirmShipmentRequest{OrderID: orderID, MarketplaceID: marketplace, Package: parcel}
+	return &model.ConfirmShipmentRequest{OrderID: o.OrderID, MarketplaceID: marketplace, Package: parcel}
 }
 
 func orderKey(account, orderID string) string { return orderPrefix + account + "/" + orderID }

@@ -24,10 +24,10 @@ func read(entry any, of func(account string) role.Standing) {
 		if state.Status != "SHIPPED" && state.Status != "CANCELLED" { // else it was settled elsewhere
 			standing.GaveUp(p.Failure)
 		}
-		var since time.Time
+		var since, ahead time.Time
 		for _, s := range []*schemas.PendingShipment{p.Wanted, p.Sent} {
 			if s != nil {
-				since = machine.Earliest(since, s.ReceivedTime)
+				since, ahead = machine.Earliest(since, s.ReceivedTime), planned(s)
 			}
 		}
 		if since.IsZero() {
@@ -36,6 +36,9 @@ func read(entry any, of func(account string) role.Standing) {
 		what := "package " + p.PackageID + " of order " + state.OrderID
 		if state.HeldAlert != "" {
 			what += " (" + alertHeld + ")"
+		}
+		if !ahead.IsZero() {
+			what += " (shipTime " + ahead.UTC().Format(time.RFC3339) + ")"
 		}
 		standing.Work(since, what, p.Sent != nil)
 		standing.Call(model.ConfirmShipment)

@@ -57,11 +57,14 @@ func (r *runtime) committed(tx *machine.Tx) {
 	}
 }
 
-// check holds a call to rule 1 of the package.
+// check holds a call to rules 1 and 11 of the package.
 func (r *runtime) check(call machine.Call) {
 	r.T.Helper()
 	request := requestOf(call)
 	state := r.orderState(request.OrderID)
+	if ahead := request.Package.ShipDate.Sub(r.Now); ahead > timeSlack {
+		r.T.Fatalf("rule 11: call %+v started %v before its ship time", request, ahead)
+	}
 	if state == nil || call.Operation != model.ConfirmShipment || call.Lease == 0 {
 		r.T.Fatalf("rule 1: call %+v started without a committed intent", call)
 	}
