@@ -3,7 +3,7 @@
 # JSON, one a line, to Sellerstream: inventory updates, or those of another topic.
 #
 #   ./kcat.sh < updates.jsonl
-#   TOPIC=shipments ./kcat.sh < shipments.jsonl
+#   TOPIC=shipments ./kcat.sh < shipments.jsonl    # with an order of yours, and times of now
 #
 # These variables change the defaults:
 #   BROKERS    localhost:9092
