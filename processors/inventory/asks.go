@@ -258,7 +258,7 @@ func (m *Machine) askLater(tx *machine.Tx, q *ask) {
 	m.askAt(tx, q, tx.Now.Add(lane.Backoff(q.Key, q.refusals, base, limit)))
 }
 
-// giveUpAsk ends a question that nothing waits for, until an update after amazonsFor.
+// giveUpAsk ends a question that nothing waits for, until an update after toldFor.
 func (m *Machine) giveUpAsk(tx *machine.Tx, q *ask) {
 	delete(m.asks, q.entry())
 	q.sku.learned = minutesOf(tx.Now)

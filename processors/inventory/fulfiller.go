@@ -66,10 +66,9 @@ func restoredFulfiller(state *schemas.InventoryState) fulfiller {
 }
 
 const (
-	// amazonsFor and merchantsFor are how long an answer about a fulfiller holds. After that the
-	// SKU's next update has it asked for again, and waits where it would be refused.
-	amazonsFor   = 24 * time.Hour
-	merchantsFor = 7 * 24 * time.Hour
+	// toldFor is how long an answer about a fulfiller holds. After that the SKU's next update
+	// has it asked for again, and waits where it would be refused.
+	toldFor = 24 * time.Hour
 	// codeFulfilledByAmazon is the code of an outcome.
 	codeFulfilledByAmazon = "fulfilled_by_amazon"
 	// amazonPrefix begins the codes of Amazon's own channels: AMAZON_EU, AMAZON_NA.
@@ -106,11 +105,7 @@ func fulfillerOf(item *model.ListingsItem) fulfiller {
 
 // stale reports whether what is known of a SKU's fulfiller should be asked for again.
 func (s *sku) stale(now time.Time) bool {
-	holds := amazonsFor
-	if s.fulfiller == merchants {
-		holds = merchantsFor
-	}
-	return now.Sub(s.learned.time()) >= holds
+	return now.Sub(s.learned.time()) >= toldFor
 }
 
 // minds reports whether an account's quantities depend on who fulfils a SKU.

@@ -78,11 +78,18 @@ func TestANewSKUWaitsForItsChannel(t *testing.T) {
 	r.End(patch, accepted())
 	equal(t, "outcomes", r.outcomes(), []string{"A 2 APPLIED"})
 	r.Restart()
-	r.Pass(24 * time.Hour)
+	r.Pass(23 * time.Hour)
 	if calls := r.Take(updateOf("A", 3, r.Now)); len(calls) > 0 { // it is known
 		t.Fatalf("started %v", operationsOf(calls))
 	}
-	r.only(r.Pass(2*time.Second), model.PatchListingsItem)
+	r.End(r.only(r.Pass(2*time.Second), model.PatchListingsItem), accepted())
+	r.Pass(time.Hour)
+	ask = r.only(r.Take(updateOf("A", 4, r.Now)), model.SearchListingsItems) // which nothing waits for
+	r.End(r.only(r.Pass(2*time.Second), model.PatchListingsItem), accepted())
+	r.outcomes()
+	r.tell(ask, "AMAZON_EU")
+	r.Take(updateOf("A", 5, r.Now))
+	equal(t, "outcomes", r.outcomes(), []string{"A 5 REJECTED " + codeFulfilledByAmazon})
 }
 
 func TestAmazonsSKUIsRefused(t *testing.T) {
