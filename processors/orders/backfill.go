@@ -114,7 +114,7 @@ func (m *Machine) queueBackfill(b *backfill, now time.Time) {
 
 // drawBackfill starts the call for a backfill's next page.
 func (m *Machine) drawBackfill(tx *machine.Tx, b *backfill) {
-	if b.PaginationToken != "" && tx.Now.Sub(b.TokenTime) > tokenAge {
+	if b.PaginationToken != "" && (tx.Now.Sub(b.TokenTime) > tokenAge || b.BuyerData != m.withBuyers(b.Account)) {
 		b.leavePart()
 	}
 	if b.StartTime.IsZero() {

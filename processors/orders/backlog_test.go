@@ -23,15 +23,19 @@ func TestADaysBacklogIsCaughtUp(t *testing.T) {
 		search bool
 		known  bool // the orders were emitted before
 		buyers bool // their buyer data is wanted
+		late   bool // notifications come after the first search
+		short  bool // not only in test-long
 	}{
 		{name: "getOrder alone"},
-		{name: "both, new orders", search: true},
+		{name: "both, new orders", search: true, short: true},
+		{name: "both, with buyer data, the search first", search: true, buyers: true, late: true, short: true},
 		{name: "both, known orders", search: true, known: true},
+		{name: "both, new orders, the search first", search: true, late: true},
 		{name: "both, with buyer data", search: true, known: true, buyers: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if test.known || !test.search {
+			if !test.short {
 				long.Only(t)
 			}
 			r, a := newRuntime(t, reconciling, func(cfg *Config) {
@@ -66,6 +70,9 @@ func TestADaysBacklogIsCaughtUp(t *testing.T) {
 			r.Now = begun.Add(24 * time.Hour)
 			r.Restart()
 			started, took := r.Now, time.Duration(0)
+			if test.late {
+				r.follow(a, time.Second)
+			}
 			calls := r.Take(changes...)
 			for r.Machine.unfetched() > 0 && took < 4*time.Hour {
 				r.Follow(10*time.Second, calls, func(call machine.Call) machine.Outcome { return a.answerTo(call, r.Now) })
@@ -128,17 +135,23 @@ func TestWhatGetOrderFailsForIsServedByASearch(t *testing.T) {
 		"400": refusal(model.Invalid, 400), "404": refusal(model.NotFound, 404), "unreadable": refusal(model.Malformed, 200),
 		"403": machine.Park{}, "503": machine.Retry{}, "lost": machine.Ambiguous{}, "breaker": machine.Snooze{For: time.Hour},
 	} {
-		for _, flying := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, in flight %t", name, flying), func(t *testing.T) {
+		for _, how := range []struct{ flying, buyers bool }{{}, {flying: true}, {buyers: true}} {
+			flying := how.flying
+			t.Run(fmt.Sprintf("%s, %+v", name, how), func(t *testing.T) {
 				t.Parallel()
-				r, a := newRuntime(t, reconciling), newAmazon()
+				r, a := newRuntime(t, reconciling, func(cfg *Config) {
+					if how.buyers {
+						withBuyerData(t, cfg)
+					}
+				}), newAmazon()
+				a.sealer = newGuarded(t).sealer()
 				r.follow(a, 10*time.Minute)
 				v := a.change(orderID(1), r.Now)
 				late := r.Take(notified(orderID(1), "n", v.at))
 				if !flying {
 					r.End(late[0], outcome)
 				}
-				r.Follow(6*time.Minute, r.Tick(nil), func(call machine.Call) machine.Outcome {
+				r.Follow(11*time.Minute, r.Tick(nil), func(call machine.Call) machine.Outcome {
 					if call.Operation == model.GetOrder {
 						return outcome
 					}
@@ -148,7 +161,7 @@ func TestWhatGetOrderFailsForIsServedByASearch(t *testing.T) {
 					r.End(late[0], outcome)
 				}
 				want := a.final(orderID(1))
-				if len(r.outputs) != 1 || r.outputs[0].EventID != want.EventID || r.order(orderID(1)).Pending {
+				if len(r.outputs) != 1 || !how.buyers && r.outputs[0].EventID != want.EventID || (r.outputs[0].BuyerData != nil) != how.buyers || r.order(orderID(1)).Pending {
 					t.Fatalf("wrote %+v, the order is %+v", r.outputs, r.order(orderID(1)))
 				}
 				r.follow(a, time.Hour)

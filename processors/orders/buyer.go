@@ -151,20 +151,54 @@ func (m *Machine) searchRequest(account string, withBuyers bool, search *model.S
 	}
 	search.IncludedData = append(slices.Clone(search.IncludedData), model.IncludeBuyer, model.IncludeRecipient)
 	req := &buyerdata.PageRequest{Account: account, Search: search, Keys: make(map[string]*schemas.BuyerKey)}
-	for o := range m.waitingOf(account) {
-		if k := m.buyers.of(o); k != nil && !k.deleted() {
+	add := func(k *buyerKey) {
+		if k != nil && !k.deleted() {
 			key := k.BuyerKey
-			req.Keys[o.id()] = &key
+			req.Keys[key.OrderID] = &key
+		}
+	}
+	if search.CreatedAfter.IsZero() {
+		from, to := millisOf(search.LastUpdatedAfter), millisOf(search.LastUpdatedBefore)
+		for o := range m.waitingOf(account) {
+			if from <= o.wanted && o.wanted <= to {
+				add(m.buyers.of(o))
+			}
+		}
+		return req
+	}
+	until := search.CreatedBefore.Add(keyMade)
+	for _, k := range m.buyers.byKey { // an order's key lives longer than what is known of the order
+		if k.Account == account && !k.CreatedTime.Before(search.CreatedAfter) && k.CreatedTime.Before(until) {
+			add(k)
 		}
 	}
 	return req
 }
 
-// withBuyers reports whether pages with an account's orders can bring their buyer data. They
-// are asked for it where they settle much, since each order of a page costs a key.
+// keyMade is how long after an order was placed its key is made, as a backfill takes it.
+const keyMade = 48 * time.Hour
+
+// withBuyers reports whether pages with an account's orders can bring their buyer data.
 func (m *Machine) withBuyers(account string) bool {
 	owner, ok := m.cfg.Accounts().ByID(account)
 	return ok && owner.BuyerData && !m.cfg.V0
+}
+
+// wantsBuyers reports whether the pages of a search are to bring buyer data: where
+// they help, as getOrder is behind or fails. Each order of a page costs a key.
+func (m *Machine) wantsBuyers(s *search, now time.Time) bool {
+	if !m.withBuyers(s.Account) {
+		return false
+	}
+	if s.back != 0 || m.backlogged(s.Account) {
+		return true
+	}
+	for o := range m.waitingOf(s.Account) {
+		if !o.pendingSince.time().After(now.Add(-backlogOf)) {
+			return true
+		}
+	}
+	return false
 }
 
 // retained is what of it may be emitted with a state of the order, and what

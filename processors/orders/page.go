@@ -14,8 +14,8 @@ import (
 // getOrder fails. Its answer can be old, since Amazon's index lags, or about what getOrder
 // has shown later. It settles only what it shows to be newer than what was emitted, and
 // not older than what was notified; the rest is left to getOrder. So are three kinds of
-// orders: those whose buyer data we want from a page that did not bring it, or sealed it with
-// another key than the order's; those of Orders v0; and all of a page that could not be read
+// orders: those of which a page brought the buyer where we want none, or the other way round, or
+// sealed with another key than the order's; those of Orders v0; and all of a page that could not be read
 // completely.
 
 // shownPage is an order as a page shows it, with what came of its buyer: nil where that was
@@ -149,7 +149,15 @@ func (m *Machine) sealedFor(o *order, shown shownPage, now time.Time) bool {
 		return !asks && shown.sealed == nil
 	}
 	known := m.buyers.of(o)
-	return known == nil || known.deleted() || shown.sealed.Data == nil || shown.sealed.Key.KeyID == known.KeyID
+	return known == nil || known.deleted() || shown.sealed.Data != nil && shown.sealed.Key.KeyID == known.KeyID
+}
+
+// searchBack has the next search look once more for an order that a page without its buyer
+// has shown, and that getOrder fails for.
+func (m *Machine) searchBack(o *order) {
+	if s := m.reconciler.searches[searchPrefix+o.account]; s != nil && m.withBuyers(o.account) {
+		s.back = earliest(s.back, o.wanted)
+	}
 }
 
 // servedInstead settles an order whose call has ended without an answer, if a page has

@@ -7,6 +7,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/runtime/buyerdata"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -20,8 +21,8 @@ func withBuyerData(t testing.TB, cfg *Config) {
 	cfg.Retention, cfg.Accounts = retention, func() *account.Directory { return directory }
 }
 
-// withBuyers gives the orders of an answer their buyers.
-func withBuyers(outcome machine.Outcome) machine.Outcome {
+// giveBuyers gives the orders of an answer their buyers.
+func giveBuyers(outcome machine.Outcome) machine.Outcome {
 	named := func(o *model.Order) { o.Buyer = &model.Buyer{Name: model.Private(secret + o.OrderID)} }
 	if done, ok := outcome.(machine.Done); ok {
 		switch answer := done.Response.(type) {
@@ -70,7 +71,7 @@ func TestAPageSettlesOnlyWhatItBringsTheBuyerOf(t *testing.T) {
 		sealed *buyerdata.Sealed
 		want   bool
 	}{
-		"withheld": {}, "another key": {sealed: under("k2")}, "its key": {sealed: under("k1"), want: true}, "nothing given": {sealed: &buyerdata.Sealed{}, want: true},
+		"withheld": {}, "another key": {sealed: under("k2")}, "its key": {sealed: under("k1"), want: true}, "nothing given": {sealed: &buyerdata.Sealed{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -95,5 +96,74 @@ func TestAPageSettlesOnlyWhatItBringsTheBuyerOf(t *testing.T) {
 				t.Errorf("settled: %t, %d orders came", settled, len(r.outputs))
 			}
 		})
+	}
+}
+
+// TestPagesFollowWhatAnAccountWantsOfBuyers: when buyer_data is turned off while a token
+// lasts, no page asks for it any more, and each order comes by a page.
+func TestPagesFollowWhatAnAccountWantsOfBuyers(t *testing.T) {
+	t.Parallel()
+	for _, on := range []bool{true, false} {
+		directory := func(buyers bool) func() *account.Directory {
+			var cfg Config
+			if buyers {
+				withBuyerData(t, &cfg)
+				return cfg.Accounts
+			}
+			return machinetest.Sellers(t)
+		}
+		r, a := newRuntime(t, reconciling, func(cfg *Config) { cfg.Retention, cfg.Accounts = retention, directory(on) }), newAmazon()
+		a.sealer, a.page = newGuarded(t).sealer(), searchPage
+		const orders = 400
+		for n := range orders {
+			a.place(n, r.Now.Add(-24*time.Hour-time.Duration(n)*time.Second))
+		}
+		r.follow(a, time.Hour)
+		before := len(r.Started)
+		r.Follow(24*time.Hour, r.Take(asked(r.Now.Add(-72*time.Hour))), func(call machine.Call) machine.Outcome {
+			if len(r.outputs) == searchPage {
+				r.Machine.cfg.Accounts = directory(!on)
+			}
+			return a.answerTo(call, r.Now)
+		})
+		changed := 0
+		for _, call := range r.Started[before:] {
+			if _, with := call.Request.(*buyerdata.PageRequest); call.Operation == model.SearchOrders && with != on {
+				changed++
+			}
+		}
+		if len(r.outputs) != orders || r.started(model.GetOrder) > searchPage || changed < 3 {
+			t.Errorf("turned from %t: %d orders came by %d getOrder, %d pages of the other kind", on, len(r.outputs), r.started(model.GetOrder), changed)
+		}
+	}
+}
+
+// TestABackfillKnowsTheKeysOfForgottenOrders, which live longer.
+func TestABackfillKnowsTheKeysOfForgottenOrders(t *testing.T) {
+	t.Parallel()
+	r, a := newRuntime(t, reconciling, func(cfg *Config) { withBuyerData(t, cfg) }), newAmazon()
+	a.sealer = newGuarded(t).sealer()
+	const orders = 20
+	for n := range orders {
+		a.place(n, r.Now)
+		r.Follow(time.Second, r.Take(notified(orderID(n), "n", a.versions[orderID(n)][0].at)), func(call machine.Call) machine.Outcome { return a.answerTo(call, r.Now) })
+	}
+	r.follow(a, 8*24*time.Hour)
+	gets := r.started(model.GetOrder)
+	r.Follow(time.Hour, r.Take(asked(r.Now.Add(-30*24*time.Hour))), func(call machine.Call) machine.Outcome { return a.answerTo(call, r.Now) })
+	if more := r.started(model.GetOrder) - gets; len(r.outputs) != 2*orders || more != 0 {
+		t.Fatalf("%d orders came, by %d getOrder more", len(r.outputs), more)
+	}
+	for n := range orders {
+		if first, again := r.outputs[n], r.outputs[orders+n]; first.BuyerData == nil || again.BuyerData == nil || first.BuyerData.KeyID == "" {
+			t.Fatalf("%+v, %+v", first, again)
+		}
+	}
+	keys := map[string]string{}
+	for _, event := range r.outputs {
+		if known := keys[event.OrderID]; known != "" && known != event.BuyerData.KeyID {
+			t.Errorf("order %s has a second key", event.OrderID)
+		}
+		keys[event.OrderID] = event.BuyerData.KeyID
 	}
 }

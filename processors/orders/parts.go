@@ -106,8 +106,9 @@ func readAbsent(state *schemas.SearchState, standing role.Standing) {
 
 func always(*schemas.Order) bool { return true }
 
+// paid is whether Amazon took money for an order: for one of another channel it did not.
 func paid(event *schemas.Order) bool {
-	return event.Status == "SHIPPED" || event.Status == "UNSHIPPED" || event.Status == "PARTIALLY_SHIPPED"
+	return event.SalesChannel != "NON_AMAZON" && (event.Status == "SHIPPED" || event.Status == "UNSHIPPED" || event.Status == "PARTIALLY_SHIPPED")
 }
 
 func shippedByMerchant(event *schemas.Order) bool {

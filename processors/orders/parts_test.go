@@ -190,6 +190,10 @@ func TestWhatNeedNotComeIsNotMissed(t *testing.T) {
 		"nothing is asked for": {nil, merchantsOrder("SHIPPED"), nil},
 		"pending":              {allParts(), merchantsOrder("PENDING"), nil},
 		"cancelled":            {allParts(), merchantsOrder(model.StatusCancelled), nil},
+		"of another channel": {allParts(), func(o *model.Order) {
+			merchantsOrder("UNSHIPPED")(o)
+			o.SalesChannel.ChannelName = "NON_AMAZON"
+		}, nil},
 		"Amazon ships": {allParts(), func(o *model.Order) {
 			o.Fulfillment.Status, o.Fulfillment.FulfilledBy = "SHIPPED", model.FulfilledByAmazon
 		}, []string{model.IncludeProceeds}},

@@ -96,6 +96,9 @@ type search struct {
 	// have, 0 for searchPage. Not in the state either.
 	span   time.Duration
 	orders int
+	// Since when changes are to be looked for once more (see searchBack), and since when the
+	// pages of the present token do; 0 for the cursor. Not in the state either.
+	back, from millis
 }
 
 // reconciler is the searches of the unit's accounts.
@@ -161,6 +164,11 @@ func (m *Machine) followSearches(tx *machine.Tx, directory *account.Directory, m
 				m.beginBackfill(tx, a.ID, tx.Now.Add(-r.Backfill), nil)
 			}
 		}
+		if !a.BuyerData {
+			s.AbsentParts = slices.DeleteFunc(s.AbsentParts, func(absent schemas.AbsentPart) bool {
+				return (&includedPart{name: absent.Part}).ofBuyer()
+			})
+		}
 		m.queueSearch(s, tx.Now)
 	}
 }
@@ -214,9 +222,15 @@ func (m *Machine) drawSearches(tx *machine.Tx) {
 		if s.EndTime.IsZero() || s.PaginationToken != "" && tx.Now.Sub(s.TokenTime) > tokenAge {
 			s.begin(tx.Now)
 		}
+		wants := m.wantsBuyers(s, tx.Now)
+		if s.PaginationToken != "" && m.misleads(s, wants, tx.Now) {
+			s.leavePart()
+		}
 		if s.PaginationToken == "" {
-			s.StartTime = m.part(s, tx.Now)
-			s.BuyerData = m.withBuyers(s.Account) && m.backlogged(s.Account)
+			s.StartTime, s.BuyerData, s.from = m.part(s, tx.Now), wants, 0
+			if wants {
+				s.from = s.back
+			}
 		}
 		m.reconciler.last[s.Account] = tx.Now
 		tx.Put(s.Key, &s.SearchState)
@@ -225,12 +239,25 @@ func (m *Machine) drawSearches(tx *machine.Tx) {
 	})
 }
 
+// misleads reports whether the token of a search is for other pages than are wanted by now:
+// for those with or without buyer data, or of a whole span, the oldest first, where getOrder
+// has a backlog that begins there too.
+func (m *Machine) misleads(s *search, wantsBuyers bool, now time.Time) bool {
+	if s.BuyerData && !m.withBuyers(s.Account) || !s.BuyerData && wantsBuyers {
+		return true
+	}
+	return s.StartTime.IsZero() && !m.part(s, now).IsZero()
+}
+
 // request asks for the next page of the part that is searched. What Amazon's index may
 // have shown late lies before the cursor.
 func (s *search) request(included, fulfilledBy []string) *model.SearchOrdersRequest {
 	from := s.StartTime
 	if from.IsZero() {
 		from = s.CursorTime.Add(-searchOverlap)
+		if s.from != 0 && s.from.time().Before(from) {
+			from = s.from.time()
+		}
 	}
 	return &model.SearchOrdersRequest{
 		LastUpdatedAfter: from, LastUpdatedBefore: s.left(),
@@ -298,7 +325,9 @@ func (s *search) turn(token string, now time.Time) error {
 		return nil
 	}
 	if token == "" {
-		s.orders = 0
+		if s.orders = 0; s.from != 0 && s.from <= s.back {
+			s.back = 0
+		}
 		s.CursorTime, s.told, s.furthest, s.Attempts = s.EndTime, false, 0, 0
 		if s.leave(); pages < searchPages/searchShare {
 			s.span *= searchShare

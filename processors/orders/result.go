@@ -31,6 +31,9 @@ func (m *Machine) Result(tx *machine.Tx, res *machine.Result) {
 		return
 	}
 	m.passed(o, res.Outcome, tx.Now)
+	if _, done := res.Outcome.(machine.Done); !done && o.found {
+		m.searchBack(o)
+	}
 	switch outcome := res.Outcome.(type) {
 	case machine.Done:
 		m.answered(tx, o, outcome.Response)

@@ -36,7 +36,7 @@ func (a *amazon) answerTo(call machine.Call, now time.Time) machine.Outcome {
 		return a.search(request, now)
 	case *buyerdata.Request, *buyerdata.PageRequest:
 		return a.sealer.Guard(func(_ context.Context, read machine.Call) machine.Result {
-			return machine.Result{Outcome: withBuyers(a.answerTo(read, now))}
+			return machine.Result{Outcome: giveBuyers(a.answerTo(read, now))}
 		})(context.Background(), call).Outcome
 	}
 	return machine.Reject{Err: fmt.Errorf("no answer to a %T", call.Request)}

@@ -102,9 +102,9 @@ const (
 	leastSilence = 8
 )
 
-// Asks reports whether a part of an account's orders is asked for.
+// Asks reports whether a part of an account's orders is asked for, and whether it comes is known.
 func (c *Config) Asks(account, part string) bool {
-	if c.Orders.API == OrdersV0 {
+	if c.Orders.API == OrdersV0 || c.Orders.Reconcile.Every == 0 { // what comes is counted by searches
 		return false
 	}
 	if part == model.IncludeBuyer || part == model.IncludeRecipient {

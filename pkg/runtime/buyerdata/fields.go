@@ -46,13 +46,20 @@ func withhold(response any) {
 }
 
 func withholdOf(o *model.Order) {
-	for _, u := range o.Extra {
-		if !plain(u) {
-			o.Incomplete = append(o.Incomplete, u.Pattern())
-		}
-	}
+	o.Incomplete = append(o.Incomplete, lacking(o)...)
 	var dropped fieldSet
 	dropped.order(o)
+}
+
+// lacking names what an order would lack without what is, or may be, about a person: fields
+// that nothing else shows.
+func lacking(o *model.Order) (paths []string) {
+	for _, u := range o.Extra {
+		if !plain(u) {
+			paths = append(paths, u.Pattern())
+		}
+	}
+	return paths
 }
 
 type fieldSet map[string]string

@@ -46,20 +46,22 @@ func (s *Sealer) page(ctx context.Context, next Execute, call machine.Call, req 
 		withhold(done.Response)
 		return res
 	}
-	answer, keyed := &PageAnswer{Page: page, Sealed: make([]*Sealed, len(page.Orders))}, s.keys.Given()
+	answer, failures := &PageAnswer{Page: page, Sealed: make([]*Sealed, len(page.Orders))}, 0
 	for i := range page.Orders {
 		o := &page.Orders[i]
-		if !keyed || model.CheckOrderID(o.OrderID) != nil {
+		if !s.keys.Given() || failures == maxKeyFailures || model.CheckOrderID(o.OrderID) != nil {
 			withholdOf(o)
 			continue
 		}
+		lacks := lacking(o)
 		var fields fieldSet
 		fields.order(o)
 		sealed, err := s.sealOf(ctx, Owner{Account: req.Account, OrderID: o.OrderID}, req.Keys[o.OrderID], fields)
-		if err != nil { // the next would fail as well, each after its time
-			keyed = false
-			s.log.DebugContext(ctx, "a page's orders are read one by one, since their buyer data cannot be encrypted",
-				"account", req.Account, "operation", call.Operation, "error", err)
+		if err != nil {
+			failures++
+			o.Incomplete = append(o.Incomplete, lacks...)
+			s.log.DebugContext(ctx, "an order of a page is left to be read by itself, since its buyer data cannot be encrypted",
+				"account", req.Account, "operation", call.Operation, "order", o.OrderID, "error", err)
 			continue
 		}
 		answer.Sealed[i] = &sealed
@@ -68,14 +70,23 @@ func (s *Sealer) page(ctx context.Context, next Execute, call machine.Call, req 
 	return res
 }
 
-// sealOf encrypts an order's fields with the key of a record, if there is one.
+// maxKeyFailures is how many keys of a page may fail, each after its time, before the rest
+// of it is withheld.
+const maxKeyFailures = 3
+
+// sealOf encrypts an order's fields with the key of a record or, where there is none, a new
+// one. A lost key is no reason for a new one here: what reads the order by itself decides that.
 func (s *Sealer) sealOf(ctx context.Context, owner Owner, record *schemas.BuyerKey, fields map[string]string) (Sealed, error) {
 	if len(fields) == 0 {
 		return Sealed{}, nil
 	}
-	key, err := s.known(ctx, owner, record)
-	if err != nil {
-		return Sealed{}, err
+	var key *sealingKey
+	if record != nil {
+		data, err := s.keys.Unwrap(ctx, owner, record)
+		if err != nil {
+			return Sealed{}, err
+		}
+		key = &sealingKey{data, record}
 	}
 	return s.seal(ctx, owner, key, fields)
 }

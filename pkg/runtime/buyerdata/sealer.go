@@ -174,7 +174,7 @@ func (s *Sealer) known(ctx context.Context, owner Owner, record *schemas.BuyerKe
 // fresh is a new key for the order.
 func (s *Sealer) fresh(ctx context.Context, owner Owner) (*sealingKey, error) {
 	key, record, err := s.keys.New(ctx, owner)
-	s.keyless.Store(err != nil)
+	s.keyless.Store(err != nil && ctx.Err() == nil) // a handover is no failure
 	if err != nil {
 		return nil, fmt.Errorf("make a key for order %s: %w", owner.OrderID, err)
 	}
