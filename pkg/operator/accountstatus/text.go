@@ -175,7 +175,7 @@ func (f *Fold) Write(w io.Writer, s *Standing) error {
 func (f *Fold) writeNotes(w io.Writer, s *Standing) {
 	for _, work := range s.Work {
 		if work.Urgent > 0 {
-			fmt.Fprintf(w, "\n%d of the %d pending %s are urgent, a merchant's: they go first, and the oldest waits for %s\n", work.Urgent, work.Pending, work.Role, f.ago(work.OldestUrgent))
+			fmt.Fprintf(w, "\n%d of the %d pending %s are urgent, since a merchant ships them or may have to: they go first, and the oldest waits for %s\n", work.Urgent, work.Pending, work.Role, f.ago(work.OldestUrgent))
 		}
 	}
 	if s.Backfill != nil {
