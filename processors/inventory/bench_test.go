@@ -17,9 +17,10 @@ import (
 func BenchmarkRestore(b *testing.B) {
 	states := make([]*schemas.InventoryState, 100_000)
 	keys := make([]string, len(states))
+	empty := New(Config{})
 	for i := range states {
-		keys[i] = skuKey(testAccount, "", fmt.Sprintf("SKU-%08d", i))
-		s := newSKU(keys[i], testAccount, "")
+		s := empty.newSKU(testAccount, defaultChannel, fmt.Sprintf("SKU-%08d", i))
+		keys[i] = s.Key
 		s.touched, s.applied = millisOf(testStart)+millis(i), 7
 		if i%10 == 0 {
 			u := updateOf(s.id(), 8, testStart)

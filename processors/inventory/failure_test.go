@@ -56,7 +56,7 @@ func TestWhatFailedStaysKnownUntilItIsSentAgain(t *testing.T) {
 // Only the newest update can be sent again, so that only it is known as failed.
 func TestOnlyTheNewestUpdateIsKnownAsFailed(t *testing.T) {
 	t.Parallel()
-	s := newSKU(skuKey(testAccount, "", "A"), testAccount, "")
+	s := New(Config{}).newSKU(testAccount, defaultChannel, "A")
 	s.newest = stamp{2, 2}
 	for offset, known := range map[int64]bool{1: false, 2: true} {
 		s.failure = nil

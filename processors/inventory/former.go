@@ -19,8 +19,8 @@ import (
 type form byte
 
 const (
-	ofChannel     form = iota // the quantity of the channel that its key has
-	ofAnyChannel              // a version before wrote it: its newest update may be of any channel
+	ofChannel     form = iota // the quantity of one channel
+	ofAnyChannel              // a version before wrote it: its next update says of which
 	ofMarketplace             // likewise; and its key has a marketplace
 )
 
@@ -68,22 +68,47 @@ func (a *perAccount) formerly(marketplace string) {
 	}
 }
 
-// known is the entry of a SKU's quantity in a channel, or nil. For nil, floor is the newest
-// update of the SKU that a version before took in, of whatever channel.
-func (m *Machine) known(tx *machine.Tx, account, channel, id string) (s *sku, floor stamp) {
-	if others := m.others(account, id); len(others) > 0 {
-		own := m.unite(tx, others[0], defaultChannel)
-		for _, other := range others[1:] {
-			m.absorb(tx, own, other)
+// known is the entry of a SKU's quantity in a channel, or nil. What a version before settled
+// in marketplaces becomes the SKU's first entry, or a part of it.
+func (m *Machine) known(tx *machine.Tx, account, channel, id string) *sku {
+	for _, other := range m.others(account, id) {
+		if first := m.skus[skuKey(account, "", id)]; first != nil {
+			m.absorb(tx, first, other)
+		} else {
+			m.rename(tx, other, defaultChannel)
 		}
 	}
-	if s = m.skus[skuKey(account, channel, id)]; s != nil || channel == defaultChannel {
-		return s, floor
+	return m.entry(account, channel, id)
+}
+
+// entry is the entry of a SKU's channel, or nil. One that may be of any is that of the first
+// channel that has no other.
+func (m *Machine) entry(account, channel, id string) *sku {
+	first := m.skus[skuKey(account, "", id)]
+	if first != nil && first.form == ofChannel && first.channel() == channel {
+		return first
 	}
-	if other := m.skus[skuKey(account, defaultChannel, id)]; other != nil && other.form == ofAnyChannel {
-		floor = other.newest
+	if s := m.skus[skuKey(account, channel, id)]; s != nil {
+		return s
 	}
-	return nil, floor
+	if first != nil && first.form == ofAnyChannel {
+		return first
+	}
+	return nil
+}
+
+// assign gives an entry that may be of any channel to that of its update.
+func (m *Machine) assign(s *sku, u *update) {
+	if s.form != ofAnyChannel {
+		return
+	}
+	s.form = ofChannel
+	if channel := m.cfg.channel(s.account(), u); channel != defaultChannel {
+		s.owned = channel
+	}
+	if s.channel() != m.cfg.settings(s.account()).Channel { // what was accepted may be of another
+		s.applied = unknownQuantity
+	}
 }
 
 // others are the entries of marketplaces of a SKU that have no work.
@@ -101,8 +126,12 @@ func (m *Machine) others(account, id string) (list []*sku) {
 func (m *Machine) adopt(tx *machine.Tx) {
 	var former []*sku
 	for _, i := range m.restored {
-		if i.sku.form != ofChannel && i.sku.work != nil {
-			former = append(former, i.sku)
+		switch s := i.sku; {
+		case s.work == nil:
+		case s.form == ofMarketplace:
+			former = append(former, s)
+		default:
+			m.assign(s, s.work.first())
 		}
 	}
 	slices.SortStableFunc(former, func(a, b *sku) int {
@@ -112,7 +141,7 @@ func (m *Machine) adopt(tx *machine.Tx) {
 		if s.work == nil { // it has become a part of another
 			continue
 		}
-		m.unite(tx, s, m.cfg.channel(s.account(), cmp.Or(s.work.sent, s.work.wanted)))
+		m.unite(tx, s)
 	}
 	for _, i := range m.restored {
 		if s := i.sku; s.work != nil && s.form != ofMarketplace {
@@ -123,30 +152,32 @@ func (m *Machine) adopt(tx *machine.Tx) {
 	}
 }
 
-// unite makes a former entry the SKU's own one of a channel, or a part of that, which it
-// returns.
-func (m *Machine) unite(tx *machine.Tx, s *sku, channel string) *sku {
-	own := m.skus[skuKey(s.account(), channel, s.id())]
-	switch {
-	case own == nil:
-		m.rename(tx, s, channel)
-		return s
-	case s.form == ofMarketplace:
+// unite makes an entry of a marketplace that has work the SKU's own one of its channel, or a
+// part of that.
+func (m *Machine) unite(tx *machine.Tx, s *sku) {
+	u := s.work.first()
+	channel := m.cfg.channel(s.account(), u)
+	if own := m.entry(s.account(), channel, s.id()); own != nil {
+		m.assign(own, u)
 		m.absorb(tx, own, s)
-		return own
+	} else {
+		m.rename(tx, s, channel)
 	}
-	s.form = ofChannel // it has the key already
-	return s
 }
 
-// rename makes a former entry the SKU's own. One without work may be of any channel.
+// first is the update that an entry of a version before is about: that of the feed which
+// carries it, or the one that is wanted, as after a call whose end is not known.
+func (w *work) first() *update { return cmp.Or(w.sent, w.wanted) }
+
+// rename makes an entry of a marketplace the SKU's own. One without work may be of any
+// channel.
 func (m *Machine) rename(tx *machine.Tx, s *sku, channel string) {
 	m.unplace(s)
 	tx.Delete(s.Key)
 	delete(m.skus, s.Key)
-	s.named(s.account(), middleOf(channel), s.id())
+	m.name(s, s.account(), channel, s.id())
 	m.skus[s.Key] = s
-	s.form, s.applied = ofChannel, unknownQuantity
+	s.applied = unknownQuantity
 	if s.work == nil {
 		s.form = ofAnyChannel
 		m.rest(s)

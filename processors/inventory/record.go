@@ -34,22 +34,18 @@ func (m *Machine) update(tx *machine.Tx, rec *machine.Record, u *schemas.Invento
 	}
 	next := newUpdate(u, rec, tx.Now)
 	channel := m.cfg.channel(a.ID, next)
-	s, floor := m.known(tx, a.ID, channel, u.SKU)
-	if reason, message := unreplayable(rec, u, s != nil || floor != stamp{}, tx.Now); reason != "" {
+	s := m.known(tx, a.ID, channel, u.SKU)
+	if reason, message := unreplayable(rec, u, s != nil, tx.Now); reason != "" {
 		tx.Reject(rec, reason, message)
 		return
 	}
 	if s == nil {
-		s = newSKU(a.ID, channel, u.SKU)
-		switch {
-		case next.before(floor):
-			supersede(tx, s, next, nil)
-			return
-		case m.cfg.Excluded(a.ID, u.SKU): // nothing was ever sent, so nothing need be remembered
+		s = m.newSKU(a.ID, channel, u.SKU)
+		if m.cfg.Excluded(a.ID, u.SKU) { // nothing was ever sent, so nothing need be remembered
 			outcome(tx, s, next, schemas.InventoryResult{Outcome: excluded}, sending{})
 			return
 		}
-		if other := m.skus[skuKey(a.ID, defaultChannel, u.SKU)]; other != nil { // the same listing
+		if other := m.skus[skuKey(a.ID, "", u.SKU)]; other != nil { // the same listing
 			s.fulfiller, s.learned = other.fulfiller, other.learned
 		}
 		m.skus[s.Key] = s
@@ -69,7 +65,8 @@ func (m *Machine) take(tx *machine.Tx, s *sku, next *update) {
 		supersede(tx, s, next, s.work.newestUpdate())
 		return
 	}
-	s.newest, s.failure, s.form = next.stamp, nil, ofChannel
+	s.newest, s.failure = next.stamp, nil
+	m.assign(s, next)
 	w := m.work(s)
 	if w.wanted == nil || w.carries(w.wanted) { // which the feed settles
 		w.since = next.received

@@ -18,6 +18,7 @@ type sku struct {
 	newest    stamp
 	touched   millis
 	listed    string   // marketplace that it is sent for; "" for home
+	owned     string   // channel of an entry whose key has none; "" for the default one
 	work      *work    // nil when nothing is to be done
 	doubt     *doubt   // what unanswered patches may still do; nil for nothing
 	failure   *failure // why the newest update ended FAILED; nil where it did not
@@ -97,7 +98,8 @@ const unknownQuantity = -1
 // that is forbidden counts as many.
 const maxDoubts = 3
 
-// channelPrefix begins what a key has of another channel than the default one.
+// channelPrefix begins what a key has of a channel. The first channel of a SKU has none in
+// its key, which versions before know; so most installations have no such key.
 const channelPrefix = "channel="
 
 // entryKey is the state key of a SKU with what stands in its middle.
@@ -105,12 +107,12 @@ func entryKey(account, middle, id string) string {
 	return skuPrefix + account + "/" + middle + "/" + id
 }
 
-// skuKey is the state key of a SKU's quantity in a channel.
+// skuKey is the state key of a SKU's quantity in a channel; "" for the SKU's first.
 func skuKey(account, channel, id string) string { return entryKey(account, middleOf(channel), id) }
 
 // middleOf is what a key has of a channel. No slash of it is one of the key's.
 func middleOf(channel string) string {
-	if channel == "" || channel == defaultChannel {
+	if channel == "" {
 		return ""
 	}
 	return channelPrefix + strings.NewReplacer("%", "%25", "/", "%2F").Replace(channel)
@@ -118,7 +120,14 @@ func middleOf(channel string) string {
 
 // isSKUKey reports whether key is that of an entry.
 func isSKUKey(key string, state *schemas.InventoryState) bool {
-	middle := cmp.Or(state.MarketplaceID, middleOf(state.FulfillmentChannelCode))
+	if middle := state.MarketplaceID; middle != "" || isKeyWith(key, middle, state) {
+		return isKeyWith(key, middle, state)
+	}
+	return isKeyWith(key, middleOf(state.FulfillmentChannelCode), state)
+}
+
+// isKeyWith reports whether key is that of an entry with what stands in its middle.
+func isKeyWith(key, middle string, state *schemas.InventoryState) bool {
 	ok := max(len(state.Account), len(middle)) <= math.MaxUint16
 	for _, part := range [...]string{skuPrefix, state.Account, "/", middle, "/"} {
 		var has bool
@@ -128,10 +137,25 @@ func isSKUKey(key string, state *schemas.InventoryState) bool {
 	return ok && key == state.SKU
 }
 
-func newSKU(account, channel, id string) *sku {
+// newSKU makes an entry of a channel, which is not remembered yet.
+func (m *Machine) newSKU(account, channel, id string) *sku {
 	s := &sku{applied: unknownQuantity}
-	s.named(account, middleOf(channel), id)
+	m.name(s, account, channel, id)
 	return s
+}
+
+// name makes an entry that of a SKU's channel, under the key that has none while no other
+// entry has that.
+func (m *Machine) name(s *sku, account, channel, id string) {
+	middle := ""
+	if m.skus[skuKey(account, "", id)] != nil {
+		middle = middleOf(channel)
+	}
+	s.named(account, middle, id)
+	s.form, s.owned = ofChannel, ""
+	if middle == "" && channel != defaultChannel {
+		s.owned = channel
+	}
 }
 
 // named gives the entry its key.
@@ -150,7 +174,7 @@ func (s *sku) between() string { return s.Key[len(skuPrefix)+int(s.owner)+1:][:s
 func (s *sku) channel() string {
 	escaped, other := strings.CutPrefix(s.between(), channelPrefix)
 	if !other {
-		return defaultChannel
+		return cmp.Or(s.owned, defaultChannel)
 	}
 	return strings.NewReplacer("%25", "%", "%2F", "/").Replace(escaped)
 }
@@ -263,6 +287,9 @@ func (w *work) fill(state *schemas.InventoryState) {
 func restoredSKU(key string, state *schemas.InventoryState) *sku {
 	s := &sku{Item: lane.Item{Key: key}, owner: uint16(len(state.Account)), applied: unknownQuantity, form: formOf(state)}
 	s.middle = uint16(len(key) - len(skuPrefix) - len(state.Account) - len(state.SKU) - len("//"))
+	if code := state.FulfillmentChannelCode; s.middle == 0 && code != defaultChannel {
+		s.owned = strings.Clone(code)
+	}
 	s.newest = stamp{millisOf(state.NewestTime), state.NewestOffset}
 	s.touched = millisOf(state.TouchedTime)
 	s.listed = strings.Clone(state.ListedMarketplaceID)
