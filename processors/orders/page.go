@@ -13,10 +13,10 @@ import (
 // included data, both give the same event. So it settles what is pending, also where
 // getOrder fails. Its answer can be old, since Amazon's index lags, or about what getOrder
 // has shown later. It settles only what it shows to be newer than what was emitted, and
-// not older than what was notified; the rest is left to getOrder. So are three kinds of
-// orders: those of which a page brought the buyer where we want none, or the other way round, or
-// sealed with another key than the order's; those of Orders v0; and all of a page that could not be read
-// completely.
+// not older than what was notified; the rest is left to getOrder. Three kinds of orders are
+// left to it too: where a page brought the buyer and we want none, or the other way round, or
+// sealed it with another key than the order's; those of Orders v0; and all of a page that could
+// not be read completely.
 
 // shownPage is an order as a page shows it, with what came of its buyer: nil where that was
 // not asked for.

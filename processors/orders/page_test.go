@@ -12,7 +12,7 @@ import (
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-// withBuyerData has the account's buyer data asked for.
+// withBuyerData makes the account ask for buyer data.
 func withBuyerData(t testing.TB, cfg *Config) {
 	directory, err := account.NewDirectory([]account.Account{{ID: testAccount, SellerID: "A1", Region: model.Europe, BuyerData: true}})
 	if err != nil {
@@ -59,8 +59,8 @@ func TestAPageWithBuyerDataIsTheSameAsGetOrder(t *testing.T) {
 	}
 }
 
-// TestAPageSettlesOnlyWhatItBringsTheBuyerOf: not one without it, and not one that was
-// sealed with another key than the order's, which older records name.
+// TestAPageSettlesOnlyWhatItBringsTheBuyerOf: what came without it, or was sealed
+// with another key than the order's, which older records name, is left to getOrder.
 func TestAPageSettlesOnlyWhatItBringsTheBuyerOf(t *testing.T) {
 	t.Parallel()
 	key := func(id string) *schemas.BuyerKey {

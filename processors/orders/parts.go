@@ -19,7 +19,7 @@ import (
 // An answer counts when it is emitted. Those of a backfill do not: Amazon may have deleted
 // a part of an old order.
 //
-// Of these parts nothing is said, since an account may have none for ever: PROMOTION and
+// Nothing is said of these parts, since an account may have none for ever: PROMOTION and
 // CANCELLATION come with some orders, EXPENSE with points in Japan, FULFILLMENT_ORDERS
 // with Easy Ship. Taxes that Amazon collects may come without the role that tax
 // registrations need, which only some buyers have: a part of TAX counts as all of it.

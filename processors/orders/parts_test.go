@@ -53,7 +53,7 @@ func allParts() (names []string) {
 	return names
 }
 
-// orders has n orders notified and fetched, or found by searches alone.
+// orders makes n orders, which are notified and fetched, or found by searches alone.
 func (r *partsRuntime) orders(n int, notify bool) {
 	r.T.Helper()
 	for range n {
@@ -103,7 +103,7 @@ func (r *partsRuntime) answer(call machine.Call) machine.Outcome {
 	return outcome
 }
 
-// absent are the parts that are told of.
+// absent are the parts that are reported.
 func (r *partsRuntime) absent() (names []string) {
 	r.T.Helper()
 	var a absences

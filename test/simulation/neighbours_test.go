@@ -129,7 +129,8 @@ func (w *world) odd(account string, kind int) {
 	w.t.Helper()
 	change := schemas.OrderChange{NotificationID: "odd", NotificationType: "ORDER_CHANGE", Account: account, OrderID: "202-1234567-8901234", EventTime: time.Now()}
 	raw := [][]byte{[]byte("no Avro"), {0}, nil, binary.BigEndian.AppendUint32([]byte{0}, math.MaxUint32), make([]byte, 200_000)}
-	key, value := account, []byte(nil)
+	key := account
+	var value []byte
 	switch kind %= len(raw) + 2; kind {
 	case len(raw):
 		key, change.Account = "nobody", "nobody"

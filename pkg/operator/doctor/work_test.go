@@ -70,8 +70,8 @@ func TestWorkThatFailedIsARedRow(t *testing.T) {
 }
 
 // A part of the orders that is asked for and never comes is a warning that names the
-// account, the part, how many answers were looked at, the role and what to do. A part that
-// is not asked for, or that few answers lacked so far, is none.
+// account, the part, how many answers were looked at, the role and what to do. There is
+// no warning about a part that is not asked for, or that few answers lacked so far.
 func TestAPartThatNeverComesIsAWarning(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -30,7 +30,7 @@ type Stats struct {
 	// Counts are the machine's own numbers, by a name of its package's.
 	Counts map[string]int
 	// Oldests are since when the oldest of some of what is pending waits, by a name of its
-	// package's; without those of which nothing is pending.
+	// package's. A name with nothing pending is left out.
 	Oldests map[string]time.Time
 }
 
