@@ -1210,9 +1210,10 @@ type InventoryState struct {
 	// Why the newest update ended FAILED; null where it did not, and once it is
 	// sent again or a newer one came.
 	Failure *Failure `avro:"failure,omitzero" json:"failure,omitzero"`
-	// The fulfillment channel whose quantity it is. With another than DEFAULT the
-	// key is sku/<account>/channel=<code>/<sku>, where / and % of the code are
-	// escaped. null where a version before wrote it, of whatever channel.
+	// The fulfillment channel whose quantity it is. The first channel of a SKU
+	// has the key sku/<account>/<sku>, and each other one
+	// sku/<account>/channel=<code>/<sku>, where / and % of the code are escaped.
+	// null where a version before wrote it, of whatever channel.
 	FulfillmentChannelCode string `avro:"fulfillmentChannelCode,omitzero" json:"fulfillmentChannelCode,omitzero"`
 	// Who fulfils the SKU: AMAZON or MERCHANT, as its listing says; ASSUMED for
 	// the merchant where Amazon accepted a quantity before that was known, or did

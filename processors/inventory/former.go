@@ -212,25 +212,30 @@ func (m *Machine) absorb(tx *machine.Tx, own, s *sku) {
 func (m *Machine) claim(tx *machine.Tx, own, s *sku) {
 	var by *update
 	if w := s.work; w != nil {
-		u, again := w.wanted, w.patched || w.resend
 		if newest := w.newestUpdate(); newest != nil && newest.stamp == s.newest {
 			by = newest
 		}
-		if u != nil && !w.carries(u) {
-			o := m.work(own)
-			if newer := o.newer(u); newer != nil || u.before(own.newest) {
-				supersede(tx, own, u, newer)
-			} else {
-				o.outdo(tx, own, u)
-				o.wanted, o.since, o.resend = u, w.since, again
-				o.calm()
-			}
+		if w.wanted != nil && !w.carries(w.wanted) {
+			m.inherit(tx, own, w)
 		}
 		w.wanted, w.patched, w.resend, w.since = nil, false, false, 0
 	}
 	if o := own.work; o != nil && o.wanted != nil && o.wanted.before(s.newest) {
 		o.outdo(tx, own, by)
 	}
+}
+
+// inherit makes what an entry of a marketplace wants, and no feed carries, the SKU's own wish,
+// unless that has a newer one.
+func (m *Machine) inherit(tx *machine.Tx, own *sku, w *work) {
+	o, u := m.work(own), w.wanted
+	if newer := o.newer(u); newer != nil || u.before(own.newest) {
+		supersede(tx, own, u, newer)
+		return
+	}
+	o.outdo(tx, own, u)
+	o.wanted, o.since, o.resend = u, w.since, w.patched || w.resend
+	o.calm()
 }
 
 // outdo gives up the wanted update for the newer by, which may be nil where that is settled.
