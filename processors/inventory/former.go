@@ -216,7 +216,7 @@ func (m *Machine) claim(tx *machine.Tx, own, s *sku) {
 			by = newest
 		}
 		if w.wanted != nil && !w.carries(w.wanted) {
-			m.inherit(tx, own, w)
+			m.takeWish(tx, own, w)
 		}
 		w.wanted, w.patched, w.resend, w.since = nil, false, false, 0
 	}
@@ -225,9 +225,9 @@ func (m *Machine) claim(tx *machine.Tx, own, s *sku) {
 	}
 }
 
-// inherit makes what an entry of a marketplace wants, and no feed carries, the SKU's own wish,
+// takeWish makes what an entry of a marketplace wants, and no feed carries, the SKU's own wish,
 // unless that has a newer one.
-func (m *Machine) inherit(tx *machine.Tx, own *sku, w *work) {
+func (m *Machine) takeWish(tx *machine.Tx, own *sku, w *work) {
 	o, u := m.work(own), w.wanted
 	if newer := o.newer(u); newer != nil || u.before(own.newest) {
 		supersede(tx, own, u, newer)
