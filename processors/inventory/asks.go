@@ -212,7 +212,16 @@ func (m *Machine) asked(tx *machine.Tx, res *machine.Result) {
 }
 
 // answeredAsk takes who fulfils a SKU. One that was found elsewhere is sent for that marketplace.
+// A listing without any channel is that of a new offer of the merchant's, which has no quantity
+// yet: it must not wait. Where Amazon had another word, that holds.
 func (m *Machine) answeredAsk(tx *machine.Tx, q *ask, f fulfiller) {
+	if f == unlearned {
+		if q.sku.fulfiller == amazons {
+			m.askLater(tx, q)
+			return
+		}
+		f = assumed
+	}
 	delete(m.asks, q.entry())
 	if s := q.sku; len(q.absent) > 0 {
 		s.listed = q.marketplace
@@ -262,6 +271,14 @@ func (m *Machine) askLater(tx *machine.Tx, q *ask) {
 func (m *Machine) giveUpAsk(tx *machine.Tx, q *ask) {
 	delete(m.asks, q.entry())
 	q.sku.learned = minutesOf(tx.Now)
+}
+
+// dismiss ends a SKU's question, unless its call is under way.
+func (m *Machine) dismiss(s *sku) {
+	if q := m.asks[s.Key]; q != nil && q.Queued() {
+		m.lanesOf(q).Remove(s.account(), &q.Item)
+		delete(m.asks, q.entry())
+	}
 }
 
 // absence is Amazon's word for a SKU that it does not have.

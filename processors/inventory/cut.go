@@ -217,7 +217,7 @@ func (m *Machine) gather(tx *machine.Tx, f *feedLane) *cut {
 		}
 		s := m.skus[item.Key]
 		s.place = nowhere
-		if m.barred(s) {
+		if m.barred(s, s.work.wanted) {
 			m.route(tx, s)
 			s.save(tx)
 			continue

@@ -136,6 +136,7 @@ func (m *Machine) unanswered(tx *machine.Tx, s *sku, u *update) {
 // onceMore keeps an update that Amazon has accepted, and that was sent at a time,
 // until nothing else can be carried out after it: then it is sent once more.
 func (m *Machine) onceMore(tx *machine.Tx, s *sku, u *update, sent time.Time) {
+	m.tellTaken(tx, s, u)
 	w := s.work
 	s.applied = unknownQuantity
 	m.want(tx, s, u)

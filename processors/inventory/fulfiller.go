@@ -93,8 +93,11 @@ func (m minutes) time() time.Time {
 }
 
 // fulfillerOf is who fulfils a listing. A code without the prefix is the merchant's, or that
-// of a supply source of his.
+// of a supply source of his. A listing without any channel tells nothing: unlearned.
 func fulfillerOf(item *model.ListingsItem) fulfiller {
+	if len(item.FulfillmentAvailability) == 0 {
+		return unlearned
+	}
 	for i := range item.FulfillmentAvailability {
 		if strings.HasPrefix(item.FulfillmentAvailability[i].FulfillmentChannelCode, amazonPrefix) {
 			return amazons
@@ -118,10 +121,13 @@ func (m *Machine) allows(s *sku, u *update) bool {
 	return u.common.Value().toAmazons || !m.minds(s.account())
 }
 
-// barred reports whether the wanted quantity of a SKU may not be sent now.
-func (m *Machine) barred(s *sku) bool {
-	return m.cfg.Excluded(s.account(), s.id()) || s.fulfiller == amazons && !m.allows(s, s.work.wanted)
+// barred reports whether u may not be sent to its SKU now.
+func (m *Machine) barred(s *sku, u *update) bool {
+	return m.cfg.Excluded(s.account(), s.id()) || m.refuses(s, u)
 }
+
+// refuses reports whether u is a quantity for a SKU that Amazon fulfils.
+func (m *Machine) refuses(s *sku, u *update) bool { return s.fulfiller == amazons && !m.allows(s, u) }
 
 // asksFirst reports whether the wanted quantity waits for the SKU's fulfiller.
 func (m *Machine) asksFirst(s *sku, now time.Time) bool {
@@ -162,13 +168,27 @@ func (m *Machine) consider(tx *machine.Tx, s *sku) {
 		s.save(tx)
 	case asks && s.fulfiller == unlisted:
 		m.withdraw(tx, s, m.absence(s))
-	case s.fulfiller == amazons && !m.allows(s, w.wanted):
+	case m.refuses(s, w.wanted):
 		m.withdraw(tx, s, verdict{
 			code: codeFulfilledByAmazon,
 			message: "Amazon fulfils this SKU: its listing has a channel " + amazonPrefix + "*, so its quantity is that of Amazon's own stock. " +
-				"Nothing was sent. Leave its quantity to Amazon; or set allowFulfilledByAmazon in the update, or fba: allow for the account",
+				s.reached() + ". Leave its quantity to Amazon; or set allowFulfilledByAmazon in the update, or fba: allow for the account",
 		})
 	}
+}
+
+// reached is what is known of a wanted quantity at Amazon, in words.
+func (s *sku) reached() string {
+	w := s.work
+	t := w.had()
+	const look = ", and may stand beside that now: look at the listing in Seller Central"
+	switch {
+	case w.patched || w.resend:
+		return "This quantity had been accepted before that was known" + look
+	case t.attempts > 0 || t.doubts > 0 || s.doubt != nil:
+		return "Amazon may have taken this quantity before that was known" + look
+	}
+	return "Nothing was sent"
 }
 
 // withdraw rejects the wanted quantity. If a feed carries the same, its end is the outcome.
@@ -183,8 +203,13 @@ func (m *Machine) withdraw(tx *machine.Tx, s *sku, why verdict) {
 
 // learn notes who fulfils a SKU, and goes on with it.
 func (m *Machine) learn(tx *machine.Tx, s *sku, f fulfiller) {
-	if f == amazons && s.fulfiller != amazons && s.applied != unknownQuantity {
-		m.tellSent(tx, s)
+	if w := s.work; f == amazons && s.fulfiller != amazons {
+		switch {
+		case w != nil && w.wanted != nil && (w.patched || w.resend): // accepted, and to be sent once more
+			m.tellSent(tx, s, w.wanted.quantity)
+		case s.applied != unknownQuantity:
+			m.tellSent(tx, s, s.applied)
+		}
 	}
 	s.fulfiller, s.learned = f, minutesOf(tx.Now)
 	if s.work != nil {
@@ -211,8 +236,16 @@ func (m *Machine) tellUnchecked(tx *machine.Tx, s *sku) {
 	})
 }
 
+// tellTaken tells a person if Amazon has accepted u for a SKU that it fulfils, as was learned
+// while u was under way.
+func (m *Machine) tellTaken(tx *machine.Tx, s *sku, u *update) {
+	if m.refuses(s, u) {
+		m.tellSent(tx, s, u.quantity)
+	}
+}
+
 // tellSent tells a person that Amazon fulfils a SKU that had a quantity of ours.
-func (m *Machine) tellSent(tx *machine.Tx, s *sku) {
+func (m *Machine) tellSent(tx *machine.Tx, s *sku, quantity int32) {
 	a := m.account(s.account())
 	if tx.Now.Before(a.toldSent.Add(tellPause)) {
 		return
@@ -220,8 +253,8 @@ func (m *Machine) tellSent(tx *machine.Tx, s *sku) {
 	a.toldSent = tx.Now
 	alert(tx, s.account(), schemas.Alert{
 		EventType: alertAmazons, Severity: warning, Subject: s.id(), Since: tx.Now,
-		Message: fmt.Sprintf("Amazon fulfils SKU %q, and had accepted quantity %d for it before that was known. Look whether its listing has a second, "+
+		Message: fmt.Sprintf("Amazon fulfils SKU %q, and has accepted quantity %d for it, which was sent before that was known. Look whether its listing has a second, "+
 			"merchant's offer, and remove that in Seller Central. Its updates are REJECTED from now on. Others of the account may fare alike, "+
-			"and are not reported for %v", s.id(), s.applied, tellPause),
+			"and are not reported for %v", s.id(), quantity, tellPause),
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -242,6 +243,21 @@ func TestAnUnknownSKUWaitsAndIsRefused(t *testing.T) {
 	equal(t, "outcomes", r.outcomes(), []string{"A 1 SUPERSEDED", "A 2 REJECTED NOT_FOUND"})
 	if len(r.alerts) > 0 || r.Machine.Pending() > 0 {
 		t.Fatalf("alerts %+v, %d pending", r.alerts, r.Machine.Pending())
+	}
+	// The next update asks at once, whenever the old question would have been asked again.
+	calls := r.Take(updateOf("A", 3, r.Now))
+	if len(calls) != 1 {
+		t.Fatalf("started %v", operationsOf(calls))
+	}
+	r.Follow(16*time.Minute, calls, func(call machine.Call) machine.Outcome {
+		if call.Operation == model.SearchListingsItems {
+			return machine.Done{Response: &model.SearchListingsItemsResponse{}}
+		}
+		r.only([]machine.Call{call}, model.GetListingsItem)
+		return notFound()
+	})
+	if equal(t, "outcomes", r.outcomes(), []string{"A 3 REJECTED NOT_FOUND"}); len(r.alerts) > 0 {
+		t.Fatalf("alerts %+v", r.alerts)
 	}
 }
 
@@ -540,6 +556,138 @@ func TestWhatHasWaitedInVainHoldsUpNoOther(t *testing.T) {
 	if len(asked) != 6001 || r.sku("N,5999").FulfilledBy != byMerchant {
 		t.Errorf("%d were asked for; %+v", len(asked), r.sku("N,5999"))
 	}
+}
+
+// A document whose SKU turns out to be Amazon's while it is uploaded is given up for one
+// without it, and costs no token of createFeed.
+func TestADocumentWithAmazonsSKUIsNotSubmitted(t *testing.T) {
+	t.Parallel()
+	cfg := asking()
+	cfg.PatchBelow = -1
+	r := newRuntime(t, cfg)
+	r.tell(r.only(r.Take(updateOf("A", 1, r.Now), updateOf("B", 1, r.Now)), model.SearchListingsItems), "DEFAULT")
+	r.runFeed("1")
+	r.Take(completed("1", 2, 0))
+	r.Pass(25 * time.Hour)
+	ask := r.only(r.Take(updateOf("A", 2, r.Now), updateOf("B", 2, r.Now)), model.SearchListingsItems)
+	upload := r.only(r.Pass(r.Machine.cfg.Linger), model.CreateFeedDocument)
+	r.outcomes()
+	r.Done(ask, &model.SearchListingsItemsResponse{Items: []model.ListingsItem{
+		{SKU: "A", FulfillmentAvailability: listingOf("AMAZON_EU").FulfillmentAvailability},
+		{SKU: "B", FulfillmentAvailability: listingOf("DEFAULT").FulfillmentAvailability},
+	}})
+	calls := r.Done(upload, &model.UploadFeedResponse{FeedDocumentID: "with A", SHA256: "aa", Bytes: 10})
+	again := r.only(append(calls, r.Pass(time.Second)...), model.CreateFeedDocument)
+	equal(t, "messages", messagesOf(again), []string{"B 2"})
+	r.Done(r.uploadDone(again, "without A"), &model.CreateFeedResponse{FeedID: "2"})
+	r.Take(completed("2", 1, 0))
+	if said := r.results[0].Message; !strings.Contains(said, "Nothing was sent.") {
+		t.Errorf("said %q", said)
+	}
+	equal(t, "outcomes", r.outcomes(), []string{"A 2 REJECTED " + codeFulfilledByAmazon, "B 2 APPLIED"})
+}
+
+// What is under way when the answer comes is told of once Amazon has accepted it: by a feed,
+// by a patch, and by a patch that is to go once more.
+func TestAQuantityUnderWayToAmazonsSKUIsToldOf(t *testing.T) {
+	t.Parallel()
+	unanswered := func(below int) (r *runtime, ask machine.Call, sent []machine.Call) {
+		cfg := asking()
+		cfg.PatchBelow = below
+		r = newRuntime(t, cfg)
+		ask = r.only(r.Take(updateOf("A", 1, r.Now)), model.SearchListingsItems)
+		for end := r.Now.Add(20 * time.Minute); len(sent) == 0 && r.Now.Before(end); {
+			sent = r.Pass(time.Second)
+		}
+		r.alerts = nil
+		return r, ask, sent
+	}
+	told := func(r *runtime, outcome string) {
+		t.Helper()
+		equal(t, "outcomes", r.outcomes(), []string{"A 1 " + outcome})
+		if len(r.alerts) != 1 || r.alerts[0].EventType != alertAmazons || !strings.Contains(r.alerts[0].Message, "quantity 1 ") {
+			t.Errorf("alerts %+v", r.alerts)
+		}
+	}
+	r, ask, sent := unanswered(10)
+	r.tell(ask, "AMAZON_EU")
+	r.End(r.only(sent, model.PatchListingsItem), accepted())
+	told(r, "APPLIED")
+
+	r, ask, sent = unanswered(-1)
+	r.Done(r.uploadDone(r.only(sent, model.CreateFeedDocument), "d"), &model.CreateFeedResponse{FeedID: "1"})
+	r.tell(ask, "AMAZON_EU")
+	r.Take(completed("1", 1, 0))
+	told(r, "APPLIED")
+}
+
+// A quantity that was accepted, and would go once more, is not said to have never been sent,
+// whichever answer comes first.
+func TestWhatWasAcceptedBeforeItWasKnownIsSaid(t *testing.T) {
+	t.Parallel()
+	for _, first := range []string{model.PatchListingsItem, model.SearchListingsItems} {
+		r := newRuntime(t, Config{FulfillmentWait: 15 * time.Minute, PatchBelow: -1})
+		r.tell(r.only(r.Take(updateOf("A", 1, r.Now)), model.SearchListingsItems), "DEFAULT")
+		r.runFeed("1")
+		r.Pass(25 * time.Hour)
+		r.Take(updateOf("A", 0, r.Now)) // overtakes the feed
+		r.Pass(time.Second)
+		calls := map[string]machine.Call{}
+		for _, call := range r.Running {
+			calls[call.Operation] = call
+		}
+		if first == model.SearchListingsItems {
+			r.tell(calls[first], "AMAZON_EU")
+		}
+		r.End(calls[model.PatchListingsItem], accepted())
+		if first != model.SearchListingsItems {
+			r.tell(calls[model.SearchListingsItems], "AMAZON_EU")
+		}
+		if len(r.results) != 1 || r.results[0].Outcome != rejected || !strings.Contains(r.results[0].Message, "had been accepted") {
+			t.Fatalf("said %+v", r.results)
+		}
+		if len(r.alerts) != 1 || r.alerts[0].EventType != alertAmazons {
+			t.Errorf("alerts %+v", r.alerts)
+		}
+	}
+}
+
+// A listing that shows no channel tells nothing: a new offer has none yet, so its quantity
+// goes at once, and Amazon's own word holds.
+func TestAListingWithoutChannelsTellsNothing(t *testing.T) {
+	t.Parallel()
+	cfg := asking()
+	cfg.ReadBackShare = 1
+	r := newRuntime(t, cfg)
+	empty := func(call machine.Call) []machine.Call {
+		return r.Done(call, &model.SearchListingsItemsResponse{Items: []model.ListingsItem{{SKU: "A"}}})
+	}
+	calls := empty(r.only(r.Take(updateOf("A", 1, r.Now)), model.SearchListingsItems))
+	r.End(r.only(append(calls, r.Pass(2*time.Second)...), model.PatchListingsItem), accepted())
+	equal(t, "outcomes", r.outcomes(), []string{"A 1 APPLIED"})
+	if r.sku("A").FulfilledBy != byAssumed || r.sku("A").FulfilledByTime.IsZero() {
+		t.Fatalf("%+v", r.sku("A"))
+	}
+	r.Done(r.only(r.Pass(12*time.Minute), model.GetListingsItem), &model.ListingsItem{SKU: "A"})
+	r.Pass(24 * time.Hour)
+	ask := r.only(r.Take(updateOf("A", 2, r.Now)), model.SearchListingsItems) // which nothing waits for
+	r.End(r.only(r.Pass(2*time.Second), model.PatchListingsItem), accepted())
+	look := r.only(r.Pass(12*time.Minute), model.GetListingsItem)
+	r.tell(ask, "AMAZON_EU")
+	r.Done(look, &model.ListingsItem{SKU: "A"})
+	if r.sku("A").FulfilledBy != byAmazon {
+		t.Fatalf("%+v", r.sku("A"))
+	}
+	r.outcomes()
+	r.Pass(25 * time.Hour)
+	empty(r.only(r.Take(updateOf("A", 3, r.Now)), model.SearchListingsItems))
+	for _, call := range r.Pass(20 * time.Minute) {
+		if call.Operation == model.PatchListingsItem {
+			t.Errorf("sent %+v", call.Request)
+		}
+		empty(call)
+	}
+	equal(t, "outcomes", r.outcomes(), []string{"A 3 REJECTED " + codeFulfilledByAmazon})
 }
 
 // TestNothingGoesToAmazonsSKUs is TestFollowsTheNewest where Amazon fulfils some SKUs: each

@@ -14,7 +14,7 @@ func (m *Machine) patch(tx *machine.Tx, s *sku) {
 	w := s.work
 	s.place = nowhere
 	m.unqueuedPatch(tx, s)
-	if m.barred(s) { // since it was queued
+	if m.barred(s, s.work.wanted) { // since it was queued
 		m.patches.Finish(tx, s.account(), &s.Item, &machine.Result{Outcome: machine.Snooze{Unspent: true}})
 		m.route(tx, s)
 		s.save(tx)

@@ -83,8 +83,9 @@ func (m *Machine) rest(s *sku) {
 // finish puts a SKU that has nothing left to do among the idle.
 func (m *Machine) finish(tx *machine.Tx, s *sku) {
 	s.work = nil
-	if s.fulfiller == unlisted {
+	if s.fulfiller == unlisted { // the next update asks anew, and not when this question would
 		s.fulfiller = unlearned
+		m.dismiss(s)
 	}
 	m.works(s, -1)
 	s.touched = millisOf(tx.Now)

@@ -98,7 +98,7 @@ func (m *Machine) readBack(tx *machine.Tx, res *machine.Result) {
 	if !ok || taken.sku.newest != taken.update.stamp {
 		return
 	}
-	if f := fulfillerOf(item); f != taken.sku.fulfiller && m.skus[taken.sku.Key] == taken.sku {
+	if f := fulfillerOf(item); f != unlearned && f != taken.sku.fulfiller && m.skus[taken.sku.Key] == taken.sku {
 		m.learn(tx, taken.sku, f)
 	}
 	shown, ok := taken.shown(item)

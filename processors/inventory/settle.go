@@ -15,6 +15,7 @@ func (m *Machine) accepted(tx *machine.Tx, s *sku, u *update, how sending) {
 		m.onceMore(tx, s, u, how.at)
 		return
 	}
+	m.tellTaken(tx, s, u)
 	before := s.applied
 	s.applied, s.failure = u.quantity, nil
 	if (s.fulfiller == unlearned || s.fulfiller == unlisted) && !u.common.Value().toAmazons {

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,9 +12,16 @@ import (
 )
 
 // submit commits the intent of a feed, with the messageId of every SKU in its
-// own entry, and starts createFeed: rules 1 and 2.
+// own entry, and starts createFeed: rules 1 and 2. A document that holds what may not be
+// sent any more is given up for another: what was told of that SKU is that nothing was sent.
 func (m *Machine) submit(tx *machine.Tx, f *feedLane) {
 	c := f.cut
+	if slices.ContainsFunc(c.members, func(s *sku) bool { return m.barred(s, s.work.sent) }) {
+		m.submits.Finish(tx, f.account, &f.call, &machine.Result{Outcome: machine.Snooze{Unspent: true}})
+		m.dissolve(tx, f)
+		m.wakeNow(tx, f)
+		return
+	}
 	f.cut = nil
 	now := millisOf(tx.Now)
 	f.forget(now)

@@ -26,6 +26,7 @@ type runtime struct {
 	results     []*schemas.InventoryResult
 	submissions []*schemas.FeedSubmission
 	alerts      []*schemas.Alert
+	documents   map[string]map[string]bool // entries of the newest document of each feed lane, and whether it may hold Amazon's
 }
 
 func newRuntime(t testing.TB, cfg Config) *runtime {
@@ -62,18 +63,31 @@ func (r *runtime) check(call machine.Call) {
 		if !ok || state.Phase != phaseIntent || state.InputFeedDocumentID != req.InputFeedDocumentID || call.Lease == 0 {
 			r.T.Fatalf("rule 1: createFeed without its committed intent: %+v, %+v", call, state)
 		}
+		for key, allowed := range r.documents[call.Key] { // which the feed lane has made last
+			if state, ok := r.State(key).(*schemas.InventoryState); ok {
+				r.checkFulfiller(state, allowed)
+			}
+		}
 	case *model.PatchQuantityRequest:
 		state, ok := r.State(call.Key).(*schemas.InventoryState)
 		if !ok || state.Patch == nil || int(state.Patch.Quantity) != req.Quantity || call.Lease == 0 {
 			r.T.Fatalf("rule 1: patch without its committed intent: %+v, %+v", call, state)
 		}
-		r.checkFulfiller(state.SKU, state.Patch)
+		r.checkFulfiller(state, state.Patch.AllowFulfilledByAmazon)
 	case *model.UploadFeedRequest:
+		if r.documents == nil {
+			r.documents = map[string]map[string]bool{}
+		}
+		document := map[string]bool{}
 		for i := range req.Feed.Messages {
-			if state := r.sku(req.Feed.Messages[i].SKU); state != nil { // one for all marketplaces
-				r.checkFulfiller(state.SKU, state.Wanted)
+			message := &req.Feed.Messages[i]
+			key := skuKey(testAccount, message.FulfillmentChannelCode, message.SKU)
+			if state, ok := r.State(key).(*schemas.InventoryState); ok { // one for all marketplaces
+				document[key] = state.Wanted != nil && state.Wanted.AllowFulfilledByAmazon
+				r.checkFulfiller(state, document[key])
 			}
 		}
+		r.documents[call.Key] = document
 	case *model.CancelFeedRequest:
 		state, ok := r.State(call.Key).(*schemas.FeedLaneState)
 		if !ok || !slices.Contains(state.Cancel, req.FeedID) {
@@ -83,11 +97,10 @@ func (r *runtime) check(call machine.Call) {
 }
 
 // checkFulfiller holds what is sent of a SKU to rule 8.
-func (r *runtime) checkFulfiller(id string, u *schemas.PendingUpdate) {
+func (r *runtime) checkFulfiller(state *schemas.InventoryState, allowed bool) {
 	r.T.Helper()
-	state := r.sku(id)
-	if state != nil && state.FulfilledBy == byAmazon && r.Machine.minds(testAccount) && (u == nil || !u.AllowFulfilledByAmazon) {
-		r.T.Fatalf("rule 8: %s is Amazon's, and is sent %+v", id, u)
+	if state.FulfilledBy == byAmazon && r.Machine.minds(testAccount) && !allowed {
+		r.T.Fatalf("rule 8: %s is Amazon's, and is sent a quantity: %+v", state.SKU, state)
 	}
 }
 
