@@ -137,7 +137,7 @@ func (m *Machine) searched(tx *machine.Tx, res *machine.Result) {
 	if q == nil || !q.InFlight() {
 		return // of the machine before this one
 	}
-	m.searches.Finish(tx, q.sku.account(), &q.Item, res)
+	m.finishAsk(tx, q, res)
 	shown := map[string]fulfiller{}
 	done, _ := res.Outcome.(machine.Done)
 	response, ok := done.Response.(*model.SearchListingsItemsResponse)
@@ -163,6 +163,13 @@ func (m *Machine) searched(tx *machine.Tx, res *machine.Result) {
 		}
 	}
 	q.with = nil
+}
+
+// finishAsk ends a question's call.
+func (m *Machine) finishAsk(tx *machine.Tx, q *ask, res *machine.Result) {
+	account, lanes := q.sku.account(), m.lanesOf(q)
+	lanes.Finish(tx, account, &q.Item, res)
+	m.account(account).questions.took(res.Outcome, lanes.Probe(account, tx.Now), tx.Now)
 }
 
 // askAgain asks again after an outcome that tells nothing.
@@ -191,7 +198,7 @@ func (m *Machine) asked(tx *machine.Tx, res *machine.Result) {
 		return // of the machine before this one
 	}
 	s := q.sku
-	m.readbacks.lanes.Finish(tx, s.account(), &q.Item, res)
+	m.finishAsk(tx, q, res)
 	if m.skus[s.Key] != s { // forgotten meanwhile
 		delete(m.asks, q.entry())
 		return

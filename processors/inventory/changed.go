@@ -8,6 +8,9 @@ func (m *Machine) Changed(tx *machine.Tx, accounts []string) {
 	changed := make(map[string]bool, len(accounts))
 	for _, account := range accounts {
 		changed[account] = true
+		if a := m.account(account); a.questions.flow.After(tx.Now) {
+			a.questions.flow = tx.Now
+		}
 		for _, lanes := range m.lanes() {
 			lanes.Changed(tx, account)
 		}

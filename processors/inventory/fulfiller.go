@@ -146,9 +146,53 @@ func (m *Machine) asksFirst(s *sku, now time.Time) bool {
 	return s.work != nil && s.work.wanted != nil && !m.allows(s, s.work.wanted)
 }
 
-// askedUntil is how long a quantity waits for the SKU's fulfiller. A new owner has the time anew.
+// askedUntil is how long a quantity waits for the SKU's fulfiller. The time in which nobody
+// could ask does not count, that before this owner and that in which the account's questions
+// are held up: a pause, refused credentials, an outage. Twice the wait is the end of that,
+// but for half of it to ask in after each takeover, and after what held the questions up.
+// Where Amazon takes quantities of the account meanwhile, only its questions fail, and twice
+// the wait is the end of it.
 func (m *Machine) askedUntil(s *sku) time.Time {
-	return machine.Latest(s.work.since.time(), m.since).Add(m.cfg.FulfillmentWait)
+	wait, since, a := m.cfg.FulfillmentWait, s.work.since.time(), m.account(s.account())
+	bound := since.Add(2 * wait)
+	began := machine.Latest(since, m.since, a.questions.flow)
+	if !began.Add(wait).After(bound) {
+		return began.Add(wait)
+	}
+	if a.questions.failAlone(a.taken) {
+		began = machine.Latest(since, m.since)
+	}
+	return machine.Latest(bound, began.Add(wait/2))
+}
+
+// questions is what is known of an account's questions for fulfillers.
+type questions struct {
+	held time.Time // since when they are held up; zero while they are not
+	flow time.Time // since or from when they are not, as far as is known
+}
+
+// failAlone reports whether the questions are held up though Amazon has taken a quantity.
+func (q *questions) failAlone(taken time.Time) bool { return !q.held.IsZero() && taken.After(q.held) }
+
+// took notes what the outcome of a question says of the account's others.
+func (q *questions) took(outcome machine.Outcome, probe, now time.Time) {
+	switch outcome := outcome.(type) {
+	case machine.Done, machine.Reject:
+		q.held = time.Time{}
+		return
+	case machine.Snooze:
+		if outcome.Throttled || outcome.Own {
+			return
+		}
+		q.flow = machine.Latest(q.flow, now.Add(outcome.For))
+	case machine.Park:
+		q.flow = machine.Latest(q.flow, probe)
+	default:
+		return
+	}
+	if q.held.IsZero() {
+		q.held = now
+	}
 }
 
 // consider ends the wanted quantity of a SKU that Amazon fulfils, or does not know after a

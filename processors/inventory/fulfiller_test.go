@@ -325,15 +325,126 @@ func TestNoAnswerHoldsStockUpForLong(t *testing.T) {
 	}
 }
 
-// After a start the wait begins anew: the time that nobody owned the unit is nobody's answer.
-func TestARestartGivesTheWaitAnew(t *testing.T) {
+// After a start there is time to ask: the time that nobody owned the unit is nobody's answer.
+func TestARestartGivesTimeToAsk(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t, asking())
 	r.Take(updateOf("A", 1, r.Now))
 	r.Now = r.Now.Add(time.Hour)
 	r.Restart()
-	ask := r.only(r.Pass(10*time.Minute), model.SearchListingsItems)
+	ask := r.only(r.Pass(7*time.Minute), model.SearchListingsItems)
 	r.tell(ask, "AMAZON_EU")
+	equal(t, "outcomes", r.outcomes(), []string{"A 1 REJECTED " + codeFulfilledByAmazon})
+}
+
+// sentAfter is how long a SKU's first quantity has waited when it is sent, at most d, where
+// answer is how its questions end.
+func (r *runtime) sentAfter(d, restarts time.Duration, answer func() machine.Outcome) time.Duration {
+	r.T.Helper()
+	begun := r.Now
+	calls := r.Take(updateOf("A", 1, r.Now))
+	for last := r.Now; r.Now.Before(begun.Add(d)); {
+		for _, call := range calls {
+			if call.Operation == model.PatchListingsItem && call.Request.(*model.PatchQuantityRequest).SKU == "A" {
+				return r.Now.Sub(begun)
+			}
+			if outcome := answer(); call.Operation == model.PatchListingsItem {
+				r.End(call, accepted())
+			} else {
+				r.End(call, outcome)
+			}
+		}
+		if restarts > 0 && !r.Now.Before(last.Add(restarts)) {
+			last = r.Now
+			r.Restart()
+		}
+		calls = r.Pass(10 * time.Second)
+	}
+	return 0
+}
+
+// Restarts do not make a quantity wait for ever.
+func TestRestartsEndTheWait(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, asking())
+	if got := r.sentAfter(3*time.Hour, 10*time.Minute, func() machine.Outcome { return machine.Retry{} }); got < 30*time.Minute || got > 40*time.Minute {
+		t.Errorf("sent after %v", got)
+	}
+}
+
+// While the account's questions are held up nobody could answer: a pause or refused
+// credentials make nothing go unchecked, also not at their end.
+func TestAHeldAccountSendsNothingUnchecked(t *testing.T) {
+	t.Parallel()
+	for _, held := range []machine.Outcome{machine.Snooze{For: 5 * time.Minute, Unspent: true}, machine.Park{}} {
+		r := newRuntime(t, asking())
+		if got := r.sentAfter(3*time.Hour, 0, func() machine.Outcome { return held }); got != 0 {
+			t.Fatalf("%T: sent after %v", held, got)
+		}
+		for range 60 { // the answer to the last try, or to the next
+			for _, call := range r.Running {
+				r.tell(call, "AMAZON_EU")
+			}
+			r.Pass(20 * time.Second)
+		}
+		equal(t, fmt.Sprintf("%T", held), r.outcomes(), []string{"A 1 REJECTED " + codeFulfilledByAmazon})
+		if slices.ContainsFunc(r.alerts, func(a *schemas.Alert) bool { return a.EventType == alertUnchecked }) {
+			t.Errorf("%T: alerts %+v", held, r.alerts)
+		}
+	}
+}
+
+// Where only the questions fail, and Amazon takes quantities of the account, twice the wait is
+// the end.
+func TestQuestionsThatFailAloneEndTheWait(t *testing.T) {
+	t.Parallel()
+	for _, held := range []machine.Outcome{machine.Snooze{For: 5 * time.Minute, Unspent: true}, machine.Park{}} {
+		r := newRuntime(t, asking())
+		r.learned("B", "DEFAULT")
+		asked := 0
+		got := r.sentAfter(3*time.Hour, 0, func() machine.Outcome {
+			if asked++; asked == 2 {
+				r.Take(updateOf("B", 2, r.Now))
+			}
+			return held
+		})
+		if got < 30*time.Minute || got > 31*time.Minute {
+			t.Errorf("%T: sent after %v", held, got)
+		}
+	}
+}
+
+// The waits of thousands of SKUs end together after a takeover, and not in one tick.
+func TestManyWaitsEndInManyTicks(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, asking())
+	r.Take(many("A", 5000, r.Now)...)
+	r.Restart()
+	r.most = 0
+	r.Pass(16 * time.Minute)
+	for i := range 5000 {
+		if s := r.sku(fmt.Sprint("A", i)); s.FulfilledBy != byAssumed {
+			t.Fatalf("%+v", s)
+		}
+	}
+	if r.most > 2000 {
+		t.Errorf("a tick wrote %d entries", r.most)
+	}
+}
+
+// A SKU whose question finds no room is asked for when there is some.
+func TestAQuestionWaitsForRoom(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, asking())
+	r.Pass(0)
+	for i := range maxAsks {
+		r.Machine.asks[fmt.Sprint(i)] = &ask{}
+	}
+	if calls := r.Take(updateOf("A", 1, r.Now)); len(calls) > 0 {
+		t.Fatalf("started %v", operationsOf(calls))
+	}
+	clear(r.Machine.asks)
+	r.tell(r.only(r.Pass(2*time.Minute), model.SearchListingsItems), "AMAZON_EU")
 	equal(t, "outcomes", r.outcomes(), []string{"A 1 REJECTED " + codeFulfilledByAmazon})
 }
 

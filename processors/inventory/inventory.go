@@ -65,6 +65,9 @@ const (
 	keepIdle = 7 * 24 * time.Hour
 	// sweepBatch bounds the deletions of one tick.
 	sweepBatch = 1000
+	// releaseBatch bounds the SKUs whose wait ends in one tick: after a takeover those that
+	// wait for their fulfiller have all waited alike.
+	releaseBatch = 1000
 	// absentWait is how long the SKUs of an account wait that is not configured,
 	// or has no marketplace, before that is looked at again.
 	absentWait = time.Minute
@@ -269,7 +272,11 @@ func (m *Machine) Result(tx *machine.Tx, res *machine.Result) {
 // Draw starts the calls that quota and time allow, and forgets old SKUs.
 func (m *Machine) Draw(tx *machine.Tx) {
 	m.start(tx)
-	for item := m.holds.Pop(tx.Now); item != nil; item = m.holds.Pop(tx.Now) {
+	for range releaseBatch {
+		item := m.holds.Pop(tx.Now)
+		if item == nil {
+			break
+		}
 		m.released(tx, m.skus[item.Key])
 	}
 	for item := m.timers.Pop(tx.Now); item != nil; item = m.timers.Pop(tx.Now) {

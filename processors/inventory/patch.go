@@ -57,6 +57,9 @@ func (m *Machine) patched(tx *machine.Tx, s *sku, res *machine.Result) {
 	if res.Shared != nil && t.attempts == 0 { // others fail alike: a vague refusal was none of the SKU
 		t.failing = 0
 	}
+	if accepts(res.Outcome) {
+		m.account(s.account()).taken = tx.Now
+	}
 	_, ambiguous := res.Outcome.(machine.Ambiguous)
 	switch {
 	case ambiguous:

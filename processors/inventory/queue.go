@@ -40,8 +40,11 @@ func (m *Machine) put(tx *machine.Tx, s *sku, p place) {
 	case target == "":
 		m.hold(s, tx.Now.Add(absentWait))
 	case p == inAsk:
-		m.ask(tx, s)
-		m.hold(s, m.askedUntil(s))
+		until := m.askedUntil(s)
+		if m.ask(tx, s); m.asks[s.Key] == nil { // there may be room for its question soon
+			until = machine.Earliest(until, tx.Now.Add(absentWait))
+		}
+		m.hold(s, until)
 	case p == inPatch:
 		s.place = inPatch
 		m.account(s.account()).patches[s] = struct{}{}
@@ -144,6 +147,9 @@ type perAccount struct {
 	patches map[*sku]struct{} // that are queued in Machine.patches
 	cutting *feedLane         // the lane that makes or submits a feed: the token is for it
 	former  []string          // marketplaces of which a version before left entries
+
+	questions questions // for the fulfillers of its SKUs
+	taken     time.Time // when Amazon last took a feed or a quantity
 
 	toldUnchecked, toldSent time.Time // when alerts about who fulfils SKUs were raised
 }

@@ -57,6 +57,7 @@ func (m *Machine) submitted(tx *machine.Tx, f *feedLane, res *machine.Result) {
 	switch outcome := res.Outcome.(type) {
 	case machine.Done:
 		if created, ok := outcome.Response.(*model.CreateFeedResponse); ok && created.FeedID != "" {
+			m.account(f.account).taken = tx.Now
 			m.runs(tx, f, created.FeedID, millisOf(tx.Now), false)
 			return
 		}

@@ -26,6 +26,7 @@ type runtime struct {
 	results     []*schemas.InventoryResult
 	submissions []*schemas.FeedSubmission
 	alerts      []*schemas.Alert
+	most        int                        // entries that a tick has written
 	documents   map[string]map[string]bool // entries of the newest document of each feed lane, and whether it may hold Amazon's
 }
 
@@ -42,6 +43,7 @@ func newRuntime(t testing.TB, cfg Config) *runtime {
 }
 
 func (r *runtime) committed(tx *machine.Tx) {
+	r.most = max(r.most, len(tx.State))
 	for _, out := range tx.Outputs {
 		switch v := out.Value.(type) {
 		case *schemas.InventoryResult:
