@@ -36,11 +36,11 @@ const (
 	absentLimit = 30 * time.Minute
 )
 
-// ask is a question for a SKU's fulfiller. It is lost with its owner: the SKU's next update,
+// ask is a question for a listing's fulfiller. It is lost with its owner: the SKU's next update,
 // or the one that waits, asks again.
 type ask struct {
 	lane.Item
-	sku         *sku
+	sku         *sku // an entry of the listing
 	marketplace string
 	absent      []string // marketplaces in which Amazon has no such SKU
 	why         *verdict // Amazon's words for that; nil while there are none
@@ -50,8 +50,43 @@ type ask struct {
 	with        []*ask // these others, of the one whose search it is
 }
 
-// entry is the key of the SKU's entry when it was asked for.
+// askedKey is the key of a SKU's question: one for all its channels.
+func askedKey(s *sku) string {
+	if s.between() == "" {
+		return s.Key
+	}
+	return skuKey(s.account(), "", s.id())
+}
+
+// entry is the question's own.
 func (q *ask) entry() string { return askEntry(q.Key) }
+
+// waiting is an entry of a question's listing whose quantity waits for the answer, or nil.
+func (m *Machine) waiting(tx *machine.Tx, q *ask) *sku {
+	if m.asksFirst(q.sku, tx.Now) {
+		return q.sku
+	}
+	for _, s := range m.entriesOf(q.sku.listing()) {
+		if m.asksFirst(s, tx.Now) {
+			return s
+		}
+	}
+	return nil
+}
+
+// stands reports whether a question's listing is known still, and ends the question if not.
+func (m *Machine) stands(q *ask) bool {
+	if m.skus[q.sku.Key] == q.sku {
+		return true
+	}
+	entries := m.entriesOf(q.sku.listing())
+	if len(entries) == 0 {
+		delete(m.asks, q.entry())
+		return false
+	}
+	q.sku = entries[0]
+	return true
+}
 
 func askEntry(key string) string { return strings.TrimPrefix(key, askPrefix) }
 
@@ -69,27 +104,35 @@ func searchable(id string) bool { return !strings.Contains(id, ",") && strings.T
 // ask queues the question for a SKU's fulfiller, if there is room for it. Nothing happens if
 // it is asked already.
 func (m *Machine) ask(tx *machine.Tx, s *sku) {
-	q, waited := m.asks[s.Key], m.asksFirst(s, tx.Now)
+	q, waited := m.asks[askedKey(s)], m.asksFirst(s, tx.Now)
+	if q != nil && m.skus[q.sku.Key] != q.sku {
+		q.sku = s
+	}
 	switch target := m.target(s); {
 	case q != nil && (!waited || q.why != nil || q.refusals > 0):
 		return // it is asked in its turn
-	case q == nil && (target == "" || len(m.asks) >= maxAsks || !waited && (len(m.asks) >= maxBackground || !m.minds(s.account()))):
+	case q == nil && (target == "" || len(m.asks) >= maxAsks || !waited && !m.asksBeside(s)):
 		return
 	case q == nil:
-		q = &ask{Item: lane.Item{Key: askPrefix + s.Key}, sku: s, marketplace: target, alone: !searchable(s.id())}
-		m.asks[s.Key] = q
+		q = &ask{Item: lane.Item{Key: askPrefix + askedKey(s)}, sku: s, marketplace: target, alone: !searchable(s.id())}
+		m.asks[q.entry()] = q
 	}
 	if !q.InFlight() && !q.along {
 		m.askAt(tx, q, tx.Now)
 	}
 }
 
+// asksBeside reports whether a SKU is asked for though no quantity waits for it.
+func (m *Machine) asksBeside(s *sku) bool {
+	return len(m.asks) < maxBackground && m.minds(s.account()) && !m.cfg.Excluded(s.account(), s.id())
+}
+
 // askAt queues a question. What is urgent, or has sold out, comes first of those that
 // a quantity waits for; what is asked for again has its turn anew.
 func (m *Machine) askAt(tx *machine.Tx, q *ask, due time.Time) {
 	turn := lane.Turn{Due: due, By: due, Class: askBackground}
-	if m.asksFirst(q.sku, tx.Now) {
-		w := q.sku.work
+	if s := m.waiting(tx, q); s != nil {
+		w := s.work
 		turn.Class = askWaited
 		if q.refusals == 0 {
 			turn.By = w.since.time()
@@ -103,7 +146,7 @@ func (m *Machine) askAt(tx *machine.Tx, q *ask, due time.Time) {
 
 // waitedNoMore puts a SKU's question behind those that a quantity waits for.
 func (m *Machine) waitedNoMore(tx *machine.Tx, s *sku) {
-	if q := m.asks[s.Key]; q != nil && q.Queued() {
+	if q := m.asks[askedKey(s)]; q != nil && q.Queued() {
 		m.askAt(tx, q, tx.Now)
 	}
 }
@@ -113,7 +156,7 @@ func (m *Machine) search(tx *machine.Tx, q *ask) {
 	account, skus := q.sku.account(), []string{q.sku.id()}
 	others := m.searches.Along(account, tx.Now, model.MaxSearchedSKUs-1, func(item *lane.Item) bool {
 		other := m.asks[askEntry(item.Key)]
-		fits := other.marketplace == q.marketplace && !slices.Contains(skus, other.sku.id())
+		fits := other.marketplace == q.marketplace
 		if fits {
 			skus = append(skus, other.sku.id())
 		}
@@ -151,8 +194,7 @@ func (m *Machine) searched(tx *machine.Tx, res *machine.Result) {
 		one.along = false
 		f, found := shown[one.sku.id()]
 		switch {
-		case m.skus[one.sku.Key] != one.sku: // forgotten meanwhile
-			delete(m.asks, one.entry())
+		case !m.stands(one): // forgotten meanwhile
 		case found:
 			m.answeredAsk(tx, one, f)
 		case ok || refused:
@@ -197,10 +239,8 @@ func (m *Machine) asked(tx *machine.Tx, res *machine.Result) {
 	if q == nil || !q.InFlight() {
 		return // of the machine before this one
 	}
-	s := q.sku
 	m.finishAsk(tx, q, res)
-	if m.skus[s.Key] != s { // forgotten meanwhile
-		delete(m.asks, q.entry())
+	if !m.stands(q) { // forgotten meanwhile
 		return
 	}
 	switch outcome := res.Outcome.(type) {
@@ -230,10 +270,12 @@ func (m *Machine) answeredAsk(tx *machine.Tx, q *ask, f fulfiller) {
 		f = assumed
 	}
 	delete(m.asks, q.entry())
-	if s := q.sku; len(q.absent) > 0 {
-		s.listed = q.marketplace
+	if len(q.absent) > 0 {
+		for _, s := range m.entriesOf(q.sku.listing()) {
+			s.listed = q.marketplace
+		}
 	}
-	m.learn(tx, q.sku, f)
+	m.learn(tx, q.sku.listing(), f)
 }
 
 // absent takes that a marketplace has no such SKU: the account's others are asked, and
@@ -249,11 +291,13 @@ func (m *Machine) absent(tx *machine.Tx, q *ask, why verdict) {
 		}
 	}
 	q.absent, q.marketplace = nil, m.target(s)
-	if m.asksFirst(s, tx.Now) {
-		s.fulfiller = unlisted
-		m.route(tx, s)
+	for _, s := range m.entriesOf(s.listing()) {
+		if m.asksFirst(s, tx.Now) {
+			s.fulfiller = unlisted
+			m.route(tx, s)
+		}
 	}
-	if m.asksFirst(s, tx.Now) {
+	if m.waiting(tx, q) != nil {
 		m.askLater(tx, q)
 		return
 	}
@@ -263,7 +307,7 @@ func (m *Machine) absent(tx *machine.Tx, q *ask, why verdict) {
 // askLater asks again after a while, for as long as a quantity waits for it, and some times
 // if none does.
 func (m *Machine) askLater(tx *machine.Tx, q *ask) {
-	if q.refusals++; q.marketplace == "" || q.refusals >= fewRefusals && !m.asksFirst(q.sku, tx.Now) {
+	if q.refusals++; q.marketplace == "" || q.refusals >= fewRefusals && m.waiting(tx, q) == nil {
 		m.giveUpAsk(tx, q)
 		return
 	}
@@ -277,12 +321,14 @@ func (m *Machine) askLater(tx *machine.Tx, q *ask) {
 // giveUpAsk ends a question that nothing waits for, until an update after toldFor.
 func (m *Machine) giveUpAsk(tx *machine.Tx, q *ask) {
 	delete(m.asks, q.entry())
-	q.sku.learned = minutesOf(tx.Now)
+	for _, s := range m.entriesOf(q.sku.listing()) {
+		s.learned = minutesOf(tx.Now)
+	}
 }
 
-// dismiss ends a SKU's question, unless its call is under way.
-func (m *Machine) dismiss(s *sku) {
-	if q := m.asks[s.Key]; q != nil && q.Queued() {
+// dismiss ends a SKU's question, unless its call is under way or another channel waits for it.
+func (m *Machine) dismiss(tx *machine.Tx, s *sku) {
+	if q := m.asks[askedKey(s)]; q != nil && q.Queued() && m.waiting(tx, q) == nil {
 		m.lanesOf(q).Remove(s.account(), &q.Item)
 		delete(m.asks, q.entry())
 	}
@@ -290,7 +336,7 @@ func (m *Machine) dismiss(s *sku) {
 
 // absence is Amazon's word for a SKU that it does not have.
 func (m *Machine) absence(s *sku) verdict {
-	if q := m.asks[s.Key]; q != nil && q.why != nil {
+	if q := m.asks[askedKey(s)]; q != nil && q.why != nil {
 		return *q.why
 	}
 	return verdict{code: "NOT_FOUND", message: "Amazon has no such SKU"}

@@ -174,9 +174,9 @@ func (w *work) first() *update { return cmp.Or(w.sent, w.wanted) }
 func (m *Machine) rename(tx *machine.Tx, s *sku, channel string) {
 	m.unplace(s)
 	tx.Delete(s.Key)
-	delete(m.skus, s.Key)
+	m.leave(s)
 	m.name(s, s.account(), channel, s.id())
-	m.skus[s.Key] = s
+	m.enter(s)
 	s.applied = unknownQuantity
 	if s.work == nil {
 		s.form = ofAnyChannel
@@ -257,7 +257,7 @@ func (m *Machine) work(s *sku) *work {
 // drop forgets an entry of a marketplace, which is in no queue.
 func (m *Machine) drop(tx *machine.Tx, s *sku) {
 	tx.Delete(s.Key)
-	delete(m.skus, s.Key)
+	m.leave(s)
 	if s.work != nil {
 		s.work = nil
 		m.works(s, -1)
@@ -277,7 +277,7 @@ func (m *Machine) own(tx *machine.Tx, s *sku) *sku {
 	}
 	m.drop(tx, s)
 	if m.skus[own.Key] == nil { // it was forgotten meanwhile
-		m.skus[own.Key] = own
+		m.enter(own)
 	}
 	w := m.work(own)
 	if w.message > 0 { // that feed may have been carried out before this one

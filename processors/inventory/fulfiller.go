@@ -245,8 +245,14 @@ func (m *Machine) withdraw(tx *machine.Tx, s *sku, why verdict) {
 	s.save(tx)
 }
 
-// learn notes who fulfils a SKU, and goes on with it.
-func (m *Machine) learn(tx *machine.Tx, s *sku, f fulfiller) {
+// learn notes who fulfils a listing, and goes on with its entries.
+func (m *Machine) learn(tx *machine.Tx, l listing, f fulfiller) {
+	for _, s := range m.entriesOf(l) {
+		m.learnOne(tx, s, f)
+	}
+}
+
+func (m *Machine) learnOne(tx *machine.Tx, s *sku, f fulfiller) {
 	if w := s.work; f == amazons && s.fulfiller != amazons {
 		switch {
 		case w != nil && w.wanted != nil && (w.patched || w.resend): // accepted, and to be sent once more

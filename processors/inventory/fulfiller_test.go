@@ -508,6 +508,46 @@ func TestTheChannelsOfASKUHaveOneFulfiller(t *testing.T) {
 		t.Errorf("started %v", operationsOf(calls))
 	}
 	equal(t, "outcomes", r.outcomes(), []string{"A 4 REJECTED " + codeFulfilledByAmazon})
+
+	// What is learned of one channel, is of all.
+	ask := r.only(r.Take(inChannel("MLI", "B", 1), inChannel("MLI-2", "B", 2)), model.SearchListingsItems)
+	if calls := r.Take(updateOf("B", 3, r.Now)); len(calls) > 0 {
+		t.Errorf("started %v", operationsOf(calls))
+	}
+	r.Restart() // the question is asked again, once
+	ask = r.only(r.Pass(time.Second), model.SearchListingsItems)
+	r.tell(ask, "AMAZON_EU")
+	refused := " REJECTED " + codeFulfilledByAmazon
+	equal(t, "outcomes", r.outcomes(), []string{"B 1" + refused, "B 2" + refused, "B 3" + refused})
+	if calls := append(r.Take(inChannel("MLI", "B", 5)), r.Pass(time.Minute)...); len(calls) > 0 {
+		t.Errorf("started %v", operationsOf(calls))
+	}
+	equal(t, "outcomes", r.outcomes(), []string{"B 5" + refused})
+}
+
+// A listing that Amazon does not have is that for all its channels, and its question stays as
+// long as one of them waits.
+func TestTheChannelsOfAnUnknownSKU(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, asking())
+	missing := func(call machine.Call) machine.Outcome {
+		if call.Operation == model.SearchListingsItems {
+			return machine.Done{Response: &model.SearchListingsItemsResponse{}}
+		}
+		r.only([]machine.Call{call}, model.GetListingsItem)
+		return notFound()
+	}
+	r.Follow(10*time.Minute, r.Take(updateOf("A", 1, r.Now), inChannel("MLI", "A", 2)), missing)
+	r.Follow(10*time.Minute, r.Take(inChannel("MLI-2", "A", 3)), missing)
+	equal(t, "outcomes", r.outcomes(), []string{"A 1 REJECTED NOT_FOUND", "A 2 REJECTED NOT_FOUND"})
+	if len(r.Machine.asks) != 1 {
+		t.Errorf("%d questions", len(r.Machine.asks))
+	}
+	r.Follow(10*time.Minute, nil, missing)
+	equal(t, "outcomes", r.outcomes(), []string{"A 3 REJECTED NOT_FOUND"})
+	if len(r.Machine.asks) > 0 || len(r.alerts) > 0 {
+		t.Errorf("%d questions, alerts %+v", len(r.Machine.asks), r.alerts)
+	}
 }
 
 // Who has waited is asked for first, of these what has sold out, and many new SKUs do not
@@ -575,7 +615,7 @@ func TestASearchAsksForTwenty(t *testing.T) {
 	}
 	slices.Sort(alone)
 	equal(t, "alone", alone, []string{" C", "A,B"})
-	if len(searches) != 3 || named != 46 {
+	if len(searches) != 3 || named != 45 {
 		t.Fatalf("%d searches for %d SKUs", len(searches), named)
 	}
 	if calls := r.Take(updateOf("N44", 0, r.Now.Add(time.Second))); len(calls) > 0 { // it is asked for already
@@ -603,7 +643,7 @@ func TestASearchAsksForTwenty(t *testing.T) {
 	}
 }
 
-// A search is of one marketplace, and names a SKU once even where it has several channels.
+// A search is of one marketplace, and one question is for all channels of a SKU.
 func TestWhatASearchIsOf(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t, asking())
@@ -616,7 +656,7 @@ func TestWhatASearchIsOf(t *testing.T) {
 		return list
 	}
 	calls := r.Take(updateOf("A", 1, r.Now), inChannel("MLI", "A", 1))
-	equal(t, "searches", asked(calls), []string{germany + " [A]", germany + " [A]"})
+	equal(t, "searches", asked(calls), []string{germany + " [A]"})
 
 	quantity := int32(7)
 	settled := &schemas.InventoryState{
@@ -629,7 +669,7 @@ func TestWhatASearchIsOf(t *testing.T) {
 	r.Restart()
 	r.Now = r.Now.Add(time.Minute)
 	calls = r.Take(updateOf("F", 1, r.Now), updateOf("G", 1, r.Now))
-	equal(t, "searches", asked(calls), []string{france + " [F]", germany + " [A G]", germany + " [A]"})
+	equal(t, "searches", asked(calls), []string{france + " [F]", germany + " [A G]"})
 }
 
 // What has waited in vain stands behind what waits still: after a flood of new SKUs, more than

@@ -77,6 +77,7 @@ const (
 type Machine struct {
 	cfg      Config
 	skus     map[string]*sku      // by state key
+	beside   map[listing][]*sku   // those whose key is not just that of a listing
 	feeds    map[string]*feedLane // by state key
 	running  map[runningKey]*feedLane
 	accounts map[string]*perAccount
@@ -93,7 +94,7 @@ type Machine struct {
 	patches   *lane.Lanes     // patchListingsItem: SKUs
 	searches  *lane.Lanes     // searchListingsItems: SKUs whose fulfiller is asked for
 	readbacks *readbacks      // getListingsItem: samples
-	asks      map[string]*ask // in searches, or among the readbacks' calls, by state key of the SKU
+	asks      map[string]*ask // in searches, or among the readbacks' calls, by the key of the SKU's first entry
 
 	making   int         // documents that are being made
 	stalled  []*feedLane // lanes that wait for one of them to be done
@@ -108,7 +109,7 @@ type runningKey struct{ account, feedID string }
 // New makes the machine of one unit, without state.
 func New(cfg Config) *Machine {
 	m := &Machine{
-		cfg: cfg.withDefaults(), skus: make(map[string]*sku), feeds: make(map[string]*feedLane),
+		cfg: cfg.withDefaults(), skus: make(map[string]*sku), beside: make(map[listing][]*sku), feeds: make(map[string]*feedLane),
 		running: make(map[runningKey]*feedLane), accounts: make(map[string]*perAccount), former: newFormers(), asks: make(map[string]*ask), fresh: true,
 	}
 	m.uploads = lane.New(model.CreateFeedDocument, m.cfg.Limits.Of).In(Processor, commands.Doctor)
@@ -145,7 +146,7 @@ func (m *Machine) RestoreAged(key string, value any, age time.Duration) error {
 			return fmt.Errorf("inventory: state %s is about SKU %q of account %s, marketplace %q", key, state.SKU, state.Account, state.MarketplaceID)
 		}
 		s := restoredSKU(key, state)
-		m.skus[key] = s
+		m.enter(s)
 		if s.form == ofMarketplace {
 			m.account(state.Account).formerly(state.MarketplaceID)
 		}
@@ -300,7 +301,7 @@ func (m *Machine) Draw(tx *machine.Tx) {
 		if item == nil {
 			break
 		}
-		delete(m.skus, item.Key)
+		m.leave(m.skus[item.Key])
 		tx.Delete(item.Key)
 	}
 	for _, next := range []time.Time{m.holds.Due(), m.timers.Due(), m.idle.Due()} {

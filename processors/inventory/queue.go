@@ -41,7 +41,7 @@ func (m *Machine) put(tx *machine.Tx, s *sku, p place) {
 		m.hold(s, tx.Now.Add(absentWait))
 	case p == inAsk:
 		until := m.askedUntil(s)
-		if m.ask(tx, s); m.asks[s.Key] == nil { // there may be room for its question soon
+		if m.ask(tx, s); m.asks[askedKey(s)] == nil { // there may be room for its question soon
 			until = machine.Earliest(until, tx.Now.Add(absentWait))
 		}
 		m.hold(s, until)
@@ -88,7 +88,7 @@ func (m *Machine) finish(tx *machine.Tx, s *sku) {
 	s.work = nil
 	if s.fulfiller == unlisted { // the next update asks anew, and not when this question would
 		s.fulfiller = unlearned
-		m.dismiss(s)
+		m.dismiss(tx, s)
 	}
 	m.works(s, -1)
 	s.touched = millisOf(tx.Now)

@@ -99,7 +99,7 @@ func (m *Machine) readBack(tx *machine.Tx, res *machine.Result) {
 		return
 	}
 	if f := fulfillerOf(item); f != unlearned && f != taken.sku.fulfiller && m.skus[taken.sku.Key] == taken.sku {
-		m.learn(tx, taken.sku, f)
+		m.learn(tx, taken.sku.listing(), f)
 	}
 	shown, ok := taken.shown(item)
 	if !ok || !taken.missing(shown) {

@@ -45,10 +45,10 @@ func (m *Machine) update(tx *machine.Tx, rec *machine.Record, u *schemas.Invento
 			outcome(tx, s, next, schemas.InventoryResult{Outcome: excluded}, sending{})
 			return
 		}
-		if other := m.skus[skuKey(a.ID, "", u.SKU)]; other != nil { // the same listing
-			s.fulfiller, s.learned = other.fulfiller, other.learned
+		if others := m.entriesOf(s.listing()); len(others) > 0 {
+			s.fulfiller, s.learned = others[0].fulfiller, others[0].learned
 		}
-		m.skus[s.Key] = s
+		m.enter(s)
 	}
 	m.take(tx, s, next)
 }

@@ -83,8 +83,8 @@ func (r *runtime) check(call machine.Call) {
 		document := map[string]bool{}
 		for i := range req.Feed.Messages {
 			message := &req.Feed.Messages[i]
-			key := skuKey(testAccount, message.FulfillmentChannelCode, message.SKU)
-			if state, ok := r.State(key).(*schemas.InventoryState); ok { // one for all marketplaces
+			key, state := r.entryOf(message.SKU, message.FulfillmentChannelCode)
+			if state != nil { // one for all marketplaces
 				document[key] = state.Wanted != nil && state.Wanted.AllowFulfilledByAmazon
 				r.checkFulfiller(state, document[key])
 			}
@@ -109,6 +109,16 @@ func (r *runtime) checkFulfiller(state *schemas.InventoryState, allowed bool) {
 func (r *runtime) lane(marketplace string) *schemas.FeedLaneState {
 	state, _ := r.State(feedKey(testAccount, marketplace)).(*schemas.FeedLaneState)
 	return state
+}
+
+// entryOf is the entry of a SKU's channel, with its key; nil for none.
+func (r *runtime) entryOf(id, channel string) (key string, state *schemas.InventoryState) {
+	for _, key := range []string{skuKey(testAccount, "", id), skuKey(testAccount, channel, id)} {
+		if state, ok := r.State(key).(*schemas.InventoryState); ok && state.FulfillmentChannelCode == channel {
+			return key, state
+		}
+	}
+	return "", nil
 }
 
 func (r *runtime) sku(id string) *schemas.InventoryState {
