@@ -20,9 +20,10 @@ type amazon struct {
 	random    *rand.Rand
 	documents map[string][]model.QuantityMessage
 	feeds     []*amazonFeedState
-	same      func(sku string) string // names that mean one SKU
-	listed    map[string][]string     // marketplaces of a SKU; none for an unknown one
-	quantity  map[string]int
+	same      func(sku string) string                   // names that mean one SKU
+	listed    map[string][]string                       // marketplaces of a SKU; none for an unknown one
+	quantity  map[string]int                            // by place
+	had       map[string]bool                           // every quantity that a place has had, as place=quantity
 	fulfils   map[string]bool                           // SKUs that are Amazon's own to ship
 	created   int                                       // feeds
 	after     func(at time.Time, do func(at time.Time)) // has something happen later
@@ -50,7 +51,7 @@ func newAmazon(random *rand.Rand) *amazon {
 	}
 	return &amazon{
 		Door: machinetest.NewDoor(plans), random: random, documents: map[string][]model.QuantityMessage{},
-		same: func(sku string) string { return sku }, listed: map[string][]string{}, quantity: map[string]int{}, fulfils: map[string]bool{}, longest: 20 * time.Minute,
+		same: func(sku string) string { return sku }, listed: map[string][]string{}, quantity: map[string]int{}, had: map[string]bool{}, fulfils: map[string]bool{}, longest: 20 * time.Minute,
 	}
 }
 
@@ -101,8 +102,11 @@ func (a *amazon) item(req *model.GetListingsItemRequest) machine.Outcome {
 	if !slices.Contains(a.listed[req.SKU], req.MarketplaceID) {
 		return machine.Reject{Err: &model.Error{Class: model.NotFound, Status: 404, Code: "NOT_FOUND"}}
 	}
-	n := a.quantity[req.SKU]
+	n, sources := a.quantity[req.SKU], a.quantity[placeOf(req.SKU, "MLI")]
 	shown := []model.FulfillmentAvailability{{FulfillmentChannelCode: "DEFAULT", Quantity: &n}}
+	if _, ok := a.quantity[placeOf(req.SKU, "MLI")]; ok {
+		shown = append(shown, model.FulfillmentAvailability{FulfillmentChannelCode: "MLI", Quantity: &sources})
+	}
 	if a.fulfils[req.SKU] {
 		shown = append(shown, model.FulfillmentAvailability{FulfillmentChannelCode: "AMAZON_EU"})
 	}
@@ -162,12 +166,22 @@ func (a *amazon) apply(marketplace string, m *model.QuantityMessage) (code strin
 	case a.random.IntN(50) == 0:
 		return "InternalFailure"
 	}
-	a.quantity[sku] = m.Quantity
+	place := placeOf(sku, m.FulfillmentChannelCode)
+	a.quantity[place] = m.Quantity
+	a.had[fmt.Sprint(place, "=", m.Quantity)] = true
 	return ""
 }
 
+// placeOf is where a quantity is: a channel of a SKU.
+func placeOf(sku, channel string) string {
+	if channel == "" || channel == defaultChannel {
+		return sku
+	}
+	return sku + " in " + channel
+}
+
 func (a *amazon) patch(req *model.PatchQuantityRequest, at time.Time, late time.Duration) machine.Outcome {
-	message := &model.QuantityMessage{SKU: req.SKU, Quantity: req.Quantity}
+	message := &model.QuantityMessage{SKU: req.SKU, FulfillmentChannelCode: req.FulfillmentChannelCode, Quantity: req.Quantity}
 	if late > 0 {
 		a.after(at.Add(late), func(time.Time) { a.apply(req.MarketplaceID, message) })
 		return machine.Ambiguous{}

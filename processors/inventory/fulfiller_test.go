@@ -846,7 +846,7 @@ func TestAListingWithoutChannelsTellsNothing(t *testing.T) {
 // Amazon's, unless the update says so (rule 8, at each call).
 func TestNothingGoesToAmazonsSKUs(t *testing.T) {
 	t.Parallel()
-	property.CheckSeeds(t, property.Seeds(long.Pick(t, 20, 60)), func(rt *rapid.T) {
+	property.CheckSeeds(t, property.Seeds(long.Pick(t, 100, 2000)), func(rt *rapid.T) {
 		seed := rapid.Uint64().Draw(rt, "seed")
 		w := newWorld(t, rt, seed, Config{MaxAttempts: 1000, FulfillmentWait: 15 * time.Minute})
 		w.amazon.applyLate, w.amazon.showLate = w.Machine.cfg.ApplyDelay, w.Machine.cfg.ShowDelay

@@ -192,7 +192,14 @@ func (w *world) update(sku int) {
 	}
 	u.UpdateID = fmt.Sprint("u-", w.updates)
 	u.Urgent = w.Random.IntN(20) == 0
-	u.AllowFulfilledByAmazon = w.allow != nil && w.allow()
+	if w.allow != nil {
+		if u.AllowFulfilledByAmazon = w.allow(); w.Random.IntN(4) == 0 {
+			u.FulfillmentChannelCode = "MLI"
+		}
+		if u.Quantity > 0 { // no two are alike, so that it can be told what has arrived
+			u.Quantity = int32(1000 + w.updates)
+		}
+	}
 	rec := w.Records(u)[0]
 	w.sent, w.records, w.Queue = append(w.sent, u), append(w.records, rec), append(w.Queue, rec)
 }
@@ -346,9 +353,11 @@ func (w *world) check(settled map[int]bool) {
 		if outcomes[fmt.Sprint(rec.Partition, "/", rec.Offset)] == nil {
 			w.rt.Fatalf("rule 4: no outcome for %+v", u)
 		}
-		last, ok := newest[u.SKU]
+		w.checkRefusal(u, outcomes[fmt.Sprint(rec.Partition, "/", rec.Offset)])
+		place := placeOf(u.SKU, u.FulfillmentChannelCode)
+		last, ok := newest[place]
 		if !ok || !u.EventTime.Before(w.sent[last].EventTime) {
-			newest[u.SKU] = i
+			newest[place] = i
 		}
 	}
 	for _, i := range newest {
@@ -368,22 +377,42 @@ func (w *world) check(settled map[int]bool) {
 	}
 }
 
+// checkRefusal holds an update that was refused for Amazon's fulfilling to what it says, and to
+// rule 8: what was always known to be Amazon's has no quantity of ours.
+func (w *world) checkRefusal(u *schemas.InventoryUpdate, o *schemas.InventoryResult) {
+	if o.Code != codeFulfilledByAmazon {
+		return
+	}
+	place := placeOf(u.SKU, u.FulfillmentChannelCode)
+	if !w.amazon.fulfils[u.SKU] {
+		w.rt.Fatalf("rule 8: %s is not Amazon's: %+v", place, o)
+	}
+	if arrived := fmt.Sprint(place, "=", u.Quantity); u.Quantity > 0 && w.amazon.had[arrived] && strings.Contains(o.Message, "Nothing was sent") {
+		w.rt.Fatalf("Amazon had %s, and the outcome says: %s", arrived, o.Message)
+	}
+	allowed := slices.ContainsFunc(w.sent, func(other *schemas.InventoryUpdate) bool {
+		return other.AllowFulfilledByAmazon && placeOf(other.SKU, other.FulfillmentChannelCode) == place
+	})
+	if got, ok := w.amazon.quantity[place]; ok && !allowed && !w.assumed[u.SKU] {
+		w.rt.Fatalf("rule 8: %s is Amazon's, and has quantity %d", place, got)
+	}
+}
+
 // checkNewest compares the newest update of a SKU with what Amazon has: rule 5.
 func (w *world) checkNewest(u *schemas.InventoryUpdate, o *schemas.InventoryResult) {
 	sku, want := u.SKU, int(u.Quantity)
 	listed := len(w.amazon.listed[sku]) > 0
 	amazons := w.amazon.fulfils[sku] && listed && !u.AllowFulfilledByAmazon
-	unchecked := slices.ContainsFunc(w.alerts, func(a *schemas.Alert) bool { return a.EventType == alertUnchecked })
 	switch o.Outcome {
 	case rejected:
 		if listed && !(amazons && o.Code == codeFulfilledByAmazon) {
 			w.rt.Fatalf("%s is listed, and its newest update was rejected: %+v", sku, o)
 		}
 	case applied:
-		if amazons && !unchecked {
+		if amazons && !w.assumed[sku] {
 			w.rt.Fatalf("rule 8: %s is Amazon's, and has a quantity: %+v", sku, o)
 		}
-		if got := w.amazon.quantity[sku]; got != want || !listed {
+		if got := w.amazon.quantity[placeOf(sku, u.FulfillmentChannelCode)]; got != want || !listed {
 			w.rt.Fatalf("rule 5: %s has quantity %d, the newest is %d: %+v", sku, got, want, o)
 		}
 	case superseded:

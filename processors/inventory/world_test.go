@@ -26,6 +26,7 @@ type runtime struct {
 	results     []*schemas.InventoryResult
 	submissions []*schemas.FeedSubmission
 	alerts      []*schemas.Alert
+	assumed     map[string]bool            // SKUs whose fulfiller Amazon did not tell in time
 	most        int                        // entries that a tick has written
 	documents   map[string]map[string]bool // entries of the newest document of each feed lane, and whether it may hold Amazon's
 }
@@ -34,7 +35,7 @@ func newRuntime(t testing.TB, cfg Config) *runtime {
 	if cfg.Accounts == nil {
 		cfg.Accounts = machinetest.Sellers(t)
 	}
-	r := &runtime{}
+	r := &runtime{assumed: map[string]bool{}, documents: map[string]map[string]bool{}}
 	r.Runtime = machinetest.New(t, machinetest.Config[*Machine]{
 		Processor: Processor, Operations: Operations(), Now: testStart, Committed: r.committed, Check: r.check,
 		Build: func() *Machine { return New(cfg) },
@@ -44,6 +45,11 @@ func newRuntime(t testing.TB, cfg Config) *runtime {
 
 func (r *runtime) committed(tx *machine.Tx) {
 	r.most = max(r.most, len(tx.State))
+	for _, value := range tx.State {
+		if s, ok := value.(*sku); ok && s.fulfiller == assumed {
+			r.assumed[s.id()] = true
+		}
+	}
 	for _, out := range tx.Outputs {
 		switch v := out.Value.(type) {
 		case *schemas.InventoryResult:
@@ -77,9 +83,6 @@ func (r *runtime) check(call machine.Call) {
 		}
 		r.checkFulfiller(state, state.Patch.AllowFulfilledByAmazon)
 	case *model.UploadFeedRequest:
-		if r.documents == nil {
-			r.documents = map[string]map[string]bool{}
-		}
 		document := map[string]bool{}
 		for i := range req.Feed.Messages {
 			message := &req.Feed.Messages[i]
