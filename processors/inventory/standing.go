@@ -42,7 +42,11 @@ func readSKU(state *schemas.InventoryState, standing role.Standing) {
 		name += " in channel " + channel
 	}
 	standing.Work(since, name, state.Sent != nil || state.Patch != nil)
-	if state.Wanted != nil {
+	switch f := restoredFulfiller(state); {
+	case state.Wanted == nil:
+	case (f == unlearned || f == amazons) && !state.Wanted.AllowFulfilledByAmazon:
+		standing.Unchecked()
+	default:
 		standing.Quantity()
 	}
 }

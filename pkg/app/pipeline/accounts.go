@@ -34,10 +34,14 @@ func ReadAccounts(ctx context.Context, s Settings, only string, progress func(do
 	if err != nil {
 		return nil, err
 	}
+	listings := live.listings(s.Config.Inventory.Defaults)
 	settings := accountstatus.Settings{
 		Now: s.Clock.Now(), Only: only, Limits: live.limit, OrdersV0: s.Config.Orders.API == config.OrdersV0, Asked: s.Config.Asks,
 		MaxMessages: s.Config.Inventory.MaxMessages, PatchBelow: s.Config.Inventory.PatchBelow,
 		FeedInterval: s.Config.Inventory.FeedInterval,
+		AsksFulfillers: func(account string) bool {
+			return s.Config.Inventory.FulfillmentWait > 0 && !listings(account).AllowFBA
+		},
 	}
 	for _, a := range s.Config.Accounts {
 		settings.Accounts = append(settings.Accounts, a.ID)

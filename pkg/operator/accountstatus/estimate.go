@@ -41,9 +41,12 @@ func (e *entry) finish(settings Settings) *Standing {
 	return &e.Standing
 }
 
-// planStock computes which calls the waiting quantities need: feeds or, for few,
-// single calls.
+// planStock computes which calls the waiting quantities need next: searches for who fulfils
+// their SKUs; feeds or, for few, single calls.
 func (e *entry) planStock(settings Settings) {
+	if e.unchecked > 0 {
+		e.calls[model.SearchListingsItems] += (e.unchecked + model.MaxSearchedSKUs - 1) / model.MaxSearchedSKUs
+	}
 	switch {
 	case e.stock == 0:
 	case e.stock < settings.PatchBelow:

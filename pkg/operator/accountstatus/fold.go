@@ -25,6 +25,9 @@ type Settings struct {
 	// Asked reports whether a part of an account's orders is asked for; nil where that is
 	// not known.
 	Asked func(account, part string) bool
+	// AsksFulfillers reports whether an account's quantities wait to learn who fulfils their
+	// SKUs; nil for none.
+	AsksFulfillers func(account string) bool
 	// MaxMessages is how many SKUs a feed holds, and PatchBelow how few wait for single
 	// calls instead.
 	MaxMessages, PatchBelow int
@@ -46,11 +49,13 @@ type entry struct {
 	Standing
 	work    map[string]*Work
 	buckets map[string]*schemas.QuotaState
-	stock   int                  // SKUs that are to be sent
-	blocked bool                 // whether they wait for a feed's end, or for a person
-	feeds   map[string]role.Feed // by id
-	calls   map[string]int       // wanted, by operation
-	failed  map[string]*failures // by role
+	stock   int // SKUs that are to be sent
+	// unchecked is how many SKUs wait first to learn who fulfils them.
+	unchecked int
+	blocked   bool                 // whether they wait for a feed's end, or for a person
+	feeds     map[string]role.Feed // by id
+	calls     map[string]int       // wanted, by operation
+	failed    map[string]*failures // by role
 }
 
 // NewFold begins with the configured accounts.

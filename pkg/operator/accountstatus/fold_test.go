@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -223,6 +224,39 @@ func TestClearsIsWhenTheLastCallMayStart(t *testing.T) {
 	}
 	if at, known := f.Standings()[0].Clears(); known {
 		t.Errorf("behind a running feed: %s, which nobody knows", at)
+	}
+}
+
+// What waits to learn who fulfils its SKU needs a search for each twenty, and no feed yet;
+// where the account does not ask it is sent at once.
+func TestClearsCountsTheSearchesForFulfillers(t *testing.T) {
+	t.Parallel()
+	for asks, want := range map[bool]map[string]int{
+		true:  {model.SearchListingsItems: 3, model.PatchListingsItem: 3},
+		false: {model.CreateFeed: 1},
+	} {
+		f := NewFold(Settings{
+			Now: now, Accounts: []string{"a"}, MaxMessages: 1000, PatchBelow: 10, AsksFulfillers: func(string) bool { return asks },
+		})
+		for i := range 43 {
+			one := sku(fmt.Sprint(i))
+			one.FulfilledBy = []string{"UNKNOWN", "AMAZON"}[i%2]
+			f.Take(one)
+		}
+		for i, known := range []string{"ASSUMED", "MERCHANT", "AMAZON"} {
+			one := sku(fmt.Sprint("known ", i))
+			one.FulfilledBy, one.Wanted.AllowFulfilledByAmazon = known, known == "AMAZON"
+			f.Take(one)
+		}
+		waiting := map[string]int{}
+		for _, o := range f.Standings()[0].Operations {
+			if o.Waiting > 0 {
+				waiting[o.Operation] = o.Waiting
+			}
+		}
+		if !maps.Equal(waiting, want) {
+			t.Errorf("asks %v: %v wait, want %v", asks, waiting, want)
+		}
 	}
 }
 

@@ -49,6 +49,14 @@ func (t *taker) Call(operation string) {
 
 func (t *taker) Quantity() { t.stock++ }
 
+func (t *taker) Unchecked() {
+	if t.settings.AsksFulfillers != nil && t.settings.AsksFulfillers(t.Account) {
+		t.unchecked++
+		return
+	}
+	t.stock++
+}
+
 func (t *taker) GaveUp(why *schemas.Failure) { t.fail(t.role, why, t.settings.Now) }
 
 func (t *taker) Doubt(d role.Doubt) { t.doubtful(d) }

@@ -20,6 +20,8 @@ type Standing interface {
 	Call(operation string)
 	// Quantity takes a quantity that waits for a feed or a call of its own.
 	Quantity()
+	// Unchecked takes one that waits first to learn who fulfils its SKU, where the account asks.
+	Unchecked()
 	// GaveUp takes why a piece of work was given up; nil for none.
 	GaveUp(why *schemas.Failure)
 	// Doubt takes a writing call whose answer was lost.
