@@ -10,7 +10,7 @@ import (
 
 // Marks of how many polled records of a partition wait here. Above the higher
 // one the partition is paused, so that the others' records can be polled; the
-// lower one lasts for three times fetchMaxWait, at 20,000 events a second: with less,
+// lower one lasts for longer than fetchMaxWait, at 20,000 events a second: with less,
 // one busy partition waited for its next records at times.
 const (
 	pauseAt  = 8000

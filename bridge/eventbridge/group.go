@@ -13,7 +13,7 @@ import (
 // fetch at a time with each broker, so a partition that is resumed waits for the
 // end of one that found nothing in the others: with the client's default of 5 s
 // a partition that once fell behind pauseAt would stay at 20 records a second.
-const fetchMaxWait = 100 * time.Millisecond
+const fetchMaxWait = 250 * time.Millisecond
 
 func (p *Publisher) groupOptions(work context.Context) []kgo.Opt {
 	topics := make([]string, len(p.opts.Topics))

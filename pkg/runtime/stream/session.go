@@ -20,7 +20,7 @@ import (
 // fetchMaxWait bounds how long a fetch waits at the broker. It is most of what an idle
 // unit costs, but after a takeover, or when a partition's leader moves, a fetch may hold
 // only an input that is empty, and the others wait so long for the next one.
-const fetchMaxWait = time.Second
+const fetchMaxWait = 2 * time.Second
 
 // fetchMaxBytes is how much a fetch brings of a partition: a thousand records of
 // 1 KB, and no more than 150,000 of none, which take 25 times that in memory.
