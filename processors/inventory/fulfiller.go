@@ -266,6 +266,10 @@ func (m *Machine) learnOne(tx *machine.Tx, s *sku, f fulfiller) {
 		m.route(tx, s)
 	}
 	s.save(tx)
+	if s.place == inIdle { // for how long it is remembered depends on it
+		m.unplace(s)
+		m.rest(s)
+	}
 }
 
 // tellPause is how long the next alert of a kind about an account's fulfillers waits.

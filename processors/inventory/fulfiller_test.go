@@ -205,6 +205,33 @@ func TestAmazonsAnswerHoldsWhileThereIsNoOther(t *testing.T) {
 	equal(t, "outcomes", r.outcomes(), []string{"A 3 REJECTED " + codeFulfilledByAmazon})
 }
 
+// A SKU of Amazon's is remembered for longer than others, whether that was learned of its
+// first quantity or later; so it is refused still where Amazon does not answer.
+func TestAmazonsSKUIsRememberedForLonger(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, asking())
+	r.learned("A", "AMAZON_EU")
+	r.learned("B", "DEFAULT")
+	r.learned("C", "DEFAULT")
+	r.Pass(25 * time.Hour)
+	ask := r.only(r.Take(updateOf("C", 2, r.Now)), model.SearchListingsItems)
+	r.End(r.only(r.Pass(2*time.Second), model.PatchListingsItem), accepted())
+	r.tell(ask, "AMAZON_EU")
+	r.Pass(keepAmazons - 48*time.Hour)
+	r.Restart()
+	if r.sku("A") == nil || r.sku("B") != nil || r.sku("C") == nil {
+		t.Fatalf("A %+v, B %+v, C %+v", r.sku("A"), r.sku("B"), r.sku("C"))
+	}
+	r.outcomes()
+	r.only(r.Take(updateOf("A", 2, r.Now)), model.SearchListingsItems)
+	r.Pass(16 * time.Minute)
+	equal(t, "outcomes", r.outcomes(), []string{"A 2 REJECTED " + codeFulfilledByAmazon})
+	r.Pass(keepAmazons + time.Hour)
+	if r.sku("A") != nil || r.sku("C") != nil {
+		t.Fatalf("A %+v, C %+v", r.sku("A"), r.sku("C"))
+	}
+}
+
 func TestAccountsThatAllowFBAAskNobody(t *testing.T) {
 	t.Parallel()
 	cfg := asking()

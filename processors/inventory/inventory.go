@@ -33,7 +33,8 @@
 // for keepIdle after the last change, as long as the topic holds updates, so
 // that a replay can neither send an older quantity nor settle a record twice:
 // the newest is sent again unless it is under way, an older one is superseded,
-// and one of a SKU without an entry must be younger than that.
+// and one of a SKU without an entry must be younger than that. A SKU of Amazon's is
+// remembered for keepAmazons.
 package inventory
 
 import (
@@ -63,6 +64,9 @@ const (
 	// keepIdle is how long a SKU without work is remembered: as long as an update
 	// can stay in the input topic.
 	keepIdle = 7 * 24 * time.Hour
+	// keepAmazons is how long one of Amazon's is: its next quantity would be sent if Amazon
+	// did not answer then, and nothing were known.
+	keepAmazons = 90 * 24 * time.Hour
 	// sweepBatch bounds the deletions of one tick.
 	sweepBatch = 1000
 	// releaseBatch bounds the SKUs whose wait ends in one tick: after a takeover those that

@@ -79,8 +79,12 @@ func (m *Machine) unplace(s *sku) {
 
 // rest puts a SKU without work, that is nowhere, among the idle.
 func (m *Machine) rest(s *sku) {
+	keep := keepIdle
+	if s.fulfiller == amazons {
+		keep = keepAmazons
+	}
 	s.place = inIdle
-	m.idle.Add(&s.Item, s.touched.time().Add(keepIdle))
+	m.idle.Add(&s.Item, s.touched.time().Add(keep))
 }
 
 // finish puts a SKU that has nothing left to do among the idle.
