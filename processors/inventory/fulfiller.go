@@ -174,8 +174,12 @@ type questions struct {
 // failAlone reports whether the questions are held up though Amazon has taken a quantity.
 func (q *questions) failAlone(taken time.Time) bool { return !q.held.IsZero() && taken.After(q.held) }
 
+// heldGap parts one time in which questions are held up from the next.
+const heldGap = time.Hour
+
 // took notes what the outcome of a question says of the account's others.
 func (q *questions) took(outcome machine.Outcome, probe, now time.Time) {
+	until := probe
 	switch outcome := outcome.(type) {
 	case machine.Done, machine.Reject:
 		q.held = time.Time{}
@@ -184,15 +188,15 @@ func (q *questions) took(outcome machine.Outcome, probe, now time.Time) {
 		if outcome.Throttled || outcome.Own {
 			return
 		}
-		q.flow = machine.Latest(q.flow, now.Add(outcome.For))
+		until = now.Add(outcome.For)
 	case machine.Park:
-		q.flow = machine.Latest(q.flow, probe)
 	default:
 		return
 	}
-	if q.held.IsZero() {
+	if q.held.IsZero() || now.Sub(q.flow) > heldGap {
 		q.held = now
 	}
+	q.flow = machine.Latest(q.flow, until)
 }
 
 // consider ends the wanted quantity of a SKU that Amazon fulfils, or does not know after a

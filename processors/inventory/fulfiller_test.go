@@ -441,6 +441,46 @@ func TestQuestionsThatFailAloneEndTheWait(t *testing.T) {
 	}
 }
 
+// An account that was mended is asked for at once, so its wait goes on.
+func TestAMendedAccountIsHeldNoMore(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, asking())
+	r.End(r.only(r.Take(updateOf("A", 1, r.Now)), model.SearchListingsItems), machine.Snooze{For: 2 * time.Hour, Unspent: true})
+	r.Pass(time.Minute)
+	begun := r.Now
+	ask := r.only(r.Changed(testAccount), model.SearchListingsItems)
+	for r.Now.Before(begun.Add(time.Hour)) {
+		for _, call := range r.Pass(10 * time.Second) {
+			if call.Operation == model.PatchListingsItem {
+				if got := r.Now.Sub(begun); got < 14*time.Minute || got > 16*time.Minute {
+					t.Errorf("sent after %v", got)
+				}
+				r.tell(ask, "DEFAULT")
+				return
+			}
+		}
+	}
+	t.Error("it waits still")
+}
+
+// A quantity that was taken since an earlier time in which questions were held up says
+// nothing of this one.
+func TestAnEarlierPauseSaysNothing(t *testing.T) {
+	t.Parallel()
+	start := testStart
+	var q questions
+	q.took(machine.Snooze{For: time.Minute}, start, start)
+	q.took(machine.Retry{}, start, start.Add(time.Minute))
+	taken, later := start.Add(time.Hour), start.Add(3*time.Hour)
+	if !q.failAlone(taken) {
+		t.Error("only questions fail, and that is not seen")
+	}
+	q.took(machine.Park{}, later.Add(time.Minute), later)
+	if q.failAlone(taken) || !q.flow.Equal(later.Add(time.Minute)) {
+		t.Errorf("%+v", q)
+	}
+}
+
 // The waits of thousands of SKUs end together after a takeover, and not in one tick.
 func TestManyWaitsEndInManyTicks(t *testing.T) {
 	t.Parallel()

@@ -28,7 +28,7 @@ type sku struct {
 	form      form
 	place     place
 	fulfiller fulfiller
-	learned   minutes // when Amazon said so
+	learned   minutes // when Amazon said so, or was asked in vain
 }
 
 // work is what a SKU waits for, or what is under way for it.
