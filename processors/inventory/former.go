@@ -20,7 +20,7 @@ type form byte
 
 const (
 	ofChannel     form = iota // the quantity of one channel
-	ofAnyChannel              // a version before wrote it: its next update says of which
+	ofAnyChannel              // a version before wrote it: its next update says which
 	ofMarketplace             // likewise; and its key has a marketplace
 )
 

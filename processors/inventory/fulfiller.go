@@ -149,7 +149,7 @@ func (m *Machine) asksFirst(s *sku, now time.Time) bool {
 // askedUntil is how long a quantity waits for the SKU's fulfiller. The time in which nobody
 // could ask does not count, that before this owner and that in which the account's questions
 // are held up: a pause, refused credentials, an outage. Twice the wait is the end of that,
-// but for half of it to ask in after each takeover, and after what held the questions up.
+// except for half of it to ask in after each takeover, and after what held the questions up.
 // Where Amazon takes quantities of the account meanwhile, only its questions fail, and twice
 // the wait is the end of it.
 func (m *Machine) askedUntil(s *sku) time.Time {

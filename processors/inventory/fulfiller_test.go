@@ -352,7 +352,7 @@ func TestNoAnswerHoldsStockUpForLong(t *testing.T) {
 	}
 }
 
-// After a start there is time to ask: the time that nobody owned the unit is nobody's answer.
+// After a start there is time to ask: the time in which the unit had no owner does not count.
 func TestARestartGivesTimeToAsk(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t, asking())
@@ -515,7 +515,7 @@ func TestAQuestionWaitsForRoom(t *testing.T) {
 	equal(t, "outcomes", r.outcomes(), []string{"A 1 REJECTED " + codeFulfilledByAmazon})
 }
 
-// SKUs that the state has had quantities accepted for are not waited with, whatever
+// SKUs that the state has had quantities accepted for are not delayed, whatever
 // version wrote it; they are asked for behind what is new.
 func TestSettledSKUsDoNotWait(t *testing.T) {
 	t.Parallel()
@@ -540,7 +540,7 @@ func TestSettledSKUsDoNotWait(t *testing.T) {
 	}
 }
 
-// So are those whose entries are of the marketplaces that versions before knew.
+// The same holds for those whose entries are of the marketplaces that versions before knew.
 func TestSettledSKUsOfMarketplacesDoNotWait(t *testing.T) {
 	t.Parallel()
 	quantity := int32(7)
@@ -577,12 +577,12 @@ func TestTheChannelsOfASKUHaveOneFulfiller(t *testing.T) {
 	equal(t, "outcomes", r.outcomes(), []string{"A 4 REJECTED " + codeFulfilledByAmazon})
 
 	// What is learned of one channel, is of all.
-	ask := r.only(r.Take(inChannel("MLI", "B", 1), inChannel("MLI-2", "B", 2)), model.SearchListingsItems)
+	r.only(r.Take(inChannel("MLI", "B", 1), inChannel("MLI-2", "B", 2)), model.SearchListingsItems)
 	if calls := r.Take(updateOf("B", 3, r.Now)); len(calls) > 0 {
 		t.Errorf("started %v", operationsOf(calls))
 	}
 	r.Restart() // the question is asked again, once
-	ask = r.only(r.Pass(time.Second), model.SearchListingsItems)
+	ask := r.only(r.Pass(time.Second), model.SearchListingsItems)
 	r.tell(ask, "AMAZON_EU")
 	refused := " REJECTED " + codeFulfilledByAmazon
 	equal(t, "outcomes", r.outcomes(), []string{"B 1" + refused, "B 2" + refused, "B 3" + refused})
@@ -617,8 +617,8 @@ func TestTheChannelsOfAnUnknownSKU(t *testing.T) {
 	}
 }
 
-// Who has waited is asked for first, of these what has sold out, and many new SKUs do not
-// hold up one that is known.
+// Questions that a quantity waits for come first, those of what has sold out before the others,
+// and many new SKUs do not hold up one that is known.
 func TestTheOrderOfQuestions(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t, asking())
@@ -805,7 +805,7 @@ func TestADocumentWithAmazonsSKUIsNotSubmitted(t *testing.T) {
 	equal(t, "outcomes", r.outcomes(), []string{"A 2 REJECTED " + codeFulfilledByAmazon, "B 2 APPLIED"})
 }
 
-// What is under way when the answer comes is told of once Amazon has accepted it: by a feed,
+// What is under way when the answer comes is reported once Amazon has accepted it: by a feed,
 // by a patch, and by a patch that is to go once more.
 func TestAQuantityUnderWayToAmazonsSKUIsToldOf(t *testing.T) {
 	t.Parallel()

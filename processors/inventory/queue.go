@@ -150,7 +150,7 @@ type perAccount struct {
 	feeds   []*feedLane
 	patches map[*sku]struct{} // that are queued in Machine.patches
 	cutting *feedLane         // the lane that makes or submits a feed: the token is for it
-	former  []string          // marketplaces of which a version before left entries
+	former  []string          // marketplaces with entries that a version before left
 
 	questions questions // for the fulfillers of its SKUs
 	taken     time.Time // when Amazon last took a feed or a quantity

@@ -13,7 +13,7 @@ import (
 
 // submit commits the intent of a feed, with the messageId of every SKU in its
 // own entry, and starts createFeed: rules 1 and 2. A document that holds what may not be
-// sent any more is given up for another: what was told of that SKU is that nothing was sent.
+// sent any more is given up for another: the outcome of that SKU says that nothing was sent.
 func (m *Machine) submit(tx *machine.Tx, f *feedLane) {
 	c := f.cut
 	if slices.ContainsFunc(c.members, func(s *sku) bool { return m.barred(s, s.work.sent) }) {

@@ -148,7 +148,7 @@ func TestAnOrderAtRiskTellsOfItsShipTime(t *testing.T) {
 	}
 }
 
-// works notes the work that an entry of the state tells of.
+// works notes the work that an entry of the state is about.
 type works struct {
 	role.Standing
 	names []string

@@ -26,7 +26,7 @@ type setup struct {
 	notes      bool          // accounts have notifications at all
 	calm       bool          // quick feeds of a few hundred SKUs only
 	noSearches bool          // Amazon refuses searches for listings
-	newcomers  int           // SKUs of each account, of which nothing is known yet, and a tenth Amazon fulfils; 0 for none
+	newcomers  int           // SKUs of each account that nothing is known about yet, a tenth of them fulfilled by Amazon; 0 for none
 	blind      bool          // what is ambiguous is taken for not done
 	changes    time.Duration // between handovers of a unit, on average, and twice between crashes; 0 for none
 	config     inventory.Config
