@@ -113,6 +113,7 @@ type order struct {
 	listed bool // in gate.came
 	found  bool
 	missed bool
+	sought bool // a search has been asked to look for it once more; see searchBack
 
 	// What a page of a search has shown during the call, in case that fails. Not in the
 	// state: a new owner asks getOrder again.
@@ -206,7 +207,7 @@ func (o *order) fetched(now time.Time) {
 func (o *order) reset() {
 	o.pending, o.dirty, o.untimed, o.dirtyUntimed = false, false, false, false
 	o.pendingSince, o.received, o.dirtyReceived, o.notBefore = 0, 0, 0, 0
-	o.attempts, o.stale, o.part, o.missed = 0, 0, nil, false
+	o.attempts, o.stale, o.part, o.missed, o.sought = 0, 0, nil, false, false
 	o.urgency, o.shipBy = urgentMerchant, 0
 }
 

@@ -153,12 +153,19 @@ func (m *Machine) sealedFor(o *order, shown shownPage, now time.Time) bool {
 }
 
 // searchBack has the next search look once more for an order that a page without its buyer
-// has shown, and that getOrder fails for.
-func (m *Machine) searchBack(o *order) {
-	if s := m.reconciler.searches[searchPrefix+o.account]; s != nil && m.withBuyers(o.account) {
-		s.back = earliest(s.back, o.wanted)
+// has shown, and that getOrder fails for: once for each fetch, and not far, since an account
+// has few pages.
+func (m *Machine) searchBack(tx *machine.Tx, o *order) {
+	s := m.reconciler.searches[searchPrefix+o.account]
+	if s == nil || !o.found || o.sought || !m.withBuyers(o.account) || o.wanted < millisOf(tx.Now.Add(-backMost)) {
+		return
 	}
+	o.sought = true
+	s.back = earliest(s.back, o.wanted)
 }
+
+// backMost is how old a change is at most that is searched for once more.
+const backMost = time.Hour
 
 // servedInstead settles an order whose call has ended without an answer, if a page has
 // shown it meanwhile.

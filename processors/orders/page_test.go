@@ -167,3 +167,38 @@ func TestABackfillKnowsTheKeysOfForgottenOrders(t *testing.T) {
 		keys[event.OrderID] = event.BuyerData.KeyID
 	}
 }
+
+// TestASearchLooksBackOnce for an order that getOrder fails for, and not far: an old one, as a
+// backfill finds, or one that stays refused, must not widen every search.
+func TestASearchLooksBackOnce(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		age  time.Duration // of the order's change
+		want bool
+	}{"new": {5 * time.Minute, true}, "old": {90 * time.Minute, false}} {
+		r := newRuntime(t, reconciling, func(cfg *Config) { withBuyerData(t, cfg); cfg.Reconcile.Lookback = 2 * time.Hour })
+		changed, wide := r.Now.Add(-test.age), 0
+		r.Follow(2*time.Hour, r.Tick(nil), func(call machine.Call) machine.Outcome {
+			if call.Operation == model.GetOrder {
+				return machine.Reject{Err: &model.Error{Class: model.Invalid, Operation: model.GetOrder, Status: 400}}
+			}
+			shown := []model.Order{{OrderID: orderID(1), CreatedTime: changed, LastUpdatedTime: changed, Fulfillment: &model.OrderFulfillment{Status: "UNSHIPPED"}}}
+			page := &model.SearchOrdersResponse{}
+			request, with := call.Request.(*buyerdata.PageRequest)
+			if !with {
+				if search := call.Request.(*model.SearchOrdersRequest); !search.LastUpdatedAfter.After(changed) && search.LastUpdatedBefore.After(changed) {
+					page.Orders = shown
+				}
+				return machine.Done{Response: page}
+			}
+			if !request.Search.LastUpdatedAfter.After(changed) && request.Search.LastUpdatedBefore.After(changed) {
+				wide++
+				page.Orders = shown
+			}
+			return machine.Done{Response: &buyerdata.PageAnswer{Page: page, Sealed: make([]*buyerdata.Sealed, len(page.Orders))}} // withheld
+		})
+		if wide > 1 || (wide == 1) != test.want || !r.order(orderID(1)).Pending {
+			t.Errorf("%s: %d searches looked back", name, wide)
+		}
+	}
+}

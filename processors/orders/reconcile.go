@@ -123,6 +123,9 @@ func newReconciler(cfg Reconcile, limits quota.Limits) reconciler {
 // restoreSearch forgets the counts of parts that are not asked for any more.
 func (m *Machine) restoreSearch(state *schemas.SearchState) {
 	s := m.reconciler.add(state)
+	if s.PaginationToken != "" && s.StartTime.IsZero() && s.BuyerData { // since when it searches is not in the state
+		s.leavePart()
+	}
 	s.AbsentParts = slices.DeleteFunc(s.AbsentParts, func(absent schemas.AbsentPart) bool {
 		return !slices.ContainsFunc(m.parts, func(p includedPart) bool { return p.name == absent.Part })
 	})
@@ -315,6 +318,7 @@ func (s *search) turn(token string, now time.Time) error {
 	if err := s.paging.Next(token, searchPages); err != nil {
 		if s.paging.Pages() >= searchPages {
 			s.span = max(s.EndTime.Sub(s.CursorTime)/searchShare, time.Minute)
+			s.back = 0
 		}
 		return err
 	}
@@ -375,6 +379,7 @@ func (m *Machine) searched(tx *machine.Tx, s *search, res *machine.Result) {
 		if s.PaginationToken != "" { // perhaps Amazon has forgotten it
 			s.leavePart()
 		}
+		s.back = 0                    // perhaps that is what Amazon refuses
 		if isMalformed(outcome.Err) { // too large, perhaps
 			s.orders = max(1, cmp.Or(s.orders, searchPage)/2)
 		}

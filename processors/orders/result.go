@@ -31,8 +31,8 @@ func (m *Machine) Result(tx *machine.Tx, res *machine.Result) {
 		return
 	}
 	m.passed(o, res.Outcome, tx.Now)
-	if _, done := res.Outcome.(machine.Done); !done && o.found {
-		m.searchBack(o)
+	if _, done := res.Outcome.(machine.Done); !done {
+		m.searchBack(tx, o)
 	}
 	switch outcome := res.Outcome.(type) {
 	case machine.Done:
