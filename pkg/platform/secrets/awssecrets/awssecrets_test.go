@@ -20,12 +20,13 @@ import (
 
 const canary = "canary-of-a-secret"
 
-func newClient(t *testing.T, endpoint string) *secretsmanager.Client {
+// newClient makes a client that tries a call so often.
+func newClient(t *testing.T, endpoint string, attempts int) *secretsmanager.Client {
 	t.Helper()
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	t.Cleanup(transport.CloseIdleConnections)
 	return secretsmanager.New(secretsmanager.Options{
-		Region: "eu-west-1", BaseEndpoint: &endpoint, RetryMaxAttempts: 1, HTTPClient: &http.Client{Transport: transport},
+		Region: "eu-west-1", BaseEndpoint: &endpoint, RetryMaxAttempts: attempts, HTTPClient: &http.Client{Transport: transport},
 		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
 	})
 }
@@ -56,7 +57,7 @@ func TestFetch(t *testing.T) {
 				fmt.Fprint(w, test.body)
 			}))
 			t.Cleanup(server.Close)
-			got, err := Fetch(newClient(t, server.URL))(t.Context(), "prod/lwa")
+			got, err := Fetch(newClient(t, server.URL, 1))(t.Context(), "prod/lwa")
 			if got.Reveal() != test.want || (err == nil) != (test.want != "") || errors.Is(err, secrets.ErrUnavailable) != test.unavailable {
 				t.Errorf("got %q, %v", got.Reveal(), err)
 			}
@@ -71,7 +72,7 @@ func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
-	if _, err := Fetch(newClient(t, server.URL))(t.Context(), "prod/lwa"); !errors.Is(err, secrets.ErrUnavailable) {
+	if _, err := Fetch(newClient(t, server.URL, 1))(t.Context(), "prod/lwa"); !errors.Is(err, secrets.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -105,7 +106,7 @@ func TestAnARNNamesItsRegion(t *testing.T) {
 // not ours.
 func TestSecretsManager(t *testing.T) {
 	t.Parallel()
-	client := newClient(t, parts.AWS(t))
+	client := newClient(t, parts.AWS(t), 3) // it closes a connection now and then while it answers
 	name := fmt.Sprintf("test-%d", time.Now().UnixNano())
 	made, err := client.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{
 		Name: &name, SecretString: aws.String(`{"client_secret":"first"}`),
