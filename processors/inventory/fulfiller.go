@@ -289,7 +289,7 @@ func (m *Machine) tellUnchecked(tx *machine.Tx, s *sku) {
 	alert(tx, s.account(), schemas.Alert{
 		EventType: alertUnchecked, Severity: warning, Subject: s.id(), Since: s.work.since.time(),
 		Message: fmt.Sprintf("the quantity of SKU %q is sent without knowing who fulfils it: Amazon has not answered within %v. There may be many new SKUs, "+
-			"or getListingsItem fails. They are asked for all the same, and sent nothing more if they are Amazon's. Others of the account may fare alike, "+
+			"or searchListingsItems and getListingsItem fail. They are asked for all the same, and sent nothing more if they are Amazon's. Others of the account may fare alike, "+
 			"and are not reported for %v", s.id(), m.cfg.FulfillmentWait, tellPause),
 	})
 }

@@ -175,7 +175,8 @@ func (m *Machine) searchRequest(account string, withBuyers bool, search *model.S
 	return req
 }
 
-// keyMade is how long after an order was placed its key is made, as a backfill takes it.
+// keyMade is within what time after an order was placed its key is looked for. An order whose
+// key is younger, as one that an earlier backfill found, is left to getOrder.
 const keyMade = 48 * time.Hour
 
 // withBuyers reports whether pages with an account's orders can bring their buyer data.

@@ -379,7 +379,8 @@ func (m *Machine) searched(tx *machine.Tx, s *search, res *machine.Result) {
 		if s.PaginationToken != "" { // perhaps Amazon has forgotten it
 			s.leavePart()
 		}
-		s.back = 0                    // perhaps that is what Amazon refuses
+		s.back = 0 // perhaps that is what Amazon refuses
+
 		if isMalformed(outcome.Err) { // too large, perhaps
 			s.orders = max(1, cmp.Or(s.orders, searchPage)/2)
 		}

@@ -33,7 +33,8 @@ func (d *doctor) absent(e *exam, a account) {
 			fmt.Sprintf("give application %s the role in Seller Central (Develop Apps), then let the seller authorize it again; "+
 				"if you do not need the part, %s", a.Application, without)).at("%s", key))
 	}
-	if len(standing.Absent) == 0 {
+	// FULFILLMENT is always asked for: without it nothing is looked for, and nothing known.
+	if len(standing.Absent) == 0 && d.Config.Asks(e.name, model.IncludeFulfillment) {
 		e.add(checkParts, good("no part of the orders that is asked for is known to be left out"))
 	}
 }

@@ -115,6 +115,19 @@ func TestAPartThatNeverComesIsAWarning(t *testing.T) {
 	}
 }
 
+// Without searches nobody counts what comes, so that there is nothing to say of parts.
+func TestPartsThatNobodyLooksForAreNoRow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.settle(t)
+	w.config.Orders.Reconcile.Every = 0
+	for _, r := range w.examine(t).Results {
+		if r.Part == "account" && r.Check == "included data" {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
 // Where the state may not be read doctor says so, and judges no account by it.
 func TestAStateThatMayNotBeReadIsNoFailure(t *testing.T) {
 	t.Parallel()
