@@ -30,6 +30,7 @@ func recordTable() []Record {
 		{Name: "InventoryState", file: "inventory_state.avsc", New: func() Value { return new(InventoryState) }},
 		{Name: "InventoryUpdate", file: "inventory_update.avsc", New: func() Value { return new(InventoryUpdate) }},
 		{Name: "LaneState", file: "lane_state.avsc", New: func() Value { return new(LaneState) }},
+		{Name: "ListingChange", file: "listing_change.avsc", New: func() Value { return new(ListingChange) }},
 		{Name: "NotificationPace", file: "notification_pace.avsc", New: func() Value { return new(NotificationPace) }},
 		{Name: "Order", file: "order.avsc", New: func() Value { return new(Order) }},
 		{Name: "OrderChange", file: "order_change.avsc", New: func() Value { return new(OrderChange) }},
@@ -1455,6 +1456,98 @@ type LineUnits struct {
 func (r *LineUnits) AppendAvro(dst []byte) []byte {
 	dst = appendText(dst, r.OrderItemID)
 	dst = binary.AppendVarint(dst, int64(r.Quantity))
+	return dst
+}
+
+// ListingChange: A change of a listing at Amazon, as an SP-API notification
+// told it: a quantity, a status, or issues. Written by the bridge to
+// listing-changes, keyed by account.
+type ListingChange struct {
+	// Amazon's NotificationId; the same notification can arrive many times with
+	// the same id. Where it was missing or odd, sqs- and the id of the SQS
+	// message.
+	NotificationID string `avro:"notificationId" json:"notificationId"`
+	// QUANTITY (a merchant's quantity is another one), STATUS (whether the
+	// listing can be found and bought) or ISSUES (what Amazon finds wrong); other
+	// values may come.
+	Type string `avro:"type" json:"type"`
+	// Our name of the seller account; also the record's key.
+	Account string `avro:"account" json:"account"`
+	// Amazon's SellerId.
+	SellerID string `avro:"sellerId" json:"sellerId"`
+	// Amazon's marketplace id; null in QUANTITY, since a quantity is one number
+	// for all marketplaces of the account.
+	MarketplaceID string `avro:"marketplaceId,omitzero" json:"marketplaceId,omitzero"`
+	// The seller's SKU.
+	SKU string `avro:"sku" json:"sku"`
+	// Amazon's id of the product; null where Amazon gives none, as in QUANTITY.
+	ASIN string `avro:"asin,omitzero" json:"asin,omitzero"`
+	// Of QUANTITY: the channel that the quantity is of, such as DEFAULT.
+	FulfillmentChannelCode string `avro:"fulfillmentChannelCode,omitzero" json:"fulfillmentChannelCode,omitzero"`
+	// Of QUANTITY, and always there: the units that Amazon has for sale now,
+	// after updates, orders and whatever else changed them.
+	Quantity *int32 `avro:"quantity,omitzero" json:"quantity,omitzero"`
+	// Of STATUS, as Amazon writes them: BUYABLE, DISCOVERABLE, DELETED; other
+	// values may come.
+	Statuses []string `avro:"statuses" json:"statuses"`
+	// Of ISSUES, as Amazon writes them: NONE, ERROR, WARNING; other values may
+	// come.
+	Severities []string `avro:"severities" json:"severities"`
+	// Of ISSUES, as Amazon writes them: SEARCH_SUPPRESSED, LISTING_SUPPRESSED,
+	// ATTRIBUTE_SUPPRESSED, CATALOG_ITEM_REMOVED; other values may come.
+	EnforcementActions []string `avro:"enforcementActions" json:"enforcementActions"`
+	// Of STATUS: CreatedDate, when the listing was made.
+	CreatedTime time.Time `avro:"createdTime,omitzero" json:"createdTime,omitzero"`
+	// The notification's EventTime; where that was missing or odd, its publish
+	// time, or else when it entered our queue.
+	EventTime time.Time `avro:"eventTime" json:"eventTime"`
+	// When Amazon published the notification.
+	PublishTime time.Time `avro:"publishTime,omitzero" json:"publishTime,omitzero"`
+	// When the notification entered our queue (SQS SentTimestamp).
+	ReceivedTime time.Time `avro:"receivedTime" json:"receivedTime"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *ListingChange) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.NotificationID)
+	dst = appendText(dst, r.Type)
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.SellerID)
+	dst = appendOptionalString(dst, r.MarketplaceID)
+	dst = appendText(dst, r.SKU)
+	dst = appendOptionalString(dst, r.ASIN)
+	dst = appendOptionalString(dst, r.FulfillmentChannelCode)
+	if r.Quantity == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.Quantity))
+	}
+	if len(r.Statuses) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Statuses)))
+		for i := range r.Statuses {
+			dst = appendText(dst, r.Statuses[i])
+		}
+	}
+	dst = append(dst, 0)
+	if len(r.Severities) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Severities)))
+		for i := range r.Severities {
+			dst = appendText(dst, r.Severities[i])
+		}
+	}
+	dst = append(dst, 0)
+	if len(r.EnforcementActions) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.EnforcementActions)))
+		for i := range r.EnforcementActions {
+			dst = appendText(dst, r.EnforcementActions[i])
+		}
+	}
+	dst = append(dst, 0)
+	dst = appendOptionalTime(dst, r.CreatedTime)
+	dst = binary.AppendVarint(dst, r.EventTime.UnixMilli())
+	dst = appendOptionalTime(dst, r.PublishTime)
+	dst = binary.AppendVarint(dst, r.ReceivedTime.UnixMilli())
 	return dst
 }
 

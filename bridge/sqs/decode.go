@@ -55,6 +55,7 @@ type decoder struct {
 	odd    []oddity // of the last body
 	change schemas.OrderChange
 	feed   schemas.FeedNotification
+	listed schemas.ListingChange
 }
 
 // decoded is a record to be written.
@@ -83,9 +84,11 @@ func (d *decoder) decode(body string, in arrival, accounts *account.Directory) (
 		return decoded{}, reject(ReasonNotJSON, "the body is nested more than %d deep: it is not a notification of the Selling Partner API", maxDepth)
 	}
 	d.buf = append(d.buf[:0], body...)
-	d.in = notification{}
-	strict := json.Unmarshal(d.buf, &d.in)
-	if strict != nil && d.leniently() != nil {
+	strict, err := d.read()
+	if err == nil && d.unwrap() {
+		strict, err = d.read()
+	}
+	if err != nil {
 		return decoded{}, d.diagnose(strict)
 	}
 	out, wrong, ours := d.notification(in, accounts)
@@ -100,11 +103,24 @@ func (d *decoder) decode(body string, in arrival, accounts *account.Directory) (
 	return out, wrong
 }
 
+// read decodes d.buf. strict is what is not as Amazon documents it, and err why nothing
+// could be read.
+func (d *decoder) read() (strict, err error) {
+	d.in = notification{}
+	if strict = json.Unmarshal(d.buf, &d.in); strict != nil {
+		err = d.leniently()
+	}
+	return strict, err
+}
+
 // notification makes the record of a body that has been read; ours is false for
 // one that nothing here reads.
 func (d *decoder) notification(in arrival, accounts *account.Directory) (out decoded, wrong *rejection, ours bool) {
 	ours = true
+	kind := listingKind(d.in.Type)
 	switch {
+	case kind != "":
+		out, wrong = d.listingChange(kind, in, accounts)
 	case d.in.Type == orderChangeType && d.in.Payload.OrderChange != nil:
 		out, wrong = d.orderChange(d.in.Payload.OrderChange, in, accounts)
 	case d.in.CamelType == feedFinishedType && d.in.CamelPayload.FeedProcessingFinished != nil:
@@ -158,7 +174,7 @@ func (d *decoder) diagnose(err error) *rejection {
 	if json.Unmarshal(d.buf, &kind) != nil {
 		return reject(ReasonNotNotification, "the body is not a notification of the Selling Partner API: %s", inJSONTerms(err))
 	}
-	if kind.Type == orderChangeType || kind.Type == orderStatusChangeType || kind.CamelType == feedFinishedType {
+	if kind.Type == orderChangeType || listingKind(kind.Type) != "" || kind.Type == orderStatusChangeType || kind.CamelType == feedFinishedType {
 		return reject(ReasonInvalidField, "a field is not as Amazon documents it: %s", inJSONTerms(err))
 	}
 	return d.classify(kind.Type, kind.CamelType)
@@ -177,7 +193,7 @@ func (d *decoder) classify(pascal, camel string) *rejection {
 		return reject(ReasonMissingField, "the %s notification has no payload of that type", pascal)
 	case camel == feedFinishedType:
 		return reject(ReasonMissingField, "the %s notification has no payload of that type", camel)
-	case camel == orderChangeType || camel == orderStatusChangeType:
+	case camel == orderChangeType || camel == orderStatusChangeType || listingKind(camel) != "":
 		return reject(ReasonWrongCasing, "%s has its names in camelCase; Amazon writes it in PascalCase (NotificationType, Payload): see what rewrites the messages on their way", camel)
 	case pascal == feedFinishedType:
 		return reject(ReasonWrongCasing, "%s has its names in PascalCase; Amazon writes it in camelCase (notificationType, payload): see what rewrites the messages on their way", pascal)
@@ -241,7 +257,16 @@ func (d *decoder) ofOrder(owner *account.Account) decoded {
 
 // orderOwner checks what every order notification must have and finds its account.
 func (d *decoder) orderOwner(seller, order, marketplace string, accounts *account.Directory) (*account.Account, *rejection) {
-	if wrong := checkIDs(field{"SellerId", seller}, field{"AmazonOrderId", order}); wrong != nil {
+	if wrong := checkIDs(field{"AmazonOrderId", order}); wrong != nil {
+		return nil, wrong
+	}
+	return d.owner(seller, marketplace, accounts)
+}
+
+// owner finds the account of a seller in the region of a marketplace or, where none is
+// known, of the queue.
+func (d *decoder) owner(seller, marketplace string, accounts *account.Directory) (*account.Account, *rejection) {
+	if wrong := checkIDs(field{"SellerId", seller}); wrong != nil {
 		return nil, wrong
 	}
 	region := model.RegionOf(marketplace)

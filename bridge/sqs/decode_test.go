@@ -230,6 +230,8 @@ func FuzzDecode(f *testing.F) {
 	for _, name := range []string{"order_change.json", "order_status_change.json", "feed_processing_finished.json", "feed_of_vendor.json"} {
 		f.Add(body(f, name))
 	}
+	f.Add(event(body(f, "listing_quantity.json")))
+	f.Add(event(body(f, "listing_issues.json")))
 	f.Add(`{"NotificationType":"ORDER_CHANGE","EventTime":1e400}`)
 	accounts := directory()
 	d := &decoder{region: model.NorthAmerica, maxBody: 64 << 10}

@@ -5,6 +5,6 @@
 //
 // Delivery is at least once, as SQS's own is: a crash between the
 // acknowledgement and the deletion brings a message again, and so does Amazon.
-// Readers of order-changes and feed-notifications know the repeats by
+// Readers of order-changes, feed-notifications and listing-changes know the repeats by
 // notificationId.
 package sqs

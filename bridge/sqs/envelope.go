@@ -8,8 +8,26 @@ import (
 // Reasons of messages that hold a notification in an envelope of AWS.
 const (
 	ReasonSNSEnvelope         = "sns_envelope"         // as SNS delivers without raw message delivery
-	ReasonEventBridgeEnvelope = "eventbridge_envelope" // an event of EventBridge
+	ReasonEventBridgeEnvelope = "eventbridge_envelope" // an event of EventBridge that holds no notification
 )
+
+// unwrap puts the notification that an event of EventBridge holds in the place of the
+// event. It reports false for anything else. Amazon delivers some types to EventBridge
+// only, whose rules wrap what they send to a queue.
+func (d *decoder) unwrap() bool {
+	if d.in.Type != "" || d.in.CamelType != "" || d.in.Detail.Kind() != '{' {
+		return false
+	}
+	var inner struct {
+		Type      jsontext.Value `json:"NotificationType"`
+		CamelType jsontext.Value `json:"notificationType"`
+	}
+	if json.Unmarshal(d.in.Detail, &inner, jsontext.AllowInvalidUTF8(true)) != nil || inner.Type == nil && inner.CamelType == nil {
+		return false
+	}
+	d.buf = append(d.buf[:0], d.in.Detail...)
+	return true
+}
 
 // envelope recognises what SNS or EventBridge has wrapped a notification in, by
 // its shape; nil for anything else. Shapes: "Amazon SNS message and JSON
@@ -38,8 +56,8 @@ func envelope(body []byte) *rejection {
 			"enable raw message delivery on the subscription of this queue to that topic (RawMessageDelivery = true); searches and polls find what this message was about",
 			text(shape.Type), text(shape.TopicARN))
 	case shape.DetailType != nil && (shape.Detail != nil || shape.Source != nil):
-		return reject(ReasonEventBridgeEnvelope, "the body is an event of Amazon EventBridge (source %.200q, detail-type %.100q) and not Amazon's notification itself: "+
-			"the bridge reads notifications of an SQS destination only; subscribe this notification type to an SQS destination, or have the rule's target send $.detail alone where it is a whole notification",
+		return reject(ReasonEventBridgeEnvelope, "the body is an event of Amazon EventBridge (source %.200q, detail-type %.100q) whose detail is no notification of the Selling Partner API: "+
+			"have the rule that targets this queue match the events of the source aws.partner/sellingpartnerapi.amazon.com/… alone, with no input transformer",
 			text(shape.Source), text(shape.DetailType))
 	}
 	return nil

@@ -12,7 +12,8 @@ import (
 // notification is what the bridge reads of every notification. Amazon writes
 // order notifications in PascalCase and feed notifications in camelCase, and
 // the decoder minds the case, so both stand here side by side. Shapes: Amazon's
-// OrderChangeNotification.json and FeedProcessingFinishedNotification.json;
+// OrderChangeNotification.json, FeedProcessingFinishedNotification.json and
+// ListingsItem*.json;
 // OrderStatusChangeNotification was withdrawn after 2023 and is in archives only.
 // The buyer's postal code is not in them: what is never decoded cannot leak.
 type notification struct {
@@ -25,11 +26,15 @@ type notification struct {
 	CamelEventTime timestamp     `json:"eventTime"`
 	CamelPayload   camelPayload  `json:"payload"`
 	CamelMetadata  camelMetadata `json:"notificationMetadata"`
+
+	// Detail is a whole notification where the body is EventBridge's envelope of one.
+	Detail jsontext.Value `json:"detail"`
 }
 
 type payload struct {
 	OrderChange       *orderChange       `json:"OrderChangeNotification"`
 	OrderStatusChange *orderStatusChange `json:"OrderStatusChangeNotification"`
+	Listing           listing            `json:",embed"`
 }
 
 type camelPayload struct {

@@ -12,7 +12,7 @@ func Role() role.Role {
 		Name:     "bridge",
 		Sections: []string{"bridge"},
 		About:    "SQS notifications to Kafka",
-		Outputs:  []string{schemas.OrderChanges, schemas.FeedNotifications},
+		Outputs:  []string{schemas.OrderChanges, schemas.FeedNotifications, schemas.ListingChanges},
 		Reasons: []role.Reason{
 			{Code: ReasonBodyTooLarge, Remedy: notAmazons},
 			{Code: ReasonNotJSON, Remedy: notAmazons},
@@ -26,7 +26,7 @@ func Role() role.Role {
 			{Code: ReasonKafkaRefused, Remedy: "raise the topic's max.message.bytes (`sellerstream topics apply` does), then retry it"},
 			{Code: ReasonSecret, Remedy: "read the secret in Seller Central, and give that notification a queue of its own; then discard it"},
 			{Code: ReasonSNSEnvelope, Remedy: "turn raw message delivery on; then discard it"},
-			{Code: ReasonEventBridgeEnvelope, Remedy: "have Amazon deliver to an SQS destination; then discard it"},
+			{Code: ReasonEventBridgeEnvelope, Remedy: "have no rule send other events to this queue; then discard it"},
 			{Code: schemas.ReasonFault, Remedy: "report it with the letter; retry it with the version that mends it"},
 		},
 	}

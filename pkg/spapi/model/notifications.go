@@ -6,6 +6,13 @@ const (
 	FeedProcessingFinishedNotification = "FEED_PROCESSING_FINISHED"
 )
 
+// The notification types about listings, which Amazon delivers to EventBridge only.
+const (
+	ListingQuantityNotification = "LISTINGS_ITEM_MFN_QUANTITY_CHANGE"
+	ListingStatusNotification   = "LISTINGS_ITEM_STATUS_CHANGE"
+	ListingIssuesNotification   = "LISTINGS_ITEM_ISSUES_CHANGE"
+)
+
 // The types of order changes.
 const (
 	OrderStatusChange    = "OrderStatusChange"

@@ -66,7 +66,9 @@ func TestEachServiceHasItsOwnTopics(t *testing.T) {
 	for part, want := range map[string][]ACL{
 		"upstream-stock":     {{Topic, "s.inventory-results", Literal, Read}, {Topic, "s.inventory-updates", Literal, Write}},
 		"upstream-shipments": {{Topic, "s.shipment-confirmations", Literal, Read}, {Topic, "s.shipments", Literal, Write}},
-		"downstream":         {{Topic, "s.orders", Literal, Read}, {Topic, "s.shipment-confirmations", Literal, Read}},
+		"downstream": {
+			{Topic, "s.listing-changes", Literal, Read}, {Topic, "s.orders", Literal, Read}, {Topic, "s.shipment-confirmations", Literal, Read},
+		},
 		"downstream-buyers":  {{Topic, "s.buyer-keys", Literal, Read}},
 	} {
 		got := layout().Of(part)
