@@ -43,8 +43,9 @@
 //	ReadFeedReport  what became of each message
 //	CancelFeed      as long as the feed is IN_QUEUE
 //
-// model.ListingsFeed says beforehand what is wrong with a feed (Faults) and how
-// large it is (Size, EncodedSize), so that it can be cut where Amazon's limits are.
+// model.ListingsFeed (JSON) and model.OrderFeed (XML) say beforehand what is wrong with a
+// feed (Faults) and how large it is (Size, EncodedSize), so that it can be cut where
+// Amazon's limits are. A report is read in either form.
 //
 // # Listings
 //

@@ -58,8 +58,8 @@ func newStorage(t testing.TB) *storage {
 	return s
 }
 
-func testFeed(messages int) model.ListingsFeed {
-	feed := model.ListingsFeed{SellerID: "AXXXXXXXXXXXX"}
+func testFeed(messages int) *model.ListingsFeed {
+	feed := &model.ListingsFeed{SellerID: "AXXXXXXXXXXXX"}
 	for i := range messages {
 		feed.Messages = append(feed.Messages, model.QuantityMessage{
 			MessageID: i + 1, SKU: fmt.Sprintf("SKU-%06d", i), ProductType: "PRODUCT", FulfillmentChannelCode: "DEFAULT", Quantity: i,
@@ -122,6 +122,33 @@ func TestAPresignedURLIsUsedToTheLetter(t *testing.T) {
 	}
 }
 
+// TestUploadOrderFeed uploads a feed in XML, under its own content type.
+func TestUploadOrderFeed(t *testing.T) {
+	t.Parallel()
+	s := newStorage(t)
+	var got []byte
+	kind := ""
+	s.serve = func(_ http.ResponseWriter, r *http.Request) {
+		kind = r.Header.Get("Content-Type")
+		got, _ = io.ReadAll(r.Body)
+	}
+	feed := &model.OrderFeed{Type: model.OrderAcknowledgementFeed, SellerID: "AXXXXXXXXXXXX", Messages: []model.OrderMessage{{
+		MessageID: 1, Acknowledgement: &model.OrderAcknowledgement{AmazonOrderID: "302-1234567-1234567", StatusCode: model.AcknowledgementFailure,
+			Items: []model.AcknowledgedItem{{AmazonOrderItemCode: "1", CancelReason: model.NoInventory}}},
+	}}}
+	answer, _, err := s.seller(t, nil).UploadFeed(t.Context(), model.UploadFeedRequest{Feed: feed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _ := io.ReadAll(feed.Reader())
+	if kind != "text/xml; charset=UTF-8" || !bytes.Equal(got, want) || answer.Bytes != int64(len(want)) {
+		t.Errorf("%q %q, %+v", kind, got, answer)
+	}
+	if _, _, err := s.seller(t, nil).UploadFeed(t.Context(), model.UploadFeedRequest{}); err == nil {
+		t.Error("no feed was uploaded")
+	}
+}
+
 func TestAFaultyFeedIsNotUploaded(t *testing.T) {
 	t.Parallel()
 	s := newStorage(t)
@@ -131,7 +158,7 @@ func TestAFaultyFeedIsNotUploaded(t *testing.T) {
 	}
 	_, _, err := s.seller(t, nil).UploadFeed(t.Context(), model.UploadFeedRequest{Feed: feed})
 	refusal := wantError(t, err, model.CreateFeedDocument, model.Invalid)
-	if !strings.Contains(refusal.Message, `message 2 (SKU "same")`) || !strings.Contains(refusal.Message, "6 more") || s.documents != 0 {
+	if !strings.Contains(refusal.Message, `message 2 ("same")`) || !strings.Contains(refusal.Message, "6 more") || s.documents != 0 {
 		t.Errorf("%v after %d calls", err, s.documents)
 	}
 }

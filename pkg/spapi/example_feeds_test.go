@@ -16,7 +16,7 @@ func ExampleSeller_UploadFeed() {
 	defer e.stop()
 	ctx := context.Background()
 
-	uploaded, _, err := e.seller.UploadFeed(ctx, model.UploadFeedRequest{Feed: model.ListingsFeed{
+	uploaded, _, err := e.seller.UploadFeed(ctx, model.UploadFeedRequest{Feed: &model.ListingsFeed{
 		SellerID: e.id,
 		Messages: []model.QuantityMessage{
 			{MessageID: 1, SKU: "ECHO-DOT", ProductType: "PRODUCT", FulfillmentChannelCode: channel, Quantity: 12},

@@ -48,7 +48,7 @@ func readReport(body io.Reader, compression string, large func() error) (*model.
 
 // parseDocument goes by what the document is, not by what Amazon says of it:
 // compressionAlgorithm was seen missing though the document was gzip, and GZIP
-// though it was plain. A report in JSON never begins with gzip's two bytes.
+// though it was plain. A report, in JSON or XML, never begins with gzip's two bytes.
 func parseDocument(raw *source, compression string, report *model.FeedReport) error {
 	begin := bufio.NewReaderSize(raw, 32<<10)
 	var content io.Reader = begin
@@ -66,11 +66,15 @@ func parseDocument(raw *source, compression string, report *model.FeedReport) er
 		content = unzipped
 	}
 	text := bufio.NewReaderSize(&inflated{from: content, raw: raw}, 32<<10)
-	if err := recognize(text); err != nil {
+	markup, err := recognize(text)
+	if err != nil {
 		if why := unreadable(""); errors.As(err, &why) && !plainOrGzip(compression) {
 			return unreadable(fmt.Sprintf("%s; Amazon calls its compression %.20q, which this client does not know", why, compression))
 		}
 		return err
+	}
+	if markup {
+		return parseXMLReport(text, report)
 	}
 	return parseReport(&tokenBound{from: text}, report)
 }
@@ -82,12 +86,12 @@ func plainOrGzip(compression string) bool {
 	return compression == "" || strings.EqualFold(compression, "GZIP")
 }
 
-// recognize looks at the beginning of a document and returns what it is, where it
-// is no JSON.
-func recognize(text *bufio.Reader) error {
+// recognize looks at the beginning of a document, and reports whether it is XML (or HTML)
+// in place of JSON.
+func recognize(text *bufio.Reader) (markup bool, err error) {
 	start, err := text.Peek(1024)
 	if len(start) == 0 && err != nil && !errors.Is(err, io.EOF) {
-		return err
+		return false, err
 	}
 	if bytes.HasPrefix(start, []byte("\xef\xbb\xbf")) { // a byte order mark
 		_, _ = text.Discard(3)
@@ -96,15 +100,11 @@ func recognize(text *bufio.Reader) error {
 	start = bytes.TrimLeft(start, " \t\r\n")
 	switch {
 	case len(start) == 0:
-		return unreadable("the document is empty")
-	case start[0] == '{':
-		return nil
-	case start[0] != '<':
-		return unreadable("the document is no JSON object; it may be the text report of a flat-file feed")
-	case bytes.Contains(start, []byte("AmazonEnvelope")), bytes.Contains(start, []byte("ProcessingReport")):
-		return unreadable("the document is an XML report (AmazonEnvelope) of an older feed type, not of a JSON_LISTINGS_FEED")
+		return false, unreadable("the document is empty")
+	case start[0] != '{' && start[0] != '<':
+		return false, unreadable("the document is no JSON object and no XML; it may be the text report of a flat-file feed")
 	}
-	return unreadable("the document is XML or HTML, not a processing report in JSON")
+	return start[0] == '<', nil
 }
 
 // source reads from the network. It bounds what comes, and remembers whether an error

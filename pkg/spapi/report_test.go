@@ -34,6 +34,20 @@ func TestReportsThatCanBeRead(t *testing.T) {
 		"what nobody knows": {`{"new":{"a":[{"b":"}"}]},"items":[{"sku":"S","issues":[{"severity":"ERROR"}]}],"issues":[{"categories":["X"],"severity":"NEW","message":"m"}]}`,
 			model.FeedReport{Issues: []model.FeedIssue{{Severity: "NEW", Message: "m"}}}},
 		"no issues": {`{"issues":null,"summary":{}}`, model.FeedReport{}},
+		"XML": {xmlReport("<Result><MessageID>2</MessageID><ResultCode>Error</ResultCode><ResultMessageCode>18028</ResultMessageCode>" +
+			"<ResultDescription>a &lt; b <![CDATA[& c]]></ResultDescription><AdditionalInfo><SKU>S</SKU><AmazonOrderID>canary</AmazonOrderID></AdditionalInfo></Result>\n" +
+			"<Result><MessageID>0</MessageID><ResultCode>Warning</ResultCode><ResultMessageCode>5</ResultMessageCode><ResultDescription/></Result>"),
+			model.FeedReport{Issues: []model.FeedIssue{{MessageID: 2, SKU: "S", Code: "18028", Severity: "ERROR", Message: "a < b & c"}, {Code: "5", Severity: "WARNING"}},
+				Summary: model.FeedReportSummary{Errors: 1, Warnings: 1, MessagesProcessed: 3, MessagesAccepted: 2, MessagesInvalid: 1}}},
+		"XML of other types": {xmlReport("<New><Result><MessageID>7</MessageID></Result></New><Result><MessageID>-1</MessageID><ResultCode>Fatal</ResultCode><New>x</New></Result>"),
+			model.FeedReport{Issues: []model.FeedIssue{{Severity: "FATAL"}},
+				Summary: model.FeedReportSummary{Errors: 1, MessagesProcessed: 3, MessagesAccepted: 2, MessagesInvalid: 1}}},
+		"XML in Latin-1": {`<?xml version="1.0" encoding="ISO-8859-1"?>` + xmlReport("<Result><ResultCode>Error</ResultCode><ResultDescription>\xe4</ResultDescription></Result>"),
+			model.FeedReport{Issues: []model.FeedIssue{{Severity: "ERROR", Message: "ä"}},
+				Summary: model.FeedReportSummary{Errors: 1, MessagesProcessed: 3, MessagesAccepted: 2, MessagesInvalid: 1}}},
+		"long XML": {xmlReport("<Result><ResultCode>Error</ResultCode><ResultDescription>" + strings.Repeat("ä", 3000) + "</ResultDescription></Result>"),
+			model.FeedReport{Issues: []model.FeedIssue{{Severity: "ERROR", Message: strings.Repeat("ä", 1000) + "…"}},
+				Summary: model.FeedReportSummary{Errors: 1, MessagesProcessed: 3, MessagesAccepted: 2, MessagesInvalid: 1}}},
 		"no UTF-8":  {"{\"issues\":[{\"message\":\"a\xffb\"}]}", model.FeedReport{Issues: []model.FeedIssue{{Message: "a\ufffdb"}}}},
 		"long": {`{"issues":[{"message":"` + strings.Repeat("ä", 3000) + `"}]}`,
 			model.FeedReport{Issues: []model.FeedIssue{{Message: strings.Repeat("ä", 1000) + "…"}}}},
@@ -57,6 +71,14 @@ func TestReportsThatCanBeRead(t *testing.T) {
 	}
 }
 
+// xmlReport is the processing report of a feed about orders, with these results.
+func xmlReport(results string) string {
+	return `<AmazonEnvelope xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><Header><DocumentVersion>1.02</DocumentVersion></Header>
+<MessageType>ProcessingReport</MessageType><Message><MessageID>1</MessageID><ProcessingReport><DocumentTransactionID>77</DocumentTransactionID>
+<StatusCode>Complete</StatusCode><ProcessingSummary><MessagesProcessed>3</MessagesProcessed><MessagesSuccessful>2</MessagesSuccessful>
+<MessagesWithError> 1 </MessagesWithError><MessagesWithWarning>0</MessagesWithWarning></ProcessingSummary>` + results + "</ProcessingReport></Message></AmazonEnvelope>\n"
+}
+
 func TestDocumentsThatAreNoReport(t *testing.T) {
 	t.Parallel()
 	zeros := func(n int) string { return strings.Repeat(" ", n) }
@@ -71,9 +93,19 @@ func TestDocumentsThatAreNoReport(t *testing.T) {
 		"zipped and cut":            {string(zip(t, report)[:20]), "GZIP", "cannot be read to its end"},
 		"zipped and broken":         {string(zip(t, report)[:len(zip(t, report))-8]) + "checksum", "GZIP", "cannot be read to its end"},
 		"unknown compression":       {"\x28\xb5\x2f\xfd", "ZSTD", `"ZSTD"`},
-		"an XML report":             {`<?xml version="1.0"?><AmazonEnvelope><Message><ProcessingReport>`, "", "AmazonEnvelope"},
-		"an XML report, zipped":     {string(zip(t, "\n<AmazonEnvelope>")), "GZIP", "AmazonEnvelope"},
-		"HTML":                      {"<!DOCTYPE html><html>", "", "XML or HTML"},
+		"XML that is cut":           {`<?xml version="1.0"?><AmazonEnvelope><Message><ProcessingReport>`, "", "no valid XML at byte"},
+		"zipped XML that is cut":    {string(zip(t, "\n<AmazonEnvelope>")), "GZIP", "no valid XML at byte"},
+		"HTML":                      {"<!DOCTYPE html><html>canary", "", "XML or HTML"},
+		"other XML":                 {"<Error><Code>canary</Code></Error>", "", "XML or HTML"},
+		"an envelope of orders":     {"<AmazonEnvelope><MessageType>OrderReport</MessageType></AmazonEnvelope>", "", "no ProcessingReport"},
+		"more XML":                  {xmlReport("") + "<AmazonEnvelope/>", "", "something follows"},
+		"text after XML":            {xmlReport("") + "canary", "", "something follows"},
+		"an entity of its own":      {`<!DOCTYPE AmazonEnvelope [<!ENTITY e "canary">]>` + xmlReport("<Result><ResultDescription>&e;</ResultDescription></Result>"), "", "no valid XML at byte"},
+		"deep XML":                  {strings.Repeat("<AmazonEnvelope>", 20_000), "", "deeper than 50 elements"},
+		"a long text in XML":        {xmlReport("<Result><ResultDescription>" + strings.Repeat("x", maxToken+8<<10) + "</ResultDescription></Result>"), "", "larger than 1 MiB"},
+		"a long comment":            {"<!--" + strings.Repeat(">", maxToken+8<<10), "", "larger than 1 MiB"},
+		"a long name in XML":        {"<" + strings.Repeat("x", maxToken+8<<10), "", "larger than 1 MiB"},
+		"XML in unknown letters":    {`<?xml version="1.0" encoding="EBCDIC"?><AmazonEnvelope/>`, "", "no valid XML at byte"},
 		"a flat-file report":        {"Feed Processing Summary:\n\tNumber of records processed\t3", "", "flat-file"},
 		"a list":                    {"[]", "", "no JSON object"},
 		"other JSON":                {`{"errors":[]}`, "", "neither issues nor a summary"},
@@ -193,7 +225,7 @@ func TestBoundsOfADocument(t *testing.T) {
 // TestTooManyIssues has more messages with errors than a feed has messages.
 func TestTooManyIssues(t *testing.T) {
 	t.Parallel()
-	p := &reportParser{report: new(model.FeedReport), erred: make(map[int]struct{})}
+	p := newIssueKeeper(new(model.FeedReport))
 	for id := range maxIssues + 10 {
 		p.keep(model.FeedIssue{MessageID: id})
 	}
@@ -226,7 +258,7 @@ func TestAmazonsExampleReport(t *testing.T) {
 func FuzzReadReport(f *testing.F) {
 	for _, text := range []string{
 		"", "{}", `{"issues":[{"messageId":1,"sku":"S","severity":"ERROR","message":"m"}],"summary":{"errors":1}}`,
-		`<AmazonEnvelope>`, "\xef\xbb\xbf{", `{"issues":[[[]]],"summary":[]}`, `{"a":"\ud800","b":1e999}`, "\x1f\x8b\x08",
+		`<AmazonEnvelope>`, xmlReport("<Result><MessageID>1</MessageID><ResultCode>Error</ResultCode></Result>"), `<?xml version="1.0" encoding="latin1"?><a b="c"/>`, "\xef\xbb\xbf{", `{"issues":[[[]]],"summary":[]}`, `{"a":"\ud800","b":1e999}`, "\x1f\x8b\x08",
 	} {
 		f.Add([]byte(text), false)
 		f.Add([]byte(text), true)

@@ -28,18 +28,26 @@ const (
 // model.FeedReport has. It takes what is there: of the fields of an issue only
 // severity and message are sure to be.
 type reportParser struct {
+	issueKeeper
 	tokens *jsontext.Decoder
+	known  bool // whether it has a field that makes it a report
+}
+
+// issueKeeper fills a report with issues, as many as are kept.
+type issueKeeper struct {
 	report *model.FeedReport
 	erred  map[int]struct{} // ids of messages with an error
-	known  bool             // whether it has a field that makes it a report
+}
+
+func newIssueKeeper(report *model.FeedReport) issueKeeper {
+	return issueKeeper{report: report, erred: make(map[int]struct{})}
 }
 
 // parseReport reads the one JSON object that a report is.
 func parseReport(from io.Reader, report *model.FeedReport) error {
 	p := &reportParser{
-		tokens: jsontext.NewDecoder(from, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)),
-		report: report,
-		erred:  make(map[int]struct{}),
+		issueKeeper: newIssueKeeper(report),
+		tokens:      jsontext.NewDecoder(from, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)),
 	}
 	err := p.object(func(name string) error {
 		switch name {
@@ -136,7 +144,7 @@ func (p *reportParser) issue() error {
 
 // keep adds an issue while there is room for it. A severity that nobody knows
 // counts as an error.
-func (p *reportParser) keep(issue model.FeedIssue) {
+func (p *issueKeeper) keep(issue model.FeedIssue) {
 	first := false
 	if issue.Severity != "WARNING" && issue.Severity != "INFO" {
 		_, known := p.erred[issue.MessageID]
@@ -201,15 +209,19 @@ func (p *reportParser) text(into *string, limit int) error {
 	if err != nil {
 		return err
 	}
-	text := token.String()
-	if len(text) > limit {
-		for limit > 0 && !utf8.RuneStart(text[limit]) {
-			limit--
-		}
-		text = string([]byte(text[:limit])) + "…"
-	}
-	*into = text
+	*into = cutText(token.String(), limit)
 	return nil
+}
+
+// cutText keeps at most limit bytes of text, and none of the memory of what it cuts off.
+func cutText(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return string([]byte(text[:limit])) + "…"
 }
 
 // number reads a number that is not negative, also one in quotes; any other is 0.
@@ -222,8 +234,13 @@ func (p *reportParser) number(into *int) error {
 	if err != nil {
 		return err
 	}
-	if n, err := strconv.ParseInt(token.String(), 10, 64); err == nil && n >= 0 && n <= math.MaxInt32 {
+	parseCount(token.String(), into)
+	return nil
+}
+
+// parseCount reads a number that is not negative; any other changes nothing.
+func parseCount(text string, into *int) {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n >= 0 && n <= math.MaxInt32 {
 		*into = int(n)
 	}
-	return nil
 }

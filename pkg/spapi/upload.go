@@ -21,10 +21,13 @@ type feedDocument struct {
 }
 
 // UploadFeed makes a document of req.Feed (createFeedDocument; default quota 0.5
-// a second, burst 15) and uploads it. A feed with model.FeedFaults is
+// a second, burst 15) and uploads it. A feed with faults is
 // model.Invalid and costs no call. The document is written as it is sent, so
 // that a feed of any size needs no memory of its own.
 func (s *Seller) UploadFeed(ctx context.Context, req model.UploadFeedRequest) (*model.UploadFeedResponse, Meta, error) {
+	if req.Feed == nil {
+		return nil, Meta{}, s.invalid(model.CreateFeedDocument, "there is no feed to upload")
+	}
 	if faults := req.Feed.Faults(); len(faults) > 0 {
 		return nil, Meta{}, s.faulty(faults)
 	}
@@ -34,7 +37,7 @@ func (s *Seller) UploadFeed(ctx context.Context, req model.UploadFeedRequest) (*
 		return nil, Meta{}, &model.Error{Class: model.Invalid, Operation: model.CreateFeedDocument, Account: s.account, Err: err}
 	}
 	create := newCall(model.CreateFeedDocument)
-	create.body = map[string]string{"contentType": model.FeedContentType}
+	create.body = map[string]string{"contentType": req.Feed.ContentType()}
 	var answer feedDocument
 	meta, err := s.send(ctx, create, &answer)
 	if err != nil {
@@ -46,7 +49,7 @@ func (s *Seller) UploadFeed(ctx context.Context, req model.UploadFeedRequest) (*
 	if err := answer.check(); err != nil {
 		return nil, meta, s.unreadable(create, err.Error())
 	}
-	if err := s.upload(ctx, answer.URL, &req.Feed, size); err != nil {
+	if err := s.upload(ctx, answer.URL, req.Feed, size); err != nil {
 		return nil, meta, err
 	}
 	return &model.UploadFeedResponse{
@@ -68,7 +71,7 @@ func (c *caller) faulty(faults []model.FeedFault) error {
 }
 
 // upload writes the feed to a presigned URL.
-func (c *caller) upload(ctx context.Context, to string, feed *model.ListingsFeed, size int64) error {
+func (c *caller) upload(ctx context.Context, to string, feed model.FeedDocument, size int64) error {
 	at, refusal := c.documentURL(model.CreateFeedDocument, to)
 	if refusal != nil {
 		return refusal
@@ -80,7 +83,7 @@ func (c *caller) upload(ctx context.Context, to string, feed *model.ListingsFeed
 	req.URL, req.Host, req.ContentLength = at, at.Host, size
 	// An upload may be repeated, also by the transport.
 	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(feed.Reader()), nil }
-	req.Header.Set("Content-Type", model.FeedContentType)
+	req.Header.Set("Content-Type", feed.ContentType())
 	resp, refusal := c.transfer(model.CreateFeedDocument, req)
 	if refusal != nil {
 		return refusal

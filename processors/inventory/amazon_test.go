@@ -68,7 +68,7 @@ func (a *amazon) answer(call machine.Call, at time.Time, late time.Duration) mac
 	switch req := call.Request.(type) {
 	case *model.UploadFeedRequest:
 		id := fmt.Sprint("document-", len(a.documents))
-		a.documents[id] = slices.Clone(req.Feed.Messages)
+		a.documents[id] = slices.Clone(req.Feed.(*model.ListingsFeed).Messages)
 		return machine.Done{Response: &model.UploadFeedResponse{FeedDocumentID: id, SHA256: "aa", Bytes: int64(req.Feed.Size())}}
 	case *model.CreateFeedRequest:
 		a.created++

@@ -32,7 +32,7 @@ func TestChannelsOfASKUHaveQuantitiesOfTheirOwn(t *testing.T) {
 	calls := r.Pass(r.Machine.cfg.Linger)
 	for feed := range 2 {
 		upload := r.only(calls, model.CreateFeedDocument)
-		messages := upload.Request.(*model.UploadFeedRequest).Feed.Messages
+		messages := upload.Request.(*model.UploadFeedRequest).Feed.(*model.ListingsFeed).Messages
 		for _, message := range messages {
 			sent = append(sent, fmt.Sprintf("%d %s %s %d", feed, message.FulfillmentChannelCode, message.SKU, message.Quantity))
 		}

@@ -195,11 +195,10 @@ func (m *Machine) goesByPatch(tx *machine.Tx, f *feedLane) bool {
 // gather takes what waits longest out of the queue, as much as a feed holds.
 func (m *Machine) gather(tx *machine.Tx, f *feedLane) *cut {
 	settings := m.cfg.settings(f.account)
-	c := &cut{oldest: millisOf(tx.Now), request: &model.UploadFeedRequest{
-		Feed: model.ListingsFeed{SellerID: m.cfg.sellerID(f.account), IssueLocale: settings.IssueLocale},
-	}}
+	feed := &model.ListingsFeed{SellerID: m.cfg.sellerID(f.account), IssueLocale: settings.IssueLocale}
+	c := &cut{oldest: millisOf(tx.Now), request: &model.UploadFeedRequest{Feed: feed}}
 	messages := make([]model.QuantityMessage, 0, min(f.ready.Len()+f.feedOnly.Len(), m.cfg.MaxMessages))
-	size := c.request.Feed.Overhead()
+	size := feed.Overhead()
 	taken := make(map[string]struct{}, cap(messages))
 	var twice []*sku
 	most := m.cfg.MaxMessages
@@ -246,7 +245,7 @@ func (m *Machine) gather(tx *machine.Tx, f *feedLane) *cut {
 	if len(messages) == 0 {
 		return nil
 	}
-	c.request.Feed.Messages = messages
+	feed.Messages = messages
 	return c
 }
 

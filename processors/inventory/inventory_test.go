@@ -39,7 +39,7 @@ func TestUpdatesBecomeOneFeedOfTheNewest(t *testing.T) {
 		t.Fatalf("%d outcomes, %d pending", got, r.Machine.Pending())
 	}
 	upload := r.only(r.Pass(time.Minute), model.CreateFeedDocument)
-	messages := upload.Request.(*model.UploadFeedRequest).Feed.Messages
+	messages := upload.Request.(*model.UploadFeedRequest).Feed.(*model.ListingsFeed).Messages
 	for _, message := range messages {
 		var n int
 		if _, err := fmt.Sscanf(message.SKU, "SKU-%d", &n); err != nil || message.Quantity != 1+updates-skus+n {

@@ -100,7 +100,7 @@ func TestAFeedIsCutBySize(t *testing.T) {
 	} {
 		r := newRuntime(t, cfg)
 		upload := r.only(append(r.Take(many("M", 100, testStart)...), r.Pass(time.Minute)...), model.CreateFeedDocument)
-		feed := &upload.Request.(*model.UploadFeedRequest).Feed
+		feed := upload.Request.(*model.UploadFeedRequest).Feed.(*model.ListingsFeed)
 		if n := len(feed.Messages); n < 55 || n > 65 || feed.Size() > r.Machine.cfg.MaxBytes || len(feed.Faults()) > 0 {
 			t.Errorf("%s: %d messages of %d bytes, faults %v", name, n, feed.Size(), feed.Faults())
 		}
@@ -208,7 +208,7 @@ func TestARefusedSKUsFeedTakesNobodyAlong(t *testing.T) {
 	}
 	var carried []string
 	a.answers[model.CreateFeedDocument] = func(call machine.Call) machine.Outcome {
-		for _, message := range call.Request.(*model.UploadFeedRequest).Feed.Messages {
+		for _, message := range call.Request.(*model.UploadFeedRequest).Feed.(*model.ListingsFeed).Messages {
 			carried = append(carried, message.SKU)
 		}
 		return nil

@@ -41,8 +41,8 @@ func (a *amazonOf) answer(call machine.Call) machine.Outcome {
 	switch req := call.Request.(type) {
 	case *model.UploadFeedRequest:
 		id := fmt.Sprint("document-", a.calls[call.Operation])
-		a.in[id] = len(req.Feed.Messages)
-		for _, m := range req.Feed.Messages {
+		a.in[id] = len(req.Feed.(*model.ListingsFeed).Messages)
+		for _, m := range req.Feed.(*model.ListingsFeed).Messages {
 			a.skus[id] = append(a.skus[id], m.SKU)
 		}
 		return machine.Done{Response: &model.UploadFeedResponse{FeedDocumentID: id, SHA256: "aa", Bytes: 10}}
@@ -189,7 +189,7 @@ func TestASKUThatSpoilsFeedsIsFound(t *testing.T) {
 		r := newRuntime(t, feedsOnly())
 		a := newAmazonOf(r)
 		spoils := func(call machine.Call) bool {
-			for _, m := range call.Request.(*model.UploadFeedRequest).Feed.Messages {
+			for _, m := range call.Request.(*model.UploadFeedRequest).Feed.(*model.ListingsFeed).Messages {
 				if m.SKU == "S77" {
 					return true
 				}

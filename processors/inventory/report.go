@@ -69,6 +69,7 @@ func (f *feedLane) memberNamed(id string) *sku {
 func (m *Machine) ended(tx *machine.Tx, result *schemas.FeedResult) {
 	f := m.running[runningKey{result.Account, result.FeedID}]
 	switch {
+	case f == nil && result.FeedType != model.JSONListingsFeed: // another role's
 	case f == nil:
 		m.foreign(tx, result)
 	case result.EventType == eventStuck:

@@ -189,7 +189,9 @@ func TestTheEndOfAFeedThatNobodyKnows(t *testing.T) {
 	r := inFeed(t, feedsOnly())
 	foreign := completed("77", 1, 0)
 	foreign.SubmittedTime = r.Now
-	r.Take(foreign)
+	another := completed("78", 1, 0)
+	another.SubmittedTime, another.FeedType = r.Now, model.OrderAcknowledgementFeed
+	r.Take(another, foreign)
 	if len(r.alerts) != 1 || r.alerts[0].EventType != alertForeign || r.alerts[0].Subject != "77" {
 		t.Fatalf("%+v", r.alerts)
 	}

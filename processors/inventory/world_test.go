@@ -84,8 +84,8 @@ func (r *runtime) check(call machine.Call) {
 		r.checkFulfiller(state, state.Patch.AllowFulfilledByAmazon)
 	case *model.UploadFeedRequest:
 		document := map[string]bool{}
-		for i := range req.Feed.Messages {
-			message := &req.Feed.Messages[i]
+		for i := range req.Feed.(*model.ListingsFeed).Messages {
+			message := &req.Feed.(*model.ListingsFeed).Messages[i]
 			key, state := r.entryOf(message.SKU, message.FulfillmentChannelCode)
 			if state != nil { // one for all marketplaces
 				document[key] = state.Wanted != nil && state.Wanted.AllowFulfilledByAmazon
@@ -164,7 +164,7 @@ func operationsOf(calls []machine.Call) []string {
 // messagesOf is what an upload's feed says, as "SKU quantity".
 func messagesOf(call machine.Call) []string {
 	var list []string
-	for _, message := range call.Request.(*model.UploadFeedRequest).Feed.Messages {
+	for _, message := range call.Request.(*model.UploadFeedRequest).Feed.(*model.ListingsFeed).Messages {
 		list = append(list, fmt.Sprintf("%s %d", message.SKU, message.Quantity))
 	}
 	slices.Sort(list)

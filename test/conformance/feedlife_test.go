@@ -70,7 +70,7 @@ func createFeed(t *testing.T, s *simulated, seller string) string {
 			MessageID: i + 1, SKU: fmt.Sprintf("SKU-%05d", i+3), ProductType: "PRODUCT", FulfillmentChannelCode: "DEFAULT", Quantity: i,
 		})
 	}
-	document, _, err := s.seller.UploadFeed(t.Context(), model.UploadFeedRequest{Feed: feed})
+	document, _, err := s.seller.UploadFeed(t.Context(), model.UploadFeedRequest{Feed: &feed})
 	if err != nil {
 		t.Fatal(err)
 	}

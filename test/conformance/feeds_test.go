@@ -40,8 +40,8 @@ func (sandboxDocuments) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-func aFeed() model.ListingsFeed {
-	return model.ListingsFeed{SellerID: "AXXXXXXXXXXXX", Messages: []model.QuantityMessage{
+func aFeed() *model.ListingsFeed {
+	return &model.ListingsFeed{SellerID: "AXXXXXXXXXXXX", Messages: []model.QuantityMessage{
 		{MessageID: 1, SKU: aSKU, ProductType: "PRODUCT", FulfillmentChannelCode: "DEFAULT", Quantity: 10},
 	}}
 }

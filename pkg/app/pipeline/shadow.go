@@ -82,7 +82,11 @@ func single(operation string) bool {
 func describe(request any) string {
 	switch r := request.(type) {
 	case *model.UploadFeedRequest:
-		return fmt.Sprintf("a document with %s, for a feed of the next call", count(len(r.Feed.Messages), "quantity", "quantities"))
+		what := count(r.Feed.Len(), "quantity", "quantities")
+		if kind := r.Feed.FeedType(); kind != model.JSONListingsFeed {
+			what = count(r.Feed.Len(), "message", "messages") + " of " + kind
+		}
+		return fmt.Sprintf("a document with %s, for a feed of the next call", what)
 	case *model.CreateFeedRequest:
 		return fmt.Sprintf("%s of document %s for marketplace %v", r.FeedType, r.InputFeedDocumentID, r.MarketplaceIDs)
 	case *model.CancelFeedRequest:

@@ -35,8 +35,9 @@ func TestWhatAWritingCallWouldDo(t *testing.T) {
 		request any
 		want    string
 	}{
-		{&model.UploadFeedRequest{Feed: model.ListingsFeed{Messages: make([]model.QuantityMessage, 1)}}, "a document with 1 quantity, for a feed of the next call"},
-		{&model.UploadFeedRequest{Feed: model.ListingsFeed{Messages: make([]model.QuantityMessage, 25_000)}}, "a document with 25000 quantities, for a feed of the next call"},
+		{&model.UploadFeedRequest{Feed: &model.ListingsFeed{Messages: make([]model.QuantityMessage, 1)}}, "a document with 1 quantity, for a feed of the next call"},
+		{&model.UploadFeedRequest{Feed: &model.ListingsFeed{Messages: make([]model.QuantityMessage, 25_000)}}, "a document with 25000 quantities, for a feed of the next call"},
+		{&model.UploadFeedRequest{Feed: &model.OrderFeed{Type: model.OrderAcknowledgementFeed, Messages: make([]model.OrderMessage, 2)}}, "a document with 2 messages of POST_ORDER_ACKNOWLEDGEMENT_DATA, for a feed of the next call"},
 		{&model.CreateFeedRequest{FeedType: model.JSONListingsFeed, MarketplaceIDs: []string{"M"}, InputFeedDocumentID: "d"}, "JSON_LISTINGS_FEED of document d for marketplace [M]"},
 		{&model.CancelFeedRequest{FeedID: "7"}, "feed 7"},
 		{&model.ConfirmShipmentRequest{OrderID: "o", Package: model.ShipmentPackage{

@@ -37,7 +37,7 @@ type QuantityMessage struct {
 // and uploads Feed to it. It can be repeated: a document that no feed names has no
 // effect.
 type UploadFeedRequest struct {
-	Feed ListingsFeed
+	Feed FeedDocument
 }
 
 // UploadFeedResponse is an uploaded document.
@@ -106,8 +106,9 @@ type ReadFeedReportRequest struct {
 	FeedDocumentID string // Feed.ResultFeedDocumentID
 }
 
-// FeedReport is a processing report (listings-feed-processing-report-schema-v2).
-// Only severity and message of an issue are sure to be there.
+// FeedReport is a processing report (listings-feed-processing-report-schema-v2, or the
+// ProcessingReport in XML of a feed about orders). Only severity and message of an issue
+// are sure to be there.
 type FeedReport struct {
 	FeedID string // as the report's header names it; "" where it does not
 	Issues []FeedIssue
@@ -115,8 +116,8 @@ type FeedReport struct {
 	// than a client can keep. The first error of each message is always kept.
 	IssuesOmitted int
 	Summary       FeedReportSummary
-	// Unreadable is why the document cannot be read as a report, such as an XML report
-	// of an older feed type; "" for one that was read. A fault that a repeat could mend
+	// Unreadable is why the document cannot be read as a report, such as the text of
+	// a flat-file feed; "" for one that was read. A fault that a repeat could mend
 	// is an error of the call instead.
 	Unreadable string
 }

@@ -89,71 +89,29 @@ func quote(b []byte, text string) []byte {
 	return b
 }
 
+// FeedType is Amazon's type of the feed.
+func (f *ListingsFeed) FeedType() string { return JSONListingsFeed }
+
+// ContentType is the document's content type.
+func (f *ListingsFeed) ContentType() string { return FeedContentType }
+
+// Len is how many messages the document has.
+func (f *ListingsFeed) Len() int { return len(f.Messages) }
+
 // Reader reads the document, as it is sent, without holding it. Every Reader of the
 // same feed reads the same bytes.
-func (f *ListingsFeed) Reader() io.Reader { return &feedReader{feed: f, next: -1} }
-
-// chunk is how much of a document is in memory at a time, and what the
-// document is hashed and written in.
-const chunk = 32 << 10
-
-type feedReader struct {
-	feed   *ListingsFeed
-	next   int // message to encode; -1 is the header
-	buffer []byte
-	unread []byte // of buffer
-}
-
-// Read is io.Reader.
-func (r *feedReader) Read(p []byte) (int, error) {
-	if len(r.unread) == 0 && !r.fill() {
-		return 0, io.EOF
-	}
-	n := copy(p, r.unread)
-	r.unread = r.unread[n:]
-	return n, nil
-}
-
-// fill encodes the next chunk and reports whether there was one.
-func (r *feedReader) fill() bool {
-	if r.next > len(r.feed.Messages) {
-		return false
-	}
-	if r.buffer == nil {
-		r.buffer = make([]byte, 0, chunk+4<<10)
-	}
-	b := r.buffer[:0]
-	if r.next < 0 {
-		b = r.feed.appendHeader(b)
-		r.next = 0
-	}
-	for ; r.next < len(r.feed.Messages) && len(b) < chunk; r.next++ {
-		if r.next > 0 {
-			b = append(b, ',')
+func (f *ListingsFeed) Reader() io.Reader {
+	return &feedReader{parts: len(f.Messages) + 2, encode: func(b []byte, part int) []byte {
+		switch part {
+		case 0:
+			return f.appendHeader(b)
+		case len(f.Messages) + 1:
+			return append(b, trailer...)
+		case 1:
+			return f.Messages[0].append(b)
 		}
-		b = r.feed.Messages[r.next].append(b)
-	}
-	if r.next == len(r.feed.Messages) && len(b) < chunk {
-		b = append(b, trailer...)
-		r.next++
-	}
-	r.buffer, r.unread = b, b
-	return true
-}
-
-// FeedFault is one thing that is wrong with a ListingsFeed.
-type FeedFault struct {
-	Message int    // index into Messages; -1 for the feed as a whole
-	SKU     string // of the message
-	Reason  string
-}
-
-// Error is one line that names the message.
-func (f FeedFault) Error() string {
-	if f.Message < 0 {
-		return "the feed " + f.Reason
-	}
-	return fmt.Sprintf("message %d (SKU %.80q) %s", f.Message+1, f.SKU, f.Reason)
+		return f.Messages[part-1].append(append(b, ','))
+	}}
 }
 
 // Faults is everything for which Amazon's schema of a listings feed refuses the
@@ -184,7 +142,7 @@ func (f *ListingsFeed) Faults() []FeedFault {
 		}
 		ids[m.MessageID], skus[m.SKU] = struct{}{}, struct{}{}
 		for _, reason := range reasons {
-			faults = append(faults, FeedFault{Message: i, SKU: m.SKU, Reason: reason})
+			faults = append(faults, FeedFault{Message: i, Item: m.SKU, Reason: reason})
 		}
 	}
 	whole(size > MaxFeedBytes, fmt.Sprintf("has %d bytes; Amazon takes %d", size, MaxFeedBytes))

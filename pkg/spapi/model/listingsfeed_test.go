@@ -114,10 +114,10 @@ func TestListingsFeedFaults(t *testing.T) {
 		{"nothing", ListingsFeed{}, []string{"the feed has no seller id", "the feed has no message"}},
 		{"header", ListingsFeed{SellerID: "\xff", Messages: []QuantityMessage{good}}, []string{"header that is no UTF-8"}},
 		{"all of a message", ListingsFeed{SellerID: "A", Messages: []QuantityMessage{{Quantity: -1}}}, []string{
-			"message 1 (SKU \"\") has an id", "has no SKU", "has no product type", "has no fulfillment channel code", "has a negative quantity",
+			"message 1 (\"\") has an id", "has no SKU", "has no product type", "has no fulfillment channel code", "has a negative quantity",
 		}},
-		{"id too large", ListingsFeed{SellerID: "A", Messages: with(func(m *QuantityMessage) { m.MessageID = 1 << 31 })}, []string{"message 2 (SKU \"T\") has an id"}},
-		{"no UTF-8", ListingsFeed{SellerID: "A", Messages: with(func(m *QuantityMessage) { m.SKU = "\xff" })}, []string{`message 2 (SKU "\xff") is no UTF-8`}},
+		{"id too large", ListingsFeed{SellerID: "A", Messages: with(func(m *QuantityMessage) { m.MessageID = 1 << 31 })}, []string{"message 2 (\"T\") has an id"}},
+		{"no UTF-8", ListingsFeed{SellerID: "A", Messages: with(func(m *QuantityMessage) { m.SKU = "\xff" })}, []string{`message 2 ("\xff") is no UTF-8`}},
 		{"twins", ListingsFeed{SellerID: "A", Messages: []QuantityMessage{good, good}}, []string{"has the id 1 of another message", "has the SKU of another message"}},
 	} {
 		faults := test.feed.Faults()

@@ -206,9 +206,9 @@ func (a *amazon) effect(d time.Duration, do func()) {
 }
 
 func (a *amazon) upload(account string, req *model.UploadFeedRequest) *model.UploadFeedResponse {
-	doc := &document{id: a.name("document"), messages: make([]message, 0, len(req.Feed.Messages))}
-	for i := range req.Feed.Messages {
-		m := &req.Feed.Messages[i]
+	doc := &document{id: a.name("document"), messages: make([]message, 0, len(req.Feed.(*model.ListingsFeed).Messages))}
+	for i := range req.Feed.(*model.ListingsFeed).Messages {
+		m := &req.Feed.(*model.ListingsFeed).Messages[i]
 		doc.messages = append(doc.messages, message{int32(m.MessageID), skuIndex(m.SKU), int32(m.Quantity)})
 	}
 	if len(doc.messages) > model.MaxFeedMessages {

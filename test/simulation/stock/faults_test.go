@@ -89,8 +89,8 @@ func (w *world) launch(u *unit, call *machine.Call) {
 	}
 	switch req := call.Request.(type) {
 	case *model.UploadFeedRequest:
-		for i := range req.Feed.Messages {
-			f.shop.skus[skuIndex(req.Feed.Messages[i].SKU)].next = 0
+		for i := range req.Feed.(*model.ListingsFeed).Messages {
+			f.shop.skus[skuIndex(req.Feed.(*model.ListingsFeed).Messages[i].SKU)].next = 0
 		}
 	case *model.PatchQuantityRequest:
 		f.shop.skus[skuIndex(req.SKU)].next = 0
