@@ -2,11 +2,9 @@ package replays
 
 import (
 	"context"
-	"fmt"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topicread"
 	"github.com/sellerstream/sellerstream/pkg/roles"
 	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
 	"github.com/sellerstream/sellerstream/schemas"
@@ -87,10 +85,10 @@ func (r *Replay) Move(ctx context.Context) (*Move, error) {
 	if err := reset.Movable(ctx, r.admin, partitions); err != nil {
 		return nil, err
 	}
-	if move.places, err = reset.Places(ctx); err != nil {
+	if move.places, err = reset.Places(ctx, r.admin); err != nil {
 		return nil, err
 	}
-	starts, err := r.starts(ctx)
+	starts, err := topicread.Reader{Admin: r.admin}.Starts(ctx, r.wire, time.Time{})
 	if err != nil {
 		return nil, err
 	}
@@ -110,18 +108,4 @@ func (m *Move) Do(ctx context.Context) error {
 		to[s.Partition] = s.To
 	}
 	return m.reset.Move(ctx, "reset-"+time.Now().UTC().Format("20060102T150405.000Z"), m.places, to)
-}
-
-// starts are the first offsets of the topic, by partition.
-func (r *Replay) starts(ctx context.Context) (map[int32]int64, error) {
-	listed, err := r.admin.ListStartOffsets(ctx, r.wire)
-	if err == nil {
-		err = listed.Error()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("where topic %s begins: %w", r.wire, err)
-	}
-	starts := make(map[int32]int64)
-	listed.Each(func(o kadm.ListedOffset) { starts[o.Partition] = o.Offset })
-	return starts, nil
 }

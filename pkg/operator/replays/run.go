@@ -6,13 +6,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sellerstream/sellerstream/bridge/eventbridge"
 	"github.com/sellerstream/sellerstream/pkg/operator/deadletters"
 	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/replay"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topicread"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -144,12 +144,9 @@ func (r *Replay) AwaitTaken(ctx context.Context, report func(taken, all int64)) 
 		return nil
 	}
 	replays := r.opts.Config.Prefix + schemas.Replays
-	ends, err := r.admin.ListEndOffsets(ctx, replays)
-	if err == nil {
-		err = ends.Error()
-	}
+	ends, err := topicread.ByPartition(replays)(r.admin.ListEndOffsets(ctx, replays))
 	if err != nil {
-		return fmt.Errorf("the end of topic %s: %w", replays, err)
+		return err
 	}
 	for ctx.Err() == nil {
 		offsets, err := r.admin.FetchOffsets(ctx, reset.Group)
@@ -157,13 +154,13 @@ func (r *Replay) AwaitTaken(ctx context.Context, report func(taken, all int64)) 
 			return fmt.Errorf("the offsets of group %s: %w", reset.Group, err)
 		}
 		taken, end := int64(0), int64(0)
-		ends.Each(func(o kadm.ListedOffset) {
-			last := max(0, o.Offset-1) // behind the last record stands the end of its transaction
+		for partition, behind := range ends {
+			last := max(0, behind-1) // behind the last record stands the end of its transaction
 			end += last
-			if at, ok := offsets.Lookup(replays, o.Partition); ok {
+			if at, ok := offsets.Lookup(replays, partition); ok {
 				taken += max(0, min(at.At, last))
 			}
-		})
+		}
 		report(taken, end)
 		if taken >= end {
 			return nil

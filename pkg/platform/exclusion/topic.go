@@ -1,15 +1,18 @@
 package exclusion
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/kclient"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topicread"
 )
 
 // Topic is a list in a compacted topic. A record's key is account/sku, or /sku
@@ -24,9 +27,7 @@ type Topic struct {
 // NewTopic reads the topic called name on the wire from the cluster of options.
 func NewTopic(name string, options ...kgo.Opt) *Topic {
 	return &Topic{name: name, options: append(options[:len(options):len(options)],
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // what is no longer there is an error, never a jump
-		kgo.KeepControlRecords(),                    // the end of a partition may be one
 	)}
 }
 
@@ -42,37 +43,15 @@ func (t *Topic) Load(ctx context.Context, _ *List) (*List, error) {
 		return nil, fmt.Errorf("%s: %w", t, err)
 	}
 	defer client.Close()
-	starts, ends, err := t.bounds(ctx, client)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", t, err)
+	reader := topicread.Reader{Admin: kadm.NewClient(client), Client: t.options, Patient: true}
+	starts, err1 := reader.Starts(ctx, t.name, time.Time{})
+	ends, err2 := reader.Ends(ctx, t.name)
+	if err := cmp.Or(err1, err2); err != nil {
+		return nil, fmt.Errorf("%s cannot be read: if it does not exist, create it with cleanup.policy=compact: %w", t, err)
 	}
-	from := make(map[int32]kgo.Offset, len(ends))
-	for partition, end := range ends {
-		if starts[partition] >= end {
-			delete(ends, partition) // empty
-			continue
-		}
-		from[partition] = kgo.NewOffset().At(starts[partition])
-	}
-	client.AddConsumePartitions(map[string]map[int32]kgo.Offset{t.name: from})
 	list := newList()
-	for len(ends) > 0 {
-		fetches := client.PollFetches(ctx)
-		if errs := kclient.Errors(fetches); len(errs) > 0 {
-			return nil, fmt.Errorf("%s: %w", t, explained(errs[0].Err))
-		}
-		for records := fetches.RecordIter(); !records.Done(); {
-			record := records.Next()
-			end, reading := ends[record.Partition]
-			if reading && record.Offset < end {
-				if err := list.apply(record); err != nil {
-					return nil, fmt.Errorf("%s: %w", t, err)
-				}
-			}
-			if reading && record.Offset+1 >= end {
-				delete(ends, record.Partition)
-			}
-		}
+	if err := reader.Committed(ctx, t.name, starts, ends, list.apply); err != nil {
+		return nil, fmt.Errorf("%s: %w", t, explained(err))
 	}
 	return list, nil
 }
@@ -86,48 +65,9 @@ func explained(err error) error {
 	return err
 }
 
-// bounds are the partitions' first offsets, and those behind their last
-// committed records.
-func (t *Topic) bounds(ctx context.Context, client *kgo.Client) (starts, ends map[int32]int64, err error) {
-	admin := kadm.NewClient(client)
-	found, err := admin.ListTopics(ctx, t.name)
-	if err != nil {
-		return nil, nil, err
-	}
-	if detail := found[t.name]; detail.Err != nil || len(detail.Partitions) == 0 {
-		return nil, nil, errors.Join(errors.New("cannot be read: if it does not exist, create it with cleanup.policy=compact"), detail.Err)
-	}
-	first, err := admin.ListStartOffsets(ctx, t.name)
-	if err == nil {
-		err = first.Error()
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	last, err := admin.ListCommittedOffsets(ctx, t.name)
-	if err == nil {
-		err = last.Error()
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	return offsets(first[t.name]), offsets(last[t.name]), nil
-}
-
-func offsets(listed map[int32]kadm.ListedOffset) map[int32]int64 {
-	all := make(map[int32]int64, len(listed))
-	for partition, at := range listed {
-		all[partition] = at.Offset
-	}
-	return all
-}
-
 // apply takes a record in. One whose key names no SKU is passed over and counted:
 // a stray record must not keep all others from being heard.
 func (l *List) apply(record *kgo.Record) error {
-	if record.Attrs.IsControl() {
-		return nil
-	}
 	account, sku, ok := strings.Cut(string(record.Key), "/")
 	if ok && record.Value == nil {
 		delete(l.entries, entry{account, sku})

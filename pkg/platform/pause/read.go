@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/kclient"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topicread"
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -75,33 +77,16 @@ func (s *Switches) extent(ctx context.Context) (starts, missing map[int32]int64,
 // clockStep is the first wait for Kafka.
 const clockStep = 100 * time.Millisecond
 
+// ends are where partitions begin and end, whether or not what they hold is committed.
 func (s *Switches) ends(ctx context.Context) (starts, missing map[int32]int64, err error) {
-	admin := kadm.NewClient(s.client)
-	first, err := admin.ListStartOffsets(ctx, s.topic)
-	if err == nil {
-		err = first.Error()
-	}
-	if err != nil {
+	admin, offsets := kadm.NewClient(s.client), topicread.ByPartition(s.topic)
+	if starts, err = offsets(admin.ListStartOffsets(ctx, s.topic)); err != nil {
 		return nil, nil, err
 	}
-	last, err := admin.ListEndOffsets(ctx, s.topic)
-	if err == nil {
-		err = last.Error()
-	}
-	if err != nil {
+	if missing, err = offsets(admin.ListEndOffsets(ctx, s.topic)); err != nil {
 		return nil, nil, err
 	}
-	starts, missing = make(map[int32]int64), make(map[int32]int64)
-	last.Each(func(end kadm.ListedOffset) {
-		start, ok := first.Lookup(end.Topic, end.Partition)
-		starts[end.Partition] = start.Offset
-		if ok && start.Offset < end.Offset {
-			missing[end.Partition] = end.Offset
-		}
-	})
-	if len(last[s.topic]) == 0 {
-		return nil, nil, errors.New("the topic is not known")
-	}
+	maps.DeleteFunc(missing, func(partition int32, end int64) bool { return starts[partition] >= end })
 	return starts, missing, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/kclient"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topicread"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -86,81 +87,46 @@ type Place struct {
 }
 
 // Places are where the units stand, by partition. To look changes nothing, and
-// takes as long as the state takes to read.
-func (r *Reset) Places(ctx context.Context) (map[int32]Place, error) {
-	client, err := kclient.NewClient(append(slices.Clone(r.Client),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxWait(fetchMaxWait),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
-	if err != nil {
-		return nil, fmt.Errorf("Kafka client: %w", err)
-	}
-	defer client.Close()
-	topic := r.Prefix + r.State
-	ends, err := kadm.NewClient(client).ListCommittedOffsets(ctx, topic)
-	if err == nil {
-		err = ends.Error()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("the end of topic %s: %w", topic, err)
-	}
-	places, left := make(map[int32]Place), make(map[int32]int64)
-	from, begin := make(map[int32]kgo.Offset), make(map[int32]int64)
-	ends.Each(func(end kadm.ListedOffset) {
-		places[end.Partition] = Place{Next: -1}
-		if end.Offset > 0 {
-			left[end.Partition], from[end.Partition], begin[end.Partition] = end.Offset, kgo.NewOffset().AtStart(), 0
-		}
-	})
-	client.AddConsumePartitions(map[string]map[int32]kgo.Offset{topic: from})
-	reader := kclient.NewReader(client, topic, begin)
-	return places, r.read(ctx, reader, places, left)
-}
-
-// read reads partitions of the state up to their ends, those in left. A position behind
-// a batch that cannot be read is newer than what the batch holds.
-func (r *Reset) read(ctx context.Context, reader *kclient.Reader, places map[int32]Place, left map[int32]int64) error {
+// takes as long as the state takes to read. A position behind a batch that cannot be
+// read is newer than what the batch holds.
+func (r *Reset) Places(ctx context.Context, admin *kadm.Client) (map[int32]Place, error) {
 	hidden := make(map[int32]*kclient.UnreadableError) // that may hold newer positions
-	for len(left) > 0 {
-		fetches, passed, errs := reader.Poll(ctx)
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+	reader := topicread.Reader{Admin: admin, Client: r.Client, Patient: true, Unreadable: func(batch *kclient.UnreadableError) {
+		hidden[batch.Partition] = batch
+	}}
+	topic := r.Prefix + r.State
+	ends, err := reader.Ends(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	places := make(map[int32]Place, len(ends))
+	for partition := range ends {
+		places[partition] = Place{Next: -1}
+	}
+	err = reader.Committed(ctx, topic, nil, ends, func(rec *kgo.Record) error {
+		if !r.isPosition(rec) {
+			return nil
 		}
-		if len(errs) > 0 {
-			return fmt.Errorf("read topic %s, partition %d: %w", errs[0].Topic, errs[0].Partition, errs[0].Err)
+		place, err := r.place(ctx, rec.Value)
+		if err != nil {
+			return err
 		}
-		through := func(partition int32, next int64) {
-			if next >= left[partition] {
-				delete(left, partition)
-			}
-		}
-		for records := fetches.RecordIter(); !records.Done(); {
-			rec := records.Next()
-			if rec.Offset < left[rec.Partition] && r.isPosition(rec) {
-				place, err := r.place(ctx, rec.Value)
-				if err != nil {
-					return err
-				}
-				places[rec.Partition] = place
-				delete(hidden, rec.Partition)
-			}
-			through(rec.Partition, rec.Offset+1)
-		}
-		for _, batch := range passed {
-			if batch.First < left[batch.Partition] {
-				hidden[batch.Partition] = batch
-			}
-			through(batch.Partition, batch.Last+1)
-		}
+		places[rec.Partition] = place
+		delete(hidden, rec.Partition)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	for _, batch := range hidden {
-		return fmt.Errorf("a unit's position may be in a batch that cannot be read: %w; %s", batch, batch.Removal())
+		return nil, fmt.Errorf("a unit's position may be in a batch that cannot be read: %w; %s", batch, batch.Removal())
 	}
-	return nil
+	return places, nil
 }
 
 // isPosition reports whether a record of the state is a position in the topic.
 func (r *Reset) isPosition(rec *kgo.Record) bool {
-	return !rec.Attrs.IsControl() && string(rec.Key) == positionPrefix+r.Topic && rec.Value != nil
+	return string(rec.Key) == positionPrefix+r.Topic && rec.Value != nil
 }
 
 func (r *Reset) place(ctx context.Context, data []byte) (Place, error) {

@@ -22,7 +22,7 @@ func (w *world) reset() *Reset {
 // move moves the unit of account a.
 func (w *world) move(to int64) error {
 	w.t.Helper()
-	places, err := w.reset().Places(w.t.Context())
+	places, err := w.reset().Places(w.t.Context(), kadm.NewClient(w.client))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestResetHasRecordsProcessedAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		places, err := w.reset().Places(t.Context())
+		places, err := w.reset().Places(t.Context(), kadm.NewClient(w.client))
 		if err != nil || places[partitionOf("a")] != (Place{Next: 3, Read: 5}) {
 			t.Errorf("the units stand at %v (%v), want 3 with 5 read", places, err)
 		}

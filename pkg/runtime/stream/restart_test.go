@@ -190,7 +190,7 @@ func TestAStateBatchThatCannotBeReadStops(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.reset().Places(t.Context()); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("offset %d of partition %d", offset+1, partition)) {
+		if _, err := w.reset().Places(t.Context(), kadm.NewClient(w.client)); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("offset %d of partition %d", offset+1, partition)) {
 			t.Errorf("the place of a unit whose position may be hidden: %v", err)
 		}
 		r = w.run(w.options(newCounter))
@@ -205,7 +205,7 @@ func TestAStateBatchThatCannotBeReadStops(t *testing.T) {
 		if err := w.reset().Move(t.Context(), "r1", map[int32]Place{}, map[int32]int64{partition: 1}); err != nil {
 			t.Fatal(err)
 		}
-		if places, err := w.reset().Places(t.Context()); err != nil || places[partition].Next != 1 {
+		if places, err := w.reset().Places(t.Context(), kadm.NewClient(w.client)); err != nil || places[partition].Next != 1 {
 			t.Errorf("the unit stands at %v: %v", places, err)
 		}
 		w.deleteRecords(state, partition, offset+1)

@@ -90,7 +90,7 @@ func TestOneUnitStopsAloneAndHeals(t *testing.T) {
 		if err := reset.Movable(t.Context(), admin, []int32{p}); err != nil {
 			t.Fatal(err)
 		}
-		places, err := reset.Places(t.Context())
+		places, err := reset.Places(t.Context(), admin)
 		if err != nil {
 			t.Fatal(err)
 		}

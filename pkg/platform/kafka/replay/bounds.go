@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topicread"
 )
 
 // Bound is where a part of a topic begins or ends: at a time, of the records'
@@ -33,34 +35,35 @@ type Range struct {
 // offsets, only the partitions that it names are meant. What was not committed
 // when it looked is left out. All faults are reported at once.
 func Resolve(ctx context.Context, admin *kadm.Client, topic string, from, to Bound, partitions []int32) ([]Range, error) {
-	starts, err := listed(admin.ListStartOffsets(ctx, topic))
-	if err != nil {
-		return nil, fmt.Errorf("where topic %s begins: %w", topic, err)
-	}
-	ends, err := listed(admin.ListCommittedOffsets(ctx, topic))
-	if err != nil {
-		return nil, fmt.Errorf("where topic %s ends: %w", topic, err)
-	}
-	begin, err := from.offsets(ctx, admin, topic, starts[topic])
+	reader := topicread.Reader{Admin: admin}
+	starts, err := reader.Starts(ctx, topic, time.Time{})
 	if err != nil {
 		return nil, err
 	}
-	end, err := to.offsets(ctx, admin, topic, ends[topic])
+	ends, err := reader.Ends(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	begin, err := from.offsets(ctx, reader, topic, starts)
+	if err != nil {
+		return nil, err
+	}
+	end, err := to.offsets(ctx, reader, topic, ends)
 	if err != nil {
 		return nil, err
 	}
 	var ranges []Range
 	var faults []error
-	for _, p := range chosen(starts[topic], from, to, partitions) {
-		first, known := starts[topic][p]
-		last := ends[topic][p].Offset
+	for _, p := range chosen(starts, from, to, partitions) {
+		first, known := starts[p]
+		last := ends[p]
 		if !known {
 			faults = append(faults, fmt.Errorf("topic %s has no partition %d", topic, p))
 			continue
 		}
 		for _, offset := range []int64{begin[p], end[p]} {
-			if offset < first.Offset || offset > last {
-				faults = append(faults, fmt.Errorf("offset %d is not in partition %d of topic %s, which has %d to %d", offset, p, topic, first.Offset, last))
+			if offset < first || offset > last {
+				faults = append(faults, fmt.Errorf("offset %d is not in partition %d of topic %s, which has %d to %d", offset, p, topic, first, last))
 			}
 		}
 		ranges = append(ranges, Range{Partition: p, From: begin[p], Until: max(begin[p], end[p]), Next: begin[p]})
@@ -69,27 +72,21 @@ func Resolve(ctx context.Context, admin *kadm.Client, topic string, from, to Bou
 }
 
 // offsets are a bound's by partition; those of bare are the topic's own.
-func (b Bound) offsets(ctx context.Context, admin *kadm.Client, topic string, bare map[int32]kadm.ListedOffset) (map[int32]int64, error) {
-	at := make(map[int32]int64, len(bare))
-	for p, offset := range bare {
-		at[p] = offset.Offset
+func (b Bound) offsets(ctx context.Context, reader topicread.Reader, topic string, bare map[int32]int64) (map[int32]int64, error) {
+	at := maps.Clone(bare)
+	named := b.Offsets
+	if !b.Time.IsZero() {
+		var err error
+		if named, err = reader.Starts(ctx, topic, b.Time); err != nil {
+			return nil, err
+		}
 	}
-	if b.Time.IsZero() {
-		maps.Copy(at, b.Offsets)
-		return at, nil
-	}
-	found, err := listed(admin.ListOffsetsAfterMilli(ctx, b.Time.UnixMilli(), topic))
-	if err != nil {
-		return nil, fmt.Errorf("the offsets of topic %s at %s: %w", topic, b.Time.Format(time.RFC3339), err)
-	}
-	for p, offset := range found[topic] {
-		at[p] = offset.Offset
-	}
+	maps.Copy(at, named)
 	return at, nil
 }
 
 // chosen are the partitions that are meant, in order.
-func chosen(all map[int32]kadm.ListedOffset, from, to Bound, partitions []int32) []int32 {
+func chosen(all map[int32]int64, from, to Bound, partitions []int32) []int32 {
 	meant := partitions
 	for _, named := range []map[int32]int64{from.Offsets, to.Offsets} {
 		for p := range named {
@@ -102,13 +99,6 @@ func chosen(all map[int32]kadm.ListedOffset, from, to Bound, partitions []int32)
 		return slices.Sorted(maps.Keys(all))
 	}
 	return slices.Sorted(slices.Values(meant))
-}
-
-func listed(offsets kadm.ListedOffsets, err error) (kadm.ListedOffsets, error) {
-	if err == nil {
-		err = offsets.Error()
-	}
-	return offsets, err
 }
 
 // ParseTime reads a time, or how long before now it is, such as 90m, 2h or 3d.

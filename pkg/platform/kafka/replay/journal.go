@@ -9,6 +9,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topicread"
 )
 
 // Journal is where it stands how far a replay has come. Kafka forgets it when
@@ -74,12 +76,12 @@ func (j *Journal) Refresh(ctx context.Context, run *Run) error {
 			run.Advance(r.Partition, r.Next)
 		}
 	}
-	starts, err := listed(j.Admin.ListStartOffsets(ctx, j.Topic))
+	starts, err := topicread.Reader{Admin: j.Admin}.Starts(ctx, j.Topic, time.Time{})
 	if err != nil {
-		return fmt.Errorf("where topic %s begins: %w", j.Topic, err)
+		return err
 	}
-	for partition, start := range starts[j.Topic] {
-		run.Advance(partition, start.Offset)
+	for partition, start := range starts {
+		run.Advance(partition, start)
 	}
 	return nil
 }

@@ -36,24 +36,29 @@ type Reader struct {
 	// Unreadable, if not nil, hears of each batch that cannot be read, and the scan goes
 	// on behind it; else the scan ends with it.
 	Unreadable func(*kclient.UnreadableError)
+	// Patient waits until ctx ends for what Kafka does not bring; else it counts as removed
+	// after a while. It is for a scan of which half must not pass for all.
+	Patient bool
 }
 
 // Ends are where the committed part of each partition of a topic (its name on
 // the wire) ends. The error is ErrNoTopic where there is none.
 func (r Reader) Ends(ctx context.Context, topic string) (map[int32]int64, error) {
-	return byPartition(topic)(r.Admin.ListCommittedOffsets(ctx, topic))
+	return ByPartition(topic)(r.Admin.ListCommittedOffsets(ctx, topic))
 }
 
 // Starts are where each partition begins, or its first record since a time that
 // is not zero.
 func (r Reader) Starts(ctx context.Context, topic string, since time.Time) (map[int32]int64, error) {
 	if since.IsZero() {
-		return byPartition(topic)(r.Admin.ListStartOffsets(ctx, topic))
+		return ByPartition(topic)(r.Admin.ListStartOffsets(ctx, topic))
 	}
-	return byPartition(topic)(r.Admin.ListOffsetsAfterMilli(ctx, since.UnixMilli(), topic))
+	return ByPartition(topic)(r.Admin.ListOffsetsAfterMilli(ctx, since.UnixMilli(), topic))
 }
 
-func byPartition(topic string) func(kadm.ListedOffsets, error) (map[int32]int64, error) {
+// ByPartition takes a topic's offsets out of an answer of kadm, in which each partition can
+// have an error of its own. The error is ErrNoTopic where there is no such topic.
+func ByPartition(topic string) func(kadm.ListedOffsets, error) (map[int32]int64, error) {
 	return func(listed kadm.ListedOffsets, err error) (map[int32]int64, error) {
 		if err == nil {
 			err = listed.Error()
@@ -100,7 +105,7 @@ func (r Reader) Committed(ctx context.Context, topic string, from, to map[int32]
 	}
 	defer client.Close()
 	reader := kclient.NewReader(client, topic, next)
-	for silent := 0; len(missing) > 0 && silent < silences; {
+	for silent := 0; len(missing) > 0 && (r.Patient || silent < silences); {
 		read, err := r.poll(ctx, reader, topic, missing, do)
 		switch {
 		case err != nil:

@@ -1,10 +1,12 @@
 package topicread_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -114,6 +116,36 @@ func TestRecordsThatAreRemovedArePassedOver(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+// What never comes counts as removed, unless half of a topic must not pass for all.
+func TestAPatientScanWaitsForTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := &kfake.VirtualNetwork{}
+		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(9092), kfake.ListenFn(network.Listen), kfake.SeedTopics(1, topic))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer cluster.Close()
+		options := []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.Dialer(network.DialContext)}
+		client, err := kgo.NewClient(append(options, kgo.DisableClientMetrics())...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Value: []byte("1")}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		for patient, want := range map[bool]error{false: nil, true: context.DeadlineExceeded} {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			reader, seen := topicread.Reader{Admin: kadm.NewClient(client), Client: options, Patient: patient}, 0
+			err := reader.Committed(ctx, topic, nil, map[int32]int64{0: 2}, func(*kgo.Record) error { seen++; return nil })
+			if !errors.Is(err, want) || seen != 1 {
+				t.Errorf("patient %v: %d records, %v", patient, seen, err)
+			}
+			cancel()
+		}
+	})
 }
 
 // A batch that cannot be read ends a scan, or is reported and passed, wherever it
