@@ -29,7 +29,8 @@ type feedContent struct {
 	sha256   string
 	seller   string
 	messages []feedMessage
-	broken   *Issue // why none of its messages can be read; nil if they can
+	orders   []orderMessage // in place of them, in a feed about orders
+	broken   *Issue         // why none of its messages can be read; nil if they can
 }
 
 // feedMessage is one message: a change of a SKU, or why there is none.
@@ -42,15 +43,17 @@ type feedMessage struct {
 
 // readFeed reads a document. It never fails: what is wrong with it is in the
 // feed's report later.
-func readFeed(document []byte) *feedContent {
+func readFeed(document []byte) *feedContent { return readContent(document, (*feedContent).read) }
+
+func readContent(document []byte, read func(c *feedContent, document []byte) error) *feedContent {
 	sum := sha256.Sum256(document)
 	content := &feedContent{sha256: hex.EncodeToString(sum[:])}
-	if err := content.read(document); err != nil {
+	if err := read(content, document); err != nil {
 		if !errors.As(err, &content.broken) {
 			// The wording of selling-partner-api-docs#2201.
 			content.broken = &Issue{Code: "4002001", Severity: "ERROR", Message: "Item 'Feed' cannot be parsed."}
 		}
-		content.messages = nil
+		content.messages, content.orders = nil, nil
 	}
 	return content
 }

@@ -82,7 +82,7 @@ func (s *Stock) endFeed(f *feed, now time.Time) {
 	if status == "" {
 		status = f.deserved()
 	}
-	if status == cancelled || f.FeedType != ListingsFeed {
+	if status == cancelled || oldListingsFeed(f.FeedType) {
 		s.finish(f, now, status)
 		return
 	}
@@ -95,6 +95,7 @@ func (s *Stock) endFeed(f *feed, now time.Time) {
 	} else {
 		report.Header.Seller = f.content.seller
 		s.applyFeed(f, report, now)
+		s.carryOut(f, report)
 	}
 	if !f.outcome.NoReport {
 		f.result = s.storeReport(f, report)
@@ -106,7 +107,7 @@ func (s *Stock) endFeed(f *feed, now time.Time) {
 // listings feeds of all other types end FATAL (Amazon's Feeds API best
 // practices); so does a document that cannot be read.
 func (f *feed) deserved() string {
-	if f.FeedType != ListingsFeed || f.content.broken != nil || f.content.seller != f.account.SellerID {
+	if oldListingsFeed(f.FeedType) || f.content.broken != nil || f.content.seller != f.account.SellerID {
 		return fatal
 	}
 	return done
@@ -131,10 +132,7 @@ func (s *Stock) finish(f *feed, now time.Time, status string) {
 
 // applyFeed takes the good messages of a feed over, in their order.
 func (s *Stock) applyFeed(f *feed, report *feedReport, now time.Time) {
-	messages := f.content.messages
-	if f.outcome.Status == fatal {
-		messages = messages[:len(messages)-int(float64(len(messages))*f.outcome.Skipped+0.5)]
-	}
+	messages := reached(f, f.content.messages)
 	random, marketplace := s.feeds.random, f.Marketplaces[0]
 	for i := range messages {
 		m := messages[i]
@@ -144,7 +142,7 @@ func (s *Stock) applyFeed(f *feed, report *feedReport, now time.Time) {
 		case !known && !s.config.AcceptUnknown:
 			m.fault = unknownSKU()
 		case chance.Happens(random, f.outcome.Rejected):
-			m.fault = refuse(cmp.Or(f.outcome.RejectCode, "InternalError"), "The message could not be processed. Try it again later.", "", "")
+			m.fault = f.rejection()
 		}
 		report.Summary.Processed++
 		if m.fault != nil {
@@ -163,6 +161,19 @@ func (s *Stock) applyFeed(f *feed, report *feedReport, now time.Time) {
 		}
 	}
 	f.Invalid = report.Summary.Invalid
+}
+
+// reached are the messages that a feed gets to.
+func reached[M any](f *feed, messages []M) []M {
+	if f.outcome.Status != fatal {
+		return messages
+	}
+	return messages[:len(messages)-int(float64(len(messages))*f.outcome.Skipped+0.5)]
+}
+
+// rejection is why a feed refuses a message that is good.
+func (f *feed) rejection() error {
+	return refuse(cmp.Or(f.outcome.RejectCode, "InternalError"), "The message could not be processed. Try it again later.", "", "")
 }
 
 // oldListingsFeed reports whether a type is one of those whose feeds end FATAL since 2025-07-31.

@@ -2,7 +2,6 @@ package stock
 
 import (
 	"encoding/xml"
-	"fmt"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator/wire"
 )
@@ -50,21 +49,54 @@ func (r *feedReport) add(m feedMessage, i Issue) {
 	r.Issues = append(r.Issues, reportIssue{m.id, m.sku, i.Code, i.Severity, i.Message, i.Attribute})
 }
 
-// xml is the report of feeds in XML, which some old feeds still get.
+// xml is the report of feeds in XML, such as those about orders.
 func (r *feedReport) xml() []byte {
-	return fmt.Appendf(nil, xml.Header+`<AmazonEnvelope><Header><DocumentVersion>1.02</DocumentVersion></Header>`+
-		`<MessageType>ProcessingReport</MessageType><Message><MessageID>1</MessageID><ProcessingReport>`+
-		`<DocumentTransactionID>%s</DocumentTransactionID><StatusCode>Complete</StatusCode><ProcessingSummary>`+
-		`<MessagesProcessed>%d</MessagesProcessed><MessagesSuccessful>%d</MessagesSuccessful>`+
-		`<MessagesWithError>%d</MessagesWithError><MessagesWithWarning>%d</MessagesWithWarning>`+
-		`</ProcessingSummary></ProcessingReport></Message></AmazonEnvelope>`,
-		r.Header.Feed, r.Summary.Processed, r.Summary.Accepted, r.Summary.Invalid, r.Summary.Warnings)
+	var report struct {
+		XMLName xml.Name `xml:"AmazonEnvelope"`
+		Version string   `xml:"Header>DocumentVersion"`
+		Seller  string   `xml:"Header>MerchantIdentifier"`
+		Type    string   `xml:"MessageType"`
+		Message struct {
+			ID        int         `xml:"MessageID"`
+			Feed      string      `xml:"ProcessingReport>DocumentTransactionID"`
+			Status    string      `xml:"ProcessingReport>StatusCode"`
+			Processed int         `xml:"ProcessingReport>ProcessingSummary>MessagesProcessed"`
+			Accepted  int         `xml:"ProcessingReport>ProcessingSummary>MessagesSuccessful"`
+			Invalid   int         `xml:"ProcessingReport>ProcessingSummary>MessagesWithError"`
+			Warnings  int         `xml:"ProcessingReport>ProcessingSummary>MessagesWithWarning"`
+			Results   []xmlResult `xml:"ProcessingReport>Result"`
+		} `xml:"Message"`
+	}
+	report.Version, report.Seller, report.Type = "1.02", r.Header.Seller, "ProcessingReport"
+	m := &report.Message
+	m.ID, m.Feed, m.Status = 1, r.Header.Feed, "Complete"
+	m.Processed, m.Accepted, m.Invalid, m.Warnings = r.Summary.Processed, r.Summary.Accepted, r.Summary.Invalid, r.Summary.Warnings
+	for _, i := range r.Issues {
+		severity := "Error"
+		if i.Severity != "ERROR" {
+			severity = "Warning"
+		}
+		m.Results = append(m.Results, xmlResult{i.MessageID, severity, i.Code, i.Message, i.SKU})
+	}
+	text, err := xml.Marshal(report)
+	if err != nil {
+		panic("stock: a report that cannot be marshalled: " + err.Error()) // plain data: a bug
+	}
+	return append([]byte(xml.Header), text...)
+}
+
+type xmlResult struct {
+	MessageID int    `xml:"MessageID"`
+	Severity  string `xml:"ResultCode"`
+	Code      string `xml:"ResultMessageCode"`
+	Message   string `xml:"ResultDescription"`
+	SKU       string `xml:"AdditionalInfo>SKU,omitempty"`
 }
 
 // storeReport makes a document of a report, and returns its id.
 func (s *Stock) storeReport(f *feed, r *feedReport) string {
 	body := wire.JSON(r)
-	if f.outcome.XMLReport {
+	if f.outcome.XMLReport || orderFeeds()[f.FeedType] != "" {
 		body = r.xml()
 	}
 	if !f.outcome.Uncompressed {

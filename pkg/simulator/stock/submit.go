@@ -50,7 +50,7 @@ func (f *FeedOrder) check(a *world.Account) error {
 		return MissingError(missing)
 	case len(f.Marketplaces) > 25:
 		return errors.New("more than 25 marketplaces")
-	case f.Type != ListingsFeed && !oldListingsFeed(f.Type):
+	case f.Type != ListingsFeed && !oldListingsFeed(f.Type) && orderFeeds()[f.Type] == "":
 		return fmt.Errorf("feeds of type %s are not simulated", f.Type)
 	case f.Type == ListingsFeed && len(f.Marketplaces) > 1:
 		return errors.New("a JSON_LISTINGS_FEED has one marketplace")
@@ -120,7 +120,10 @@ func (s *Stock) readDocument(f *feed) error {
 		return fmt.Errorf("nothing was uploaded to %s", f.Document)
 	}
 	f.content = readFeed(doc.Body)
-	f.SHA256, f.Messages = f.content.sha256, len(f.content.messages)
+	if kind := orderFeeds()[f.FeedType]; kind != "" {
+		f.content = readOrders(kind, doc.Body)
+	}
+	f.SHA256, f.Messages = f.content.sha256, len(f.content.messages)+len(f.content.orders)
 	return nil
 }
 

@@ -29,7 +29,8 @@ func (w *World) Shipments() []Shipment {
 	return all
 }
 
-// Confirmation is what a seller says of one package of an order.
+// Confirmation is what a seller says of one package of an order. One without a reference
+// came by a feed, which names neither that nor a marketplace: it is another package.
 type Confirmation struct {
 	OrderID, MarketplaceID, Reference string
 	Parcel                            Parcel
@@ -54,6 +55,9 @@ func (w *World) Confirm(accountID string, c *Confirmation) (change Change, chang
 	if h == nil || h.account.ID != accountID {
 		return Change{}, false, ErrNoOrder
 	}
+	if c.Reference == "" {
+		c.complete(h.latest())
+	}
 	if complaint := h.latest().complain(c); complaint != "" {
 		return Change{}, false, errors.New(complaint)
 	}
@@ -77,6 +81,25 @@ func (w *World) shipment(accountID string, c *Confirmation) *Shipment {
 	w.confirmed[c.OrderID] = append(w.confirmed[c.OrderID], s)
 	w.shipments = append(w.shipments, s)
 	return s
+}
+
+// complete fills in what a feed leaves out: without items a package holds all that is left,
+// and all of an item that is left without a quantity.
+func (c *Confirmation) complete(o *Order) {
+	c.Reference, c.MarketplaceID = o.freeReference(), o.SalesChannel.MarketplaceID
+	if len(c.Parcel.Items) == 0 {
+		for i := range o.Items {
+			c.Parcel.Items = append(c.Parcel.Items, Units{OrderItemID: o.Items[i].OrderItemID})
+		}
+	}
+	c.Parcel.Items = slices.Clone(c.Parcel.Items)
+	for i := range c.Parcel.Items {
+		units := &c.Parcel.Items[i]
+		if item := o.item(units.OrderItemID); item != nil && units.Quantity == 0 {
+			units.Quantity = item.Fulfillment.Unfulfilled
+		}
+	}
+	c.Parcel.Items = slices.DeleteFunc(c.Parcel.Items, func(u Units) bool { return u.Quantity == 0 && o.item(u.OrderItemID) != nil })
 }
 
 // complain returns why Amazon refuses a confirmation, or "".
