@@ -69,7 +69,7 @@ func TestEachServiceHasItsOwnTopics(t *testing.T) {
 		"downstream": {
 			{Topic, "s.listing-changes", Literal, Read}, {Topic, "s.orders", Literal, Read}, {Topic, "s.shipment-confirmations", Literal, Read},
 		},
-		"downstream-buyers":  {{Topic, "s.buyer-keys", Literal, Read}},
+		"downstream-buyers": {{Topic, "s.buyer-keys", Literal, Read}},
 	} {
 		got := layout().Of(part)
 		slices.SortFunc(got, func(a, b ACL) int { return strings.Compare(a.Name, b.Name) })
