@@ -69,6 +69,9 @@ type Config struct {
 	// filters differ. Otherwise a second one is refused with 409.
 	SeveralSubscriptions bool
 
+	// ListingNotifications sends what becomes of quantities and listings to the account's
+	// queue, as a rule of EventBridge does. With SubscribedOnly subscriptions decide.
+	ListingNotifications bool
 	// SQSLatency and EventBridgeLatency are the least real time until these
 	// answer. Default 5 ms: below 2 ms the AWS SDK for Go was seen to drop good
 	// answers and to retry silently. A negative value means none.

@@ -83,12 +83,15 @@ func (s *Simulator) build(c *Config) (err error) {
 	if s.Tokens, err = lwa.New(desk, c.Applications, c.Accounts); err != nil {
 		return err
 	}
-	s.Notifier = notify.New(s.World, s.Queues, c.Clock, desk.IDs, notify.Config{SubscribedOnly: c.SubscribedOnly, Several: c.SeveralSubscriptions})
+	s.Notifier = notify.New(s.World, s.Queues, c.Clock, desk.IDs, notify.Config{
+		SubscribedOnly: c.SubscribedOnly, Several: c.SeveralSubscriptions, Listings: c.ListingNotifications,
+	})
 	s.documents = documents.New(desk, s.World, c.DocumentsURL, c.DocumentLimit)
 	s.Stock = stock.New(desk, s.World, s.agenda, s.documents, s.Notifier, stock.Config{
 		SKUs: c.SKUs, EveryAmazons: c.EveryAmazons, AcceptUnknown: c.AcceptUnknownSKUs, Times: c.FeedTimes, Notifications: c.FeedNotifications,
 		Throttle: c.ListingsFeeds, Random: seed.Stream(chance.Feeds),
 	})
+	s.World.OnPlaced(s.Stock.Sell)
 	s.Player = scenario.New(s.World, s.Stock, s.Notifier, s.Queues, c.Clock, seed)
 	s.API, err = spapi.New(desk, spapi.Amazon{
 		World: s.World, Agenda: s.agenda, Tokens: s.Tokens, Stock: s.Stock, Documents: s.documents, Notifier: s.Notifier,

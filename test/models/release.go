@@ -46,6 +46,8 @@ func Pinned() Release {
 			{"orders_2026-01-01.json", "models/orders-api-model/orders_2026-01-01.json", "4bd47126b466b94ccb04d822e3b94edee1fa7977a8b376a8c329852ef61be431"},
 			{"tokens_2021-03-01.json", "models/tokens-api-model/tokens_2021-03-01.json", "3cd09ae7f218c83f32536a894cb8c42f2191c94b9c27f6bcf0a164442089b061"},
 			{"schemas/FeedProcessingFinishedNotification.json", "schemas/notifications/FeedProcessingFinishedNotification.json", "1fb37ef302b3a1ef3e6242f9d6fadce84e8fc0ebb30989aa2c8796f1870005c4"},
+			{"schemas/ListingsItemMfnQuantityChange.json", "schemas/notifications/ListingsItemMfnQuantityChange.json", "f4e1c1fbe02c499ad1321b80714321211f8c2ee06179442e0805af1820154164"},
+			{"schemas/ListingsItemStatusChangeNotification.json", "schemas/notifications/ListingsItemStatusChangeNotification.json", "0b6a6a24411f81e57d753eaf191c4e45a1ccd5b73a64471f7bef0b233fdb4edd"},
 			{"schemas/OrderChangeNotification.json", "schemas/notifications/OrderChangeNotification.json", "f6ab36175ddd363d80a39964708f44ba311879ce603bdebd66e33740e87f5b9c"},
 			{"schemas/listings-feed-message-schema-v2.json", "schemas/feeds/listings-feed-message-schema-v2.json", "352ede68b5f16aba7946edc11e5ec7f02b84c9700cf40945fe6ed895b2d523f2"},
 			{"schemas/listings-feed-processing-report-schema-v2.example.json", "schemas/feeds/listings-feed-processing-report-schema-v2.example.json", "035a5a0c88c8b5b627060c9542961718b8fdc619872b134a58428a1ec5d84686"},

@@ -78,6 +78,7 @@ func (a *API) Handler() http.Handler {
 	})
 	serve("POST", "scenario", a.scenario)
 	serve("POST", "updates", a.updates)
+	serve("POST", "quantities", a.quantities)
 	return mux
 }
 
@@ -150,6 +151,22 @@ func (a *API) updates(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeLines(w, plan.Updates)
+}
+
+func (a *API) quantities(w http.ResponseWriter, r *http.Request) {
+	var request struct {
+		Account  string `json:"account"`
+		SKU      string `json:"sku"`
+		Quantity int    `json:"quantity"`
+	}
+	if !readJSON(w, r, &request) {
+		return
+	}
+	if err := a.Stock.SetByHand(request.Account, request.SKU, request.Quantity); err != nil {
+		writeError(w, http.StatusBadRequest, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
 }
 
 func (a *API) addFault(w http.ResponseWriter, r *http.Request) {

@@ -127,7 +127,7 @@ func TestAdminGuide(t *testing.T) {
 			t.Errorf("%s: %d %s", e[0], got.Status, got.Body)
 		}
 	}
-	for _, path := range []string{"faults", "scenario", "notifications", "updates"} {
+	for _, path := range []string{"faults", "scenario", "notifications", "updates", "quantities"} {
 		got := a.Ask(http.MethodPost, path, `{"latency": 1}`)
 		_, list, found := strings.Cut(got.Body, "its fields are ")
 		list, _, _ = strings.Cut(list, ";")

@@ -33,6 +33,7 @@ Make business happen, in the background:
     dropped                   share of notifications never sent, though the order changes
     sellerShips               share of orders that are not shipped by themselves, but left to the seller
     byAmazon                  share of orders that Amazon ships (AFN); it shows no packages of these
+    listed                    share of orders for a SKU that the seller lists, which take from its quantity
     buyerRequests             share of orders whose buyer asks to cancel
     forged, unknownSellers, malformed   how many notifications of orders and of sellers
                               that do not exist, and how many that are not JSON
@@ -44,12 +45,15 @@ Make business happen, in the background:
     updates, skus             how many updates in all, and of how many SKUs of each seller
     unknown, excluded         of those SKUs, how many do not exist, and how many are managed elsewhere
     reordered, urgent, soldOut   shares of updates that come late, are urgent, and set 0
+  curl -X POST BASE/quantities -d '{"account": "seller-1-de", "sku": "SKU-00001", "quantity": 3}'
+    changes a quantity as somebody does in Seller Central
 
 Make Amazon fail:
   curl -X POST BASE/faults -d '{"part": "spapi", "operation": "getOrder", "status": 503, "times": 5}'
   which calls (what is left out matches all):
     part                      lwa, spapi, sqs, eventbridge, documents (the S3 of feeds), or
-                              processing, which meets feeds that come into being
+                              processing, which meets feeds that come into being and, with
+                              ignore, accepted quantities, whose item is their SKU
     operation                 such as getOrder, token, ReceiveMessage, PutEvents, putDocument or
                               getDocument; for processing the feed's type
     account                   the seller's name; for sqs the queue's
@@ -71,6 +75,7 @@ Make Amazon fail:
                               shows the new feed so much later
     reportUrl                 getFeedDocument names this URL
     bomb                      a document that inflates to so many bytes
+    ignore                    accepts quantities and keeps the old ones (part processing)
     feed                      how a feed goes (part processing), such as
                               {"status": "FATAL", "skipped": 0.5} or {"queued": "6h"}:
       queued, processing      how long it is IN_QUEUE and IN_PROGRESS

@@ -63,6 +63,9 @@ type Action struct {
 	Bomb int64 `json:"bomb,omitempty"`
 	// Feed is how a feed goes that a rule of the part Processing meets.
 	Feed *FeedOutcome `json:"feed,omitempty"`
+	// Ignore, in a rule of the part Processing, accepts quantities of feeds and patches and
+	// keeps the old ones. Such a rule meets a quantity, by its SKU as the item.
+	Ignore bool `json:"ignore,omitempty"`
 }
 
 // RuleStatus is a rule and what it has done so far.
@@ -104,8 +107,8 @@ func (r *Rule) check() error {
 	switch {
 	case r.Part != "" && !slices.Contains(parts(), r.Part):
 		return fmt.Errorf("part %q is not one of %v", r.Part, parts())
-	case (a.Feed != nil) != (r.Part == ledger.Processing):
-		return errors.New("a rule of the part processing, and no other, scripts a feed")
+	case (a.Feed != nil || a.Ignore) != (r.Part == ledger.Processing) || a.Feed != nil && a.Ignore:
+		return errors.New("a rule of the part processing, and no other, scripts a feed or ignores quantities")
 	case a.Feed != nil:
 		return a.Feed.check()
 	case r.Probability < 0 || r.Probability > 1 || a.EntryShare < 0 || a.EntryShare > 1:
@@ -116,7 +119,7 @@ func (r *Rule) check() error {
 		return errors.New("skip, times and delays cannot be negative")
 	case a.Bomb < 0 || a.Bomb > mostInflated:
 		return fmt.Errorf("a bomb has 0 to %d bytes", int64(mostInflated))
-	case !a.acts():
+	case !a.Ignore && !a.acts():
 		return errors.New("the rule has no action: set a status, delay, drop, lost answer, slow body, header, replacement, gzip, entries, late effect, report URL or bomb")
 	}
 	return nil
@@ -179,10 +182,20 @@ func (f *Faults) Meet(c *ledger.Call) *Rule {
 	return nil
 }
 
+// Ignores reports whether a quantity that Amazon has accepted for a SKU is not taken over.
+func (f *Faults) Ignores(account, sku string, now time.Time) bool {
+	return f.Meet(&ledger.Call{
+		Part: ledger.Processing, Operation: quantity, Account: account, Parameters: map[string]string{"path": sku}, Time: now,
+	}) != nil
+}
+
+// quantity is the operation of what Ignores asks about.
+const quantity = "quantity"
+
 func (r *RuleStatus) fires(c *ledger.Call, random *rand.Rand) bool {
 	rule := &r.Rule
 	matches := (rule.Part == c.Part || rule.Part == "" && c.Part != ledger.Processing) &&
-		(rule.Operation == "" || rule.Operation == c.Operation) &&
+		(rule.Operation == "" || rule.Operation == c.Operation) && rule.Ignore == (c.Operation == quantity) &&
 		(rule.Account == "" || rule.Account == c.Account) &&
 		(rule.Item == "" || slices.Contains(strings.Split(c.Parameters["path"], "/"), rule.Item)) &&
 		(rule.From.IsZero() || !c.Time.Before(rule.From)) &&

@@ -50,7 +50,7 @@ func (n *Notifier) FeedFinished(a *world.Account, f Finished, ended time.Time, t
 		NotificationVersion: feedNotificationVersion, NotificationType: FeedFinished, PayloadVersion: feedNotificationVersion,
 		EventTime: at, Payload: feedNotificationPayload{f},
 		Metadata: feedMetadata{
-			ApplicationID:  "amzn1.sp.solution." + a.Application,
+			ApplicationID:  applicationID(a.Application),
 			SubscriptionID: "subscription-" + a.SellerID,
 			PublishTime:    at, NotificationID: n.ids.New(),
 		},

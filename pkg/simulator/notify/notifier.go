@@ -29,6 +29,9 @@ type Notifier struct {
 type Config struct {
 	// SubscribedOnly sends where subscriptions say, and otherwise to the account's queue.
 	SubscribedOnly bool
+	// Listings sends what becomes of listings to the account's queue too, where
+	// subscriptions do not decide.
+	Listings bool
 	// Several lets a seller have several subscriptions of one type, if their directives
 	// differ.
 	Several bool
@@ -59,7 +62,16 @@ type Destination struct {
 
 // Resource is what receives notifications.
 type Resource struct {
-	SQS *Queue `json:"sqs,omitempty"`
+	SQS         *Queue       `json:"sqs,omitempty"`
+	EventBridge *EventBridge `json:"eventBridge,omitempty"`
+}
+
+// name is the queue's ARN, or the name of the event source.
+func (r Resource) name() string {
+	if r.EventBridge != nil {
+		return r.EventBridge.Name
+	}
+	return r.SQS.ARN
 }
 
 // Queue is an SQS queue.

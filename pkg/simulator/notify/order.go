@@ -93,7 +93,7 @@ func (n *Notifier) Notification(c world.Change) []byte {
 		EventTime:           now,
 		Payload:             notificationPayload{change},
 		NotificationMetadata: notificationMetadata{
-			ApplicationID:  "amzn1.sp.solution." + c.Account.Application,
+			ApplicationID:  applicationID(c.Account.Application),
 			SubscriptionID: "subscription-" + c.Account.SellerID,
 			PublishTime:    now,
 			NotificationID: n.ids.New(),

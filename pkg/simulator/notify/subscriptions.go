@@ -14,7 +14,7 @@ import (
 const (
 	OrderChange    = "ORDER_CHANGE"
 	FeedFinished   = "FEED_PROCESSING_FINISHED"
-	PayloadVersion = "1.0" // the only one of both types
+	PayloadVersion = "1.0" // see VersionOf
 )
 
 // queueARN is the model's pattern of an SQS queue's ARN.
@@ -24,13 +24,16 @@ var queueARN = regexp.MustCompile(`^arn:aws:sqs:\S+:\S+:\S+`)
 func IsQueue(arn string) bool { return queueARN.MatchString(arn) }
 
 // Known reports whether a type of notifications is simulated.
-func Known(kind string) bool { return kind == OrderChange || kind == FeedFinished }
+func Known(kind string) bool {
+	return kind == OrderChange || kind == FeedFinished || OnEventBridge(kind)
+}
 
 // What Amazon may say of a destination or a subscription.
 var (
 	ErrNotFound = errors.New("there is none")
 	ErrExists   = errors.New("there is one already")
 	ErrUsed     = errors.New("the destination has subscriptions")
+	ErrKind     = errors.New("the notification type is not delivered to such a destination")
 )
 
 // Staged is a subscription as a test or a person sees it.
@@ -38,7 +41,7 @@ type Staged struct {
 	ID               string `json:"id"`
 	Account          string `json:"account"`
 	NotificationType string `json:"notificationType"`
-	Destination      string `json:"destination"` // the ARN of its queue
+	Destination      string `json:"destination"` // the ARN of its queue, or the name of its event source
 	Filter           string `json:"filter,omitempty"`
 }
 
@@ -48,7 +51,7 @@ func (n *Notifier) Subscriptions() []Staged {
 	defer n.mu.Unlock()
 	list := []Staged{}
 	for _, sub := range n.subscriptions {
-		list = append(list, Staged{sub.ID, sub.account.ID, sub.kind, sub.destination.Resource.SQS.ARN, sub.Directive.filter()})
+		list = append(list, Staged{sub.ID, sub.account.ID, sub.kind, sub.destination.Resource.name(), sub.Directive.filter()})
 	}
 	return list
 }
@@ -75,11 +78,12 @@ func (n *Notifier) Subscribe(accountID, notificationType, arn string) (string, e
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	owner := Owner{a.Application, a.Region}
-	d := n.toQueue(owner, arn)
+	queue := Resource{SQS: &Queue{arn}}
+	d := n.to(owner, queue)
 	if d == nil {
-		d = n.add(n.ids.New(), owner, "staged", arn)
+		d = n.add(n.ids.New(), owner, "staged", queue)
 	}
-	sub := &Subscription{ID: n.ids.New(), PayloadVersion: PayloadVersion, DestinationID: d.ID, account: a, kind: notificationType, destination: d}
+	sub := &Subscription{ID: n.ids.New(), PayloadVersion: VersionOf(notificationType), DestinationID: d.ID, account: a, kind: notificationType, destination: d}
 	if notificationType == OrderChange {
 		sub.Directive = &Directive{EventFilter: &EventFilter{Type: OrderChange}}
 	}
@@ -107,14 +111,18 @@ func (n *Notifier) Destination(o Owner, id string) (*Destination, error) {
 	return n.own(o, id)
 }
 
-// AddDestination makes a destination of a queue that the owner has none of.
-func (n *Notifier) AddDestination(o Owner, name, arn string) (*Destination, error) {
+// AddDestination makes a destination of a queue, or of an AWS account's event source, that
+// the owner has none of.
+func (n *Notifier) AddDestination(o Owner, name string, r Resource) (*Destination, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.toQueue(o, arn) != nil {
+	if n.to(o, r) != nil {
 		return nil, ErrExists
 	}
-	return n.add(n.ids.New(), o, name, arn), nil
+	if r.EventBridge != nil {
+		r.EventBridge.Name = source(r.EventBridge.AccountID, o.Application)
+	}
+	return n.add(n.ids.New(), o, name, r), nil
 }
 
 // DeleteDestination refuses to take the ground from under a subscription.
@@ -149,6 +157,9 @@ func (n *Notifier) AddSubscription(a *world.Account, kind, version, destinationI
 	if err != nil {
 		return nil, err
 	}
+	if OnEventBridge(kind) != (d.Resource.EventBridge != nil) {
+		return nil, ErrKind
+	}
 	stands := func(sub *Subscription) bool { return !n.config.Several || sub.Directive.filter() == directive.filter() }
 	if slices.ContainsFunc(n.of(a, kind, version), stands) {
 		return nil, ErrExists
@@ -182,8 +193,8 @@ func (sub *Subscription) is(o Owner, kind, id string) bool {
 	return sub.ID == id && sub.kind == kind && o == Owner{sub.account.Application, sub.account.Region}
 }
 
-func (n *Notifier) add(id string, o Owner, name, arn string) *Destination {
-	d := &Destination{id, name, Resource{&Queue{arn}}, o}
+func (n *Notifier) add(id string, o Owner, name string, r Resource) *Destination {
+	d := &Destination{id, name, r, o}
 	n.destinations = append(n.destinations, d)
 	return d
 }
@@ -204,8 +215,14 @@ func (n *Notifier) own(o Owner, id string) (*Destination, error) {
 	return nil, ErrNotFound
 }
 
-func (n *Notifier) toQueue(o Owner, arn string) *Destination {
-	return n.find(func(d *Destination) bool { return d.owner == o && d.Resource.SQS.ARN == arn })
+// to finds the destination of a queue, or of an AWS account: there is one for each.
+func (n *Notifier) to(o Owner, r Resource) *Destination {
+	return n.find(func(d *Destination) bool {
+		if d.owner != o || (r.SQS == nil) != (d.Resource.SQS == nil) {
+			return false
+		}
+		return r.SQS != nil && d.Resource.SQS.ARN == r.SQS.ARN || r.SQS == nil && d.Resource.EventBridge.AccountID == r.EventBridge.AccountID
+	})
 }
 
 func (n *Notifier) find(wanted func(*Destination) bool) *Destination {
@@ -232,11 +249,18 @@ func (n *Notifier) queuesOf(a *world.Account, kind string, wanted func(*Subscrip
 	var names []string
 	for _, sub := range n.of(a, kind, "") {
 		if wanted(sub) {
-			arn := sub.destination.Resource.SQS.ARN
-			names = append(names, arn[strings.LastIndexByte(arn, ':')+1:])
+			names = append(names, sub.destination.queue(a))
 		}
 	}
 	return names
+}
+
+// queue is where what is sent to a destination arrives.
+func (d *Destination) queue(a *world.Account) string {
+	if d.Resource.SQS == nil {
+		return a.Queue // where the rule leads
+	}
+	return d.Resource.SQS.ARN[strings.LastIndexByte(d.Resource.SQS.ARN, ':')+1:]
 }
 
 func (sub *Subscription) wants(c world.Change, body []byte) bool {

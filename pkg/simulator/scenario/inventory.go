@@ -199,6 +199,7 @@ type WrongQuantity struct {
 
 // WrongQuantities compares the listings with a plan, once all of it is settled.
 // A SKU that is excluded, or that Amazon fulfils, must have the quantity that it began with.
+// What orders have taken since is counted as if it were there.
 func (p *Player) WrongQuantities(plan InventoryPlan) []WrongQuantity {
 	var wrong []WrongQuantity
 	truth := p.stock.InventoryTruth("").SKUs
@@ -209,7 +210,7 @@ func (p *Player) WrongQuantities(plan InventoryPlan) []WrongQuantity {
 			if u.Excluded || shown.Channel != "" {
 				want = shown.Seeded
 			}
-			if listed && shown.Quantity != want {
+			if listed && shown.Quantity+shown.Sold != want {
 				wrong = append(wrong, WrongQuantity{account, sku, shown.Quantity, want})
 			}
 		}

@@ -26,6 +26,7 @@ type Scenario struct {
 	Dropped       float64 `json:"dropped"`       // share of notifications that are never sent, though the change happens
 	SellerShips   float64 `json:"sellerShips"`   // share of orders that the marketplace leaves to the seller to ship: by themselves they only become UNSHIPPED
 	ByAmazon      float64 `json:"byAmazon"`      // share of orders that Amazon ships (FulfillmentType AFN)
+	Listed        float64 `json:"listed"`        // share of orders for a SKU that the seller lists, from whose quantity they take; Amazon ships those that it fulfils
 	BuyerRequests float64 `json:"buyerRequests"` // share of orders whose buyer asks to cancel (a notification without a time)
 
 	Forged         int `json:"forged"`         // notifications of orders that do not exist
@@ -36,7 +37,7 @@ type Scenario struct {
 // Check reports what is wrong with a scenario.
 func (p *Player) Check(sc Scenario) error {
 	return p.check("scenario", sc.Accounts, 10_000_000,
-		[]float64{sc.Duplicates, sc.Reordered, sc.Dropped, sc.SellerShips, sc.ByAmazon, sc.BuyerRequests},
+		[]float64{sc.Duplicates, sc.Reordered, sc.Dropped, sc.SellerShips, sc.ByAmazon, sc.Listed, sc.BuyerRequests},
 		[]int{sc.Orders, sc.Changes, sc.Forged, sc.UnknownSellers, sc.Malformed})
 }
 
@@ -72,14 +73,19 @@ type play struct {
 }
 
 func (p *play) plan(accounts []string) {
+	listed := map[string][]string{} // account → its SKUs
 	for i := range p.scenario.Orders {
-		p.planOrder(accounts[i%len(accounts)])
+		account := accounts[i%len(accounts)]
+		if listed[account] == nil && p.scenario.Listed > 0 {
+			listed[account], _ = p.stock.SKUs(account) // the account is known
+		}
+		p.planOrder(account, listed[account])
 	}
 	p.planForgeries(accounts)
 }
 
 // planOrder plans one order's life: placed, then changed at later times.
-func (p *play) planOrder(account string) {
+func (p *play) planOrder(account string, skus []string) {
 	changes := 0
 	if p.scenario.Changes > 0 {
 		changes = p.random.IntN(p.scenario.Changes + 1)
@@ -90,6 +96,11 @@ func (p *play) planOrder(account string) {
 		life.times = append(life.times, p.moment(life.times[len(life.times)-1]))
 	}
 	life.order.ByAmazon = chance.Happens(p.random, p.scenario.ByAmazon)
+	if len(skus) > 0 && chance.Happens(p.random, p.scenario.Listed) {
+		life.order.SKU = skus[p.random.IntN(len(skus))]
+		listing, _ := p.stock.Listing(account, life.order.SKU)
+		life.order.ByAmazon = listing.Channel != ""
+	}
 	life.order.SellerShips = chance.Happens(p.random, p.scenario.SellerShips) && !life.order.ByAmazon
 	asks := p.random.Float64() < p.scenario.BuyerRequests
 	if asks {

@@ -31,23 +31,32 @@ func (a *API) createDestination(r *request) exchange.Answer {
 	var body struct {
 		Name          string `json:"name"`
 		Specification struct {
-			SQS *notify.Queue `json:"sqs"`
+			SQS         *notify.Queue `json:"sqs"`
+			EventBridge *struct {
+				Region    string `json:"region"`
+				AccountID string `json:"accountId"`
+			} `json:"eventBridge"`
 		} `json:"resourceSpecification"`
 	}
 	if refusal := decodeBody(r, &body); refusal != nil {
 		return *refusal
 	}
-	switch resource := body.Specification.SQS; {
+	resource := notify.Resource{SQS: body.Specification.SQS}
+	switch bridge := body.Specification.EventBridge; {
 	case body.Name == "" || len(body.Name) > 256:
 		return invalidInput("The name must have 1 to 256 characters.")
-	case resource == nil:
-		return invalidInput("The resourceSpecification must have an sqs or eventBridge property; only sqs is simulated.")
-	case !notify.IsQueue(resource.ARN) || len(resource.ARN) > 1000:
+	case (resource.SQS == nil) == (bridge == nil):
+		return invalidInput("The resourceSpecification must have an sqs or eventBridge property.")
+	case bridge != nil && (len(bridge.AccountID) != 12 || bridge.Region == ""):
+		return invalidInput("The eventBridge property must have an accountId of 12 digits and a region.")
+	case bridge != nil:
+		resource.EventBridge = &notify.EventBridge{Region: bridge.Region, AccountID: bridge.AccountID}
+	case !notify.IsQueue(resource.SQS.ARN) || len(resource.SQS.ARN) > 1000:
 		return invalidInput("The arn is not that of an SQS queue.")
-	case strings.HasSuffix(resource.ARN, ".fifo"):
+	case strings.HasSuffix(resource.SQS.ARN, ".fifo"):
 		return invalidInput("FIFO queues are not supported.")
 	}
-	d, err := a.Notifier.AddDestination(r.owner(), body.Name, body.Specification.SQS.ARN)
+	d, err := a.Notifier.AddDestination(r.owner(), body.Name, resource)
 	if err != nil {
 		return failure(http.StatusConflict, "Conflict", "Destination with the same resource already exists.", "")
 	}
@@ -113,7 +122,7 @@ func (a *API) createSubscription(r *request) exchange.Answer {
 	switch {
 	case !notify.Known(kind):
 		return invalidInput("The notificationType is not supported.")
-	case body.PayloadVersion != notify.PayloadVersion:
+	case body.PayloadVersion != notify.VersionOf(kind):
 		return invalidInput("The payloadVersion is not supported.")
 	}
 	if err := body.ProcessingDirective.Check(kind); err != nil {
@@ -123,6 +132,8 @@ func (a *API) createSubscription(r *request) exchange.Answer {
 	switch {
 	case errors.Is(err, notify.ErrExists):
 		return failure(http.StatusConflict, "StateConflict", "Subscription already exists.", "")
+	case errors.Is(err, notify.ErrKind):
+		return invalidInput("The notificationType is not delivered to a destination of this kind.")
 	case err != nil:
 		return invalidInput("The destinationId is unknown.")
 	}

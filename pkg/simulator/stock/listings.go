@@ -29,12 +29,14 @@ type Listing struct {
 	LeadTime int `json:"leadTime,omitempty"`
 }
 
-// AppliedQuantity is a quantity that Amazon took over.
+// AppliedQuantity is a quantity that a SKU had from a time on, and what led to it.
 type AppliedQuantity struct {
 	Time     time.Time `json:"time"`
 	Quantity int       `json:"quantity"`
 	Feed     string    `json:"feed,omitempty"`  // the id of the feed that brought it
 	Patch    string    `json:"patch,omitempty"` // the id of the submission of the patch that did
+	Order    string    `json:"order,omitempty"` // the id of the order that took units
+	Hand     bool      `json:"hand,omitempty"`  // whether somebody changed it at Amazon
 }
 
 // quantitiesKept bounds how many quantities of each SKU are kept as applied.
@@ -58,6 +60,7 @@ type listed struct {
 	Listing
 	created time.Time
 	seeded  int // the quantity that it began with
+	sold    int // units that orders have taken since the newest submitted quantity
 	applied []AppliedQuantity
 	count   int // of all applied quantities, also those no longer kept
 }
@@ -171,36 +174,6 @@ func (l *listings) has(a *world.Account, sku, marketplace string) bool {
 	return l.find(a, sku, marketplace) != nil
 }
 
-// set takes a change of a SKU's availability over. A SKU that is not listed
-// there stays as it is.
-func (l *listings) set(a *world.Account, marketplace, sku string, change availability, by AppliedQuantity) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	item := l.find(a, sku, marketplace)
-	if item == nil {
-		return
-	}
-	if change.remove {
-		k := l.sellers[a.Key()]
-		delete(k.listed, sku)
-		k.order = slices.DeleteFunc(k.order, func(other string) bool { return other == sku })
-		return
-	}
-	if !change.given {
-		return
-	}
-	item.Quantity = change.quantity
-	if change.leadTime > 0 || !change.merge {
-		item.LeadTime = change.leadTime
-	}
-	by.Quantity = change.quantity
-	item.applied = append(item.applied, by)
-	item.count++
-	if len(item.applied) > quantitiesKept {
-		item.applied = slices.Delete(item.applied, 0, len(item.applied)-quantitiesKept)
-	}
-}
-
 // PatchOrder is a checked patch of a SKU in one marketplace.
 type PatchOrder struct {
 	SKU, Marketplace string
@@ -226,7 +199,7 @@ func (s *Stock) Patch(a *world.Account, p PatchOrder) (quantity int, err error) 
 	s.listings.patches++
 	s.listings.mu.Unlock()
 	at := p.Now.Add(p.Late)
-	apply := func() { s.listings.set(a, p.Marketplace, p.SKU, change, AppliedQuantity{Time: at, Patch: p.ID}) }
+	apply := func() { s.set(a, p.Marketplace, p.SKU, change, AppliedQuantity{Time: at, Patch: p.ID}) }
 	if p.Late > 0 {
 		s.agenda.Schedule(at, apply)
 	} else {

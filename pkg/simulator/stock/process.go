@@ -155,8 +155,8 @@ func (s *Stock) applyFeed(f *feed, report *feedReport, now time.Time) {
 			// The code and wording of Amazon's example report.
 			report.add(m, Issue{Code: "18448", Severity: "WARNING", Message: "Attributes tagged as relevant_attributes are incomplete."})
 		}
-		if !chance.Happens(random, f.outcome.Unapplied) && known {
-			s.listings.set(f.account, marketplace, m.sku, m.change, AppliedQuantity{Time: now, Feed: f.FeedID})
+		if !chance.Happens(random, f.outcome.Unapplied) && known &&
+			s.set(f.account, marketplace, m.sku, m.change, AppliedQuantity{Time: now, Feed: f.FeedID}) {
 			f.Applied++
 		}
 	}

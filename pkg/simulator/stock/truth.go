@@ -97,6 +97,7 @@ type SKUTruth struct {
 	Quantity int               `json:"quantity"`
 	Channel  string            `json:"channel,omitempty"` // Amazon's, where Amazon fulfils it
 	Seeded   int               `json:"seeded"`            // what it began with
+	Sold     int               `json:"sold"`              // units that orders have taken since the newest submitted quantity
 	Changes  int               `json:"changes"`           // how many quantities were applied
 	Applied  []AppliedQuantity `json:"applied,omitempty"` // the newest 1,000 of them, oldest first
 }
@@ -129,7 +130,7 @@ func (s *Stock) InventoryTruth(accountID string) InventoryTruth {
 	for a := range s.accounts(accountID) {
 		skus := make(map[string]SKUTruth)
 		for sku, item := range s.listings.sellers[a.Key()].listed {
-			skus[sku] = SKUTruth{item.Quantity, item.Channel, item.seeded, item.count, slices.Clone(item.applied)}
+			skus[sku] = SKUTruth{item.Quantity, item.Channel, item.seeded, item.sold, item.count, slices.Clone(item.applied)}
 		}
 		truth.SKUs[a.ID] = skus
 	}

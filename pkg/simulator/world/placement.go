@@ -21,6 +21,9 @@ type Placement struct {
 	SellerShips bool // whether the marketplace leaves it to the seller to ship the order
 	ByAmazon    bool // whether Amazon ships it
 	Kind        Kind // "" for what its number says: one in ten is special
+	// SKU is what the buyer orders, in as many units as chance has it; "" for goods of the
+	// marketplace's own that no seller lists.
+	SKU string
 }
 
 // Place is like PlaceOrder, with something settled of the order.
@@ -36,6 +39,9 @@ func (w *World) Place(accountID string, p Placement) (Change, error) {
 	h := &history{account: a, versions: []Order{order}}
 	w.orders[order.OrderID] = h
 	w.placed[accountID] = append(w.placed[accountID], h)
+	if w.sell != nil {
+		w.sell(a, order)
+	}
 	return statusChange(h), nil
 }
 
@@ -102,6 +108,10 @@ func (w *World) newOrder(a *Account, now time.Time, p Placement) Order {
 		o.Recipient.Preference = &deliveryPreference{DropOffLocation: "NEIGHBOR", Instruction: "Ring twice"}
 	}
 	w.addItems(&o, &place)
+	if p.SKU != "" {
+		o.Items = o.Items[:1]
+		o.Items[0].Product.SellerSKU = p.SKU
+	}
 	o.SellerShips, o.Kind = p.SellerShips, cmp.Or(p.Kind, kindOf(w.next))
 	if p.ByAmazon { // which then keeps how the buyer is reached to itself
 		o.Fulfillment.FulfilledBy, o.Buyer.Email, o.Recipient.Address.Phone = byAmazon, "", ""

@@ -26,6 +26,7 @@ type World struct {
 	confirmed map[string][]*Shipment // order id → its confirmed packages
 	shipments []*Shipment            // all of them, oldest first
 	next      int64                  // makes order ids
+	sell      func(*Account, Order)  // hears of each order that is placed; may be nil
 
 	places   map[string]Marketplace
 	products []product
@@ -95,6 +96,10 @@ func New(c Config) *World {
 	}
 	return w
 }
+
+// OnPlaced has somebody hear of each order as it is placed. It is to be called once, and
+// what it sets must not ask the marketplace anything.
+func (w *World) OnPlaced(sell func(*Account, Order)) { w.sell = sell }
 
 // Accounts lists the sellers.
 func (w *World) Accounts() []Account { return w.sellers }
