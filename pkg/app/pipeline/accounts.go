@@ -54,14 +54,8 @@ func ReadAccounts(ctx context.Context, s Settings, only string, progress func(do
 	if err != nil {
 		return nil, err
 	}
-	options, err := registryOptions(ctx, s.Config, s.Secrets)
-	if err != nil {
-		return nil, err
-	}
-	readOnly := codecConfig(s.Config, options, s.Logger, schemas.Switches)
-	readOnly.Register = false
-	r.codec, err = registry.New(ctx, readOnly)
-	if err != nil {
+	s.Config.Registry.Register = false
+	if r.codec, err = openRegistry(ctx, s.Config, s.Secrets, s.Logger, schemas.Switches); err != nil {
 		return nil, err
 	}
 	if err := r.readAll(ctx, parts, progress); err != nil {

@@ -30,22 +30,23 @@ func OpenDeadLetters(ctx context.Context, s Settings, by string, change bool) (l
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	defer func() {
+		if err != nil {
+			client.Close()
+		}
+	}()
 	if change {
 		if _, err := topics.Ensure(ctx, kadm.NewClient(client), topics.Options{
 			Prefix: cfg.Prefix, Partitions: cfg.Kafka.Partitions, Replication: cfg.Kafka.Replication, Topics: []string{schemas.DeadLettersResolved},
 		}); err != nil {
-			client.Close()
 			return nil, nil, nil, err
 		}
 	}
 	reachable, cancel := context.WithTimeoutCause(ctx, registryAnswers, errors.New("the schema registry does not answer: see registry.url"))
 	defer cancel()
-	options, err := registryOptions(reachable, cfg, s.Secrets)
-	if err == nil { // what was given up of an order goes back as a change of it
-		codec, err = registry.New(reachable, codecConfig(cfg, options, s.Logger, schemas.DeadLettersResolved, schemas.OrderChanges))
-	}
+	// What was given up of an order goes back as a change of it.
+	codec, err = openRegistry(reachable, cfg, s.Secrets, s.Logger, schemas.DeadLettersResolved, schemas.OrderChanges)
 	if err != nil {
-		client.Close()
 		return nil, nil, nil, err
 	}
 	queues := make([]string, 0, len(cfg.Bridge.Queues))
@@ -56,11 +57,7 @@ func OpenDeadLetters(ctx context.Context, s Settings, by string, change bool) (l
 		Kafka: kafkaOptions(cfg, s.Secrets), Prefix: cfg.Prefix, TransactionalPrefix: s.TransactionalPrefix,
 		Codec: codec, Queues: &sender{settings: s}, QueueURLs: queues, By: by, Logger: s.Logger,
 	})
-	if err != nil {
-		client.Close()
-		return nil, nil, nil, err
-	}
-	return letters, codec, client.Close, nil
+	return letters, codec, client.Close, err
 }
 
 // sender sends messages to SQS, to which it connects when there is one.

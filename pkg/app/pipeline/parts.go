@@ -96,22 +96,17 @@ func registryOptions(ctx context.Context, cfg config.Config, store *secrets.Stor
 	return append(client, sr.BasicAuth(cfg.Registry.Username, password.Reveal())), nil
 }
 
-// openRegistry connects to the schema registry and learns, or registers, the schemas.
-func openRegistry(ctx context.Context, cfg config.Config, store *secrets.Store, log *slog.Logger) (*registry.Codec, error) {
+// openRegistry connects to the schema registry and learns, or registers, the schemas of
+// topics, or of all where none are named.
+func openRegistry(ctx context.Context, cfg config.Config, store *secrets.Store, log *slog.Logger, topics ...string) (*registry.Codec, error) {
 	client, err := registryOptions(ctx, cfg, store)
 	if err != nil {
 		return nil, err
 	}
-	return registry.New(ctx, codecConfig(cfg, client, log))
-}
-
-// codecConfig is how values are encoded and decoded; topics limits which, if any
-// are named.
-func codecConfig(cfg config.Config, client []sr.ClientOpt, log *slog.Logger, topics ...string) registry.Config {
-	return registry.Config{
+	return registry.New(ctx, registry.Config{
 		Client: client, Prefix: cfg.Prefix, Topics: topics, Register: cfg.Registry.Register,
 		SharedSchemas: cfg.Registry.SharedSchemas, Patience: cfg.Registry.SchemaPatience, Logger: log,
-	}
+	})
 }
 
 // Unprotected are the registry's subjects that others write and in which they may
