@@ -179,7 +179,7 @@ func (f *deadLettersFlags) addFilter(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.filter.Reason, "reason", "", "letters of this reason, such as unknown_account")
 	cmd.Flags().StringVar(&f.filter.Account, "account", "", "letters of this account, by our name of it")
 	cmd.Flags().StringVar(&f.filter.Role, "role", "", "letters that this role set aside, such as bridge")
-	cmd.Flags().StringVar(&f.since, "since", "", "letters set aside at this time or later: 2026-11-24T08:00:00Z, or 2h for two hours ago")
+	cmd.Flags().StringVar(&f.since, "since", "", "letters set aside at this time or later: 2026-11-24T08:00:00Z, or 2h or 3d ago")
 	cmd.Flags().StringVar(&f.until, "until", "", "letters set aside before this time")
 }
 
@@ -197,13 +197,13 @@ func (f *deadLettersFlags) open(cmd *cobra.Command, do func(context.Context, *de
 	if f.config == "" { // the first thing that is missing
 		return errNoConfig()
 	}
-	var err, err2 error
 	now := time.Now()
-	f.filter.Since, err = deadletters.ParseTime(f.since, now)
-	f.filter.Until, err2 = deadletters.ParseTime(f.until, now)
-	if err := errors.Join(err, err2); err != nil {
+	since, err1 := parseBound("since", f.since, "", now)
+	until, err2 := parseBound("until", f.until, "", now)
+	if err := errors.Join(err1, err2); err != nil {
 		return usageError{err}
 	}
+	f.filter.Since, f.filter.Until = since.Time, until.Time
 	settings, err := openSettings(cmd, f.config)
 	if err != nil {
 		return err

@@ -80,7 +80,7 @@ func TestDeadLetters(t *testing.T) {
 	}{
 		{[]string{"list"}, 0, []string{`^6 open dead letters`, `unknown_account +orders +1 `, `the newest 6`, `record +orders +unknown_account +acme-eu +sellerstream.order-changes\[1\]@2 +open`}},
 		{[]string{"list", "--reason", "not_json", "--since", "1h", "--limit", "0"}, 0, []string{`^1 open dead letter\n`}},
-		{[]string{"list", "--since", "yesterday"}, exitUsage, []string{`"yesterday" is no time`}},
+		{[]string{"list", "--since", "yesterday"}, exitUsage, []string{`--since: "yesterday" is neither a time`}},
 		{[]string{"list", "--limit", "-1"}, exitUsage, []string{`--limit must be`}},
 		{[]string{"list", "--account", "zeta"}, 0, []string{`no open dead letter matches`}},
 		{[]string{"show", "record"}, 0, []string{`message +configure it\\x1b\[2J`, `bytes of Avro\)\n  \{\n    "notificationId"`, `deadletters retry record. sends it to sellerstream.order-changes`}},

@@ -119,21 +119,6 @@ func (f Filter) Selects() bool {
 	return len(f.IDs) > 0 || f.Reason != "" || f.Account != "" || f.Role != "" || !f.Since.IsZero() || !f.Until.IsZero()
 }
 
-// ParseTime reads a time of a Filter: a time, or a duration before now; "" is no time.
-func ParseTime(text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
-		return now.Add(-ago), nil
-	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return at, fmt.Errorf("%q is no time: write 2026-11-24T08:00:00Z, or 2h for two hours ago", text)
-	}
-	return at, nil
-}
-
 func (f Filter) matches(letter *Letter) bool {
 	action := letter.Mark.Action
 	return (f.Settled || action == "" || f.Unsure && action == Retrying) &&

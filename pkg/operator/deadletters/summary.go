@@ -2,7 +2,6 @@ package deadletters
 
 import (
 	"cmp"
-	"container/heap"
 	"context"
 	"slices"
 	"time"
@@ -28,7 +27,10 @@ type Summary struct {
 func (l *Letters) Summarize(ctx context.Context, f Filter, newest int) (Summary, error) {
 	var s Summary
 	counts := make(map[[2]string]*Count)
-	kept := &oldestFirst{}
+	keepNewest := func() {
+		slices.SortFunc(s.Newest, newestFirst)
+		s.Newest = s.Newest[:min(len(s.Newest), newest)]
+	}
 	err := l.Each(ctx, f, func(letter *Letter) error {
 		s.Total++
 		c := counts[[2]string{letter.Reason, letter.Role}]
@@ -43,13 +45,9 @@ func (l *Letters) Summarize(ctx context.Context, f Filter, newest int) (Summary,
 		if letter.Written.After(c.Newest) {
 			c.Newest = letter.Written
 		}
-		if newest == 0 || len(*kept) == newest && !older((*kept)[0], letter) {
-			return nil
-		}
 		letter.Value = nil
-		heap.Push(kept, letter)
-		if len(*kept) > newest {
-			heap.Pop(kept)
+		if s.Newest = append(s.Newest, letter); len(s.Newest) > 2*newest {
+			keepNewest()
 		}
 		return nil
 	})
@@ -59,29 +57,11 @@ func (l *Letters) Summarize(ctx context.Context, f Filter, newest int) (Summary,
 	slices.SortFunc(s.Counts, func(a, b Count) int {
 		return cmp.Or(cmp.Compare(b.Letters, a.Letters), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Role, b.Role))
 	})
-	for len(*kept) > 0 {
-		s.Newest = append(s.Newest, heap.Pop(kept).(*Letter))
-	}
-	slices.Reverse(s.Newest)
+	keepNewest()
 	return s, err
 }
 
-// older orders letters by time, and those of one time by where they stand.
-func older(a, b *Letter) bool {
-	return cmp.Or(a.Written.Compare(b.Written), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset)) < 0
-}
-
-// oldestFirst is a heap of letters.
-type oldestFirst []*Letter
-
-func (h oldestFirst) Len() int           { return len(h) }
-func (h oldestFirst) Less(i, j int) bool { return older(h[i], h[j]) }
-func (h oldestFirst) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *oldestFirst) Push(x any)        { *h = append(*h, x.(*Letter)) }
-func (h *oldestFirst) Pop() any {
-	last := len(*h) - 1
-	letter := (*h)[last]
-	(*h)[last] = nil
-	*h = (*h)[:last]
-	return letter
+// newestFirst orders letters by time, and those of one time by where they stand.
+func newestFirst(a, b *Letter) int {
+	return cmp.Or(b.Written.Compare(a.Written), cmp.Compare(b.Partition, a.Partition), cmp.Compare(b.Offset, a.Offset))
 }
