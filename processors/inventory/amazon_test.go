@@ -10,6 +10,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -133,7 +134,7 @@ func (a *amazon) finish(f *amazonFeedState, at time.Time) {
 	if f.ProcessingStatus == model.FeedCancelled {
 		return
 	}
-	f.ends, f.ProcessingStatus, f.report = at, model.FeedDone, reportRead
+	f.ends, f.ProcessingStatus, f.report = at, model.FeedDone, feedlane.ReportRead
 	share := 100
 	switch n := a.random.IntN(20); {
 	case n == 0: // some, none or all
@@ -143,7 +144,7 @@ func (a *amazon) finish(f *amazonFeedState, at time.Time) {
 	case n == 2:
 		f.report = "UNREADABLE"
 	case n == 3: // not parsed
-		f.issues, share = []schemas.FeedIssue{{Severity: severityError, Message: "not a feed"}}, 0
+		f.issues, share = []schemas.FeedIssue{{Severity: feedlane.SeverityError, Message: "not a feed"}}, 0
 	}
 	for i := range f.messages {
 		if a.random.IntN(100) >= share {
@@ -193,7 +194,7 @@ func (a *amazon) patch(req *model.PatchQuantityRequest, at time.Time, late time.
 		return machine.Reject{Err: &model.Error{Class: model.NotFound, Status: 404}}
 	default:
 		return machine.Done{Response: &model.ListingsItemSubmission{
-			Status: model.SubmissionInvalid, Issues: []model.ListingIssue{{Code: code, Severity: severityError}},
+			Status: model.SubmissionInvalid, Issues: []model.ListingIssue{{Code: code, Severity: feedlane.SeverityError}},
 		}}
 	}
 }
@@ -222,7 +223,7 @@ func (a *amazon) cancel(id string, at time.Time) machine.Outcome {
 func (f *amazonFeedState) result() []any {
 	processed, invalid := int32(f.processed), int32(f.invalid)
 	values := []any{}
-	if f.report == reportRead {
+	if f.report == feedlane.ReportRead {
 		for _, i := range f.issues {
 			if i.MessageID != nil {
 				values = append(values, &schemas.FeedIssues{Account: testAccount, FeedID: f.FeedID, Issues: []schemas.FeedIssue{i}})
@@ -233,7 +234,7 @@ func (f *amazonFeedState) result() []any {
 		EventType: "FeedCompleted", Account: testAccount, FeedID: f.FeedID, MarketplaceID: f.MarketplaceIDs[0],
 		ProcessingStatus: f.ProcessingStatus, Report: f.report, SubmittedTime: f.CreatedTime,
 	}
-	if f.report == reportRead {
+	if f.report == feedlane.ReportRead {
 		result.MessagesProcessed, result.MessagesInvalid = &processed, &invalid
 		for _, i := range f.issues {
 			if i.MessageID == nil {

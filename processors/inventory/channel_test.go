@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -184,8 +185,8 @@ func TestWhatAVersionBeforeLeftToDoKeepsItsChannel(t *testing.T) {
 		case "patch":
 			state.Patch, state.PatchTime = u, u.EventTime
 		default: // whose feed runs
-			r.put(feedKey(testAccount, germany), &schemas.FeedLaneState{
-				Account: testAccount, FeedType: model.JSONListingsFeed, MarketplaceID: germany, Phase: phaseRunning, IntentID: "f",
+			r.put(feedlane.Key(testAccount, model.JSONListingsFeed, germany), &schemas.FeedLaneState{
+				Account: testAccount, FeedType: model.JSONListingsFeed, MarketplaceID: germany, Phase: feedlane.PhaseRunning, IntentID: "f",
 				Messages: 1, IntentTime: u.EventTime, FeedID: "f", SubmittedTime: u.EventTime, Cancel: []string{}, Known: []schemas.KnownFeed{{FeedID: "f", Time: u.EventTime}},
 			})
 			state.Sent, state.MessageID, state.FeedMarketplaceID = u, &message, germany

@@ -9,6 +9,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/runtime/share"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 )
 
 // defaultChannel is the fulfillment channel of the merchant's own stock. A SKU can have
@@ -159,17 +160,21 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// quarantine is how long after a createFeed has ended without an answer getFeeds
-// is sure to show the feed, if there is one.
-func (c *Config) quarantine() time.Duration { return c.ApplyDelay + c.ShowDelay }
-
-// inheritedQuarantine is the same, after its intent was written, for a createFeed
-// that another owner started: how that ended is not known.
-func (c *Config) inheritedQuarantine() time.Duration { return c.inheritedPatch() + c.ShowDelay }
+// feeds is what feedlane needs of it.
+func (c *Config) feeds() feedlane.Config {
+	return feedlane.Config{
+		Role: Processor, FeedType: model.JSONListingsFeed, Item: "SKU", Items: "quantities", Twice: "it may bring back an older quantity",
+		Limits: c.Limits, Linger: c.Linger, MaxMessages: c.MaxMessages, Enough: c.Enough, MaxUploads: c.MaxUploads, FeedInterval: c.FeedInterval,
+		Lease: c.Lease, CallTime: c.CallTime, ApplyDelay: c.ApplyDelay, ShowDelay: c.ShowDelay, CommitTime: c.CommitTime, Patience: c.Patience,
+	}
+}
 
 // inheritedPatch is how long after its intent was written a patch that another
 // owner started may be carried out.
-func (c *Config) inheritedPatch() time.Duration { return c.CommitTime + c.CallTime + c.ApplyDelay }
+func (c *Config) inheritedPatch() time.Duration {
+	feeds := c.feeds()
+	return feeds.InheritedCall()
+}
 
 func (c *Config) settings(account string) Settings {
 	s := c.Settings(account)

@@ -5,30 +5,13 @@ import (
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-// A call is in doubt when its answer was lost, or when an owner finds the intent
-// of an earlier one at takeover: Amazon may carry it out until the doubt ends.
-// The doubt ends at a time that follows from the call alone, whoever owns the unit
-// then. While one owner lives its monotonic clock measures it. At a takeover two
-// times are subtracted that one clock has measured: how much was left when the
-// entry was written, less its age by the brokers' clock.
-
-const (
-	// clocksApart is what the clocks of two owners can disagree on. It counts only
-	// where the brokers do not say how old an entry is.
-	clocksApart = 5 * time.Minute
-	// firstLook is when getFeeds is asked first for the feed of a createFeed in doubt,
-	// after which the waits double. Only at the end does "none" mean none.
-	firstLook = 30 * time.Second
-	// earlySkew is how much before the intent, by Amazon's clock, a feed may have been
-	// created that is adopted before the doubt has ended.
-	earlySkew = time.Minute
-	// resendAhead puts what must be sent once more before every other patch: as a
-	// time, it is so much older.
-	resendAhead = 365 * 24 * time.Hour
-)
+// resendAhead puts what must be sent once more before every other patch: as a
+// time, it is so much older.
+const resendAhead = 365 * 24 * time.Hour
 
 // doubt is what is known of a SKU's patches without an answer.
 type doubt struct {
@@ -36,13 +19,6 @@ type doubt struct {
 	since   millis    // when the first of them was decided; 0 where that is not known
 	of      stamp     // the update that they carry
 	several bool      // they carry several updates, and that is the last
-}
-
-// remains is how much of a doubt is left for an owner that finds it in its state
-// at now: left when the entry was written, which was age ago by the brokers.
-// end is the doubt's end by the clock of who wrote it.
-func remains(left, age time.Duration, end millis, now time.Time) time.Duration {
-	return max(0, min(left-age, end.time().Add(clocksApart).Sub(now)))
 }
 
 // doubtful notes that the SKU's patch, of u, may be carried out until then.
@@ -97,7 +73,7 @@ func (m *Machine) inherit(tx *machine.Tx, i inherited) {
 	s := i.sku
 	if d := s.doubt; d != nil {
 		end := millisOf(d.until)
-		d.until = tx.Now.Add(remains(d.until.Sub(s.touched.time()), i.age, end, tx.Now))
+		d.until = tx.Now.Add(feedlane.Remains(d.until.Sub(s.touched.time()), i.age, end.time(), tx.Now))
 	}
 	w := s.work
 	if w != nil && w.patched && s.doubt != nil {
@@ -113,7 +89,7 @@ func (m *Machine) inherit(tx *machine.Tx, i inherited) {
 	whole := m.cfg.inheritedPatch()
 	left := whole - s.touched.time().Sub(since.time())
 	u := w.patch
-	s.doubtful(u, tx.Now, tx.Now.Add(remains(left, i.age, since.add(whole), tx.Now)))
+	s.doubtful(u, tx.Now, tx.Now.Add(feedlane.Remains(left, i.age, since.add(whole).time(), tx.Now)))
 	m.unanswered(tx, s, u)
 	s.save(tx)
 }
@@ -153,34 +129,10 @@ func (m *Machine) onceMore(tx *machine.Tx, s *sku, u *update, sent time.Time) {
 	}
 }
 
-// quarantine waits until getFeeds is sure to show the feed, if there is one.
-// The intent stands in the state as it is.
-func (m *Machine) quarantine(tx *machine.Tx, f *feedLane, left time.Duration) {
-	f.doubt, f.looks = tx.Now.Add(left), 0
-	f.lookLater(tx.Now)
-	m.thaw(tx, f)
-}
-
-// lookLater sets when getFeeds is asked next: sooner than the doubt ends, since a
-// feed that shows is no doubt any more.
-func (f *feedLane) lookLater(now time.Time) {
-	f.until = now.Add(firstLook << min(f.looks, 10))
-	if f.doubt.Before(f.until) {
-		f.until = f.doubt
-	}
-	f.looks++
-}
-
-// frozen reports whether what the lane carries waits for more than Amazon's work:
-// it may as well be sent by patches.
-func (f *feedLane) frozen() bool {
-	return f.phase == phaseParked || f.stuck || f.phase == phaseIntent && !f.doubt.IsZero()
-}
-
 // thaw sends the SKUs of a frozen lane by patches, with the quantities that it
 // carries. They have their outcomes when the feed ends, or turns out not to exist.
 func (m *Machine) thaw(tx *machine.Tx, f *feedLane) {
-	for _, s := range f.members {
+	for _, s := range f.Members {
 		if s == nil || s.InFlight() || s.form == ofMarketplace {
 			continue
 		}
@@ -195,7 +147,7 @@ func (m *Machine) thaw(tx *machine.Tx, f *feedLane) {
 // thawOne wants what a frozen feed carries of a SKU, where nothing newer is.
 func (m *Machine) thawOne(s *sku) {
 	w := s.work
-	if w.wanted != nil || w.message == 0 || !w.feed.frozen() || m.former.beside(s) && w.sent != nil && w.sent.before(s.newest) {
+	if w.wanted != nil || w.message == 0 || !w.feed.Frozen() || m.former.beside(s) && w.sent != nil && w.sent.before(s.newest) {
 		return
 	}
 	w.wanted = w.sent
@@ -203,7 +155,7 @@ func (m *Machine) thawOne(s *sku) {
 
 // freeze ends what thaw began: the feed is there, and settles what it carries.
 func (m *Machine) freeze(tx *machine.Tx, f *feedLane) {
-	for _, s := range f.members {
+	for _, s := range f.Members {
 		if s != nil && s.work.carries(s.work.wanted) {
 			m.unplace(s)
 			s.work.wanted, s.work.patched = nil, false

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 )
 
 func accepted() machine.Outcome {
@@ -74,7 +75,7 @@ func TestTheQuarantinesExactLength(t *testing.T) {
 		// The clock of the new owner says something else. What has passed is the same.
 		ahead := time.Duration(test.ahead) * time.Second
 		r.Now = r.Now.Add(ahead)
-		for r.lane(germany).Phase == phaseIntent {
+		for r.lane(germany).Phase == feedlane.PhaseIntent {
 			calls := r.Tick(nil)
 			if r.lane(germany).DoubtUntil.IsZero() && len(test.restarts) > 0 {
 				t.Fatalf("%s: %+v does not say until when", name, r.lane(germany))
@@ -82,7 +83,7 @@ func TestTheQuarantinesExactLength(t *testing.T) {
 			for _, c := range calls {
 				r.End(c, none(c))
 			}
-			if r.lane(germany).Phase != phaseIntent {
+			if r.lane(germany).Phase != feedlane.PhaseIntent {
 				break
 			}
 			if r.Wake.IsZero() {
@@ -181,7 +182,7 @@ func TestHowLongADoubtLasts(t *testing.T) {
 		began := r.Now
 		r.End(create, machine.Done{Response: &model.CreateFeedResponse{}}) // 200, and no id
 		r.Follow(0, nil, nil)
-		for r.lane(germany).Phase == phaseIntent && r.lane(germany).IntentID != "" && r.Now.Before(began.Add(time.Hour)) {
+		for r.lane(germany).Phase == feedlane.PhaseIntent && r.lane(germany).IntentID != "" && r.Now.Before(began.Add(time.Hour)) {
 			r.Follow(time.Second, nil, func(call machine.Call) machine.Outcome {
 				if call.Operation == model.PatchListingsItem {
 					return accepted()

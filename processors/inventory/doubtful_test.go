@@ -8,6 +8,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 )
 
 // One answered 503, or a cut connection, costs a SKU one retry, not ApplyDelay: a
@@ -92,7 +93,7 @@ func TestADoubtIsTold(t *testing.T) {
 	if until := r.lane(germany).DoubtUntil; !until.Equal(r.Now.Add(10 * time.Minute)) {
 		t.Errorf("in doubt until %v", until)
 	}
-	a.follow(alertAfter - time.Second)
+	a.follow(feedlane.AlertAfter - time.Second)
 	if len(r.alerts) > 0 {
 		t.Fatalf("told at once: %+v", r.alerts[0])
 	}
@@ -171,10 +172,10 @@ func TestOnlyTheIntentsFeedShowsEarly(t *testing.T) {
 		create := r.cutFeed("d1")
 		feeds := found(r.Now)
 		r.End(create, machine.Ambiguous{})
-		r.Follow(r.Machine.cfg.quarantine()-time.Second, nil, func(machine.Call) machine.Outcome {
+		r.Follow(r.quarantine()-time.Second, nil, func(machine.Call) machine.Outcome {
 			return machine.Done{Response: feedsPage("", feeds...)}
 		})
-		if len(r.submissions) > 0 || r.lane(germany).Phase != phaseIntent {
+		if len(r.submissions) > 0 || r.lane(germany).Phase != feedlane.PhaseIntent {
 			t.Errorf("%s: %+v", name, r.submissions)
 		}
 	}
@@ -250,13 +251,13 @@ func TestOfSeveralPatchesInDoubtAnOlderMayComeLast(t *testing.T) {
 func TestALookUpTellsOfWhenItWasAsked(t *testing.T) {
 	t.Parallel()
 	r := lost(t, false)
-	f := r.Machine.feeds[feedKey(testAccount, germany)]
-	f.until = r.Now // it happens to be asked now, a second before the end
-	r.Machine.wakeNow(&machine.Tx{Now: r.Now}, f)
+	f := r.Machine.feeds.All()[feedlane.Key(testAccount, model.JSONListingsFeed, germany)]
+	f.Until = r.Now // it happens to be asked now, a second before the end
+	r.Machine.feeds.WakeNow(&machine.Tx{Now: r.Now}, f)
 	look := r.only(r.Tick(nil), model.GetFeeds)
-	r.Now = f.doubt.Add(time.Second)
+	r.Now = f.Doubt.Add(time.Second)
 	again := r.only(append(r.Done(look, feedsPage("")), r.Pass(time.Second)...), model.GetFeeds)
-	if r.lane(germany).Phase != phaseIntent {
+	if r.lane(germany).Phase != feedlane.PhaseIntent {
 		t.Fatalf("%+v", r.lane(germany))
 	}
 	r.Done(again, feedsPage("", amazonFeed("1", model.FeedDone, r.Now)))
@@ -303,7 +304,7 @@ func TestAnIntentOfAnEarlierVersion(t *testing.T) {
 	r.only(r.Take(urgent), model.PatchListingsItem)
 	lane, sku := r.lane(germany), r.sku("B")
 	lane.ChangedTime, sku.PatchTime = time.Time{}, time.Time{}
-	for key, value := range map[string]any{feedKey(testAccount, germany): lane, skuKey(testAccount, "", "B"): sku} {
+	for key, value := range map[string]any{feedlane.Key(testAccount, model.JSONListingsFeed, germany): lane, skuKey(testAccount, "", "B"): sku} {
 		if err := r.Store.Put(key, value); err != nil {
 			t.Fatal(err)
 		}
@@ -311,8 +312,8 @@ func TestAnIntentOfAnEarlierVersion(t *testing.T) {
 	began := r.Now
 	r.Restart()
 	r.Tick(nil)
-	f, s := r.Machine.feeds[feedKey(testAccount, germany)], r.Machine.skus[skuKey(testAccount, "", "B")]
-	if got, want := f.doubt.Sub(began), r.Machine.cfg.inheritedQuarantine(); got != want {
+	f, s := r.Machine.feeds.All()[feedlane.Key(testAccount, model.JSONListingsFeed, germany)], r.Machine.skus[skuKey(testAccount, "", "B")]
+	if got, want := f.Doubt.Sub(began), r.inheritedQuarantine(); got != want {
 		t.Errorf("the feed is in doubt for %v, want %v", got, want)
 	}
 	if got, want := s.doubt.until.Sub(began), r.Machine.cfg.inheritedPatch(); got != want {
@@ -321,8 +322,7 @@ func TestAnIntentOfAnEarlierVersion(t *testing.T) {
 }
 
 // A look-up whose pages have no end ends, and is tried again later; meanwhile SKUs
-// go by patches. When it does end, however many feeds of others there are, what the
-// lane remembers of them fits a record.
+// go by patches. When it does end, the lane waits for the feeds of others.
 func TestPagesWithoutEnd(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t, Config{})
@@ -349,23 +349,13 @@ func TestPagesWithoutEnd(t *testing.T) {
 		return machine.Done{Response: page}
 	}
 	r.Follow(30*time.Minute, nil, a.answer)
-	f := r.Machine.feeds[feedKey(testAccount, germany)]
-	if f.phase != phaseIntent || len(f.found) > maxPages*pageSize || pages > maxPages {
-		t.Fatalf("phase %s after %d pages, and %d feeds are kept", f.phase, pages, len(f.found))
+	f := r.Machine.feeds.All()[feedlane.Key(testAccount, model.JSONListingsFeed, germany)]
+	if f.Phase != feedlane.PhaseIntent || f.Found() > maxPages*pageSize || pages > maxPages {
+		t.Fatalf("phase %s after %d pages, and %d feeds are kept", f.Phase, pages, f.Found())
 	}
 	endless = false
 	r.Follow(time.Hour, nil, a.answer)
-	if f.phase != phaseParked || r.alertsOf(alertUnclear) != 1 {
-		t.Fatalf("phase %s after %d pages", f.phase, pages)
-	}
-	for n := range 3 * maxKnown {
-		f.know(fmt.Sprintf("%0100d", n), f.intent.time)
-		f.wantCancel(fmt.Sprintf("%0100d", n))
-	}
-	tx := &machine.Tx{Now: r.Now}
-	f.save(tx)
-	r.Commit(tx) // which looks at the size
-	if !f.knows(fmt.Sprintf("%0100d", 3*maxKnown-1)) || len(f.known) != maxKnown {
-		t.Errorf("%d feeds are known", len(f.known))
+	if f.Phase != feedlane.PhaseParked || r.alertsOf(feedlane.AlertUnclear) != 1 {
+		t.Fatalf("phase %s after %d pages", f.Phase, pages)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/long"
 	"github.com/sellerstream/sellerstream/test/property"
@@ -144,8 +145,8 @@ func TestFeedsOfSeveralMarketplacesCarryOneSKU(t *testing.T) {
 		for _, restarts := range []bool{false, true} {
 			r := newRuntime(t, feedsOnly())
 			running := func(marketplace, feed string, quantity int32, at time.Time, offset int64) {
-				r.put(feedKey(testAccount, marketplace), &schemas.FeedLaneState{
-					Account: testAccount, FeedType: model.JSONListingsFeed, MarketplaceID: marketplace, Phase: phaseRunning, IntentID: feed,
+				r.put(feedlane.Key(testAccount, model.JSONListingsFeed, marketplace), &schemas.FeedLaneState{
+					Account: testAccount, FeedType: model.JSONListingsFeed, MarketplaceID: marketplace, Phase: feedlane.PhaseRunning, IntentID: feed,
 					Messages: 1, IntentTime: at, FeedID: feed, SubmittedTime: at, Cancel: []string{}, Known: []schemas.KnownFeed{{FeedID: feed, Time: at}},
 				})
 				key, state := left(marketplace, "A", at, offset)

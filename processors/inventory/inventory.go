@@ -38,7 +38,6 @@
 package inventory
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -48,17 +47,15 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
 // Processor is the name of the role.
 const Processor = "inventory"
 
-// Prefixes of the state's keys.
-const (
-	skuPrefix  = "sku/"
-	feedPrefix = "feed/"
-)
+// skuPrefix begins the state keys of SKUs.
+const skuPrefix = "sku/"
 
 const (
 	// keepIdle is how long a SKU without work is remembered: as long as an update
@@ -80,46 +77,39 @@ const (
 // Machine is the logic of one unit.
 type Machine struct {
 	cfg      Config
-	skus     map[string]*sku      // by state key
-	beside   map[listing][]*sku   // those whose key is not just that of a listing
-	feeds    map[string]*feedLane // by state key
-	running  map[runningKey]*feedLane
+	skus     map[string]*sku    // by state key
+	beside   map[listing][]*sku // those whose key is not just that of a listing
+	feeds    *feedlane.Core[sku, queues]
 	accounts map[string]*perAccount
 	former   formers
 
-	idle   lane.Queue // SKUs without work, by when they are forgotten
-	holds  lane.Queue // SKUs that wait for a time
-	timers lane.Queue // feed lanes, by when they want to be looked at
+	idle  lane.Queue // SKUs without work, by when they are forgotten
+	holds lane.Queue // SKUs that wait for a time
 
-	uploads   *lane.Lanes     // createFeedDocument: feed lanes
-	submits   *lane.Lanes     // createFeed: feed lanes
-	lookups   *lane.Lanes     // getFeeds: feed lanes
-	cancels   *lane.Lanes     // cancelFeed: feed lanes
 	patches   *lane.Lanes     // patchListingsItem: SKUs
 	searches  *lane.Lanes     // searchListingsItems: SKUs whose fulfiller is asked for
 	readbacks *readbacks      // getListingsItem: samples
 	asks      map[string]*ask // in searches, or among the readbacks' calls, by the key of the SKU's first entry
 
-	making   int         // documents that are being made
-	stalled  []*feedLane // lanes that wait for one of them to be done
 	working  int         // SKUs with work
 	restored []inherited // SKUs with work or in doubt, of the committed state, until the first tick
 	fresh    bool        // no tick yet
 	since    time.Time   // the first tick
 }
 
-type runningKey struct{ account, feedID string }
-
 // New makes the machine of one unit, without state.
 func New(cfg Config) *Machine {
 	m := &Machine{
-		cfg: cfg.withDefaults(), skus: make(map[string]*sku), beside: make(map[listing][]*sku), feeds: make(map[string]*feedLane),
-		running: make(map[runningKey]*feedLane), accounts: make(map[string]*perAccount), former: newFormers(), asks: make(map[string]*ask), fresh: true,
+		cfg: cfg.withDefaults(), skus: make(map[string]*sku), beside: make(map[listing][]*sku),
+		accounts: make(map[string]*perAccount), former: newFormers(), asks: make(map[string]*ask), fresh: true,
 	}
-	m.uploads = lane.New(model.CreateFeedDocument, m.cfg.Limits.Of).In(Processor, commands.Doctor)
-	m.submits = lane.New(model.CreateFeed, m.cfg.Limits.Of, model.CreateListingsFeed).In(Processor, commands.Doctor)
-	m.lookups = lane.New(model.GetFeeds, m.cfg.Limits.Of).In(Processor, commands.Doctor)
-	m.cancels = lane.New(model.CancelFeed, m.cfg.Limits.Of).In(Processor, commands.Doctor)
+	m.feeds = feedlane.NewCore(m.cfg.feeds(), feedlane.Hooks[sku, queues]{
+		Waiting: func(f *feedLane) (int, time.Time) { return f.Own.forFeed() }, Look: m.look, Gather: m.gather,
+		Barred:  func(s *sku) bool { return m.barred(s, s.work.sent) },
+		Carried: m.carried, Taken: func(tx *machine.Tx, f *feedLane) { m.account(f.Account).taken = tx.Now },
+		Refused: m.feedRefused, Dissolved: m.dissolved, GivenBack: m.givenBack, Thaw: m.thaw, Freeze: m.freeze,
+		Note: m.note, Noted: func(s *sku) bool { return s.work.had().verdict != nil }, Name: (*sku).id, Settle: m.settle,
+	})
 	m.patches = lane.New(model.PatchListingsItem, m.cfg.Limits.Of).In(Processor, commands.Doctor).Sharing(m.cfg.Sharing)
 	m.searches = lane.New(model.SearchListingsItems, m.cfg.Limits.Of).In(Processor, commands.Doctor)
 	m.readbacks = newReadbacks(&m.cfg)
@@ -128,7 +118,7 @@ func New(cfg Config) *Machine {
 
 // lanes are all sets of calls.
 func (m *Machine) lanes() []*lane.Lanes {
-	return []*lane.Lanes{m.uploads, m.submits, m.lookups, m.cancels, m.patches, m.searches, m.readbacks.lanes}
+	return append(m.feeds.Calls(), m.patches, m.searches, m.readbacks.lanes)
 }
 
 // Restore takes an entry of the committed state, of an age that is not known.
@@ -163,13 +153,10 @@ func (m *Machine) RestoreAged(key string, value any, age time.Duration) error {
 		}
 		m.works(s, +1)
 		if s.work.message > 0 {
-			s.work.feed = m.feedLane(state.Account, state.FeedMarketplaceID)
+			s.work.feed = m.feeds.Lane(state.Account, state.FeedMarketplaceID)
 		}
 	case *schemas.FeedLaneState:
-		if key != feedKey(state.Account, state.MarketplaceID) {
-			return fmt.Errorf("inventory: state %s is about marketplace %s of account %s", key, state.MarketplaceID, state.Account)
-		}
-		return m.restoreFeedLane(key, state, age)
+		return m.feeds.Restore(key, state, age)
 	default:
 		return fmt.Errorf("inventory: state %s has the unknown type %T", key, value)
 	}
@@ -192,7 +179,7 @@ func (m *Machine) start(tx *machine.Tx) {
 	}
 	m.fresh, m.since = false, tx.Now
 	for _, i := range m.restored {
-		if w := i.sku.work; w != nil && w.message > 0 && !w.feed.carry(i.sku) {
+		if w := i.sku.work; w != nil && w.message > 0 && !w.feed.Carry(w.message, i.sku) {
 			m.requeue(tx, i.sku)
 		}
 		m.inherit(tx, i)
@@ -204,23 +191,7 @@ func (m *Machine) start(tx *machine.Tx) {
 		}
 	}
 	m.restored = nil
-	for _, f := range m.feeds {
-		m.resume(tx, f)
-	}
-}
-
-// resume goes on with what an earlier owner left in a lane.
-func (m *Machine) resume(tx *machine.Tx, f *feedLane) {
-	switch f.phase {
-	case phaseIntent:
-		m.unclear(tx, f, errors.New("the process ended before the answer came"), remains(f.left, 0, f.leftEnd, tx.Now))
-	case phaseRunning:
-		m.running[runningKey{f.account, f.id}] = f
-	}
-	if f.frozen() {
-		m.thaw(tx, f)
-	}
-	m.wakeNow(tx, f)
+	m.feeds.Start(tx)
 }
 
 // Record takes an update, or what became of a feed.
@@ -230,9 +201,9 @@ func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 	case *schemas.InventoryUpdate:
 		m.update(tx, rec, value)
 	case *schemas.FeedIssues:
-		m.issues(tx, value)
+		m.feeds.Issues(tx, value)
 	case *schemas.FeedResult:
-		m.ended(tx, value)
+		m.feeds.Ended(tx, value)
 	default:
 		tx.Reject(rec, "unexpected_type", fmt.Sprintf("topic %s holds a %T, which has no meaning there", rec.Topic, rec.Value))
 	}
@@ -257,21 +228,7 @@ func (m *Machine) Result(tx *machine.Tx, res *machine.Result) {
 		m.patched(tx, s, res)
 		return
 	}
-	f := m.feeds[res.Call.Key]
-	if f == nil || !f.call.InFlight() {
-		return // a call of the machine before this one: what it was for is in the state
-	}
-	switch res.Call.Operation {
-	case model.CreateFeedDocument:
-		m.uploaded(tx, f, res)
-	case model.CreateFeed:
-		m.submitted(tx, f, res)
-	case model.GetFeeds:
-		m.lookedUp(tx, f, res)
-	case model.CancelFeed:
-		m.cancelled(tx, f, res)
-	}
-	m.wakeNow(tx, f)
+	m.feeds.Result(tx, res)
 }
 
 // Draw starts the calls that quota and time allow, and forgets old SKUs.
@@ -284,13 +241,7 @@ func (m *Machine) Draw(tx *machine.Tx) {
 		}
 		m.released(tx, m.skus[item.Key])
 	}
-	for item := m.timers.Pop(tx.Now); item != nil; item = m.timers.Pop(tx.Now) {
-		m.advance(tx, m.feeds[item.Key])
-	}
-	m.uploads.Draw(tx, func(item *lane.Item) { m.upload(tx, m.feeds[item.Key]) })
-	m.submits.Draw(tx, func(item *lane.Item) { m.submit(tx, m.feeds[item.Key]) })
-	m.lookups.Draw(tx, func(item *lane.Item) { m.findFeed(tx, m.feeds[item.Key]) })
-	m.cancels.Draw(tx, func(item *lane.Item) { m.cancelFeed(tx, m.feeds[item.Key]) })
+	m.feeds.Draw(tx)
 	m.patches.Draw(tx, func(item *lane.Item) { m.patch(tx, m.skus[item.Key]) })
 	m.searches.Draw(tx, func(item *lane.Item) { m.search(tx, m.asks[askEntry(item.Key)]) })
 	m.readbacks.lanes.Draw(tx, func(item *lane.Item) {
@@ -308,7 +259,7 @@ func (m *Machine) Draw(tx *machine.Tx) {
 		m.leave(m.skus[item.Key])
 		tx.Delete(item.Key)
 	}
-	for _, next := range []time.Time{m.holds.Due(), m.timers.Due(), m.idle.Due()} {
+	for _, next := range []time.Time{m.holds.Due(), m.idle.Due()} {
 		if !next.IsZero() {
 			tx.WakeAt(next)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -157,7 +158,7 @@ func TestUrgentAndSmallSetsGoByPatch(t *testing.T) {
 		t.Fatalf("started %v for a small set", operationsOf(calls))
 	}
 	r.Done(calls[0], &model.ListingsItemSubmission{Status: model.SubmissionInvalid, Issues: []model.ListingIssue{
-		{Severity: "WARNING", Code: "1"}, {Severity: severityError, Code: "99022", Message: "no", AttributeNames: []string{"x"}},
+		{Severity: "WARNING", Code: "1"}, {Severity: feedlane.SeverityError, Code: "99022", Message: "no", AttributeNames: []string{"x"}},
 	}})
 	r.End(calls[1], machine.Reject{Err: &model.Error{Class: model.Invalid, Code: "InvalidInput", Message: "no"}})
 	equal(t, "outcomes", r.outcomes(), []string{"A 1 REJECTED 99022", "B 1 REJECTED InvalidInput"})

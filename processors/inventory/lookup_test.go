@@ -8,6 +8,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 )
 
 // unlistable are ways in which getFeeds tells nothing, for ever: page is how many pages
@@ -48,7 +49,7 @@ func TestADoubtEndsWithoutAList(t *testing.T) {
 				if call.Request.(*model.GetFeedsRequest).NextToken == "" {
 					looks++
 				}
-				kept = max(kept, len(r.Machine.feeds[call.Key].found))
+				kept = max(kept, r.Machine.feeds.All()[call.Key].Found())
 				return list(page)
 			}
 			r.Take(many("S", 300, testStart)...)
@@ -70,8 +71,8 @@ func TestADoubtEndsWithoutAList(t *testing.T) {
 			if took := r.results[299].DecidedTime.Sub(began); took > most {
 				t.Errorf("%s, restarts %v: the last outcome came after %v", name, restarts, took)
 			}
-			if r.alertsOf(alertUnclear) != 1 || r.lane(germany).AuditSince.IsZero() {
-				t.Errorf("%s, restarts %v: %d alerts, %+v", name, restarts, r.alertsOf(alertUnclear), r.lane(germany))
+			if r.alertsOf(feedlane.AlertUnclear) != 1 || r.lane(germany).AuditSince.IsZero() {
+				t.Errorf("%s, restarts %v: %d alerts, %+v", name, restarts, r.alertsOf(feedlane.AlertUnclear), r.lane(germany))
 			}
 			for hour := range 30 {
 				r.Follow(0, r.Take(updateOf("S0", hour, r.Now)), a.answer)
@@ -100,8 +101,8 @@ func TestAParkedLaneEndsWithoutAList(t *testing.T) {
 		equal(t, name, r.outcomes(), nil)
 		a.follow(2 * time.Hour)
 		equal(t, name, r.outcomes(), []string{"A 1 APPLIED"})
-		if r.alertsOf(alertUnclear) != 2 {
-			t.Errorf("%s: %d alerts", name, r.alertsOf(alertUnclear))
+		if r.alertsOf(feedlane.AlertUnclear) != 2 {
+			t.Errorf("%s: %d alerts", name, r.alertsOf(feedlane.AlertUnclear))
 		}
 	}
 }

@@ -7,14 +7,9 @@ func (m *Machine) Observe(stats *machine.Stats) {
 	for _, lanes := range m.lanes() {
 		lanes.Observe(stats)
 	}
-	for _, f := range m.feeds {
-		stats.Since(f.oldest())
-		if f.cut != nil {
-			stats.Since(f.cut.oldest.time())
-		}
-		if f.phase != phaseIdle {
-			stats.Since(f.intent.oldest.time())
-		}
+	m.feeds.Observe(stats)
+	for _, f := range m.feeds.All() {
+		stats.Since(f.Own.oldest())
 	}
 	for item := range m.patches.All() {
 		m.observe(stats, m.skus[item.Key])
@@ -50,11 +45,8 @@ func (m *Machine) pendingOf(account string) int {
 		return 0
 	}
 	n := m.patches.PendingOf(account)
-	for _, f := range a.feeds {
-		n += f.waiting() + len(f.members)
-		if f.cut != nil {
-			n += len(f.cut.members)
-		}
+	for _, f := range m.feeds.Of(account) {
+		n += f.Own.waiting() + f.Carried()
 	}
 	return n
 }

@@ -2,10 +2,10 @@ package inventory
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -26,8 +26,6 @@ const (
 
 // Types and severities of alerts.
 const (
-	alertUnclear    = "FeedsUnclear"
-	alertForeign    = "ForeignFeed"
 	alertNotApplied = "QuantityNotApplied"
 	alertWaits      = "StockWaits"
 	alertUnchecked  = "FulfillmentUnknown"
@@ -36,9 +34,6 @@ const (
 	warning  = "WARNING"
 	critical = "CRITICAL"
 )
-
-// maxWords bounds what is kept and passed on of Amazon's words.
-const maxWords = 1000
 
 // sending is how and where an update was sent.
 type sending struct {
@@ -121,6 +116,4 @@ func alert(tx *machine.Tx, account string, a schemas.Alert) {
 }
 
 // words are Amazon's, shortened to what fits a state entry.
-func words(text string) string {
-	return strings.Clone(strings.ToValidUTF8(text[:min(len(text), maxWords)], "?"))
-}
+func words(text string) string { return feedlane.Words(text) }

@@ -7,6 +7,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 )
 
 // patch commits the intent of a patch and starts it: rules 1 and 2.
@@ -42,9 +43,9 @@ func (m *Machine) unqueuedPatch(tx *machine.Tx, s *sku) {
 	if delete(a.patches, s); len(a.patches) > 0 {
 		return
 	}
-	for _, f := range a.feeds {
-		if f.waiting() > 0 {
-			m.wakeNow(tx, f)
+	for _, f := range m.feeds.Of(s.account()) {
+		if f.Own.waiting() > 0 {
+			m.feeds.WakeNow(tx, f)
 		}
 	}
 }
@@ -178,7 +179,7 @@ func forbids(err error) bool {
 // verdictIn is the first error among a listing's issues.
 func verdictIn(issues []model.ListingIssue) verdict {
 	for i := range issues {
-		if issue := &issues[i]; issue.Severity == severityError {
+		if issue := &issues[i]; issue.Severity == feedlane.SeverityError {
 			v := verdict{code: words(issue.Code), message: words(issue.Message)}
 			if len(issue.AttributeNames) > 0 {
 				v.attribute = words(issue.AttributeNames[0])

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -45,7 +46,7 @@ func TestWhatWaitsForARunningFeedGoesByPatchInSmallPortions(t *testing.T) {
 		r.runFeed("1")
 		r.Take(many("M", 2000, r.Now)...)
 		if stuck {
-			r.Take(&schemas.FeedResult{EventType: eventStuck, Account: testAccount, FeedID: "1", ProcessingStatus: model.FeedInProgress})
+			r.Take(&schemas.FeedResult{EventType: feedlane.EventStuck, Account: testAccount, FeedID: "1", ProcessingStatus: model.FeedInProgress})
 			r.Restart()
 		}
 		calls := r.Pass(30 * time.Second)
@@ -128,12 +129,12 @@ func TestFewDocumentsAreMadeAtOnce(t *testing.T) {
 
 func TestStateThatCannotBeReadIsAnError(t *testing.T) {
 	t.Parallel()
-	lane := feedKey("a", germany)
+	lane := feedlane.Key("a", model.JSONListingsFeed, germany)
 	for key, value := range map[string]any{
 		"quota/a/getOrder": &schemas.QuotaState{Account: "a", Operation: model.GetOrder},
 		"sku/a//B":         &schemas.InventoryState{Account: "a", SKU: "C"},
 		"sku/a/M/B":        &schemas.InventoryState{Account: "a", SKU: "B", FulfillmentChannelCode: "M"},
-		"feed/a":           &schemas.FeedLaneState{Account: "a", Phase: phaseIdle},
+		"feed/a":           &schemas.FeedLaneState{Account: "a", Phase: feedlane.PhaseIdle},
 		lane:               &schemas.FeedLaneState{Account: "a", MarketplaceID: germany, Phase: "LATER"},
 		"other":            &schemas.Order{},
 	} {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -13,53 +14,9 @@ const (
 	// againBase and againLimit bound the wait after a try that settled nothing.
 	againBase  = time.Minute
 	againLimit = 30 * time.Minute
-	// refusedBase and refusedLimit bound the wait after Amazon refused a document or
-	// a feed.
-	refusedBase  = 5 * time.Second
-	refusedLimit = 5 * time.Minute
-	// alertAfter is how long something fails before a person is told.
-	alertAfter = 5 * time.Minute
 	// alertPause is how long a lane's next alert about a single SKU waits.
 	alertPause = 24 * time.Hour
 )
-
-// trouble is what is wrong with a lane's feeds: they are refused, unanswered, or
-// end without a report that can be used.
-type trouble struct {
-	since  millis // zero for none
-	reason string
-	count  int32 // failures in a row
-	told   bool
-}
-
-func (t *trouble) begin(now time.Time, why verdict) {
-	if t.since == 0 {
-		t.since = millisOf(now)
-	}
-	t.reason = words(why.message)
-	if why.code != "" {
-		t.reason = words(why.code + ": " + why.message)
-	}
-}
-
-// failed counts a failure of what the lane sent, of n SKUs, and has the next feed
-// wait. From the second one on the next feeds are half as large each: what a single
-// SKU spoils comes to light, and the others get through. When one alone has failed,
-// it waits by itself, and the next feed is whole again.
-func (f *feedLane) failed(now time.Time, n int, why verdict) {
-	f.trouble.begin(now, why)
-	f.trouble.count++
-	f.heldUntil = millisOf(now.Add(lane.Backoff(f.call.Key, int(f.trouble.count), refusedBase, refusedLimit)))
-	switch {
-	case n <= 1:
-		f.most = 0
-	case f.trouble.count > 1:
-		f.most = n / 2
-	}
-}
-
-// works ends the lane's trouble: Amazon has carried out a feed of it.
-func (f *feedLane) works() { f.trouble, f.most = trouble{}, 0 }
 
 // tried counts a try that did not settle a SKU's update, and reports whether
 // patience with it is over: it was tried for Patience and MaxAttempts times.
@@ -97,46 +54,39 @@ type ending func(tx *machine.Tx, s *sku, u *update, why verdict, how sending)
 
 // tellOf raises an alert about a SKU that fails while its lane works, one a day and lane.
 func (m *Machine) tellOf(tx *machine.Tx, s *sku, why verdict) {
-	failing, f := s.work.had().failing, m.feedLane(s.account(), m.target(s))
-	if tx.Now.Before(failing.add(alertAfter).time()) || f.trouble.since != 0 || tx.Now.Before(f.toldOf.Add(alertPause)) {
+	failing, f := s.work.had().failing, m.feeds.Lane(s.account(), m.target(s))
+	if tx.Now.Before(failing.add(feedlane.AlertAfter).time()) || f.Fails() || tx.Now.Before(f.ToldOf.Add(alertPause)) {
 		return
 	}
-	f.toldOf = tx.Now
-	f.save(tx)
+	f.ToldOf = tx.Now
+	f.Save(tx)
 	alert(tx, s.account(), schemas.Alert{
 		EventType: alertWaits, Severity: warning, Subject: s.id(), Since: failing.time(),
 		Message: fmt.Sprintf("the quantity of SKU %q is not at Amazon: %s (%s). It is tried again with growing waits, for %v in all; then its outcome is "+
 			"FAILED or REJECTED. Others of the account may fare alike, and are not reported for %v", s.id(), why.message, why.code, m.cfg.Patience, alertPause),
-		Attributes: map[string]string{"marketplaceId": f.marketplace, "code": why.code},
+		Attributes: map[string]string{"marketplaceId": f.Marketplace, "code": why.code},
 	})
 }
 
 // tell raises one alert when the lane has been in trouble for minutes and SKUs wait
 // for more than a feed that Amazon has taken.
 func (m *Machine) tell(tx *machine.Tx, f *feedLane) {
-	t := &f.trouble
-	switch due := t.since.add(alertAfter).time(); {
-	case t.since == 0 || t.told || f.phase == phaseRunning:
-		return
-	case tx.Now.Before(due):
-		m.wakeAt(f, due)
-		return
-	}
-	waiting := m.pendingOf(f.account)
-	for item := range m.holds.All() {
-		if s := m.skus[item.Key]; s != nil && s.account() == f.account {
-			waiting++
+	trouble, waiting := m.feeds.Tell(tx, f, func() int { // none: all went by patches
+		n := m.pendingOf(f.Account)
+		for item := range m.holds.All() {
+			if s := m.skus[item.Key]; s != nil && s.account() == f.Account {
+				n++
+			}
 		}
-	}
+		return n
+	})
 	if waiting == 0 {
-		return // all went by patches
+		return
 	}
-	t.told = true
-	f.save(tx)
-	alert(tx, f.account, schemas.Alert{
-		EventType: alertWaits, Severity: critical, Subject: f.marketplace, Since: t.since.time(),
+	alert(tx, f.Account, schemas.Alert{
+		EventType: alertWaits, Severity: critical, Subject: f.Marketplace, Since: trouble.Since,
 		Message: fmt.Sprintf("%d SKUs wait, and feeds of marketplace %s fail: %s. They are tried with growing waits, and in smaller portions; what may go by "+
-			"single calls does. An update that is tried for %v without an answer ends FAILED", waiting, f.marketplace, t.reason, m.cfg.Patience),
-		Attributes: map[string]string{"marketplaceId": f.marketplace, "failures": fmt.Sprint(t.count)},
+			"single calls does. An update that is tried for %v without an answer ends FAILED", waiting, f.Marketplace, trouble.Reason, m.cfg.Patience),
+		Attributes: map[string]string{"marketplaceId": f.Marketplace, "failures": fmt.Sprint(trouble.Failures)},
 	})
 }

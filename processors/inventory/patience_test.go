@@ -9,6 +9,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -118,7 +119,7 @@ func TestWhatHealsWithinHoursIsNotGivenUp(t *testing.T) {
 				a.report = test.report
 			}
 			r.Take(many("S", 500, testStart)...)
-			a.follow(alertAfter - 2*time.Minute)
+			a.follow(feedlane.AlertAfter - 2*time.Minute)
 			if len(r.alerts) > 0 {
 				t.Fatalf("told after %v already: %+v", r.Now.Sub(testStart), r.alerts)
 			}
@@ -289,7 +290,7 @@ func TestOneSKUsAnswersSlowNoOther(t *testing.T) {
 		return times, results, calls
 	}
 	alone, _, _ := run(nil)
-	invalid := &model.ListingsItemSubmission{Status: model.SubmissionInvalid, Issues: []model.ListingIssue{{Code: "99022", Severity: severityError}}}
+	invalid := &model.ListingsItemSubmission{Status: model.SubmissionInvalid, Issues: []model.ListingIssue{{Code: "99022", Severity: feedlane.SeverityError}}}
 	for name, odd := range map[string]machine.Outcome{
 		"403":     machine.Reject{Err: &model.Error{Class: model.Forbidden, Status: 403}},
 		"400":     refusedWith(model.Invalid, "InvalidInput"),

@@ -13,6 +13,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/long"
 	"github.com/sellerstream/sellerstream/test/property"
@@ -209,7 +210,7 @@ func (w *world) stuck() {
 	for _, f := range w.amazon.feeds {
 		if !f.told && w.submitted(f.FeedID) && (f.ProcessingStatus == model.FeedInQueue || f.ProcessingStatus == model.FeedInProgress) {
 			w.Queue = append(w.Queue, w.Records(&schemas.FeedResult{
-				EventType: eventStuck, Account: testAccount, FeedID: f.FeedID, MarketplaceID: f.MarketplaceIDs[0],
+				EventType: feedlane.EventStuck, Account: testAccount, FeedID: f.FeedID, MarketplaceID: f.MarketplaceIDs[0],
 				ProcessingStatus: f.ProcessingStatus, SubmittedTime: f.CreatedTime,
 			})...)
 			return
@@ -328,8 +329,8 @@ func (w *world) pending() string {
 			list = append(list, fmt.Sprintf("%s at %d: %+v", s.id(), s.place, *s.work))
 		}
 	}
-	for _, f := range w.Machine.feeds {
-		list = append(list, fmt.Sprintf("%s: phase %s, feed %s, busy %v, until %v", f.call.Key, f.phase, f.id, f.busy(), f.until))
+	for _, f := range w.Machine.feeds.All() {
+		list = append(list, fmt.Sprintf("%s: phase %s, feed %s, busy %v, until %v", f.Key(), f.Phase, f.ID, f.Busy(), f.Until))
 	}
 	for _, f := range w.amazon.feeds {
 		list = append(list, fmt.Sprintf("Amazon's %s: %s, ends %v, told %v", f.FeedID, f.ProcessingStatus, f.ends, f.told))
@@ -370,7 +371,7 @@ func (w *world) check(settled map[int]bool) {
 		w.rt.Fatalf("rule 6: Amazon answered 429: %v", w.amazon.Denied)
 	}
 	for _, a := range w.alerts {
-		due := (a.EventType == alertUnclear || a.EventType == alertForeign) && w.blind()
+		due := (a.EventType == feedlane.AlertUnclear || a.EventType == feedlane.AlertForeign) && w.blind()
 		if !slices.Contains([]string{alertNotApplied, alertWaits, alertUnchecked, alertAmazons, "AccountParked"}, a.EventType) && !due {
 			w.rt.Fatalf("alert %+v", a)
 		}

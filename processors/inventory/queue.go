@@ -6,6 +6,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 )
 
 // This file owns the queues in which SKUs wait, and when a feed lane is looked at next.
@@ -35,8 +36,8 @@ func (m *Machine) put(tx *machine.Tx, s *sku, p place) {
 		m.hold(s, w.had().notBefore.time())
 	case p == inFenced:
 		s.place = inFenced
-		w.feed.fenced.Add(&s.Item, turn)
-		m.wakeNow(tx, w.feed)
+		w.feed.Own.fenced.Add(&s.Item, turn)
+		m.feeds.WakeNow(tx, w.feed)
 	case target == "":
 		m.hold(s, tx.Now.Add(absentWait))
 	case p == inAsk:
@@ -53,9 +54,9 @@ func (m *Machine) put(tx *machine.Tx, s *sku, p place) {
 		}
 		m.patches.Add(s.account(), &s.Item, turn)
 	default:
-		s.place, w.lane = p, m.feedLane(s.account(), target)
-		w.lane.queueOf(p).Add(&s.Item, turn)
-		m.wakeNow(tx, w.lane)
+		s.place, w.lane = p, m.feeds.Lane(s.account(), target)
+		w.lane.Own.queueOf(p).Add(&s.Item, turn)
+		m.feeds.WakeNow(tx, w.lane)
 	}
 }
 
@@ -65,9 +66,9 @@ func (m *Machine) unplace(s *sku) {
 	case inIdle:
 		m.idle.Remove(&s.Item)
 	case inReady, inFeedOnly:
-		s.work.lane.queueOf(s.place).Remove(&s.Item)
+		s.work.lane.Own.queueOf(s.place).Remove(&s.Item)
 	case inFenced:
-		s.work.feed.fenced.Remove(&s.Item)
+		s.work.feed.Own.fenced.Remove(&s.Item)
 	case inHold:
 		m.holds.Remove(&s.Item)
 	case inPatch:
@@ -130,12 +131,47 @@ func (m *Machine) target(s *sku) string {
 	return all[0]
 }
 
+// feedLane is a lane of feeds with the SKUs that wait for it.
+type feedLane = feedlane.Lane[sku, queues]
+
+// queues are where SKUs wait for the feeds of a lane.
+type queues struct {
+	ready    lane.Queue // SKUs to send, by since when
+	feedOnly lane.Queue // SKUs that go by no patch: replayed ones, and those whose patches fail, take the room that ready leaves
+	fenced   lane.Queue // SKUs that the feed carries and that want something newer
+}
+
 // queueOf is the queue of the SKUs that wait for a feed of the lane.
-func (f *feedLane) queueOf(p place) *lane.Queue {
+func (q *queues) queueOf(p place) *lane.Queue {
 	if p == inFeedOnly {
-		return &f.feedOnly
+		return &q.feedOnly
 	}
-	return &f.ready
+	return &q.ready
+}
+
+// waiting is how many SKUs want something newer than what was sent for them.
+func (q *queues) waiting() int { return q.ready.Len() + q.fenced.Len() }
+
+// oldest is since when the first of them waits; zero for none.
+func (q *queues) oldest() time.Time { return machine.Earliest(q.ready.Due(), q.fenced.Due()) }
+
+// forFeed is how many SKUs wait for a feed, and since when the first does.
+func (q *queues) forFeed() (n int, since time.Time) {
+	return q.ready.Len() + q.feedOnly.Len(), machine.Earliest(q.ready.Due(), q.feedOnly.Due())
+}
+
+// pop takes out the SKU whose turn it is for a feed, with since when it waits.
+func (q *queues) pop(now time.Time) (since time.Time, item *lane.Item) {
+	since = q.ready.Due()
+	if item = q.ready.Pop(now); item == nil {
+		return q.popFeedOnly(now)
+	}
+	return since, item
+}
+
+// popFeedOnly is pop of those that only a feed may carry.
+func (q *queues) popFeedOnly(now time.Time) (since time.Time, item *lane.Item) {
+	return q.feedOnly.Due(), q.feedOnly.Pop(now)
 }
 
 // works counts a SKU that begins to have work, or has none any more.
@@ -144,12 +180,10 @@ func (m *Machine) works(s *sku, n int) {
 	m.account(s.account()).working += n
 }
 
-// perAccount is what the feed lanes of an account share.
+// perAccount is what the SKUs of an account share.
 type perAccount struct {
-	working int // SKUs with work
-	feeds   []*feedLane
+	working int               // SKUs with work
 	patches map[*sku]struct{} // that are queued in Machine.patches
-	cutting *feedLane         // the lane that makes or submits a feed: the token is for it
 	former  []string          // marketplaces with entries that a version before left
 
 	questions questions // for the fulfillers of its SKUs
@@ -165,33 +199,4 @@ func (m *Machine) account(id string) *perAccount {
 		m.accounts[id] = a
 	}
 	return a
-}
-
-// feedLane is the lane of an account and a marketplace, made when it is not there.
-func (m *Machine) feedLane(account, marketplace string) *feedLane {
-	for _, f := range m.account(account).feeds {
-		if f.marketplace == marketplace {
-			return f
-		}
-	}
-	f := newFeedLane(feedKey(account, marketplace), account, marketplace)
-	m.addFeedLane(f)
-	return f
-}
-
-func (m *Machine) addFeedLane(f *feedLane) {
-	m.feeds[f.call.Key] = f
-	a := m.account(f.account)
-	a.feeds = append(a.feeds, f)
-}
-
-// wakeNow makes Draw look at a lane (advance) in this tick, or the next if there is no Draw.
-func (m *Machine) wakeNow(tx *machine.Tx, f *feedLane) { m.wakeAt(f, tx.Now) }
-
-// wakeAt makes Draw look at a lane by t at the latest.
-func (m *Machine) wakeAt(f *feedLane, t time.Time) {
-	if !f.timer.Queued() || t.Before(f.due) {
-		f.due = t
-		m.timers.Add(&f.timer, t)
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -33,12 +34,12 @@ func TestHowAFeedEnds(t *testing.T) {
 	}
 	partly := completed("1", 2, 0)
 	unparsed := completed("1", 0, 0)
-	unparsed.FeedIssues = []schemas.FeedIssue{{Severity: severityError, Code: "4002005", Message: "not a feed"}}
+	unparsed.FeedIssues = []schemas.FeedIssue{{Severity: feedlane.SeverityError, Code: "4002005", Message: "not a feed"}}
 	unnamed := completed("1", 3, 2)
 	warned := completed("1", 3, 0)
 	warned.FeedIssues = []schemas.FeedIssue{{Severity: "WARNING", Message: "slow"}}
 	named := completed("1", 3, 1)
-	named.FeedIssues = []schemas.FeedIssue{{Severity: severityError, Code: "99022", Message: "no", SKU: "C"}}
+	named.FeedIssues = []schemas.FeedIssue{{Severity: feedlane.SeverityError, Code: "99022", Message: "no", SKU: "C"}}
 	fatalRead := completed("1", 3, 0)
 	fatalRead.ProcessingStatus = model.FeedFatal
 	for name, test := range map[string]struct {
@@ -96,7 +97,7 @@ func TestASKUIsTriedInTheOtherMarketplaces(t *testing.T) {
 	if r.submissions[1].MarketplaceID != france || r.submissions[1].Messages != 2 {
 		t.Fatalf("%+v", r.submissions[1])
 	}
-	r.Take(&schemas.FeedIssues{Account: testAccount, FeedID: "2", Issues: []schemas.FeedIssue{{SKU: "B", Code: "13013", Severity: severityError}}}, completed("2", 2, 1))
+	r.Take(&schemas.FeedIssues{Account: testAccount, FeedID: "2", Issues: []schemas.FeedIssue{{SKU: "B", Code: "13013", Severity: feedlane.SeverityError}}}, completed("2", 2, 1))
 	equal(t, "outcomes", r.outcomes(), []string{"A 1 APPLIED", "B 1 REJECTED 13013"})
 	// Where it is listed is remembered.
 	r.Restart()
@@ -149,7 +150,7 @@ func TestAPatchTriesTheOtherMarketplaces(t *testing.T) {
 
 func TestAStuckFeedIsCancelledWhereItCanBe(t *testing.T) {
 	t.Parallel()
-	stuck := &schemas.FeedResult{EventType: eventStuck, Account: testAccount, FeedID: "1", MarketplaceID: germany, ProcessingStatus: model.FeedInProgress}
+	stuck := &schemas.FeedResult{EventType: feedlane.EventStuck, Account: testAccount, FeedID: "1", MarketplaceID: germany, ProcessingStatus: model.FeedInProgress}
 	r := inFeed(t, feedsOnly())
 	if calls := r.Take(stuck); len(calls) > 0 {
 		t.Fatalf("started %v for a feed in progress", operationsOf(calls))
@@ -192,7 +193,7 @@ func TestTheEndOfAFeedThatNobodyKnows(t *testing.T) {
 	another := completed("78", 1, 0)
 	another.SubmittedTime, another.FeedType = r.Now, model.OrderAcknowledgementFeed
 	r.Take(another, foreign)
-	if len(r.alerts) != 1 || r.alerts[0].EventType != alertForeign || r.alerts[0].Subject != "77" {
+	if len(r.alerts) != 1 || r.alerts[0].EventType != feedlane.AlertForeign || r.alerts[0].Subject != "77" {
 		t.Fatalf("%+v", r.alerts)
 	}
 	ours := completed("1", 3, 0)

@@ -6,6 +6,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/role"
+	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -33,7 +34,7 @@ func Role() role.Role {
 			{Code: "replay_without_effects", Remedy: "replay it with --effects, if its quantity is to be sent; then discard it"},
 			{Code: "replay_too_old", Remedy: "produce the quantity that holds now; then discard it"},
 		}),
-		Alerts: append(lane.AlertTypes(), alertUnclear, alertForeign, alertNotApplied, alertWaits, alertUnchecked, alertAmazons),
+		Alerts: append(lane.AlertTypes(), feedlane.AlertUnclear, feedlane.AlertForeign, alertNotApplied, alertWaits, alertUnchecked, alertAmazons),
 		GivesUp: []string{
 			codeFulfilledByAmazon, "feed_CANCELLED", "feed_FATAL", "feed_error", "foreign_feed", "ghost_feed", "no_answer", "no_document", "no_report",
 			"not_named", "not_processed", "refused",

@@ -269,7 +269,7 @@ func (w *work) fill(state *schemas.InventoryState) {
 	state.Wanted, state.WantedSince, state.Patched = w.wanted.state(state.Wanted), w.since.time(), w.patched
 	if w.message > 0 {
 		message := w.message
-		state.FeedMarketplaceID, state.MessageID = w.feed.marketplace, &message
+		state.FeedMarketplaceID, state.MessageID = w.feed.Marketplace, &message
 		state.Sent = w.sent.state(state.Sent)
 	} else {
 		state.Sent = nil

@@ -6,6 +6,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/role"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -18,7 +19,7 @@ func read(entry any, of func(account string) role.Standing) {
 		}
 	case *schemas.FeedLaneState:
 		if standing := of(state.Account); standing != nil {
-			readFeedLane(state, standing)
+			feedlane.Read(state, standing, alertWaits)
 		}
 	}
 }
@@ -49,35 +50,4 @@ func readSKU(state *schemas.InventoryState, standing role.Standing) {
 	default:
 		standing.Quantity()
 	}
-}
-
-func readFeedLane(state *schemas.FeedLaneState, standing role.Standing) {
-	if !state.FailingSince.IsZero() && state.Phase != phaseParked {
-		wait := role.Wait{Operation: model.CreateFeed, Reason: state.Failing, Since: state.FailingSince, Until: state.DoubtUntil}
-		if state.Told {
-			wait.Alerts = []string{alertWaits}
-		}
-		standing.Wait(wait)
-	}
-	feed := role.Feed{
-		ID: state.FeedID, Type: state.FeedType, MarketplaceID: state.MarketplaceID, Phase: state.Phase,
-		Messages: int(state.Messages), Stuck: state.Stuck, Since: state.IntentTime, Blocks: state.Phase != phaseIntent,
-	}
-	switch state.Phase {
-	case phaseRunning:
-		feed.Since = state.SubmittedTime
-	case phaseIntent:
-		standing.Call(model.CreateFeed)
-		if !state.DoubtUntil.IsZero() { // else the call is under way
-			standing.Doubt(role.Doubt{Operation: model.CreateFeed, MarketplaceID: state.MarketplaceID, SKUs: int(state.Messages), Since: state.IntentTime, Until: state.DoubtUntil})
-		}
-	case phaseParked:
-		standing.Wait(role.Wait{
-			Operation: model.CreateFeed, Since: state.IntentTime,
-			Reason: "several feeds of Amazon's may be the one that was submitted: see the alert FeedsUnclear", Alerts: []string{alertUnclear},
-		})
-	default:
-		return
-	}
-	standing.Feed(feed)
 }

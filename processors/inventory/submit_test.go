@@ -9,6 +9,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -41,7 +42,7 @@ func TestACreateFeedThatDidNotHappen(t *testing.T) {
 		r.Take(updateOf("A", 2, r.Now))
 		r.End(create, outcome)
 		equal(t, name, r.outcomes(), []string{"A 1 SUPERSEDED"})
-		if r.lane(germany).Phase != phaseIdle {
+		if r.lane(germany).Phase != feedlane.PhaseIdle {
 			t.Fatalf("%s: %+v", name, r.lane(germany))
 		}
 		calls := r.Pass(20 * time.Minute)
@@ -86,11 +87,11 @@ func lost(t *testing.T, restart bool) *runtime {
 	r := newRuntime(t, feedsOnly())
 	r.Take(updateOf("A", 1, testStart))
 	create := r.cutFeed("d1")
-	left := r.Machine.cfg.quarantine()
+	left := r.quarantine()
 	if restart {
 		r.Pass(time.Minute)
 		r.Restart()
-		left = r.Machine.cfg.inheritedQuarantine() - time.Minute
+		left = r.inheritedQuarantine() - time.Minute
 	} else {
 		r.End(create, machine.Ambiguous{})
 	}
@@ -160,7 +161,7 @@ func TestSeveralFeedsThatMayBeOursParkTheLane(t *testing.T) {
 	// Neither what can go by a patch waits, nor what the feed may carry.
 	patch := r.only(r.Done(r.only(r.Pass(time.Second), model.GetFeeds), feedsPage("", found...)), model.PatchListingsItem)
 	r.Done(patch, &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
-	if r.alertsOf(alertUnclear) != 1 || r.lane(germany).Phase != phaseParked {
+	if r.alertsOf(feedlane.AlertUnclear) != 1 || r.lane(germany).Phase != feedlane.PhaseParked {
 		t.Fatalf("alerts %+v, %+v", r.alerts, r.lane(germany))
 	}
 	r.Take(updateOf("B", 1, r.Now))
@@ -177,7 +178,7 @@ func TestSeveralFeedsThatMayBeOursParkTheLane(t *testing.T) {
 	calls = r.Done(look, feedsPage("", found...))
 	upload := r.only(append(calls, r.Pass(time.Minute)...), model.CreateFeedDocument)
 	equal(t, "feed", messagesOf(upload), []string{"A 1"})
-	if r.alertsOf(alertUnclear) != 1 || len(r.submissions) != 0 {
+	if r.alertsOf(feedlane.AlertUnclear) != 1 || len(r.submissions) != 0 {
 		t.Fatalf("alerts %+v, submissions %+v", r.alerts, r.submissions)
 	}
 }
@@ -191,7 +192,7 @@ func TestAGhostHasTheFeedSentAgain(t *testing.T) {
 	audit := r.only(r.Done(create, &model.CreateFeedResponse{FeedID: "2"}), model.GetFeeds)
 	calls = r.Done(audit, feedsPage("", amazonFeed("ghost", model.FeedInQueue, r.Now), amazonFeed("2", model.FeedInQueue, r.Now)))
 	cancel := r.only(calls, model.CancelFeed)
-	if cancel.Request.(*model.CancelFeedRequest).FeedID != "ghost" || r.alertsOf(alertForeign) != 1 {
+	if cancel.Request.(*model.CancelFeedRequest).FeedID != "ghost" || r.alertsOf(feedlane.AlertForeign) != 1 {
 		t.Fatalf("%+v, alerts %+v", cancel.Request, r.alerts)
 	}
 	r.Done(cancel, &model.CancelFeedResponse{})
@@ -210,7 +211,7 @@ func TestAnAdoptedFeedThatMayBeTheFirstTry(t *testing.T) {
 	calls := r.Done(r.only(r.Pass(time.Second), model.GetFeeds), feedsPage(""))
 	calls = append(calls, r.Pass(time.Minute)...)
 	r.End(r.uploadDone(r.only(calls, model.CreateFeedDocument), "d2"), machine.Ambiguous{})
-	look := r.only(r.Pass(r.Machine.cfg.quarantine()+time.Second), model.GetFeeds)
+	look := r.only(r.Pass(r.quarantine()+time.Second), model.GetFeeds)
 	first := amazonFeed("1", model.FeedInProgress, testStart.Add(time.Minute))
 	audit := r.only(r.Done(look, feedsPage("", first)), model.GetFeeds)
 	r.Done(audit, feedsPage("", first))
@@ -270,9 +271,9 @@ func TestAQuarantineIsMonotonic(t *testing.T) {
 		} else {
 			r.End(create, machine.Ambiguous{})
 		}
-		f := r.Machine.feeds[create.Key]
-		if !monotonic(f.doubt) || !monotonic(f.until) {
-			t.Errorf("restart %v: the quarantine ends at %v, the next look-up is at %v", restart, f.doubt, f.until)
+		f := r.Machine.feeds.All()[create.Key]
+		if !monotonic(f.Doubt) || !monotonic(f.Until) {
+			t.Errorf("restart %v: the quarantine ends at %v, the next look-up is at %v", restart, f.Doubt, f.Until)
 		}
 	}
 	r := newRuntime(t, Config{})

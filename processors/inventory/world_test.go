@@ -9,6 +9,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -17,6 +18,17 @@ const (
 	otherAccount = "other"
 	germany      = "A1PA6795UKMFR9"
 	france       = "A13V1IB3VIYZZH"
+)
+
+// What feedlane holds to, as Amazon sees it.
+const (
+	clocksApart = 5 * time.Minute
+	earlySkew   = time.Minute
+	lookBack    = 15 * time.Minute
+	parkedLook  = 15 * time.Minute
+	pageSize    = 100
+	maxPages    = 20
+	fewLooks    = 3
 )
 
 var testStart = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
@@ -41,6 +53,17 @@ func newRuntime(t testing.TB, cfg Config) *runtime {
 		Build: func() *Machine { return New(cfg) },
 	})
 	return r
+}
+
+// quarantine and inheritedQuarantine are how long a createFeed is in doubt.
+func (r *runtime) quarantine() time.Duration {
+	feeds := r.Machine.cfg.feeds()
+	return feeds.Quarantine()
+}
+
+func (r *runtime) inheritedQuarantine() time.Duration {
+	feeds := r.Machine.cfg.feeds()
+	return feeds.InheritedQuarantine()
 }
 
 func (r *runtime) committed(tx *machine.Tx) {
@@ -68,7 +91,7 @@ func (r *runtime) check(call machine.Call) {
 	switch req := call.Request.(type) {
 	case *model.CreateFeedRequest:
 		state, ok := r.State(call.Key).(*schemas.FeedLaneState)
-		if !ok || state.Phase != phaseIntent || state.InputFeedDocumentID != req.InputFeedDocumentID || call.Lease == 0 {
+		if !ok || state.Phase != feedlane.PhaseIntent || state.InputFeedDocumentID != req.InputFeedDocumentID || call.Lease == 0 {
 			r.T.Fatalf("rule 1: createFeed without its committed intent: %+v, %+v", call, state)
 		}
 		for key, allowed := range r.documents[call.Key] { // which the feed lane has made last
@@ -110,7 +133,7 @@ func (r *runtime) checkFulfiller(state *schemas.InventoryState, allowed bool) {
 }
 
 func (r *runtime) lane(marketplace string) *schemas.FeedLaneState {
-	state, _ := r.State(feedKey(testAccount, marketplace)).(*schemas.FeedLaneState)
+	state, _ := r.State(feedlane.Key(testAccount, model.JSONListingsFeed, marketplace)).(*schemas.FeedLaneState)
 	return state
 }
 
@@ -200,11 +223,11 @@ func completed(id string, messages, invalid int) *schemas.FeedResult {
 	processed, refused, accepted, none := int32(messages), int32(invalid), int32(messages-invalid), int32(0)
 	return &schemas.FeedResult{
 		EventID: "e" + id, EventType: "FeedCompleted", Account: testAccount, FeedID: id, FeedType: model.JSONListingsFeed,
-		MarketplaceID: germany, ProcessingStatus: model.FeedDone, Report: reportRead,
+		MarketplaceID: germany, ProcessingStatus: model.FeedDone, Report: feedlane.ReportRead,
 		MessagesProcessed: &processed, MessagesAccepted: &accepted, MessagesInvalid: &refused, Errors: &refused, Warnings: &none,
 	}
 }
 
 func issue(messageID int64, code string) schemas.FeedIssue {
-	return schemas.FeedIssue{MessageID: &messageID, Code: code, Severity: severityError, Message: "no: " + code}
+	return schemas.FeedIssue{MessageID: &messageID, Code: code, Severity: feedlane.SeverityError, Message: "no: " + code}
 }

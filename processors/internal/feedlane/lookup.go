@@ -1,4 +1,4 @@
-package inventory
+package feedlane
 
 import (
 	"errors"
@@ -34,128 +34,124 @@ const (
 )
 
 // findFeed asks for the feeds that can be the intent's, or the next page of them.
-func (m *Machine) findFeed(tx *machine.Tx, f *feedLane) {
+func (c *Core[T, Q]) findFeed(tx *machine.Tx, f *Lane[T, Q]) {
 	request := &model.GetFeedsRequest{NextToken: f.nextToken}
 	if f.nextToken == "" { // which excludes all others
 		f.found, f.asked = nil, tx.Now
-		request.FeedTypes, request.MarketplaceIDs = []string{model.JSONListingsFeed}, []string{f.marketplace}
-		request.CreatedSince, request.PageSize = f.lookSince().time(), pageSize
+		request.FeedTypes, request.MarketplaceIDs = []string{f.feedType}, []string{f.Marketplace}
+		request.CreatedSince, request.PageSize = f.lookSince(), pageSize
 	}
-	tx.Call(machine.Call{Account: f.account, Operation: model.GetFeeds, Key: f.call.Key, Request: request})
+	tx.Call(machine.Call{Account: f.Account, Operation: model.GetFeeds, Key: f.call.Key, Request: request})
 }
 
 // lookSince is since when a feed's createdTime can mean that it is the intent's,
 // or a ghost's of an earlier one.
-func (f *feedLane) lookSince() millis {
-	since := f.intent.time
-	if f.audit != 0 {
-		since = min(since, f.audit)
-	}
-	return since.add(-lookBack)
+func (f *Lane[T, Q]) lookSince() time.Time {
+	return machine.Earliest(f.Intent.time, f.audit).Add(-lookBack)
 }
 
 // lookedUp takes a page of feeds and, after the last one, decides: rule 3.
-func (m *Machine) lookedUp(tx *machine.Tx, f *feedLane, res *machine.Result) {
-	m.lookups.Finish(tx, f.account, &f.call, res)
-	if f.phase == phaseIdle {
+func (c *Core[T, Q]) lookedUp(tx *machine.Tx, f *Lane[T, Q], res *machine.Result) {
+	c.lookups.Finish(tx, f.Account, &f.call, res)
+	if f.Phase == PhaseIdle {
 		return // an audit of a feed that has ended meanwhile: the next one's will do
 	}
 	switch outcome := res.Outcome.(type) {
 	case machine.Done:
-		m.page(tx, f, outcome.Response)
+		c.page(tx, f, outcome.Response)
 	case machine.Snooze, machine.Park: // the lane waits by itself
 	case machine.Reject:
-		m.lookAgain(tx, f, outcome.Err)
+		c.lookAgain(tx, f, outcome.Err)
 	case machine.Retry:
-		m.lookAgain(tx, f, outcome.Err)
+		c.lookAgain(tx, f, outcome.Err)
 	case machine.Ambiguous:
-		m.lookAgain(tx, f, outcome.Err)
+		c.lookAgain(tx, f, outcome.Err)
 	}
 }
 
 // page takes a page of the list.
-func (m *Machine) page(tx *machine.Tx, f *feedLane, response any) {
+func (c *Core[T, Q]) page(tx *machine.Tx, f *Lane[T, Q], response any) {
 	page, ok := response.(*model.GetFeedsResponse)
 	if !ok {
-		m.lookAgain(tx, f, fmt.Errorf("the answer is a %T", response))
+		c.lookAgain(tx, f, fmt.Errorf("the answer is a %T", response))
 		return
 	}
-	f.collect(page.Feeds, m.cfg.inheritedPatch())
+	f.collect(page.Feeds, c.cfg.InheritedCall())
 	f.nextToken = page.NextToken
 	if err := f.paging.Next(f.nextToken, maxPages); err != nil {
-		m.lookAgain(tx, f, err)
+		c.lookAgain(tx, f, err)
 		return
 	}
 	if f.nextToken != "" { // the next page is asked for
-		m.unlisted(tx, f, errors.New("it goes on and on"))
+		c.unlisted(tx, f, errors.New("it goes on and on"))
 		return
 	}
 	f.refusals = 0
 	found := f.found
 	f.found = nil
-	m.decide(tx, f, found)
+	c.decide(tx, f, found)
 }
 
 // lookAgain begins a look-up anew: a page's token may have become void.
-func (m *Machine) lookAgain(tx *machine.Tx, f *feedLane, err error) {
+func (c *Core[T, Q]) lookAgain(tx *machine.Tx, f *Lane[T, Q], err error) {
 	f.refusals++
 	f.leaveList()
-	f.until = tx.Now.Add(lane.Backoff(f.call.Key, f.refusals, lookBase, lookLimit))
-	m.unlisted(tx, f, err)
+	f.Until = tx.Now.Add(lane.Backoff(f.call.Key, f.refusals, lookBase, lookLimit))
+	c.unlisted(tx, f, err)
 }
 
 // leaveList forgets a list that is not at its end.
-func (f *feedLane) leaveList() { f.nextToken, f.found, f.paging = "", nil, model.Paging{} }
+func (f *Lane[T, Q]) leaveList() { f.nextToken, f.found, f.paging = "", nil, model.Paging{} }
 
 // unlisted ends what waits for a list that does not come to its end. A doubt is over
 // a quarantine after its own end, when several look-ups in a row have failed; whoever
 // owned the unit meanwhile, and for a parked lane too, it is over after Patience. What
 // the lane carries is sent again, and an audit tells later what became of the first try.
-func (m *Machine) unlisted(tx *machine.Tx, f *feedLane, err error) {
-	if f.phase == phaseRunning {
-		if tx.Now.Sub(f.audit.time()) > auditFor {
-			f.audit = 0
+func (c *Core[T, Q]) unlisted(tx *machine.Tx, f *Lane[T, Q], err error) {
+	if f.Phase == PhaseRunning {
+		if tx.Now.Sub(f.audit) > auditFor {
+			f.audit = time.Time{}
 			f.leaveList()
-			f.save(tx)
+			f.Save(tx)
 		}
 		return
 	}
-	enough := m.cfg.Patience
-	if f.phase == phaseIntent && f.refusals >= fewLooks {
-		enough = m.cfg.inheritedQuarantine() + m.cfg.quarantine()
+	enough := c.cfg.Patience
+	if f.Phase == PhaseIntent && f.refusals >= fewLooks {
+		enough = c.cfg.InheritedQuarantine() + c.cfg.Quarantine()
 	}
-	if tx.Now.Before(f.doubt) || tx.Now.Sub(f.intent.time.time()) < enough {
+	if tx.Now.Before(f.Doubt) || tx.Now.Sub(f.Intent.time) < enough {
 		return
 	}
-	alert(tx, f.account, schemas.Alert{
-		EventType: alertUnclear, Severity: critical, Subject: f.marketplace, Since: f.intent.time.time(),
+	c.alert(tx, f.Account, schemas.Alert{
+		EventType: AlertUnclear, Severity: critical, Subject: f.Marketplace, Since: f.Intent.time,
 		Message: fmt.Sprintf("it is not known whether Amazon has our feed: the answer to createFeed was lost, and the list of feeds cannot be read to its end: %v. "+
-			"Its quantities are sent again. Look for a second feed of that time in Seller Central: until the list can be read, it may bring back an older quantity", err),
-		Attributes: map[string]string{"marketplaceId": f.marketplace},
+			"Its %s are sent again. Look for a second feed of that time in Seller Central: until the list can be read, %s", err, c.cfg.Items, c.cfg.Twice),
+		Attributes: map[string]string{"marketplaceId": f.Marketplace},
 	})
-	m.submitAgain(tx, f)
+	c.submitAgain(tx, f)
 }
 
 // submitAgain gives up an intent that getFeeds does not show. It is audited once the next
 // feed runs.
-func (m *Machine) submitAgain(tx *machine.Tx, f *feedLane) {
-	if f.audit == 0 {
-		f.audit = f.intent.time
+func (c *Core[T, Q]) submitAgain(tx *machine.Tx, f *Lane[T, Q]) {
+	if f.audit.IsZero() {
+		f.audit = f.Intent.time
 	}
 	f.auditAt = time.Time{}
-	m.giveBack(tx, f)
+	c.giveBack(tx, f)
 }
 
 // collect keeps those feeds of a page that nobody accounts for. Amazon carries a call
 // out within late of its intent: a parked lane need not wait for the end of what
 // another program submits after that.
-func (f *feedLane) collect(page []model.Feed, late time.Duration) {
-	until := f.intent.time.add(late + lookBack)
+func (f *Lane[T, Q]) collect(page []model.Feed, late time.Duration) {
+	until := f.Intent.time.Add(late + lookBack)
 	for i := range page {
 		c := &page[i]
-		if c.FeedType == model.JSONListingsFeed && slices.Contains(c.MarketplaceIDs, f.marketplace) &&
-			!f.knows(c.FeedID) && millisOf(c.CreatedTime) >= f.lookSince() &&
-			(f.phase != phaseParked || millisOf(c.CreatedTime) <= until) &&
+		if c.FeedType == f.feedType && slices.Contains(c.MarketplaceIDs, f.Marketplace) &&
+			!f.knows(c.FeedID) && !whole(c.CreatedTime).Before(f.lookSince()) &&
+			(f.Phase != PhaseParked || !whole(c.CreatedTime).After(until)) &&
 			!slices.ContainsFunc(f.found, func(o model.Feed) bool { return o.FeedID == c.FeedID }) {
 			f.found = append(f.found, *c)
 		}
@@ -163,30 +159,30 @@ func (f *feedLane) collect(page []model.Feed, late time.Duration) {
 }
 
 // decide does what the feeds found mean to the lane.
-func (m *Machine) decide(tx *machine.Tx, f *feedLane, found []model.Feed) {
+func (c *Core[T, Q]) decide(tx *machine.Tx, f *Lane[T, Q], found []model.Feed) {
 	switch {
-	case f.phase == phaseRunning:
-		m.audited(tx, f, found)
-	case f.phase == phaseParked:
-		m.parked(tx, f, found)
-	case f.asked.Before(f.doubt):
-		m.decideEarly(tx, f, found)
+	case f.Phase == PhaseRunning:
+		c.audited(tx, f, found)
+	case f.Phase == PhaseParked:
+		c.parked(tx, f, found)
+	case f.asked.Before(f.Doubt):
+		c.decideEarly(tx, f, found)
 	case len(found) == 0:
-		m.submitAgain(tx, f)
+		c.submitAgain(tx, f)
 	case len(found) == 1:
 		// While an earlier try may still come to life this can be it, with the
 		// quantities of then and as many messages: they are sent again.
-		f.ghost = f.audit != 0
-		m.runs(tx, f, found[0].FeedID, millisOf(found[0].CreatedTime), true)
+		f.ghost = !f.audit.IsZero()
+		c.runs(tx, f, found[0].FeedID, whole(found[0].CreatedTime), true)
 	default:
-		f.phase, f.until, f.trouble.told = phaseParked, tx.Now.Add(parkedLook), true
-		f.save(tx)
-		alert(tx, f.account, schemas.Alert{
-			EventType: alertUnclear, Severity: critical, Subject: f.marketplace, Since: f.intent.time.time(),
+		f.Phase, f.Until, f.trouble.told = PhaseParked, tx.Now.Add(parkedLook), true
+		f.Save(tx)
+		c.alert(tx, f.Account, schemas.Alert{
+			EventType: AlertUnclear, Severity: critical, Subject: f.Marketplace, Since: f.Intent.time,
 			Message: fmt.Sprintf("it is not known which of the feeds %s is ours: the answer to our createFeed was lost, and something else "+
-				"submits feeds for the seller. The marketplace's feeds wait until these have ended, then all quantities are sent again; "+
-				"stop the other program, or give it an account of its own", feedIDs(found)),
-			Attributes: map[string]string{"marketplaceId": f.marketplace, "feedIds": feedIDs(found)},
+				"submits feeds for the seller. The marketplace's feeds wait until these have ended, then all %s are sent again; "+
+				"stop the other program, or give it an account of its own", feedIDs(found), c.cfg.Items),
+			Attributes: map[string]string{"marketplaceId": f.Marketplace, "feedIds": feedIDs(found)},
 		})
 	}
 }
@@ -194,52 +190,52 @@ func (m *Machine) decide(tx *machine.Tx, f *feedLane, found []model.Feed) {
 // decideEarly ends the doubt before its time where the intent's feed shows: it is
 // adopted. Since others may show later, they are looked for when the doubt would
 // have ended. Anything else says nothing yet.
-func (m *Machine) decideEarly(tx *machine.Tx, f *feedLane, found []model.Feed) {
-	if len(found) != 1 || millisOf(found[0].CreatedTime) < f.intent.time.add(-earlySkew) {
+func (c *Core[T, Q]) decideEarly(tx *machine.Tx, f *Lane[T, Q], found []model.Feed) {
+	if len(found) != 1 || whole(found[0].CreatedTime).Before(f.Intent.time.Add(-earlySkew)) {
 		f.lookLater(tx.Now)
 		return
 	}
-	f.ghost = f.audit != 0
-	if f.audit == 0 {
-		f.audit = f.intent.time
+	f.ghost = !f.audit.IsZero()
+	if f.audit.IsZero() {
+		f.audit = f.Intent.time
 	}
-	f.auditAt = f.doubt
-	m.runs(tx, f, found[0].FeedID, millisOf(found[0].CreatedTime), true)
+	f.auditAt = f.Doubt
+	c.runs(tx, f, found[0].FeedID, whole(found[0].CreatedTime), true)
 }
 
 // parked lets a lane go on when none of the feeds that may be its own can be
 // carried out any more.
-func (m *Machine) parked(tx *machine.Tx, f *feedLane, found []model.Feed) {
+func (c *Core[T, Q]) parked(tx *machine.Tx, f *Lane[T, Q], found []model.Feed) {
 	if slices.ContainsFunc(found, func(c model.Feed) bool { return !hasEnded(c.ProcessingStatus) }) {
-		f.until = tx.Now.Add(parkedLook)
+		f.Until = tx.Now.Add(parkedLook)
 		return
 	}
 	for i := range found {
-		f.know(found[i].FeedID, millisOf(found[i].CreatedTime))
+		f.know(found[i].FeedID, whole(found[i].CreatedTime))
 	}
-	m.giveBack(tx, f)
+	c.giveBack(tx, f)
 }
 
 // audited looks, once a feed was submitted again, whether the first try has
 // come to life after all. Such a ghost may carry older quantities out after
 // the running feed, so those are sent again when it has ended.
-func (m *Machine) audited(tx *machine.Tx, f *feedLane, found []model.Feed) {
-	f.audit = 0
+func (c *Core[T, Q]) audited(tx *machine.Tx, f *Lane[T, Q], found []model.Feed) {
+	f.audit = time.Time{}
 	for i := range found {
 		ghost := &found[i]
 		f.ghost = true
-		f.know(ghost.FeedID, millisOf(ghost.CreatedTime))
+		f.know(ghost.FeedID, whole(ghost.CreatedTime))
 		if ghost.ProcessingStatus == model.FeedInQueue {
 			f.wantCancel(ghost.FeedID)
 		}
 	}
-	f.save(tx)
+	f.Save(tx)
 	if len(found) > 0 {
-		alert(tx, f.account, schemas.Alert{
-			EventType: alertForeign, Severity: warning, Subject: found[0].FeedID, Since: found[0].CreatedTime,
+		c.alert(tx, f.Account, schemas.Alert{
+			EventType: AlertForeign, Severity: warning, Subject: found[0].FeedID, Since: found[0].CreatedTime,
 			Message: fmt.Sprintf("Amazon has feeds that nobody accounts for (%s): it applied a submission later than apply_delay and show_delay allow, "+
-				"or another program submits for the seller. The quantities of the present feed are sent again", feedIDs(found)),
-			Attributes: map[string]string{"marketplaceId": f.marketplace, "processingStatus": found[0].ProcessingStatus, "feedIds": feedIDs(found)},
+				"or another program submits for the seller. The %s of the present feed are sent again", feedIDs(found), c.cfg.Items),
+			Attributes: map[string]string{"marketplaceId": f.Marketplace, "processingStatus": found[0].ProcessingStatus, "feedIds": feedIDs(found)},
 		})
 	}
 }
@@ -253,5 +249,5 @@ func feedIDs(feeds []model.Feed) string {
 	for i := range feeds {
 		ids = append(ids, feeds[i].FeedID)
 	}
-	return words(strings.Join(ids, ", "))
+	return Words(strings.Join(ids, ", "))
 }
