@@ -90,7 +90,8 @@ func owners() map[string][]string {
 	return map[string][]string{
 		"orders": {model.GetOrder, model.SearchOrders, model.GetOrderV0, model.GetOrderItemsV0},
 		"inventory": {model.CreateFeedDocument, model.CreateFeed, model.GetFeeds, model.CancelFeed,
-			model.PatchListingsItem, model.GetListingsItem, model.SearchListingsItems},
+			model.PatchListingsItem, model.GetListingsItem, model.SearchListingsItems,
+			model.CreateReport, model.GetReport, model.GetReportDocument},
 		"feeds":     {model.GetFeed, model.GetFeedDocument},
 		"shipments": {model.ConfirmShipment},
 		"subscriptions": {model.CreateDestination, model.GetDestination, model.GetDestinations, model.DeleteDestination,

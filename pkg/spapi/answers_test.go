@@ -137,6 +137,18 @@ func reads() map[string]func(context.Context, *Seller) (any, error) {
 			answer, _, err := s.ReadFeedReport(ctx, model.ReadFeedReportRequest{FeedDocumentID: "1"})
 			return answer, err
 		},
+		model.CreateReport: func(ctx context.Context, s *Seller) (any, error) {
+			answer, _, err := s.CreateReport(ctx, model.CreateReportRequest{ReportType: "T", MarketplaceIDs: []string{"M"}})
+			return answer, err
+		},
+		model.GetReport: func(ctx context.Context, s *Seller) (any, error) {
+			answer, _, err := s.GetReport(ctx, model.GetReportRequest{ReportID: "1"})
+			return answer, err
+		},
+		model.GetReportDocument: func(ctx context.Context, s *Seller) (any, error) {
+			answer, _, err := s.ReadListingsReport(ctx, model.ReadListingsReportRequest{ReportDocumentID: "1"})
+			return answer, err
+		},
 		model.CreateRestrictedDataToken: func(ctx context.Context, s *Seller) (any, error) {
 			answer, _, err := s.CreateRestrictedDataToken(ctx, model.CreateRestrictedDataTokenRequest{DataElements: []string{model.DataBuyerInfo}})
 			return answer, err

@@ -13,7 +13,7 @@ var ErrUnknownRequest = errors.New("spapi: no call takes this request")
 // many kinds.
 func (s *Seller) Call(ctx context.Context, request any) (response any, meta Meta, err error) {
 	for _, call := range [...]func(context.Context, any) (any, Meta, error){
-		s.callOrders, s.callOrdersV0, s.callShipments, s.callTokens, s.callFeeds, s.callListings,
+		s.callOrders, s.callOrdersV0, s.callShipments, s.callTokens, s.callFeeds, s.callListings, s.callReports,
 	} {
 		response, meta, err = call(ctx, request)
 		if !errors.Is(err, ErrUnknownRequest) {

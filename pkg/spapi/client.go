@@ -68,6 +68,7 @@ type Client struct {
 	documents     *http.Client
 	documentHosts documentHosts
 	reports       *boundedhttp.Budget // of bytes inflated: one large report is read at a time
+	catalogues    *boundedhttp.Budget // likewise of reports of listings, which no feed must wait for
 
 	decoder answers.Decoder
 	odd     func(operation, path, kind string)
@@ -98,7 +99,7 @@ func New(cfg Config) (*Client, error) {
 	faults := []error{err, hosts.check()}
 	answers := boundedhttp.NewBudget(maxAnswers)
 	client := &Client{
-		agent: agent, clock: cfg.Clock, reports: boundedhttp.NewBudget(maxReport),
+		agent: agent, clock: cfg.Clock, reports: boundedhttp.NewBudget(maxReport), catalogues: boundedhttp.NewBudget(maxReport),
 		http:      newHTTP(userAgent{next: boundedhttp.NewTransport(cfg.Base, maxAnswer).Within(answers), name: agent}, cfg.Timeout),
 		once:      newHTTP(userAgent{next: boundedhttp.NewTransport(cfg.Once, maxAnswer).Within(answers), name: agent}, 0), // send sets it
 		timeout:   cfg.Timeout,

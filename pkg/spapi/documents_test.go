@@ -108,7 +108,7 @@ func TestAPresignedURLIsUsedToTheLetter(t *testing.T) {
 			switch {
 			case r.URL.Path == "/auth/o2/token":
 				s.giveToken(w, r)
-			case strings.HasPrefix(r.RequestURI, "/feeds/"):
+			case strings.HasPrefix(r.RequestURI, "/feeds/"), strings.HasPrefix(r.RequestURI, "/reports/"):
 				api(w, r)
 			default:
 				asked = r.RequestURI
@@ -174,6 +174,10 @@ func transfers() map[string]func(context.Context, *Seller) error {
 			_, _, err := s.ReadFeedReport(ctx, model.ReadFeedReportRequest{FeedDocumentID: "d"})
 			return err
 		},
+		model.GetReportDocument: func(ctx context.Context, s *Seller) error {
+			_, _, err := s.ReadListingsReport(ctx, model.ReadListingsReportRequest{ReportDocumentID: "d"})
+			return err
+		},
 	}
 }
 
@@ -207,7 +211,7 @@ func TestATransferThatFails(t *testing.T) {
 				s := newStorage(t)
 				s.serve = test.serve
 				want := test.want
-				if operation == model.GetFeedDocument && test.read != "" {
+				if operation != model.CreateFeedDocument && test.read != "" {
 					want.Class = test.read
 				}
 				refusal := wantError(t, transfer(t.Context(), s.seller(t, nil)), operation, want.Class)

@@ -21,6 +21,7 @@ const (
 	// goes up to 1,032. The first maxUnmeasured bytes are not measured.
 	maxRatio      = 200
 	maxUnmeasured = 1 << 20
+	inflates      = 3 // times its bound a document may have inflated
 	// maxToken bounds one string or number: a decoder holds it whole.
 	maxToken = 1 << 20
 )
@@ -30,11 +31,9 @@ type unreadable string
 
 func (u unreadable) Error() string { return string(u) }
 
-// readReport reads a report. Its error is one of body or of large, which is called
-// once if the report turns out to be large; what the document itself has of faults is
-// in Unreadable.
-func readReport(body io.Reader, compression string, large func() error) (*model.FeedReport, error) {
-	raw := &source{from: body, large: large}
+// readReport reads a report. Its error is one of the source; what the document itself
+// has of faults is in Unreadable.
+func readReport(raw *source, compression string) (*model.FeedReport, error) {
 	report := new(model.FeedReport)
 	err := parseDocument(raw, compression, report)
 	switch {
@@ -46,26 +45,11 @@ func readReport(body io.Reader, compression string, large func() error) (*model.
 	return report, nil
 }
 
-// parseDocument goes by what the document is, not by what Amazon says of it:
-// compressionAlgorithm was seen missing though the document was gzip, and GZIP
-// though it was plain. A report, in JSON or XML, never begins with gzip's two bytes.
 func parseDocument(raw *source, compression string, report *model.FeedReport) error {
-	begin := bufio.NewReaderSize(raw, 32<<10)
-	var content io.Reader = begin
-	magic, err := begin.Peek(2)
-	switch {
-	case err != nil && !errors.Is(err, io.EOF):
+	text, err := open(raw, 32<<10)
+	if err != nil {
 		return err
-	case len(magic) == 0:
-		return unreadable("the document is empty")
-	case string(magic) == gzipMagic:
-		unzipped, err := gzip.NewReader(begin)
-		if err != nil {
-			return unreadable("the document begins like gzip, but its header is cut or broken")
-		}
-		content = unzipped
 	}
-	text := bufio.NewReaderSize(&inflated{from: content, raw: raw}, 32<<10)
 	markup, err := recognize(text)
 	if err != nil {
 		if why := unreadable(""); errors.As(err, &why) && !plainOrGzip(compression) {
@@ -77,6 +61,29 @@ func parseDocument(raw *source, compression string, report *model.FeedReport) er
 		return parseXMLReport(text, report)
 	}
 	return parseReport(&tokenBound{from: text}, report)
+}
+
+// open reads a document as it was before compression, through a buffer of that size. It
+// goes by what the document is, not by what Amazon says of it: compressionAlgorithm was
+// seen missing though the document was gzip, and GZIP though it was plain. No text begins
+// with gzip's two bytes.
+func open(raw *source, buffer int) (*bufio.Reader, error) {
+	begin := bufio.NewReaderSize(raw, 32<<10)
+	var content io.Reader = begin
+	magic, err := begin.Peek(2)
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
+		return nil, err
+	case len(magic) == 0:
+		return nil, unreadable("the document is empty")
+	case string(magic) == gzipMagic:
+		unzipped, err := gzip.NewReader(begin)
+		if err != nil {
+			return nil, unreadable("the document begins like gzip, but its header is cut or broken")
+		}
+		content = unzipped
+	}
+	return bufio.NewReaderSize(&inflated{from: content, raw: raw}, buffer), nil
 }
 
 // gzipMagic is how every gzip member begins (RFC 1952, 2.3.1).
@@ -110,19 +117,30 @@ func recognize(text *bufio.Reader) (markup bool, err error) {
 // source reads from the network. It bounds what comes, and remembers whether an error
 // was the network's.
 type source struct {
-	from   io.Reader
-	large  func() error // nil once it was called
-	read   int64
-	failed error
+	from        io.Reader
+	contentType string
+	large       func() error // called once if the document turns out to be large; nil after that
+	most        int64        // bytes as they come, and inflates times that inflated; 0 for a feed report's
+	read        int64
+	failed      error
+}
+
+// bounds are how many bytes come, and how many they inflate to.
+func (s *source) bounds() (raw, inflated int64) {
+	if s.most > 0 {
+		return s.most, s.most * inflates
+	}
+	return maxDownload, maxReport
 }
 
 // Read is io.Reader.
 func (s *source) Read(p []byte) (int, error) {
+	most, _ := s.bounds()
 	n, err := s.from.Read(p)
 	s.read += int64(n)
 	switch {
-	case s.read > maxDownload:
-		return 0, unreadable(fmt.Sprintf("the document is larger than %d MiB", maxDownload>>20))
+	case s.read > most:
+		return 0, unreadable(fmt.Sprintf("the document is larger than %d MiB", most>>20))
 	case err != nil && !errors.Is(err, io.EOF):
 		s.failed = err
 	}
@@ -144,11 +162,12 @@ func (i *inflated) Read(p []byte) (int, error) {
 		}
 		i.raw.large = nil
 	}
+	_, most := i.raw.bounds()
 	n, err := i.from.Read(p)
 	i.read += int64(n)
 	switch {
-	case i.read > maxReport:
-		return 0, unreadable(fmt.Sprintf("the document inflates to more than %d MiB", maxReport>>20))
+	case i.read > most:
+		return 0, unreadable(fmt.Sprintf("the document inflates to more than %d MiB", most>>20))
 	case i.read > maxUnmeasured && i.read/maxRatio > i.raw.read:
 		return 0, unreadable(fmt.Sprintf("the document inflates to more than %d times its size: a gzip bomb", maxRatio))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/boundedhttp"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -25,36 +26,43 @@ func (s *Seller) ReadFeedReport(ctx context.Context, req model.ReadFeedReportReq
 	if err := answer.check(); err != nil {
 		return nil, meta, s.unreadable(get, err.Error())
 	}
-	report, err := s.download(ctx, answer)
+	var report *model.FeedReport
+	err = s.download(ctx, get, answer, s.client.reports, func(raw *source) (err error) {
+		report, err = readReport(raw, answer.CompressionAlgorithm)
+		return err
+	})
 	return report, meta, err
 }
 
-func (c *caller) download(ctx context.Context, document feedDocument) (*model.FeedReport, error) {
-	at, refusal := c.documentURL(model.GetFeedDocument, document.URL)
+// download reads a document. Large ones of one budget are read one at a time.
+func (c *caller) download(ctx context.Context, get call, document feedDocument, budget *boundedhttp.Budget, read func(*source) error) error {
+	at, refusal := c.documentURL(get.Name, document.URL)
 	if refusal != nil {
-		return nil, refusal
+		return refusal
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "", nil)
 	if err != nil {
-		return nil, c.broken(model.GetFeedDocument, err)
+		return c.broken(get.Name, err)
 	}
 	req.URL, req.Host = at, at.Host
 	// Without it http.Transport would ask for gzip, inflate it without a limit,
 	// and leave us to guess what compressionAlgorithm means then.
 	req.Header.Set("Accept-Encoding", "identity")
-	resp, refusal := c.transfer(model.GetFeedDocument, req)
+	resp, refusal := c.transfer(get.Name, req)
 	if refusal != nil {
-		return nil, refusal
+		return refusal
 	}
 	defer resp.Body.Close()
 	leave := func() {}
 	defer func() { leave() }()
-	report, err := readReport(resp.Body, document.CompressionAlgorithm, func() (err error) {
-		leave, err = c.client.reports.Enter(ctx, maxReport)
-		return err
-	})
-	if err != nil {
-		return nil, c.broken(model.GetFeedDocument, err)
+	if err := read(&source{
+		from: resp.Body, contentType: resp.Header.Get("Content-Type"),
+		large: func() (err error) {
+			leave, err = budget.Enter(ctx, maxReport)
+			return err
+		},
+	}); err != nil {
+		return c.broken(get.Name, err)
 	}
-	return report, nil
+	return nil
 }

@@ -58,11 +58,11 @@ func TestReportsThatCanBeRead(t *testing.T) {
 			// The compression that Amazon names is not always right, in either
 			// direction.
 			for _, announced := range []string{"", "GZIP", "gzip", "Gzip", "ZSTD"} {
-				got, err := readReport(wrap(strings.NewReader(test.text)), announced, nil)
+				got, err := readReport(&source{from: wrap(strings.NewReader(test.text))}, announced)
 				if err != nil || !reflect.DeepEqual(*got, test.want) {
 					t.Errorf("%s %s, plain and announced %q: %+v, %v\nwant %+v", name, reader, announced, got, err, test.want)
 				}
-				got, err = readReport(wrap(bytes.NewReader(zip(t, test.text))), announced, nil)
+				got, err = readReport(&source{from: wrap(bytes.NewReader(zip(t, test.text)))}, announced)
 				if err != nil || !reflect.DeepEqual(*got, test.want) {
 					t.Errorf("%s %s, zipped and announced %q: %+v, %v", name, reader, announced, got, err)
 				}
@@ -122,7 +122,7 @@ func TestDocumentsThatAreNoReport(t *testing.T) {
 		"a bomb of space":           {string(zip(t, zeros(2<<20))), "GZIP", "empty"},
 		"a bomb in several members": {strings.Repeat(string(zip(t, strings.Repeat(`{"x":[[`, 50_000))), 8), "GZIP", "no valid JSON"},
 	} {
-		got, err := readReport(strings.NewReader(test.text), test.compression, nil)
+		got, err := readReport(&source{from: strings.NewReader(test.text)}, test.compression)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -143,7 +143,7 @@ func TestTheNetworksErrorIsNotTheDocuments(t *testing.T) {
 	report := `{"issues":[{"message":"m"}],"summary":{}}`
 	for compression, text := range map[string]string{"": report, "GZIP": string(zip(t, report))} {
 		for n := range text {
-			_, err := readReport(io.MultiReader(strings.NewReader(text[:n]), iotest.ErrReader(cut)), compression, nil)
+			_, err := readReport(&source{from: io.MultiReader(strings.NewReader(text[:n]), iotest.ErrReader(cut))}, compression)
 			if !errors.Is(err, cut) {
 				t.Errorf("%q cut at %d: %v", compression, n, err)
 			}
@@ -175,7 +175,7 @@ func TestNoRefusedMessageIsLost(t *testing.T) {
 		}
 	}
 	b.WriteString(`]}`)
-	got, err := readReport(strings.NewReader(b.String()), "", nil)
+	got, err := readReport(&source{from: strings.NewReader(b.String())}, "")
 	if err != nil || got.Unreadable != "" {
 		t.Fatal(err, got.Unreadable)
 	}
@@ -240,7 +240,7 @@ func TestAmazonsExampleReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := readReport(bytes.NewReader(text), "", nil)
+	got, err := readReport(&source{from: bytes.NewReader(text)}, "")
 	if err != nil || got.Unreadable != "" {
 		t.Fatal(err, got.Unreadable)
 	}
@@ -271,7 +271,7 @@ func FuzzReadReport(f *testing.F) {
 			if announced {
 				compression = "GZIP"
 			}
-			report, err := readReport(bytes.NewReader(body), compression, nil)
+			report, err := readReport(&source{from: bytes.NewReader(body)}, compression)
 			if err != nil {
 				t.Fatalf("an error of a reader that has none: %v", err)
 			}
@@ -328,7 +328,7 @@ func BenchmarkReadReport(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		report, err := readReport(bytes.NewReader(text.Bytes()), "GZIP", nil)
+		report, err := readReport(&source{from: bytes.NewReader(text.Bytes())}, "GZIP")
 		if err != nil || len(report.Issues) != model.MaxFeedMessages {
 			b.Fatal(err, len(report.Issues))
 		}

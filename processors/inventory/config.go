@@ -213,5 +213,6 @@ func Operations() []string {
 	return []string{
 		model.CreateFeedDocument, model.CreateFeed, model.GetFeeds, model.CancelFeed,
 		model.PatchListingsItem, model.GetListingsItem, model.SearchListingsItems,
+		model.CreateReport, model.GetReport, model.GetReportDocument,
 	}
 }

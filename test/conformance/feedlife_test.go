@@ -52,8 +52,8 @@ func (d *documents) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	if bytes.HasPrefix(plain, []byte("<")) {
-		return answer, nil // an old report
+	if bytes.HasPrefix(plain, []byte("<")) || bytes.HasPrefix(plain, []byte("item-name\t")) {
+		return answer, nil // an old report, or one of listings
 	}
 	if err := d.report.Check(plain); err != nil {
 		d.t.Errorf("the report: %v\n%s", err, plain)
@@ -163,7 +163,7 @@ func TestFeedReportsConform(t *testing.T) {
 func TestItemsConform(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Config{SKUs: 3, Rates: unlimited()})
-	a.checked.Model = conformance.LoadModel(t, clientModels...)
+	a.checked.Model = conformance.LoadModel(t, clientModels(t)...)
 	token := a.Token(simulatortest.SellerToken(1))
 	path := "/listings/2021-08-01/items/" + a.Accounts()[0].SellerID + "/SKU-00001?marketplaceIds=" + simulatortest.Germany
 	a.get(token, path, http.StatusOK)

@@ -26,8 +26,10 @@ const (
 // unlimited keeps quotas out of the way where they are not what is tested.
 func unlimited() map[string]simulator.Rate {
 	rates := make(map[string]simulator.Rate)
-	for _, operation := range operations() {
-		rates[operation] = simulator.Rate{PerSecond: 1e6, Burst: 1_000_000}
+	for _, operation := range model.Operations() {
+		if !operation.Throttle() {
+			rates[operation.Name] = simulator.Rate{PerSecond: 1e6, Burst: 1_000_000}
+		}
 	}
 	return rates
 }

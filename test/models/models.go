@@ -31,6 +31,19 @@ func Directory(t testing.TB) string {
 	return directory
 }
 
+// ReportsModel is a model that a folder which was made for an earlier version lacks.
+const ReportsModel = "reports_2021-06-30.json"
+
+// Has reports whether the folder with the models has one of them.
+func Has(t testing.TB, name string) bool {
+	t.Helper()
+	_, err := os.Stat(filepath.Join(Directory(t), name))
+	if err != nil {
+		t.Logf("nothing is compared with Amazon's model %s, which is not there: %v", name, err)
+	}
+	return err == nil
+}
+
 // find takes the first of the places that is there. One that was named must be.
 func find(ctx context.Context, named, shared string, download func(context.Context) (string, error)) (string, error) {
 	if named != "" {

@@ -44,6 +44,7 @@ func Pinned() Release {
 			{"notifications.json", "models/notifications-api-model/notifications.json", "6a5e945f2a53a91b9b97c27cd4570dc399db3dde2b777f623fc226fbcdc8469a"},
 			{"ordersV0.json", "models/orders-api-model/ordersV0.json", "027ac6f5c97126647c6925db9be09f78c7c741cd1d8727a5367374a1846bedc5"},
 			{"orders_2026-01-01.json", "models/orders-api-model/orders_2026-01-01.json", "4bd47126b466b94ccb04d822e3b94edee1fa7977a8b376a8c329852ef61be431"},
+			{ReportsModel, "models/reports-api-model/reports_2021-06-30.json", "d72db9e5280262a92933a0e45e2207c150272f1d66177b2517c20671d69c732c"},
 			{"tokens_2021-03-01.json", "models/tokens-api-model/tokens_2021-03-01.json", "3cd09ae7f218c83f32536a894cb8c42f2191c94b9c27f6bcf0a164442089b061"},
 			{"schemas/FeedProcessingFinishedNotification.json", "schemas/notifications/FeedProcessingFinishedNotification.json", "1fb37ef302b3a1ef3e6242f9d6fadce84e8fc0ebb30989aa2c8796f1870005c4"},
 			{"schemas/ListingsItemMfnQuantityChange.json", "schemas/notifications/ListingsItemMfnQuantityChange.json", "f4e1c1fbe02c499ad1321b80714321211f8c2ee06179442e0805af1820154164"},

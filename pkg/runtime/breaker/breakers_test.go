@@ -181,6 +181,7 @@ func TestProbes(t *testing.T) {
 	for operation, want := range map[string]bool{
 		model.GetOrder: true, model.GetFeeds: true, model.GetFeedDocument: true, model.GetListingsItem: true, model.SearchListingsItems: true,
 		model.CreateFeedDocument: true, model.ConfirmShipment: true, model.PatchListingsItem: true, model.CancelFeed: true,
+		model.CreateReport: true, model.GetReport: true, model.GetReportDocument: true,
 		model.CreateFeed: false, model.CreateSubscription: false, model.CreateDestination: false, "unknown": false,
 	} {
 		if called, _ := model.Describe(operation); called.Repeatable() != want {

@@ -280,7 +280,8 @@ func TestEachRequestHasItsCall(t *testing.T) {
 		model.CreateFeed: &model.CreateFeedRequest{}, model.GetFeed: &model.GetFeedRequest{}, model.GetFeeds: &model.GetFeedsRequest{},
 		model.CancelFeed: &model.CancelFeedRequest{}, model.GetFeedDocument: &model.ReadFeedReportRequest{},
 		model.PatchListingsItem: &model.PatchQuantityRequest{}, model.GetListingsItem: &model.GetListingsItemRequest{},
-		model.SearchListingsItems: &model.SearchListingsItemsRequest{},
+		model.SearchListingsItems: &model.SearchListingsItemsRequest{}, model.CreateReport: &model.CreateReportRequest{},
+		model.GetReport: &model.GetReportRequest{}, model.GetReportDocument: &model.ReadListingsReportRequest{},
 	} {
 		res := b.Execute(t.Context(), machine.Call{Account: "good", Operation: "?", Request: request})
 		reject, ok := res.Outcome.(machine.Reject)

@@ -9,7 +9,8 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/simulator/chance"
 )
 
-// FeedOutcome scripts how one feed goes. The zero value is a feed that goes well.
+// FeedOutcome scripts how one feed goes, or one report of listings (times, Status and
+// Uncompressed). The zero value is one that goes well.
 type FeedOutcome struct {
 	// Queued and Processing are how long it is IN_QUEUE and IN_PROGRESS; 0 means
 	// simulator.Config.FeedTimes. Hours of either make a stuck feed.

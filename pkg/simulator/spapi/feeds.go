@@ -1,14 +1,12 @@
 package spapi
 
 import (
-	"cmp"
 	"errors"
 	"maps"
 	"net/http"
 	"strconv"
 	"strings"
 
-	"github.com/sellerstream/sellerstream/pkg/simulator/documents"
 	"github.com/sellerstream/sellerstream/pkg/simulator/exchange"
 	"github.com/sellerstream/sellerstream/pkg/simulator/stock"
 )
@@ -92,20 +90,5 @@ func (a *API) getFeedDocument(r *request) exchange.Answer {
 	if q := r.read("enableContentEncodingUrlHeader"); q.err != nil {
 		return invalid(q.err)
 	}
-	id := r.PathValue("feedDocumentId")
-	r.Call.Parameters["feedDocumentId"] = id
-	doc, ok := a.Documents.Get(documents.Key{Seller: r.account.Key(), ID: id})
-	if !ok || doc.ContentType != "" {
-		return status(http.StatusNotFound)
-	}
-	shown := struct {
-		ID          string `json:"feedDocumentId"`
-		URL         string `json:"url"`
-		Compression string `json:"compressionAlgorithm,omitempty"`
-	}{ID: id, URL: a.Documents.Presign(r.Request, r.now, http.MethodGet, &doc)}
-	if doc.Gzip {
-		shown.Compression = "GZIP"
-	}
-	shown.URL = cmp.Or(r.Action.ReportURL, shown.URL)
-	return exchange.JSON(http.StatusOK, shown)
+	return a.shownDocument(r, "feedDocumentId", r.PathValue("feedDocumentId"))
 }

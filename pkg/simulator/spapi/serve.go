@@ -50,6 +50,8 @@ func (a *API) operations() []operation {
 		// The part of Listings Items 2021-08-01 that sets and reads quantities.
 		model.PatchListingsItem: a.patchListingsItem, model.GetListingsItem: a.getListingsItem,
 		model.SearchListingsItems: a.searchListingsItems,
+		// The part of Reports 2021-06-30 that makes and reads a report of all listings.
+		model.CreateReport: a.createReport, model.GetReport: a.getReport, model.GetReportDocument: a.getReportDocument,
 	}
 	var all []operation
 	for _, row := range model.Operations() {

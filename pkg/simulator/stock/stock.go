@@ -25,6 +25,7 @@ type Stock struct {
 	config    Config
 	listings  *listings
 	feeds     feeds
+	reports   reports
 }
 
 // Config describes how listings and feeds behave.
@@ -58,5 +59,6 @@ func New(desk *exchange.Desk, w *world.World, agenda *world.Agenda, store *docum
 	return &Stock{
 		world: w, agenda: agenda, documents: store, notifier: n, faults: desk.Faults, clock: desk.Clock, logger: desk.Logger,
 		config: c, listings: newListings(w.Accounts(), c.SKUs, c.EveryAmazons, desk.Clock.Now()), feeds: newFeeds(c.Random),
+		reports: reports{sellers: make(map[world.SellerKey][]*report)},
 	}
 }

@@ -33,6 +33,7 @@ func TestWrites(t *testing.T) {
 	for _, operation := range []string{
 		GetOrder, SearchOrders, GetOrderV0, GetOrderItemsV0, CreateRestrictedDataToken, GetFeed, GetFeeds, GetFeedDocument,
 		GetListingsItem, SearchListingsItems, GetDestination, GetDestinations, GetSubscription, GetSubscriptions, GetSubscriptionByID,
+		GetReport, GetReportDocument,
 	} {
 		if Writes(operation) {
 			t.Errorf("%s only reads", operation)
@@ -40,7 +41,7 @@ func TestWrites(t *testing.T) {
 	}
 	for _, operation := range []string{
 		ConfirmShipment, CreateFeedDocument, CreateFeed, CancelFeed, PatchListingsItem, CreateDestination, DeleteDestination,
-		CreateSubscription, DeleteSubscriptionByID, "somethingNew",
+		CreateSubscription, DeleteSubscriptionByID, CreateReport, "somethingNew",
 	} {
 		if !Writes(operation) {
 			t.Errorf("%s changes something at Amazon", operation)

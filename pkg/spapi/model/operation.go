@@ -29,6 +29,10 @@ const (
 
 	SearchListingsItems = "searchListingsItems"
 
+	CreateReport      = "createReport"
+	GetReport         = "getReport"
+	GetReportDocument = "getReportDocument"
+
 	CreateDestination      = "createDestination"
 	GetDestination         = "getDestination"
 	GetDestinations        = "getDestinations"
@@ -108,7 +112,7 @@ type Scope string
 const ScopeNotifications Scope = "sellingpartnerapi::notifications"
 
 // rows is how many there are in the table: one more for each row that is added.
-const rows = 25
+const rows = 28
 
 // find is the table of operations: the first row from an index on that has a name, or
 // the row at that index if the name is "". Usage plans are those that Amazon's models
@@ -144,6 +148,10 @@ func find(name string, from int) (Operation, bool) {
 			{Name: PatchListingsItem, Section: "listings", Method: "PATCH", Path: "/listings/2021-08-01/items/{sellerId}/{sku}", Writes: true, Repeat: RepeatSame, OneItem: true, Rate: 5, Burst: 5, ApplicationRate: 500},
 			{Name: GetListingsItem, Section: "listings", Method: "GET", Path: "/listings/2021-08-01/items/{sellerId}/{sku}", OneItem: true, Rate: 5, Burst: 10, ApplicationRate: 100},
 			{Name: SearchListingsItems, Section: "listings", Method: "GET", Path: "/listings/2021-08-01/items/{sellerId}", Rate: 5, Burst: 5},
+
+			{Name: CreateReport, Section: "reports", Method: "POST", Path: "/reports/2021-06-30/reports", Success: 202, Writes: true, Repeat: RepeatFreely, Rate: 0.0167, Burst: 15},
+			{Name: GetReport, Section: "reports", Method: "GET", Path: "/reports/2021-06-30/reports/{reportId}", OneItem: true, Rate: 2, Burst: 15},
+			{Name: GetReportDocument, Section: "reports", Method: "GET", Path: "/reports/2021-06-30/documents/{reportDocumentId}", OneItem: true, Document: true, Rate: 0.0167, Burst: 15},
 
 			{Name: CreateDestination, Section: "notifications", Method: "POST", Path: "/notifications/v1/destinations", Scope: ScopeNotifications, Writes: true, Repeat: RepeatAfterLook, Rate: 1, Burst: 5},
 			{Name: GetDestination, Section: "notifications", Method: "GET", Path: "/notifications/v1/destinations/{destinationId}", Scope: ScopeNotifications, Rate: 1, Burst: 5},

@@ -273,6 +273,7 @@ func TestFlags(t *testing.T) {
 		"OneItem": {func(o model.Operation) bool { return o.OneItem }, []string{
 			model.GetOrder, model.GetOrderV0, model.GetOrderItemsV0, model.ConfirmShipment,
 			model.GetFeed, model.CancelFeed, model.GetFeedDocument, model.PatchListingsItem, model.GetListingsItem,
+			model.GetReport, model.GetReportDocument,
 		}},
 		"Restricted": {func(o model.Operation) bool { return o.Restricted }, []string{model.GetOrderV0, model.GetOrderItemsV0}},
 		"Scope": {func(o model.Operation) bool { return o.Scope == model.ScopeNotifications }, []string{
@@ -282,16 +283,16 @@ func TestFlags(t *testing.T) {
 		"Once": {func(o model.Operation) bool { return o.Once }, []string{model.CreateFeed, model.CancelFeed}},
 		"Writes": {func(o model.Operation) bool { return o.Writes }, []string{
 			model.ConfirmShipment, model.CreateFeedDocument, model.CreateFeed, model.CreateListingsFeed, model.CancelFeed, model.PatchListingsItem,
-			model.CreateDestination, model.DeleteDestination, model.CreateSubscription, model.DeleteSubscriptionByID,
+			model.CreateDestination, model.DeleteDestination, model.CreateSubscription, model.DeleteSubscriptionByID, model.CreateReport,
 		}},
 		"InDoubt": {model.Operation.InDoubt, []string{
 			model.ConfirmShipment, model.CreateFeed, model.CreateListingsFeed, model.CancelFeed, model.PatchListingsItem,
 			model.CreateDestination, model.DeleteDestination, model.CreateSubscription, model.DeleteSubscriptionByID,
 		}},
 		"Repeatable, though it writes": {func(o model.Operation) bool { return o.Writes && o.Repeatable() }, []string{
-			model.CreateFeedDocument, model.CancelFeed, model.PatchListingsItem, model.ConfirmShipment,
+			model.CreateFeedDocument, model.CancelFeed, model.PatchListingsItem, model.ConfirmShipment, model.CreateReport,
 		}},
-		"Document": {func(o model.Operation) bool { return o.Document }, []string{model.CreateFeedDocument, model.GetFeedDocument}},
+		"Document": {func(o model.Operation) bool { return o.Document }, []string{model.CreateFeedDocument, model.GetFeedDocument, model.GetReportDocument}},
 	} {
 		var got []string
 		for _, o := range model.Operations() {
