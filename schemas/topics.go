@@ -93,7 +93,7 @@ func Topics() []Topic {
 		logTopic(OrderBackfills, "Backfill", 7*day, roles("operator"), roles("orders")),
 		logTopic(FeedNotifications, "FeedNotification", 7*day, roles("bridge"), roles("feeds")),
 		logTopic(ListingChanges, "ListingChange", 7*day, roles("bridge"), roles("downstream")),
-		logTopic(Orders, "Order", 7*day, roles("orders"), roles("shipments", "events", "downstream")),
+		logTopic(Orders, "Order", 7*day, roles("orders"), roles("inventory", "shipments", "events", "downstream")),
 		logTopic(InventoryUpdates, "InventoryUpdate", 7*day, roles("upstream-stock"), roles("inventory")),
 		logTopic(FeedSubmissions, "FeedSubmission", 30*day, roles("inventory"), roles("feeds", "events")),
 		{
@@ -124,7 +124,7 @@ func Topics() []Topic {
 			Writers: roles("orders"), Readers: roles("orders", "downstream-buyers", "operator"),
 		},
 		stateTopic(StateOrders, "orders", "OrderState", "SearchState", "BackfillState", "NotificationPace"),
-		stateTopic(StateInventory, "inventory", "InventoryState", "FeedLaneState"),
+		stateTopic(StateInventory, "inventory", "InventoryState", "FeedLaneState", "SaleState"),
 		besideState(stateTopic(StateInventoryShares, "inventory", "ShareState")),
 		stateTopic(StateFeeds, "feeds", "FeedState", "FeedPace"),
 		stateTopic(StateShipments, "shipments", "ShipmentState"),

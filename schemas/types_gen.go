@@ -37,6 +37,7 @@ func recordTable() []Record {
 		{Name: "OrderState", file: "order_state.avsc", New: func() Value { return new(OrderState) }},
 		{Name: "Position", file: "position.avsc", New: func() Value { return new(Position) }},
 		{Name: "QuotaState", file: "quota_state.avsc", New: func() Value { return new(QuotaState) }},
+		{Name: "SaleState", file: "sale_state.avsc", New: func() Value { return new(SaleState) }},
 		{Name: "SearchState", file: "search_state.avsc", New: func() Value { return new(SearchState) }},
 		{Name: "ShareState", file: "share_state.avsc", New: func() Value { return new(ShareState) }},
 		{Name: "Shipment", file: "shipment.avsc", New: func() Value { return new(Shipment) }},
@@ -2917,6 +2918,57 @@ func (r *QuotaState) AppendAvro(dst []byte) []byte {
 	dst = appendDouble(dst, r.Tokens)
 	dst = appendDouble(dst, r.Rate)
 	dst = binary.AppendVarint(dst, r.Time.UnixMilli())
+	return dst
+}
+
+// SaleLine: The units of one SKU in an order.
+type SaleLine struct {
+	// The seller's SKU.
+	SKU string `avro:"sku" json:"sku"`
+	// Units that are not cancelled.
+	Units int32 `avro:"units" json:"units"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *SaleLine) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.SKU)
+	dst = binary.AppendVarint(dst, int64(r.Units))
+	return dst
+}
+
+// SaleState: A recent order of the merchant's whose units the inventory
+// processor takes off what it sends, until the warehouse has seen the order.
+// In state.inventory under sale/<account>/<orderId>, only for accounts with
+// reserve.
+type SaleState struct {
+	// Our name of the seller account.
+	Account string `avro:"account" json:"account"`
+	// Amazon's order id; empty in the entry that says only until when the
+	// account's orders are not known.
+	OrderID string `avro:"orderId" json:"orderId"`
+	// When the order was placed, as Amazon says; or until when orders are not
+	// known.
+	PlacedTime time.Time `avro:"placedTime" json:"placedTime"`
+	// lastUpdatedTime of its newest version: an older one changes nothing. null
+	// where it is about no order.
+	UpdatedTime time.Time `avro:"updatedTime,omitzero" json:"updatedTime,omitzero"`
+	// What was ordered, by SKU.
+	Lines []SaleLine `avro:"lines" json:"lines"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *SaleState) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.OrderID)
+	dst = binary.AppendVarint(dst, r.PlacedTime.UnixMilli())
+	dst = appendOptionalTime(dst, r.UpdatedTime)
+	if len(r.Lines) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Lines)))
+		for i := range r.Lines {
+			dst = r.Lines[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
 	return dst
 }
 

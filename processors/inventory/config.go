@@ -22,6 +22,7 @@ type Settings struct {
 	Channel     string // fulfillment channel for updates that name none; default "DEFAULT", the merchant's own stock
 	IssueLocale string // language of Amazon's words, such as "en_US"; default Amazon's
 	AllowFBA    bool   // quantities go to every SKU, whoever fulfils it; nobody asks
+	Reserve     bool   // merchant's orders that a warehouse's number has not seen are taken off what is sent
 	SendUnknown bool   // so do those of a SKU that Amazon says it does not have; by default they wait for FulfillmentWait
 }
 
@@ -110,6 +111,10 @@ type Config struct {
 	// SKUs that Amazon fulfils are sent quantities too.
 	FulfillmentWait time.Duration
 
+	// MaxSales bounds the recent orders of a unit. Beyond it the one that was placed first is
+	// forgotten: what was sold by then is not known any more. Default 200,000.
+	MaxSales int
+
 	// ReadBackShare is the share of applied updates, 0 to 1, whose quantity is read
 	// ReadBackAfter later to see whether it arrived. Default 0 and 10 minutes.
 	ReadBackShare float64
@@ -144,6 +149,7 @@ func (c Config) withDefaults() Config {
 	c.CommitTime = cmp.Or(c.CommitTime, 30*time.Second)
 	c.Patience = cmp.Or(c.Patience, 6*time.Hour)
 	c.MaxAttempts = cmp.Or(c.MaxAttempts, 5)
+	c.MaxSales = cmp.Or(c.MaxSales, 200_000)
 	c.ReadBackAfter = cmp.Or(c.ReadBackAfter, 10*time.Minute)
 	if c.Settings == nil {
 		c.Settings = func(string) Settings { return Settings{} }

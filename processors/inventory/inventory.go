@@ -82,6 +82,7 @@ type Machine struct {
 	feeds    *feedlane.Core[sku, queues]
 	accounts map[string]*perAccount
 	former   formers
+	sales    sales
 
 	idle  lane.Queue // SKUs without work, by when they are forgotten
 	holds lane.Queue // SKUs that wait for a time
@@ -101,7 +102,7 @@ type Machine struct {
 func New(cfg Config) *Machine {
 	m := &Machine{
 		cfg: cfg.withDefaults(), skus: make(map[string]*sku), beside: make(map[listing][]*sku),
-		accounts: make(map[string]*perAccount), former: newFormers(), asks: make(map[string]*ask), fresh: true,
+		accounts: make(map[string]*perAccount), former: newFormers(), sales: newSales(), asks: make(map[string]*ask), fresh: true,
 	}
 	m.feeds = feedlane.NewCore(m.cfg.feeds(), feedlane.Hooks[sku, queues]{
 		Waiting: func(f *feedLane) (int, time.Time) { return f.Own.forFeed() }, Look: m.look, Gather: m.gather,
@@ -155,6 +156,8 @@ func (m *Machine) RestoreAged(key string, value any, age time.Duration) error {
 		if s.work.message > 0 {
 			s.work.feed = m.feeds.Lane(state.Account, state.FeedMarketplaceID)
 		}
+	case *schemas.SaleState:
+		return m.restoreSale(key, state)
 	case *schemas.FeedLaneState:
 		return m.feeds.Restore(key, state, age)
 	default:
@@ -166,7 +169,7 @@ func (m *Machine) RestoreAged(key string, value any, age time.Duration) error {
 // Copied reports whether nothing of a value is kept but copies.
 func (m *Machine) Copied(value any) bool {
 	switch value.(type) {
-	case *schemas.InventoryState, *schemas.InventoryUpdate:
+	case *schemas.InventoryState, *schemas.InventoryUpdate, *schemas.Order:
 		return true
 	}
 	return false
@@ -194,12 +197,14 @@ func (m *Machine) start(tx *machine.Tx) {
 	m.feeds.Start(tx)
 }
 
-// Record takes an update, or what became of a feed.
+// Record takes an update, an order, or what became of a feed.
 func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 	m.start(tx)
 	switch value := rec.Value.(type) {
 	case *schemas.InventoryUpdate:
 		m.update(tx, rec, value)
+	case *schemas.Order:
+		m.order(tx, rec, value)
 	case *schemas.FeedIssues:
 		m.feeds.Issues(tx, value)
 	case *schemas.FeedResult:
@@ -259,7 +264,8 @@ func (m *Machine) Draw(tx *machine.Tx) {
 		m.leave(m.skus[item.Key])
 		tx.Delete(item.Key)
 	}
-	for _, next := range []time.Time{m.holds.Due(), m.idle.Due()} {
+	m.expire(tx)
+	for _, next := range []time.Time{m.holds.Due(), m.idle.Due(), m.sales.ends.Due()} {
 		if !next.IsZero() {
 			tx.WakeAt(next)
 		}

@@ -112,7 +112,7 @@ func TestDeadLetters(t *testing.T) {
 	r := newRuntime(t, Config{})
 	records := r.Records(updateOf("A", 1, testStart))
 	records[0].Account = otherAccount
-	r.Tick(append(records, &machine.Record{Topic: schemas.InventoryUpdates, Value: &schemas.Order{}}))
+	r.Tick(append(records, &machine.Record{Topic: schemas.InventoryUpdates, Value: &schemas.Shipment{}}))
 	if len(r.Letters) != 2 || r.Letters[0].Reason != "account_mismatch" || r.Letters[1].Reason != "unexpected_type" {
 		t.Errorf("%+v", r.Letters)
 	}

@@ -67,6 +67,9 @@ func (m *Machine) take(tx *machine.Tx, s *sku, next *update) {
 	}
 	s.newest, s.failure = next.stamp, nil
 	m.assign(s, next)
+	if s.channel() == m.cfg.settings(s.account()).Channel {
+		m.sales.seen(tx, s.listing(), next.time)
+	}
 	w := m.work(s)
 	if w.wanted == nil || w.carries(w.wanted) { // which the feed settles
 		w.since = next.received

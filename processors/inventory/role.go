@@ -19,7 +19,8 @@ func Role() role.Role {
 		Heading: "STOCK",
 		Inputs: []role.Input{
 			{Topic: schemas.InventoryUpdates, Replayed: true, Effects: true, Memory: keepIdle - skew},
-			{Topic: schemas.FeedResults, NeverPaused: true}, // they end what the updates begin
+			{Topic: schemas.Orders, NeverPaused: true, Recent: recentOrders}, // a sale lowers what may be offered
+			{Topic: schemas.FeedResults, NeverPaused: true},                  // they end what the updates begin
 		},
 		Outputs:    []string{schemas.FeedSubmissions, schemas.InventoryResults, schemas.Alerts},
 		State:      []role.State{{Topic: schemas.StateInventory}, {Topic: schemas.StateInventoryShares, Prefix: lane.SharePrefix}},

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/roles"
@@ -83,6 +84,12 @@ func topicsOf(r role.Role, opts *stream.Options) {
 	opts.Processor, opts.Outputs, opts.State = r.Name, r.Outputs, r.State[0].Topic
 	opts.Inputs = r.Topics(func(role.Input) bool { return true })
 	opts.NeverPaused = r.Topics(func(in role.Input) bool { return in.NeverPaused })
+	opts.Recent = make(map[string]time.Duration)
+	for _, in := range r.Inputs {
+		if in.Recent > 0 {
+			opts.Recent[in.Topic] = in.Recent
+		}
+	}
 	if slices.ContainsFunc(r.Inputs, func(in role.Input) bool { return in.Replayed }) {
 		opts.Replays = schemas.Replays
 	}

@@ -51,6 +51,9 @@ type Input struct {
 	Replayed bool
 	// Effects reports whether processing a record again writes at Amazon.
 	Effects bool
+	// Recent is for an input that older records of are of no use: a unit without a position
+	// in it, as after an upgrade, begins with those of so long ago. 0 begins with the oldest.
+	Recent time.Duration
 	// Memory is for how long the role remembers, at least, that a newer record came.
 	// After that an older one that is sent again could undo it. 0 for an input where
 	// that does not matter.

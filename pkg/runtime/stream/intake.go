@@ -120,12 +120,15 @@ func (i *input) position() *schemas.Position {
 	return position
 }
 
-// start begins to consume at the positions, or at the start of the log where
-// the state has none.
+// start begins to consume at the positions. Where the state has none it begins at the start
+// of the log or, of an input whose old records are of no use, not so far back.
 func (in *intake) start() {
 	offsets := make(map[string]map[int32]kgo.Offset, len(in.inputs))
 	for _, i := range in.inputs {
 		at := kgo.NewOffset().AtStart()
+		if recent := in.s.opts.Recent[i.logical]; recent > 0 {
+			at = at.AfterMilli(time.Now().Add(-recent).UnixMilli())
+		}
 		if i.next >= 0 {
 			at = kgo.NewOffset().At(i.next).WithEpoch(i.epoch)
 		}

@@ -239,6 +239,38 @@ func TestAnInputThatIsNeverPaused(t *testing.T) {
 	})
 }
 
+// TestAnInputOfWhichTheRecentCount begins with a new input of a unit that has run before: a week
+// of records that are of no use is not read, and a restart goes on where it was.
+func TestAnInputOfWhichTheRecentCount(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		opts := w.options(newCounter)
+		opts.Inputs = []string{in1}
+		r := w.run(opts)
+		w.produce(in1, "a", 1)
+		w.read(out, 1)
+		r.shutdown()
+		w.produce(in2, "a", 2)
+		time.Sleep(2 * time.Hour)
+		w.produce(in2, "a", 3)
+		opts.Inputs, opts.Recent = []string{in1, in2}, map[string]time.Duration{in2: time.Hour}
+		r = w.run(opts)
+		w.read(out, 2)
+		r.shutdown()
+		w.produce(in2, "a", 4)
+		time.Sleep(2 * time.Hour)
+		r = w.run(opts)
+		defer r.shutdown()
+		var got []string
+		for _, rec := range w.read(out, 3) {
+			got = append(got, decode[payload](t, rec).Text)
+		}
+		if want := "[1 3 4]"; fmt.Sprint(got) != want {
+			t.Errorf("read %v, want %v", got, want)
+		}
+	})
+}
+
 func TestPositionOutsideTheLogStops(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

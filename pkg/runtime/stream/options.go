@@ -129,6 +129,9 @@ type Options struct {
 	// takes first: such as those that end work, which must flow while those that
 	// bring work wait.
 	NeverPaused []string
+	// Recent is where a unit begins with an input that its state has no position in: with the
+	// records of so long ago, on the brokers' clock. Default: with the oldest.
+	Recent map[string]time.Duration
 	// MaxTick is how many input records one transaction takes at most. Default 5,000.
 	MaxTick int
 	// MaxCalls is how many calls of a unit run at the same time. Default 128.
@@ -198,6 +201,9 @@ func (o Options) validate() error {
 	}
 	for _, topic := range o.NeverPaused {
 		require(slices.Contains(o.Inputs, topic), "NeverPaused %q is not an input", topic)
+	}
+	for topic := range o.Recent {
+		require(slices.Contains(o.Inputs, topic), "Recent %q is not an input", topic)
 	}
 	for i, topic := range o.consumed() {
 		require(!slices.Contains(o.consumed()[:i], topic), "input %q is named twice", topic)

@@ -1,0 +1,311 @@
+package inventory
+
+// This file owns what is known of the merchant's recent orders, by SKU: how many units were
+// sold since a time.
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+const (
+	// salePrefix begins the state keys of orders.
+	salePrefix = "sale/"
+	// keepSales is for how long an order is remembered, from when it was placed: a
+	// warehouse's number has seen it by then.
+	keepSales = 48 * time.Hour
+	// recentOrders is where a unit begins that has read no orders yet.
+	recentOrders = time.Hour
+)
+
+// sales are the recent orders of accounts that want to know what was sold. Those of an account
+// with reserve are in the state too. Those of others are lost with their owner.
+type sales struct {
+	orders map[string]*sale // by state key
+	of     map[listing][]*sale
+	ends   lane.Queue // by when they are forgotten
+	gaps   map[string]gap
+}
+
+// gap is until when sales of an account are not known. Where the state does not say so, that is
+// the takeover.
+type gap struct {
+	until millis
+	saved bool // the state has it
+}
+
+// sale is an order. Each of its lines is of another SKU.
+type sale struct {
+	lane.Item
+	account         string
+	placed, updated millis
+	lines           []schemas.SaleLine
+	saved           bool // the state has it
+}
+
+func newSales() sales {
+	return sales{orders: make(map[string]*sale), of: make(map[listing][]*sale), gaps: make(map[string]gap)}
+}
+
+// saleKey is the state key of an order; with the id "" that of the account's gap.
+func saleKey(account, orderID string) string { return salePrefix + account + "/" + orderID }
+
+// follows reports whether somebody wants to know what an account sells.
+func (m *Machine) follows(account string) bool {
+	_, configured := m.cfg.Accounts().ByID(account)
+	return configured && m.cfg.settings(account).Reserve
+}
+
+// order takes a version of an order in. One that cannot be used is passed over: the shipments
+// processor sets it aside.
+func (m *Machine) order(tx *machine.Tx, rec *machine.Record, o *schemas.Order) {
+	a := &m.sales
+	if o.Account != rec.Account || !m.follows(o.Account) {
+		if g := a.gaps[rec.Account]; g.saved {
+			tx.Delete(saleKey(rec.Account, ""))
+		}
+		delete(a.gaps, rec.Account)
+		return
+	}
+	saved := m.cfg.settings(o.Account).Reserve
+	if _, known := a.gaps[o.Account]; !known {
+		a.note(tx, o.Account, gap{millisOf(tx.Now), saved})
+	}
+	if o.FulfilledBy != "MERCHANT" || model.CheckOrderID(o.OrderID) != nil {
+		return
+	}
+	key, now, updated := saleKey(o.Account, o.OrderID), millisOf(tx.Now), millisOf(o.LastUpdatedTime)
+	known := a.orders[key]
+	if known == nil {
+		known = &sale{Item: lane.Item{Key: key}, account: strings.Clone(o.Account), placed: min(millisOf(o.CreatedTime), now)}
+	}
+	if updated < known.updated || known.placed.add(keepSales) <= now {
+		return
+	}
+	known.updated = updated
+	if changed := known.take(m.unseen(known, unitsOf(o))); len(changed) == 0 {
+		return
+	}
+	a.enter(known)
+	if known.saved = known.saved || saved; known.saved {
+		known.save(tx)
+	}
+	for len(a.orders) > m.cfg.MaxSales {
+		first := a.orders[a.ends.Pop(tx.Now.Add(2*keepSales)).Key]
+		g := a.gaps[first.account]
+		a.note(tx, first.account, gap{max(g.until, first.placed), g.saved})
+		a.drop(tx, first)
+	}
+}
+
+// note notes until when sales of an account are not known.
+func (a *sales) note(tx *machine.Tx, account string, g gap) {
+	a.gaps[strings.Clone(account)] = g
+	if g.saved {
+		tx.Put(saleKey(account, ""), &schemas.SaleState{Account: account, PlacedTime: g.until.time(), Lines: []schemas.SaleLine{}})
+	}
+}
+
+// unitsOf are the units of an order that are not cancelled, by SKU. What was shipped before the
+// rest was cancelled is gone all the same.
+func unitsOf(o *schemas.Order) []schemas.SaleLine {
+	var lines []schemas.SaleLine
+	for i := range o.Items {
+		item := &o.Items[i]
+		if item.SellerSKU == "" || item.ManagedElsewhere {
+			continue
+		}
+		units := max(0, item.QuantityOrdered)
+		if o.Status == "CANCELLED" || item.CancelledBy != "" {
+			units = 0
+			if item.QuantityFulfilled != nil {
+				units = max(0, *item.QuantityFulfilled)
+			}
+		}
+		lines = add(lines, item.SellerSKU, units)
+	}
+	return lines
+}
+
+// add counts units of a SKU.
+func add(lines []schemas.SaleLine, id string, units int32) []schemas.SaleLine {
+	for i := range lines {
+		if lines[i].SKU == id {
+			lines[i].Units += units
+			return lines
+		}
+	}
+	return append(lines, schemas.SaleLine{SKU: strings.Clone(id), Units: units})
+}
+
+// unseen are the lines of an order that are known, or that the warehouse's newest number of
+// their SKU need not have seen.
+func (m *Machine) unseen(o *sale, lines []schemas.SaleLine) []schemas.SaleLine {
+	kept := lines[:0]
+	for _, line := range lines {
+		s := m.entry(o.account, m.cfg.settings(o.account).Channel, line.SKU)
+		if s == nil || o.placed > s.newest.time || o.line(line.SKU) != nil {
+			kept = append(kept, line)
+		}
+	}
+	return kept
+}
+
+// line is what the order has of a SKU; nil for nothing.
+func (o *sale) line(id string) *schemas.SaleLine {
+	for i := range o.lines {
+		if o.lines[i].SKU == id {
+			return &o.lines[i]
+		}
+	}
+	return nil
+}
+
+// take gives an order the lines of its newest version, and returns the SKUs whose units have
+// changed. A line that is missing now is one without units.
+func (o *sale) take(lines []schemas.SaleLine) (changed []string) {
+	before := o.lines
+	o.lines = lines
+	for i := range before {
+		if o.line(before[i].SKU) == nil {
+			o.lines = append(o.lines, schemas.SaleLine{SKU: before[i].SKU})
+		}
+	}
+	had := sale{lines: before}
+	for i := range o.lines {
+		if line := had.line(o.lines[i].SKU); line == nil || line.Units != o.lines[i].Units {
+			changed = append(changed, o.lines[i].SKU)
+		}
+	}
+	return changed
+}
+
+// enter makes an order, or more lines of it, known.
+func (a *sales) enter(o *sale) {
+	a.orders[o.Key] = o
+	for i := range o.lines {
+		l := listing{o.account, o.lines[i].SKU}
+		if !contains(a.of[l], o) {
+			a.of[l] = append(a.of[l], o)
+		}
+	}
+	if !o.Queued() {
+		a.ends.Add(&o.Item, o.placed.add(keepSales).time())
+	}
+}
+
+func contains(list []*sale, o *sale) bool {
+	for i := len(list) - 1; i >= 0; i-- { // mostly the last
+		if list[i] == o {
+			return true
+		}
+	}
+	return false
+}
+
+// drop forgets an order.
+func (a *sales) drop(tx *machine.Tx, o *sale) {
+	for i := range o.lines {
+		a.leave(listing{o.account, o.lines[i].SKU}, func(other *sale) bool { return other == o })
+	}
+	a.ends.Remove(&o.Item)
+	delete(a.orders, o.Key)
+	if o.saved {
+		tx.Delete(o.Key)
+	}
+}
+
+// leave takes the sales that match from a listing, and returns them.
+func (a *sales) leave(l listing, matches func(*sale) bool) (gone []*sale) {
+	kept := a.of[l][:0]
+	for _, o := range a.of[l] {
+		if matches(o) {
+			gone = append(gone, o)
+		} else {
+			kept = append(kept, o)
+		}
+	}
+	clear(a.of[l][len(kept):])
+	if len(kept) == 0 {
+		delete(a.of, l)
+	} else {
+		a.of[l] = kept
+	}
+	return gone
+}
+
+// seen forgets what was sold of a listing until a time: the warehouse's number has seen it.
+func (a *sales) seen(tx *machine.Tx, l listing, until millis) {
+	for _, o := range a.leave(l, func(o *sale) bool { return o.placed <= until }) {
+		if !a.counts(o) {
+			a.drop(tx, o)
+		}
+	}
+}
+
+// counts reports whether an order counts for a listing still.
+func (a *sales) counts(o *sale) bool {
+	for i := range o.lines {
+		if contains(a.of[listing{o.account, o.lines[i].SKU}], o) {
+			return true
+		}
+	}
+	return false
+}
+
+// expire forgets the orders that are too old to matter.
+func (m *Machine) expire(tx *machine.Tx) {
+	for range sweepBatch {
+		item := m.sales.ends.Pop(tx.Now)
+		if item == nil {
+			break
+		}
+		m.sales.drop(tx, m.sales.orders[item.Key])
+	}
+}
+
+// sold is how many units of a listing are in orders placed after a time, as far as orders are
+// known by now: one that was placed minutes ago may still come. It is whole where no earlier one
+// was missed, as those before a takeover are of an account without reserve, and where the
+// warehouse's newest number has seen none of them.
+func (m *Machine) sold(l listing, since time.Time) (units int64, whole bool) {
+	for _, o := range m.sales.of[l] {
+		if o.placed > millisOf(since) {
+			units += int64(o.line(l.sku).Units)
+		}
+	}
+	until := millisOf(m.since)
+	if g, known := m.sales.gaps[l.account]; known {
+		until = g.until
+	}
+	return units, millisOf(since) >= until
+}
+
+func (o *sale) save(tx *machine.Tx) {
+	tx.Put(o.Key, &schemas.SaleState{
+		Account: o.account, OrderID: o.Key[len(salePrefix)+len(o.account)+1:],
+		PlacedTime: o.placed.time(), UpdatedTime: o.updated.time(), Lines: o.lines,
+	})
+}
+
+// restoreSale takes an order of the committed state.
+func (m *Machine) restoreSale(key string, state *schemas.SaleState) error {
+	if key != saleKey(state.Account, state.OrderID) {
+		return fmt.Errorf("inventory: state %s is about order %s of account %s", key, state.OrderID, state.Account)
+	}
+	if state.OrderID == "" {
+		m.sales.gaps[state.Account] = gap{millisOf(state.PlacedTime), true}
+		return nil
+	}
+	m.sales.enter(&sale{
+		Item: lane.Item{Key: key}, account: state.Account, saved: true, lines: state.Lines,
+		placed: millisOf(state.PlacedTime), updated: millisOf(state.UpdatedTime),
+	})
+	return nil
+}
