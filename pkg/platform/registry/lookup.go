@@ -80,19 +80,18 @@ func resolve(w *writer, key readerKey) reader {
 	if !ok {
 		return reader{err: fmt.Errorf("schema id %d is of a %s, which does not belong on topic %s", key.id, w.name, key.topic)}
 	}
-	text, strict := record.Schema(), (*avro.Schema)(nil)
-	ours, err := avro.Parse(text)
+	ours, err := avro.Parse(record.Schema())
+	read, strict := ours, (*avro.Schema)(nil)
 	if err == nil && topic.FromOthers() {
 		var nullable bool
-		if text, nullable = lenient(text, w.schema); nullable {
+		if read, nullable, err = lenient(ours, w.schema); nullable {
 			strict = ours
 		}
-		ours, err = avro.Parse(text)
 	}
 	if err != nil {
 		return reader{err: fmt.Errorf("schema %s: %w", record.Name, err)}
 	}
-	resolved, err := avro.Resolve(w.schema, ours)
+	resolved, err := avro.Resolve(w.schema, read)
 	if err != nil {
 		return reader{err: fmt.Errorf("schema id %d (%s) cannot be read as %s: %w", key.id, w.name, record.FullName(), err)}
 	}

@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -13,72 +12,62 @@ import (
 // union with it. Avro's own resolution refuses both, whatever the values are.
 // Decoding a number into our type fails where it does not fit; nullable reports
 // that nulls must still be refused, for which there is throughStrict.
-func lenient(ours string, writer *avro.Schema) (schema string, nullable bool) {
-	var own, theirs any
-	if json.Unmarshal([]byte(ours), &own) != nil || json.Unmarshal(writer.Canonical(), &theirs) != nil {
-		return ours, false // and parsing it says why
-	}
-	l := leniency{}
-	text, err := json.Marshal(l.of(own, theirs))
-	if err != nil {
-		return ours, false
-	}
-	return string(text), l.nullable
+func lenient(ours, writer *avro.Schema) (read *avro.Schema, nullable bool, err error) {
+	root, l := ours.Root(), leniency{}
+	l.widen(root, writer.Root())
+	read, err = root.Schema()
+	return read, l.nullable, err
 }
 
 type leniency struct{ nullable bool }
 
-func (l *leniency) of(own, theirs any) any {
-	switch own := own.(type) {
-	case string:
-		if own == "int" {
-			return "long"
+// widen changes a type of ours. theirs stands in its place in the producer's schema; nil
+// where that is not known.
+func (l *leniency) widen(own, theirs *avro.SchemaNode) {
+	switch own.Type {
+	case "int":
+		own.Type = "long"
+	case "union":
+		for i := range own.Branches {
+			l.widen(&own.Branches[i], nil)
 		}
-	case []any:
-		for i := range own {
-			own[i] = l.of(own[i], nil)
+	case "array":
+		if theirs != nil {
+			theirs = theirs.Items
 		}
-	case map[string]any:
-		their, _ := theirs.(map[string]any)
-		if own["type"] == "array" {
-			own["items"] = l.of(own["items"], their["items"])
-			return own
-		}
-		fields, isRecord := own["fields"].([]any)
-		if !isRecord {
-			own["type"] = l.of(own["type"], nil)
-			return own
-		}
-		for _, f := range fields {
-			field := f.(map[string]any)
-			l.field(field, fieldNamed(their, field["name"]))
+		l.widen(own.Items, theirs)
+	case "record":
+		for i := range own.Fields {
+			l.field(&own.Fields[i].Type, typeOf(theirs, own.Fields[i].Name))
 		}
 	}
-	return own
 }
 
-func (l *leniency) field(field map[string]any, theirs any) {
-	_, optional := field["type"].([]any)
-	union, isUnion := theirs.([]any)
-	if optional || !isUnion || !slices.Contains(union, any("null")) {
-		field["type"] = l.of(field["type"], theirs)
+func (l *leniency) field(own, theirs *avro.SchemaNode) {
+	isNull := func(n avro.SchemaNode) bool { return n.Type == "null" }
+	if own.Type == "union" || theirs == nil || !slices.ContainsFunc(theirs.Branches, isNull) {
+		l.widen(own, theirs)
 		return
 	}
-	for _, branch := range union {
-		if branch != any("null") {
-			theirs = branch
+	var value *avro.SchemaNode
+	for i := range theirs.Branches {
+		if !isNull(theirs.Branches[i]) {
+			value = &theirs.Branches[i]
 		}
 	}
+	l.widen(own, value)
 	// Null comes last: a union's default is of its first branch.
-	field["type"] = []any{l.of(field["type"], theirs), "null"}
+	*own = avro.SchemaNode{Type: "union", Branches: []avro.SchemaNode{*own, {Type: "null"}}}
 	l.nullable = true
 }
 
-func fieldNamed(record map[string]any, name any) any {
-	fields, _ := record["fields"].([]any)
-	for _, f := range fields {
-		if field, ok := f.(map[string]any); ok && field["name"] == name {
-			return field["type"]
+// typeOf is the type of a record's field; nil for none.
+func typeOf(record *avro.SchemaNode, field string) *avro.SchemaNode {
+	if record != nil {
+		for i := range record.Fields {
+			if record.Fields[i].Name == field {
+				return &record.Fields[i].Type
+			}
 		}
 	}
 	return nil
