@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/lag"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 )
 
@@ -73,11 +74,8 @@ func (p *Processor) Stats(ctx context.Context, followed []string) Stats {
 	for _, u := range units {
 		asking.Go(func() { u.ask(deadline, followed) })
 	}
-	ends, err := g.ends(ctx, units)
+	stats.Lag = lag.Of(ctx, kadm.NewClient(g.client), p.opts.Group, p.opts.Prefix, p.positions(units))
 	asking.Wait()
-	if err == nil {
-		stats.Lag = p.lag(units, ends)
-	}
 	for _, u := range units {
 		stats.add(u)
 	}
@@ -145,66 +143,19 @@ func (p *Processor) newApplied() map[string]*atomic.Int64 {
 	return applied
 }
 
-// ends returns where the units' topics end. For units without a session it
-// also returns their positions: what the group has, or where the topics begin.
-func (g *group) ends(ctx context.Context, units []*unit) (ends topicEnds, err error) {
-	var topics []string
-	unknown := false
-	for _, logical := range g.p.opts.consumed() {
-		topic := g.p.opts.topic(logical)
-		topics = append(topics, topic)
-		for _, u := range units {
-			unknown = unknown || u.applied[topic].Load() < 0
-		}
-	}
-	admin := kadm.NewClient(g.client)
-	if ends.last, err = admin.ListCommittedOffsets(ctx, topics...); err != nil && len(ends.last) == 0 {
-		return topicEnds{}, err
-	}
-	if !unknown {
-		return ends, nil
-	}
-	if ends.first, err = admin.ListStartOffsets(ctx, topics...); err != nil && len(ends.first) == 0 {
-		return topicEnds{}, err
-	}
-	ends.group, err = admin.FetchOffsets(ctx, g.p.opts.Group)
-	return ends, err
-}
-
-type topicEnds struct {
-	first, last kadm.ListedOffsets
-	group       kadm.OffsetResponses
-}
-
-// position is where a unit stands in a topic.
-func (e topicEnds) position(topic string, u *unit) int64 {
-	at := u.applied[topic].Load()
-	if at >= 0 {
-		return at
-	}
-	start, _ := e.first.Lookup(topic, u.partition)
-	if told, ok := e.group.Lookup(topic, u.partition); ok && !u.restored.Load() {
-		return max(told.At, start.Offset)
-	}
-	return max(0, start.Offset)
-}
-
-// lag is how far the units are from the ends, restored or not. A topic whose
-// ends Kafka does not tell is left out: it is not 0.
-func (p *Processor) lag(units []*unit, ends topicEnds) map[string]int64 {
-	lag := make(map[string]int64)
+// positions are where the units stand, restored or not. What the group has counts for a
+// unit without a session only.
+func (p *Processor) positions(units []*unit) lag.Positions {
+	at := make(lag.Positions)
 	for _, logical := range p.opts.consumed() {
-		topic := p.opts.topic(logical)
-		behind, known := int64(0), true
+		at[logical] = make(map[int32]int64, len(units))
 		for _, u := range units {
-			end, ok := ends.last.Lookup(topic, u.partition)
-			if known = known && ok && end.Err == nil; known {
-				behind += max(0, end.Offset-ends.position(topic, u))
+			next := u.applied[p.opts.topic(logical)].Load()
+			if next < 0 && u.restored.Load() {
+				next = lag.Beginning
 			}
-		}
-		if known {
-			lag[logical] = behind
+			at[logical][u.partition] = next
 		}
 	}
-	return lag
+	return at
 }
