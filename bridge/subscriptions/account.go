@@ -13,17 +13,12 @@ import (
 // maxPages bounds how many pages of 30 subscriptions of one type are read.
 const maxPages = 10
 
-// notificationTypes are what every account subscribes to.
-func notificationTypes() []string {
-	return []string{model.OrderChangeNotification, model.FeedProcessingFinishedNotification}
-}
-
 // visit is one account's turn in a pass.
 type visit struct {
 	*Keeper
 	target Target
 	seller Account
-	ours   []string // destinations that lead to our queue; may be empty
+	leads  leads // destinations that lead to our queue
 	act    action
 	kinds  []string // types of subscriptions to look at
 }
@@ -51,7 +46,7 @@ func (v *visit) subscriptions(ctx context.Context, kind string) []Subscription {
 			return append(rows, v.row(kind, model.Subscription{}, Held, held))
 		}
 	}
-	if len(v.ours) == 0 || !create {
+	if len(v.leads.of(kind)) == 0 || !create {
 		return append(rows, v.row(kind, model.Subscription{}, Missing, nil))
 	}
 	return append(rows, v.create(ctx, kind))
@@ -64,7 +59,7 @@ func (v *visit) judge(kind string, found []model.Subscription) []Subscription {
 			s.ProcessingDirective = want
 		}
 	}
-	return Judge(v.seller.ID, kind, v.ours, v.filter(kind), found)
+	return Judge(v.seller.ID, kind, v.leads.of(kind), v.filter(kind), found)
 }
 
 // filter is what of a type's notifications is wanted.
@@ -83,7 +78,7 @@ func Judge(account, kind string, ours []string, wanted Filter, found []model.Sub
 	want := rulesOf(wanted.directives(kind)[0])
 	best, state := -1, Narrowed
 	for i, s := range found {
-		if !slices.Contains(ours, s.DestinationID) || s.PayloadVersion != payloadVersion {
+		if !slices.Contains(ours, s.DestinationID) || s.PayloadVersion != payloadVersion(kind) {
 			continue
 		}
 		is := Narrowed
@@ -106,7 +101,7 @@ func Judge(account, kind string, ours []string, wanted Filter, found []model.Sub
 		switch {
 		case i == best:
 			row.State = state
-		case slices.Contains(ours, s.DestinationID) && s.PayloadVersion == payloadVersion:
+		case slices.Contains(ours, s.DestinationID) && s.PayloadVersion == payloadVersion(kind):
 			row.State = Duplicate
 		}
 		if row.State != Foreign {
@@ -126,7 +121,7 @@ func (v *visit) remove(ctx context.Context, rows []Subscription) (vacated bool) 
 		if !v.act.remove || s.State != Duplicate && s.State != Foreign {
 			continue
 		}
-		if len(v.ours) == 0 {
+		if len(v.leads.of(s.NotificationType)) == 0 {
 			s.Error = "not removed, because there is no destination for our own queue: check the queue's ARN, and run ensure first"
 			continue
 		}
@@ -185,7 +180,7 @@ func (v *visit) make(ctx context.Context, kind string, directives []*model.Proce
 	var refused error
 	for i, directive := range directives {
 		created, err := made(ctx, &v.pacer, v.seller.ID, model.CreateSubscription, v.seller.Caller.CreateSubscription, model.CreateSubscriptionRequest{
-			NotificationType: kind, PayloadVersion: payloadVersion, DestinationID: v.ours[0], ProcessingDirective: directive,
+			NotificationType: kind, PayloadVersion: payloadVersion(kind), DestinationID: v.leads.of(kind)[0], ProcessingDirective: directive,
 		})
 		if err != nil && i < len(directives)-1 && isOf(err, model.Invalid) {
 			refused = err

@@ -254,7 +254,7 @@ func TestAFilterThatIsShownOtherwiseIsSetOnce(t *testing.T) {
 			t.Fatalf("%+v, %v", found, err)
 		}
 		found[0].ProcessingDirective = &model.ProcessingDirective{FilterExpression: "other words"}
-		v := &visit{Keeper: k, seller: k.opts.Targets()[0].Accounts[0], ours: []string{found[0].DestinationID}}
+		v := &visit{Keeper: k, seller: k.opts.Targets()[0].Accounts[0], leads: leads{queue: []string{found[0].DestinationID}}}
 		if rows := v.judge(orderChange, slices.Clone(found)); rows[0].State != Good {
 			t.Errorf("it would be replaced at every look: %+v", rows)
 		}

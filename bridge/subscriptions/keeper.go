@@ -3,16 +3,11 @@ package subscriptions
 import (
 	"context"
 	"errors"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
-
-// payloadVersion is the newest of both types.
-const payloadVersion = "1.0"
 
 // Keeper keeps the subscriptions of its targets. Its methods may be called at
 // once, in one process or in several.
@@ -68,19 +63,19 @@ func (k *Keeper) pass(ctx context.Context, targets []Target, act action) Report 
 	}
 	round := k.visits(ctx, all)
 	for _, t := range targets {
-		destinations, ours, err := k.destination(ctx, t, act)
+		destinations, ours, err := k.destinations(ctx, t, act)
 		report.Destinations = append(report.Destinations, destinations...)
 		if err != nil {
 			continue // without a destination nothing can be said about a subscription
 		}
 		for _, a := range t.Accounts {
-			round.add(visit{Keeper: k, target: t, seller: a, ours: ours, act: act, kinds: notificationTypes()})
+			round.add(visit{Keeper: k, target: t, seller: a, leads: ours, act: act, kinds: t.kinds()})
 		}
 	}
 	found := round.wait()
 	for _, t := range targets {
 		for _, a := range t.Accounts {
-			for _, kind := range notificationTypes() {
+			for _, kind := range t.kinds() {
 				report.Subscriptions = append(report.Subscriptions, found[visited{a.ID, kind}]...)
 			}
 		}
@@ -151,130 +146,13 @@ func (k *Keeper) held(owner, operation, what string) error {
 	return k.opts.Hold(owner, operation, what)
 }
 
-// destination looks for the target's destinations. ours are the ids of those
-// that lead to our queue, the one to use first.
-func (k *Keeper) destination(ctx context.Context, t Target, act action) (rows []Destination, ours []string, err error) {
-	row := func(d model.Destination, s State, err error) Destination {
-		r := Destination{Application: t.Application, Region: t.Region, Resource: d.QueueARN(), ID: d.ID, State: s}
-		if d.Resource.EventBridge != nil {
-			r.Resource = d.Resource.EventBridge.Name
-		}
-		if err != nil {
-			r.Error = err.Error()
-		}
-		return r
-	}
-	wanted := model.Destination{Resource: model.DestinationResource{SQS: &model.SQSResource{ARN: t.QueueARN}}}
-	all, err := k.lookForDestinations(ctx, t)
-	created := ""
-	var held error
-	if err == nil && act.create && !slices.ContainsFunc(all, t.owns) {
-		if held = k.held(t.owner(), model.CreateDestination, t.QueueARN); held == nil {
-			all, created, err = k.createDestination(ctx, t, all)
-		}
-	}
-	if err != nil {
-		return []Destination{row(wanted, Failed, err)}, nil, err
-	}
-	for _, d := range all {
-		state := Foreign
-		if t.owns(d) {
-			ours = append(ours, d.ID)
-			switch {
-			case len(ours) > 1:
-				state = Duplicate
-			case d.ID == created:
-				state = Created
-			default:
-				state = Good
-			}
-		}
-		rows = append(rows, row(d, state, nil))
-	}
-	switch {
-	case held != nil:
-		rows = append(rows, row(wanted, Held, held))
-	case len(ours) == 0:
-		rows = append(rows, row(wanted, Missing, nil))
-	}
-	return rows, ours, nil
-}
-
-func (t Target) owns(d model.Destination) bool { return d.QueueARN() == t.QueueARN }
-
 // owner is whose bucket the application's calls take their tokens from. Amazon
 // does not say whether an application has one in each region, so it has one for all.
 func (t Target) owner() string { return "application " + t.Application }
-
-func (k *Keeper) lookForDestinations(ctx context.Context, t Target) ([]model.Destination, error) {
-	all, err := made(ctx, &k.pacer, t.owner(), model.GetDestinations, t.Caller.GetDestinations, model.GetDestinationsRequest{})
-	if err != nil {
-		return nil, err
-	}
-	return all.Destinations, nil
-}
-
-// createDestination creates ours, unless it turns out that another has. It
-// returns all destinations and the new one's id.
-func (k *Keeper) createDestination(ctx context.Context, t Target, all []model.Destination) ([]model.Destination, string, error) {
-	created, err := made(ctx, &k.pacer, t.owner(), model.CreateDestination, t.Caller.CreateDestination, model.CreateDestinationRequest{
-		Name: t.name(), Resource: model.DestinationResourceSpecification{SQS: &model.SQSResource{ARN: t.QueueARN}},
-	})
-	switch {
-	case err == nil:
-		// Amazon's answer need not repeat the resource.
-		created.Resource.SQS = &model.SQSResource{ARN: t.QueueARN}
-		return append(all, *created), created.ID, nil
-	case !lookAgain(err):
-		return nil, "", err
-	}
-	all, again := k.lookForDestinations(ctx, t)
-	if again != nil {
-		return nil, "", errors.Join(err, again)
-	}
-	if !slices.ContainsFunc(all, t.owns) {
-		return nil, "", err
-	}
-	return all, "", nil
-}
-
-// removeDestinations removes what the report shows as duplicate or foreign,
-// except where a good subscription leads. The destinations of a target without
-// one of its own stay, as its subscriptions do.
-func (k *Keeper) removeDestinations(ctx context.Context, targets []Target, report Report) {
-	used := map[string]bool{}
-	for _, s := range report.Subscriptions {
-		used[s.DestinationID] = used[s.DestinationID] || s.State.ours() || s.State == Created
-	}
-	for _, t := range targets {
-		mine := func(d Destination) bool { return d.Application == t.Application && d.Region == t.Region }
-		if !slices.ContainsFunc(report.Destinations, func(d Destination) bool { return mine(d) && d.State == Good }) {
-			continue
-		}
-		for i := range report.Destinations {
-			d := &report.Destinations[i]
-			if !mine(*d) || used[d.ID] || d.State != Duplicate && d.State != Foreign {
-				continue
-			}
-			_, err := made(ctx, &k.pacer, t.owner(), model.DeleteDestination, t.Caller.DeleteDestination, model.DeleteDestinationRequest{DestinationID: d.ID})
-			if err != nil && !gone(err) {
-				d.Error = err.Error()
-				continue
-			}
-			d.State = Removed
-		}
-	}
-}
 
 // lookAgain reports whether a creation that failed may have been carried out, by
 // this call or by somebody else's.
 func lookAgain(err error) bool {
 	var refusal *model.Error
 	return errors.As(err, &refusal) && (refusal.Class == model.Conflict || refusal.Class == model.Ambiguous || refusal.Class == model.Malformed)
-}
-
-// name is the destination's, which is for people; at most 256 characters.
-func (t Target) name() string {
-	name := "sellerstream-" + t.QueueARN[strings.LastIndexByte(t.QueueARN, ':')+1:]
-	return name[:min(len(name), 256)]
 }

@@ -37,6 +37,7 @@ type Target struct {
 	Application string // our name of it
 	Region      model.Region
 	QueueARN    string
+	Listings    bool // whether changes of listings are wanted too, by way of EventBridge
 	Caller      Application
 	Accounts    []Account
 }

@@ -33,6 +33,10 @@ The role of the same name in ` + "`sellerstream run`" + ` does so every hour, an
 what is missing; these commands may be used beside it: they spend at most one
 token of each quota at once.
 
+With listing_changes of a queue, changes of listings (LISTINGS_ITEM_...) are kept too.
+They go to a destination of EventBridge in the queue's AWS account and region; the rule
+that sends them on to the queue is yours to make (docs/OPERATING.md).
+
 What is shown:
   good        as it must be
   created     was missing, and is there now
@@ -56,7 +60,7 @@ The exit status is 1 if an account does not get all its notifications.`,
 	cmd.PersistentFlags().StringVar(&f.config, "config", "", "configuration file (required)")
 	cmd.PersistentFlags().BoolVar(&f.json, "json", false, "print one JSON object")
 	prune := f.command("prune", "Remove duplicate and foreign subscriptions, when told with --yes", f.prune)
-	prune.Long = `Prune removes subscriptions to ORDER_CHANGE and FEED_PROCESSING_FINISHED that are
+	prune.Long = `Prune removes subscriptions of the types that are kept where they are
 duplicates or go to other queues than ours, and makes ours in their place. Other
 types of notifications stay. Nothing is removed where our own destination is
 missing: check the queue's arn then, and run ensure first.

@@ -103,7 +103,7 @@ func (p *pipeline) target(amazon *amazon, app config.Application, region model.R
 	}
 	caller, err := amazon.Grantless(amazon.application(app), region)
 	return subscriptions.Target{
-		Application: app.Name, Region: region, QueueARN: queues[0].ARN,
+		Application: app.Name, Region: region, QueueARN: queues[0].ARN, Listings: queues[0].ListingChanges,
 		Caller: applicationNotifications{caller, p.gate(), applicationOwner(app.Name)},
 	}, err
 }

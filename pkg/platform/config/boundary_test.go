@@ -216,6 +216,10 @@ func TestEveryRuleAtItsBoundary(t *testing.T) {
 		{"inventory.transient_codes", "inventory: {transient_codes: ['1']}", "inventory: {transient_codes: ['']}"},
 		{"inventory.not_listed_codes", "inventory: {not_listed_codes: ['1']}", "inventory: {not_listed_codes: ['']}"},
 		{"bridge.queues[1].url", "bridge: {queues: [{url: 'https://q/1/q'}, {url: 'https://q/1/r'}]}", "bridge: {queues: [{url: 'https://q/1/q'}, {url: 'https://q/1/q'}]}"},
+		{
+			"bridge.queues[0].listing_changes", "bridge: {queues: [{url: 'https://q/1/q', arn: 'arn:aws:sqs:e:1:q', listing_changes: true}]}",
+			"bridge: {queues: [{url: 'https://q/1/q', listing_changes: true}]}",
+		},
 		{"bridge.queues[0].arn", "bridge: {queues: [{url: 'https://q/1/q', arn: 'arn:aws:sqs:e:1:q'}]}", "bridge: {queues: [{url: 'https://q/1/q', arn: 'arn:aws:sqs:e:1:r'}]}"},
 	} {
 		if complains(c.good, c.path) {

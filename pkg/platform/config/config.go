@@ -162,6 +162,9 @@ type Queue struct {
 	Region model.Region `yaml:"region"`
 	// ARN makes accounts be subscribed to the queue; empty leaves it to others.
 	ARN string `yaml:"arn"`
+	// ListingChanges subscribes the accounts to what changes of their listings too, by way of
+	// EventBridge in the queue's AWS account and region.
+	ListingChanges bool `yaml:"listing_changes"`
 	// Application is the one whose accounts are subscribed; empty means all.
 	Application string `yaml:"application"`
 }

@@ -300,6 +300,8 @@ func (v *validator) queueARN(path string, queue Queue, applications []string) {
 		name = at.Path[strings.LastIndexByte(at.Path, '/')+1:]
 	}
 	switch {
+	case queue.ARN == "" && queue.ListingChanges:
+		v.fault(path+".listing_changes", "the queue has no arn: write it, since its AWS account and region are those of the events")
 	case queue.ARN == "":
 	case !queueARN.MatchString(queue.ARN):
 		v.fault(path+".arn", "%q is not the ARN of a standard queue, such as arn:aws:sqs:eu-west-1:123456789012:sp-api-notifications", queue.ARN)
@@ -311,6 +313,9 @@ func (v *validator) queueARN(path string, queue Queue, applications []string) {
 // subscriptions wants one queue for each application and region.
 func (v *validator) subscriptions() {
 	for i, queue := range v.cfg.Bridge.Queues {
+		if queue.ListingChanges && queue.Region == "" && v.twoRegions() {
+			v.fault(fmt.Sprintf("bridge.queues[%d].listing_changes", i), "a seller has accounts in several regions, and changes of quantities name none: give each region a queue of its own")
+		}
 		for _, a := range v.cfg.Accounts {
 			queues := v.cfg.Bridge.QueuesFor(a.Application, a.Region)
 			if len(queues) > 1 && slices.Contains(queues[1:], queue) {
@@ -319,6 +324,18 @@ func (v *validator) subscriptions() {
 			}
 		}
 	}
+}
+
+// twoRegions reports whether a seller has accounts in several regions.
+func (v *validator) twoRegions() bool {
+	region := map[string]model.Region{}
+	for _, a := range v.cfg.Accounts {
+		if other, ok := region[a.SellerID]; ok && other != a.Region {
+			return true
+		}
+		region[a.SellerID] = a.Region
+	}
+	return false
 }
 
 func (v *validator) events() {

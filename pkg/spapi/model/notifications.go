@@ -51,8 +51,7 @@ type SQSResource struct {
 	ARN string `json:"arn"` // at most 1000 characters
 }
 
-// EventBridgeResource is a partner event source on Amazon EventBridge. It
-// cannot be made here, since ORDER_CHANGE is delivered by SQS only.
+// EventBridgeResource is a partner event source on Amazon EventBridge.
 type EventBridgeResource struct {
 	Name      string `json:"name"`
 	Region    string `json:"region"`
@@ -80,9 +79,17 @@ type CreateDestinationRequest struct {
 	Resource DestinationResourceSpecification `json:"resourceSpecification"`
 }
 
-// DestinationResourceSpecification names the queue.
+// DestinationResourceSpecification names the queue, or where the event source is to be: one
+// of the fields is set.
 type DestinationResourceSpecification struct {
-	SQS *SQSResource `json:"sqs,omitempty"`
+	SQS         *SQSResource              `json:"sqs,omitempty"`
+	EventBridge *EventBridgeSpecification `json:"eventBridge,omitempty"`
+}
+
+// EventBridgeSpecification names the AWS account and region of a partner event source.
+type EventBridgeSpecification struct {
+	Region    string `json:"region"`
+	AccountID string `json:"accountId"`
 }
 
 // Subscription is a seller's notifications of one type going to a destination.
