@@ -92,7 +92,7 @@ func Topics() []Topic {
 		logTopic(OrderChanges, "OrderChange", 7*day, roles("bridge"), roles("orders")),
 		logTopic(OrderBackfills, "Backfill", 7*day, roles("operator"), roles("orders")),
 		logTopic(FeedNotifications, "FeedNotification", 7*day, roles("bridge"), roles("feeds")),
-		logTopic(ListingChanges, "ListingChange", 7*day, roles("bridge"), roles("downstream")),
+		logTopic(ListingChanges, "ListingChange", 7*day, roles("bridge"), roles("inventory", "downstream")),
 		logTopic(Orders, "Order", 7*day, roles("orders"), roles("inventory", "shipments", "events", "downstream")),
 		logTopic(InventoryUpdates, "InventoryUpdate", 7*day, roles("upstream-stock"), roles("inventory")),
 		logTopic(FeedSubmissions, "FeedSubmission", 30*day, roles("inventory"), roles("feeds", "events")),

@@ -1075,9 +1075,28 @@ func (r *InventoryDoubt) AppendAvro(dst []byte) []byte {
 	return dst
 }
 
+// InventoryDrift: The alert QuantityDrift that holds for a SKU.
+type InventoryDrift struct {
+	// eventId of the alert.
+	EventID string `avro:"eventId" json:"eventId"`
+	// When it was raised.
+	Time time.Time `avro:"time" json:"time"`
+	// Whether it is about several SKUs of the account.
+	Summary bool `avro:"summary" json:"summary"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *InventoryDrift) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.EventID)
+	dst = binary.AppendVarint(dst, r.Time.UnixMilli())
+	dst = appendBool(dst, r.Summary)
+	return dst
+}
+
 // InventoryResult: The one outcome of one record of inventory-updates, and
 // one more for each replay of the record. Written by the inventory processor
-// to inventory-results, keyed by account.
+// to inventory-results, keyed by account. Before APPLIED, UNSEEN or
+// SUPERSEDED a record can have ACCEPTED, once, which is not final.
 type InventoryResult struct {
 	// Id of this outcome: a hash of pipeline and of the update's record: its
 	// topic (not its name), partition and offset, and the replay if there was
@@ -1101,15 +1120,19 @@ type InventoryResult struct {
 	EventTime time.Time `avro:"eventTime" json:"eventTime"`
 	// APPLIED (Amazon accepted it), REJECTED (Amazon refused it), SUPERSEDED (a
 	// newer quantity of the SKU took its place), EXCLUDED (the SKU is managed by
-	// another service) or FAILED (it could not be sent).
+	// another service) or FAILED (it could not be sent). Where accepted
+	// quantities are looked for (inventory.seen_within, the default), APPLIED
+	// means more: Amazon shows the quantity. Two more values exist there:
+	// ACCEPTED (Amazon took it; the final outcome follows, with an eventId of its
+	// own) and UNSEEN (Amazon accepted it and did not show it in time).
 	Outcome string `avro:"outcome" json:"outcome"`
 	// How it was sent: FEED or PATCH; null where it was not.
 	Via string `avro:"via,omitzero" json:"via,omitzero"`
 	// Amazon's id of the feed that carried it.
 	FeedID string `avro:"feedId,omitzero" json:"feedId,omitzero"`
-	// For REJECTED Amazon's code, for FAILED ours.
+	// For REJECTED Amazon's code, for FAILED ours. For UNSEEN ours.
 	Code string `avro:"code,omitzero" json:"code,omitzero"`
-	// For REJECTED Amazon's words, for FAILED ours.
+	// For REJECTED Amazon's words, for FAILED ours. For UNSEEN ours.
 	Message string `avro:"message,omitzero" json:"message,omitzero"`
 	// For REJECTED the attribute that Amazon refused, where it names one.
 	AttributeName string `avro:"attributeName,omitzero" json:"attributeName,omitzero"`
@@ -1223,6 +1246,18 @@ type InventoryState struct {
 	FulfilledBy string `avro:"fulfilledBy,omitzero" json:"fulfilledBy,omitzero"`
 	// When Amazon said so, to the minute; null where it did not.
 	FulfilledByTime time.Time `avro:"fulfilledByTime,omitzero" json:"fulfilledByTime,omitzero"`
+	// When appliedQuantity was sent; null where a version before wrote it. Orders
+	// placed since explain a lower number at Amazon.
+	AppliedTime time.Time `avro:"appliedTime,omitzero" json:"appliedTime,omitzero"`
+	// The update that was accepted last, until Amazon shows its quantity; null
+	// for none.
+	Unseen *InventoryUnseen `avro:"unseen,omitzero" json:"unseen,omitzero"`
+	// The alert that Amazon shows another quantity than it accepted last; null
+	// for none.
+	Drift *InventoryDrift `avro:"drift,omitzero" json:"drift,omitzero"`
+	// When the quantity was last sent once more because Amazon showed another
+	// one, to the minute.
+	ResentTime time.Time `avro:"resentTime,omitzero" json:"resentTime,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -1302,6 +1337,47 @@ func (r *InventoryState) AppendAvro(dst []byte) []byte {
 	dst = appendOptionalString(dst, r.FulfillmentChannelCode)
 	dst = appendOptionalString(dst, r.FulfilledBy)
 	dst = appendOptionalTime(dst, r.FulfilledByTime)
+	dst = appendOptionalTime(dst, r.AppliedTime)
+	if r.Unseen == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.Unseen.AppendAvro(dst)
+	}
+	if r.Drift == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.Drift.AppendAvro(dst)
+	}
+	dst = appendOptionalTime(dst, r.ResentTime)
+	return dst
+}
+
+// InventoryUnseen: An update that Amazon has accepted and not shown yet.
+type InventoryUnseen struct {
+	// The update.
+	Update PendingUpdate `avro:"update" json:"update"`
+	// How it was sent: FEED or PATCH.
+	Via string `avro:"via" json:"via"`
+	// Amazon's id of the feed that carried it.
+	FeedID string `avro:"feedId,omitzero" json:"feedId,omitzero"`
+	// The marketplace that it was sent for.
+	MarketplaceID string `avro:"marketplaceId,omitzero" json:"marketplaceId,omitzero"`
+	// When it was sent last.
+	SentTime time.Time `avro:"sentTime" json:"sentTime"`
+	// When Amazon accepted it first.
+	AcceptedTime time.Time `avro:"acceptedTime" json:"acceptedTime"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *InventoryUnseen) AppendAvro(dst []byte) []byte {
+	dst = r.Update.AppendAvro(dst)
+	dst = appendText(dst, r.Via)
+	dst = appendOptionalString(dst, r.FeedID)
+	dst = appendOptionalString(dst, r.MarketplaceID)
+	dst = binary.AppendVarint(dst, r.SentTime.UnixMilli())
+	dst = binary.AppendVarint(dst, r.AcceptedTime.UnixMilli())
 	return dst
 }
 
@@ -2770,6 +2846,9 @@ type PendingUpdate struct {
 	Replay string `avro:"replay,omitzero" json:"replay,omitzero"`
 	// Whether it is sent even if Amazon fulfils the SKU.
 	AllowFulfilledByAmazon bool `avro:"allowFulfilledByAmazon" json:"allowFulfilledByAmazon"`
+	// Whether no record asked for it: it sends the last accepted quantity once
+	// more, because Amazon shows another one. It has no outcome.
+	Correction bool `avro:"correction" json:"correction"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -2786,6 +2865,7 @@ func (r *PendingUpdate) AppendAvro(dst []byte) []byte {
 	dst = binary.AppendVarint(dst, r.ReceivedTime.UnixMilli())
 	dst = appendOptionalString(dst, r.Replay)
 	dst = appendBool(dst, r.AllowFulfilledByAmazon)
+	dst = appendBool(dst, r.Correction)
 	return dst
 }
 

@@ -3,8 +3,9 @@
 what becomes of them.
 
 Reads lines "sku,quantity" from standard input, produces one record for each to
-inventory-updates, and prints each outcome from inventory-results as JSON. Its exit
-status is 1 if an outcome is missing when the time is up.
+inventory-updates, and prints each outcome from inventory-results as JSON. ACCEPTED is
+printed too; the final outcome follows when Amazon shows the quantity, minutes later. Its exit
+status is 1 if a final outcome is missing when the time is up.
 
     printf 'ECHO-DOT,7\\n' | python upstream.py --account acme-eu \\
         --brokers localhost:9092 --registry http://localhost:8081
@@ -125,7 +126,8 @@ def await_outcomes(args, registry, results, id_field, waiting):
             raise KafkaException(message.error())
         outcome = registry.decode(message.value())
         if outcome[id_field] in waiting:
-            waiting.remove(outcome[id_field])
+            if outcome["outcome"] != "ACCEPTED":
+                waiting.remove(outcome[id_field])
             print(json.dumps(outcome, default=str), flush=True)
 
 
@@ -150,7 +152,7 @@ def arguments(description):
     flags.add_argument("--registry", default="http://localhost:8081", help="the schema registry's URL")
     flags.add_argument("--registry-user", help="the password comes from REGISTRY_PASSWORD")
     flags.add_argument("--prefix", default="sellerstream.", help="begins the names of the topics")
-    flags.add_argument("--wait", type=float, default=300, help="seconds to wait for outcomes; 0 waits for none")
+    flags.add_argument("--wait", type=float, default=1800, help="seconds to wait for outcomes; 0 waits for none")
     return flags.parse_args()
 
 

@@ -27,6 +27,7 @@ type amazon struct {
 	had       map[string]bool                           // every quantity that a place has had, as place=quantity
 	fulfils   map[string]bool                           // SKUs that are Amazon's own to ship
 	created   int                                       // feeds
+	ignores   func() bool                               // whether it takes the next quantity and does nothing; nil for never
 	after     func(at time.Time, do func(at time.Time)) // has something happen later
 
 	applyLate, showLate time.Duration // at most
@@ -166,6 +167,9 @@ func (a *amazon) apply(marketplace string, m *model.QuantityMessage) (code strin
 		return "13013"
 	case a.random.IntN(50) == 0:
 		return "InternalFailure"
+	}
+	if a.ignores != nil && a.ignores() {
+		return ""
 	}
 	place := placeOf(sku, m.FulfillmentChannelCode)
 	a.quantity[place] = m.Quantity

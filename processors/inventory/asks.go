@@ -14,7 +14,7 @@ import (
 // twenty SKUs at a time. What a search does not show, or cannot name, getListingsItem is
 // asked for: it has a word for a SKU that is not listed, and knows one that is new.
 
-// Classes of turns in the lanes of both; read-backs come first.
+// Classes of turns in the lanes of both.
 const (
 	askWaited     = 1 // a quantity waits for the answer
 	askBackground = 2
@@ -45,9 +45,10 @@ type ask struct {
 	absent      []string // marketplaces in which Amazon has no such SKU
 	why         *verdict // Amazon's words for that; nil while there are none
 	refusals    int
-	alone       bool   // by getListingsItem
-	along       bool   // the search of another asks for it too, at this moment
-	with        []*ask // these others, of the one whose search it is
+	alone       bool      // by getListingsItem
+	along       bool      // the search of another asks for it too, at this moment
+	with        []*ask    // these others, of the one whose search it is
+	asked       time.Time // when the call began: its answer is of that time at least
 }
 
 // askedKey is the key of a SKU's question: one for all its channels.
@@ -93,7 +94,7 @@ func askEntry(key string) string { return strings.TrimPrefix(key, askPrefix) }
 // lanesOf are those of the call that asks.
 func (m *Machine) lanesOf(q *ask) *lane.Lanes {
 	if q.alone {
-		return m.readbacks.lanes
+		return m.items
 	}
 	return m.searches
 }
@@ -114,11 +115,24 @@ func (m *Machine) ask(tx *machine.Tx, s *sku) {
 	case q == nil && (target == "" || len(m.asks) >= maxAsks || !waited && !m.asksBeside(s)):
 		return
 	case q == nil:
-		q = &ask{Item: lane.Item{Key: askPrefix + askedKey(s)}, sku: s, marketplace: target, alone: !searchable(s.id())}
-		m.asks[q.entry()] = q
+		q = m.newAsk(s, target)
 	}
 	if !q.InFlight() && !q.along {
 		m.askAt(tx, q, tx.Now)
+	}
+}
+
+func (m *Machine) newAsk(s *sku, target string) *ask {
+	q := &ask{Item: lane.Item{Key: askPrefix + askedKey(s)}, sku: s, marketplace: target, alone: !searchable(s.id())}
+	m.asks[q.entry()] = q
+	return q
+}
+
+// lookAt asks what Amazon shows of a SKU, behind what quantities wait for. Any answer about the
+// SKU tells it, so nothing happens if it is asked for already.
+func (m *Machine) lookAt(tx *machine.Tx, s *sku) {
+	if target := m.target(s); target != "" && m.asks[askedKey(s)] == nil {
+		m.askAt(tx, m.newAsk(s, target), tx.Now)
 	}
 }
 
@@ -162,10 +176,10 @@ func (m *Machine) search(tx *machine.Tx, q *ask) {
 		}
 		return fits
 	})
-	q.with = nil
+	q.with, q.asked = nil, tx.Now
 	for _, item := range others {
 		other := m.asks[askEntry(item.Key)]
-		other.along = true
+		other.along, other.asked = true, tx.Now
 		q.with = append(q.with, other)
 	}
 	tx.Call(machine.Call{
@@ -181,22 +195,22 @@ func (m *Machine) searched(tx *machine.Tx, res *machine.Result) {
 		return // of the machine before this one
 	}
 	m.finishAsk(tx, q, res)
-	shown := map[string]fulfiller{}
+	shown := map[string]*model.ListingsItem{}
 	done, _ := res.Outcome.(machine.Done)
 	response, ok := done.Response.(*model.SearchListingsItemsResponse)
 	if ok {
 		for i := range response.Items {
-			shown[response.Items[i].SKU] = fulfillerOf(&response.Items[i])
+			shown[response.Items[i].SKU] = &response.Items[i]
 		}
 	}
 	_, refused := res.Outcome.(machine.Reject)
 	for _, one := range append([]*ask{q}, q.with...) {
 		one.along = false
-		f, found := shown[one.sku.id()]
+		item, found := shown[one.sku.id()]
 		switch {
 		case !m.stands(one): // forgotten meanwhile
 		case found:
-			m.answeredAsk(tx, one, f)
+			m.answeredAsk(tx, one, item)
 		case ok || refused:
 			one.alone = true
 			m.askAt(tx, one, tx.Now)
@@ -227,6 +241,7 @@ func (m *Machine) askAgain(tx *machine.Tx, q *ask, outcome machine.Outcome) {
 // asking starts a question alone.
 func (m *Machine) asking(tx *machine.Tx, q *ask) {
 	account := q.sku.account()
+	q.asked = tx.Now
 	tx.Call(machine.Call{
 		Account: account, Operation: model.GetListingsItem, Key: q.Key,
 		Request: &model.GetListingsItemRequest{SellerID: m.cfg.sellerID(account), MarketplaceID: q.marketplace, SKU: q.sku.id()},
@@ -246,7 +261,7 @@ func (m *Machine) asked(tx *machine.Tx, res *machine.Result) {
 	switch outcome := res.Outcome.(type) {
 	case machine.Done:
 		if item, ok := outcome.Response.(*model.ListingsItem); ok {
-			m.answeredAsk(tx, q, fulfillerOf(item))
+			m.answeredAsk(tx, q, item)
 			return
 		}
 	case machine.Reject:
@@ -258,10 +273,11 @@ func (m *Machine) asked(tx *machine.Tx, res *machine.Result) {
 	m.askAgain(tx, q, res.Outcome)
 }
 
-// answeredAsk takes who fulfils a SKU. One that was found elsewhere is sent for that marketplace.
+// answeredAsk takes a listing, which shows who fulfils a SKU and its quantities. One that was found elsewhere is sent for that marketplace.
 // A listing without any channel is that of a new offer of the merchant's, which has no quantity
 // yet: it must not wait. Where Amazon had another word, that holds.
-func (m *Machine) answeredAsk(tx *machine.Tx, q *ask, f fulfiller) {
+func (m *Machine) answeredAsk(tx *machine.Tx, q *ask, item *model.ListingsItem) {
+	f := fulfillerOf(item)
 	if f == unlearned {
 		if q.sku.fulfiller == amazons {
 			m.askLater(tx, q)
@@ -276,6 +292,7 @@ func (m *Machine) answeredAsk(tx *machine.Tx, q *ask, f fulfiller) {
 		}
 	}
 	m.learn(tx, q.sku.listing(), f)
+	m.seenIn(tx, q.sku.listing(), item, q.asked)
 }
 
 // absent takes that a marketplace has no such SKU: the account's others are asked, and

@@ -115,10 +115,14 @@ type Config struct {
 	// forgotten: what was sold by then is not known any more. Default 200,000.
 	MaxSales int
 
-	// ReadBackShare is the share of applied updates, 0 to 1, whose quantity is read
-	// ReadBackAfter later to see whether it arrived. Default 0 and 10 minutes.
-	ReadBackShare float64
-	ReadBackAfter time.Duration
+	// SeenWithin is how long an accepted quantity is looked for at Amazon before it is given up
+	// as UNSEEN. Default 0: nothing is looked for, and what Amazon accepts is APPLIED.
+	SeenWithin time.Duration
+	// LookAfter is how long a quantity that nothing else shows waits for its first look.
+	// Default 5 minutes.
+	LookAfter time.Duration
+	// Accepted makes an outcome ACCEPTED of what Amazon takes and has not shown yet.
+	Accepted bool
 }
 
 // NotListed knows the codes by which Amazon says that a SKU is not listed in a
@@ -150,7 +154,7 @@ func (c Config) withDefaults() Config {
 	c.Patience = cmp.Or(c.Patience, 6*time.Hour)
 	c.MaxAttempts = cmp.Or(c.MaxAttempts, 5)
 	c.MaxSales = cmp.Or(c.MaxSales, 200_000)
-	c.ReadBackAfter = cmp.Or(c.ReadBackAfter, 10*time.Minute)
+	c.LookAfter = cmp.Or(c.LookAfter, 5*time.Minute)
 	if c.Settings == nil {
 		c.Settings = func(string) Settings { return Settings{} }
 	}

@@ -257,7 +257,10 @@ func (m *Machine) learn(tx *machine.Tx, l listing, f fulfiller) {
 }
 
 func (m *Machine) learnOne(tx *machine.Tx, s *sku, f fulfiller) {
-	if w := s.work; f == amazons && s.fulfiller != amazons {
+	if f == s.fulfiller && !s.stale(tx.Now) && s.work == nil {
+		return // a look has asked, and nothing is new
+	}
+	if w := s.work; f == amazons && s.fulfiller != amazons && m.minds(s.account()) {
 		switch {
 		case w != nil && w.wanted != nil && (w.patched || w.resend): // accepted, and to be sent once more
 			m.tellSent(tx, s, w.wanted.quantity)

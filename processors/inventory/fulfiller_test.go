@@ -164,15 +164,14 @@ func TestAnAccountThatStopsToAllowFBA(t *testing.T) {
 	}
 }
 
-// A read-back tells the fulfiller too.
-func TestAReadBackTellsTheChannel(t *testing.T) {
+// A look at a quantity tells the fulfiller too.
+func TestALookTellsTheChannel(t *testing.T) {
 	t.Parallel()
 	cfg := asking()
-	cfg.ReadBackShare = 1
+	cfg.SeenWithin = 24 * time.Hour
 	r := newRuntime(t, cfg)
 	r.learned("A", "DEFAULT")
-	look := r.only(r.Pass(12*time.Minute), model.GetListingsItem)
-	r.Done(look, listingOf("AMAZON_EU"))
+	r.tell(r.only(r.Pass(6*time.Minute), model.SearchListingsItems), "AMAZON_EU")
 	r.Take(updateOf("A", 2, r.Now))
 	equal(t, "outcomes", r.outcomes(), []string{"A 2 REJECTED " + codeFulfilledByAmazon})
 }
@@ -874,9 +873,7 @@ func TestWhatWasAcceptedBeforeItWasKnownIsSaid(t *testing.T) {
 // goes at once, and Amazon's own word holds.
 func TestAListingWithoutChannelsTellsNothing(t *testing.T) {
 	t.Parallel()
-	cfg := asking()
-	cfg.ReadBackShare = 1
-	r := newRuntime(t, cfg)
+	r := newRuntime(t, asking())
 	empty := func(call machine.Call) []machine.Call {
 		return r.Done(call, &model.SearchListingsItemsResponse{Items: []model.ListingsItem{{SKU: "A"}}})
 	}
@@ -886,13 +883,10 @@ func TestAListingWithoutChannelsTellsNothing(t *testing.T) {
 	if r.sku("A").FulfilledBy != byAssumed || r.sku("A").FulfilledByTime.IsZero() {
 		t.Fatalf("%+v", r.sku("A"))
 	}
-	r.Done(r.only(r.Pass(12*time.Minute), model.GetListingsItem), &model.ListingsItem{SKU: "A"})
-	r.Pass(24 * time.Hour)
+	r.Pass(25 * time.Hour)
 	ask := r.only(r.Take(updateOf("A", 2, r.Now)), model.SearchListingsItems) // which nothing waits for
 	r.End(r.only(r.Pass(2*time.Second), model.PatchListingsItem), accepted())
-	look := r.only(r.Pass(12*time.Minute), model.GetListingsItem)
 	r.tell(ask, "AMAZON_EU")
-	r.Done(look, &model.ListingsItem{SKU: "A"})
 	if r.sku("A").FulfilledBy != byAmazon {
 		t.Fatalf("%+v", r.sku("A"))
 	}

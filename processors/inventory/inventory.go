@@ -17,8 +17,8 @@
 //     ShowDelay after the answer was lost; for an intent that an owner finds at
 //     takeover, so much and CommitTime and CallTime after it was written, however
 //     often the unit moves.
-//  4. Every record that is not a dead letter has exactly one outcome, and one
-//     more for each replay of it.
+//  4. Every record that is not a dead letter has exactly one final outcome, and one
+//     more for each replay of it. Before that it has ACCEPTED once at most.
 //  5. While anything that may still be carried out holds another quantity of a
 //     SKU, the newest is not settled: it is sent at once, and once more when that
 //     has ended. So the newest is always last, though not always in between.
@@ -27,6 +27,8 @@
 //     and what one SKU spoils is found out by smaller feeds and by patches.
 //  8. A SKU that is known to be fulfilled by Amazon is sent no quantity, unless the
 //     update or its account allows that.
+//  9. A quantity that Amazon shows, and that neither we sent nor orders explain, is sent
+//     over once an hour and SKU at most, and never while anything of ours is under way for it.
 //
 // An older update than the newest seen gets SUPERSEDED at once, which names the
 // newer one while that has no outcome of its own yet. The newest is remembered
@@ -40,7 +42,6 @@ package inventory
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/commands"
@@ -84,13 +85,14 @@ type Machine struct {
 	former   formers
 	sales    sales
 
-	idle  lane.Queue // SKUs without work, by when they are forgotten
-	holds lane.Queue // SKUs that wait for a time
+	idle    lane.Queue // SKUs without work, by when they are forgotten
+	holds   lane.Queue // SKUs that wait for a time
+	watches lane.Queue // what Amazon has accepted and not shown, by when it is looked for
 
-	patches   *lane.Lanes     // patchListingsItem: SKUs
-	searches  *lane.Lanes     // searchListingsItems: SKUs whose fulfiller is asked for
-	readbacks *readbacks      // getListingsItem: samples
-	asks      map[string]*ask // in searches, or among the readbacks' calls, by the key of the SKU's first entry
+	patches  *lane.Lanes     // patchListingsItem: SKUs
+	searches *lane.Lanes     // searchListingsItems: SKUs whose fulfiller, or quantity, is asked for
+	items    *lane.Lanes     // getListingsItem: likewise
+	asks     map[string]*ask // in searches or items, by the key of the SKU's first entry
 
 	working  int         // SKUs with work
 	restored []inherited // SKUs with work or in doubt, of the committed state, until the first tick
@@ -113,13 +115,13 @@ func New(cfg Config) *Machine {
 	})
 	m.patches = lane.New(model.PatchListingsItem, m.cfg.Limits.Of).In(Processor, commands.Doctor).Sharing(m.cfg.Sharing)
 	m.searches = lane.New(model.SearchListingsItems, m.cfg.Limits.Of).In(Processor, commands.Doctor)
-	m.readbacks = newReadbacks(&m.cfg)
+	m.items = lane.New(model.GetListingsItem, m.cfg.Limits.Of).In(Processor, commands.Doctor).Sharing(m.cfg.Sharing)
 	return m
 }
 
 // lanes are all sets of calls.
 func (m *Machine) lanes() []*lane.Lanes {
-	return append(m.feeds.Calls(), m.patches, m.searches, m.readbacks.lanes)
+	return append(m.feeds.Calls(), m.patches, m.searches, m.items)
 }
 
 // Restore takes an entry of the committed state, of an age that is not known.
@@ -142,6 +144,7 @@ func (m *Machine) RestoreAged(key string, value any, age time.Duration) error {
 		}
 		s := restoredSKU(key, state)
 		m.enter(s)
+		m.restoreWatch(s, state)
 		if s.form == ofMarketplace {
 			m.account(state.Account).formerly(state.MarketplaceID)
 		}
@@ -209,6 +212,8 @@ func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 		m.feeds.Issues(tx, value)
 	case *schemas.FeedResult:
 		m.feeds.Ended(tx, value)
+	case *schemas.ListingChange:
+		m.listingChanged(tx, value)
 	default:
 		tx.Reject(rec, "unexpected_type", fmt.Sprintf("topic %s holds a %T, which has no meaning there", rec.Topic, rec.Value))
 	}
@@ -218,11 +223,7 @@ func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 func (m *Machine) Result(tx *machine.Tx, res *machine.Result) {
 	m.start(tx)
 	if res.Call.Operation == model.GetListingsItem {
-		if strings.HasPrefix(res.Call.Key, readbackPrefix) {
-			m.readBack(tx, res)
-		} else {
-			m.asked(tx, res)
-		}
+		m.asked(tx, res)
 		return
 	}
 	if res.Call.Operation == model.SearchListingsItems {
@@ -246,26 +247,20 @@ func (m *Machine) Draw(tx *machine.Tx) {
 		}
 		m.released(tx, m.skus[item.Key])
 	}
+	m.lookAround(tx)
 	m.feeds.Draw(tx)
 	m.patches.Draw(tx, func(item *lane.Item) { m.patch(tx, m.skus[item.Key]) })
 	m.searches.Draw(tx, func(item *lane.Item) { m.search(tx, m.asks[askEntry(item.Key)]) })
-	m.readbacks.lanes.Draw(tx, func(item *lane.Item) {
-		if key, ok := strings.CutPrefix(item.Key, askPrefix); ok {
-			m.asking(tx, m.asks[key])
-		} else {
-			m.readbacks.start(tx, item)
-		}
-	})
+	m.items.Draw(tx, func(item *lane.Item) { m.asking(tx, m.asks[askEntry(item.Key)]) })
 	for range sweepBatch {
 		item := m.idle.Pop(tx.Now)
 		if item == nil {
 			break
 		}
-		m.leave(m.skus[item.Key])
-		tx.Delete(item.Key)
+		m.forget(tx, m.skus[item.Key])
 	}
 	m.expire(tx)
-	for _, next := range []time.Time{m.holds.Due(), m.idle.Due(), m.sales.ends.Due()} {
+	for _, next := range []time.Time{m.holds.Due(), m.idle.Due(), m.sales.ends.Due(), m.nextLook(tx.Now)} {
 		if !next.IsZero() {
 			tx.WakeAt(next)
 		}

@@ -11,7 +11,9 @@ import (
 
 // Outcomes; see schemas.InventoryResult.
 const (
+	onlyTaken  = "ACCEPTED" // Amazon took it; another outcome follows
 	applied    = "APPLIED"
+	unseen     = "UNSEEN"
 	rejected   = "REJECTED"
 	superseded = "SUPERSEDED"
 	excluded   = "EXCLUDED"
@@ -27,6 +29,7 @@ const (
 // Types and severities of alerts.
 const (
 	alertNotApplied = "QuantityNotApplied"
+	alertDrift      = "QuantityDrift"
 	alertWaits      = "StockWaits"
 	alertUnchecked  = "FulfillmentUnknown"
 	alertAmazons    = "FulfilledByAmazon"
@@ -42,12 +45,26 @@ type sending struct {
 	shared                   bool // a feed that carried others too failed
 }
 
-// outcome writes the one outcome of an update. A replay's is another one.
+// outcome writes the one final outcome of an update. A replay's is another one.
 func outcome(tx *machine.Tx, s *sku, u *update, result schemas.InventoryResult, how sending) {
+	s.ends(u)
+	if u.stamp == s.newest && result.Outcome != applied { // what Amazon has is not what is wanted last
+		s.applied = unknownQuantity
+	}
+	if u.silent() {
+		return
+	}
 	about(&result, s, u)
 	result.EventID, result.DecidedTime = outcomeID(tx, s, u), tx.Now
 	result.Via, result.FeedID, result.MarketplaceID = how.via, how.feedID, how.marketplace
 	tx.Emit(machine.Output{Topic: schemas.InventoryResults, Account: s.account(), Value: &result})
+}
+
+// ends notes that an update has its final outcome: it is not looked for any more.
+func (s *sku) ends(u *update) {
+	if u.is(s.unseen()) {
+		s.watch.update = nil
+	}
 }
 
 // outcomeID is the id of the outcome of an update.
@@ -70,6 +87,10 @@ func about(result *schemas.InventoryResult, s *sku, u *update) {
 // supersede gives u the outcome that a newer update took its place; by may be
 // nil, when that one is settled already.
 func supersede(tx *machine.Tx, s *sku, u, by *update) {
+	s.ends(u)
+	if u.silent() {
+		return
+	}
 	o := &supersession{sku: s, update: u, id: outcomeID(tx, s, u), decided: tx.Now}
 	if by != nil {
 		o.by = by.id

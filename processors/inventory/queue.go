@@ -190,6 +190,9 @@ type perAccount struct {
 	taken     time.Time // when Amazon last took a feed or a quantity
 
 	toldUnchecked, toldSent time.Time // when alerts about who fulfils SKUs were raised
+	toldUnseen              time.Time // when one about a quantity that does not show was
+	drifting                drifting
+	ordersUntil             millis // when the newest order that has come had last changed
 }
 
 func (m *Machine) account(id string) *perAccount {

@@ -203,24 +203,3 @@ func TestTheEndOfAFeedThatNobodyKnows(t *testing.T) {
 		t.Fatalf("a repeated result: %+v", r.alerts[1])
 	}
 }
-
-func TestReadBack(t *testing.T) {
-	t.Parallel()
-	quantity := func(n int) *model.ListingsItem {
-		return &model.ListingsItem{FulfillmentAvailability: []model.FulfillmentAvailability{{FulfillmentChannelCode: "DEFAULT", Quantity: &n}}}
-	}
-	for shown, alerts := range map[int]int{5: 0, 4: 0, 6: 1, 1: 1} {
-		r := newRuntime(t, Config{ReadBackShare: 1})
-		for _, n := range []int{1, 5} {
-			u := updateOf("A", n, r.Now)
-			u.Urgent = true
-			r.Done(r.only(r.Take(u), model.PatchListingsItem), &model.ListingsItemSubmission{Status: model.SubmissionAccepted})
-			r.Now = r.Now.Add(time.Minute)
-		}
-		calls := r.Pass(12 * time.Minute)
-		r.Done(r.only(calls, model.GetListingsItem), quantity(shown))
-		if len(r.alerts) != alerts {
-			t.Errorf("%d shown: %+v", shown, r.alerts)
-		}
-	}
-}

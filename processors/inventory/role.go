@@ -19,8 +19,9 @@ func Role() role.Role {
 		Heading: "STOCK",
 		Inputs: []role.Input{
 			{Topic: schemas.InventoryUpdates, Replayed: true, Effects: true, Memory: keepIdle - skew},
-			{Topic: schemas.Orders, NeverPaused: true, Recent: recentOrders}, // a sale lowers what may be offered
-			{Topic: schemas.FeedResults, NeverPaused: true},                  // they end what the updates begin
+			{Topic: schemas.Orders, NeverPaused: true, Recent: recentOrders},      // a sale lowers what may be offered
+			{Topic: schemas.FeedResults, NeverPaused: true},                       // they end what the updates begin
+			{Topic: schemas.ListingChanges, NeverPaused: true, Recent: oldChange}, // what Amazon shows
 		},
 		Outputs:    []string{schemas.FeedSubmissions, schemas.InventoryResults, schemas.Alerts},
 		State:      []role.State{{Topic: schemas.StateInventory}, {Topic: schemas.StateInventoryShares, Prefix: lane.SharePrefix}},
@@ -35,10 +36,10 @@ func Role() role.Role {
 			{Code: "replay_without_effects", Remedy: "replay it with --effects, if its quantity is to be sent; then discard it"},
 			{Code: "replay_too_old", Remedy: "produce the quantity that holds now; then discard it"},
 		}),
-		Alerts: append(lane.AlertTypes(), feedlane.AlertUnclear, feedlane.AlertForeign, alertNotApplied, alertWaits, alertUnchecked, alertAmazons),
+		Alerts: append(lane.AlertTypes(), feedlane.AlertUnclear, feedlane.AlertForeign, alertNotApplied, alertDrift, alertWaits, alertUnchecked, alertAmazons),
 		GivesUp: []string{
 			codeFulfilledByAmazon, "feed_CANCELLED", "feed_FATAL", "feed_error", "foreign_feed", "ghost_feed", "no_answer", "no_document", "no_report",
-			"not_named", "not_processed", "refused",
+			"not_named", "not_processed", codeNotShown, "refused",
 		},
 	}
 }

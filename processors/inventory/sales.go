@@ -59,7 +59,7 @@ func saleKey(account, orderID string) string { return salePrefix + account + "/"
 // follows reports whether somebody wants to know what an account sells.
 func (m *Machine) follows(account string) bool {
 	_, configured := m.cfg.Accounts().ByID(account)
-	return configured && m.cfg.settings(account).Reserve
+	return configured && (m.cfg.SeenWithin > 0 || m.cfg.settings(account).Reserve)
 }
 
 // order takes a version of an order in. One that cannot be used is passed over: the shipments
@@ -74,6 +74,9 @@ func (m *Machine) order(tx *machine.Tx, rec *machine.Record, o *schemas.Order) {
 		return
 	}
 	saved := m.cfg.settings(o.Account).Reserve
+	if p := m.account(o.Account); millisOf(o.LastUpdatedTime) > p.ordersUntil {
+		p.ordersUntil = millisOf(o.LastUpdatedTime)
+	}
 	if _, known := a.gaps[o.Account]; !known {
 		a.note(tx, o.Account, gap{millisOf(tx.Now), saved})
 	}

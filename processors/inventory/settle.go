@@ -5,7 +5,6 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/blame"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
-	"github.com/sellerstream/sellerstream/schemas"
 )
 
 // accepted settles an update that Amazon took, unless something else may still be
@@ -17,7 +16,7 @@ func (m *Machine) accepted(tx *machine.Tx, s *sku, u *update, how sending) {
 	}
 	m.tellTaken(tx, s, u)
 	before := s.applied
-	s.applied, s.failure = u.quantity, nil
+	s.applied, s.appliedAt, s.failure = u.quantity, millisOf(how.at), nil
 	if (s.fulfiller == unlearned || s.fulfiller == unlisted) && !u.common.Value().toAmazons {
 		s.fulfiller = assumed
 	}
@@ -28,8 +27,7 @@ func (m *Machine) accepted(tx *machine.Tx, s *sku, u *update, how sending) {
 	if s.work.wanted == nil {
 		s.work.settled()
 	}
-	outcome(tx, s, u, schemas.InventoryResult{Outcome: applied}, how)
-	m.readbacks.sample(tx, s, u, how.marketplace, before)
+	m.took(tx, s, u, how, before)
 }
 
 // vague makes a SKU wait for a second refusal of u when the first may be Amazon's own

@@ -22,7 +22,10 @@ type sku struct {
 	work      *work    // nil when nothing is to be done
 	doubt     *doubt   // what unanswered patches may still do; nil for nothing
 	failure   *failure // why the newest update ended FAILED; nil where it did not
+	watch     *watch   // why it is looked at; nil for nothing
+	appliedAt millis   // when applied was sent
 	applied   int32    // the quantity that Amazon accepted last; unknown when negative
+	resent    minutes  // when it was last sent once more because Amazon showed another one
 	owner     uint16   // length of the account in the key
 	middle    uint16   // length of what stands in it between the account and the SKU
 	form      form
@@ -44,6 +47,8 @@ type work struct {
 	message int32     // its number in the feed; 0 while that is being made
 	patched bool      // wanted was accepted, and is sent once more when a feed or a doubt has ended
 	resend  bool      // wanted was accepted, and is sent once more at once
+	shown   int32     // what Amazon showed last, at shownAt; the state keeps neither
+	shownAt millis
 }
 
 // trial is what is known of tries that have not settled a SKU, and of its patch.
@@ -257,6 +262,8 @@ func (s *sku) Value(earlier any) any {
 	}
 	state.Doubt, state.Failure = s.doubt.state(s.touched), s.failure.state()
 	state.FulfilledBy, state.FulfilledByTime = s.fulfiller.String(), s.learned.time()
+	state.AppliedTime, state.ResentTime = s.appliedAt.time(), s.resent.time()
+	s.watch.state(state)
 	if s.work != nil {
 		state.Wanted, state.Sent, state.Patch = wanted, sent, patch
 		s.work.fill(state)
@@ -296,6 +303,7 @@ func restoredSKU(key string, state *schemas.InventoryState) *sku {
 	if state.AppliedQuantity != nil {
 		s.applied = *state.AppliedQuantity
 	}
+	s.appliedAt, s.resent = millisOf(state.AppliedTime), minutesOf(state.ResentTime)
 	s.fulfiller, s.learned = restoredFulfiller(state), minutesOf(state.FulfilledByTime)
 	w := &work{
 		wanted: restoredUpdate(state.Wanted), since: millisOf(state.WantedSince), patched: state.Patched,

@@ -63,6 +63,7 @@ type common struct {
 	channel       string
 	replay        string // the replay that had it processed again; "" for the first time
 	toAmazons     bool   // whether it is sent even to a SKU that Amazon fulfils
+	correction    bool   // whether it is no record's, but sends what was accepted once more
 }
 
 // commonOf is what an update shares with others.
@@ -108,7 +109,7 @@ func (u *update) state(earlier *schemas.PendingUpdate) *schemas.PendingUpdate {
 		Quantity: u.quantity, EventTime: u.time.time(), UpdateID: u.id,
 		SourcePartition: u.partition, SourceOffset: u.offset, SourceID: u.source(),
 		ProductType: c.productType, FulfillmentChannelCode: c.channel,
-		Urgent: u.urgent, ReceivedTime: u.received.time(), Replay: c.replay, AllowFulfilledByAmazon: c.toAmazons,
+		Urgent: u.urgent, ReceivedTime: u.received.time(), Replay: c.replay, AllowFulfilledByAmazon: c.toAmazons, Correction: c.correction,
 	}
 	return earlier
 }
@@ -117,7 +118,7 @@ func restoredUpdate(s *schemas.PendingUpdate) *update {
 	if s == nil {
 		return nil
 	}
-	c := common{productType: s.ProductType, channel: s.FulfillmentChannelCode, replay: s.Replay, toAmazons: s.AllowFulfilledByAmazon}
+	c := common{productType: s.ProductType, channel: s.FulfillmentChannelCode, replay: s.Replay, toAmazons: s.AllowFulfilledByAmazon, correction: s.Correction}
 	return &update{
 		stamp: stamp{millisOf(s.EventTime), s.SourceOffset}, quantity: s.Quantity, partition: s.SourcePartition,
 		id: strings.Clone(s.UpdateID), common: commonOf(c, s.SourceID, s.SourceOffset),

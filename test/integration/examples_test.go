@@ -35,7 +35,7 @@ const (
 func TestExamplesOfUpstreamServices(t *testing.T) {
 	python := parts.Python(t, filepath.Join(examples, "requirements.txt"))
 	parts.Program(t, "kcat")
-	e := newEnvironmentWith(t, simulator.Config{}, process.Config{More: "inventory: {defaults: {unknown: send}}\n"})
+	e := newEnvironmentWith(t, simulator.Config{}, process.Config{More: "inventory: {seen_within: 0s, defaults: {unknown: send}}\n"})
 	account := e.amazon.Accounts()[0]
 	for _, sku := range []string{"ECHO-DOT", "ECHO-SHOW", "ECHO-POP"} {
 		if err := e.amazon.List(account.ID, simulator.Listing{SKU: sku, ProductType: "PRODUCT", Marketplaces: account.Marketplaces}); err != nil {

@@ -34,7 +34,7 @@ func newStockEnvironment(t *testing.T, speed float64) *environment {
 		SKUs: 2 * stockSKUs, Clock: clock.NewScaled(epoch, speed),
 	}, process.Config{
 		Timeout: 5 * time.Second, Speed: speed, Epoch: epoch, More: `
-inventory: {apply_delay: 10s, show_delay: 10s, defaults: {fba: allow}}
+inventory: {apply_delay: 10s, show_delay: 10s, seen_within: 0s, defaults: {fba: allow}}
 feeds: {stuck_after: 2m}
 `,
 	})

@@ -137,7 +137,9 @@ func (o *observer) take(ctx context.Context, rec *kgo.Record) error {
 		o.onTopic[stateKey{value.Account, value.OrderID, state{value.Status, value.LastUpdatedTime.UnixMilli()}}] = value.Origin
 		o.waits.take(o.clock, rec, value)
 	case *schemas.InventoryResult:
-		o.ofStock.take(value.SourcePartition, value.SourceOffset, value.Outcome)
+		if value.Outcome != "ACCEPTED" { // the final one follows
+			o.ofStock.take(value.SourcePartition, value.SourceOffset, value.Outcome)
+		}
 	case *schemas.ShipmentConfirmation:
 		o.ofShipments.take(value.SourcePartition, value.SourceOffset, value.Outcome)
 	default:

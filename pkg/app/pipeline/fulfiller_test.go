@@ -62,6 +62,9 @@ func (e *estate) outcomesOf(n int) map[string]string {
 		outcomes := map[string]string{}
 		for _, value := range e.values(client, codec, schemas.InventoryResults) {
 			result := value.(*schemas.InventoryResult)
+			if result.Outcome == "ACCEPTED" { // the final one follows
+				continue
+			}
 			outcomes[result.UpdateID] = result.Outcome + " " + result.Code
 		}
 		if len(outcomes) >= n {

@@ -66,7 +66,7 @@ func (p *pipeline) inventoryConfig() inventory.Config {
 		NotListed:       func(code string) bool { return slices.Contains(cfg.NotListedCodes, code) },
 		Transient:       func(code string) bool { return slices.Contains(cfg.TransientCodes, code) },
 		FulfillmentWait: cfg.FulfillmentWait,
-		ReadBackShare:   cfg.ReadBackShare, ReadBackAfter: cfg.ReadBackAfter,
+		SeenWithin:      cfg.SeenWithin, LookAfter: cfg.LookAfter, Accepted: cfg.Accepted,
 	}
 }
 

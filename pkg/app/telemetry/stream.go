@@ -35,6 +35,7 @@ type observer struct {
 // and is not counted here; an order whose shipment is rejected stays unconfirmed.
 const (
 	outcomeFailed    = "FAILED"
+	outcomeUnseen    = "UNSEEN"
 	outcomeRejected  = "REJECTED"
 	outcomeConfirmed = "CONFIRMED"
 )
@@ -52,7 +53,7 @@ func (o *observer) Committed(tx *machine.Tx, took time.Duration) {
 		case *schemas.Alert:
 			o.metrics.alerts.WithLabelValues(of(o.metrics.labels.alerts, value.EventType)).Inc()
 		case *schemas.InventoryResult:
-			if value.Outcome == outcomeFailed {
+			if value.Outcome == outcomeFailed || value.Outcome == outcomeUnseen {
 				o.gaveUp(value.Code)
 			}
 		case *schemas.ShipmentConfirmation:

@@ -37,6 +37,10 @@ func (c Config) WithoutEffect() (lines []string) {
 		}
 	}
 	add("inventory.defaults", c.Inventory.Defaults)
+	if c.Inventory.ReadBackShare != 0 || c.Inventory.ReadBackAfter != 0 {
+		lines = append(lines, "inventory.read_back_share and read_back_after: without effect, since every accepted quantity is looked for: "+
+			"remove them, and set look_after, or seen_within: 0 to look for none")
+	}
 	for i := range c.Accounts {
 		file, path := c.Accounts[i].Place()
 		add(file+": "+path+".inventory", c.Accounts[i].Inventory)
@@ -83,8 +87,12 @@ type Inventory struct {
 
 	FulfillmentWait time.Duration `yaml:"fulfillment_wait"`
 
-	ReadBackShare float64       `yaml:"read_back_share"`
-	ReadBackAfter time.Duration `yaml:"read_back_after"`
+	Accepted   bool          `yaml:"accepted"`    // an outcome ACCEPTED before the final one
+	SeenWithin time.Duration `yaml:"seen_within"` // 0: nothing is looked for
+	LookAfter  time.Duration `yaml:"look_after"`
+
+	ReadBackShare float64       `yaml:"read_back_share"` // of earlier versions; see WithoutEffect
+	ReadBackAfter time.Duration `yaml:"read_back_after"` // likewise
 
 	MaxPending int `yaml:"max_pending"`
 }
@@ -105,7 +113,7 @@ func defaultInventory() Inventory {
 		TransientCodes: []string{
 			"InternalFailure", "INTERNAL_FAILURE", "INTERNAL_ERROR", "ServiceUnavailable", "SERVICE_UNAVAILABLE",
 		},
-		FulfillmentWait: 15 * time.Minute, ReadBackAfter: 10 * time.Minute, MaxPending: 1_000_000,
+		FulfillmentWait: 15 * time.Minute, Accepted: true, SeenWithin: 24 * time.Hour, LookAfter: 5 * time.Minute, MaxPending: 1_000_000,
 	}
 }
 
@@ -137,10 +145,8 @@ func (v *validator) inventory() {
 	v.codes("inventory.not_listed_codes", c.NotListedCodes)
 	v.codes("inventory.transient_codes", c.TransientCodes)
 	v.duration("inventory.fulfillment_wait", c.FulfillmentWait, time.Minute, 24*time.Hour)
-	if !(c.ReadBackShare >= 0 && c.ReadBackShare <= 1) {
-		v.fault("inventory.read_back_share", "%g: write a share from 0 to 1", c.ReadBackShare)
-	}
-	v.duration("inventory.read_back_after", c.ReadBackAfter, time.Minute, 24*time.Hour)
+	v.duration("inventory.seen_within", c.SeenWithin, 0, 6*24*time.Hour) // less than a SKU is remembered
+	v.duration("inventory.look_after", c.LookAfter, time.Minute, time.Hour)
 	v.between("inventory.max_pending", c.MaxPending, 1000, 10_000_000)
 	v.duration("feeds.stuck_after", v.cfg.Feeds.StuckAfter, time.Minute, 7*24*time.Hour)
 	v.duration("feeds.patience", v.cfg.Feeds.Patience, 10*time.Minute, 7*24*time.Hour)

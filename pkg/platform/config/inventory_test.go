@@ -28,9 +28,7 @@ func TestFaultsOfInventory(t *testing.T) {
 		{"inventory.apply_delay", "inventory: {apply_delay: 0s}", "0s: write a duration from 1s"},
 		{"inventory.show_delay", "inventory: {show_delay: 2h}", "2h0m0s: write a duration from 1s to 1h"},
 		{"inventory.max_attempts", "inventory: {max_attempts: 0}", "0: write a number from 1 to 100"},
-		{"inventory.read_back_share", "inventory: {read_back_share: 5}", "5: write a share from 0 to 1"},
-		{"inventory.read_back_share", "inventory: {read_back_share: NaN}", "NaN: write a share from 0 to 1"},
-		{"inventory.read_back_after", "inventory: {read_back_after: 1s}", "1s: write a duration from 1m0s"},
+		{"inventory.look_after", "inventory: {look_after: 1s}", "1s: write a duration from 1m0s"},
 		{"inventory.max_pending", "inventory: {max_pending: 10}", "10: write a number from 1000"},
 		{"inventory.not_listed_codes", "inventory: {not_listed_codes: NOT_FOUND}", "write a list"},
 		{"inventory.not_listed_codes", `inventory: {not_listed_codes: ["13013", ""]}`, "a code is empty"},
@@ -69,6 +67,10 @@ func TestTheSellersScopeIsWithoutEffect(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := cfg.WithoutEffect()
+	if earlier, err := Parse("f", []byte(Example+"inventory: {read_back_share: 0.1, read_back_after: 10m}\n")); err != nil ||
+		len(earlier.WithoutEffect()) != 1 || !strings.Contains(earlier.WithoutEffect()[0], "read_back_share") {
+		t.Errorf("%v, %q", err, earlier.WithoutEffect())
+	}
 	if len(lines) != 2 || !strings.HasPrefix(lines[0], "inventory.defaults.scope: without effect") ||
 		!strings.HasPrefix(lines[1], "f: accounts[0].inventory.scope: without effect") {
 		t.Errorf("%q", lines)

@@ -30,7 +30,7 @@ func (l *line) surround(t task) error {
 	}
 	l.Surround(urls, simulator.Sellers(t.Accounts, stage.Application().Name))
 	l.Pipeline.Partitions = 12
-	l.Pipeline.More = "inventory: {linger: 2s, defaults: {fba: allow}}\n" // which is for full feeds of new SKUs, where tokens are few
+	l.Pipeline.More = "inventory: {linger: 2s, seen_within: 0s, defaults: {fba: allow}}\n" // which is for full feeds of new SKUs, where tokens are few
 	l.Pipeline.Rates = paced()
 	l.Pipeline.Rates["createFeed/JSON_LISTINGS_FEED"] = fast()
 	return nil

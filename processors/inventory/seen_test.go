@@ -1,0 +1,322 @@
+package inventory
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+)
+
+// seeing is a machine that looks for what Amazon accepts, and sends by patches at once.
+func seeing() Config {
+	return Config{PatchLinger: time.Second, SeenWithin: 24 * time.Hour, Accepted: true}
+}
+
+// acceptOne has a SKU's next quantity accepted by a patch.
+func (r *runtime) acceptOne(id string, quantity int) {
+	r.T.Helper()
+	calls := r.Take(updateOf(id, quantity, r.Now))
+	r.End(r.only(append(calls, r.Pass(2*time.Second)...), model.PatchListingsItem), accepted())
+}
+
+// show answers a search with the quantity of each SKU that it asks for.
+func (r *runtime) show(call machine.Call, quantity int) []machine.Call {
+	r.T.Helper()
+	found := &model.SearchListingsItemsResponse{}
+	for _, sku := range call.Request.(*model.SearchListingsItemsRequest).SKUs {
+		found.Items = append(found.Items, model.ListingsItem{SKU: sku, FulfillmentAvailability: []model.FulfillmentAvailability{{FulfillmentChannelCode: defaultChannel, Quantity: &quantity}}})
+	}
+	return r.Done(call, found)
+}
+
+// looked is what comes of the next look, which is within a time.
+func (r *runtime) looked(within time.Duration, quantity int) []machine.Call {
+	r.T.Helper()
+	return r.show(r.only(r.Pass(within), model.SearchListingsItems), quantity)
+}
+
+// see is what a notification or a report does.
+func (r *runtime) see(id string, quantity int) []machine.Call {
+	tx := &machine.Tx{Now: r.Now}
+	r.Machine.seen(tx, listing{testAccount, id}, defaultChannel, quantity, r.Now)
+	r.Commit(tx)
+	return r.Tick(nil)
+}
+
+func (r *runtime) alertTypes() (types []string) {
+	for _, a := range r.alerts {
+		types = append(types, a.EventType+" "+a.Severity)
+	}
+	r.alerts = nil
+	return types
+}
+
+func TestAcceptedComesBeforeApplied(t *testing.T) {
+	t.Parallel()
+	for _, moves := range []bool{false, true} {
+		r := newRuntime(t, seeing())
+		r.acceptOne("A", 5)
+		if r.Machine.Pending() != 0 {
+			t.Fatal("what waits to be seen counts as work")
+		}
+		first := r.results[0]
+		equal(t, "outcomes", r.outcomes(), []string{"A 5 ACCEPTED"})
+		if moves {
+			r.Restart()
+		}
+		r.looked(6*time.Minute, 5)
+		if last := r.results[0]; last.EventID == first.EventID || last.Via != viaPatch || last.MarketplaceID != germany || last.UpdateID != first.UpdateID {
+			t.Errorf("first %+v\nthen %+v", first, last)
+		}
+		equal(t, "outcomes", r.outcomes(), []string{"A 5 APPLIED"})
+		if state := r.sku("A"); state.Unseen != nil || *state.AppliedQuantity != 5 {
+			t.Errorf("%+v", state)
+		}
+		if calls := r.Pass(48 * time.Hour); len(calls) > 0 || len(r.alerts) > 0 {
+			t.Errorf("started %v, raised %+v", operationsOf(calls), r.alerts)
+		}
+	}
+}
+
+// A number that shows before the answer to the call that brings it is the proof all the same.
+func TestWhatShowsEarlyIsSeen(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, seeing())
+	patch := r.only(append(r.Take(updateOf("A", 5, r.Now)), r.Pass(2*time.Second)...), model.PatchListingsItem)
+	r.see("A", 5)
+	equal(t, "outcomes", r.outcomes(), []string(nil))
+	r.End(patch, accepted())
+	if len(r.results) != 2 || r.results[0].Outcome != onlyTaken || r.results[1].Outcome != applied {
+		t.Fatalf("%+v", r.results)
+	}
+	if calls := r.Pass(time.Hour); len(calls) > 0 {
+		t.Errorf("started %v", operationsOf(calls))
+	}
+}
+
+func TestAcceptedCanBeSwitchedOff(t *testing.T) {
+	t.Parallel()
+	cfg := seeing()
+	cfg.Accepted = false
+	r := newRuntime(t, cfg)
+	r.acceptOne("A", 5)
+	equal(t, "outcomes", r.outcomes(), []string(nil))
+	r.looked(6*time.Minute, 5)
+	equal(t, "outcomes", r.outcomes(), []string{"A 5 APPLIED"})
+}
+
+func TestWhatIsReplacedBeforeItShowsIsSuperseded(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, seeing())
+	r.acceptOne("A", 5)
+	r.Pass(time.Minute)
+	r.acceptOne("A", 6)
+	equal(t, "outcomes", r.outcomes(), []string{"A 5 ACCEPTED", "A 5 SUPERSEDED", "A 6 ACCEPTED"})
+	r.looked(6*time.Minute, 6)
+	equal(t, "outcomes", r.outcomes(), []string{"A 6 APPLIED"})
+}
+
+// A newer quantity that Amazon refuses leaves the earlier one to be seen.
+func TestARefusedQuantityLeavesTheEarlierOne(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, seeing())
+	r.acceptOne("A", 5)
+	calls := append(r.Take(updateOf("A", 6, r.Now.Add(time.Second))), r.Pass(2*time.Second)...)
+	r.Done(r.only(calls, model.PatchListingsItem), &model.ListingsItemSubmission{
+		Status: model.SubmissionInvalid, Issues: []model.ListingIssue{{Code: "99022", Severity: "ERROR"}},
+	})
+	equal(t, "outcomes", r.outcomes(), []string{"A 5 ACCEPTED", "A 6 REJECTED 99022"})
+	r.looked(6*time.Minute, 5)
+	equal(t, "outcomes", r.outcomes(), []string{"A 5 APPLIED"})
+	if calls := r.see("A", 9); len(calls) > 0 || len(r.Pass(time.Hour)) > 0 {
+		t.Errorf("nothing that Amazon accepted is wanted, and %v started", operationsOf(calls))
+	}
+}
+
+func TestWhatAmazonNeverShowsIsUnseen(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, seeing())
+	r.acceptOne("A", 5)
+	r.outcomes()
+	r.Follow(25*time.Hour, nil, func(machine.Call) machine.Outcome {
+		return machine.Done{Response: &model.SearchListingsItemsResponse{Items: []model.ListingsItem{{SKU: "A"}}}}
+	})
+	equal(t, "outcomes", r.outcomes(), []string{"A 5 UNSEEN not_shown"})
+	equal(t, "alerts", r.alertTypes(), []string{"QuantityNotApplied WARNING"})
+	if state := r.sku("A"); state.Unseen != nil {
+		t.Errorf("%+v", state)
+	}
+	if calls := r.Pass(24 * time.Hour); len(calls) > 0 {
+		t.Errorf("started %v", operationsOf(calls))
+	}
+}
+
+// An update that Amazon ignores is sent once more, and has its one ACCEPTED and its one
+// final outcome.
+func TestAnIgnoredUpdateIsSentOnceMore(t *testing.T) {
+	t.Parallel()
+	for _, moves := range []bool{false, true} {
+		r := newRuntime(t, seeing())
+		r.acceptOne("A", 9)
+		r.looked(6*time.Minute, 9)
+		r.acceptOne("A", 5)
+		r.looked(6*time.Minute, 9)
+		equal(t, "after one look", r.alertTypes(), []string(nil))
+		r.outcomes()
+		calls := r.looked(7*time.Minute, 9)
+		equal(t, "alerts", r.alertTypes(), []string{"QuantityDrift WARNING"})
+		if moves {
+			r.Restart()
+			calls = nil
+		}
+		patch := r.only(append(calls, r.Pass(2*time.Second)...), model.PatchListingsItem)
+		if got := patch.Request.(*model.PatchQuantityRequest).Quantity; got != 5 {
+			t.Fatalf("sent %d", got)
+		}
+		r.End(patch, accepted())
+		equal(t, "outcomes", r.outcomes(), []string(nil))
+		r.looked(6*time.Minute, 5)
+		equal(t, "outcomes", r.outcomes(), []string{"A 5 APPLIED"})
+		equal(t, "alerts", r.alertTypes(), []string{"QuantityDrift RESOLVED"})
+	}
+}
+
+// What somebody else sets is set back, once an hour, without an outcome: no record asked for it.
+func TestDriftIsCorrectedOnceAnHour(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, seeing())
+	r.acceptOne("A", 5)
+	r.looked(6*time.Minute, 5)
+	r.outcomes()
+	r.Pass(time.Hour)
+	r.see("A", 70)
+	sent := 0
+	r.Follow(3*time.Hour, nil, func(call machine.Call) machine.Outcome {
+		if call.Operation == model.PatchListingsItem {
+			if got := call.Request.(*model.PatchQuantityRequest).Quantity; got != 5 {
+				t.Errorf("sent %d", got)
+			}
+			sent++
+			return accepted()
+		}
+		n := 70 // Amazon takes it, and somebody overwrites it
+		return machine.Done{Response: &model.SearchListingsItemsResponse{Items: []model.ListingsItem{{
+			SKU: "A", FulfillmentAvailability: []model.FulfillmentAvailability{{FulfillmentChannelCode: defaultChannel, Quantity: &n}},
+		}}}}
+	})
+	if sent < 2 || sent > 3 {
+		t.Errorf("sent %d times in three hours", sent)
+	}
+	equal(t, "outcomes", r.outcomes(), []string(nil))
+	equal(t, "alerts", r.alertTypes(), []string{"QuantityDrift WARNING"})
+	r.Restart()
+	r.see("A", 5)
+	equal(t, "alerts at the end", r.alertTypes(), []string{"QuantityDrift RESOLVED"})
+	if state := r.sku("A"); state.Drift != nil || state.Wanted != nil {
+		t.Errorf("%+v", state)
+	}
+}
+
+// What shows another number is no drift while it says nothing.
+func TestWhatIsNoDrift(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		before func(r *runtime)
+		cfg    func(*Config)
+		shown  int
+	}{
+		"lower, and which orders there were is not known": {shown: 3},
+		"a newer quantity is under way":                   {shown: 9, before: func(r *runtime) { r.Take(updateOf("A", 6, r.Now)); r.Pass(2 * time.Second) }},
+		"another service manages it":                      {shown: 9, cfg: func(c *Config) { c.Excluded = func(string, string) bool { return true } }},
+		"Amazon fulfils it":                               {shown: 9, before: func(r *runtime) { r.Machine.skus[skuKey(testAccount, "", "A")].fulfiller = amazons }},
+		"a patch is in doubt": {shown: 9, before: func(r *runtime) {
+			s := r.Machine.skus[skuKey(testAccount, "", "A")]
+			s.doubt = &doubt{until: r.Now.Add(time.Hour)}
+		}},
+	} {
+		excluded := false
+		cfg := seeing()
+		if c.cfg != nil {
+			c.cfg(&cfg)
+			inner := cfg.Excluded
+			cfg.Excluded = func(a, s string) bool { return excluded && inner(a, s) }
+		}
+		r := newRuntime(t, cfg)
+		r.acceptOne("A", 5)
+		r.looked(6*time.Minute, 5)
+		excluded = true
+		if c.before != nil {
+			c.before(r)
+		}
+		for range 3 {
+			r.see("A", c.shown)
+			r.Now = r.Now.Add(10 * time.Minute)
+		}
+		equal(t, name, r.alertTypes(), []string(nil))
+	}
+}
+
+// Of many SKUs that drift some have an alert of their own, and the others one together.
+func TestManyDriftsAreReportedTogether(t *testing.T) {
+	t.Parallel()
+	const skus = mostDrifts + 5
+	r := newRuntime(t, seeing())
+	var updates []any
+	for i := range skus {
+		updates = append(updates, updateOf(fmt.Sprint("SKU-", i), 5, r.Now))
+	}
+	shown := 5
+	answer := func(call machine.Call) machine.Outcome {
+		search, ok := call.Request.(*model.SearchListingsItemsRequest)
+		if !ok {
+			return accepted()
+		}
+		found := &model.SearchListingsItemsResponse{}
+		for _, sku := range search.SKUs {
+			found.Items = append(found.Items, model.ListingsItem{SKU: sku, FulfillmentAvailability: []model.FulfillmentAvailability{{FulfillmentChannelCode: defaultChannel, Quantity: &shown}}})
+		}
+		return machine.Done{Response: found}
+	}
+	r.Follow(10*time.Minute, r.Take(updates...), answer)
+	shown = 70
+	for i := range skus {
+		r.see(fmt.Sprint("SKU-", i), shown)
+	}
+	r.Follow(12*time.Minute, nil, answer)
+	raised := r.alertTypes()
+	if len(raised) != mostDrifts+1 {
+		t.Errorf("raised %v", raised)
+	}
+	r.Restart()
+	shown = 5
+	r.Follow(2*time.Hour, nil, answer)
+	if resolved := r.alertTypes(); len(resolved) != mostDrifts+1 || slices.Contains(resolved, "QuantityDrift WARNING") {
+		t.Errorf("then %v", resolved)
+	}
+}
+
+// State of a version before has no time at which the accepted quantity was sent: a lower one is
+// explained then, a higher one is not.
+func TestStateOfAVersionBeforeWithoutTimes(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, seeing())
+	r.acceptOne("A", 5)
+	r.looked(6*time.Minute, 5)
+	state := *r.sku("A")
+	state.AppliedTime = time.Time{}
+	tx := &machine.Tx{Now: r.Now}
+	tx.Put(skuKey(testAccount, "", "A"), &state)
+	r.Commit(tx)
+	r.Restart()
+	r.see("A", 1)
+	if s := r.Machine.skus[skuKey(testAccount, "", "A")]; s.watch != nil {
+		t.Errorf("%+v", s.watch)
+	}
+	r.see("A", 9)
+	if s := r.Machine.skus[skuKey(testAccount, "", "A")]; s.watch == nil {
+		t.Error("not suspected")
+	}
+}
