@@ -48,7 +48,7 @@ type sending struct {
 // outcome writes the one final outcome of an update. A replay's is another one.
 func outcome(tx *machine.Tx, s *sku, u *update, result schemas.InventoryResult, how sending) {
 	s.ends(u)
-	if u.stamp == s.newest && result.Outcome != applied { // what Amazon has is not what is wanted last
+	if u.stamp == s.newest && result.Outcome != applied { // Amazon has another quantity than the newest, or none
 		s.applied = unknownQuantity
 	}
 	if u.silent() {

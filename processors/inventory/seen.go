@@ -62,7 +62,7 @@ func (m *Machine) seenIn(tx *machine.Tx, l listing, item *model.ListingsItem, at
 	}
 }
 
-// listingChanged takes what a notification of Amazon's says. Of an old one a look tells more.
+// listingChanged takes what a notification of Amazon's says. A look tells more than an old one.
 func (m *Machine) listingChanged(tx *machine.Tx, change *schemas.ListingChange) {
 	if change.Type == changedQuantity && change.Quantity != nil && tx.Now.Sub(change.EventTime) < oldChange {
 		m.seen(tx, listing{change.Account, change.SKU}, cmp.Or(change.FulfillmentChannelCode, defaultChannel), int(*change.Quantity), change.EventTime)

@@ -259,7 +259,7 @@ func TestWhatIsNoDrift(t *testing.T) {
 	}
 }
 
-// Of many SKUs that drift some have an alert of their own, and the others one together.
+// Where many SKUs drift, some have an alert of their own, and the others one together.
 func TestManyDriftsAreReportedTogether(t *testing.T) {
 	t.Parallel()
 	const skus = mostDrifts + 5
