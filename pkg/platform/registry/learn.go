@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -113,12 +114,8 @@ func (c *Codec) learnID(ctx context.Context, s subject, register bool) (int, err
 		if ctx.Err() == nil {
 			c.log.Warn("waiting for the schema registry; if it is up, check its URL", "subject", s.name, "error", err, "retry_in", wait)
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return 0, fmt.Errorf("%w: subject %s: %w (gave up: %w)", ErrUnavailable, s.name, err, context.Cause(ctx))
+		if over := clock.Sleep(ctx, clock.Real{}, wait); over != nil {
+			return 0, fmt.Errorf("%w: subject %s: %w (gave up: %w)", ErrUnavailable, s.name, err, over)
 		}
 	}
 }

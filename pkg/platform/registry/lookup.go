@@ -169,21 +169,21 @@ func (c *Codec) fetch(ctx context.Context, id int) (*writer, error) {
 		if verdict == "" {
 			return nil, fmt.Errorf("%w: schema id %d: %w", ErrUnavailable, id, err)
 		}
-		return nil, c.refuse(id, verdict)
+		return nil, refuse(&c.unusable, id, verdict)
 	}
 	c.waits.over(id)
 	w, err := parse(answer)
 	if err != nil {
-		return nil, c.refuse(id, fmt.Sprintf("schema id %d cannot be used: %v", id, err))
+		return nil, refuse(&c.unusable, id, fmt.Sprintf("schema id %d cannot be used: %v", id, err))
 	}
 	c.writers.put(id, w, len(w.text))
 	return w, nil
 }
 
-// refuse remembers for a while that an id is of no use.
-func (c *Codec) refuse(id int, reason string) error {
+// refuse remembers for a while that an id, or an id on a topic, is of no use.
+func refuse[K comparable](known *cache[K, *errUnusable], key K, reason string) error {
 	e := &errUnusable{reason: reason, until: time.Now().Add(missingFor)}
-	c.unusable.put(id, e, len(reason))
+	known.put(key, e, len(reason))
 	return e
 }
 

@@ -35,11 +35,11 @@ func (c *Codec) ofTopic(ctx context.Context, w *writer, key readerKey) error {
 			continue // no such subject, or not there
 		}
 		if verdict := c.unanswered(ctx, key.id, err); verdict != "" {
-			return c.stranger(key, verdict)
+			return refuse(&c.strangers, key, verdict)
 		}
 		return fmt.Errorf("%w: schema id %d, subject %s: %w", ErrUnavailable, key.id, subject, err)
 	}
-	return c.stranger(key, fmt.Sprintf("schema id %d is registered, but not under %v: register it there, "+
+	return refuse(&c.strangers, key, fmt.Sprintf("schema id %d is registered, but not under %v: register it there, "+
 		"or set registry.shared_schemas if schemas are shared between subjects", key.id, subjects))
 }
 
@@ -62,10 +62,4 @@ func (c *Codec) ownSubjects(topic, name string) []string {
 		subjects = append(subjects, standard)
 	}
 	return subjects
-}
-
-func (c *Codec) stranger(key readerKey, reason string) error {
-	e := &errUnusable{reason: reason, until: time.Now().Add(missingFor)}
-	c.strangers.put(key, e, len(reason))
-	return e
 }

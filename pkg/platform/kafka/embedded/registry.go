@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -44,7 +43,7 @@ type registryServer struct {
 	known   map[registration]bool
 
 	subjects, texts map[string]bool // of what is known
-	next            int             // lowest id that may be free
+	next            int             // id of the next new schema
 }
 
 // registration is one subject's use of a schema id.
@@ -140,7 +139,7 @@ func (s *registryServer) register(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := entry{registration: registration{Subject: r.PathValue("subject"), ID: s.free()}}
+	e := entry{registration: registration{Subject: r.PathValue("subject"), ID: s.next}}
 	answer := &bufferedResponse{header: w.Header(), status: http.StatusOK}
 	if json.Unmarshal(body, &e.Schema) == nil && s.seed(e) {
 		w.Header().Set("Content-Type", "application/vnd.schemaregistry.v1+json")
@@ -167,7 +166,7 @@ func (s *registryServer) register(w http.ResponseWriter, r *http.Request) {
 // a start, which registers each of ours, took a second by that.
 func (s *registryServer) seed(e entry) bool {
 	text, err := canonical(e.Schema)
-	if err != nil || s.texts[text] || s.subjects[e.Subject] || s.fake.SubjectExists(e.Subject) || s.taken(e.ID) ||
+	if err != nil || s.texts[text] || s.subjects[e.Subject] || s.fake.SubjectExists(e.Subject) || e.ID < s.next ||
 		e.Schema.Type != sr.TypeAvro || len(e.Schema.References) > 0 || len(e.Subject) > maxSubjectBytes || strings.ContainsRune(e.Subject, 0) {
 		return false
 	}
@@ -175,23 +174,9 @@ func (s *registryServer) seed(e entry) bool {
 	return true
 }
 
-// free is the id of the next new schema. srfake gives some ids itself.
-func (s *registryServer) free() int {
-	for s.taken(s.next) {
-		s.next++
-	}
-	return s.next
-}
-
-func (s *registryServer) taken(id int) bool {
-	answer := &bufferedResponse{header: make(http.Header), status: http.StatusOK}
-	s.fake.Handler().ServeHTTP(answer, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: fmt.Sprintf("/schemas/ids/%d", id)}})
-	return answer.status == http.StatusOK
-}
-
 // know notes a registration.
 func (s *registryServer) know(e entry) {
-	s.known[e.registration], s.subjects[e.Subject] = true, true
+	s.known[e.registration], s.subjects[e.Subject], s.next = true, true, max(s.next, e.ID+1)
 	if text, err := canonical(e.Schema); err == nil {
 		s.texts[text] = true
 	}
