@@ -12,6 +12,7 @@ const namespace = "sellerstream"
 type catalogue struct {
 	registry *prometheus.Registry
 	entries  []entry
+	gathered []*prometheus.Desc // see desc
 }
 
 type entry struct {
@@ -47,5 +48,7 @@ func (c *catalogue) histograms(name, help string, buckets []float64, labels ...s
 // desc is of a metric whose values a collector gathers.
 func (c *catalogue) desc(name, kind, help string, labels ...string) *prometheus.Desc {
 	c.enter(name, kind, help, labels)
-	return prometheus.NewDesc(namespace+"_"+name, help, labels, nil)
+	desc := prometheus.NewDesc(namespace+"_"+name, help, labels, nil)
+	c.gathered = append(c.gathered, desc)
+	return desc
 }

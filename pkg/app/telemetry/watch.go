@@ -59,8 +59,9 @@ const askTimeout = time.Second
 
 // watcher gathers what the sources say.
 type watcher struct {
-	sources Sources
-	labels  labels
+	sources   Sources
+	labels    labels
+	described []*prometheus.Desc // all that follow
 
 	units, stopped, lag, pending, oldest, paused, parked *prometheus.Desc
 	tokens, waiting, shared                              *prometheus.Desc
@@ -98,18 +99,13 @@ func (m *Metrics) Watch(s Sources) {
 	}
 	w.exclusionsAge = m.desc("exclusions_age_seconds", "gauge", "How old the list of excluded SKUs is, on the pipeline's clock; left out where there is none.")
 	w.schemaWait = m.desc("schema_wait_seconds", "gauge", "How long records have waited for a schema that the registry does not give while it gives others; 0 for none. When registry.schema_patience ends they become dead letters.")
+	w.described = m.gathered
 	m.registry.MustRegister(w)
 }
 
 // Describe implements prometheus.Collector.
 func (w *watcher) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{
-		w.units, w.stopped, w.lag, w.pending, w.oldest, w.paused, w.parked, w.tokens, w.waiting, w.shared, w.accountTokens, w.accountPending,
-		w.breakers, w.messages, w.oddFields, w.inFlight, w.exclusionsAge, w.schemaWait,
-	} {
-		ch <- desc
-	}
-	for _, desc := range w.own {
+	for _, desc := range w.described {
 		ch <- desc
 	}
 }

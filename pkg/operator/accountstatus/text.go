@@ -1,6 +1,7 @@
 package accountstatus
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -141,17 +142,17 @@ func (f *Fold) Write(w io.Writer, s *Standing) error {
 	if len(s.Feeds) > 0 {
 		table.Printf("\nFEED\tPHASE\tSTATUS\tMARKETPLACE\tMESSAGES\tAGE\n")
 		for _, feed := range s.Feeds {
-			status := or(feed.Status)
+			status := cmp.Or(feed.Status, "-")
 			if feed.Stuck {
 				status += ", stuck"
 			}
-			table.Printf("%s\t%s\t%s\t%s\t%d\t%s\n", or(feed.ID), feed.Phase, status, or(feed.MarketplaceID), feed.Messages, f.ago(feed.Since))
+			table.Printf("%s\t%s\t%s\t%s\t%d\t%s\n", cmp.Or(feed.ID, "-"), feed.Phase, status, cmp.Or(feed.MarketplaceID, "-"), feed.Messages, f.ago(feed.Since))
 		}
 	}
 	if len(s.Doubts) > 0 {
 		table.Printf("\nIN DOUBT\tMARKETPLACE\tSKUS\tSINCE\tOVER\n")
 		for _, d := range s.Doubts {
-			table.Printf("%s\t%s\t%d\t%s\t%s\n", d.Operation, or(d.MarketplaceID), d.SKUs, f.ago(d.Since), f.in(d.Until))
+			table.Printf("%s\t%s\t%d\t%s\t%s\n", d.Operation, cmp.Or(d.MarketplaceID, "-"), d.SKUs, f.ago(d.Since), f.in(d.Until))
 		}
 	}
 	if len(s.Failed) > 0 {
@@ -295,13 +296,6 @@ func span(d time.Duration) string {
 const briefly = 80
 
 func brief(reason string) string { return schemas.Shorten(schemas.Printable(reason), briefly) }
-
-func or(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
-}
 
 // JSON shows standings to a program, with what holds for all accounts.
 func (f *Fold) JSON(w io.Writer, standings []*Standing) error {

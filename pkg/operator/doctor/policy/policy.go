@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -132,22 +133,7 @@ func (s *statement) names(account string) bool {
 
 // matches reports whether text is of a pattern with * (any characters) and ? (one).
 func matches(pattern, text string) bool {
-	p, t := 0, 0
-	star, from := -1, 0 // the last *, and where what it stands for ends
-	for t < len(text) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, from = p, t
-			p++
-		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == text[t]):
-			p++
-			t++
-		case star >= 0:
-			from++
-			p, t = star+1, from
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[p:], "*") == ""
+	expression := strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(pattern))
+	found, err := regexp.MatchString("(?s)^"+expression+"$", text)
+	return err == nil && found
 }
