@@ -13,6 +13,8 @@ const (
 	FeedNotifications     = "feed-notifications"
 	ListingChanges        = "listing-changes"
 	Orders                = "orders"
+	OrderLooks            = "order-looks"
+	OrderLooksAnswered    = "order-looks.answered"
 	InventoryUpdates      = "inventory-updates"
 	FeedSubmissions       = "feed-submissions"
 	FeedResults           = "feed-results"
@@ -94,6 +96,8 @@ func Topics() []Topic {
 		logTopic(FeedNotifications, "FeedNotification", 7*day, roles("bridge"), roles("feeds")),
 		logTopic(ListingChanges, "ListingChange", 7*day, roles("bridge"), roles("inventory", "downstream")),
 		logTopic(Orders, "Order", 7*day, roles("orders"), roles("inventory", "shipments", "events", "downstream")),
+		logTopic(OrderLooks, "OrderLook", 7*day, roles("shipments"), roles("orders")),
+		logTopic(OrderLooksAnswered, "OrderLooked", 7*day, roles("orders"), roles("shipments")),
 		logTopic(InventoryUpdates, "InventoryUpdate", 7*day, roles("upstream-stock"), roles("inventory")),
 		logTopic(FeedSubmissions, "FeedSubmission", 30*day, roles("inventory"), roles("feeds", "events")),
 		{

@@ -34,6 +34,8 @@ func recordTable() []Record {
 		{Name: "NotificationPace", file: "notification_pace.avsc", New: func() Value { return new(NotificationPace) }},
 		{Name: "Order", file: "order.avsc", New: func() Value { return new(Order) }},
 		{Name: "OrderChange", file: "order_change.avsc", New: func() Value { return new(OrderChange) }},
+		{Name: "OrderLook", file: "order_look.avsc", New: func() Value { return new(OrderLook) }},
+		{Name: "OrderLooked", file: "order_looked.avsc", New: func() Value { return new(OrderLooked) }},
 		{Name: "OrderState", file: "order_state.avsc", New: func() Value { return new(OrderState) }},
 		{Name: "Position", file: "position.avsc", New: func() Value { return new(Position) }},
 		{Name: "QuotaState", file: "quota_state.avsc", New: func() Value { return new(QuotaState) }},
@@ -2450,6 +2452,72 @@ func (r *OrderItem) AppendAvro(dst []byte) []byte {
 	return dst
 }
 
+// OrderLook: A wish that an order be read from Amazon, because another role
+// has to know what it shows by now. Written by the shipments processor to
+// order-looks, keyed by account; one getOrder answers all that are asked for
+// an order before it.
+type OrderLook struct {
+	// Our name of the seller account; also the record's key.
+	Account string `avro:"account" json:"account"`
+	// Amazon's order id.
+	OrderID string `avro:"orderId" json:"orderId"`
+	// When it was asked for; the answer names it.
+	AskedTime time.Time `avro:"askedTime" json:"askedTime"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *OrderLook) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.OrderID)
+	dst = binary.AppendVarint(dst, r.AskedTime.UnixMilli())
+	return dst
+}
+
+// OrderLooked: What an order showed when it was read because of an OrderLook,
+// whether anything of it was new or not. Written by the orders processor to
+// order-looks.answered, keyed by account. An order that Amazon does not show,
+// or that its account does not want, has none.
+type OrderLooked struct {
+	// Our name of the seller account; also the record's key.
+	Account string `avro:"account" json:"account"`
+	// Amazon's order id.
+	OrderID string `avro:"orderId" json:"orderId"`
+	// askedTime of the newest OrderLook of the order that this answers.
+	AskedTime time.Time `avro:"askedTime" json:"askedTime"`
+	// When Amazon last changed the order.
+	LastUpdatedTime time.Time `avro:"lastUpdatedTime" json:"lastUpdatedTime"`
+	// Fulfillment status as Amazon writes it; UNKNOWN where Amazon gave none.
+	Status string `avro:"status" json:"status"`
+	// Units of each line that are shipped.
+	Fulfilled []LineUnits `avro:"fulfilled" json:"fulfilled"`
+	// The packages of the order; empty without PACKAGES in orders.included_data.
+	Packages []SeenPackage `avro:"packages" json:"packages"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *OrderLooked) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.OrderID)
+	dst = binary.AppendVarint(dst, r.AskedTime.UnixMilli())
+	dst = binary.AppendVarint(dst, r.LastUpdatedTime.UnixMilli())
+	dst = appendText(dst, r.Status)
+	if len(r.Fulfilled) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Fulfilled)))
+		for i := range r.Fulfilled {
+			dst = r.Fulfilled[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	if len(r.Packages) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Packages)))
+		for i := range r.Packages {
+			dst = r.Packages[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	return dst
+}
+
 // OrderPackage: A package that was shipped for the order.
 type OrderPackage struct {
 	// The package's id as it was confirmed to Amazon.
@@ -2557,6 +2625,9 @@ type OrderState struct {
 	// Until when the merchant must ship it, as the notifications of the present
 	// fetch say; null where that is not known.
 	ShipByTime time.Time `avro:"shipByTime,omitzero" json:"shipByTime,omitzero"`
+	// askedTime of the OrderLook that the present fetch is to answer; null for
+	// none.
+	LookTime time.Time `avro:"lookTime,omitzero" json:"lookTime,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -2600,6 +2671,7 @@ func (r *OrderState) AppendAvro(dst []byte) []byte {
 	dst = append(dst, 0)
 	dst = appendOptionalString(dst, r.Urgency)
 	dst = appendOptionalTime(dst, r.ShipByTime)
+	dst = appendOptionalTime(dst, r.LookTime)
 	return dst
 }
 
@@ -2668,6 +2740,9 @@ type PackageState struct {
 	// Why the newest shipment ended REJECTED; null where it did not, and once it
 	// is sent again or a newer one came.
 	Failure *Failure `avro:"failure,omitzero" json:"failure,omitzero"`
+	// The tracking number that Amazon had accepted before trackingNumber, where
+	// told corrects it.
+	FormerTrackingNumber string `avro:"formerTrackingNumber,omitzero" json:"formerTrackingNumber,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -2713,6 +2788,7 @@ func (r *PackageState) AppendAvro(dst []byte) []byte {
 		dst = append(dst, 2)
 		dst = r.Failure.AppendAvro(dst)
 	}
+	dst = appendOptionalString(dst, r.FormerTrackingNumber)
 	return dst
 }
 
@@ -2789,6 +2865,11 @@ type PendingShipment struct {
 	Settled bool `avro:"settled" json:"settled"`
 	// cancellation of the shipment.
 	Cancellation string `avro:"cancellation,omitzero" json:"cancellation,omitzero"`
+	// When Amazon answered that the order is fulfilled already: nothing more is
+	// sent, and the outcome waits for a look at the order. null where it did not.
+	FulfilledTime time.Time `avro:"fulfilledTime,omitzero" json:"fulfilledTime,omitzero"`
+	// Amazon's words in that answer.
+	Words string `avro:"words,omitzero" json:"words,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -2816,6 +2897,8 @@ func (r *PendingShipment) AppendAvro(dst []byte) []byte {
 	dst = appendOptionalString(dst, r.Replay)
 	dst = appendBool(dst, r.Settled)
 	dst = appendOptionalString(dst, r.Cancellation)
+	dst = appendOptionalTime(dst, r.FulfilledTime)
+	dst = appendOptionalString(dst, r.Words)
 	return dst
 }
 
@@ -3110,6 +3193,21 @@ func (r *SearchState) AppendAvro(dst []byte) []byte {
 	return dst
 }
 
+// SeenPackage: A package that an order shows.
+type SeenPackage struct {
+	// The package's id as it was confirmed to Amazon.
+	PackageReferenceID string `avro:"packageReferenceId" json:"packageReferenceId"`
+	// Its tracking number.
+	TrackingNumber string `avro:"trackingNumber,omitzero" json:"trackingNumber,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *SeenPackage) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.PackageReferenceID)
+	dst = appendOptionalString(dst, r.TrackingNumber)
+	return dst
+}
+
 // ShareLoan: What of its part another unit may use.
 type ShareLoan struct {
 	// The partition of the unit that may use it.
@@ -3298,6 +3396,10 @@ type ShipmentConfirmation struct {
 	// Whether somebody had asked to cancel a line of the package; false where
 	// shipments.buyer_cancel is ship.
 	CancelRequested bool `avro:"cancelRequested" json:"cancelRequested"`
+	// For CONFIRMED where Amazon had the order as fulfilled already: the tracking
+	// number that the order showed for the package when it was read because of
+	// that; null where it was not read, or did not show the package.
+	HeldTrackingNumber string `avro:"heldTrackingNumber,omitzero" json:"heldTrackingNumber,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -3323,6 +3425,7 @@ func (r *ShipmentConfirmation) AppendAvro(dst []byte) []byte {
 	dst = appendOptionalString(dst, r.Replay)
 	dst = binary.AppendVarint(dst, r.DecidedTime.UnixMilli())
 	dst = appendBool(dst, r.CancelRequested)
+	dst = appendOptionalString(dst, r.HeldTrackingNumber)
 	return dst
 }
 
@@ -3403,6 +3506,8 @@ type ShipmentState struct {
 	// When the order was placed; null where orders have not had it since this is
 	// noted.
 	PlacedTime time.Time `avro:"placedTime,omitzero" json:"placedTime,omitzero"`
+	// askedTime of the last OrderLook that was asked for; null for none.
+	LookTime time.Time `avro:"lookTime,omitzero" json:"lookTime,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -3465,6 +3570,7 @@ func (r *ShipmentState) AppendAvro(dst []byte) []byte {
 	dst = append(dst, 0)
 	dst = appendOptionalString(dst, r.HeldAlert)
 	dst = appendOptionalTime(dst, r.PlacedTime)
+	dst = appendOptionalTime(dst, r.LookTime)
 	return dst
 }
 

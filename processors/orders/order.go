@@ -84,6 +84,7 @@ type order struct {
 	buyerEnd                          millis // from when buyer data is not asked for; 0 where that is not known
 	dirtyReceived                     millis // received time of the changes that made it dirty
 	refusedSince                      millis
+	look                              millis // when the look was asked for that the present fetch is to answer; 0 for none
 	shown                             millis // when emittedID was emitted; after a restart, the last save. Not in the state
 
 	replaced  []string         // the contents that emittedID has replaced, of the same lastUpdatedTime, the newest last
@@ -208,7 +209,7 @@ func (o *order) reset() {
 	o.pending, o.dirty, o.untimed, o.dirtyUntimed = false, false, false, false
 	o.pendingSince, o.received, o.dirtyReceived, o.notBefore = 0, 0, 0, 0
 	o.attempts, o.stale, o.part, o.missed, o.sought = 0, 0, nil, false, false
-	o.urgency, o.shipBy = urgentMerchant, 0
+	o.urgency, o.shipBy, o.look = urgentMerchant, 0, 0
 }
 
 // unsatisfied ends a fetch that did not give what was notified: a repeat of
@@ -285,7 +286,7 @@ func (o *order) state() *schemas.OrderState {
 		BuyerDataEndTime: o.buyerEnd.time(),
 
 		Refusals: o.refusals, RefusedSince: o.refusedSince.time(), Failure: o.failure,
-		Urgency: urgency, ShipByTime: o.shipBy.time(),
+		Urgency: urgency, ShipByTime: o.shipBy.time(), LookTime: o.look.time(),
 	}
 }
 
@@ -318,6 +319,6 @@ func restored(key string, state *schemas.OrderState) *order {
 	o.buyerEnd = millisOf(state.BuyerDataEndTime)
 	o.refusals = state.Refusals
 	o.refusedSince, o.failure = millisOf(state.RefusedSince), state.Failure
-	o.urgency, o.shipBy = urgencyOf(state), millisOf(state.ShipByTime)
+	o.urgency, o.shipBy, o.look = urgencyOf(state), millisOf(state.ShipByTime), millisOf(state.LookTime)
 	return o
 }

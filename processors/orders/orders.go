@@ -195,17 +195,22 @@ func (m *Machine) Restore(key string, value any) error {
 	return nil
 }
 
-// Record takes a notified change.
+// Record takes a notified change, or what else asks for orders.
 func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
-	if asked, ok := rec.Value.(*schemas.Backfill); ok {
-		m.backfillAsked(tx, rec, asked)
-		return
+	switch value := rec.Value.(type) {
+	case *schemas.OrderChange:
+		m.changed(tx, rec, value)
+	case *schemas.Backfill:
+		m.backfillAsked(tx, rec, value)
+	case *schemas.OrderLook:
+		m.lookAsked(tx, rec, value)
+	default:
+		tx.Unexpected(rec, "an OrderChange, a Backfill or an OrderLook")
 	}
-	change, ok := rec.Value.(*schemas.OrderChange)
-	if !ok {
-		tx.Unexpected(rec, "an OrderChange")
-		return
-	}
+}
+
+// changed takes a notified change.
+func (m *Machine) changed(tx *machine.Tx, rec *machine.Record, change *schemas.OrderChange) {
 	if _, ok := machine.AccountOf(tx, rec, change.Account, m.cfg.Accounts().ByID); !ok {
 		return
 	}

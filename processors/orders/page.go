@@ -126,8 +126,11 @@ func (m *Machine) served(tx *machine.Tx, o *order, shown shownPage) bool {
 	if o.behind(updated) || updated <= o.emitted && content != o.emittedID {
 		return false
 	}
-	m.answeredAtAll(tx, o)
 	repeated := content == o.emittedID
+	if repeated && o.look != 0 { // who asks for a look wants more than the index
+		return false
+	}
+	m.answeredAtAll(tx, o)
 	m.publish(tx, o, event, content, buyer)
 	if o.untimed && (repeated || o.attempts+o.refusals == 0) { // who knows whether the index has that change
 		m.save(tx, o)

@@ -114,6 +114,7 @@ func (m *Machine) answeredAtAll(tx *machine.Tx, o *order) {
 // publish emits a state of an order, if it is news. One that lags is none, though it is
 // looked at because of a change that came during the call: the next answer tells.
 func (m *Machine) publish(tx *machine.Tx, o *order, event *schemas.Order, content string, buyer retained) {
+	m.answerLook(tx, o, event)
 	updated := millisOf(event.LastUpdatedTime)
 	news := updated >= o.emitted && content != o.emittedID && !(o.dirty && o.doubtful(updated, content, millisOf(tx.Now)))
 	m.keepBuyer(tx, o, buyer, news)

@@ -19,8 +19,9 @@ func Role() role.Role {
 		Inputs: []role.Input{
 			{Topic: schemas.OrderChanges, Replayed: true},
 			{Topic: schemas.OrderBackfills, NeverPaused: true},
+			{Topic: schemas.OrderLooks, NeverPaused: true}, // few, and who asks waits
 		},
-		Outputs:    []string{schemas.Orders, schemas.Alerts},
+		Outputs:    []string{schemas.Orders, schemas.OrderLooksAnswered, schemas.Alerts},
 		State:      []role.State{{Topic: schemas.StateOrders}, {Topic: schemas.BuyerKeys, Prefix: BuyerKeyPrefix}},
 		Read:       read,
 		Sections:   []string{"orders", "buyer_data"},

@@ -30,6 +30,7 @@ type runtime struct {
 	outputs []*schemas.Order
 	emitted []time.Time // when each of them was
 	alerts  []*schemas.Alert
+	looked  []*schemas.OrderLooked
 	entries int // of the state that were written
 }
 
@@ -58,6 +59,8 @@ func (r *runtime) committed(tx *machine.Tx) {
 			r.outputs, r.emitted = append(r.outputs, value), append(r.emitted, r.Now)
 		case *schemas.Alert:
 			r.alerts = append(r.alerts, value)
+		case *schemas.OrderLooked:
+			r.looked = append(r.looked, value)
 		}
 	}
 }

@@ -73,7 +73,7 @@ func (m *Machine) drop(tx *machine.Tx, o *order) {
 		p := &o.Packages[i]
 		s := p.Wanted
 		switch {
-		case s == nil || p.Sent != nil:
+		case s == nil || p.Sent != nil || inQuestion(p):
 			continue
 		case s.Cancellation == wordDrop && p.Confirmed:
 			m.reject(tx, o, p, s, codeKept, fmt.Sprintf(

@@ -73,13 +73,13 @@ func next(p *schemas.PackageState) *schemas.PendingShipment {
 }
 
 // first is the package whose shipment is next: that of the oldest event that is neither
-// held nor waits for its ship time; nil for none.
+// held nor waits for its ship time or for a look at the order; nil for none.
 func (m *Machine) first(o *order) *schemas.PackageState {
 	var first *schemas.PackageState
 	for i := range o.Packages {
 		p := &o.Packages[i]
 		s := next(p)
-		if s != nil && !m.held(o, p) && !o.aside(p) && (first == nil || older(s, next(first).EventTime, next(first).SourceOffset)) {
+		if s != nil && !m.held(o, p) && !o.aside(p) && !inQuestion(p) && (first == nil || older(s, next(first).EventTime, next(first).SourceOffset)) {
 			first = p
 		}
 	}

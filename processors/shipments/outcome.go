@@ -45,30 +45,54 @@ func (m *Machine) outcome(tx *machine.Tx, o *order, p *schemas.PackageState, s *
 
 // confirm settles a shipment that Amazon has accepted.
 func (m *Machine) confirm(tx *machine.Tx, o *order, p *schemas.PackageState, s *schemas.PendingShipment) {
+	former := p.TrackingNumber
 	p.Confirmed, p.Units, p.TrackingNumber, p.Failure = true, unitsOf(s), s.TrackingNumber, nil
 	m.outcome(tx, o, p, s, schemas.ShipmentConfirmation{Outcome: confirmed})
-	m.told(tx, o, p, s)
+	m.told(tx, o, p, s, former)
 }
 
 // codeFulfilled is the code of a CONFIRMED shipment that changed nothing at Amazon.
 const codeFulfilled = "already_fulfilled"
 
-// fulfilled settles a shipment of an order that Amazon has as fulfilled already.
-// As the answer to a repeat that says that an earlier try was taken. Else Amazon
-// took nothing of it, and may hold another tracking number.
+// fulfilled takes Amazon's word that it has an order as fulfilled already. As the answer to a
+// repeat that says that an earlier try was taken. Else Amazon took nothing of the shipment,
+// and may hold another tracking number: its outcome waits until the order has been looked at.
 func (m *Machine) fulfilled(tx *machine.Tx, o *order, p *schemas.PackageState, s *schemas.PendingShipment, repeat bool, words string) {
-	c := schemas.ShipmentConfirmation{Outcome: confirmed}
-	if !repeat && p.TrackingNumber != s.TrackingNumber {
-		holds := "the tracking number of a package that was confirmed elsewhere"
-		if p.TrackingNumber != "" {
-			holds = "the tracking number " + schemas.Brief(p.TrackingNumber)
+	p.Confirmed, p.Failure = true, nil
+	if repeat || p.TrackingNumber == s.TrackingNumber {
+		m.outcome(tx, o, p, s, schemas.ShipmentConfirmation{Outcome: confirmed})
+		return
+	}
+	newer := p.Wanted
+	p.Wanted, s.FulfilledTime, s.Words = s, tx.Now.Truncate(time.Millisecond), schemas.Brief(words)
+	if newer != nil || !m.ordersCome(o) {
+		m.endFulfilled(tx, o, p, "")
+		p.Wanted = newer
+	}
+}
+
+// endFulfilled settles such a shipment. held is the tracking number that the order shows for
+// its package; "" where that is not known.
+func (m *Machine) endFulfilled(tx *machine.Tx, o *order, p *schemas.PackageState, held string) {
+	s := p.Wanted
+	p.Wanted = nil
+	c := schemas.ShipmentConfirmation{Outcome: confirmed, HeldTrackingNumber: held}
+	if !sameNumber(held, s.TrackingNumber) {
+		holds := "may still hold the tracking number of a package that was confirmed elsewhere"
+		switch {
+		case held != "":
+			holds = "holds the tracking number " + schemas.Brief(held)
+		case p.TrackingNumber != "":
+			holds = "may still hold the tracking number " + schemas.Brief(p.TrackingNumber)
 		}
 		c.Code = codeFulfilled
-		c.Message = cut(fmt.Sprintf("Amazon has order %s as fulfilled already and took nothing of package %s: it may still hold %s and not %s. "+
+		c.Message = cut(fmt.Sprintf("Amazon has order %s as fulfilled already and took nothing of package %s: it %s and not %s. "+
 			"Compare the order in Seller Central, and correct it there. Amazon's words: %s",
-			o.OrderID, schemas.Brief(p.PackageID), holds, schemas.Brief(s.TrackingNumber), schemas.Printable(words)))
+			o.OrderID, schemas.Brief(p.PackageID), holds, schemas.Brief(s.TrackingNumber), schemas.Printable(s.Words)))
 	}
-	p.Confirmed, p.Failure = true, nil
+	if held != "" {
+		p.TrackingNumber = held
+	}
 	m.outcome(tx, o, p, s, c)
 }
 

@@ -3,6 +3,7 @@ package shipments
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -19,8 +20,8 @@ import (
 )
 
 // TestConfirmsTheNewest interleaves shipments in and out of order, corrections,
-// orders that come late or never, lost, late and refused calls, lost
-// transactions and crashes, and then lets everything settle.
+// orders that come late or never, lost, late and refused calls, accepted ones of which
+// nothing is stored, lost transactions and crashes, and then lets everything settle.
 func TestConfirmsTheNewest(t *testing.T) {
 	t.Parallel()
 	property.CheckSeeds(t, property.Seeds(long.Pick(t, 60, property.FixedSeeds)), func(rt *rapid.T) {
@@ -77,6 +78,8 @@ type world struct {
 
 	orders int
 	sent   map[int64]*schemas.Shipment // all shipments, by offset
+	seen   int                         // looks that were answered, or lost
+	lost   int                         // confirmations that were accepted and not stored
 }
 
 func newWorld(t testing.TB, rt rapid.TB, seed uint64, cfg Config) *world {
@@ -88,10 +91,12 @@ func newWorld(t testing.TB, rt rapid.TB, seed uint64, cfg Config) *world {
 		},
 	}
 	w.Traffic = machinetest.NewTraffic(w.Runtime, rand.New(rand.NewPCG(seed, 0)), w.arrive)
+	w.Intake = w.answerLooks
 	w.late = w.Machine.cfg.CallTime + w.Machine.cfg.ApplyDelay
 	for n := range 50 {
 		w.amazon.ordered[orderID(n)] = 1000
 	}
+	w.Take(known(orderID(999), 1, w.Now)) // orders of the account come
 	return w
 }
 
@@ -167,13 +172,31 @@ func (w *world) arrive(f *machinetest.Flight) machine.Outcome {
 			return machine.Park{}
 		}
 		return machine.Retry{}
+	case 5: // accepted, and nothing stored
+		if w.amazon.fresh(request) {
+			w.lost++
+			return done()
+		}
 	}
 	return w.amazon.apply(request)
 }
 
+// answerLooks answers most looks that were asked for, as the orders are now.
+func (w *world) answerLooks() time.Time {
+	for ; w.seen < len(w.looks); w.seen++ {
+		if w.Random.IntN(5) > 0 {
+			look := w.looks[w.seen]
+			looked := w.amazon.looked(look.OrderID)
+			looked.Account, looked.OrderID, looked.AskedTime, looked.LastUpdatedTime = look.Account, look.OrderID, look.AskedTime, w.Now
+			w.Queue = append(w.Queue, w.Records(looked)...)
+		}
+	}
+	return time.Time{}
+}
+
 // settle delivers what is left, and waits for what is still on its way.
 func (w *world) settle() {
-	if err := w.Settle(20_000, func() bool { return w.Machine.Pending() == 0 }); err != nil {
+	if err := w.Settle(40_000, func() bool { return w.Machine.Pending()+w.Machine.unshown.Len() == 0 }); err != nil {
 		w.rt.Fatalf("%v", err)
 	}
 	w.Advance(w.late)
@@ -218,12 +241,22 @@ func (w *world) checkOutcomes() {
 		}
 	}
 	for pack, c := range last {
+		if w.reported(c) {
+			continue
+		}
 		versions := w.amazon.parcels[c.OrderID][c.PackageReferenceID]
 		if len(versions) == 0 || versions[len(versions)-1].TrackingNumber != c.TrackingNumber {
 			w.rt.Fatalf("rule 5: Amazon has %+v of package %s, want %s", versions, pack, c.TrackingNumber)
 		}
 	}
 	w.checkParcels(references)
+}
+
+// reported reports whether an alert says that a package is not shown.
+func (w *world) reported(c *schemas.ShipmentConfirmation) bool {
+	return slices.ContainsFunc(w.alerts, func(alert *schemas.Alert) bool {
+		return alert.EventType == alertNotShown && alert.Subject == c.OrderID && alert.Attributes["packageReferenceId"] == c.PackageReferenceID
+	})
 }
 
 // checkParcels holds rule 3 against what Amazon has: no package but those that

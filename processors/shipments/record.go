@@ -66,7 +66,6 @@ func (m *Machine) shipment(tx *machine.Tx, rec *machine.Record, a *account.Accou
 		m.supersede(tx, o, p, p.Wanted)
 	}
 	p.Wanted, p.Failure = next, nil
-	p.Told, p.ToldTime = nil, time.Time{} // the newer one will be waited for
 	m.orders[o.Key] = o
 	m.tellCarrier(tx, a.ID, chosen)
 	m.settle(tx, o)
@@ -167,7 +166,7 @@ func (m *Machine) known(tx *machine.Tx, rec *machine.Record, given *schemas.Orde
 		})
 	}
 	m.shown[o.Account] = true
-	o.show(given)
+	m.show(tx, o, given.Looked())
 	o.bound(0)
 	m.settle(tx, o)
 }

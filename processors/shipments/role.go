@@ -19,8 +19,9 @@ func Role() role.Role {
 		Inputs: []role.Input{
 			{Topic: schemas.Shipments, Replayed: true, Effects: true},
 			{Topic: schemas.Orders, NeverPaused: true}, // what shipments wait for comes from there
+			{Topic: schemas.OrderLooksAnswered, NeverPaused: true},
 		},
-		Outputs:    []string{schemas.ShipmentConfirmations, schemas.Alerts},
+		Outputs:    []string{schemas.ShipmentConfirmations, schemas.OrderLooks, schemas.Alerts},
 		State:      []role.State{{Topic: schemas.StateShipments}},
 		Read:       read,
 		Sections:   []string{"shipments"},

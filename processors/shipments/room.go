@@ -54,7 +54,7 @@ func (o *order) bound(more int) (fits bool) {
 func (o *order) room(tx *machine.Tx, rec *machine.Record, at int, next *schemas.PendingShipment) bool {
 	more := pendingBytes(next)
 	if at >= 0 { // what next takes the place of
-		more -= pendingBytes(o.Packages[at].Wanted) + pendingBytes(o.Packages[at].Told)
+		more -= pendingBytes(o.Packages[at].Wanted)
 	} else {
 		more += newPackage
 	}

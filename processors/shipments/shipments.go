@@ -19,7 +19,8 @@
 //     overwrites a newer.
 //  6. Amazon never has to answer 429, as far as its quota is known.
 //  7. A package that Amazon has accepted is shown by an order, or it is confirmed
-//     once more, and then reported in an alert.
+//     once more, and then reported in an alert, before the latest ship date where the
+//     first confirmation left 10 minutes for that.
 //  8. What may pass is asked again for Config.Patience, and reported within minutes.
 //  9. A merchant's order that no shipment covers has one ShipmentMissing that holds, from
 //     Config.MissingLead before its latest ship date until it is covered, shipped or
@@ -91,9 +92,9 @@ type Config struct {
 	// cancel: "hold", "ship" or "warn". Default "warn".
 	BuyerCancel string
 
-	// VerifyAfter is how long an order may take to show a package that Amazon has
-	// accepted, before the package is confirmed once more, and once more before an
-	// alert. Default 1 hour.
+	// VerifyAfter is how long an order that is not read although that was asked for may
+	// take to show a package that Amazon has accepted, before the package is confirmed
+	// once more, and once more before an alert. Default 1 hour.
 	VerifyAfter time.Duration
 	// Patience is how long a shipment is asked for again that Amazon refuses in a way
 	// that may pass (401, 403, 404). Default 12 hours.
@@ -199,8 +200,12 @@ func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 		if _, ok := machine.AccountOf(tx, rec, value.Account, m.cfg.Accounts().ByID); ok {
 			m.known(tx, rec, value)
 		}
+	case *schemas.OrderLooked:
+		if tx.Keyed(rec, value.Account) {
+			m.looked(tx, value)
+		}
 	default:
-		tx.Unexpected(rec, "a Shipment or an Order")
+		tx.Unexpected(rec, "a Shipment, an Order or an OrderLooked")
 	}
 }
 

@@ -59,7 +59,7 @@ func TestAnswers(t *testing.T) {
 		afterwait time.Duration // and at most
 	}{
 		{"204", done(), confirmed, "", 0, 0},
-		{"already fulfilled", alreadyFulfilled(), confirmed, codeFulfilled, 0, 0},
+		{"already fulfilled", alreadyFulfilled(), confirmed, codeFulfilled, lookAfter, lookAfter}, // no look was answered
 		{"a wrong line", refusal(400, model.Invalid, "InvalidInput", "no such line"), "", "", blame.VagueFor, blame.VagueFor},
 		{"no such order", refusal(404, model.NotFound, "", ""), "", "", time.Second, 2 * time.Second},
 		{"forbidden order", refusal(403, model.Forbidden, "Unauthorized", "Access denied"), "", "", time.Second, 2 * time.Second},
@@ -78,6 +78,7 @@ func TestAnswers(t *testing.T) {
 			first := r.Take(known(orderID(1), 2, testStart), shipped("s1", orderID(1), "p1", 2, testStart))[0]
 			calls := r.End(first, test.answer)
 			if test.want != "" {
+				calls = append(calls, r.Pass(test.wait)...)
 				if c := r.settled("s1"); c.Outcome != test.want || c.Code != test.code || len(calls) > 0 {
 					t.Errorf("outcome %+v, %d calls", c, len(calls))
 				}

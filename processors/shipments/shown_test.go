@@ -58,7 +58,7 @@ func TestA204WithNothingStoredIsConfirmedOnceMoreAndThenTold(t *testing.T) {
 // person, however near the date is.
 func TestWhatIsNotShownIsToldBeforeTheLatestShipDate(t *testing.T) {
 	t.Parallel()
-	for _, left := range []time.Duration{time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour} {
+	for _, left := range []time.Duration{10 * time.Minute, 20 * time.Minute, time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour} {
 		r := newRuntime(t, Config{})
 		order := known(orderID(1), 2, testStart)
 		order.ShipBy.Latest = testStart.Add(left)
@@ -160,25 +160,121 @@ func TestWithoutOrdersNothingIsVerified(t *testing.T) {
 	}
 }
 
-// "Already fulfilled" to a corrected tracking number says what Amazon may hold, in
-// its words. To a repeat it means that the first try was taken.
-func TestAlreadyFulfilledToACorrectionSaysWhatAmazonMayHold(t *testing.T) {
+// "Already fulfilled" to a corrected tracking number has the order looked at, and the outcome
+// says what Amazon holds. Where no answer comes it says what Amazon may hold. To a repeat it
+// means that the first try was taken.
+func TestAlreadyFulfilledToACorrectionSaysWhatAmazonHolds(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		shows      []string // packages of the order, "" for ours; nil for no answer
+		code, held string
+		words      string
+	}{
+		"the old number":          {[]string{"", "old"}, codeFulfilled, "old", "it holds the tracking number old and not new"},
+		"the new number":          {[]string{"", "NEW "}, "", "NEW ", ""},
+		"another number":          {[]string{"", "third"}, codeFulfilled, "third", "it holds the tracking number third and not new"},
+		"the new one elsewhere":   {[]string{"7", "new"}, "", "new", ""},
+		"another package":         {[]string{"7", "other"}, codeFulfilled, "", "may still hold the tracking number old and not new"},
+		"no package":              {[]string{}, codeFulfilled, "", "may still hold the tracking number old and not new"},
+		"nothing, nobody answers": {nil, codeFulfilled, "", "may still hold the tracking number old and not new"},
+	} {
+		for _, restarts := range []bool{false, true} {
+			r := newRuntime(t, Config{})
+			r.End(r.Take(known(orderID(1), 2, testStart), shipped("old", orderID(1), "p1", 2, testStart))[0], done())
+			r.End(r.Take(shipped("new", orderID(1), "p1", 2, testStart.Add(time.Second)))[0], alreadyFulfilled())
+			if r.Pass(lookTakes); len(r.outcomes) != 1 || len(r.looks) != 1 {
+				t.Fatalf("%s: %d outcomes and %d looks, want one of each", name, len(r.outcomes), len(r.looks))
+			}
+			if restarts {
+				r.Restart()
+				r.Pass(time.Second)
+			}
+			if test.shows != nil {
+				for i := range test.shows {
+					if test.shows[i] == "" {
+						test.shows[i] = r.outcomes[0].PackageReferenceID
+					}
+				}
+				r.Take(r.answered("SHIPPED", test.shows...))
+			}
+			r.Pass(lookAfter)
+			c := r.settled("new")
+			if c.Outcome != confirmed || c.Code != test.code || c.HeldTrackingNumber != test.held || !strings.Contains(c.Message, test.words) || (test.words == "") != (c.Message == "") {
+				t.Errorf("%s, restarts %v: outcome %s %s %q %q", name, restarts, c.Outcome, c.Code, c.HeldTrackingNumber, c.Message)
+			}
+			if test.words != "" && (!strings.Contains(c.Message, "Failed to create package") || !strings.Contains(c.Message, "Seller Central")) {
+				t.Errorf("%s: %q", name, c.Message)
+			}
+		}
+	}
+}
+
+// A shipment in question gives way to a newer one, and a repeat of what is in doubt asks no
+// question.
+func TestAlreadyFulfilledIsNotAlwaysInQuestion(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t, Config{})
 	r.End(r.Take(known(orderID(1), 2, testStart), shipped("old", orderID(1), "p1", 2, testStart))[0], done())
 	r.End(r.Take(shipped("new", orderID(1), "p1", 2, testStart.Add(time.Second)))[0], alreadyFulfilled())
-	c := r.settled("new")
-	for _, want := range []string{"may still hold the tracking number old and not new", "PackageToUpdateNotFound", "Seller Central"} {
-		if c.Outcome != confirmed || c.Code != "already_fulfilled" || !strings.Contains(c.Message, want) {
-			t.Errorf("outcome %s %s %q, want %q", c.Outcome, c.Code, c.Message, want)
-		}
+	r.End(r.Take(shipped("newest", orderID(1), "p1", 2, testStart.Add(2*time.Second)))[0], done())
+	if c, newest := r.settled("new"), r.settled("newest"); c.Outcome != superseded || newest.Outcome != confirmed {
+		t.Errorf("outcomes %+v, %+v", c, newest)
 	}
-	// A repeat of what is in doubt, and one that names the same number.
 	r = newRuntime(t, Config{})
 	calls := r.End(r.Take(known(orderID(1), 2, testStart), shipped("s1", orderID(1), "p1", 2, testStart))[0], machine.Ambiguous{})
 	r.End(append(calls, r.Pass(5*time.Second)...)[0], alreadyFulfilled())
 	if c := r.settled("s1"); c.Outcome != confirmed || c.Code != "" {
 		t.Errorf("a repeat: %+v", c)
+	}
+}
+
+// An answered look ends the wait, or has the package confirmed once more without waiting for
+// VerifyAfter, and then reported. All packages of an order have one look.
+func TestALookTellsWhetherAPackageIsShown(t *testing.T) {
+	t.Parallel()
+	for lost, want := range map[int]struct{ calls, looks, alerts int }{0: {2, 1, 0}, 1: {3, 2, 0}, 2: {3, 2, 1}} {
+		r := newRuntime(t, Config{})
+		confirmations(r, time.Second, r.Take(known(orderID(1), 2, testStart), shipped("s1", orderID(1), "p1", 1, testStart), shipped("s2", orderID(1), "p2", 1, testStart))...)
+		shows := []string{r.outcomes[0].PackageReferenceID, "s1", r.outcomes[1].PackageReferenceID, "s2"}
+		for try := range want.looks {
+			for len(r.looks) == try && r.Now.Before(testStart.Add(time.Hour)) {
+				confirmations(r, time.Minute)
+			}
+			shown, units := shows, int32(2)
+			if try < lost {
+				shown, units = shows[:2], 1
+			}
+			answer := r.answered("PARTIALLY_SHIPPED", shown...)
+			answer.Fulfilled = []schemas.LineUnits{{OrderItemID: line, Quantity: units}}
+			confirmations(r, time.Second, r.Take(answer)...)
+		}
+		took := r.Now.Sub(testStart)
+		confirmations(r, 12*time.Hour)
+		if len(r.Started) != want.calls || len(r.looks) != want.looks || len(r.alerts) != want.alerts || took > 35*time.Minute {
+			t.Errorf("lost %d times: %d calls, %d looks, alerts %+v, after %v", lost, len(r.Started), len(r.looks), r.alerts, took)
+		}
+	}
+}
+
+// A correction that Amazon has accepted is looked for too: where the order still shows the
+// number before it, it is confirmed once more, and then reported.
+func TestACorrectionThatIsLostIsConfirmedOnceMore(t *testing.T) {
+	t.Parallel()
+	for number, want := range map[string]int{"new": 2, "Amazon's own": 2, "old": 3} {
+		r := newRuntime(t, Config{})
+		confirmations(r, time.Second, r.Take(known(orderID(1), 2, testStart), shipped("old", orderID(1), "p1", 2, testStart))...)
+		r.Take(fulfilledBy(known(orderID(1), 2, r.Now), 2))
+		confirmations(r, time.Second, r.Take(shipped("new", orderID(1), "p1", 2, r.Now))...)
+		for range 5 {
+			looks := len(r.looks)
+			if confirmations(r, lookAfter); len(r.looks) > looks {
+				confirmations(r, time.Second, r.Take(r.answered("SHIPPED", r.outcomes[0].PackageReferenceID, number))...)
+			}
+		}
+		alerts := want - 2
+		if len(r.Started) != want || len(r.alerts) != alerts || alerts > 0 && r.alerts[0].Severity != "WARNING" {
+			t.Errorf("%s: %d calls, want %d; alerts %+v", number, len(r.Started), want, r.alerts)
+		}
 	}
 }
 

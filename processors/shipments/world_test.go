@@ -26,6 +26,7 @@ type runtime struct {
 	numbers  uint64 // of package references
 	outcomes []*schemas.ShipmentConfirmation
 	alerts   []*schemas.Alert
+	looks    []*schemas.OrderLook
 }
 
 func newRuntime(t testing.TB, cfg Config) *runtime {
@@ -53,6 +54,8 @@ func (r *runtime) committed(tx *machine.Tx) {
 			if v.EventType != "AccountParked" { // the lane raises that one
 				r.alerts = append(r.alerts, v)
 			}
+		case *schemas.OrderLook:
+			r.looks = append(r.looks, v)
 		}
 	}
 }
@@ -80,6 +83,23 @@ func (r *runtime) check(call machine.Call) {
 func (r *runtime) orderState(id string) *schemas.ShipmentState {
 	state, _ := r.State(orderKey(testAccount, id)).(*schemas.ShipmentState)
 	return state
+}
+
+// answered is the answer to the last look: an order with these packages, each a reference and
+// a tracking number.
+func (r *runtime) answered(status string, packages ...string) *schemas.OrderLooked {
+	r.T.Helper()
+	if len(r.looks) == 0 {
+		r.T.Fatal("no look was asked for")
+	}
+	look := r.looks[len(r.looks)-1]
+	looked := &schemas.OrderLooked{
+		Account: look.Account, OrderID: look.OrderID, AskedTime: look.AskedTime, LastUpdatedTime: r.Now, Status: status,
+	}
+	for i := 0; i < len(packages); i += 2 {
+		looked.Packages = append(looked.Packages, schemas.SeenPackage{PackageReferenceID: packages[i], TrackingNumber: packages[i+1]})
+	}
+	return looked
 }
 
 // settled is the outcome of a shipment; there must be one.
@@ -171,4 +191,25 @@ func (a *amazon) apply(request *model.ConfirmShipmentRequest) machine.Outcome {
 	}
 	packages[reference] = append(packages[reference], request.Package)
 	return machine.Done{Response: &model.ConfirmShipmentResponse{}}
+}
+
+// fresh reports whether a call that Amazon would take is for a package that it does not have.
+func (a *amazon) fresh(request *model.ConfirmShipmentRequest) bool {
+	item := request.Package.Items[0]
+	return a.parcels[request.OrderID][request.Package.PackageReferenceID] == nil && item.OrderItemID == line && item.Quantity <= a.ordered[request.OrderID]
+}
+
+// looked is what an order shows.
+func (a *amazon) looked(id string) *schemas.OrderLooked {
+	looked, units := &schemas.OrderLooked{Status: "UNSHIPPED"}, int32(0)
+	for reference, versions := range a.parcels[id] {
+		p := versions[len(versions)-1]
+		units += p.Items[0].Quantity
+		looked.Status = "PARTIALLY_SHIPPED"
+		looked.Packages = append(looked.Packages, schemas.SeenPackage{PackageReferenceID: reference, TrackingNumber: p.TrackingNumber})
+	}
+	if units > 0 {
+		looked.Fulfilled = []schemas.LineUnits{{OrderItemID: line, Quantity: units}}
+	}
+	return looked
 }

@@ -141,11 +141,13 @@ func TestSearchesFailAlone(t *testing.T) {
 	}
 }
 
-func orderOf(t *testing.T, rec *kgo.Record) *schemas.Order {
+func orderOf(t *testing.T, rec *kgo.Record) *schemas.Order { return decoded[schemas.Order](t, rec) }
+
+func decoded[T any](t *testing.T, rec *kgo.Record) *T {
 	t.Helper()
 	value, err := codec().Decode(t.Context(), "", rec.Value)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return value.(*schemas.Order)
+	return value.(any).(*T)
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/breaker"
 	"github.com/sellerstream/sellerstream/pkg/runtime/executor"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/role"
 	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/pkg/spapi"
@@ -54,6 +55,8 @@ type world struct {
 	client   *kgo.Client
 	breakers *breaker.Breakers
 	tally    *blame.Tally
+	execute  *executor.Executor
+	accounts func() *account.Directory
 	log      *logged.Text
 	begun    time.Time
 	most     atomic.Int64 // entries that were pending at the same time
@@ -82,34 +85,13 @@ func inBubble(t *testing.T, s setup, test func(t *testing.T, w *world)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		execute := executor.New(w.sellers(s, sellers), w.breakers, w.tally, clock.Real{}, logger)
-		processor, err := stream.New(stream.Options{
-			Processor: orders.Processor, Prefix: prefix,
-			Inputs: []string{schemas.OrderChanges, schemas.OrderBackfills}, Outputs: []string{schemas.Orders, schemas.Alerts}, State: schemas.StateOrders,
-			New: func(machine.Unit) machine.Machine {
-				return watched{orders.New(orders.Config{
-					Accounts:     func() *account.Directory { return directory },
-					IncludedData: []string{model.IncludeFulfillment}, Reconcile: s.reconcile,
-				}), &w.most}
-			},
-			Codec: codec(), Execute: execute.Execute, Logger: logger, Client: w.kafkaOptions(), MaxPending: s.maxPending, MaxTick: 20,
-			SessionTimeout: time.Minute, HeartbeatInterval: time.Second, // they only cost time here
+		w.accounts = func() *account.Directory { return directory }
+		w.execute = executor.New(w.sellers(s, sellers), w.breakers, w.tally, clock.Real{}, logger)
+		w.run(orders.Role(), s.maxPending, func(machine.Unit) machine.Machine {
+			return watched{orders.New(orders.Config{
+				Accounts: w.accounts, IncludedData: []string{model.IncludeFulfillment}, Reconcile: s.reconcile,
+			}), &w.most}
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		intake, stop := context.WithCancel(context.Background())
-		finished := make(chan error, 1)
-		go func() { finished <- processor.Run(intake) }()
-		t.Cleanup(func() {
-			stop()
-			if err := <-finished; err != nil {
-				t.Error(err)
-			}
-		})
-		for !processor.Ready() {
-			time.Sleep(10 * time.Millisecond)
-		}
 		if s.publishes {
 			w.publish(logger)
 		}
@@ -117,9 +99,37 @@ func inBubble(t *testing.T, s setup, test func(t *testing.T, w *world)) {
 	})
 }
 
+// run runs a processor until the end of the test.
+func (w *world) run(r role.Role, maxPending int, build func(machine.Unit) machine.Machine) {
+	w.t.Helper()
+	processor, err := stream.New(stream.Options{
+		Processor: r.Name, Prefix: prefix, Inputs: r.Topics(func(role.Input) bool { return true }), Outputs: r.Outputs, State: r.State[0].Topic,
+		New: build, Codec: codec(), Execute: w.execute.Execute, Logger: w.log.Logger(slog.LevelInfo), Client: w.kafkaOptions(), MaxPending: maxPending, MaxTick: 20,
+		SessionTimeout: time.Minute, HeartbeatInterval: time.Second, // they only cost time here
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	intake, stop := context.WithCancel(context.Background())
+	finished := make(chan error, 1)
+	go func() { finished <- processor.Run(intake) }()
+	w.t.Cleanup(func() {
+		stop()
+		if err := <-finished; err != nil {
+			w.t.Error(err)
+		}
+	})
+	for !processor.Ready() {
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
 func (w *world) startKafka() {
 	var names []string
-	for _, topic := range []string{schemas.OrderChanges, schemas.OrderBackfills, schemas.Orders, schemas.Alerts, schemas.StateOrders, schemas.DeadLetters} {
+	for _, topic := range []string{
+		schemas.OrderChanges, schemas.OrderBackfills, schemas.Orders, schemas.OrderLooks, schemas.OrderLooksAnswered, schemas.Alerts, schemas.StateOrders,
+		schemas.Shipments, schemas.ShipmentConfirmations, schemas.StateShipments, schemas.DeadLetters,
+	} {
 		names = append(names, prefix+topic)
 	}
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(9092), kfake.ListenFn(w.net.Listen), kfake.SeedTopics(1, names...))
@@ -360,5 +370,6 @@ func codec() fakekafka.JSON {
 	return fakekafka.JSON{Kinds: []any{
 		&schemas.OrderChange{}, &schemas.Order{}, &schemas.Alert{},
 		&schemas.Backfill{}, &schemas.BackfillState{}, &schemas.OrderState{}, &schemas.SearchState{}, &schemas.QuotaState{}, &schemas.LaneState{},
+		&schemas.OrderLook{}, &schemas.OrderLooked{}, &schemas.Shipment{}, &schemas.ShipmentConfirmation{}, &schemas.ShipmentState{},
 	}}
 }

@@ -63,7 +63,7 @@ Make Amazon fail:
     from, until               only between these times of the simulator's clock (RFC 3339)
     name                      how the ledger calls it
   what happens to them (at least one):
-    status, body              answers so, and does nothing
+    status, body              answers so, and does nothing: with 204 confirmShipment stores nothing
     header                    sets these headers of the answer, such as {"Retry-After": "5"}
     delay, slowBody           waits first, or sends the answer slowly; such as "250ms"
     replace                   gives members of the answer another value, wherever they stand;

@@ -187,7 +187,8 @@ func TestDeadLettersGoBackToWhatRolesRead(t *testing.T) {
 	slices.Sort(topics)
 	want := []string{
 		schemas.Alerts, schemas.DeadLettersResolved, schemas.FeedNotifications, schemas.FeedResults, schemas.FeedSubmissions,
-		schemas.InventoryResults, schemas.InventoryUpdates, schemas.OrderBackfills, schemas.OrderChanges, schemas.Orders, schemas.ShipmentConfirmations, schemas.Shipments,
+		schemas.InventoryResults, schemas.InventoryUpdates, schemas.OrderBackfills, schemas.OrderChanges, schemas.Orders,
+		schemas.OrderLooks, schemas.OrderLooksAnswered, schemas.ShipmentConfirmations, schemas.Shipments,
 	}
 	slices.Sort(want)
 	if !slices.Equal(topics, want) {
