@@ -16,7 +16,7 @@ func TestOnlyInputsOfOneProcessorHaveAReset(t *testing.T) {
 		}
 	}
 	want := map[string]string{
-		schemas.OrderBackfills: "orders", schemas.OrderChanges: "orders", schemas.FeedNotifications: "feeds", schemas.Orders: "shipments", schemas.InventoryUpdates: "inventory",
+		schemas.OrderBackfills: "orders", schemas.OrderChanges: "orders", schemas.FeedNotifications: "feeds", schemas.InventoryUpdates: "inventory",
 		schemas.FeedSubmissions: "feeds", schemas.FeedResults: "inventory", schemas.Shipments: "shipments",
 		schemas.OrderLooks: "orders", schemas.OrderLooksAnswered: "shipments",
 	}
