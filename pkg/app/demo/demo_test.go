@@ -55,7 +55,7 @@ func TestEveryOrderUpdateAndShipmentArrivesOnce(t *testing.T) {
 	if i.Updates != 900 || i.outcomes() != 900 || i.SKUs != 180 || i.Unresolved != 0 || i.FeedsDouble != 0 {
 		t.Errorf("got %+v", i)
 	}
-	if i.Applied == 0 || i.Rejected == 0 || i.Superseded == 0 || i.Excluded == 0 || i.Feeds+i.Patches == 0 {
+	if i.Applied == 0 || i.Rejected == 0 || i.Superseded == 0 || i.Excluded == 0 || i.AmazonFulfils == 0 || i.AmazonFulfils == i.Rejected || i.Feeds+i.Patches == 0 {
 		t.Errorf("a part of the flow was not taken: %+v", i)
 	}
 	s := report.Shipments

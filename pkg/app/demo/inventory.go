@@ -151,7 +151,7 @@ func (o *observer) inventory(plan simulator.InventoryPlan) Inventory {
 	i := Inventory{
 		Updates: len(plan.Updates), Feeds: truth.Feeds, Patches: truth.Patches, FeedsDouble: truth.FeedsDouble,
 		Applied: counts["APPLIED"], Rejected: counts["REJECTED"], Superseded: counts["SUPERSEDED"],
-		Excluded: counts["EXCLUDED"], Failed: counts["FAILED"],
+		AmazonFulfils: o.refused, Excluded: counts["EXCLUDED"], Failed: counts["FAILED"],
 		Unresolved: len(plan.Updates) - len(o.ofStock.of),
 	}
 	for _, skus := range plan.Newest() {

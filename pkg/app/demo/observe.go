@@ -30,6 +30,9 @@ type state struct {
 // originRecovered is the origin of an order that only a search found.
 const originRecovered = "RECOVERED"
 
+// amazonFulfils is the code with which a quantity ends that Amazon's own stock must not get.
+const amazonFulfils = "fulfilled_by_amazon"
+
 type stateKey struct {
 	account, order string
 	state
@@ -49,6 +52,7 @@ type observer struct {
 	waits       waits
 	ofStock     outcomes
 	ofShipments outcomes
+	refused     int // quantities of SKUs that Amazon fulfils
 	deadLetters int
 	failure     error
 
@@ -139,6 +143,9 @@ func (o *observer) take(ctx context.Context, rec *kgo.Record) error {
 	case *schemas.InventoryResult:
 		if value.Outcome != "ACCEPTED" { // the final one follows
 			o.ofStock.take(value.SourcePartition, value.SourceOffset, value.Outcome)
+		}
+		if value.Code == amazonFulfils {
+			o.refused++
 		}
 	case *schemas.ShipmentConfirmation:
 		o.ofShipments.take(value.SourcePartition, value.SourceOffset, value.Outcome)

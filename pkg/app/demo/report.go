@@ -50,6 +50,8 @@ type Inventory struct {
 	Excluded   int `json:"excluded"`
 	Failed     int `json:"failed"`
 
+	AmazonFulfils int `json:"amazon_fulfils"` // of the rejected ones: Amazon fulfils the SKU, and was not asked
+
 	Unresolved      int `json:"unresolved"`       // updates without an outcome
 	FeedsDouble     int `json:"feeds_double"`     // feeds that should not exist
 	QuantitiesWrong int `json:"quantities_wrong"` // SKUs that do not show their newest quantity at Amazon, once all is resolved
@@ -190,7 +192,7 @@ Done in %.1f s (%s on the pipeline's clock, %g times as fast).
   dead letters    %6d
   stock updates   %6d   of %d SKUs
     applied       %6d   by %d feeds and %d single calls
-    rejected      %6d   by Amazon, or as Amazon fulfils the SKU
+    rejected      %6d   by Amazon, or unsent: of SKUs that Amazon fulfils there are %d
     superseded    %6d   by a newer update before they were sent
     excluded      %6d   managed by another service
     failed        %6d
@@ -206,7 +208,7 @@ Done in %.1f s (%s on the pipeline's clock, %g times as fast).
 `, r.ElapsedSeconds, amazon, r.Speed,
 		r.Orders.Notifications, r.Orders.Distinct, r.Orders.Enriched, r.Orders.Published,
 		r.Orders.Lost, r.Recovered, r.Orders.Unnotified, r.Orders.PublishedTwice, r.Waits.Merchant, r.Waits.Amazon, r.DeadLetters,
-		i.Updates, i.SKUs, i.Applied, i.Feeds, i.Patches, i.Rejected, i.Superseded, i.Excluded, i.Failed,
+		i.Updates, i.SKUs, i.Applied, i.Feeds, i.Patches, i.Rejected, i.AmazonFulfils, i.Superseded, i.Excluded, i.Failed,
 		i.Unresolved, i.FeedsDouble,
 		s.Requested, s.Packages, s.Confirmed, s.Rejected, s.Superseded, s.Unresolved, s.ConfirmedTwice, strings.Join(calls, ", "), r.SPAPI.Throttled)
 	return err

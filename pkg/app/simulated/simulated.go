@@ -34,10 +34,11 @@ func New(n int, c clock.Clock, log *slog.Logger) (*simulator.Simulator, error) {
 		EventBuses: []string{eventBus},
 		SKUs:       skus, EveryAmazons: everyAmazons,
 		// The rest of what goes wrong is scripted; this is how Amazon is.
-		FeedNotifications: simulator.FeedNotifications{AccountOnly: 0.1, Duplicated: 0.1},
-		Clock:             c,
-		Logger:            log,
-		Seed:              1,
+		FeedNotifications:    simulator.FeedNotifications{AccountOnly: 0.1, Duplicated: 0.1},
+		ListingNotifications: true,
+		Clock:                c,
+		Logger:               log,
+		Seed:                 1,
 	})
 }
 
