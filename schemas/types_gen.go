@@ -575,6 +575,47 @@ func (r *FeedIssues) AppendAvro(dst []byte) []byte {
 	return dst
 }
 
+// FeedLaneItem: What is known of one item of a role that sends all its items
+// by feeds, such as cancellations.
+type FeedLaneItem struct {
+	// The role's key of the item.
+	Key string `avro:"key" json:"key"`
+	// Its message in the feed of the intent or the running feed; null where it
+	// waits for one.
+	MessageID *int32 `avro:"messageId,omitzero" json:"messageId,omitzero"`
+	// Amazon's code against the message, as the report of the running feed says.
+	Code string `avro:"code,omitzero" json:"code,omitzero"`
+	// Amazon's words against it.
+	Message string `avro:"message,omitzero" json:"message,omitzero"`
+	// How many feeds with it have settled nothing.
+	Attempts int32 `avro:"attempts" json:"attempts"`
+	// How many items its next feed may have, since one with more has failed; 0
+	// for any number, -1 for one that has failed alone.
+	Most int32 `avro:"most" json:"most"`
+	// Since when; null for none.
+	FailingSince time.Time `avro:"failingSince,omitzero" json:"failingSince,omitzero"`
+	// No feed carries it before that.
+	NotBefore time.Time `avro:"notBefore,omitzero" json:"notBefore,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *FeedLaneItem) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.Key)
+	if r.MessageID == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.MessageID))
+	}
+	dst = appendOptionalString(dst, r.Code)
+	dst = appendOptionalString(dst, r.Message)
+	dst = binary.AppendVarint(dst, int64(r.Attempts))
+	dst = binary.AppendVarint(dst, int64(r.Most))
+	dst = appendOptionalTime(dst, r.FailingSince)
+	dst = appendOptionalTime(dst, r.NotBefore)
+	return dst
+}
+
 // FeedLaneState: The one feed that may be under way for an account, feed type
 // and marketplace. In state.inventory under
 // feed/<account>/<feedType>/<marketplaceId>.
@@ -641,6 +682,9 @@ type FeedLaneState struct {
 	MostSkus int32 `avro:"mostSkus" json:"mostSkus"`
 	// When the alert StockWaits was last raised for a single SKU of the lane.
 	SKUToldTime time.Time `avro:"skuToldTime,omitzero" json:"skuToldTime,omitzero"`
+	// The items that the feed carries, and those that a feed has failed with.
+	// Empty in state.inventory, where each SKU's own entry says so.
+	Items []FeedLaneItem `avro:"items" json:"items"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -684,6 +728,13 @@ func (r *FeedLaneState) AppendAvro(dst []byte) []byte {
 	dst = appendBool(dst, r.Told)
 	dst = binary.AppendVarint(dst, int64(r.MostSkus))
 	dst = appendOptionalTime(dst, r.SKUToldTime)
+	if len(r.Items) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Items)))
+		for i := range r.Items {
+			dst = r.Items[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
 	return dst
 }
 

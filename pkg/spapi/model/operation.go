@@ -100,7 +100,7 @@ func (o Operation) InDoubt() bool { return o.Writes && o.Repeat != RepeatFreely 
 // look.
 func (o Operation) Repeatable() bool { return !o.Writes || o.Repeat != RepeatAfterLook }
 
-// Throttle reports whether this is no operation but one more throttle of the
+// Throttle reports whether this is no operation but one more throttle, or a share, of the
 // operation that stands before the slash in its name.
 func (o Operation) Throttle() bool { return strings.Contains(o.Name, "/") }
 
@@ -173,11 +173,17 @@ func find(name string, from int) (Operation, bool) {
 // unknown counts as writing: look before it is repeated.
 func unknown(name string) Operation { return Operation{Name: name, Writes: true} }
 
-// Describe is the row of an operation. One that the table does not have is not ok,
+// Describe is the row of an operation, or what follows from it for a share. One that the table does not have is not ok,
 // and is described as the most dangerous.
 func Describe(name string) (operation Operation, ok bool) {
 	if name == "" {
 		return unknown(name), false
+	}
+	if of, share := IsShare(name); share {
+		row, _ := find(of, 0)
+		return Operation{
+			Name: name, Section: row.Section, Writes: row.Writes, Repeat: row.Repeat, Rate: row.Rate / ShareParts, Burst: ShareBurst,
+		}, true
 	}
 	return find(name, 0)
 }

@@ -18,6 +18,11 @@ type Config struct {
 	// people: "SKU", "quantities". Twice is what a second feed with the same does: "it
 	// may bring back an older quantity".
 	Item, Items, Twice string
+	// Once reports whether Amazon refuses a repeat, so that no item may be in two feeds at
+	// a time. Else a repeat is harmless.
+	Once bool
+	// Waits is the type of the alert that items wait while feeds fail.
+	Waits string
 	// Limits are the accounts' own; nil for Amazon's defaults.
 	Limits quota.Limits
 	// Accounts is the directory of the moment; it may be replaced while running.

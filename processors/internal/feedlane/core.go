@@ -1,7 +1,7 @@
 // Package feedlane submits feeds exactly once, for the roles that own items which go into
 // feeds. A Core has the lanes of one feed type: of each account and marketplace one, with at
 // most one feed under way. The role that has it keeps its items and says what a feed carries
-// (Hooks).
+// (Hooks). Lanes do that for a role about orders, whose items go by feeds only.
 //
 // The rules that it keeps:
 //
@@ -14,6 +14,8 @@
 //     intent that an owner finds at takeover, so much and CommitTime and CallTime after it
 //     was written, however often the unit moves.
 //  4. Within the quota: each call has a token.
+//  5. Where Amazon refuses a repeat (Config.Once), an item is in no second feed before the
+//     first has ended, or certainly does not exist. Lanes settle each item once.
 package feedlane
 
 import (
@@ -84,8 +86,10 @@ type Hooks[T, Q any] struct {
 	Noted func(member *T) bool
 	// Name is how a report names a member that it gives no messageId of.
 	Name func(member *T) string
+	// Fill puts what the role keeps of items in the lane's entry into that; nil for nothing.
+	Fill func(f *Lane[T, Q], state *schemas.FeedLaneState)
 	// Settle takes what the end of a feed means to its members.
-	Settle func(tx *machine.Tx, f *Lane[T, Q], members []*T, end End)
+	Settle func(tx *machine.Tx, f *Lane[T, Q], members []*T, end Meaning)
 }
 
 type runningKey struct{ account, feedID string }
@@ -94,6 +98,7 @@ type runningKey struct{ account, feedID string }
 type perAccount[T, Q any] struct {
 	lanes   []*Lane[T, Q]
 	cutting *Lane[T, Q] // the lane that makes or submits a feed: the token is for it
+	last    *Lane[T, Q] // the one that did so last
 }
 
 // NewCore makes the lanes of one unit, without state.
@@ -103,10 +108,12 @@ func NewCore[T, Q any](cfg Config, hooks Hooks[T, Q]) *Core[T, Q] {
 		running: make(map[runningKey]*Lane[T, Q]), accounts: make(map[string]*perAccount[T, Q]),
 	}
 	calls := func(operation string, also ...string) *lane.Lanes {
-		return lane.New(operation, c.cfg.Limits.Of, also...).In(c.cfg.Role, commands.Doctor)
+		return lane.New(model.ShareOf(operation, c.cfg.FeedType), c.cfg.Limits.Of, also...).In(c.cfg.Role, commands.Doctor)
 	}
 	c.uploads = calls(model.CreateFeedDocument)
-	c.submits = calls(model.CreateFeed, model.CreateListingsFeed)
+	if c.submits = calls(model.CreateFeed); c.cfg.FeedType == model.JSONListingsFeed {
+		c.submits = calls(model.CreateFeed, model.CreateListingsFeed)
+	}
 	c.lookups = calls(model.GetFeeds)
 	c.cancels = calls(model.CancelFeed)
 	return c
@@ -226,7 +233,12 @@ func (c *Core[T, Q]) Lane(account, marketplace string) *Lane[T, Q] {
 		}
 	}
 	f := newLane[T, Q](c.key(account, marketplace), account, marketplace)
-	f.feedType, f.name = c.cfg.FeedType, c.hooks.Name
+	f.cfg, f.name, f.fill = &c.cfg, c.hooks.Name, c.hooks.Fill
+	if c.cfg.FeedType != model.JSONListingsFeed {
+		for _, calls := range c.Calls() { // a share begins with no token: another role may have spent it
+			calls.Known(account)
+		}
+	}
 	c.lanes[f.Key()] = f
 	a.lanes = append(a.lanes, f)
 	return f

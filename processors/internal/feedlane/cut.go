@@ -95,6 +95,9 @@ func (c *Core[T, Q]) cutFeed(tx *machine.Tx, f *Lane[T, Q]) {
 		c.WakeAt(f, ripe)
 		return
 	}
+	if c.yields(tx, f) {
+		return
+	}
 	// A document may only be made when both calls can follow, or it would hold
 	// memory while the account is throttled or parked.
 	upload, token := c.uploads.Next(f.Account, tx.Now), c.submits.Next(f.Account, tx.Now)
@@ -113,9 +116,28 @@ func (c *Core[T, Q]) cutFeed(tx *machine.Tx, f *Lane[T, Q]) {
 	if f.cut == nil {
 		return
 	}
-	a.cutting = f
+	a.cutting, a.last = f, f
 	c.making++
 	f.ask(tx, c.uploads)
+}
+
+// yields lets another lane of the account go first, where tokens are few and this one had the
+// last. It reports whether there is one.
+func (c *Core[T, Q]) yields(tx *machine.Tx, f *Lane[T, Q]) bool {
+	a := c.account(f.Account)
+	if !c.cfg.Once || a.last != f {
+		return false
+	}
+	for _, other := range a.lanes {
+		n, since := c.hooks.Waiting(other)
+		if other == f || n == 0 || other.Phase != PhaseIdle || other.Busy() || machine.Latest(other.heldUntil, since.Add(c.cfg.Linger)).After(tx.Now) {
+			continue
+		}
+		c.WakeNow(tx, other)
+		c.WakeAt(f, tx.Now.Add(absentWait))
+		return true
+	}
+	return false
 }
 
 // Most is how many items the lane's next feed may have.

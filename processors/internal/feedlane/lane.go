@@ -45,7 +45,7 @@ type Lane[T, Q any] struct {
 
 	Account     string
 	Marketplace string
-	feedType    string
+	cfg         *Config
 
 	Phase     string
 	Intent    intent
@@ -62,6 +62,7 @@ type Lane[T, Q any] struct {
 	cut       *Cut[T] // a document that is being made
 	Members   []*T    // of the intent or the running feed: Members[messageId-1]
 	name      func(*T) string
+	fill      func(*Lane[T, Q], *schemas.FeedLaneState)
 	named     map[string]*T // members by name, where a report needs it
 	Until     time.Time     // no look-up before; with its monotonic reading, as doubt
 	Doubt     time.Time     // in PhaseIntent: the quarantine's end, which no clock that is set may shorten; zero while the answer is awaited
@@ -157,8 +158,8 @@ func (f *Lane[T, Q]) clear() {
 
 // Save writes the lane's entry.
 func (f *Lane[T, Q]) Save(tx *machine.Tx) {
-	tx.Put(f.call.Key, &schemas.FeedLaneState{
-		Account: f.Account, FeedType: f.feedType, MarketplaceID: f.Marketplace, Phase: f.Phase,
+	state := &schemas.FeedLaneState{
+		Account: f.Account, FeedType: f.cfg.FeedType, MarketplaceID: f.Marketplace, Phase: f.Phase,
 		IntentID: f.Intent.id, InputFeedDocumentID: f.Intent.document, SHA256: f.Intent.sha256,
 		Bytes: f.Intent.bytes, Messages: f.Intent.messages,
 		IntentTime: f.Intent.time, OldestUpdateTime: f.Intent.oldest,
@@ -166,7 +167,11 @@ func (f *Lane[T, Q]) Save(tx *machine.Tx) {
 		AuditSince: f.audit, Ghost: f.ghost, Stuck: f.Stuck, Known: slices.Clone(f.known),
 		ChangedTime: tx.Now, DoubtUntil: f.Doubt, FailingSince: f.trouble.since, Failing: f.trouble.reason,
 		Failures: f.trouble.count, Told: f.trouble.told, MostSkus: int32(f.most), SKUToldTime: f.ToldOf,
-	})
+	}
+	if f.fill != nil {
+		f.fill(f, state)
+	}
+	tx.Put(f.call.Key, state)
 }
 
 // Restore fills a lane from its committed entry, of an age. The items that it carries

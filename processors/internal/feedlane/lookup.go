@@ -38,7 +38,7 @@ func (c *Core[T, Q]) findFeed(tx *machine.Tx, f *Lane[T, Q]) {
 	request := &model.GetFeedsRequest{NextToken: f.nextToken}
 	if f.nextToken == "" { // which excludes all others
 		f.found, f.asked = nil, tx.Now
-		request.FeedTypes, request.MarketplaceIDs = []string{f.feedType}, []string{f.Marketplace}
+		request.FeedTypes, request.MarketplaceIDs = []string{f.cfg.FeedType}, []string{f.Marketplace}
 		request.CreatedSince, request.PageSize = f.lookSince(), pageSize
 	}
 	tx.Call(machine.Call{Account: f.Account, Operation: model.GetFeeds, Key: f.call.Key, Request: request})
@@ -149,7 +149,7 @@ func (f *Lane[T, Q]) collect(page []model.Feed, late time.Duration) {
 	until := f.Intent.time.Add(late + lookBack)
 	for i := range page {
 		c := &page[i]
-		if c.FeedType == f.feedType && slices.Contains(c.MarketplaceIDs, f.Marketplace) &&
+		if c.FeedType == f.cfg.FeedType && slices.Contains(c.MarketplaceIDs, f.Marketplace) &&
 			!f.knows(c.FeedID) && !whole(c.CreatedTime).Before(f.lookSince()) &&
 			(f.Phase != PhaseParked || !whole(c.CreatedTime).After(until)) &&
 			!slices.ContainsFunc(f.found, func(o model.Feed) bool { return o.FeedID == c.FeedID }) {

@@ -28,8 +28,13 @@ const (
 // Issues takes a part of a running feed's report. What it says against a member is
 // kept in the state, so that no part need be read again.
 func (c *Core[T, Q]) Issues(tx *machine.Tx, part *schemas.FeedIssues) {
-	if f := c.running[runningKey{part.Account, part.FeedID}]; f != nil {
-		c.note(tx, f, part.Issues)
+	f := c.running[runningKey{part.Account, part.FeedID}]
+	if f == nil {
+		return
+	}
+	c.note(tx, f, part.Issues)
+	if c.hooks.Fill != nil { // the lane's entry has what was noted
+		f.Save(tx)
 	}
 }
 
@@ -91,9 +96,15 @@ func (c *Core[T, Q]) Ended(tx *machine.Tx, result *schemas.FeedResult) {
 
 // close settles what a feed carried, and lets the lane go on.
 func (c *Core[T, Q]) close(tx *machine.Tx, f *Lane[T, Q], result *schemas.FeedResult) {
+	if c.cfg.Once && !f.Adopted {
+		f.ghost = false // this feed is ours, and its report holds whatever another has done
+	}
 	end := c.judge(f, result)
 	end.FeedID, end.At = f.ID, f.intentAt
 	members := f.Members
+	if c.cfg.Once && !end.Applied && c.doubtsStill(tx, f) {
+		return
+	}
 	switch {
 	case end.Applied:
 		f.works()
@@ -110,8 +121,30 @@ func (c *Core[T, Q]) close(tx *machine.Tx, f *Lane[T, Q], result *schemas.FeedRe
 	c.WakeNow(tx, f)
 }
 
-// End is what a feed's end means to the messages that its report does not name.
-type End struct {
+// doubtsStill goes on with the doubt of a createFeed whose feed was looked for and, before
+// the doubt's end, taken for one that has done nothing: the true one may still show.
+func (c *Core[T, Q]) doubtsStill(tx *machine.Tx, f *Lane[T, Q]) bool {
+	if !f.Adopted || f.audit.IsZero() || !f.auditAt.After(tx.Now) {
+		return false
+	}
+	delete(c.running, runningKey{f.Account, f.ID})
+	if f.call.Queued() {
+		f.calls.Remove(f.Account, &f.call)
+	}
+	left := f.auditAt.Sub(tx.Now)
+	if f.audit.Equal(f.Intent.time) {
+		f.audit = time.Time{}
+	}
+	f.Phase, f.ID, f.Adopted, f.submitted, f.ghost, f.Stuck, f.cancel = PhaseIntent, "", false, time.Time{}, false, false, nil
+	f.leaveList()
+	c.quarantine(tx, f, left)
+	f.Save(tx)
+	c.WakeNow(tx, f)
+	return true
+}
+
+// Meaning is what a feed's end means to the messages that its report does not name.
+type Meaning struct {
 	Applied   bool      // they were accepted
 	Foreign   bool      // the feed was not ours
 	Disturbed bool      // another feed was carried out beside it
@@ -121,7 +154,7 @@ type End struct {
 }
 
 // judge returns what a feed's end means.
-func (c *Core[T, Q]) judge(f *Lane[T, Q], r *schemas.FeedResult) End {
+func (c *Core[T, Q]) judge(f *Lane[T, Q], r *schemas.FeedResult) Meaning {
 	count := func(n *int32) int32 {
 		if n == nil {
 			return 0
@@ -135,7 +168,7 @@ func (c *Core[T, Q]) judge(f *Lane[T, Q], r *schemas.FeedResult) End {
 		}
 	}
 	read := r.Report == ReportRead
-	unknown := func(code, message string) End { return End{Why: Verdict{Code: code, Message: message}} }
+	unknown := func(code, message string) Meaning { return Meaning{Why: Verdict{Code: code, Message: message}} }
 	switch {
 	case read && f.Adopted && count(r.MessagesProcessed) != f.Intent.messages:
 		e := unknown("foreign_feed", fmt.Sprintf("the answer to createFeed was lost, and the feed %s that was taken for ours was not: "+
@@ -162,7 +195,7 @@ func (c *Core[T, Q]) judge(f *Lane[T, Q], r *schemas.FeedResult) End {
 	if count(r.MessagesInvalid) > refused {
 		return unknown("not_named", fmt.Sprintf("the report of feed %s counts %d refused messages and names %d", r.FeedID, count(r.MessagesInvalid), refused))
 	}
-	return End{Applied: true}
+	return Meaning{Applied: true}
 }
 
 // foreign raises an alert about the end of a feed that we did not submit. One

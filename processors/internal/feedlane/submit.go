@@ -36,7 +36,7 @@ func (c *Core[T, Q]) submit(tx *machine.Tx, f *Lane[T, Q]) {
 	tx.Call(machine.Call{
 		Account: f.Account, Operation: model.CreateFeed, Key: f.call.Key, Lease: c.cfg.Lease,
 		Request: &model.CreateFeedRequest{
-			FeedType: f.feedType, MarketplaceIDs: []string{f.Marketplace}, InputFeedDocumentID: f.Intent.document,
+			FeedType: f.cfg.FeedType, MarketplaceIDs: []string{f.Marketplace}, InputFeedDocumentID: f.Intent.document,
 		},
 	})
 }
@@ -77,7 +77,7 @@ func (c *Core[T, Q]) runs(tx *machine.Tx, f *Lane[T, Q], id string, submitted ti
 	c.running[runningKey{f.Account, f.ID}] = f
 	f.Save(tx)
 	tx.Emit(machine.Output{Topic: schemas.FeedSubmissions, Account: f.Account, Value: &schemas.FeedSubmission{
-		EventID: tx.EventID("FeedSubmission", f.Account, f.ID), Account: f.Account, FeedID: f.ID, FeedType: f.feedType,
+		EventID: tx.EventID("FeedSubmission", f.Account, f.ID), Account: f.Account, FeedID: f.ID, FeedType: f.cfg.FeedType,
 		MarketplaceID: f.Marketplace, IntentID: f.Intent.id, InputFeedDocumentID: f.Intent.document,
 		Messages: f.Intent.messages, Bytes: f.Intent.bytes, SHA256: f.Intent.sha256,
 		OldestUpdateTime: f.Intent.oldest, SubmittedTime: submitted, Adopted: adopted,
