@@ -58,6 +58,9 @@ func TestEveryOrderUpdateAndShipmentArrivesOnce(t *testing.T) {
 	if i.Applied == 0 || i.Rejected == 0 || i.Superseded == 0 || i.Excluded == 0 || i.AmazonFulfils == 0 || i.AmazonFulfils == i.Rejected || i.Feeds+i.Patches == 0 {
 		t.Errorf("a part of the flow was not taken: %+v", i)
 	}
+	if i.Drifts != 1 || i.DriftsFound != 1 || i.DriftsCorrected != 1 {
+		t.Errorf("a quantity that somebody changed was not found and corrected: %+v", i)
+	}
 	s := report.Shipments
 	if s.Requested == 0 || s.Confirmed+s.Rejected+s.Superseded != s.Requested || s.Unresolved != 0 || s.ConfirmedTwice != 0 {
 		t.Errorf("got %+v", s)

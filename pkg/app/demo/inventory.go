@@ -3,7 +3,6 @@ package demo
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -67,6 +66,7 @@ type upstream struct {
 
 	mu      sync.Mutex
 	plan    simulator.InventoryPlan
+	drifts  drift
 	failure error
 }
 
@@ -88,12 +88,12 @@ func (u *upstream) run(ctx context.Context, scenario simulator.InventoryScenario
 		return err
 	}
 	u.mu.Lock()
-	u.plan = plan
+	u.plan, u.drifts = plan, drifting(u.sim, plan, u.source)
 	u.mu.Unlock()
 	n := 0
 	err = u.sim.Produce(ctx, plan, func(update simulator.InventoryUpdate) error {
 		n++
-		return u.produce(ctx, fmt.Sprintf("%s-%06d", u.source, n), update)
+		return u.produce(ctx, updateID(u.source, n-1), update)
 	})
 	if err := errors.Join(err, u.client.Flush(ctx)); err != nil {
 		return err
@@ -144,6 +144,13 @@ func (u *upstream) planned() simulator.InventoryPlan {
 	return u.plan
 }
 
+// drift is the SKU whose quantity somebody changes at Amazon, once that is decided.
+func (u *upstream) drift() drift {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.drifts
+}
+
 // inventory compares what is with what should be; o.mu is held.
 func (o *observer) inventory(plan simulator.InventoryPlan) Inventory {
 	truth := o.sim.InventoryCounts()
@@ -160,7 +167,7 @@ func (o *observer) inventory(plan simulator.InventoryPlan) Inventory {
 	i.EventsMissing = max(0, i.Rejected-o.detailTypes["InventoryRejected"]) +
 		max(0, i.Failed-o.detailTypes["InventoryFailed"]) +
 		max(0, 2*i.Feeds-o.detailTypes["FeedSubmitted"]-o.detailTypes["FeedCompleted"])
-	if i.Unresolved == 0 {
+	if o.drifts(&i); i.Unresolved == 0 {
 		i.QuantitiesWrong = len(o.sim.WrongQuantities(plan))
 	}
 	return i

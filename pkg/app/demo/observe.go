@@ -47,12 +47,15 @@ type observer struct {
 	clock  clock.Clock // the pipeline's
 	prefix string
 
+	upstream *upstream // who says which quantities Amazon should show
+
 	mu          sync.Mutex          // guards what follow writes
 	onTopic     map[stateKey]string // the origin of each state
 	waits       waits
 	ofStock     outcomes
 	ofShipments outcomes
 	refused     int // quantities of SKUs that Amazon fulfils
+	tampered    bool
 	deadLetters int
 	failure     error
 
@@ -147,6 +150,7 @@ func (o *observer) take(ctx context.Context, rec *kgo.Record) error {
 		if value.Code == amazonFulfils {
 			o.refused++
 		}
+		return o.tamper(value)
 	case *schemas.ShipmentConfirmation:
 		o.ofShipments.take(value.SourcePartition, value.SourceOffset, value.Outcome)
 	default:

@@ -52,6 +52,10 @@ type Inventory struct {
 
 	AmazonFulfils int `json:"amazon_fulfils"` // of the rejected ones: Amazon fulfils the SKU, and was not asked
 
+	Drifts          int `json:"drifts"`           // SKUs whose quantity somebody changed at Amazon
+	DriftsFound     int `json:"drifts_found"`     // of these, reported by an alert
+	DriftsCorrected int `json:"drifts_corrected"` // of these, with the wanted quantity at Amazon again
+
 	Unresolved      int `json:"unresolved"`       // updates without an outcome
 	FeedsDouble     int `json:"feeds_double"`     // feeds that should not exist
 	QuantitiesWrong int `json:"quantities_wrong"` // SKUs that do not show their newest quantity at Amazon, once all is resolved
@@ -69,6 +73,7 @@ func (i Inventory) broken() []string {
 		{i.Unresolved, "%d stock updates have no outcome"},
 		{i.outcomes() + i.Unresolved - i.Updates, "%d stock updates have a second outcome"},
 		{i.FeedsDouble, "%d feeds were submitted twice"},
+		{i.Drifts - i.DriftsCorrected, "%d quantities that somebody changed at Amazon were not found and corrected"},
 		{i.QuantitiesWrong, "%d SKUs do not have their newest quantity at Amazon"},
 		{i.EventsMissing, "%d events of feeds and refused quantities did not reach EventBridge"},
 	}.broken()
@@ -135,6 +140,7 @@ const someUnnotified = 5
 // and shipment has come to its end.
 func (r Report) complete() bool {
 	return r.Orders.Published == r.Orders.Distinct && r.Inventory.Unresolved == 0 && r.Inventory.EventsMissing == 0 &&
+		r.Inventory.DriftsCorrected == r.Inventory.Drifts &&
 		r.Shipments.unsaid == 0 && r.Shipments.Unresolved == 0 && r.Shipments.EventsMissing == 0
 }
 
@@ -196,6 +202,7 @@ Done in %.1f s (%s on the pipeline's clock, %g times as fast).
     superseded    %6d   by a newer update before they were sent
     excluded      %6d   managed by another service
     failed        %6d
+  drifted         %6d   SKUs that somebody changed at Amazon: %d found, %d corrected
   unresolved      %6d   stock updates
   feeds double    %6d
   shipments       %6d   of %d packages, corrections and wrong ones included
@@ -208,7 +215,7 @@ Done in %.1f s (%s on the pipeline's clock, %g times as fast).
 `, r.ElapsedSeconds, amazon, r.Speed,
 		r.Orders.Notifications, r.Orders.Distinct, r.Orders.Enriched, r.Orders.Published,
 		r.Orders.Lost, r.Recovered, r.Orders.Unnotified, r.Orders.PublishedTwice, r.Waits.Merchant, r.Waits.Amazon, r.DeadLetters,
-		i.Updates, i.SKUs, i.Applied, i.Feeds, i.Patches, i.Rejected, i.AmazonFulfils, i.Superseded, i.Excluded, i.Failed,
+		i.Updates, i.SKUs, i.Applied, i.Feeds, i.Patches, i.Rejected, i.AmazonFulfils, i.Superseded, i.Excluded, i.Failed, i.Drifts, i.DriftsFound, i.DriftsCorrected,
 		i.Unresolved, i.FeedsDouble,
 		s.Requested, s.Packages, s.Confirmed, s.Rejected, s.Superseded, s.Unresolved, s.ConfirmedTwice, strings.Join(calls, ", "), r.SPAPI.Throttled)
 	return err

@@ -129,6 +129,7 @@ func (s *stage) observe(ctx context.Context, cfg config.Config, log *slog.Logger
 	if s.upstream, err = newUpstream(cfg, s.sim, codec); err != nil {
 		return err
 	}
+	s.observer.upstream = s.upstream
 	s.closers = append(s.closers, func() error { s.upstream.client.Close(); return nil })
 	return nil
 }
