@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -34,9 +35,10 @@ func TestAmazonIsDownForMinutes(t *testing.T) {
 					}
 				}
 				time.Sleep(time.Until(w.begun.Add(outage)))
-				states := w.breakers.States()
-				if len(states) != 1 || states[0].Section != "orders" || states[0].Position == breaker.Closed || states[0].Cause == nil {
-					t.Errorf("breakers after %v: %+v", outage, states)
+				counts := w.breakers.Counts()
+				if counts.Sections[breaker.Closed] != 0 || counts.Sections[breaker.Open]+counts.Sections[breaker.HalfOpen] != 1 ||
+					!regexp.MustCompile(`breaker opened: calls wait.* section=orders .*cause=.`).MatchString(w.log.String()) {
+					t.Errorf("breakers after %v: %+v\n%s", outage, counts, w.log)
 				}
 				if most := w.most.Load(); most < 40 || most > 60 {
 					t.Errorf("%d orders were pending: intake should have paused above 40, after at most a tick of 20", most)

@@ -2,11 +2,14 @@ package breaker
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -53,8 +56,26 @@ func (b *bench) call(ctx context.Context, account, operation string, takes time.
 	return 0
 }
 
+// states are all breakers of hosts that were called, and those of accounts that
+// are not closed, in the order of their names.
+func (b *bench) states() []State {
+	s := b.Breakers
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	states := make([]State, 0, len(s.hosts)+len(s.accounts))
+	for _, k := range slices.SortedFunc(maps.Keys(s.hosts), func(a, b key) int {
+		return cmp.Or(cmp.Compare(a.who, b.who), cmp.Compare(a.section, b.section))
+	}) {
+		states = append(states, s.hosts[k].state(State{Host: k.who, Section: k.section}))
+	}
+	for _, account := range slices.Sorted(maps.Keys(s.accounts)) {
+		states = append(states, s.accounts[account].state(State{Account: account, Section: Login}))
+	}
+	return states
+}
+
 func (b *bench) position(section string) Position {
-	for _, s := range b.States() {
+	for _, s := range b.states() {
 		if s.Section == section {
 			return s.Position
 		}
@@ -406,7 +427,7 @@ func TestStatesAndLog(t *testing.T) {
 			{Host: host, Section: "orders", Position: Open, Since: begun, Probe: begun.Add(5 * time.Second), Cause: cause},
 			{Account: "b", Section: Login, Position: Open, Since: begun, Probe: begun.Add(time.Minute), Cause: refused},
 		}
-		if got := b.States(); !reflect.DeepEqual(got, want) {
+		if got := b.states(); !reflect.DeepEqual(got, want) {
 			t.Errorf("states\n%+v\nwant\n%+v", got, want)
 		}
 		time.Sleep(5 * time.Second)

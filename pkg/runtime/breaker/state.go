@@ -1,11 +1,8 @@
 package breaker
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
-	"maps"
-	"slices"
 	"time"
 )
 
@@ -18,23 +15,6 @@ type State struct {
 	Since    time.Time // of this position
 	Probe    time.Time // when a call may find out, if it is open
 	Cause    error     // why it is not closed
-}
-
-// States are all breakers of hosts that were called, and those of accounts that
-// are not closed, in the order of their names.
-func (s *Breakers) States() []State {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	states := make([]State, 0, len(s.hosts)+len(s.accounts))
-	for _, k := range slices.SortedFunc(maps.Keys(s.hosts), func(a, b key) int {
-		return cmp.Or(cmp.Compare(a.who, b.who), cmp.Compare(a.section, b.section))
-	}) {
-		states = append(states, s.hosts[k].state(State{Host: k.who, Section: k.section}))
-	}
-	for _, account := range slices.Sorted(maps.Keys(s.accounts)) {
-		states = append(states, s.accounts[account].state(State{Account: account, Section: Login}))
-	}
-	return states
 }
 
 // Counts are how many breakers stand in each position. Accounts whose breaker is
@@ -78,7 +58,7 @@ func changed(c *circuit, of State) change {
 	return change{State: c.state(of), held: c.since.Sub(c.opened), quiet: c.quiet}
 }
 
-// report logs a change, once: what happens to the probes in between is in States.
+// report logs a change, once, and not what happens to the probes in between.
 func (s *Breakers) report(ctx context.Context, c change) {
 	of := []any{"host", c.Host, "section", c.Section}
 	if c.Account != "" {
