@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,51 +22,12 @@ import (
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-// runChild is a measured process: it prints when it is ready, and runs its side between
-// the words that it is given.
-func runChild(ctx context.Context, config string) (err error) {
-	var t task
-	if err := json.Unmarshal([]byte(config), &t); err != nil {
-		return err
-	}
+// prepare makes a side ready to start at once.
+func (t task) prepare(ctx context.Context) (func(context.Context) error, error) {
 	producer, err := kgo.NewClient(append(sqs.ProducerOptions(t.Prefix), kgo.SeedBrokers(t.Brokers...))...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer producer.Close()
-	work, err := prepare(ctx, t, producer)
-	if err != nil {
-		return err
-	}
-	fmt.Println("ready")
-	words := bufio.NewScanner(os.Stdin)
-	if err := hear(words); err != nil {
-		return err
-	}
-	if t.Profile != "" {
-		file, err := os.Create(t.Profile)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, file.Close()) }()
-		if err := pprof.StartCPUProfile(file); err != nil {
-			return err
-		}
-		defer pprof.StopCPUProfile()
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- work(ctx) }()
-	if err := hear(words); err != nil {
-		return err
-	}
-	cancel()
-	return <-done
-}
-
-// prepare makes a side ready to start at once.
-func prepare(ctx context.Context, t task, producer *kgo.Client) (func(context.Context) error, error) {
 	cfg := aws.Config{Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")}
 	// Both sides know the topic's partitions before they start.
 	if err := producer.Ping(ctx); err != nil {
@@ -95,7 +54,24 @@ func prepare(ctx context.Context, t task, producer *kgo.Client) (func(context.Co
 	if err != nil {
 		return nil, err
 	}
-	return bridge.Run, nil
+	return func(ctx context.Context) error { return profiled(ctx, t.Profile, bridge.Run) }, nil
+}
+
+// profiled writes a CPU profile of a run into a file, unless that has no name.
+func profiled(ctx context.Context, name string, run func(context.Context) error) error {
+	if name == "" {
+		return run(ctx)
+	}
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return err
+	}
+	err = run(ctx)
+	pprof.StopCPUProfile()
+	return errors.Join(err, file.Close())
 }
 
 // bareLoop is the baseline: it receives, produces and deletes.

@@ -10,11 +10,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
+	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"os/signal"
@@ -22,6 +22,7 @@ import (
 	"syscall"
 
 	"github.com/sellerstream/sellerstream/test/bench/internal/report"
+	"github.com/sellerstream/sellerstream/test/bench/internal/stage"
 )
 
 func main() {
@@ -59,7 +60,11 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	if *child != "" {
-		return runChild(ctx, *child)
+		var t task
+		if err := json.Unmarshal([]byte(*child), &t); err != nil {
+			return err
+		}
+		return stage.AnswerMeasure(t.prepare)
 	}
 	for text := range strings.SplitSeq(*pollers, ",") {
 		var n int
@@ -73,16 +78,16 @@ func run(ctx context.Context, args []string) error {
 
 // compare finds the bare loop's best number of goroutines, and then lets it and
 // the bridge run in turns.
-func compare(ctx context.Context, o options) error {
+func compare(ctx context.Context, o options) (err error) {
 	r, err := report.Open(ctx, "bridge")
 	if err != nil {
 		return err
 	}
-	p, err := startParts(o.messages, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))
+	p, err := openParts(o.messages)
 	if err != nil {
 		return err
 	}
-	defer p.close()
+	defer func() { err = errors.Join(err, p.Close()) }()
 	fmt.Printf("%d messages of %d bytes, SQS answering in 5 ms\n\n", o.messages, len(p.bodies[0]))
 	best, err := bestPollers(ctx, p, o)
 	if err != nil {
@@ -132,12 +137,4 @@ func printTable(best int, results map[string][]result) (rates, cpus []float64) {
 		fmt.Printf("%-6d %16.0f %15.1f %16.0f %15.1f %9.2f %8.2f\n", i+1, bare[i].Rate, bare[i].CPU, bridge[i].Rate, bridge[i].CPU, rate, cpu)
 	}
 	return rates, cpus
-}
-
-// hear waits for a word of the other process.
-func hear(words *bufio.Scanner) error {
-	if !words.Scan() {
-		return fmt.Errorf("the other process ended early: %w", words.Err())
-	}
-	return nil
 }

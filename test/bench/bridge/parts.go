@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"os"
 	"strings"
 	"time"
 
@@ -14,26 +11,19 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
 
-	"github.com/sellerstream/sellerstream/pkg/platform/kafka/embedded"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topics"
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/bench/internal/stage"
-	"github.com/sellerstream/sellerstream/test/process"
 )
 
 // parts are what the measured sides work on.
 type parts struct {
-	dir      string
-	cluster  *embedded.Cluster
-	amazon   *simulator.Simulator
-	urls     simulator.URLs
-	accounts []account.Account
-	bodies   []string
-	log      *slog.Logger
-	runs     int
+	*stage.Stage
+	bodies []string
+	runs   int
 }
 
 // side is one thing to measure.
@@ -60,50 +50,27 @@ type result struct {
 	CPU  float64 // milliseconds of CPU per 1,000 messages
 }
 
-func startParts(messages int, log *slog.Logger) (p *parts, err error) {
-	p = &parts{log: log}
-	defer func() {
-		if err != nil {
-			p.close()
-		}
-	}()
-	if p.dir, err = os.MkdirTemp("", "bench-bridge-"); err != nil {
-		return nil, err
-	}
-	if p.cluster, err = embedded.Start(embedded.Config{Dir: p.dir, Logger: log}); err != nil {
-		return nil, err
-	}
-	sellers := simulator.Sellers(24, "bench")
-	p.amazon, err = simulator.New(simulator.Config{
-		Applications: []simulator.Application{{Name: "bench", ClientID: "bench", ClientSecrets: []string{"secret"}}},
-		Accounts:     sellers, SQSLatency: 5 * time.Millisecond, Logger: log,
-		CallsKept: 1000,
-	})
+func openParts(messages int) (*parts, error) {
+	s, err := stage.Open("bridge")
 	if err != nil {
 		return nil, err
 	}
-	if p.urls, err = p.amazon.Start(simulator.Addresses{}); err != nil {
-		return nil, err
+	err = s.Simulate(simulator.Config{
+		Accounts: simulator.Sellers(24, stage.Application().Name), SQSLatency: 5 * time.Millisecond, CallsKept: 1000,
+	})
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
-	for _, s := range sellers {
-		p.accounts = append(p.accounts, s.Account)
-	}
-	p.bodies = notifications(messages, p.accounts)
+	p := &parts{Stage: s}
+	p.bodies = notifications(messages, p.accounts())
 	return p, nil
 }
 
-func (p *parts) close() {
-	var faults []error
-	if p.amazon != nil {
-		faults = append(faults, p.amazon.Close())
+func (p *parts) accounts() (accounts []account.Account) {
+	for _, seller := range p.Pipeline.Accounts {
+		accounts = append(accounts, seller.Account)
 	}
-	if p.cluster != nil {
-		faults = append(faults, p.cluster.Close())
-	}
-	faults = append(faults, os.RemoveAll(p.dir))
-	if err := errors.Join(faults...); err != nil {
-		p.log.Error("closing", "error", err)
-	}
+	return accounts
 }
 
 // errDoesNotCount is a run in which something was lost, doubled or redelivered.
@@ -127,7 +94,7 @@ func (p *parts) repeat(ctx context.Context, s side) (result, error) {
 // awaitEmptyQueue waits until what a run left in the queue is gone.
 func (p *parts) awaitEmptyQueue() error {
 	for range 600 {
-		q, err := p.amazon.Queue(simulator.DefaultQueue)
+		q, err := p.Amazon.Queue(simulator.DefaultQueue)
 		if err != nil || q.Visible+q.InFlight == 0 {
 			return err
 		}
@@ -140,9 +107,8 @@ func (p *parts) awaitEmptyQueue() error {
 func (p *parts) measure(ctx context.Context, s side) (result, error) {
 	p.runs++
 	t := task{
-		side: s, Queue: p.urls.QueueURL(simulator.DefaultQueue), SQS: p.urls.SQS,
-		Brokers: p.cluster.Brokers(), Registry: p.cluster.RegistryURL(),
-		Prefix: fmt.Sprintf("run%d.", p.runs), Accounts: p.accounts,
+		side: s, Queue: p.Pipeline.Queue, SQS: p.Pipeline.SQS, Brokers: p.Brokers, Registry: p.Pipeline.Registry,
+		Prefix: fmt.Sprintf("run%d.", p.runs), Accounts: p.accounts(),
 	}
 	client, err := kgo.NewClient(kgo.SeedBrokers(t.Brokers...))
 	if err != nil {
@@ -153,18 +119,18 @@ func (p *parts) measure(ctx context.Context, s side) (result, error) {
 	if _, err := topics.Ensure(ctx, admin, topics.Options{Prefix: t.Prefix, Partitions: 12, Replication: 1}); err != nil {
 		return result{}, err
 	}
-	before, err := p.amazon.Queue(simulator.DefaultQueue)
+	before, err := p.Amazon.Queue(simulator.DefaultQueue)
 	if err != nil {
 		return result{}, err
 	}
-	if err := p.amazon.Send(simulator.DefaultQueue, p.bodies...); err != nil {
+	if err := p.Amazon.Send(simulator.DefaultQueue, p.bodies...); err != nil {
 		return result{}, err
 	}
 	r, err := p.drive(ctx, t, before.Deleted+len(p.bodies))
 	if err != nil {
 		return result{}, err
 	}
-	after, err := p.amazon.Queue(simulator.DefaultQueue)
+	after, err := p.Amazon.Queue(simulator.DefaultQueue)
 	if err != nil {
 		return result{}, err
 	}
@@ -178,42 +144,23 @@ func (p *parts) measure(ctx context.Context, s side) (result, error) {
 	return r, err
 }
 
-// drive starts a measured process, and measures it from when it has come up to speed
-// until the queue has deleted everything.
+// drive measures a side from when it has come up to speed until the queue has deleted
+// everything.
 func (p *parts) drive(ctx context.Context, t task, deleted int) (r result, err error) {
-	cmd, err := stage.Child(ctx, t)
-	if err != nil {
-		return result{}, err
-	}
-	in, err1 := cmd.StdinPipe()
-	out, err2 := cmd.StdoutPipe()
-	if err := errors.Join(err1, err2); err != nil {
-		return result{}, err
-	}
-	if err := cmd.Start(); err != nil {
-		return result{}, err
-	}
-	defer func() { err = errors.Join(err, in.Close(), cmd.Wait()) }()
-	if err := hear(bufio.NewScanner(out)); err != nil { // ready
-		return result{}, err
-	}
-	if _, err := in.Write([]byte("start\n")); err != nil {
-		return result{}, err
-	}
-	first, err := p.await(deleted-len(p.bodies)*(100-rampUp)/100, cmd.Process.Pid)
-	if err != nil {
-		return result{}, err
-	}
-	last, err := p.await(deleted, cmd.Process.Pid)
-	if err != nil {
-		return result{}, err
-	}
-	took, n := last.at.Sub(first.at).Seconds(), float64(last.deleted-first.deleted)
-	if took < leastSeconds {
-		fmt.Printf("(%s took %.1f s; below %d s a run says little: raise -messages)\n", t.Name, took, leastSeconds)
-	}
-	_, err = in.Write([]byte("stop\n"))
-	return result{Rate: n / took, CPU: (last.cpu - first.cpu).Seconds() * 1e6 / n}, err
+	err = stage.Measure(ctx, t, func(side *stage.Remote) error {
+		first, err := p.await(deleted-len(p.bodies)*(100-rampUp)/100, side)
+		if err != nil {
+			return err
+		}
+		last, err := p.await(deleted, side)
+		took, n := last.at.Sub(first.at).Seconds(), float64(last.deleted-first.deleted)
+		if err == nil && took < leastSeconds {
+			fmt.Printf("(%s took %.1f s; below %d s a run says little: raise -messages)\n", t.Name, took, leastSeconds)
+		}
+		r = result{Rate: n / took, CPU: (last.cpu - first.cpu).Seconds() * 1e6 / n}
+		return err
+	})
+	return r, err
 }
 
 const (
@@ -230,14 +177,14 @@ type moment struct {
 }
 
 // await waits until so many messages have been deleted.
-func (p *parts) await(deleted, pid int) (moment, error) {
+func (p *parts) await(deleted int, side *stage.Remote) (moment, error) {
 	for begun := time.Now(); ; time.Sleep(2 * time.Millisecond) {
-		q, err := p.amazon.Queue(simulator.DefaultQueue)
+		q, err := p.Amazon.Queue(simulator.DefaultQueue)
 		if err != nil {
 			return moment{}, err
 		}
 		if q.Deleted >= deleted {
-			usage, err := process.UsageOf(pid)
+			usage, err := side.Usage()
 			return moment{time.Now(), usage.CPU, q.Deleted}, err
 		}
 		if time.Since(begun) > runPatience {
@@ -249,7 +196,7 @@ func (p *parts) await(deleted, pid int) (moment, error) {
 // checkTopic reports whether each message stands on order-changes once.
 func (p *parts) checkTopic(ctx context.Context, t task) error {
 	codec, err := registry.New(ctx, registry.Config{
-		Client: []sr.ClientOpt{sr.URLs(t.Registry)}, Prefix: t.Prefix, Register: true, Logger: p.log,
+		Client: []sr.ClientOpt{sr.URLs(t.Registry)}, Prefix: t.Prefix, Register: true,
 	})
 	if err != nil {
 		return err
@@ -262,7 +209,7 @@ func (p *parts) checkTopic(ctx context.Context, t task) error {
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	seen, records := make(map[string]bool), 0
+	seen := make(map[string]bool)
 	for len(seen) < len(p.bodies) {
 		fetches := client.PollFetches(ctx)
 		if err := fetches.Err0(); err != nil {
@@ -274,7 +221,6 @@ func (p *parts) checkTopic(ctx context.Context, t task) error {
 				return err
 			}
 			seen[id] = true
-			records++
 		}
 	}
 	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, t.Prefix+schemas.OrderChanges)

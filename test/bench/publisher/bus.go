@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -66,42 +65,28 @@ type outcome struct {
 // side runs a side until so many events have arrived.
 func (b *bus) side(ctx context.Context, t task, events int) (o outcome, err error) {
 	t.Events = events
-	remote, err := stage.Call(ctx, t)
-	if err != nil {
-		return o, err
-	}
-	defer func() { err = errors.Join(err, remote.Close()) }()
-	if err := remote.Call("Side.Prepare", 0, new(int)); err != nil {
-		return o, err
-	}
 	before := b.count()
-	work := remote.Go("Side.Run", 0, new(int), nil)
-	if err := b.await(ctx, before+events/5); err != nil {
-		return o, err
+	err = stage.Measure(ctx, t, func(side *stage.Remote) error {
+		if err := b.await(ctx, before+events/5); err != nil {
+			return err
+		}
+		began, first := time.Now(), b.count()
+		used, err := side.Usage()
+		if err != nil {
+			return err
+		}
+		if err := b.await(ctx, before+events); err != nil {
+			return err
+		}
+		took, n := time.Since(began), float64(b.count()-first)
+		usage, err := side.Usage()
+		o = outcome{rate: n / took.Seconds(), cpu: (usage.CPU - used.CPU).Seconds() * 1000 / n}
+		return err
+	})
+	if sent := b.count() - before; err == nil && sent != events {
+		err = fmt.Errorf("%d events arrived, want each of %d once", sent, events)
 	}
-	began, first := time.Now(), b.count()
-	used, err := remote.Usage()
-	if err != nil {
-		return o, err
-	}
-	if err := b.await(ctx, before+events); err != nil {
-		return o, err
-	}
-	took, n := time.Since(began), float64(b.count()-first)
-	usage, err := remote.Usage()
-	if err != nil {
-		return o, err
-	}
-	if err := remote.Call("Side.Stop", 0, new(int)); err != nil {
-		return o, err
-	}
-	if work = <-work.Done; work.Error != nil {
-		return o, work.Error
-	}
-	if sent := b.count() - before; sent != events {
-		return o, fmt.Errorf("%d events arrived, want each of %d once", sent, events)
-	}
-	return outcome{rate: n / took.Seconds(), cpu: (usage.CPU - used.CPU).Seconds() * 1000 / n}, nil
+	return o, err
 }
 
 func (b *bus) count() int {

@@ -54,7 +54,7 @@ func run(ctx context.Context, args []string) error {
 		if err := json.Unmarshal([]byte(*child), &t); err != nil {
 			return err
 		}
-		return stage.Answer(&Side{task: t})
+		return stage.AnswerMeasure(t.prepare)
 	}
 	s, err := stage.OpenReal("publisher")
 	if err != nil {

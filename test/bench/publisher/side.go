@@ -114,48 +114,30 @@ func (a at) again(ctx context.Context) error {
 	return errors.Join(err, deleted.Error())
 }
 
-// Side is a measured process. Its methods are called by the one that measures.
-type Side struct {
-	task
-	work func() error
-	stop context.CancelFunc
-}
-
-// Prepare makes it ready to run.
-func (s *Side) Prepare(int, *int) error {
-	ctx := context.Background()
-	client := eventbridge.NewClient(aws.Config{Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")}, s.Endpoint)
-	var running context.Context
-	running, s.stop = context.WithCancel(ctx)
-	if s.Goroutines > 0 {
+// prepare makes a side ready to run.
+func (t task) prepare(ctx context.Context) (func(context.Context) error, error) {
+	client := eventbridge.NewClient(aws.Config{Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")}, t.Endpoint)
+	if t.Goroutines > 0 {
 		entries, err := someEntries()
-		s.work = func() error { return s.loop(running, client, entries) }
-		return err
+		return func(ctx context.Context) error { return t.loop(ctx, client, entries) }, err
 	}
-	codec, err := s.Stage.codec(ctx)
+	codec, err := t.Stage.codec(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	publisher, err := eventbridge.New(eventbridge.Options{
-		Client: client, Codec: codec, Prefix: s.Stage.Prefix, Topics: []string{schemas.Orders},
-		Kafka: []kgo.Opt{kgo.SeedBrokers(s.Stage.Brokers...)},
+		Client: client, Codec: codec, Prefix: t.Stage.Prefix, Topics: []string{schemas.Orders},
+		Kafka: []kgo.Opt{kgo.SeedBrokers(t.Stage.Brokers...)},
 		Details: func(_ string, value any) (event eventbridge.Event, ok bool, err error) {
 			event.Detail, event.Type, err = schemas.AppendDetail(nil, value)
 			event.Entity = schemas.Entity(value)
 			return event, event.Type != "", err
 		},
 	})
-	s.work = func() error { return publisher.Run(running) }
-	return err
-}
-
-// Run works until Stop.
-func (s *Side) Run(int, *int) error { return s.work() }
-
-// Stop ends Run.
-func (s *Side) Stop(int, *int) error { //nolint:unparam // net/rpc wants an error
-	s.stop()
-	return nil
+	if err != nil {
+		return nil, err
+	}
+	return publisher.Run, nil
 }
 
 // someEntries are events as the publisher sends them.
@@ -175,13 +157,13 @@ func someEntries() ([]types.PutEventsRequestEntry, error) {
 }
 
 // loop is the baseline: it sends, and does nothing else.
-func (s *Side) loop(ctx context.Context, client *awseventbridge.Client, made []types.PutEventsRequestEntry) error {
+func (t task) loop(ctx context.Context, client *awseventbridge.Client, made []types.PutEventsRequestEntry) error {
 	var next atomic.Int64
 	var senders sync.WaitGroup
-	faults := make(chan error, s.Goroutines)
-	for range s.Goroutines {
+	faults := make(chan error, t.Goroutines)
+	for range t.Goroutines {
 		senders.Go(func() {
-			for from := next.Add(entries) - entries; int(from) < s.Events && ctx.Err() == nil; from = next.Add(entries) - entries {
+			for from := next.Add(entries) - entries; int(from) < t.Events && ctx.Err() == nil; from = next.Add(entries) - entries {
 				begin := int(from) % len(made)
 				if _, err := client.PutEvents(ctx, &awseventbridge.PutEventsInput{Entries: made[begin : begin+entries]}); err != nil && ctx.Err() == nil { // else all have arrived, and the answer was cut
 					faults <- err

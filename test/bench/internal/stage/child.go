@@ -71,6 +71,55 @@ func (r *Remote) Usage() (process.Usage, error) { return process.UsageOf(r.cmd.P
 // Close ends the child.
 func (r *Remote) Close() error { return errors.Join(r.Client.Close(), r.cmd.Wait()) }
 
+// Side is a measured process. Its methods are called by Measure.
+type Side struct {
+	prepare func(context.Context) (work func(context.Context) error, err error)
+	work    func(context.Context) error
+	running context.Context //nolint:containedctx // of Run, which Stop ends
+	stop    context.CancelFunc
+}
+
+// AnswerMeasure makes this process a side: prepare makes it ready to work at once.
+func AnswerMeasure(prepare func(context.Context) (work func(context.Context) error, err error)) error {
+	return Answer(&Side{prepare: prepare})
+}
+
+// Prepare makes it ready to run.
+func (s *Side) Prepare(int, *int) (err error) {
+	s.running, s.stop = context.WithCancel(context.Background())
+	s.work, err = s.prepare(s.running)
+	return err
+}
+
+// Run works until Stop.
+func (s *Side) Run(int, *int) error { return s.work(s.running) }
+
+// Stop ends Run.
+func (s *Side) Stop(int, *int) error { //nolint:unparam // net/rpc wants an error
+	s.stop()
+	return nil
+}
+
+// Measure has a child work, which answers with AnswerMeasure, while look looks at it.
+func Measure(ctx context.Context, task any, look func(*Remote) error) (err error) {
+	remote, err := Call(ctx, task)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, remote.Close()) }()
+	if err := remote.Call("Side.Prepare", 0, new(int)); err != nil {
+		return err
+	}
+	work := remote.Go("Side.Run", 0, new(int), nil)
+	if err := look(remote); err != nil {
+		return err
+	}
+	if err := remote.Call("Side.Stop", 0, new(int)); err != nil {
+		return err
+	}
+	return (<-work.Done).Error
+}
+
 type pipes struct {
 	io.Reader
 	io.WriteCloser
