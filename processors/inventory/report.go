@@ -13,7 +13,7 @@ func (m *Machine) note(tx *machine.Tx, s *sku, issue *schemas.FeedIssue) {
 }
 
 // settle takes what the end of a feed means to its SKUs.
-func (m *Machine) settle(tx *machine.Tx, f *feedLane, members []*sku, end feedlane.Meaning) {
+func (m *Machine) settle(tx *machine.Tx, f *feedLane, members []*sku, end feedlane.End) {
 	how := sending{
 		via: viaFeed, feedID: end.FeedID, marketplace: f.Marketplace, at: end.At,
 		shared: !end.Applied && (len(members) > 1 || end.Foreign || end.Disturbed),

@@ -49,7 +49,7 @@ func (l *Lanes) gather(tx *machine.Tx, f *Lane[item, queue]) *Cut[item] {
 	feed := &model.OrderFeed{Type: f.cfg.FeedType, SellerID: account.SellerID}
 	var others []*item
 	cut := &Cut[item]{Oldest: f.Own.ready.Due(), Request: &model.UploadFeedRequest{Feed: feed}}
-	for most := l.core.Most(f); len(cut.Members) < most; {
+	for most := l.core.cfg.MaxMessages; len(cut.Members) < most; {
 		next := f.Own.ready.Pop(tx.Now)
 		if next == nil {
 			break
@@ -89,15 +89,6 @@ func (l *Lanes) carried(_ *machine.Tx, f *Lane[item, queue]) {
 	}
 }
 
-// thaw forgets what a report said of a feed that was taken for the one that is in doubt.
-func (l *Lanes) thaw(_ *machine.Tx, f *Lane[item, queue]) {
-	for _, i := range f.Members {
-		if i != nil && f.Phase == PhaseIntent {
-			i.verdict = nil
-		}
-	}
-}
-
 // waits makes an item wait again, unless it is gone.
 func (l *Lanes) waits(_ *machine.Tx, i *item) {
 	i.message, i.verdict = 0, nil
@@ -117,7 +108,7 @@ func (l *Lanes) dissolved(tx *machine.Tx, members []*item) {
 func (l *Lanes) refused(tx *machine.Tx, members []*item, why Verdict) {
 	for _, i := range members {
 		if i != nil && !i.gone && l.tried(tx, i, len(members)) {
-			l.end(tx, i, End{Kind: Failed, Verdict: why})
+			l.end(tx, i, Settlement{Kind: Failed, Verdict: why})
 		}
 	}
 }
@@ -149,7 +140,7 @@ func (l *Lanes) tried(tx *machine.Tx, i *item, n int) (over bool) {
 }
 
 // settle takes what the end of a feed means to its items.
-func (l *Lanes) settle(tx *machine.Tx, _ *Lane[item, queue], members []*item, end Meaning) {
+func (l *Lanes) settle(tx *machine.Tx, _ *Lane[item, queue], members []*item, end End) {
 	suspects := len(members)
 	if end.Foreign || end.Disturbed {
 		suspects = 0
@@ -160,7 +151,7 @@ func (l *Lanes) settle(tx *machine.Tx, _ *Lane[item, queue], members []*item, en
 		}
 		verdict := i.verdict
 		i.message, i.verdict = 0, nil
-		how := End{FeedID: end.FeedID, At: end.At}
+		how := Settlement{FeedID: end.FeedID, At: end.At}
 		switch {
 		case verdict != nil && !end.Foreign && !end.Disturbed:
 			how.Kind, how.Verdict = Rejected, *verdict
@@ -177,7 +168,7 @@ func (l *Lanes) settle(tx *machine.Tx, _ *Lane[item, queue], members []*item, en
 }
 
 // end settles an item.
-func (l *Lanes) end(tx *machine.Tx, i *item, end End) {
+func (l *Lanes) end(tx *machine.Tx, i *item, end Settlement) {
 	l.forget(i)
 	l.owner.Settled(tx, i.Key, end)
 }

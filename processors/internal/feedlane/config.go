@@ -18,9 +18,6 @@ type Config struct {
 	// people: "SKU", "quantities". Twice is what a second feed with the same does: "it
 	// may bring back an older quantity".
 	Item, Items, Twice string
-	// Once reports whether Amazon refuses a repeat, so that no item may be in two feeds at
-	// a time. Else a repeat is harmless.
-	Once bool
 	// Waits is the type of the alert that items wait while feeds fail.
 	Waits string
 	// Limits are the accounts' own; nil for Amazon's defaults.
@@ -61,6 +58,10 @@ type Config struct {
 	// for good. Default 6 hours.
 	Patience time.Duration
 }
+
+// once reports whether Amazon refuses a repeat, so that no item may be in two feeds at a
+// time. A quantity is absolute, so a repeat is harmless.
+func (c *Config) once() bool { return c.FeedType != model.JSONListingsFeed }
 
 func (c Config) withDefaults() Config {
 	c.Linger = cmp.Or(c.Linger, 30*time.Second)

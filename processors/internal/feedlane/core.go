@@ -14,7 +14,7 @@
 //     intent that an owner finds at takeover, so much and CommitTime and CallTime after it
 //     was written, however often the unit moves.
 //  4. Within the quota: each call has a token.
-//  5. Where Amazon refuses a repeat (Config.Once), an item is in no second feed before the
+//  5. Where Amazon refuses a repeat (all feed types but listings), an item is in no second feed before the
 //     first has ended, or certainly does not exist. Lanes settle each item once.
 package feedlane
 
@@ -84,12 +84,16 @@ type Hooks[T, Q any] struct {
 	// there was one.
 	Note  func(tx *machine.Tx, member *T, issue *schemas.FeedIssue)
 	Noted func(member *T) bool
+	// Void forgets what was noted of a member: the report was of a feed that is not the
+	// one with the member. It is called for feeds of which Amazon refuses a repeat; nil
+	// forgets nothing.
+	Void func(tx *machine.Tx, member *T)
 	// Name is how a report names a member that it gives no messageId of.
 	Name func(member *T) string
 	// Fill puts what the role keeps of items in the lane's entry into that; nil for nothing.
 	Fill func(f *Lane[T, Q], state *schemas.FeedLaneState)
 	// Settle takes what the end of a feed means to its members.
-	Settle func(tx *machine.Tx, f *Lane[T, Q], members []*T, end Meaning)
+	Settle func(tx *machine.Tx, f *Lane[T, Q], members []*T, end End)
 }
 
 type runningKey struct{ account, feedID string }
@@ -234,7 +238,7 @@ func (c *Core[T, Q]) Lane(account, marketplace string) *Lane[T, Q] {
 	}
 	f := newLane[T, Q](c.key(account, marketplace), account, marketplace)
 	f.cfg, f.name, f.fill = &c.cfg, c.hooks.Name, c.hooks.Fill
-	if c.cfg.FeedType != model.JSONListingsFeed {
+	if c.cfg.once() {
 		for _, calls := range c.Calls() { // a share begins with no token: another role may have spent it
 			calls.Known(account)
 		}

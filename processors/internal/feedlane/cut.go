@@ -125,7 +125,7 @@ func (c *Core[T, Q]) cutFeed(tx *machine.Tx, f *Lane[T, Q]) {
 // last. It reports whether there is one.
 func (c *Core[T, Q]) yields(tx *machine.Tx, f *Lane[T, Q]) bool {
 	a := c.account(f.Account)
-	if !c.cfg.Once || a.last != f {
+	if !c.cfg.once() || a.last != f {
 		return false
 	}
 	for _, other := range a.lanes {

@@ -43,7 +43,7 @@ type Owner interface {
 	// Settled takes the end of an item, in the transaction that sees it: once for each
 	// item, which the lanes then have forgotten. The owner ignores a key that it does
 	// not know any more.
-	Settled(tx *machine.Tx, key string, end End)
+	Settled(tx *machine.Tx, key string, end Settlement)
 }
 
 // Kind is how an item ended.
@@ -59,8 +59,8 @@ const (
 	Failed
 )
 
-// End is how an item ended.
-type End struct {
+// Settlement is how an item ended.
+type Settlement struct {
 	Kind Kind
 	Verdict
 	FeedID string    // "" where no feed came about
@@ -90,19 +90,18 @@ type item struct {
 
 // New makes the lanes of one unit, without state.
 func New(cfg Config, owner Owner) *Lanes {
-	cfg.Once = true
 	if cfg.MaxMessages <= 0 || cfg.MaxMessages > maxItems {
 		cfg.MaxMessages = maxItems
 	}
 	l := &Lanes{owner: owner, items: make(map[string]*item), counts: make(map[string]int), fresh: true}
+	nothing := func(*machine.Tx, *Lane[item, queue]) {}
 	l.core = NewCore(cfg, Hooks[item, queue]{
 		Waiting: func(f *Lane[item, queue]) (int, time.Time) { return f.Own.ready.Len(), f.Own.ready.Due() },
 		Look:    l.look, Gather: l.gather, Barred: func(i *item) bool { return i.gone },
-		Carried: l.carried, Taken: func(*machine.Tx, *Lane[item, queue]) {},
+		Carried: l.carried, Taken: nothing, Thaw: nothing, Freeze: nothing,
 		Refused: l.refused, Dissolved: l.dissolved, GivenBack: l.waits,
-		Thaw: l.thaw, Freeze: func(*machine.Tx, *Lane[item, queue]) {},
 		Note:  func(_ *machine.Tx, i *item, issue *schemas.FeedIssue) { i.verdict = refusalOf(issue) },
-		Noted: func(i *item) bool { return i.verdict != nil },
+		Noted: func(i *item) bool { return i.verdict != nil }, Void: func(_ *machine.Tx, i *item) { i.verdict = nil },
 		Fill:  fill, Settle: l.settle,
 	})
 	return l

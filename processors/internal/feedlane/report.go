@@ -96,13 +96,13 @@ func (c *Core[T, Q]) Ended(tx *machine.Tx, result *schemas.FeedResult) {
 
 // close settles what a feed carried, and lets the lane go on.
 func (c *Core[T, Q]) close(tx *machine.Tx, f *Lane[T, Q], result *schemas.FeedResult) {
-	if c.cfg.Once && !f.Adopted {
+	if c.cfg.once() && !f.Adopted {
 		f.ghost = false // this feed is ours, and its report holds whatever another has done
 	}
 	end := c.judge(f, result)
 	end.FeedID, end.At = f.ID, f.intentAt
 	members := f.Members
-	if c.cfg.Once && !end.Applied && c.doubtsStill(tx, f) {
+	if c.cfg.once() && !end.Applied && c.doubtsStill(tx, f) {
 		return
 	}
 	switch {
@@ -137,14 +137,19 @@ func (c *Core[T, Q]) doubtsStill(tx *machine.Tx, f *Lane[T, Q]) bool {
 	}
 	f.Phase, f.ID, f.Adopted, f.submitted, f.ghost, f.Stuck, f.cancel = PhaseIntent, "", false, time.Time{}, false, false, nil
 	f.leaveList()
+	for _, member := range f.Members {
+		if member != nil && c.hooks.Void != nil {
+			c.hooks.Void(tx, member)
+		}
+	}
 	c.quarantine(tx, f, left)
 	f.Save(tx)
 	c.WakeNow(tx, f)
 	return true
 }
 
-// Meaning is what a feed's end means to the messages that its report does not name.
-type Meaning struct {
+// End is what a feed's end means to the messages that its report does not name.
+type End struct {
 	Applied   bool      // they were accepted
 	Foreign   bool      // the feed was not ours
 	Disturbed bool      // another feed was carried out beside it
@@ -154,7 +159,7 @@ type Meaning struct {
 }
 
 // judge returns what a feed's end means.
-func (c *Core[T, Q]) judge(f *Lane[T, Q], r *schemas.FeedResult) Meaning {
+func (c *Core[T, Q]) judge(f *Lane[T, Q], r *schemas.FeedResult) End {
 	count := func(n *int32) int32 {
 		if n == nil {
 			return 0
@@ -168,7 +173,7 @@ func (c *Core[T, Q]) judge(f *Lane[T, Q], r *schemas.FeedResult) Meaning {
 		}
 	}
 	read := r.Report == ReportRead
-	unknown := func(code, message string) Meaning { return Meaning{Why: Verdict{Code: code, Message: message}} }
+	unknown := func(code, message string) End { return End{Why: Verdict{Code: code, Message: message}} }
 	switch {
 	case read && f.Adopted && count(r.MessagesProcessed) != f.Intent.messages:
 		e := unknown("foreign_feed", fmt.Sprintf("the answer to createFeed was lost, and the feed %s that was taken for ours was not: "+
@@ -195,7 +200,7 @@ func (c *Core[T, Q]) judge(f *Lane[T, Q], r *schemas.FeedResult) Meaning {
 	if count(r.MessagesInvalid) > refused {
 		return unknown("not_named", fmt.Sprintf("the report of feed %s counts %d refused messages and names %d", r.FeedID, count(r.MessagesInvalid), refused))
 	}
-	return Meaning{Applied: true}
+	return End{Applied: true}
 }
 
 // foreign raises an alert about the end of a feed that we did not submit. One

@@ -56,7 +56,7 @@ func (f *Lane[T, Q]) failed(now time.Time, n int, why Verdict) {
 	f.trouble.begin(now, why)
 	f.hold(now)
 	switch {
-	case n <= 1 || f.cfg.Once: // whose items have bounds of their own
+	case n <= 1:
 		f.most = 0
 	case f.trouble.count > 1:
 		f.most = n / 2

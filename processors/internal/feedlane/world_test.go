@@ -45,7 +45,7 @@ func (b *book) Message(key string) model.OrderMessage {
 	}}
 }
 
-func (b *book) Settled(tx *machine.Tx, key string, end End) {
+func (b *book) Settled(tx *machine.Tx, key string, end Settlement) {
 	tx.Delete("sku/" + key)
 	tx.Emit(machine.Output{Topic: schemas.InventoryResults, Account: testAccount, Value: &schemas.InventoryResult{
 		SKU: key, Quantity: int32(end.Kind), Code: end.Code, Message: end.Message, FeedID: end.FeedID,
