@@ -128,7 +128,7 @@ func Topics() []Topic {
 			Writers: roles("orders"), Readers: roles("orders", "downstream-buyers", "operator"),
 		},
 		stateTopic(StateOrders, "orders", "OrderState", "SearchState", "BackfillState", "NotificationPace"),
-		stateTopic(StateInventory, "inventory", "InventoryState", "FeedLaneState", "SaleState"),
+		stateTopic(StateInventory, "inventory", "InventoryState", "FeedLaneState", "SaleState", "CatalogueState"),
 		besideState(stateTopic(StateInventoryShares, "inventory", "ShareState")),
 		stateTopic(StateFeeds, "feeds", "FeedState", "FeedPace"),
 		stateTopic(StateShipments, "shipments", "ShipmentState"),

@@ -16,6 +16,7 @@ func recordTable() []Record {
 		{Name: "Backfill", file: "backfill.avsc", New: func() Value { return new(Backfill) }},
 		{Name: "BackfillState", file: "backfill_state.avsc", New: func() Value { return new(BackfillState) }},
 		{Name: "BuyerKey", file: "buyer_key.avsc", New: func() Value { return new(BuyerKey) }},
+		{Name: "CatalogueState", file: "catalogue_state.avsc", New: func() Value { return new(CatalogueState) }},
 		{Name: "Claim", file: "claim.avsc", New: func() Value { return new(Claim) }},
 		{Name: "DeadLetter", file: "dead_letter.avsc", New: func() Value { return new(DeadLetter) }},
 		{Name: "DeadLetterResolution", file: "dead_letter_resolution.avsc", New: func() Value { return new(DeadLetterResolution) }},
@@ -327,6 +328,38 @@ func (r *BuyerKey) AppendAvro(dst []byte) []byte {
 	dst = binary.AppendVarint(dst, r.CreatedTime.UnixMilli())
 	dst = appendOptionalTime(dst, r.FinishedTime)
 	dst = binary.AppendVarint(dst, r.DeleteTime.UnixMilli())
+	return dst
+}
+
+// CatalogueState: The report of all listings of an account. In
+// state.inventory under catalogue/<account>.
+type CatalogueState struct {
+	// Our name of the seller account.
+	Account string `avro:"account" json:"account"`
+	// Amazon's id of the newest report; null while none was asked for, or the
+	// last one came to nothing.
+	ReportID string `avro:"reportId,omitzero" json:"reportId,omitzero"`
+	// When it was asked for. What it says is from then or later.
+	AskedTime time.Time `avro:"askedTime,omitzero" json:"askedTime,omitzero"`
+	// When it was read to its end; null before that.
+	ReadTime time.Time `avro:"readTime,omitzero" json:"readTime,omitzero"`
+	// Tries in a row that came to nothing.
+	Failures int32 `avro:"failures" json:"failures"`
+	// Since when they fail; null where the last one did not.
+	FailingSince time.Time `avro:"failingSince,omitzero" json:"failingSince,omitzero"`
+	// When an alert about that was raised.
+	AlertedTime time.Time `avro:"alertedTime,omitzero" json:"alertedTime,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *CatalogueState) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.Account)
+	dst = appendOptionalString(dst, r.ReportID)
+	dst = appendOptionalTime(dst, r.AskedTime)
+	dst = appendOptionalTime(dst, r.ReadTime)
+	dst = binary.AppendVarint(dst, int64(r.Failures))
+	dst = appendOptionalTime(dst, r.FailingSince)
+	dst = appendOptionalTime(dst, r.AlertedTime)
 	return dst
 }
 

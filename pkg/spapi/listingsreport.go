@@ -69,6 +69,7 @@ func readListings(raw *source) (*model.ListingsReport, error) {
 	case err != nil: // half a catalogue would pass for a whole one
 		return &model.ListingsReport{Unreadable: shorten(err.Error(), maxMessage)}, nil
 	}
+	slices.SortStableFunc(r.report.Rows, func(a, b model.ListingsRow) int { return strings.Compare(a.SKU, b.SKU) })
 	return r.report, nil
 }
 

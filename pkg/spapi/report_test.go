@@ -48,7 +48,7 @@ func TestReportsThatCanBeRead(t *testing.T) {
 		"long XML": {xmlReport("<Result><ResultCode>Error</ResultCode><ResultDescription>" + strings.Repeat("ä", 3000) + "</ResultDescription></Result>"),
 			model.FeedReport{Issues: []model.FeedIssue{{Severity: "ERROR", Message: strings.Repeat("ä", 1000) + "…"}},
 				Summary: model.FeedReportSummary{Errors: 1, MessagesProcessed: 3, MessagesAccepted: 2, MessagesInvalid: 1}}},
-		"no UTF-8":  {"{\"issues\":[{\"message\":\"a\xffb\"}]}", model.FeedReport{Issues: []model.FeedIssue{{Message: "a\ufffdb"}}}},
+		"no UTF-8": {"{\"issues\":[{\"message\":\"a\xffb\"}]}", model.FeedReport{Issues: []model.FeedIssue{{Message: "a\ufffdb"}}}},
 		"long": {`{"issues":[{"message":"` + strings.Repeat("ä", 3000) + `"}]}`,
 			model.FeedReport{Issues: []model.FeedIssue{{Message: strings.Repeat("ä", 1000) + "…"}}}},
 	} {

@@ -115,6 +115,10 @@ type Config struct {
 	// forgotten: what was sold by then is not known any more. Default 200,000.
 	MaxSales int
 
+	// AuditEvery is how often the report of all listings of an account is asked for. Default
+	// 0: never. Each account has its own time within the first hour.
+	AuditEvery time.Duration
+
 	// SeenWithin is how long an accepted quantity is looked for at Amazon before it is given up
 	// as UNSEEN. Default 0: nothing is looked for, and what Amazon accepts is APPLIED.
 	SeenWithin time.Duration

@@ -77,13 +77,14 @@ const (
 
 // Machine is the logic of one unit.
 type Machine struct {
-	cfg      Config
-	skus     map[string]*sku    // by state key
-	beside   map[listing][]*sku // those whose key is not just that of a listing
-	feeds    *feedlane.Core[sku, queues]
-	accounts map[string]*perAccount
-	former   formers
-	sales    sales
+	cfg        Config
+	skus       map[string]*sku    // by state key
+	beside     map[listing][]*sku // those whose key is not just that of a listing
+	feeds      *feedlane.Core[sku, queues]
+	accounts   map[string]*perAccount
+	former     formers
+	sales      sales
+	catalogues catalogues
 
 	idle    lane.Queue // SKUs without work, by when they are forgotten
 	holds   lane.Queue // SKUs that wait for a time
@@ -116,11 +117,15 @@ func New(cfg Config) *Machine {
 	m.patches = lane.New(model.PatchListingsItem, m.cfg.Limits.Of).In(Processor, commands.Doctor).Sharing(m.cfg.Sharing)
 	m.searches = lane.New(model.SearchListingsItems, m.cfg.Limits.Of).In(Processor, commands.Doctor)
 	m.items = lane.New(model.GetListingsItem, m.cfg.Limits.Of).In(Processor, commands.Doctor).Sharing(m.cfg.Sharing)
+	m.catalogues = newCatalogues(&m.cfg)
 	return m
 }
 
 // lanes are all sets of calls.
-func (m *Machine) lanes() []*lane.Lanes {
+func (m *Machine) lanes() []*lane.Lanes { return append(m.stockLanes(), m.catalogues.lanes()...) }
+
+// stockLanes are those that quantities wait for.
+func (m *Machine) stockLanes() []*lane.Lanes {
 	return append(m.feeds.Calls(), m.patches, m.searches, m.items)
 }
 
@@ -159,6 +164,8 @@ func (m *Machine) RestoreAged(key string, value any, age time.Duration) error {
 		if s.work.message > 0 {
 			s.work.feed = m.feeds.Lane(state.Account, state.FeedMarketplaceID)
 		}
+	case *schemas.CatalogueState:
+		return m.catalogues.restore(key, state)
 	case *schemas.SaleState:
 		return m.restoreSale(key, state)
 	case *schemas.FeedLaneState:
@@ -198,6 +205,7 @@ func (m *Machine) start(tx *machine.Tx) {
 	}
 	m.restored = nil
 	m.feeds.Start(tx)
+	m.startCatalogues(tx)
 }
 
 // Record takes an update, an order, or what became of a feed.
@@ -226,8 +234,12 @@ func (m *Machine) Result(tx *machine.Tx, res *machine.Result) {
 		m.asked(tx, res)
 		return
 	}
-	if res.Call.Operation == model.SearchListingsItems {
+	switch res.Call.Operation {
+	case model.SearchListingsItems:
 		m.searched(tx, res)
+		return
+	case model.CreateReport, model.GetReport, model.GetReportDocument:
+		m.reported(tx, res)
 		return
 	}
 	if s := m.skus[res.Call.Key]; s != nil && s.InFlight() {
@@ -260,6 +272,7 @@ func (m *Machine) Draw(tx *machine.Tx) {
 		m.forget(tx, m.skus[item.Key])
 	}
 	m.expire(tx)
+	m.drawCatalogues(tx)
 	for _, next := range []time.Time{m.holds.Due(), m.idle.Due(), m.sales.ends.Due(), m.nextLook(tx.Now)} {
 		if !next.IsZero() {
 			tx.WakeAt(next)
@@ -275,7 +288,7 @@ func (m *Machine) Draw(tx *machine.Tx) {
 func (m *Machine) Pending() int {
 	parked := 0
 	for id, a := range m.accounts {
-		if a.working > 0 && slices.ContainsFunc(m.lanes(), func(l *lane.Lanes) bool { return l.Parked(id) }) {
+		if a.working > 0 && slices.ContainsFunc(m.stockLanes(), func(l *lane.Lanes) bool { return l.Parked(id) }) {
 			parked += a.working
 		}
 	}

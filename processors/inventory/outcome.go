@@ -33,6 +33,7 @@ const (
 	alertWaits      = "StockWaits"
 	alertUnchecked  = "FulfillmentUnknown"
 	alertAmazons    = "FulfilledByAmazon"
+	alertCatalogue  = "CatalogueUnread"
 
 	warning  = "WARNING"
 	critical = "CRITICAL"

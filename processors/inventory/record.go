@@ -47,8 +47,11 @@ func (m *Machine) update(tx *machine.Tx, rec *machine.Record, u *schemas.Invento
 		}
 		if others := m.entriesOf(s.listing()); len(others) > 0 {
 			s.fulfiller, s.learned = others[0].fulfiller, others[0].learned
+		} else {
+			s.fulfiller, s.learned = m.listed(a.ID, u.SKU)
 		}
 		m.enter(s)
+		m.followCatalogue(tx, a.ID)
 	}
 	m.take(tx, s, next)
 }

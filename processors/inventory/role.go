@@ -36,7 +36,7 @@ func Role() role.Role {
 			{Code: "replay_without_effects", Remedy: "replay it with --effects, if its quantity is to be sent; then discard it"},
 			{Code: "replay_too_old", Remedy: "produce the quantity that holds now; then discard it"},
 		}),
-		Alerts: append(lane.AlertTypes(), feedlane.AlertUnclear, feedlane.AlertForeign, alertNotApplied, alertDrift, alertWaits, alertUnchecked, alertAmazons),
+		Alerts: append(lane.AlertTypes(), feedlane.AlertUnclear, feedlane.AlertForeign, alertNotApplied, alertDrift, alertWaits, alertUnchecked, alertAmazons, alertCatalogue),
 		GivesUp: []string{
 			codeFulfilledByAmazon, "feed_CANCELLED", "feed_FATAL", "feed_error", "foreign_feed", "ghost_feed", "no_answer", "no_document", "no_report",
 			"not_named", "not_processed", codeNotShown, "refused",

@@ -65,8 +65,8 @@ func (p *pipeline) inventoryConfig() inventory.Config {
 		ApplyDelay: cfg.ApplyDelay, ShowDelay: cfg.ShowDelay, Patience: cfg.Patience, MaxAttempts: cfg.MaxAttempts,
 		NotListed:       func(code string) bool { return slices.Contains(cfg.NotListedCodes, code) },
 		Transient:       func(code string) bool { return slices.Contains(cfg.TransientCodes, code) },
-		FulfillmentWait: cfg.FulfillmentWait,
-		SeenWithin:      cfg.SeenWithin, LookAfter: cfg.LookAfter, Accepted: cfg.Accepted,
+		FulfillmentWait: cfg.FulfillmentWait, AuditEvery: cfg.Audit.Every,
+		SeenWithin: cfg.SeenWithin, LookAfter: cfg.LookAfter, Accepted: cfg.Accepted,
 	}
 }
 

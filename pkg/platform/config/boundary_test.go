@@ -35,7 +35,7 @@ func ranges() map[string][2]any {
 		"inventory.linger":     {second, hour}, "inventory.enough": {1, 25_000}, "inventory.max_messages": {1, 25_000}, "inventory.max_bytes": {1 << 16, 10 << 20},
 		"inventory.max_uploads": {1, 100}, "inventory.feed_interval": {0 * second, hour}, "inventory.patch_linger": {100 * time.Millisecond, hour}, "inventory.patch_below": {0, 10_000}, "inventory.patch_most": {0, 10_000},
 		"inventory.apply_delay": {second, hour}, "inventory.show_delay": {second, hour}, "inventory.patience": {10 * minute, 7 * day}, "inventory.max_attempts": {1, 100},
-		"inventory.fulfillment_wait": {minute, day}, "inventory.seen_within": {0 * second, 6 * day}, "inventory.look_after": {minute, hour}, "inventory.max_pending": {1000, 10_000_000},
+		"inventory.fulfillment_wait": {minute, day}, "inventory.audit.every": {0 * second, 7 * day}, "inventory.seen_within": {0 * second, 6 * day}, "inventory.look_after": {minute, hour}, "inventory.max_pending": {1000, 10_000_000},
 		"feeds.stuck_after":        {minute, 7 * day},
 		"feeds.patience":           {10 * minute, 7 * day},
 		"shipments.wait_for_order": {second, day}, "shipments.risk_margin": {minute, 7 * day}, "shipments.missing_lead": {0 * second, 7 * day}, "shipments.verify_after": {15 * minute, 7 * day},

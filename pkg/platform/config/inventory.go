@@ -91,10 +91,17 @@ type Inventory struct {
 	SeenWithin time.Duration `yaml:"seen_within"` // 0: nothing is looked for
 	LookAfter  time.Duration `yaml:"look_after"`
 
+	Audit Audit `yaml:"audit"`
+
 	ReadBackShare float64       `yaml:"read_back_share"` // of earlier versions; see WithoutEffect
 	ReadBackAfter time.Duration `yaml:"read_back_after"` // likewise
 
 	MaxPending int `yaml:"max_pending"`
+}
+
+// Audit is the report of all listings of each account.
+type Audit struct {
+	Every time.Duration `yaml:"every"` // on the pipeline's clock; 0: never
 }
 
 // Feeds is the feeds processor.
@@ -113,7 +120,7 @@ func defaultInventory() Inventory {
 		TransientCodes: []string{
 			"InternalFailure", "INTERNAL_FAILURE", "INTERNAL_ERROR", "ServiceUnavailable", "SERVICE_UNAVAILABLE",
 		},
-		FulfillmentWait: 15 * time.Minute, Accepted: true, SeenWithin: 24 * time.Hour, LookAfter: 5 * time.Minute, MaxPending: 1_000_000,
+		FulfillmentWait: 15 * time.Minute, Audit: Audit{Every: 24 * time.Hour}, Accepted: true, SeenWithin: 24 * time.Hour, LookAfter: 5 * time.Minute, MaxPending: 1_000_000,
 	}
 }
 
@@ -147,6 +154,7 @@ func (v *validator) inventory() {
 	v.duration("inventory.fulfillment_wait", c.FulfillmentWait, time.Minute, 24*time.Hour)
 	v.duration("inventory.seen_within", c.SeenWithin, 0, 6*24*time.Hour) // less than a SKU is remembered
 	v.duration("inventory.look_after", c.LookAfter, time.Minute, time.Hour)
+	v.duration("inventory.audit.every", c.Audit.Every, 0, 7*24*time.Hour)
 	v.between("inventory.max_pending", c.MaxPending, 1000, 10_000_000)
 	v.duration("feeds.stuck_after", v.cfg.Feeds.StuckAfter, time.Minute, 7*24*time.Hour)
 	v.duration("feeds.patience", v.cfg.Feeds.Patience, 10*time.Minute, 7*24*time.Hour)

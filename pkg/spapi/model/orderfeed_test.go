@@ -128,7 +128,7 @@ func TestOrderFeedFaults(t *testing.T) {
 		return OrderMessage{MessageID: 1, Acknowledgement: a}
 	}
 	for says, messages := range map[string][]OrderMessage{
-		"the feed has no message": nil,
+		"the feed has no message":                                        nil,
 		`message 1 ("o") has an id that is not between`:                  {func() OrderMessage { m := ack(func(*OrderAcknowledgement) {}); m.MessageID = 0; return m }()},
 		`message 2 ("o") has the id 1 of another message`:                {ack(func(*OrderAcknowledgement) {}), ack(func(*OrderAcknowledgement) {})},
 		`message 1 ("o") has no item`:                                    {ack(func(a *OrderAcknowledgement) { a.Items = nil })},
@@ -172,8 +172,11 @@ type part struct {
 }
 
 var (
-	anyText   = schema{text: func(text string) error { return require(text != "", "no text") }}
-	wholeNum  = schema{text: func(text string) error { n, err := strconv.Atoi(text); return errors.Join(err, require(n > 0, "not above 0")) }}
+	anyText  = schema{text: func(text string) error { return require(text != "", "no text") }}
+	wholeNum = schema{text: func(text string) error {
+		n, err := strconv.Atoi(text)
+		return errors.Join(err, require(n > 0, "not above 0"))
+	}}
 	orderFeed = part{"AmazonEnvelope", 1, 1, schema{elements: []part{
 		{"Header", 1, 1, schema{elements: []part{{"DocumentVersion", 1, 1, oneOf("1.01")}, {"MerchantIdentifier", 1, 1, anyText}}}},
 		{"MessageType", 1, 1, oneOf("OrderAcknowledgement", "OrderFulfillment")},

@@ -20,6 +20,8 @@ const (
 type CreateReportRequest struct {
 	ReportType     string   `json:"reportType"`
 	MarketplaceIDs []string `json:"marketplaceIds"`
+	// ReportOptions depend on the type, such as preferredReportDocumentLocale.
+	ReportOptions map[string]string `json:"reportOptions,omitempty"`
 }
 
 // CreateReportResponse is createReport's answer.
@@ -47,8 +49,8 @@ type ReadListingsReportRequest struct {
 
 // ListingsReport is what this project uses of a seller's listings.
 type ListingsReport struct {
-	Rows    []ListingsRow
-	Omitted int // rows that could not be read, such as one with too few columns
+	Rows    []ListingsRow // in the order of their SKUs; a SKU can have several
+	Omitted int           // rows that could not be read, such as one with too few columns
 	// Missing are the columns that the report does not have, by Amazon's English names.
 	Missing []string
 	// Unreadable is why the document is no such report; "" for one that was read. A fault
