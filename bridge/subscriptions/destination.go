@@ -27,6 +27,13 @@ func (t Target) resources() []resource {
 	return needed
 }
 
+// Brings reports whether one of the destinations is the event source through which changes
+// of listings come to a queue.
+func Brings(queueARN string, all []model.Destination) bool {
+	needed := Target{QueueARN: queueARN, Listings: true}.resources()
+	return slices.ContainsFunc(all, needed[len(needed)-1].has)
+}
+
 // kinds are the types that every account of the target subscribes to.
 func (t Target) kinds() []string {
 	kinds := []string{model.OrderChangeNotification, model.FeedProcessingFinishedNotification}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sellerstream/sellerstream/bridge/subscriptions"
 	"github.com/sellerstream/sellerstream/pkg/operator/columns"
 	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
@@ -183,6 +184,9 @@ func (d *doctor) destination(app *application, region model.Region) Finding {
 			found = "others: " + few(others)
 		}
 		return fail(found, "no destination of application "+app.Name+" in region "+string(region)+" leads to "+queues[0].ARN,
+			"run `sellerstream subscriptions ensure`, or let the role subscriptions run, which does so")
+	case queues[0].ListingChanges && !subscriptions.Brings(queues[0].ARN, is.all):
+		return fail(few(is.ours), "bridge.queues has listing_changes, and no destination of application "+app.Name+" in region "+string(region)+" leads to EventBridge in the queue's AWS account and region",
 			"run `sellerstream subscriptions ensure`, or let the role subscriptions run, which does so")
 	case len(is.ours) > 1:
 		return warn(few(is.ours), "more than one destination leads to the queue", "`sellerstream subscriptions prune --destinations` shows which could go")

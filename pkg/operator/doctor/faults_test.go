@@ -199,6 +199,11 @@ func TestSeededFaultsOfAccounts(t *testing.T) {
 			breaks: func(_ *testing.T, w *world) { w.config.Bridge.Queues[0].ARN = other },
 			cause:  "no destination of application main in region eu leads to " + other, fix: "sellerstream subscriptions ensure",
 		},
+		{
+			name: "no destination brings changes of listings", part: "application", check: "destination eu",
+			breaks: func(_ *testing.T, w *world) { w.config.Bridge.Queues[0].ListingChanges = true },
+			cause:  "leads to EventBridge in the queue's AWS account and region", fix: "sellerstream subscriptions ensure",
+		},
 	} {
 		t.Run(s.name, s.test)
 	}
