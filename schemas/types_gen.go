@@ -2759,6 +2759,31 @@ func (r *OrderState) AppendAvro(dst []byte) []byte {
 	return dst
 }
 
+// OtherPackage: A package that the order showed and that no shipment has
+// named.
+type OtherPackage struct {
+	// Amazon's id of it.
+	PackageReferenceID string `avro:"packageReferenceId" json:"packageReferenceId"`
+	// Its tracking number.
+	TrackingNumber string `avro:"trackingNumber,omitzero" json:"trackingNumber,omitzero"`
+	// What is in it.
+	Units []LineUnits `avro:"units" json:"units"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *OtherPackage) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.PackageReferenceID)
+	dst = appendOptionalString(dst, r.TrackingNumber)
+	if len(r.Units) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Units)))
+		for i := range r.Units {
+			dst = r.Units[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	return dst
+}
+
 // PackageItem: Units of one line in a package.
 type PackageItem struct {
 	// Amazon's order item id.
@@ -2954,6 +2979,10 @@ type PendingShipment struct {
 	FulfilledTime time.Time `avro:"fulfilledTime,omitzero" json:"fulfilledTime,omitzero"`
 	// Amazon's words in that answer.
 	Words string `avro:"words,omitzero" json:"words,omitzero"`
+	// confirmAnyway of the shipment.
+	ConfirmAnyway bool `avro:"confirmAnyway" json:"confirmAnyway"`
+	// codCollectionMethod of the shipment.
+	CodCollectionMethod string `avro:"codCollectionMethod,omitzero" json:"codCollectionMethod,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -2983,6 +3012,8 @@ func (r *PendingShipment) AppendAvro(dst []byte) []byte {
 	dst = appendOptionalString(dst, r.Cancellation)
 	dst = appendOptionalTime(dst, r.FulfilledTime)
 	dst = appendOptionalString(dst, r.Words)
+	dst = appendBool(dst, r.ConfirmAnyway)
+	dst = appendOptionalString(dst, r.CodCollectionMethod)
 	return dst
 }
 
@@ -3394,6 +3425,13 @@ type Shipment struct {
 	// DROP (do not confirm it, whatever the order says); null as
 	// shipments.buyer_cancel says.
 	Cancellation string `avro:"cancellation,omitzero" json:"cancellation,omitzero"`
+	// Whether the package is to be confirmed although a program of Amazon's
+	// (Ship+, Easy Ship) confirms the order, or packages that Sellerstream did
+	// not confirm hold its units.
+	ConfirmAnyway bool `avro:"confirmAnyway" json:"confirmAnyway"`
+	// How cash on delivery is collected, in Japan: DirectPayment; null for an
+	// order without.
+	CodCollectionMethod string `avro:"codCollectionMethod,omitzero" json:"codCollectionMethod,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -3419,6 +3457,8 @@ func (r *Shipment) AppendAvro(dst []byte) []byte {
 	dst = appendOptionalString(dst, r.ShipFromSupplySourceID)
 	dst = appendOptionalString(dst, r.Source)
 	dst = appendOptionalString(dst, r.Cancellation)
+	dst = appendBool(dst, r.ConfirmAnyway)
+	dst = appendOptionalString(dst, r.CodCollectionMethod)
 	return dst
 }
 
@@ -3592,6 +3632,12 @@ type ShipmentState struct {
 	PlacedTime time.Time `avro:"placedTime,omitzero" json:"placedTime,omitzero"`
 	// askedTime of the last OrderLook that was asked for; null for none.
 	LookTime time.Time `avro:"lookTime,omitzero" json:"lookTime,omitzero"`
+	// The program of Amazon's that confirms the order with the label that it
+	// sells: FBM_SHIP_PLUS or AMAZON_EASY_SHIP; null for none.
+	LabelProgram string `avro:"labelProgram,omitzero" json:"labelProgram,omitzero"`
+	// The packages that the order last showed and that no shipment had named;
+	// none that was cancelled.
+	Others []OtherPackage `avro:"others" json:"others"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -3655,6 +3701,14 @@ func (r *ShipmentState) AppendAvro(dst []byte) []byte {
 	dst = appendOptionalString(dst, r.HeldAlert)
 	dst = appendOptionalTime(dst, r.PlacedTime)
 	dst = appendOptionalTime(dst, r.LookTime)
+	dst = appendOptionalString(dst, r.LabelProgram)
+	if len(r.Others) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Others)))
+		for i := range r.Others {
+			dst = r.Others[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
 	return dst
 }
 

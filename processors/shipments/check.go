@@ -13,6 +13,9 @@ const (
 	codeUnknownItem = "unknown_item"
 	codeTooLarge    = "quantity_too_large"
 	codeTooEarly    = "shipped_before_order"
+	codeLabel       = "label_by_amazon"
+	codeElsewhere   = "packed_elsewhere"
+	codeCOD         = "cod_only_in_japan"
 )
 
 // screen rejects the shipments that the order, as far as it is known, cannot
@@ -20,6 +23,9 @@ const (
 func (m *Machine) screen(tx *machine.Tx, o *order) {
 	for p := m.first(o); p != nil && p.Sent == nil; p = m.first(o) {
 		code, message := o.misfit(p)
+		if code == "" {
+			code, message = m.unwanted(o, p)
+		}
 		if code == "" {
 			return
 		}
@@ -30,8 +36,8 @@ func (m *Machine) screen(tx *machine.Tx, o *order) {
 
 // misfit returns why the order cannot have the wanted shipment of a package: it is older
 // than the order by more than a day, or has a line that the order does not have, or more
-// units, with what Amazon has confirmed in its other packages, than were ordered. What
-// somebody else has confirmed is Amazon's to count.
+// units, with what Amazon has confirmed in its other packages, than were ordered. For
+// what somebody else has confirmed see unwanted.
 func (o *order) misfit(p *schemas.PackageState) (code, message string) {
 	if placed := o.PlacedTime; !placed.IsZero() && !p.Wanted.Settled && p.Wanted.ShipTime.Before(placed.Add(-mostBefore)) {
 		return codeTooEarly, fmt.Sprintf("shipTime %s is more than %.0f hours before order %s was placed, at %s: correct it at the producer",

@@ -2,6 +2,7 @@ package shipments
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -93,6 +94,7 @@ func pending(rec *machine.Record, s *schemas.Shipment, chosen carriers.Choice, n
 		MarketplaceID: s.MarketplaceID, Items: s.Items, CarrierCode: chosen.Code, CarrierName: chosen.Name,
 		ShippingMethod: s.ShippingMethod, TrackingNumber: s.TrackingNumber, ShipTime: s.ShipTime,
 		ShipFromSupplySourceID: s.ShipFromSupplySourceID, ReceivedTime: now, Replay: replayOf(rec), Cancellation: s.Cancellation,
+		ConfirmAnyway: s.ConfirmAnyway, CodCollectionMethod: s.CodCollectionMethod,
 	}
 }
 
@@ -165,6 +167,13 @@ func (m *Machine) known(tx *machine.Tx, rec *machine.Record, given *schemas.Orde
 			OrderItemID: given.Items[i].OrderItemID, Quantity: given.Items[i].QuantityOrdered,
 		})
 	}
+	o.LabelProgram = ""
+	for _, program := range []string{model.ProgramShipPlus, model.ProgramEasyShip} {
+		if slices.Contains(given.Programs, program) {
+			o.LabelProgram = program
+		}
+	}
+	o.Others = others(given.Packages)
 	m.shown[o.Account] = true
 	m.show(tx, o, given.Looked())
 	o.bound(0)
@@ -195,6 +204,9 @@ func invalid(s *schemas.Shipment, a *account.Account, now time.Time) (reason, me
 		return "ship_time_ahead", fmt.Sprintf(
 			"shipTime %s is more than %.0f hours ahead of %s: it is when the carrier takes the package, so the producer must send it later, or set its clock",
 			s.ShipTime.UTC().Format(time.RFC3339), mostAhead.Hours(), now.UTC().Format(time.RFC3339))
+	}
+	if s.CodCollectionMethod != "" && s.CodCollectionMethod != model.CODDirectPayment {
+		return "invalid_cod_collection_method", fmt.Sprintf("codCollectionMethod is neither %s nor null: correct it at the producer", model.CODDirectPayment)
 	}
 	if s.Cancellation != "" && s.Cancellation != wordShip && s.Cancellation != wordDrop {
 		return "invalid_cancellation", fmt.Sprintf("cancellation is none of %s, %s and null: correct it at the producer", wordShip, wordDrop)

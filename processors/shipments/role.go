@@ -28,7 +28,7 @@ func Role() role.Role {
 		Operations: Operations(),
 		Reasons: slices.Concat(machine.Reasons(), machine.SubjectReasons(), role.Mistakes(
 			"invalid_order_id", "invalid_package_id", "no_tracking_number", "no_carrier", "wrong_time_unit",
-			"invalid_ship_time", "invalid_item", "invalid_cancellation", "not_utf8", "no_items",
+			"invalid_ship_time", "invalid_item", "invalid_cancellation", "invalid_cod_collection_method", "not_utf8", "no_items",
 		), []role.Reason{
 			{Code: "ship_time_ahead", Remedy: "retry it a day before that time or later; or have the producer send it when the carrier has the package, and discard it"},
 			{Code: "too_large", Remedy: "have the producer divide the package and send it again; then discard it"},
@@ -37,6 +37,6 @@ func Role() role.Role {
 			{Code: "replay_too_old", Remedy: "produce the shipment that holds now; then discard it"},
 		}),
 		Alerts:  append(lane.AlertTypes(), alertRefused, alertAtRisk, alertNotShown, alertMissing, alertHeld, alertCarrier),
-		GivesUp: []string{codeUnknownItem, codeTooLarge, codeTooEarly, codeCancelled, codeAsked, codeKept},
+		GivesUp: []string{codeUnknownItem, codeTooLarge, codeTooEarly, codeLabel, codeElsewhere, codeCOD, codeCancelled, codeAsked, codeKept},
 	}
 }

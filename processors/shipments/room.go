@@ -43,7 +43,7 @@ func confirmedBytes(s *schemas.PendingShipment) int {
 // then Amazon alone checks what is in its packages.
 func (o *order) bound(more int) (fits bool) {
 	if o.bytes()+more > maxState {
-		o.Lines, o.Fulfilled, o.Elsewhere, o.CancelLines = nil, nil, nil, nil
+		o.Lines, o.Fulfilled, o.Elsewhere, o.CancelLines, o.Others = nil, nil, nil, nil, nil
 	}
 	return o.bytes()+more <= maxState
 }

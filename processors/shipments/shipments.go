@@ -293,7 +293,9 @@ func request(o *order, marketplace, reference string, s *schemas.PendingShipment
 			OrderItemID: item.OrderItemID, Quantity: item.Quantity, TransparencyCodes: item.TransparencyCodes,
 		})
 	}
-	return &model.ConfirmShipmentRequest{OrderID: o.OrderID, MarketplaceID: marketplace, Package: parcel}
+	return &model.ConfirmShipmentRequest{
+		OrderID: o.OrderID, MarketplaceID: marketplace, Package: parcel, CODCollectionMethod: s.CodCollectionMethod,
+	}
 }
 
 func orderKey(account, orderID string) string { return orderPrefix + account + "/" + orderID }

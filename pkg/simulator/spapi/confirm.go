@@ -78,10 +78,12 @@ func (q *confirmRequest) check(carriers map[string]bool) (c world.Confirmation, 
 		return c, "ShipDate: is not an ISO 8601 date and time."
 	case len(p.Items) == 0:
 		return c, "OrderItems: is required."
+	case q.CODCollectionMethod != "" && (q.CODCollectionMethod != "DirectPayment" || q.MarketplaceID != "A1VC38T7YXB528"):
+		return c, "CodCollectionMethod: is not valid in this marketplace."
 	}
 	c = world.Confirmation{MarketplaceID: q.MarketplaceID, Reference: p.ReferenceID, Parcel: world.Parcel{
 		CarrierCode: p.CarrierCode, CarrierName: p.CarrierName, ShippingMethod: p.ShippingMethod,
-		TrackingNumber: p.TrackingNumber, ShipTime: shipped.UTC(),
+		TrackingNumber: p.TrackingNumber, ShipTime: shipped.UTC(), CODCollectionMethod: q.CODCollectionMethod,
 	}}
 	for _, item := range p.Items {
 		if item.Quantity < 1 {

@@ -509,6 +509,8 @@ type Parcel struct {
 	TrackingNumber string    `json:"trackingNumber"`
 	ShipTime       time.Time `json:"shipTime"`
 	Items          []Units   `json:"items"`
+
+	CODCollectionMethod string `json:"codCollectionMethod,omitempty"` // Japan
 }
 
 // Units is how many of an order's item are in a package.

@@ -117,6 +117,9 @@ func (w *World) newOrder(a *Account, now time.Time, p Placement) Order {
 		o.Fulfillment.FulfilledBy, o.Buyer.Email, o.Recipient.Address.Phone = byAmazon, "", ""
 	}
 	o.specialize(w.next, &place)
+	if slices.ContainsFunc(o.Programs, func(program string) bool { return program == "FBM_SHIP_PLUS" || program == "AMAZON_EASY_SHIP" }) {
+		o.SellerShips = false // Amazon's label says that it is shipped
+	}
 	o.markBuyer(w.mark)
 	return o
 }

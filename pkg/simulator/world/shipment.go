@@ -12,7 +12,7 @@ import (
 
 func (p *Parcel) equal(q *Parcel) bool {
 	return p.CarrierCode == q.CarrierCode && p.CarrierName == q.CarrierName && p.ShippingMethod == q.ShippingMethod &&
-		p.TrackingNumber == q.TrackingNumber && p.ShipTime.Equal(q.ShipTime) && slices.Equal(p.Items, q.Items)
+		p.TrackingNumber == q.TrackingNumber && p.CODCollectionMethod == q.CODCollectionMethod && p.ShipTime.Equal(q.ShipTime) && slices.Equal(p.Items, q.Items)
 }
 
 // Shipments lists the packages that were confirmed, in the order of their first

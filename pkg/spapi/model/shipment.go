@@ -9,12 +9,26 @@ import (
 // goes with a carrierName.
 const CarrierOther = "Other"
 
+// CODDirectPayment is the only codCollectionMethod, and Japan the only marketplace that has it.
+const (
+	CODDirectPayment = "DirectPayment"
+	Japan            = "A1VC38T7YXB528"
+)
+
+// Programs of orders whose label Amazon sells, and which it confirms by that.
+const (
+	ProgramShipPlus = "FBM_SHIP_PLUS"
+	ProgramEasyShip = "AMAZON_EASY_SHIP"
+)
+
 // ConfirmShipmentRequest says that a package of an order was shipped. The same
 // PackageReferenceID again edits that package, another one adds a package.
 type ConfirmShipmentRequest struct {
 	OrderID       string          `json:"-"`
 	MarketplaceID string          `json:"marketplaceId"` // the order's
 	Package       ShipmentPackage `json:"packageDetail"`
+	// CODCollectionMethod is how cash on delivery is collected; Japan only.
+	CODCollectionMethod string `json:"codCollectionMethod,omitempty"`
 }
 
 // ShipmentPackage is a package that was shipped.
