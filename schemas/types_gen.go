@@ -580,8 +580,9 @@ func (r *FeedIssue) AppendAvro(dst []byte) []byte {
 }
 
 // FeedIssues: A part of a feed's processing report: issues of single
-// messages. Written by the feeds processor to feed-results, keyed by account,
-// before the FeedResult of the same feed and in the same transaction.
+// messages. It can also hold the quantities that the report shows. Written by
+// the feeds processor to feed-results, keyed by account, before the
+// FeedResult of the same feed and in the same transaction.
 type FeedIssues struct {
 	// Our name of the seller account; also the record's key.
 	Account string `avro:"account" json:"account"`
@@ -591,6 +592,11 @@ type FeedIssues struct {
 	Part int32 `avro:"part" json:"part"`
 	// The issues of this part, in the report's order.
 	Issues []FeedIssue `avro:"issues" json:"issues"`
+	// Quantities of the feed's SKUs that the report shows, where the feed asked
+	// for them.
+	Shown []ShownQuantity `avro:"shown" json:"shown"`
+	// When they were so: the end of the feed's processing.
+	ShownTime time.Time `avro:"shownTime,omitzero" json:"shownTime,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -605,6 +611,14 @@ func (r *FeedIssues) AppendAvro(dst []byte) []byte {
 		}
 	}
 	dst = append(dst, 0)
+	if len(r.Shown) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Shown)))
+		for i := range r.Shown {
+			dst = r.Shown[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	dst = appendOptionalTime(dst, r.ShownTime)
 	return dst
 }
 
@@ -3734,6 +3748,24 @@ func (r *ShippingConstraints) AppendAvro(dst []byte) []byte {
 	dst = appendOptionalString(dst, r.SignatureConfirmation)
 	dst = appendOptionalString(dst, r.RecipientIdentityVerification)
 	dst = appendOptionalString(dst, r.RecipientAgeVerification)
+	return dst
+}
+
+// ShownQuantity: A quantity that Amazon shows of a listing.
+type ShownQuantity struct {
+	// The seller's SKU.
+	SKU string `avro:"sku" json:"sku"`
+	// Amazon's fulfillment channel; null for DEFAULT.
+	FulfillmentChannelCode string `avro:"fulfillmentChannelCode,omitzero" json:"fulfillmentChannelCode,omitzero"`
+	// The number of units.
+	Quantity int32 `avro:"quantity" json:"quantity"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *ShownQuantity) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.SKU)
+	dst = appendOptionalString(dst, r.FulfillmentChannelCode)
+	dst = binary.AppendVarint(dst, int64(r.Quantity))
 	return dst
 }
 

@@ -33,6 +33,9 @@ func TestReportsThatCanBeRead(t *testing.T) {
 			model.FeedReport{Issues: []model.FeedIssue{{MessageID: 4}}, Summary: model.FeedReportSummary{MessagesProcessed: 12}}},
 		"what nobody knows": {`{"new":{"a":[{"b":"}"}]},"items":[{"sku":"S","issues":[{"severity":"ERROR"}]}],"issues":[{"categories":["X"],"severity":"NEW","message":"m"}]}`,
 			model.FeedReport{Issues: []model.FeedIssue{{Severity: "NEW", Message: "m"}}}},
+		"quantities": {`{"summary":{},"items":[{"sku":"S","fulfillmentAvailability":[{"fulfillmentChannelCode":"DEFAULT","quantity":3},{"fulfillmentChannelCode":"AMAZON_EU"},{"quantity":4}]},` +
+			`{"fulfillmentAvailability":[{"fulfillmentChannelCode":"DEFAULT","quantity":5}]},7,{"fulfillmentAvailability":[{"quantity":0,"fulfillmentChannelCode":"X"}],"sku":"T"}]}`,
+			model.FeedReport{Shown: []model.ShownQuantity{{SKU: "S", FulfillmentChannelCode: "DEFAULT", Quantity: 3}, {SKU: "T", FulfillmentChannelCode: "X"}}}},
 		"no issues": {`{"issues":null,"summary":{}}`, model.FeedReport{}},
 		"XML": {xmlReport("<Result><MessageID>2</MessageID><ResultCode>Error</ResultCode><ResultMessageCode>18028</ResultMessageCode>" +
 			"<ResultDescription>a &lt; b <![CDATA[& c]]></ResultDescription><AdditionalInfo><SKU>S</SKU><AmazonOrderID>canary</AmazonOrderID></AdditionalInfo></Result>\n" +
@@ -252,6 +255,9 @@ func TestAmazonsExampleReport(t *testing.T) {
 	}
 	if got.Summary != (model.FeedReportSummary{Errors: 3, MessagesProcessed: 4, MessagesAccepted: 2, MessagesInvalid: 2}) {
 		t.Errorf("%+v", got.Summary)
+	}
+	if len(got.Shown) != 1 || got.Shown[0] != (model.ShownQuantity{SKU: "My-SKU-B", FulfillmentChannelCode: "DEFAULT", Quantity: 10}) {
+		t.Errorf("%+v", got.Shown)
 	}
 }
 

@@ -18,6 +18,8 @@ const (
 	// first error of each further message is kept: a feed has at most 25,000 messages,
 	// so no refused message can pass for accepted.
 	maxIssues = 4 * model.MaxFeedMessages
+	// maxShown is how many quantities of a report are kept.
+	maxShown = 2 * model.MaxFeedMessages
 	// maxIssueText bounds an issue's message, maxIssueName each other text of it,
 	// in bytes. Amazon's are below 1,000 and 100.
 	maxIssueText = 2_000
@@ -56,6 +58,8 @@ func parseReport(from io.Reader, report *model.FeedReport) error {
 		case "issues":
 			p.known = true
 			return p.array(p.issue)
+		case "items":
+			return p.array(p.item)
 		case "summary":
 			p.known = true
 			return p.object(p.summary)
@@ -112,6 +116,44 @@ func (p *reportParser) summary(name string) error {
 		return p.number(&s.MessagesInvalid)
 	}
 	return p.tokens.SkipValue()
+}
+
+// item reads the quantities of a listing. A SKU that is cut short is another one: it is left out.
+func (p *reportParser) item() error {
+	id, first := "", len(p.report.Shown)
+	err := p.object(func(name string) error {
+		switch name {
+		case "sku":
+			return p.text(&id, maxIssueName)
+		case "fulfillmentAvailability":
+			return p.array(p.availability)
+		}
+		return p.tokens.SkipValue()
+	})
+	if id == "" || len(id) > maxIssueName {
+		p.report.Shown = p.report.Shown[:first]
+	}
+	for i := range p.report.Shown[first:] {
+		p.report.Shown[first+i].SKU = id
+	}
+	return err
+}
+
+func (p *reportParser) availability() error {
+	shown, quantity := model.ShownQuantity{}, -1
+	err := p.object(func(name string) error {
+		switch name {
+		case "fulfillmentChannelCode":
+			return p.text(&shown.FulfillmentChannelCode, maxIssueName)
+		case "quantity":
+			return p.number(&quantity)
+		}
+		return p.tokens.SkipValue()
+	})
+	if shown.Quantity = quantity; quantity >= 0 && shown.FulfillmentChannelCode != "" && len(p.report.Shown) < maxShown {
+		p.report.Shown = append(p.report.Shown, shown)
+	}
+	return err
 }
 
 func (p *reportParser) issue() error {

@@ -295,11 +295,15 @@ func TestALargeReportGoesInParts(t *testing.T) {
 		f.report.Issues = append(f.report.Issues,
 			model.FeedIssue{MessageID: i + 1, SKU: strings.Repeat("S", 40), Code: "8058", Severity: "ERROR", Message: strings.Repeat("ü", 600)},
 			model.FeedIssue{Severity: "WARNING", Message: strings.Repeat("w", 5000)})
+		f.report.Shown = append(f.report.Shown, model.ShownQuantity{SKU: strings.Repeat("S", 40), FulfillmentChannelCode: "DEFAULT", Quantity: i})
 	}
 	r.Follow(10*time.Minute, r.Take(submission), answers(r, a))
 	got := only(t, r)
 	if len(got.issues) != 25_000 || got.IssueParts < 20 {
 		t.Fatalf("%d issues in %d parts", len(got.issues), got.IssueParts)
+	}
+	if len(got.shown) != 25_000 || got.shown[24_999] != (schemas.ShownQuantity{SKU: strings.Repeat("S", 40), Quantity: 24_999}) {
+		t.Errorf("%d quantities", len(got.shown))
 	}
 	if message := got.issues[0].Message; len(message) > maxMessage || !strings.HasSuffix(message, "ü…") {
 		t.Errorf("a message was cut to %d bytes, which end with %q", len(message), message[len(message)-8:])

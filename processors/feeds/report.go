@@ -14,6 +14,9 @@ import (
 // eventCompleted is the event type of a feed's end.
 const eventCompleted = "FeedCompleted"
 
+// defaultChannel is the fulfillment channel of the merchant's own stock.
+const defaultChannel = "DEFAULT"
+
 // Values of FeedResult.report.
 const (
 	reportRead       = "READ"
@@ -109,6 +112,7 @@ func (m *Machine) complete(tx *machine.Tx, f *feed, end outcome) {
 	if end.read != nil {
 		fill(result, &end.read.Summary)
 		result.IssueParts = emitIssues(tx, f, end.read.Issues, result)
+		result.IssueParts += emitShown(tx, f, end.read.Shown, result)
 	}
 	tx.Emit(machine.Output{Topic: schemas.FeedResults, Account: f.Account, Value: result})
 	f.enter(finished, tx.Now)
@@ -172,6 +176,33 @@ func emitIssues(tx *machine.Tx, f *feed, issues []model.FeedIssue, result *schem
 		part, size = append(part, issue), size+n
 	}
 	flush()
+	return parts
+}
+
+// emitShown writes the quantities that a report shows, behind its issues, and returns in how many
+// parts.
+func emitShown(tx *machine.Tx, f *feed, all []model.ShownQuantity, result *schemas.FeedResult) (parts int32) {
+	if result.ProcessingEndTime.IsZero() {
+		return 0 // of no time
+	}
+	for len(all) > 0 {
+		part := &schemas.FeedIssues{
+			Account: f.Account, FeedID: f.FeedID, Part: result.IssueParts + parts, Issues: []schemas.FeedIssue{}, ShownTime: result.ProcessingEndTime,
+		}
+		for size := 0; len(all) > 0; all = all[1:] {
+			shown := schemas.ShownQuantity{SKU: all[0].SKU, FulfillmentChannelCode: all[0].FulfillmentChannelCode, Quantity: int32(min(all[0].Quantity, 1<<31-1))}
+			if shown.FulfillmentChannelCode == defaultChannel {
+				shown.FulfillmentChannelCode = ""
+			}
+			const numbers = 16
+			if size += numbers + len(shown.SKU) + len(shown.FulfillmentChannelCode); size > maxPartBytes {
+				break
+			}
+			part.Shown = append(part.Shown, shown)
+		}
+		tx.Emit(machine.Output{Topic: schemas.FeedResults, Account: f.Account, Value: part})
+		parts++
+	}
 	return parts
 }
 

@@ -37,6 +37,7 @@ type runtime struct {
 type ended struct {
 	*schemas.FeedResult
 	issues []schemas.FeedIssue
+	shown  []schemas.ShownQuantity
 }
 
 func newRuntime(t testing.TB) *runtime {
@@ -78,10 +79,14 @@ func (r *runtime) whole(result *schemas.FeedResult, parts []*schemas.FeedIssues)
 		r.T.Fatalf("rule 4: %d parts stand before a result of %d", len(parts), result.IssueParts)
 	}
 	for i, part := range parts {
-		if part.FeedID != result.FeedID || part.Account != result.Account || int(part.Part) != i || len(part.Issues) == 0 {
+		if part.FeedID != result.FeedID || part.Account != result.Account || int(part.Part) != i || len(part.Issues)+len(part.Shown) == 0 || len(part.Issues) > 0 && len(part.Shown) > 0 {
 			r.T.Fatalf("rule 4: part %d is %+v", i, part)
 		}
 		e.issues = append(e.issues, part.Issues...)
+		e.shown = append(e.shown, part.Shown...)
+		if len(part.Shown) > 0 && !part.ShownTime.Equal(result.ProcessingEndTime) {
+			r.T.Fatalf("part %d shows quantities of %v", i, part.ShownTime)
+		}
 	}
 	return e
 }

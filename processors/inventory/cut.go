@@ -89,7 +89,7 @@ func (m *Machine) goesByPatch(tx *machine.Tx, f *feedLane) bool {
 // gather takes what waits longest out of the queue, as much as a feed holds.
 func (m *Machine) gather(tx *machine.Tx, f *feedLane) *feedlane.Cut[sku] {
 	settings := m.cfg.settings(f.Account)
-	feed := &model.ListingsFeed{SellerID: m.cfg.sellerID(f.Account), IssueLocale: settings.IssueLocale}
+	feed := &model.ListingsFeed{SellerID: m.cfg.sellerID(f.Account), IssueLocale: settings.IssueLocale, Shown: m.cfg.SeenWithin > 0}
 	c, oldest := &feedlane.Cut[sku]{Request: &model.UploadFeedRequest{Feed: feed}}, millisOf(tx.Now)
 	messages := make([]model.QuantityMessage, 0, min(f.Own.ready.Len()+f.Own.feedOnly.Len(), m.cfg.MaxMessages))
 	size := feed.Overhead()

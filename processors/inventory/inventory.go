@@ -218,6 +218,7 @@ func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 		m.order(tx, rec, value)
 	case *schemas.FeedIssues:
 		m.feeds.Issues(tx, value)
+		m.reportShows(tx, value)
 	case *schemas.FeedResult:
 		m.feeds.Ended(tx, value)
 	case *schemas.ListingChange:

@@ -62,6 +62,14 @@ func (m *Machine) seenIn(tx *machine.Tx, l listing, item *model.ListingsItem, at
 	}
 }
 
+// reportShows takes the quantities that a feed's report shows. It comes before the feed's result.
+func (m *Machine) reportShows(tx *machine.Tx, part *schemas.FeedIssues) {
+	for i := range part.Shown {
+		shown := &part.Shown[i]
+		m.seen(tx, listing{part.Account, shown.SKU}, cmp.Or(shown.FulfillmentChannelCode, defaultChannel), int(shown.Quantity), part.ShownTime)
+	}
+}
+
 // listingChanged takes what a notification of Amazon's says. A look tells more than an old one.
 func (m *Machine) listingChanged(tx *machine.Tx, change *schemas.ListingChange) {
 	if change.Type == changedQuantity && change.Quantity != nil && tx.Now.Sub(change.EventTime) < oldChange {
@@ -155,5 +163,5 @@ func (m *Machine) suspect(tx *machine.Tx, s *sku, quantity int32, at time.Time, 
 func (m *Machine) soldOf(s *sku, now time.Time) (units int32, known bool) {
 	since := s.appliedAt.time()
 	sold, whole := m.sold(s.listing(), since)
-	return int32(min(sold, math.MaxInt32)), whole && now.Sub(since) < keepSales && m.account(s.account()).ordersUntil > s.appliedAt
+	return int32(min(sold, math.MaxInt32)), whole && now.Sub(since) < keepSales && m.account(s.account()).ordersUntil > 0
 }

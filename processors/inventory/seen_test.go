@@ -8,6 +8,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
 )
 
 // seeing is a machine that looks for what Amazon accepts, and sends by patches at once.
@@ -94,6 +95,116 @@ func TestWhatShowsEarlyIsSeen(t *testing.T) {
 	}
 	if calls := r.Pass(time.Hour); len(calls) > 0 {
 		t.Errorf("started %v", operationsOf(calls))
+	}
+}
+
+// A feed's own report is the proof of all that it carried and that it shows.
+func TestAReportOfAFeedIsTheProof(t *testing.T) {
+	t.Parallel()
+	cfg := seeing()
+	cfg.PatchBelow = -1
+	r := newRuntime(t, cfg)
+	r.Take(updateOf("A", 5, r.Now), updateOf("B", 6, r.Now))
+	upload := r.only(r.Pass(r.Machine.cfg.Linger), model.CreateFeedDocument)
+	if !upload.Request.(*model.UploadFeedRequest).Feed.(*model.ListingsFeed).Shown {
+		t.Error("the feed does not ask for quantities")
+	}
+	r.Done(r.uploadDone(upload, "document"), &model.CreateFeedResponse{FeedID: "1"})
+	r.Now = r.Now.Add(time.Minute)
+	r.Take(&schemas.FeedIssues{Account: testAccount, FeedID: "1", ShownTime: r.Now, Issues: []schemas.FeedIssue{}, Shown: []schemas.ShownQuantity{{SKU: "A", Quantity: 5}, {SKU: "B", Quantity: 4}}},
+		completed("1", 2, 0))
+	equal(t, "outcomes", r.outcomes(), []string{"A 5 ACCEPTED", "A 5 APPLIED", "B 6 ACCEPTED"})
+	r.looked(6*time.Minute, 6)
+	equal(t, "outcomes", r.outcomes(), []string{"B 6 APPLIED"})
+}
+
+// Amazon's notification is the proof too, unless it is old.
+func TestANotificationIsTheProof(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		change  schemas.ListingChange
+		seen    bool
+		explain string
+	}{
+		{schemas.ListingChange{Type: changedQuantity, FulfillmentChannelCode: "DEFAULT"}, true, "of the channel"},
+		{schemas.ListingChange{Type: changedQuantity}, true, "without a channel"},
+		{schemas.ListingChange{Type: changedQuantity, FulfillmentChannelCode: "MLI"}, false, "of another channel"},
+		{schemas.ListingChange{Type: "STATUS"}, false, "about something else"},
+		{schemas.ListingChange{Type: changedQuantity, EventTime: testStart.Add(-2 * time.Hour)}, false, "old"},
+	} {
+		r := newRuntime(t, seeing())
+		r.acceptOne("A", 5)
+		n := int32(5)
+		c.change.Account, c.change.SKU, c.change.Quantity = testAccount, "A", &n
+		if c.change.EventTime.IsZero() {
+			c.change.EventTime = r.Now
+		}
+		r.outcomes()
+		r.Take(&c.change)
+		if got := len(r.outcomes()) == 1; got != c.seen {
+			t.Errorf("a notification %s: seen %v", c.explain, got)
+		}
+	}
+}
+
+// Orders explain a lower number, also those that come later than it shows; what they do not
+// explain is drift. The correction is less what was ordered.
+func TestOrdersExplainALowerNumber(t *testing.T) {
+	t.Parallel()
+	order := func(r *runtime, id string, placed time.Time, sku string, units int32) *schemas.Order {
+		return &schemas.Order{
+			Account: testAccount, OrderID: "202-1234567-" + id, FulfilledBy: "MERCHANT", Status: "UNSHIPPED", CreatedTime: placed, LastUpdatedTime: r.Now,
+			Items: []schemas.OrderItem{{OrderItemID: "1", SellerSKU: sku, QuantityOrdered: units}},
+		}
+	}
+	for name, c := range map[string]struct {
+		units, late int32
+		shown       int
+		sent        []int
+	}{
+		"all are known":             {units: 3, shown: 2},
+		"some come later":           {units: 1, late: 2, shown: 2},
+		"more than show":            {units: 4, shown: 2},
+		"they do not explain it":    {units: 1, shown: 2, sent: []int{4}},
+		"they are for another SKU":  {shown: 2, sent: []int{5}},
+		"higher than with no order": {units: 1, shown: 9, sent: []int{4}},
+	} {
+		r := newRuntime(t, seeing())
+		r.Take(order(r, "0000000", r.Now, "OTHER", 1))
+		r.Now = r.Now.Add(time.Minute)
+		r.acceptOne("A", 5)
+		r.looked(6*time.Minute, 5)
+		r.outcomes()
+		placed := r.Now
+		if c.units > 0 {
+			r.Take(order(r, "0000001", placed, "A", c.units))
+		}
+		r.see("A", c.shown)
+		r.Now = r.Now.Add(2 * time.Minute)
+		if c.late > 0 {
+			r.Take(order(r, "0000002", placed, "A", c.late))
+		}
+		r.Take(order(r, "0000003", r.Now, "OTHER", 1))
+		var sent []int
+		r.Follow(50*time.Minute, nil, func(call machine.Call) machine.Outcome {
+			if patch, ok := call.Request.(*model.PatchQuantityRequest); ok {
+				sent = append(sent, patch.Quantity)
+				return accepted()
+			}
+			n := c.shown
+			if len(sent) > 0 {
+				n = sent[len(sent)-1]
+			}
+			return machine.Done{Response: &model.SearchListingsItemsResponse{Items: []model.ListingsItem{{
+				SKU: "A", FulfillmentAvailability: []model.FulfillmentAvailability{{FulfillmentChannelCode: defaultChannel, Quantity: &n}},
+			}}}}
+		})
+		if !slices.Equal(sent, c.sent) {
+			t.Errorf("%s: sent %v, want %v", name, sent, c.sent)
+		}
+		if types := r.alertTypes(); (len(c.sent) > 0) != (len(types) == 2) {
+			t.Errorf("%s: alerts %v", name, types)
+		}
 	}
 }
 

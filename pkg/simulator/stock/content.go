@@ -28,6 +28,7 @@ const (
 type feedContent struct {
 	sha256   string
 	seller   string
+	shows    bool // its report shows quantities
 	messages []feedMessage
 	orders   []orderMessage // in place of them, in a feed about orders
 	broken   *Issue         // why none of its messages can be read; nil if they can
@@ -76,6 +77,7 @@ func (c *feedContent) read(document []byte) error {
 		return fmt.Errorf("the feed has %d messages", len(feed.Messages))
 	}
 	c.seller = feed.Header.SellerID
+	c.shows = slices.Contains(feed.Header.Report.IncludedData, "fulfillmentAvailability")
 	c.messages = make([]feedMessage, len(feed.Messages))
 	seen := make(map[int]bool, len(feed.Messages))
 	for i, text := range feed.Messages {
@@ -90,10 +92,13 @@ func (c *feedContent) read(document []byte) error {
 }
 
 type feedHeader struct {
-	SellerID    string          `json:"sellerId"`
-	Version     string          `json:"version"`
-	IssueLocale string          `json:"issueLocale"`
-	Report      json.RawMessage `json:"report"`
+	SellerID    string `json:"sellerId"`
+	Version     string `json:"version"`
+	IssueLocale string `json:"issueLocale"`
+	Report      struct {
+		IncludedData []string `json:"includedData"`
+		APIVersion   string   `json:"apiVersion"`
+	} `json:"report"`
 }
 
 // rawMessage is a message before it is checked.

@@ -95,6 +95,13 @@ type reportView struct {
 		SKU, Code, Severity, Message string
 	}
 	Summary struct{ Errors, Warnings, MessagesProcessed, MessagesAccepted, MessagesInvalid int }
+	Items   []struct {
+		SKU                     string
+		FulfillmentAvailability []struct {
+			FulfillmentChannelCode string
+			Quantity               int
+		}
+	}
 }
 
 // download reads a report.
@@ -180,6 +187,20 @@ func TestFeedRunsItsCourse(t *testing.T) {
 	if p := calls[0].Parameters; len(calls) != 1 || !calls[0].Applied || calls[0].Account != simulatortest.German || p["feedId"] != id ||
 		p["inputFeedDocumentId"] != input || p["sha256"] != hex.EncodeToString(sum[:]) || p["messages"] != "4" {
 		t.Errorf("ledger %+v", calls)
+	}
+}
+
+// A feed that asks for it has the quantities of its listings in the report.
+func TestAReportShowsQuantities(t *testing.T) {
+	t.Parallel()
+	s := sell(t, nil)
+	document := s.quantities("SKU-00001", 41, "GONE", 1)
+	document = strings.Replace(document, `"version":"2.0"`, `"version":"2.0","report":{"includedData":["fulfillmentAvailability"],"apiVersion":"2021-08-01"}`, 1)
+	id := s.create(s.upload(document))
+	s.Clock.Advance(time.Minute)
+	items := s.report(s.feed(id).ResultFeedDocumentID).Items
+	if len(items) != 1 || items[0].SKU != "SKU-00001" || items[0].FulfillmentAvailability[0].Quantity != 41 || items[0].FulfillmentAvailability[0].FulfillmentChannelCode != "DEFAULT" {
+		t.Errorf("%+v", items)
 	}
 }
 

@@ -159,6 +159,9 @@ func (s *Stock) applyFeed(f *feed, report *feedReport, now time.Time) {
 			s.set(f.account, marketplace, m.sku, m.change, AppliedQuantity{Time: now, Feed: f.FeedID}) {
 			f.Applied++
 		}
+		if item, ok := s.Item(f.account, m.sku, marketplace, now); f.content.shows && ok && item.Merchants {
+			report.Items = append(report.Items, reportItem{m.sku, []shownAvailability{{MerchantChannel, item.Offered}}})
+		}
 	}
 	f.Invalid = report.Summary.Invalid
 }

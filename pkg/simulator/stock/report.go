@@ -22,6 +22,18 @@ type feedReport struct {
 		Accepted  int `json:"messagesAccepted"`
 		Invalid   int `json:"messagesInvalid"`
 	} `json:"summary"`
+	Items []reportItem `json:"items,omitempty"`
+}
+
+// reportItem is what a listing shows when the feed ends.
+type reportItem struct {
+	SKU          string              `json:"sku"`
+	Availability []shownAvailability `json:"fulfillmentAvailability"`
+}
+
+type shownAvailability struct {
+	Channel  string `json:"fulfillmentChannelCode"`
+	Quantity int    `json:"quantity"`
 }
 
 func newReport(feed string) *feedReport {

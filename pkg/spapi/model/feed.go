@@ -20,6 +20,7 @@ const (
 type ListingsFeed struct {
 	SellerID    string
 	IssueLocale string // such as "en_US"; "" for Amazon's default
+	Shown       bool   // whether the report shows the quantities that the SKUs have then
 	Messages    []QuantityMessage
 }
 
@@ -116,6 +117,8 @@ type FeedReport struct {
 	// than a client can keep. The first error of each message is always kept.
 	IssuesOmitted int
 	Summary       FeedReportSummary
+	// Shown are the quantities that the listings have, where the feed asked for them.
+	Shown []ShownQuantity
 	// Unreadable is why the document cannot be read as a report, such as the text of
 	// a flat-file feed; "" for one that was read. A fault that a repeat could mend
 	// is an error of the call instead.
@@ -130,6 +133,13 @@ type FeedIssue struct {
 	Severity      string // ERROR, WARNING or INFO; others may come
 	Message       string
 	AttributeName string
+}
+
+// ShownQuantity is the quantity of a listing's channel in a report.
+type ShownQuantity struct {
+	SKU                    string
+	FulfillmentChannelCode string
+	Quantity               int
 }
 
 // FeedReportSummary is the report's count. Accepted means "being applied".

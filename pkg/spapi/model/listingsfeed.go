@@ -65,6 +65,9 @@ func (f *ListingsFeed) appendHeader(b []byte) []byte {
 		b = append(b, `,"issueLocale":`...)
 		b = quote(b, f.IssueLocale)
 	}
+	if f.Shown {
+		b = append(b, `,"report":{"includedData":["fulfillmentAvailability"],"apiVersion":"2021-08-01"}`...)
+	}
 	return append(b, afterHeader...)
 }
 

@@ -36,7 +36,11 @@ func TestListingsFeedDocument(t *testing.T) {
 	if got := string(read(t, &feed)); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
-	feed.IssueLocale, feed.Messages = "", nil
+	feed.Shown = true
+	if got := string(read(t, &feed)); len(got) != feed.Size() || !strings.Contains(got, `"issueLocale":"en_US","report":{"includedData":["fulfillmentAvailability"],"apiVersion":"2021-08-01"}},"messages":[`) {
+		t.Errorf("with quantities in its report: %s", got)
+	}
+	feed.IssueLocale, feed.Messages, feed.Shown = "", nil, false
 	if got := string(read(t, &feed)); got != `{"header":{"sellerId":"AXXXXXXXXXXXX","version":"2.0"},"messages":[]}` {
 		t.Errorf("without a message: %s", got)
 	}
