@@ -105,7 +105,8 @@ func owners() map[string][]string {
 }
 
 // TestEachOperationHasOneOwner holds the rule that makes the consumer group the lock
-// of every quota.
+// of every quota. What roles share of the limit of a Feeds operation has names of its own
+// (model.ShareOf), whose sum is the limit (quota.Limits.Shared).
 func TestEachOperationHasOneOwner(t *testing.T) {
 	t.Parallel()
 	owner := map[string]string{}
@@ -115,6 +116,9 @@ func TestEachOperationHasOneOwner(t *testing.T) {
 			t.Errorf("role %s calls %v, want %v", name, r.Operations, operations)
 		}
 		for _, operation := range operations {
+			if _, known := model.Describe(operation); !known { // as an operation, or as a role's share of one
+				t.Errorf("%s of %q is unknown", operation, name)
+			}
 			if other, taken := owner[operation]; taken {
 				t.Errorf("%s is called by %q and by %q", operation, other, name)
 			}

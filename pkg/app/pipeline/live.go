@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
 // live is the accounts of the moment: the part of the configuration that
@@ -17,6 +19,10 @@ import (
 type live struct {
 	log *slog.Logger
 	now atomic.Pointer[accounts]
+
+	// orderFeeds are the feed types about orders that are sent, by the switches of their
+	// roles when the process started.
+	orderFeeds []string
 
 	mu       sync.Mutex // one change at a time
 	revision uint64
@@ -41,7 +47,7 @@ type configured struct {
 }
 
 func newLive(cfg config.Config, log *slog.Logger) (*live, error) {
-	l := &live{log: log, revision: 1, files: map[string]os.FileInfo{}}
+	l := &live{log: log, revision: 1, files: map[string]os.FileInfo{}, orderFeeds: orderFeeds(map[string]bool{})}
 	l.now.Store(&accounts{})
 	l.cfg = cfg
 	next, _, err := l.next(cfg, l.renewed(cfg))
@@ -218,8 +224,19 @@ func (l *live) revisionOf(id string) uint64 {
 	return 0
 }
 
-// limit is the quota that the configuration names in place of Amazon's default.
+// orderFeeds are the feed types whose role is switched on.
+func orderFeeds(on map[string]bool) []string {
+	return slices.DeleteFunc(model.SharingFeeds(), func(feedType string) bool { return !on[feedType] })
+}
+
+// limit is the quota of an account where it is not Amazon's default: what the configuration
+// names, and of operations that roles share the role's part.
 func (l *live) limit(id, operation string) (quota.Limit, bool) {
+	return quota.Limits(l.configured).Shared(func(string) []string { return l.orderFeeds })(id, operation)
+}
+
+// configured is the quota that the configuration names in place of Amazon's default.
+func (l *live) configured(id, operation string) (quota.Limit, bool) {
 	c, ok := l.now.Load().byID[id]
 	if !ok {
 		return quota.Limit{}, false

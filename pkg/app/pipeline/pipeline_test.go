@@ -110,6 +110,12 @@ func TestLimits(t *testing.T) {
 	if got, ok := l.limit("a", "getOrder"); !ok || got != (quota.Limit{Rate: 5, Burst: 100}) {
 		t.Errorf("a configured quota: got %v, %v", got, ok)
 	}
+	l.orderFeeds = orderFeeds(map[string]bool{model.OrderAcknowledgementFeed: true})
+	whole, _ := quota.Default(model.CreateFeed)
+	share, _ := l.limit("a", model.ShareOf(model.CreateFeed, model.OrderAcknowledgementFeed))
+	if rest, ok := l.limit("a", model.CreateFeed); !ok || rest.Rate+share.Rate != whole.Rate || rest.Burst+share.Burst != whole.Burst {
+		t.Errorf("%+v and a share of %+v", rest, share)
+	}
 	if _, ok := l.limit("b", "getOrder"); ok {
 		t.Error("another account's default is replaced")
 	}

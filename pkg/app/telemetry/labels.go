@@ -23,7 +23,7 @@ type Codes struct {
 type labels struct{ operations, reasons, alerts, details, causes []string }
 
 func newLabels(codes Codes) labels {
-	l := labels{operations: model.OperationNames(), reasons: codes.Reasons, alerts: codes.Alerts, causes: slices.Concat(codes.GivesUp, refusals())}
+	l := labels{operations: slices.Concat(model.OperationNames(), shares()), reasons: codes.Reasons, alerts: codes.Alerts, causes: slices.Concat(codes.GivesUp, refusals())}
 	for _, event := range schemas.Events() {
 		if event.DetailType != "" {
 			l.details = append(l.details, event.DetailType)
@@ -76,4 +76,12 @@ func outcomeOf(outcome machine.Outcome) string {
 func left(outcome machine.Outcome) bool {
 	snooze, ok := outcome.(machine.Snooze)
 	return !ok || !snooze.Unspent
+}
+
+// shares are the names of what roles share of operations.
+func shares() (names []string) {
+	for _, feedType := range model.SharingFeeds() {
+		names = append(names, model.Shares(feedType)...)
+	}
+	return names
 }

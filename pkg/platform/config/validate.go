@@ -243,7 +243,10 @@ func (v *validator) account(path string, a *Account, applications []string) {
 	if a.BuyerData && !v.cfg.BuyerData.Given() && !v.unreadable("buyer_data") {
 		v.fault(path+".buyer_data", "there is no key to encrypt with: write buyer_data.keys or buyer_data.kms")
 	}
-	v.quotas(path+".quotas", a.Quotas, "no such operation", func(model.Operation) bool { return true })
+	v.quotas(path+".quotas", a.Quotas, "no such operation", func(o model.Operation) bool {
+		_, share := model.IsShare(o.Name)
+		return !share // which follows from the limit of its operation
+	})
 }
 
 // quotas are limits of operations that match; unlike is what another one is.

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -135,7 +136,7 @@ func (b *Bucket) Learn(granted float64, now time.Time) *schemas.QuotaState {
 	b.start(now)
 	was := b.rate()
 	if granted > 0 && !math.IsInf(granted, 0) {
-		b.granted = b.bounded(granted)
+		b.granted = b.bounded(granted * b.limit.share())
 	}
 	next := b.granted
 	if b.throttled {
@@ -212,11 +213,15 @@ func (b *Bucket) SetLimit(limit Limit, now time.Time) *schemas.QuotaState {
 	if limit = limit.usable(b.operation); limit == b.limit {
 		return nil
 	}
+	was := b.limit
 	b.limit = limit
 	if b.tokens == nil {
 		return nil
 	}
 	left := b.left(now)
+	if limit.share() < was.share() {
+		left -= limit.left()
+	}
 	b.granted, b.throttled = limit.Rate, false
 	b.tokens.SetLimitAt(now, rate.Limit(limit.Rate))
 	b.fill(now, left)
@@ -244,8 +249,12 @@ func (b *Bucket) left(now time.Time) float64 { return b.tokens.TokensAt(now) }
 // ceiling is the highest rate that may be learned. Whoever configures less than
 // Amazon's default leaves the rest to another program of the same pair.
 func (b *Bucket) ceiling() float64 {
-	amazons, ok := Default(b.operation)
-	if ok && b.limit.Rate < amazons.Rate {
+	operation := b.operation
+	if of, share := model.IsShare(operation); share {
+		operation = of
+	}
+	amazons, ok := Default(operation)
+	if ok && b.limit.Rate < amazons.Rate*b.limit.share() {
 		return b.limit.Rate
 	}
 	return b.limit.Rate * spread
@@ -300,10 +309,18 @@ func (b *Bucket) start(now time.Time) {
 func (b *Bucket) resume(now time.Time) {
 	from := *b.from
 	from.Rate = b.bounded(from.Rate)
+	tokens := level(&from, b.capacity(), now)
+	if b.limit.share() < 1 && from.Rate > b.limit.Rate { // another role was switched on since
+		from.Rate = b.limit.Rate
+		tokens -= b.limit.left()
+	}
+	if _, share := model.IsShare(b.operation); share { // others may have spent it, while it was switched off
+		tokens = 0
+	}
 	b.granted = max(b.granted, from.Rate)
 	b.throttled = from.Rate < b.granted
 	b.tokens.SetLimitAt(now, rate.Limit(from.Rate))
-	b.fill(now, level(&from, b.capacity(), now))
+	b.fill(now, tokens)
 }
 
 // level returns how many tokens a checkpoint stands for at a new owner, at now.

@@ -62,7 +62,7 @@ func TestStart(t *testing.T) {
 		{"checkpoint of now", Resume(checkpoint(3.5, 0.5, start), limit), 3},
 		{"ten seconds later", Resume(checkpoint(3.5, 0.5, start.Add(-10*time.Second)), limit), 8},
 		{"an hour later", Resume(checkpoint(0, 0.5, start.Add(-time.Hour)), limit), 29},
-		{"slow, an hour later: capped", Resume(checkpoint(0, 0.01, start.Add(-time.Hour)), Limit{0.01, 30}), 3},
+		{"slow, an hour later: capped", Resume(checkpoint(0, 0.01, start.Add(-time.Hour)), Limit{Rate: 0.01, Burst: 30}), 3},
 		{"from a clock ahead of ours", Resume(checkpoint(2, 0.5, start.Add(time.Hour)), limit), 2},
 		{"more than a burst", Resume(checkpoint(500, 0.5, start), limit), 29},
 		{"a learned rate", Resume(checkpoint(0, 2, start.Add(-5*time.Second)), limit), 10},
@@ -149,8 +149,8 @@ func TestALowerPlanHolds(t *testing.T) {
 	t.Parallel()
 	checkpoint := &schemas.QuotaState{Account: "a", Operation: model.GetOrder, Tokens: 3, Rate: 0.5, Time: start}
 	for name, b := range map[string]*Bucket{
-		"new":     NewFull("a", model.GetOrder, Limit{0.1, 5}),
-		"resumed": Resume(checkpoint, Limit{0.1, 5}),
+		"new":     NewFull("a", model.GetOrder, Limit{Rate: 0.1, Burst: 5}),
+		"resumed": Resume(checkpoint, Limit{Rate: 0.1, Burst: 5}),
 	} {
 		b.Learn(0, start)
 		if got := b.Checkpoint(start).Rate; got != 0.1 {
@@ -165,7 +165,7 @@ func TestALowerPlanHolds(t *testing.T) {
 			t.Errorf("%s: the rate is %v, want the 0.05 that Amazon grants", name, got)
 		}
 	}
-	raised := NewFull("a", model.GetOrder, Limit{1, 30})
+	raised := NewFull("a", model.GetOrder, Limit{Rate: 1, Burst: 30})
 	raised.Learn(2, start)
 	if got := raised.Checkpoint(start).Rate; got != 2 {
 		t.Errorf("the rate is %v, want the 2 that Amazon grants", got)

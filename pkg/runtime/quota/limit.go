@@ -10,6 +10,9 @@ import "github.com/sellerstream/sellerstream/pkg/spapi/model"
 type Limit struct {
 	Rate  float64
 	Burst int
+	// Share is the part of Amazon's limit that this is, where roles share one: a rate that
+	// Amazon's header grants is divided alike. 0 is all of it.
+	Share float64
 }
 
 const (
@@ -30,7 +33,7 @@ func (l Limit) usable(operation string) Limit {
 	if !(l.Rate >= slowest) {
 		l.Rate = slowest
 	}
-	return Limit{Rate: min(l.Rate, fastest), Burst: min(max(l.Burst, 1), mostAtOnce)}
+	return Limit{Rate: min(l.Rate, fastest), Burst: min(max(l.Burst, 1), mostAtOnce), Share: l.Share}
 }
 
 // Limits gives the limit of an account's operation where it is not Amazon's default.
