@@ -15,6 +15,7 @@ const (
 	feedStuck           = "FeedStuck"
 	inventoryRejected   = "InventoryRejected"
 	inventoryFailed     = "InventoryFailed"
+	stockAudited        = "StockAudited"
 	shipmentConfirmed   = "ShipmentConfirmed"
 	shipmentRejected    = "ShipmentRejected"
 	shipmentAtRisk      = "ShipmentAtRisk"
@@ -64,6 +65,7 @@ func Events() []Event {
 		{DetailType: feedStuck, Topic: FeedResults, Record: "FeedResult", Field: "eventType", Value: feedStuck},
 		{DetailType: inventoryRejected, Topic: InventoryResults, Record: "InventoryResult", Field: "outcome", Value: outcomeRejected},
 		{DetailType: inventoryFailed, Topic: InventoryResults, Record: "InventoryResult", Field: "outcome", Value: outcomeFailed},
+		{DetailType: stockAudited, Topic: StockAudits, Record: "StockAudit"},
 		{DetailType: shipmentConfirmed, Topic: ShipmentConfirmations, Record: "ShipmentConfirmation", Field: "outcome", Value: outcomeConfirmed},
 		{DetailType: shipmentRejected, Topic: ShipmentConfirmations, Record: "ShipmentConfirmation", Field: "outcome", Value: outcomeRejected},
 		{Topic: Alerts, Record: "Alert"},
@@ -150,6 +152,8 @@ func Entity(record any) string {
 		return r.FeedID
 	case *InventoryResult:
 		return r.SKU
+	case *StockAudit:
+		return r.ReportID
 	case *ShipmentConfirmation:
 		return r.OrderID + " " + r.PackageID
 	case *Alert:
@@ -183,6 +187,8 @@ func eventOf(record any) (detailType, id string, err error) {
 			return inventoryFailed, r.EventID, nil
 		}
 		return "", "", nil
+	case *StockAudit:
+		return stockAudited, r.EventID, nil
 	case *ShipmentConfirmation:
 		switch r.Outcome {
 		case outcomeConfirmed:

@@ -19,6 +19,7 @@ const (
 	FeedSubmissions       = "feed-submissions"
 	FeedResults           = "feed-results"
 	InventoryResults      = "inventory-results"
+	StockAudits           = "stock-audits"
 	Shipments             = "shipments"
 	ShipmentConfirmations = "shipment-confirmations"
 	Alerts                = "alerts"
@@ -105,6 +106,7 @@ func Topics() []Topic {
 			Writers: roles("feeds"), Readers: roles("inventory", "events"),
 		},
 		logTopic(InventoryResults, "InventoryResult", 7*day, roles("inventory"), roles("events", "upstream-stock")),
+		logTopic(StockAudits, "StockAudit", 30*day, roles("inventory"), roles("events", "downstream")),
 		logTopic(Shipments, "Shipment", 30*day, roles("upstream-shipments"), roles("shipments")),
 		logTopic(ShipmentConfirmations, "ShipmentConfirmation", 30*day, roles("shipments"), roles("events", "upstream-shipments", "downstream")),
 		logTopic(Alerts, "Alert", 30*day, roles("orders", "inventory", "feeds", "shipments"), roles("events")),

@@ -46,6 +46,7 @@ func recordTable() []Record {
 		{Name: "Shipment", file: "shipment.avsc", New: func() Value { return new(Shipment) }},
 		{Name: "ShipmentConfirmation", file: "shipment_confirmation.avsc", New: func() Value { return new(ShipmentConfirmation) }},
 		{Name: "ShipmentState", file: "shipment_state.avsc", New: func() Value { return new(ShipmentState) }},
+		{Name: "StockAudit", file: "stock_audit.avsc", New: func() Value { return new(StockAudit) }},
 		{Name: "Switch", file: "switch.avsc", New: func() Value { return new(Switch) }},
 	}
 }
@@ -3766,6 +3767,73 @@ func (r *ShownQuantity) AppendAvro(dst []byte) []byte {
 	dst = appendText(dst, r.SKU)
 	dst = appendOptionalString(dst, r.FulfillmentChannelCode)
 	dst = binary.AppendVarint(dst, int64(r.Quantity))
+	return dst
+}
+
+// StockAudit: What the report of all listings of an account says about its
+// quantities. Written by the inventory processor to stock-audits, keyed by
+// account.
+type StockAudit struct {
+	// Id of this audit: a hash of pipeline, account and report. Consumers
+	// deduplicate by it.
+	EventID string `avro:"eventId" json:"eventId"`
+	// Our name of the seller account; also the record's key.
+	Account string `avro:"account" json:"account"`
+	// Amazon's id of the report.
+	ReportID string `avro:"reportId" json:"reportId"`
+	// When the report was asked for. Amazon's numbers can be up to six hours
+	// older.
+	ReportTime time.Time `avro:"reportTime" json:"reportTime"`
+	// When the audit ended.
+	AuditedTime time.Time `avro:"auditedTime" json:"auditedTime"`
+	// SKUs in the report.
+	Skus int32 `avro:"skus" json:"skus"`
+	// Those that have had an update within the last days, so that an accepted
+	// quantity is known.
+	Known int32 `avro:"known" json:"known"`
+	// Those that have not.
+	Unknown int32 `avro:"unknown" json:"unknown"`
+	// Those that Amazon fulfils, whose quantity is not compared.
+	FulfilledByAmazon int32 `avro:"fulfilledByAmazon" json:"fulfilledByAmazon"`
+	// Rows of the report that could not be read.
+	Omitted int32 `avro:"omitted" json:"omitted"`
+	// Known SKUs whose number in the report was not the last accepted one.
+	Different int32 `avro:"different" json:"different"`
+	// Those of them that orders or a newer update explain, or that show the right
+	// number now.
+	Explained int32 `avro:"explained" json:"explained"`
+	// Those of them that still showed another number when they were looked at,
+	// and were sent once more.
+	Corrected int32 `avro:"corrected" json:"corrected"`
+	// Those of them of which neither was known when the audit ended.
+	Unresolved int32 `avro:"unresolved" json:"unresolved"`
+	// Columns that the report did not have, by Amazon's English names.
+	MissingColumns []string `avro:"missingColumns" json:"missingColumns"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *StockAudit) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.EventID)
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.ReportID)
+	dst = binary.AppendVarint(dst, r.ReportTime.UnixMilli())
+	dst = binary.AppendVarint(dst, r.AuditedTime.UnixMilli())
+	dst = binary.AppendVarint(dst, int64(r.Skus))
+	dst = binary.AppendVarint(dst, int64(r.Known))
+	dst = binary.AppendVarint(dst, int64(r.Unknown))
+	dst = binary.AppendVarint(dst, int64(r.FulfilledByAmazon))
+	dst = binary.AppendVarint(dst, int64(r.Omitted))
+	dst = binary.AppendVarint(dst, int64(r.Different))
+	dst = binary.AppendVarint(dst, int64(r.Explained))
+	dst = binary.AppendVarint(dst, int64(r.Corrected))
+	dst = binary.AppendVarint(dst, int64(r.Unresolved))
+	if len(r.MissingColumns) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.MissingColumns)))
+		for i := range r.MissingColumns {
+			dst = appendText(dst, r.MissingColumns[i])
+		}
+	}
+	dst = append(dst, 0)
 	return dst
 }
 

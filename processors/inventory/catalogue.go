@@ -39,13 +39,14 @@ const (
 
 // catalogues are the reports of the unit's accounts.
 type catalogues struct {
-	of      map[string]*catalogue // by account
-	due     lane.Queue            // those whose next step waits for a time
-	creates *lane.Lanes
-	gets    *lane.Lanes
-	reads   *lane.Lanes
-	reading *catalogue // the one whose document is being read; one at a time, as it is in memory
-	known   int        // listings that are remembered
+	of       map[string]*catalogue // by account
+	due      lane.Queue            // those whose next step waits for a time
+	creates  *lane.Lanes
+	gets     *lane.Lanes
+	reads    *lane.Lanes
+	reading  *catalogue   // the one whose document is being read; one at a time, as it is in memory
+	known    int          // listings that are remembered
+	auditing []*catalogue // those whose audit has looked at all rows
 }
 
 // catalogue is schemas.CatalogueState, with what only memory has.
@@ -56,7 +57,8 @@ type catalogue struct {
 	rows     []model.ListingsRow // of the document, that are still to be looked at
 	next     []uint64            // what they said so far: see listings
 	listings []uint64
-	loaded   bool // the newest report was read by this owner
+	loaded   bool   // the newest report was read by this owner
+	audit    *audit // of the newest report, until it is summed up
 }
 
 func newCatalogues(cfg *Config) catalogues {
@@ -165,6 +167,7 @@ func (m *Machine) drawCatalogues(tx *machine.Tx) {
 	if c := all.reading; c != nil && !c.Queued() && !c.InFlight() {
 		m.readOn(tx, c)
 	}
+	m.endAudits(tx)
 	if due := all.due.Due(); !due.IsZero() {
 		tx.WakeAt(due)
 	}
@@ -237,7 +240,7 @@ func (m *Machine) reportDone(tx *machine.Tx, c *catalogue, response any) {
 			m.reportFails(tx, c, errors.New(fault), true)
 			return
 		}
-		c.rows, c.next = answer.Rows, nil
+		c.rows, c.next, c.audit = answer.Rows, nil, newAudit(c, answer)
 	default:
 		m.reportFails(tx, c, fmt.Errorf("the answer is a %T", response), false)
 	}
@@ -301,10 +304,20 @@ func (m *Machine) readThrough(tx *machine.Tx, c *catalogue) {
 	m.keepListings(c)
 	m.leaveDocument(c)
 	c.loaded = true
-	if c.ReadTime.IsZero() {
-		c.ReadTime = tx.Now
-		c.Failures, c.FailingSince, c.AlertedTime = 0, time.Time{}, time.Time{}
-		tx.Put(c.Key, &c.CatalogueState)
+	switch {
+	case c.audit != nil: // until then another owner would begin it anew
+		c.audit.until = tx.Now.Add(auditFor)
+		m.catalogues.auditing = append(m.catalogues.auditing, c)
+	case c.ReadTime.IsZero():
+		m.catalogueDone(tx, c)
+	default:
+		m.step(tx, c)
 	}
+}
+
+// catalogueDone notes that a report has done its part.
+func (m *Machine) catalogueDone(tx *machine.Tx, c *catalogue) {
+	c.ReadTime, c.Failures, c.FailingSince, c.AlertedTime = tx.Now, 0, time.Time{}, time.Time{}
+	tx.Put(c.Key, &c.CatalogueState)
 	m.step(tx, c)
 }

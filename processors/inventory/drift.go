@@ -31,6 +31,7 @@ type drifting struct {
 // drifts takes that a SKU has another quantity at Amazon than it should have.
 func (m *Machine) drifts(tx *machine.Tx, s *sku, quantity int32, since time.Time) {
 	w := s.watch
+	w.audit.ended(w, corrected)
 	if w.drift == nil {
 		m.tellDrift(tx, s, quantity, since)
 	}

@@ -54,13 +54,16 @@ func (m *Machine) readOn(tx *machine.Tx, c *catalogue) {
 
 // row takes what a report says of one SKU. What is known from later stays.
 func (m *Machine) row(tx *machine.Tx, c *catalogue, rows []model.ListingsRow) {
-	f := fulfillerOfRows(rows)
+	f, entries := fulfillerOfRows(rows), m.entriesOf(listing{c.Account, rows[0].SKU})
+	if c.audit != nil {
+		m.audited(tx, c.audit, rows, f, entries)
+	}
 	if f == unlearned {
 		return
 	}
 	c.next = append(c.next, listingMark(rows[0].SKU, f))
 	at := minutesOf(c.AskedTime)
-	for _, s := range m.entriesOf(listing{c.Account, rows[0].SKU}) {
+	for _, s := range entries {
 		switch {
 		case s.learned > minutesOf(c.AskedTime.Add(-reportAge)) && s.fulfiller != f:
 		case s.fulfiller == f: // which costs no write

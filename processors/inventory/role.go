@@ -23,7 +23,7 @@ func Role() role.Role {
 			{Topic: schemas.FeedResults, NeverPaused: true},                       // they end what the updates begin
 			{Topic: schemas.ListingChanges, NeverPaused: true, Recent: oldChange}, // what Amazon shows
 		},
-		Outputs:    []string{schemas.FeedSubmissions, schemas.InventoryResults, schemas.Alerts},
+		Outputs:    []string{schemas.FeedSubmissions, schemas.InventoryResults, schemas.StockAudits, schemas.Alerts},
 		State:      []role.State{{Topic: schemas.StateInventory}, {Topic: schemas.StateInventoryShares, Prefix: lane.SharePrefix}},
 		Read:       read,
 		Sections:   []string{"inventory"},

@@ -34,6 +34,7 @@ type watch struct {
 	looks     int32
 	suspect   time.Time               // since when another number shows; the state does not keep it
 	drift     *schemas.InventoryDrift // the alert that holds
+	audit     *audit                  // that suspects it
 }
 
 // watched is the SKU's watch, made when it has none.
@@ -111,6 +112,7 @@ func (m *Machine) confirmed(tx *machine.Tx, s *sku) {
 	if w == nil {
 		return
 	}
+	w.audit.ended(w, explained)
 	if u := w.update; u != nil {
 		outcome(tx, s, u, schemas.InventoryResult{Outcome: applied}, w.how)
 		s.save(tx)
@@ -127,6 +129,7 @@ func (m *Machine) unwatch(tx *machine.Tx, s *sku) {
 	if w == nil {
 		return
 	}
+	w.audit.ended(w, nil)
 	m.endDrift(tx, s)
 	m.watches.Remove(&w.Item)
 	s.watch = nil

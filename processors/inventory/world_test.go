@@ -38,6 +38,7 @@ type runtime struct {
 	results     []*schemas.InventoryResult
 	submissions []*schemas.FeedSubmission
 	alerts      []*schemas.Alert
+	audits      []*schemas.StockAudit
 	assumed     map[string]bool            // SKUs whose fulfiller Amazon did not tell in time
 	most        int                        // entries that a tick has written
 	documents   map[string]map[string]bool // entries of the newest document of each feed lane, and whether it may hold Amazon's
@@ -79,6 +80,8 @@ func (r *runtime) committed(tx *machine.Tx) {
 			r.results = append(r.results, v)
 		case *schemas.FeedSubmission:
 			r.submissions = append(r.submissions, v)
+		case *schemas.StockAudit:
+			r.audits = append(r.audits, v)
 		case *schemas.Alert:
 			r.alerts = append(r.alerts, v)
 		}

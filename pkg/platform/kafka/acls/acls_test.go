@@ -68,6 +68,7 @@ func TestEachServiceHasItsOwnTopics(t *testing.T) {
 		"upstream-shipments": {{Topic, "s.shipment-confirmations", Literal, Read}, {Topic, "s.shipments", Literal, Write}},
 		"downstream": {
 			{Topic, "s.listing-changes", Literal, Read}, {Topic, "s.orders", Literal, Read}, {Topic, "s.shipment-confirmations", Literal, Read},
+			{Topic, "s.stock-audits", Literal, Read},
 		},
 		"downstream-buyers": {{Topic, "s.buyer-keys", Literal, Read}},
 	} {
@@ -187,8 +188,8 @@ func TestDeadLettersGoBackToWhatRolesRead(t *testing.T) {
 	slices.Sort(topics)
 	want := []string{
 		schemas.Alerts, schemas.DeadLettersResolved, schemas.FeedNotifications, schemas.FeedResults, schemas.FeedSubmissions,
-		schemas.InventoryResults, schemas.InventoryUpdates, schemas.OrderBackfills, schemas.OrderChanges, schemas.Orders,
-		schemas.OrderLooks, schemas.OrderLooksAnswered, schemas.ShipmentConfirmations, schemas.Shipments,
+		schemas.InventoryResults, schemas.InventoryUpdates, schemas.ListingChanges, schemas.OrderBackfills, schemas.OrderChanges, schemas.Orders,
+		schemas.OrderLooks, schemas.OrderLooksAnswered, schemas.ShipmentConfirmations, schemas.Shipments, schemas.StockAudits,
 	}
 	slices.Sort(want)
 	if !slices.Equal(topics, want) {
