@@ -1164,6 +1164,8 @@ type InventoryDoubt struct {
 	Several bool `avro:"several" json:"several"`
 	// When the first of them was decided; null where a version before wrote it.
 	Since time.Time `avro:"since,omitzero" json:"since,omitzero"`
+	// corrections of the update that they carry.
+	Corrections int32 `avro:"corrections" json:"corrections"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -1173,6 +1175,7 @@ func (r *InventoryDoubt) AppendAvro(dst []byte) []byte {
 	dst = binary.AppendVarint(dst, int64(r.Offset))
 	dst = appendBool(dst, r.Several)
 	dst = appendOptionalTime(dst, r.Since)
+	dst = binary.AppendVarint(dst, int64(r.Corrections))
 	return dst
 }
 
@@ -1245,6 +1248,10 @@ type InventoryResult struct {
 	Replay string `avro:"replay,omitzero" json:"replay,omitzero"`
 	// When the outcome became known.
 	DecidedTime time.Time `avro:"decidedTime" json:"decidedTime"`
+	// The quantity that was sent, where it is another one than was asked for:
+	// orders that the warehouse had not seen were taken off. null where it is the
+	// same, or nothing was sent.
+	SentQuantity *int32 `avro:"sentQuantity,omitzero" json:"sentQuantity,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -1267,6 +1274,12 @@ func (r *InventoryResult) AppendAvro(dst []byte) []byte {
 	dst = appendOptionalString(dst, r.SupersededBy)
 	dst = appendOptionalString(dst, r.Replay)
 	dst = binary.AppendVarint(dst, r.DecidedTime.UnixMilli())
+	if r.SentQuantity == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.SentQuantity))
+	}
 	return dst
 }
 
@@ -1359,6 +1372,14 @@ type InventoryState struct {
 	// When the quantity was last sent once more because Amazon showed another
 	// one, to the minute.
 	ResentTime time.Time `avro:"resentTime,omitzero" json:"resentTime,omitzero"`
+	// How often what is sent for the newest update has changed.
+	NewestCorrections int32 `avro:"newestCorrections" json:"newestCorrections"`
+	// The update that Amazon accepted last, of an account with reserve: later
+	// orders lower what is sent for it.
+	Basis *PendingUpdate `avro:"basis,omitzero" json:"basis,omitzero"`
+	// By when Amazon has carried basis out: it has taken later orders off by
+	// itself.
+	SettledTime time.Time `avro:"settledTime,omitzero" json:"settledTime,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -1452,6 +1473,14 @@ func (r *InventoryState) AppendAvro(dst []byte) []byte {
 		dst = r.Drift.AppendAvro(dst)
 	}
 	dst = appendOptionalTime(dst, r.ResentTime)
+	dst = binary.AppendVarint(dst, int64(r.NewestCorrections))
+	if r.Basis == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.Basis.AppendAvro(dst)
+	}
+	dst = appendOptionalTime(dst, r.SettledTime)
 	return dst
 }
 
@@ -1513,6 +1542,10 @@ type InventoryUpdate struct {
 	// Whether to send it even if Amazon fulfils the SKU (its listing has an
 	// AMAZON_ channel), which is otherwise rejected.
 	AllowFulfilledByAmazon bool `avro:"allowFulfilledByAmazon" json:"allowFulfilledByAmazon"`
+	// Orders placed until then are taken off quantity already, by the createdTime
+	// of records of orders. null for eventTime. Matters with inventory.reserve
+	// only.
+	SeenOrders time.Time `avro:"seenOrders,omitzero" json:"seenOrders,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -1528,6 +1561,7 @@ func (r *InventoryUpdate) AppendAvro(dst []byte) []byte {
 	dst = appendBool(dst, r.Urgent)
 	dst = appendOptionalString(dst, r.Source)
 	dst = appendBool(dst, r.AllowFulfilledByAmazon)
+	dst = appendOptionalTime(dst, r.SeenOrders)
 	return dst
 }
 
@@ -3059,9 +3093,18 @@ type PendingUpdate struct {
 	Replay string `avro:"replay,omitzero" json:"replay,omitzero"`
 	// Whether it is sent even if Amazon fulfils the SKU.
 	AllowFulfilledByAmazon bool `avro:"allowFulfilledByAmazon" json:"allowFulfilledByAmazon"`
-	// Whether no record asked for it: it sends the last accepted quantity once
-	// more, because Amazon shows another one. It has no outcome.
+	// Whether no outcome is due for it: it sends an accepted quantity once more,
+	// because Amazon shows another one or orders have changed what may be
+	// offered.
 	Correction bool `avro:"correction" json:"correction"`
+	// How often what is sent for the update has changed: the newest counts.
+	Corrections int32 `avro:"corrections" json:"corrections"`
+	// The quantity that is sent, where orders that the warehouse has not seen
+	// make it another one than was asked for.
+	SentQuantity *int32 `avro:"sentQuantity,omitzero" json:"sentQuantity,omitzero"`
+	// Orders placed until then are in the quantity already; null where a version
+	// before took it in.
+	SeenOrders time.Time `avro:"seenOrders,omitzero" json:"seenOrders,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -3079,6 +3122,14 @@ func (r *PendingUpdate) AppendAvro(dst []byte) []byte {
 	dst = appendOptionalString(dst, r.Replay)
 	dst = appendBool(dst, r.AllowFulfilledByAmazon)
 	dst = appendBool(dst, r.Correction)
+	dst = binary.AppendVarint(dst, int64(r.Corrections))
+	if r.SentQuantity == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.SentQuantity))
+	}
+	dst = appendOptionalTime(dst, r.SeenOrders)
 	return dst
 }
 

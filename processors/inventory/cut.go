@@ -117,6 +117,7 @@ func (m *Machine) gather(tx *machine.Tx, f *feedLane) *feedlane.Cut[sku] {
 			twice = append(twice, s)
 			continue
 		}
+		m.decide(s)
 		message := settings.message(s, len(messages)+1)
 		size += message.EncodedSize()
 		if size > m.cfg.MaxBytes && len(messages) > 0 {
@@ -143,7 +144,7 @@ func (m *Machine) gather(tx *machine.Tx, f *feedLane) *feedlane.Cut[sku] {
 func (settings *Settings) message(s *sku, id int) model.QuantityMessage {
 	u, c := s.work.wanted, s.work.wanted.common.Value()
 	message := model.QuantityMessage{
-		MessageID: id, SKU: s.id(), ProductType: c.productType, FulfillmentChannelCode: c.channel, Quantity: int(u.quantity),
+		MessageID: id, SKU: s.id(), ProductType: c.productType, FulfillmentChannelCode: c.channel, Quantity: int(u.send),
 	}
 	message.ProductType = cmp.Or(message.ProductType, settings.ProductType)
 	message.FulfillmentChannelCode = cmp.Or(message.FulfillmentChannelCode, s.channel())

@@ -56,7 +56,7 @@ func (d *doubt) state(now millis) *schemas.InventoryDoubt {
 		return nil
 	}
 	return &schemas.InventoryDoubt{
-		Until: millisOf(d.until).time(), Since: d.since.time(), EventTime: d.of.time.time(), Offset: d.of.offset, Several: d.several,
+		Until: millisOf(d.until).time(), Since: d.since.time(), EventTime: d.of.time.time(), Offset: d.of.offset, Corrections: d.of.corrections, Several: d.several,
 	}
 }
 

@@ -36,11 +36,20 @@ func (m *Machine) drifts(tx *machine.Tx, s *sku, quantity int32, since time.Time
 		m.tellDrift(tx, s, quantity, since)
 	}
 	w.before, w.suspect, s.resent = quantity, time.Time{}, minutesOf(tx.Now)
+	m.resend(tx, s)
+	s.save(tx)
+}
+
+// resend sends the last accepted quantity once more.
+func (m *Machine) resend(tx *machine.Tx, s *sku) {
+	if m.reserves(s) && s.basis != nil {
+		m.replace(tx, s, s.again(tx.Now, s.basis))
+		return
+	}
 	u := m.correction(tx, s)
 	work := m.work(s)
 	work.wanted, work.since = u, u.received
 	m.route(tx, s)
-	s.save(tx)
 }
 
 // correction is the last accepted quantity less what was ordered since, to be sent once more. What
@@ -50,16 +59,16 @@ func (m *Machine) correction(tx *machine.Tx, s *sku) *update {
 	quantity := max(0, s.applied-sold)
 	if u := s.watch.update; u != nil {
 		again := *u
-		again.received, again.quantity = millisOf(tx.Now), quantity
+		again.received, again.send = millisOf(tx.Now), quantity
 		return &again
 	}
 	return &update{
-		stamp: s.newest, received: millisOf(tx.Now), quantity: quantity,
+		stamp: s.newest, received: millisOf(tx.Now), quantity: quantity, send: quantity,
 		common: unique.Make(common{channel: s.channel(), correction: true}),
 	}
 }
 
-// silent reports whether no record asked for the update.
+// silent reports whether no outcome is due for the update.
 func (u *update) silent() bool { return u.common.Value().correction }
 
 // tellDrift raises the alert about a SKU, or one about more than there is room for.

@@ -57,10 +57,10 @@ func TestWhatFailedStaysKnownUntilItIsSentAgain(t *testing.T) {
 func TestOnlyTheNewestUpdateIsKnownAsFailed(t *testing.T) {
 	t.Parallel()
 	s := New(Config{}).newSKU(testAccount, defaultChannel, "A")
-	s.newest = stamp{2, 2}
+	s.newest = stamp{time: 2, offset: 2}
 	for offset, known := range map[int64]bool{1: false, 2: true} {
 		s.failure = nil
-		s.failed(testStart, &update{stamp: stamp{millis(offset), offset}}, verdict{code: "InvalidInput"})
+		s.failed(testStart, &update{stamp: stamp{time: millis(offset), offset: offset}}, verdict{code: "InvalidInput"})
 		if (s.failure != nil) != known {
 			t.Errorf("offset %d: %+v", offset, s.failure)
 		}

@@ -263,7 +263,7 @@ func (m *Machine) learnOne(tx *machine.Tx, s *sku, f fulfiller) {
 	if w := s.work; f == amazons && s.fulfiller != amazons && m.minds(s.account()) {
 		switch {
 		case w != nil && w.wanted != nil && (w.patched || w.resend): // accepted, and to be sent once more
-			m.tellSent(tx, s, w.wanted.quantity)
+			m.tellSent(tx, s, w.wanted.send)
 		case s.applied != unknownQuantity:
 			m.tellSent(tx, s, s.applied)
 		}
@@ -301,7 +301,7 @@ func (m *Machine) tellUnchecked(tx *machine.Tx, s *sku) {
 // while u was under way.
 func (m *Machine) tellTaken(tx *machine.Tx, s *sku, u *update) {
 	if m.refuses(s, u) {
-		m.tellSent(tx, s, u.quantity)
+		m.tellSent(tx, s, u.send)
 	}
 }
 

@@ -27,6 +27,8 @@
 //     and what one SKU spoils is found out by smaller feeds and by patches.
 //  8. A SKU that is known to be fulfilled by Amazon is sent no quantity, unless the
 //     update or its account allows that.
+//     Where an account has reserve, what is sent is the newest quantity less the orders that it
+//     has not seen (reserve.go).
 //  9. A quantity that Amazon shows, and that neither we sent nor orders explain, is sent
 //     over once an hour and SKU at most, and never while anything of ours is under way for it.
 //

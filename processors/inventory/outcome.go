@@ -57,6 +57,9 @@ func outcome(tx *machine.Tx, s *sku, u *update, result schemas.InventoryResult, 
 	}
 	about(&result, s, u)
 	result.EventID, result.DecidedTime = outcomeID(tx, s, u), tx.Now
+	if how.via != "" {
+		result.SentQuantity = u.differs()
+	}
 	result.Via, result.FeedID, result.MarketplaceID = how.via, how.feedID, how.marketplace
 	tx.Emit(machine.Output{Topic: schemas.InventoryResults, Account: s.account(), Value: &result})
 }
@@ -88,6 +91,9 @@ func about(result *schemas.InventoryResult, s *sku, u *update) {
 // supersede gives u the outcome that a newer update took its place; by may be
 // nil, when that one is settled already.
 func supersede(tx *machine.Tx, s *sku, u, by *update) {
+	if by.succeeds(u) {
+		return
+	}
 	s.ends(u)
 	if u.silent() {
 		return

@@ -21,6 +21,7 @@ func (m *Machine) patch(tx *machine.Tx, s *sku) {
 		s.save(tx)
 		return
 	}
+	m.decide(s)
 	settings := m.cfg.settings(s.account())
 	message := settings.message(s, 0)
 	w.patch, w.wanted, w.resend = w.wanted, nil, false

@@ -58,21 +58,35 @@ func (m *Machine) update(tx *machine.Tx, rec *machine.Record, u *schemas.Invento
 
 // take makes next the SKU's newest update, unless it is older.
 func (m *Machine) take(tx *machine.Tx, s *sku, next *update) {
+	again := next.same(s.newest)
 	switch {
-	case next.stamp == s.newest && next.replay() == "":
+	case again && next.replay() == "":
 		return // the same record again: it has its outcome, or will have it
-	case next.stamp == s.newest && s.work.underWay(next):
+	case again && s.work.underWay(next):
 		supersede(tx, s, next, next) // by itself: what is under way has the same effect
 		return
+	case again:
+		next.corrections = s.newest.corrections + 1
 	case next.before(s.newest):
 		supersede(tx, s, next, s.work.newestUpdate())
 		return
 	}
-	s.newest, s.failure = next.stamp, nil
 	m.assign(s, next)
-	if s.channel() == m.cfg.settings(s.account()).Channel {
-		m.sales.seen(tx, s.listing(), next.time)
+	if m.sells(s) {
+		m.sales.seen(tx, s.listing(), next.seen)
 	}
+	s.basis, s.until = nil, 0
+	m.work(s).calm()
+	m.replace(tx, s, next)
+	if s.stale(tx.Now) {
+		m.ask(tx, s)
+	}
+	s.save(tx)
+}
+
+// replace makes next the wanted update of a SKU.
+func (m *Machine) replace(tx *machine.Tx, s *sku, next *update) {
+	s.newest, s.failure = next.stamp, nil
 	w := m.work(s)
 	if w.wanted == nil || w.carries(w.wanted) { // which the feed settles
 		w.since = next.received
@@ -81,12 +95,7 @@ func (m *Machine) take(tx *machine.Tx, s *sku, next *update) {
 	}
 	w.resend = w.resend || w.patched
 	w.wanted, w.patched = next, false
-	w.calm()
 	m.route(tx, s)
-	if s.stale(tx.Now) {
-		m.ask(tx, s)
-	}
-	s.save(tx)
 }
 
 // unreplayable returns why an update cannot be processed again. A SKU without an entry has
@@ -119,6 +128,8 @@ func invalid(u *schemas.InventoryUpdate, a *account.Account, now time.Time) (rea
 		return "negative_quantity", fmt.Sprintf("the quantity is %d: it is the number of units to offer, not a difference", u.Quantity)
 	case schemas.WrongUnit(u.EventTime, now) != "":
 		return "wrong_time_unit", "eventTime: " + schemas.WrongUnit(u.EventTime, now)
+	case !u.SeenOrders.IsZero() && schemas.WrongUnit(u.SeenOrders, now) != "":
+		return "wrong_time_unit", "seenOrders: " + schemas.WrongUnit(u.SeenOrders, now)
 	}
 	subject := machine.Subject{Name: "SKU", Record: "update"}
 	if reason, message = subject.InvalidEventTime(u.EventTime, now); reason != "" {

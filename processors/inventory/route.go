@@ -17,6 +17,7 @@ func (m *Machine) route(tx *machine.Tx, s *sku) {
 		m.finish(tx, s)
 		return
 	}
+	m.space(s, tx.Now)
 	p := m.way(tx, s)
 	m.put(tx, s, p)
 }
@@ -84,6 +85,6 @@ func (m *Machine) want(tx *machine.Tx, s *sku, u *update) {
 // accepted; and there is room for it.
 func (m *Machine) urgent(tx *machine.Tx, s *sku) bool {
 	w := s.work
-	ends := w.wanted.quantity == 0 && w.wanted.replay() == "" && (s.applied != 0 || w.feed != nil)
+	ends := m.offered(s, w.wanted) == 0 && w.wanted.replay() == "" && (s.applied != 0 || w.feed != nil)
 	return (w.wanted.urgent || ends || w.resend) && !w.failsByPatch() && m.patchesTake(tx, s)
 }

@@ -92,7 +92,8 @@ func (m *Machine) order(tx *machine.Tx, rec *machine.Record, o *schemas.Order) {
 		return
 	}
 	known.updated = updated
-	if changed := known.take(m.unseen(known, unitsOf(o))); len(changed) == 0 {
+	changed := known.take(m.unseen(tx, known, unitsOf(o)))
+	if len(changed) == 0 {
 		return
 	}
 	a.enter(known)
@@ -104,6 +105,11 @@ func (m *Machine) order(tx *machine.Tx, rec *machine.Record, o *schemas.Order) {
 		g := a.gaps[first.account]
 		a.note(tx, first.account, gap{max(g.until, first.placed), g.saved})
 		a.drop(tx, first)
+	}
+	for _, change := range changed {
+		if s := m.seller(known.account, change.id); s != nil {
+			m.correct(tx, s, known.placed, change.anew)
+		}
 	}
 }
 
@@ -147,14 +153,28 @@ func add(lines []schemas.SaleLine, id string, units int32) []schemas.SaleLine {
 	return append(lines, schemas.SaleLine{SKU: strings.Clone(id), Units: units})
 }
 
+// seller is the entry whose quantity an account's sales lower; nil for none. Orders do not say
+// the channel, so it is that of the account's own.
+func (m *Machine) seller(account, id string) *sku {
+	return m.entry(account, m.cfg.settings(account).Channel, id)
+}
+
+// sells reports whether sales of its SKU lower the entry's quantity.
+func (m *Machine) sells(s *sku) bool {
+	return s.form != ofMarketplace && s.channel() == m.cfg.settings(s.account()).Channel
+}
+
 // unseen are the lines of an order that are known, or that the warehouse's newest number of
 // their SKU need not have seen.
-func (m *Machine) unseen(o *sale, lines []schemas.SaleLine) []schemas.SaleLine {
+func (m *Machine) unseen(tx *machine.Tx, o *sale, lines []schemas.SaleLine) []schemas.SaleLine {
 	kept := lines[:0]
 	for _, line := range lines {
-		s := m.entry(o.account, m.cfg.settings(o.account).Channel, line.SKU)
-		if s == nil || o.placed > s.newest.time || o.line(line.SKU) != nil {
+		s := m.seller(o.account, line.SKU)
+		switch {
+		case s == nil || o.placed > s.seen() || o.line(line.SKU) != nil:
 			kept = append(kept, line)
+		case line.Units == 0:
+			m.correct(tx, s, o.placed, true)
 		}
 	}
 	return kept
@@ -170,20 +190,28 @@ func (o *sale) line(id string) *schemas.SaleLine {
 	return nil
 }
 
-// take gives an order the lines of its newest version, and returns the SKUs whose units have
-// changed. A line that is missing now is one without units.
-func (o *sale) take(lines []schemas.SaleLine) (changed []string) {
-	before := o.lines
+// change is a SKU whose units have changed.
+type change struct {
+	id string
+	// anew reports whether Amazon need not have the change: it takes off what is ordered, and
+	// may not offer again what is cancelled.
+	anew bool
+}
+
+// take gives an order the lines of its newest version, and returns what has changed. A line that
+// is missing now is one without units.
+func (o *sale) take(lines []schemas.SaleLine) (changed []change) {
+	before := sale{lines: o.lines}
 	o.lines = lines
-	for i := range before {
-		if o.line(before[i].SKU) == nil {
-			o.lines = append(o.lines, schemas.SaleLine{SKU: before[i].SKU})
+	for i := range before.lines {
+		if o.line(before.lines[i].SKU) == nil {
+			o.lines = append(o.lines, schemas.SaleLine{SKU: before.lines[i].SKU})
 		}
 	}
-	had := sale{lines: before}
 	for i := range o.lines {
-		if line := had.line(o.lines[i].SKU); line == nil || line.Units != o.lines[i].Units {
-			changed = append(changed, o.lines[i].SKU)
+		line := &o.lines[i]
+		if had := before.line(line.SKU); had == nil || had.Units != line.Units {
+			changed = append(changed, change{line.SKU, had != nil || line.Units == 0})
 		}
 	}
 	return changed

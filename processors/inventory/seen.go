@@ -81,7 +81,7 @@ func (m *Machine) seenOf(tx *machine.Tx, s *sku, quantity int32, at time.Time) {
 	if s.work != nil {
 		s.work.shown, s.work.shownAt = quantity, millisOf(at)
 	}
-	if u := s.unseen(); u != nil && !s.work.concerns(u) && quantity == u.quantity && !at.Add(clockSkew).Before(s.watch.how.at) {
+	if u := s.unseen(); u != nil && !s.work.concerns(u) && quantity == u.send && !at.Add(clockSkew).Before(s.watch.how.at) {
 		m.confirmed(tx, s)
 		return
 	}
@@ -110,7 +110,7 @@ func (m *Machine) judges(s *sku, at, now time.Time) bool {
 
 // shows reports whether Amazon has shown u, which was sent at a time, while that was under way.
 func (w *work) shows(u *update, sent time.Time) bool {
-	return w != nil && w.shownAt > 0 && w.shown == u.quantity && !w.shownAt.add(clockSkew).time().Before(sent)
+	return w != nil && w.shownAt > 0 && w.shown == u.send && !w.shownAt.add(clockSkew).time().Before(sent)
 }
 
 // reads compares a number that shows with the last accepted one. Orders lower it.

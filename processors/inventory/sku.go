@@ -17,10 +17,12 @@ type sku struct {
 	lane.Item
 	newest    stamp
 	touched   millis
+	until     millis   // by when Amazon has carried basis out
 	listed    string   // marketplace that it is sent for; "" for home
 	owned     string   // channel of an entry whose key has none; "" for the default one
 	work      *work    // nil when nothing is to be done
 	doubt     *doubt   // what unanswered patches may still do; nil for nothing
+	basis     *update  // that Amazon accepted last, for corrections; see reserve.go
 	failure   *failure // why the newest update ended FAILED; nil where it did not
 	watch     *watch   // why it is looked at; nil for nothing
 	appliedAt millis   // when applied was sent
@@ -229,7 +231,7 @@ func (w *work) newestUpdate() *update {
 // underWay reports whether the outcome of the update with u's stamp is not known yet.
 func (w *work) underWay(u *update) bool {
 	newest := w.newestUpdate()
-	return newest != nil && newest.stamp == u.stamp
+	return newest != nil && newest.same(u.stamp)
 }
 
 // save writes the SKU's entry.
@@ -247,7 +249,8 @@ func (s *sku) Value(earlier any) any {
 	wanted, sent, patch := state.Wanted, state.Sent, state.Patch
 	*state = schemas.InventoryState{
 		Account: s.account(), SKU: s.id(),
-		NewestTime: s.newest.time.time(), NewestOffset: s.newest.offset,
+		NewestTime: s.newest.time.time(), NewestOffset: s.newest.offset, NewestCorrections: s.newest.corrections,
+		Basis: s.basis.state(nil), SettledTime: s.until.time(),
 		ListedMarketplaceID: s.listed, TouchedTime: s.touched.time(),
 	}
 	switch s.form {
@@ -297,7 +300,8 @@ func restoredSKU(key string, state *schemas.InventoryState) *sku {
 	if code := state.FulfillmentChannelCode; s.middle == 0 && code != defaultChannel {
 		s.owned = strings.Clone(code)
 	}
-	s.newest = stamp{millisOf(state.NewestTime), state.NewestOffset}
+	s.newest = stamp{millisOf(state.NewestTime), state.NewestOffset, state.NewestCorrections}
+	s.basis, s.until = restoredUpdate(state.Basis), millisOf(state.SettledTime)
 	s.touched = millisOf(state.TouchedTime)
 	s.listed = strings.Clone(state.ListedMarketplaceID)
 	if state.AppliedQuantity != nil {
@@ -310,7 +314,7 @@ func restoredSKU(key string, state *schemas.InventoryState) *sku {
 		sent: restoredUpdate(state.Sent), patch: restoredUpdate(state.Patch), resend: state.Resend, trials: restoredTrial(state),
 	}
 	if d := state.Doubt; d != nil {
-		s.doubt = &doubt{until: d.Until, since: millisOf(d.Since), of: stamp{millisOf(d.EventTime), d.Offset}, several: d.Several}
+		s.doubt = &doubt{until: d.Until, since: millisOf(d.Since), of: stamp{millisOf(d.EventTime), d.Offset, d.Corrections}, several: d.Several}
 	}
 	s.failure = restoredFailure(state.Failure)
 	if state.MessageID != nil {

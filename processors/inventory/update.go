@@ -30,27 +30,37 @@ func (m millis) time() time.Time {
 
 func (m millis) add(d time.Duration) millis { return m + millis(d.Milliseconds()) }
 
-// stamp orders a SKU's updates: by event time, then by offset.
+// stamp orders a SKU's updates: by event time, then by offset. What is sent for an update can
+// change: then the newest of its corrections counts.
 type stamp struct {
-	time   millis
-	offset int64
+	time        millis
+	offset      int64
+	corrections int32
 }
+
+// same reports whether both are of one record.
+func (s stamp) same(other stamp) bool { return s.time == other.time && s.offset == other.offset }
 
 func (s stamp) before(other stamp) bool {
 	if s.time != other.time {
 		return s.time < other.time
 	}
-	return s.offset < other.offset
+	if s.offset != other.offset {
+		return s.offset < other.offset
+	}
+	return s.corrections < other.corrections
 }
 
 // update is an inventory update whose outcome is not known yet. It does not
-// change: two places that hold the same one hold the same pointer.
+// change, except for speak: two places that hold the same one hold the same pointer.
 type update struct {
 	stamp
 	received  millis
+	seen      millis // orders placed until then are in quantity already
 	id        string
 	common    unique.Handle[common]
-	quantity  int32
+	quantity  int32 // that was asked for
+	send      int32 // what is sent for it, as of when that was last decided
 	partition int32
 	urgent    bool
 }
@@ -63,7 +73,7 @@ type common struct {
 	channel       string
 	replay        string // the replay that had it processed again; "" for the first time
 	toAmazons     bool   // whether it is sent even to a SKU that Amazon fulfils
-	correction    bool   // whether it is no record's, but sends what was accepted once more
+	correction    bool   // whether no outcome is due for it; see correct
 }
 
 // commonOf is what an update shares with others.
@@ -89,9 +99,14 @@ func newUpdate(u *schemas.InventoryUpdate, rec *machine.Record, now time.Time) *
 	if rec.Replay != nil {
 		c.replay = rec.Replay.ID
 	}
+	seen := u.SeenOrders
+	if seen.IsZero() {
+		seen = u.EventTime
+	}
 	return &update{
-		stamp: stamp{millisOf(u.EventTime), rec.Offset}, quantity: u.Quantity, partition: rec.Partition,
-		id: strings.Clone(u.UpdateID), common: commonOf(c, rec.ID, rec.Offset),
+		stamp: stamp{time: millisOf(u.EventTime), offset: rec.Offset}, quantity: u.Quantity, send: u.Quantity, partition: rec.Partition,
+		seen: min(millisOf(seen), millisOf(now)),
+		id:   strings.Clone(u.UpdateID), common: commonOf(c, rec.ID, rec.Offset),
 		received: millisOf(now), urgent: u.Urgent && rec.Replay == nil, // nothing of a replay is urgent
 	}
 }
@@ -109,7 +124,8 @@ func (u *update) state(earlier *schemas.PendingUpdate) *schemas.PendingUpdate {
 		Quantity: u.quantity, EventTime: u.time.time(), UpdateID: u.id,
 		SourcePartition: u.partition, SourceOffset: u.offset, SourceID: u.source(),
 		ProductType: c.productType, FulfillmentChannelCode: c.channel,
-		Urgent: u.urgent, ReceivedTime: u.received.time(), Replay: c.replay, AllowFulfilledByAmazon: c.toAmazons, Correction: c.correction,
+		Urgent: u.urgent, ReceivedTime: u.received.time(), Replay: c.replay, AllowFulfilledByAmazon: c.toAmazons,
+		Correction: c.correction, Corrections: u.corrections, SentQuantity: u.differs(), SeenOrders: u.seen.time(),
 	}
 	return earlier
 }
@@ -119,8 +135,15 @@ func restoredUpdate(s *schemas.PendingUpdate) *update {
 		return nil
 	}
 	c := common{productType: s.ProductType, channel: s.FulfillmentChannelCode, replay: s.Replay, toAmazons: s.AllowFulfilledByAmazon, correction: s.Correction}
+	seen, send := s.SeenOrders, s.Quantity
+	if seen.IsZero() { // a version before this wrote it
+		seen = s.EventTime
+	}
+	if s.SentQuantity != nil {
+		send = *s.SentQuantity
+	}
 	return &update{
-		stamp: stamp{millisOf(s.EventTime), s.SourceOffset}, quantity: s.Quantity, partition: s.SourcePartition,
+		stamp: stamp{millisOf(s.EventTime), s.SourceOffset, s.Corrections}, quantity: s.Quantity, send: send, seen: millisOf(seen), partition: s.SourcePartition,
 		id: strings.Clone(s.UpdateID), common: commonOf(c, s.SourceID, s.SourceOffset),
 		received: millisOf(s.ReceivedTime), urgent: s.Urgent,
 	}

@@ -67,6 +67,9 @@ func (w *work) concerns(u *update) bool {
 // until it shows.
 func (m *Machine) took(tx *machine.Tx, s *sku, u *update, how sending, before int32) {
 	again := u.is(s.unseen())
+	if u.succeeds(s.unseen()) { // what was accepted before, with another number
+		again, s.watch.update = true, u
+	}
 	if m.cfg.SeenWithin <= 0 {
 		m.outdated(tx, s, u)
 		outcome(tx, s, u, schemas.InventoryResult{Outcome: applied}, how)
@@ -102,6 +105,7 @@ func (m *Machine) outdated(tx *machine.Tx, s *sku, u *update) {
 func (m *Machine) accept(tx *machine.Tx, s *sku, u *update, how sending) {
 	result := schemas.InventoryResult{Outcome: onlyTaken, EventID: tx.EventID("InventoryAccepted", outcomeID(tx, s, u)), DecidedTime: tx.Now}
 	about(&result, s, u)
+	result.SentQuantity = u.differs()
 	result.Via, result.FeedID, result.MarketplaceID = how.via, how.feedID, how.marketplace
 	tx.Emit(machine.Output{Topic: schemas.InventoryResults, Account: s.account(), Value: &result})
 }
@@ -213,7 +217,7 @@ func (m *Machine) unshown(tx *machine.Tx, s *sku) {
 		EventType: alertNotApplied, Severity: warning, Subject: s.id(), Since: w.since.time(),
 		Message: fmt.Sprintf("Amazon accepted quantity %d of SKU %q, and has not shown it for %v: look at the listing in Seller Central, whether searchListingsItems "+
 			"and getListingsItem work, and whether something else sets its quantity. Others of the account may fare alike, and are not reported for %v",
-			u.quantity, s.id(), m.cfg.SeenWithin, tellPause),
+			u.send, s.id(), m.cfg.SeenWithin, tellPause),
 		Attributes: map[string]string{"marketplaceId": w.how.marketplace, "updateId": u.id},
 	})
 }

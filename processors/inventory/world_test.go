@@ -104,7 +104,7 @@ func (r *runtime) check(call machine.Call) {
 		}
 	case *model.PatchQuantityRequest:
 		state, ok := r.State(call.Key).(*schemas.InventoryState)
-		if !ok || state.Patch == nil || int(state.Patch.Quantity) != req.Quantity || call.Lease == 0 {
+		if !ok || state.Patch == nil || int(restoredUpdate(state.Patch).send) != req.Quantity || call.Lease == 0 {
 			r.T.Fatalf("rule 1: patch without its committed intent: %+v, %+v", call, state)
 		}
 		r.checkFulfiller(state, state.Patch.AllowFulfilledByAmazon)

@@ -90,6 +90,7 @@ func (l *live) listings(defaults config.Listings) func(account string) inventory
 		return inventory.Settings{
 			ProductType: settings.ProductType, Channel: settings.Channel, IssueLocale: settings.IssueLocale,
 			AllowFBA: settings.FBA == config.FBAAllow, SendUnknown: settings.Unknown == config.UnknownSend,
+			Reserve: settings.Reserve != nil && *settings.Reserve,
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"time"
@@ -22,6 +23,7 @@ type Listings struct {
 	IssueLocale string `yaml:"issue_locale"`
 	FBA         string `yaml:"fba"`
 	Unknown     string `yaml:"unknown"`
+	Reserve     *bool  `yaml:"reserve"` // nil leaves it open
 }
 
 // retiredScope is the one value of scope that is still taken: it says what holds
@@ -58,6 +60,7 @@ func (l Listings) Or(defaults Listings) Listings {
 			*field.own = *field.other
 		}
 	}
+	l.Reserve = cmp.Or(l.Reserve, defaults.Reserve)
 	return l
 }
 

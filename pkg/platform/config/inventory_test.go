@@ -82,11 +82,12 @@ func TestTheSellersScopeIsWithoutEffect(t *testing.T) {
 
 func TestAnAccountsListingsStandBeforeTheDefaults(t *testing.T) {
 	t.Parallel()
-	defaults := Listings{ProductType: "PRODUCT", Channel: "DEFAULT", IssueLocale: "en_GB", FBA: FBARefuse, Unknown: UnknownWait}
+	on, off := true, false
+	defaults := Listings{ProductType: "PRODUCT", Channel: "DEFAULT", IssueLocale: "en_GB", FBA: FBARefuse, Unknown: UnknownWait, Reserve: &on}
 	if got := (Listings{}).Or(defaults); got != defaults {
 		t.Errorf("without its own: %+v", got)
 	}
-	own := Listings{ProductType: "LUGGAGE", Channel: "X", IssueLocale: "de_DE", FBA: FBAAllow, Unknown: UnknownSend}
+	own := Listings{ProductType: "LUGGAGE", Channel: "X", IssueLocale: "de_DE", FBA: FBAAllow, Unknown: UnknownSend, Reserve: &off}
 	if got := own.Or(defaults); got != own {
 		t.Errorf("with its own: %+v", got)
 	}
