@@ -151,7 +151,7 @@ func (m *Machine) askAt(tx *machine.Tx, q *ask, due time.Time) {
 		if q.refusals == 0 {
 			turn.By = w.since.time()
 		}
-		if w.wanted.urgent || w.wanted.quantity == 0 {
+		if w.wanted.urgent || m.offered(s, w.wanted) == 0 {
 			turn.By = turn.By.Add(-resendAhead)
 		}
 	}
