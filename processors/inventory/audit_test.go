@@ -55,7 +55,7 @@ func (s *shop) answer(call machine.Call) machine.Outcome {
 func (r *runtime) settledSKU(id string, quantity int32, at time.Time) *sku {
 	s := r.Machine.newSKU(testAccount, defaultChannel, id)
 	s.fulfiller, s.applied, s.appliedAt, s.touched = merchants, quantity, millisOf(at), millisOf(at)
-	s.newest = stamp{millisOf(at), 1}
+	s.newest = stamp{time: millisOf(at), offset: 1}
 	r.Machine.enter(s)
 	r.Machine.rest(s)
 	return s

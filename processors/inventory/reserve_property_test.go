@@ -25,8 +25,8 @@ func TestNothingIsSoldTwice(t *testing.T) {
 	})
 }
 
-// shop is a world with customers and a warehouse.
-type shop struct {
+// trader is a world with customers and a warehouse.
+type trader struct {
 	*world
 	physical []int            // units in the warehouse, by SKU
 	gained   []bool           // whether units are free that its number does not have
@@ -43,7 +43,7 @@ func trade(t *testing.T, rt failer, seed uint64, steps int) {
 	if seed%2 == 0 {
 		cfg.SeenWithin, cfg.Accepted = 6*24*time.Hour, true
 	}
-	w := &shop{world: newWorld(t, rt, seed, cfg), shipped: map[string]bool{}, cursor: testStart, again: seed%3 > 0}
+	w := &trader{world: newWorld(t, rt, seed, cfg), shipped: map[string]bool{}, cursor: testStart, again: seed%3 > 0}
 	w.skus = 1 + w.Random.IntN(4)
 	w.amazon.applyLate, w.amazon.showLate = w.Machine.cfg.ApplyDelay, w.Machine.cfg.ShowDelay
 	w.physical, w.gained, w.seen = make([]int, w.skus), make([]bool, w.skus), make([]time.Time, w.skus)
@@ -86,7 +86,7 @@ func trade(t *testing.T, rt failer, seed uint64, steps int) {
 	}
 }
 
-func (w *shop) trade() {
+func (w *trader) trade() {
 	sku := w.Random.IntN(w.skus)
 	switch n := w.Random.IntN(100); {
 	case n < 40:
@@ -124,7 +124,7 @@ func (w *shop) trade() {
 }
 
 // order places an order of what Amazon offers.
-func (w *shop) order(sku int) {
+func (w *trader) order(sku int) {
 	name := skuName(sku)
 	units := 1 + w.Random.IntN(3)
 	if w.amazon.quantity[name] < units {
@@ -138,7 +138,7 @@ func (w *shop) order(sku int) {
 }
 
 // tell makes the version of an order known some time later, sometimes after a newer one.
-func (w *shop) tell(o *schemas.Order) {
+func (w *trader) tell(o *schemas.Order) {
 	version := *o
 	version.Items = slices.Clone(o.Items)
 	w.After(w.Now.Add(time.Duration(w.Random.IntN(600))*time.Second/time.Duration(1+w.Random.IntN(100))), func(time.Time) {
@@ -146,7 +146,7 @@ func (w *shop) tell(o *schemas.Order) {
 	})
 }
 
-func (w *shop) cancel() {
+func (w *trader) cancel() {
 	if o := w.open(func(*schemas.Order) bool { return true }); o != nil {
 		w.Advance(time.Millisecond)
 		o.Status, o.LastUpdatedTime = "CANCELLED", w.Now.Truncate(time.Millisecond)
@@ -161,7 +161,7 @@ func (w *shop) cancel() {
 }
 
 // ship ships an order that the warehouse knows.
-func (w *shop) ship() {
+func (w *trader) ship() {
 	o := w.open(func(o *schemas.Order) bool { return !o.CreatedTime.After(w.cursor) })
 	if o == nil {
 		return
@@ -175,7 +175,7 @@ func (w *shop) ship() {
 }
 
 // open is some order that is neither shipped nor cancelled; nil for none.
-func (w *shop) open(matches func(*schemas.Order) bool) *schemas.Order {
+func (w *trader) open(matches func(*schemas.Order) bool) *schemas.Order {
 	var list []*schemas.Order
 	for _, o := range w.placed {
 		if o.Status == "UNSHIPPED" && matches(o) {
@@ -188,7 +188,7 @@ func (w *shop) open(matches func(*schemas.Order) bool) *schemas.Order {
 	return list[w.Random.IntN(len(list))]
 }
 
-func (w *shop) skuOf(o *schemas.Order) (i int) {
+func (w *trader) skuOf(o *schemas.Order) (i int) {
 	if _, err := fmt.Sscanf(o.Items[0].SellerSKU, "SKU-%d", &i); err != nil {
 		panic(err)
 	}
@@ -196,7 +196,7 @@ func (w *shop) skuOf(o *schemas.Order) (i int) {
 }
 
 // free is the physical stock without the orders that are not shipped and were placed by a time.
-func (w *shop) free(sku int, by time.Time) int {
+func (w *trader) free(sku int, by time.Time) int {
 	n := w.physical[sku]
 	for _, o := range w.placed {
 		if o.Status == "UNSHIPPED" && w.skuOf(o) == sku && !o.CreatedTime.After(by) {
@@ -207,7 +207,7 @@ func (w *shop) free(sku int, by time.Time) int {
 }
 
 // report sends the warehouse's number, with the orders that it knows of.
-func (w *shop) report(sku int) {
+func (w *trader) report(sku int) {
 	w.updates++
 	w.Advance(time.Millisecond)
 	u := updateOf(skuName(sku), max(0, w.free(sku, w.cursor)), w.Now.Truncate(time.Millisecond))
@@ -217,7 +217,7 @@ func (w *shop) report(sku int) {
 }
 
 // settled lets all orders become known and all corrections go out, and looks at Amazon's numbers.
-func (w *shop) settled() {
+func (w *trader) settled() {
 	faults := w.faults
 	w.Advance(11 * time.Minute)
 	w.settle()
