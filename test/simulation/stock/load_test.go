@@ -53,6 +53,9 @@ func (sh *shop) begin(w *world) {
 		w.in(w.upTo(10*time.Minute), func() { sh.want(w, int32(i)) })
 	}
 	w.repeat(sh.trickle, w.exponential(sh.trickle), func() { sh.send(w, 1) })
+	if w.setup.orders > 0 {
+		w.repeat(w.setup.orders, w.exponential(w.setup.orders), func() { sh.order(w) })
+	}
 	if sh.every > 0 {
 		w.repeat(sh.every, w.exponential(sh.every), func() {
 			sh.spread(w, int(math.Ceil(w.random.ExpFloat64()*float64(sh.burst))))
@@ -102,11 +105,12 @@ func (sh *shop) want(w *world, i int32) {
 		quantity = 0
 	}
 	offset := w.updates[sh.partition].appendRecord()
-	sh.update(w, i, event, offset, quantity)
+	seen := sh.skus[i].see(w, event)
+	sh.update(w, i, event, seen, offset, quantity)
 	sh.inventory.receive(&machine.Record{
 		Topic: schemas.InventoryUpdates, Partition: sh.partition, Offset: offset, Time: w.time(), Account: sh.id,
 		Value: &schemas.InventoryUpdate{
-			Account: sh.id, SKU: skuName(i), Quantity: quantity, EventTime: w.start.Add(event), Urgent: w.random.IntN(200) == 0,
+			Account: sh.id, SKU: skuName(i), Quantity: quantity, EventTime: w.start.Add(event), SeenOrders: w.start.Add(seen), Urgent: w.random.IntN(200) == 0,
 		},
 	})
 }

@@ -36,7 +36,10 @@ type sku struct {
 	newest   time.Duration // event time, since the start
 	offset   int64
 	quantity int32
-	amazon   int32 // Amazon's quantity
+	amazon   int32         // Amazon's quantity
+	sold     []sold        // all orders
+	seen     time.Duration // until when they are in quantity
+	told     time.Duration // until when they are in any update
 	unlisted bool
 	amazons  bool // Amazon fulfils it
 	outcome  byte // first letter of the newest update's outcome; 0 for none
@@ -84,12 +87,12 @@ func (sh *shop) apply(w *world, i, quantity int32) (code string) {
 }
 
 // update takes note of an update that was produced.
-func (sh *shop) update(w *world, i int32, event time.Duration, offset int64, quantity int32) {
+func (sh *shop) update(w *world, i int32, event, seen time.Duration, offset int64, quantity int32) {
 	s := &sh.skus[i]
 	if event < s.newest || event == s.newest && offset < s.offset {
 		return
 	}
-	s.newest, s.offset, s.quantity, s.outcome = event, offset, quantity, 0
+	s.newest, s.offset, s.quantity, s.seen, s.outcome = event, offset, quantity, seen, 0
 	if s.next == 0 {
 		s.next = w.now
 	}

@@ -28,6 +28,7 @@ type setup struct {
 	noSearches bool          // Amazon refuses searches for listings
 	newcomers  int           // SKUs of each account that nothing is known about yet, a tenth of them fulfilled by Amazon; 0 for none
 	blind      bool          // what is ambiguous is taken for not done
+	orders     time.Duration // between orders of an account, on average; 0 for none
 	changes    time.Duration // between handovers of a unit, on average, and twice between crashes; 0 for none
 	config     inventory.Config
 }
@@ -59,6 +60,7 @@ type count struct {
 	unclear                     int // createFeed calls without an answer
 	badFeeds, cancelled, faults int
 	crashes, handovers          int
+	orders                      int
 	calls, throttled            map[string]int
 	alerts, byOutcome, reasons  map[string]int
 	drained                     time.Duration
@@ -254,8 +256,8 @@ func (w *world) check() {
 				}
 			case s.unlisted && s.outcome != 'R':
 				w.faultf("%s of %s is not listed, and its newest update ended as %q", skuName(int32(i)), sh.id, s.outcome)
-			case !s.unlisted && (s.outcome != 'A' || s.amazon != s.quantity):
-				w.faultf("%s of %s has quantity %d, the newest is %d and ended as %q", skuName(int32(i)), sh.id, s.amazon, s.quantity, s.outcome)
+			case !s.unlisted && (s.outcome != 'A' || s.amazon != s.free()):
+				w.faultf("%s of %s has quantity %d, the newest is %d, %d of it are free, and ended as %q", skuName(int32(i)), sh.id, s.amazon, s.quantity, s.free(), s.outcome)
 			}
 		}
 	}
