@@ -2,7 +2,9 @@ package stock
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
@@ -62,6 +64,10 @@ func plan(operation string) (rate, burst float64) {
 		return 5, 10
 	case model.SearchListingsItems:
 		return 5, 5
+	case model.CreateReport, model.GetReportDocument:
+		return 0.0167, 15
+	case model.GetReport:
+		return 2, 15
 	}
 	panic("no usage plan of " + operation)
 }
@@ -158,6 +164,12 @@ func (a *amazon) answer(call *machine.Call, late time.Duration) machine.Outcome 
 			}
 		}
 		return machine.Done{Response: found}
+	case *model.CreateReportRequest:
+		return machine.Done{Response: &model.CreateReportResponse{ReportID: a.name("report")}}
+	case *model.GetReportRequest:
+		return machine.Done{Response: &model.Report{ReportID: req.ReportID, ProcessingStatus: model.ReportDone, ReportDocumentID: req.ReportID}}
+	case *model.ReadListingsReportRequest:
+		return machine.Done{Response: a.listings(call.Account)}
 	case *model.GetFeedRequest:
 		f := a.feeds[req.FeedID]
 		if f == nil || f.shown > a.w.now {
@@ -170,6 +182,24 @@ func (a *amazon) answer(call *machine.Call, late time.Duration) machine.Outcome 
 		return machine.Done{Response: &report}
 	}
 	panic(fmt.Sprintf("no answer to a %T", call.Request))
+}
+
+// listings is the report of an account's listings as they are now.
+func (a *amazon) listings(account string) *model.ListingsReport {
+	report := new(model.ListingsReport)
+	for i := range a.w.byID[account].skus {
+		s := &a.w.byID[account].skus[i]
+		row := model.ListingsRow{SKU: skuName(int32(i)), Channel: "DEFAULT", Quantity: s.amazon}
+		switch {
+		case s.unlisted:
+			continue
+		case s.amazons:
+			row.Channel, row.Quantity = "AMAZON_EU", model.NoQuantity
+		}
+		report.Rows = append(report.Rows, row)
+	}
+	slices.SortFunc(report.Rows, func(a, b model.ListingsRow) int { return strings.Compare(a.SKU, b.SKU) })
+	return report
 }
 
 // item shows who fulfils a SKU.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/processors/inventory"
 	"github.com/sellerstream/sellerstream/test/long"
 )
 
@@ -38,10 +39,14 @@ func TestADay(t *testing.T) {
 	t.Parallel()
 	w := simulate(t, size(t, setup{
 		seed: 1, accounts: long.Pick(t, 5, 24), length: 2 * time.Hour, faults: 0.01, notes: true, lostNotes: 0.02, changes: 2 * time.Hour,
+		config: inventory.Config{AuditEvery: time.Hour},
 	}))
 	w.report(t)
 	if doubles := w.doubles(); len(doubles) > 0 {
 		t.Errorf("%d feeds are there twice: %v", len(doubles), doubles)
+	}
+	if w.count.audits < len(w.shops) {
+		t.Errorf("%d reports of all listings were read, of %d accounts", w.count.audits, len(w.shops))
 	}
 	if w.count.feeds != w.count.submissions {
 		t.Errorf("%d feeds, and %d intents that became one", w.count.feeds, w.count.submissions)

@@ -207,6 +207,8 @@ func (w *world) written(out *machine.Output) {
 		w.produce(shop.feeds, schemas.FeedSubmissions, out.Account, value)
 	case *schemas.FeedResult, *schemas.FeedIssues:
 		w.produce(shop.inventory, schemas.FeedResults, out.Account, value)
+	case *schemas.StockAudit:
+		w.count.audits++
 	case *schemas.Alert:
 		w.count.alerts[value.EventType]++
 	}

@@ -57,6 +57,7 @@ type count struct {
 	updates, outcomes           int
 	feeds, messages, patches    int
 	submissions, adopted        int
+	audits                      int // reports of all listings that were read
 	unclear                     int // createFeed calls without an answer
 	badFeeds, cancelled, faults int
 	crashes, handovers          int
