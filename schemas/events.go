@@ -8,22 +8,26 @@ import (
 
 // Values of eventType and outcome that make a record an event, or none.
 const (
-	orderChanged        = "OrderChanged"
-	orderCancelled      = "OrderCancelled"
-	feedSubmitted       = "FeedSubmitted"
-	feedCompleted       = "FeedCompleted"
-	feedStuck           = "FeedStuck"
-	inventoryRejected   = "InventoryRejected"
-	inventoryFailed     = "InventoryFailed"
-	stockAudited        = "StockAudited"
-	shipmentConfirmed   = "ShipmentConfirmed"
-	shipmentRejected    = "ShipmentRejected"
-	shipmentAtRisk      = "ShipmentAtRisk"
-	notificationsSilent = "NotificationsSilent"
-	accountParked       = "AccountParked"
-	outcomeConfirmed    = "CONFIRMED"
-	outcomeRejected     = "REJECTED"
-	outcomeFailed       = "FAILED"
+	orderChanged         = "OrderChanged"
+	orderCancelled       = "OrderCancelled"
+	feedSubmitted        = "FeedSubmitted"
+	feedCompleted        = "FeedCompleted"
+	feedStuck            = "FeedStuck"
+	inventoryRejected    = "InventoryRejected"
+	inventoryFailed      = "InventoryFailed"
+	shipmentConfirmed    = "ShipmentConfirmed"
+	shipmentRejected     = "ShipmentRejected"
+	cancellationAccepted = "CancellationAccepted"
+	cancellationRejected = "CancellationRejected"
+	cancellationFailed   = "CancellationFailed"
+	shipmentAtRisk       = "ShipmentAtRisk"
+	notificationsSilent  = "NotificationsSilent"
+	accountParked        = "AccountParked"
+	outcomeAccepted      = "ACCEPTED"
+	outcomeConfirmed     = "CONFIRMED"
+	outcomeRejected      = "REJECTED"
+	outcomeFailed        = "FAILED"
+	stockAudited         = "StockAudited"
 )
 
 // maxDetailType is EventBridge's limit of a detail-type, in bytes.
@@ -68,6 +72,9 @@ func Events() []Event {
 		{DetailType: stockAudited, Topic: StockAudits, Record: "StockAudit"},
 		{DetailType: shipmentConfirmed, Topic: ShipmentConfirmations, Record: "ShipmentConfirmation", Field: "outcome", Value: outcomeConfirmed},
 		{DetailType: shipmentRejected, Topic: ShipmentConfirmations, Record: "ShipmentConfirmation", Field: "outcome", Value: outcomeRejected},
+		{DetailType: cancellationAccepted, Topic: CancellationResults, Record: "CancellationResult", Field: "outcome", Value: outcomeAccepted},
+		{DetailType: cancellationRejected, Topic: CancellationResults, Record: "CancellationResult", Field: "outcome", Value: outcomeRejected},
+		{DetailType: cancellationFailed, Topic: CancellationResults, Record: "CancellationResult", Field: "outcome", Value: outcomeFailed},
 		{Topic: Alerts, Record: "Alert"},
 	}
 }
@@ -156,6 +163,8 @@ func Entity(record any) string {
 		return r.ReportID
 	case *ShipmentConfirmation:
 		return r.OrderID + " " + r.PackageID
+	case *CancellationResult:
+		return r.OrderID
 	case *Alert:
 		return r.Role + " " + r.Subject
 	}
@@ -197,6 +206,16 @@ func eventOf(record any) (detailType, id string, err error) {
 			return shipmentRejected, r.EventID, nil
 		}
 		return "", "", nil // a superseded one has no effect
+	case *CancellationResult:
+		switch r.Outcome {
+		case outcomeAccepted:
+			return cancellationAccepted, r.EventID, nil
+		case outcomeRejected:
+			return cancellationRejected, r.EventID, nil
+		case outcomeFailed:
+			return cancellationFailed, r.EventID, nil
+		}
+		return "", "", nil
 	case *Alert:
 		switch {
 		case r.EventType == feedStuck: // its FeedResult is the event

@@ -22,6 +22,8 @@ const (
 	StockAudits           = "stock-audits"
 	Shipments             = "shipments"
 	ShipmentConfirmations = "shipment-confirmations"
+	Cancellations         = "cancellations"
+	CancellationResults   = "cancellation-results"
 	Alerts                = "alerts"
 	DeadLetters           = "dead-letters"
 	Replays               = "replays"
@@ -35,6 +37,7 @@ const (
 	StateInventoryShares  = "state.inventory-shares"
 	StateFeeds            = "state.feeds"
 	StateShipments        = "state.shipments"
+	StateCancellations    = "state.cancellations"
 )
 
 // AllWrites is the subject of the switch for the writing calls of all accounts.
@@ -96,34 +99,36 @@ func Topics() []Topic {
 		logTopic(OrderBackfills, "Backfill", 7*day, roles("operator"), roles("orders")),
 		logTopic(FeedNotifications, "FeedNotification", 7*day, roles("bridge"), roles("feeds")),
 		logTopic(ListingChanges, "ListingChange", 7*day, roles("bridge"), roles("inventory", "downstream")),
-		logTopic(Orders, "Order", 7*day, roles("orders"), roles("inventory", "shipments", "events", "downstream")),
+		logTopic(Orders, "Order", 7*day, roles("orders"), roles("inventory", "shipments", "cancellations", "events", "downstream")),
 		logTopic(OrderLooks, "OrderLook", 7*day, roles("shipments"), roles("orders")),
 		logTopic(OrderLooksAnswered, "OrderLooked", 7*day, roles("orders"), roles("shipments")),
 		logTopic(InventoryUpdates, "InventoryUpdate", 7*day, roles("upstream-stock"), roles("inventory")),
-		logTopic(FeedSubmissions, "FeedSubmission", 30*day, roles("inventory"), roles("feeds", "events")),
+		logTopic(FeedSubmissions, "FeedSubmission", 30*day, roles("inventory", "cancellations"), roles("feeds", "events")),
 		{
 			Name: FeedResults, Records: []string{"FeedResult", "FeedIssues"}, Retention: 30 * day, MaxBytes: MaxRecordBytes,
-			Writers: roles("feeds"), Readers: roles("inventory", "events"),
+			Writers: roles("feeds"), Readers: roles("inventory", "cancellations", "events"),
 		},
 		logTopic(InventoryResults, "InventoryResult", 7*day, roles("inventory"), roles("events", "upstream-stock")),
 		logTopic(StockAudits, "StockAudit", 30*day, roles("inventory"), roles("events", "downstream")),
 		logTopic(Shipments, "Shipment", 30*day, roles("upstream-shipments"), roles("shipments")),
-		logTopic(ShipmentConfirmations, "ShipmentConfirmation", 30*day, roles("shipments"), roles("events", "upstream-shipments", "downstream")),
-		logTopic(Alerts, "Alert", 30*day, roles("orders", "inventory", "feeds", "shipments"), roles("events")),
+		logTopic(ShipmentConfirmations, "ShipmentConfirmation", 30*day, roles("shipments"), roles("cancellations", "events", "upstream-shipments", "downstream")),
+		logTopic(Cancellations, "Cancellation", 30*day, roles("upstream-cancellations"), roles("cancellations")),
+		logTopic(CancellationResults, "CancellationResult", 30*day, roles("cancellations"), roles("events", "upstream-cancellations", "downstream")),
+		logTopic(Alerts, "Alert", 30*day, roles("orders", "inventory", "feeds", "shipments", "cancellations"), roles("events")),
 		{
 			Name: DeadLetters, Records: []string{"DeadLetter"}, Retention: 14 * day, MaxBytes: MaxDeadLetterBytes,
-			Writers: roles("bridge", "orders", "inventory", "feeds", "shipments", "events"), Readers: roles("operator"),
+			Writers: roles("bridge", "orders", "inventory", "feeds", "shipments", "cancellations", "events"), Readers: roles("operator"),
 		},
 		// Kept for as long as the letters and their segment can be, and more: a letter
 		// must not outlive what was done about it.
 		logTopic(DeadLettersResolved, "DeadLetterResolution", 30*day, roles("operator"), roles("operator")),
 		{
-			Name: Replays, Records: []string{"OrderChange", "InventoryUpdate", "Shipment"}, Retention: 7 * day, MaxBytes: MaxReplayBytes,
-			Writers: roles("operator"), Readers: roles("orders", "inventory", "shipments"),
+			Name: Replays, Records: []string{"OrderChange", "InventoryUpdate", "Shipment", "Cancellation"}, Retention: 7 * day, MaxBytes: MaxReplayBytes,
+			Writers: roles("operator"), Readers: roles("orders", "inventory", "shipments", "cancellations"),
 		},
 		{
 			Name: Switches, Records: []string{"Switch"}, MaxBytes: MaxRecordBytes,
-			Writers: roles("operator"), Readers: roles("orders", "inventory", "feeds", "shipments", "subscriptions", "operator"),
+			Writers: roles("operator"), Readers: roles("orders", "inventory", "feeds", "shipments", "cancellations", "subscriptions", "operator"),
 		},
 		{
 			Name: BuyerKeys, Records: []string{"Claim", "BuyerKey"}, MaxBytes: MaxRecordBytes, MaxLag: time.Hour,
@@ -134,6 +139,7 @@ func Topics() []Topic {
 		besideState(stateTopic(StateInventoryShares, "inventory", "ShareState")),
 		stateTopic(StateFeeds, "feeds", "FeedState", "FeedPace"),
 		stateTopic(StateShipments, "shipments", "ShipmentState"),
+		stateTopic(StateCancellations, "cancellations", "CancellationState", "FeedLaneState"),
 	}
 }
 

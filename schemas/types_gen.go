@@ -16,6 +16,9 @@ func recordTable() []Record {
 		{Name: "Backfill", file: "backfill.avsc", New: func() Value { return new(Backfill) }},
 		{Name: "BackfillState", file: "backfill_state.avsc", New: func() Value { return new(BackfillState) }},
 		{Name: "BuyerKey", file: "buyer_key.avsc", New: func() Value { return new(BuyerKey) }},
+		{Name: "Cancellation", file: "cancellation.avsc", New: func() Value { return new(Cancellation) }},
+		{Name: "CancellationResult", file: "cancellation_result.avsc", New: func() Value { return new(CancellationResult) }},
+		{Name: "CancellationState", file: "cancellation_state.avsc", New: func() Value { return new(CancellationState) }},
 		{Name: "CatalogueState", file: "catalogue_state.avsc", New: func() Value { return new(CatalogueState) }},
 		{Name: "Claim", file: "claim.avsc", New: func() Value { return new(Claim) }},
 		{Name: "DeadLetter", file: "dead_letter.avsc", New: func() Value { return new(DeadLetter) }},
@@ -329,6 +332,286 @@ func (r *BuyerKey) AppendAvro(dst []byte) []byte {
 	dst = binary.AppendVarint(dst, r.CreatedTime.UnixMilli())
 	dst = appendOptionalTime(dst, r.FinishedTime)
 	dst = binary.AppendVarint(dst, r.DeleteTime.UnixMilli())
+	return dst
+}
+
+// CancelItem: Units of one order line that are cancelled.
+type CancelItem struct {
+	// Amazon's order item id.
+	OrderItemID string `avro:"orderItemId" json:"orderItemId"`
+	// How many units of the line are to be cancelled in all, those of earlier
+	// cancellations included; 0 for all that are not shipped.
+	Quantity int32 `avro:"quantity" json:"quantity"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *CancelItem) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.OrderItemID)
+	dst = binary.AppendVarint(dst, int64(r.Quantity))
+	return dst
+}
+
+// CancelLine: A line of the order as orders last had it.
+type CancelLine struct {
+	// Amazon's order item id.
+	OrderItemID string `avro:"orderItemId" json:"orderItemId"`
+	// Units ordered.
+	Ordered int32 `avro:"ordered" json:"ordered"`
+	// Units shipped.
+	Shipped int32 `avro:"shipped" json:"shipped"`
+	// Whether it is cancelled as a whole.
+	Cancelled bool `avro:"cancelled" json:"cancelled"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *CancelLine) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.OrderItemID)
+	dst = binary.AppendVarint(dst, int64(r.Ordered))
+	dst = binary.AppendVarint(dst, int64(r.Shipped))
+	dst = appendBool(dst, r.Cancelled)
+	return dst
+}
+
+// Cancellation: An order, or lines of it, that the merchant will not fulfil.
+// Written by upstream services to cancellations, keyed by account.
+type Cancellation struct {
+	// The producer's own id of this record; its outcome on cancellation-results
+	// names it.
+	CancellationID string `avro:"cancellationId" json:"cancellationId"`
+	// Our name of the seller account; also the record's key.
+	Account string `avro:"account" json:"account"`
+	// Amazon's order id.
+	OrderID string `avro:"orderId" json:"orderId"`
+	// What is cancelled; none for the whole order, or what is left of it to ship.
+	Items []CancelItem `avro:"items" json:"items"`
+	// Why, in a word of Amazon's: NoInventory, BuyerCanceled,
+	// ShippingAddressUndeliverable, CustomerExchange, PricingError,
+	// GeneralAdjustment, CarrierCreditDecision,
+	// RiskAssessmentInformationNotValid, CarrierCoverageFailure, CustomerReturn,
+	// MerchandiseNotReceived, CannotVerifyInformation, RejectOrder or
+	// WeatherDelay.
+	Reason string `avro:"reason" json:"reason"`
+	// When the producer decided it, on its clock; more than 5 minutes ahead is
+	// refused.
+	EventTime time.Time `avro:"eventTime" json:"eventTime"`
+	// Amazon's marketplace id; null to take it from the order.
+	MarketplaceID string `avro:"marketplaceId,omitzero" json:"marketplaceId,omitzero"`
+	// Name of the service that wrote it, to find out whom to ask.
+	Source string `avro:"source,omitzero" json:"source,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *Cancellation) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.CancellationID)
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.OrderID)
+	if len(r.Items) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Items)))
+		for i := range r.Items {
+			dst = r.Items[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	dst = appendText(dst, r.Reason)
+	dst = binary.AppendVarint(dst, r.EventTime.UnixMilli())
+	dst = appendOptionalString(dst, r.MarketplaceID)
+	dst = appendOptionalString(dst, r.Source)
+	return dst
+}
+
+// CancellationResult: The one outcome of one record of cancellations, and one
+// more for each replay of the record. Written by the cancellations processor
+// to cancellation-results, keyed by account.
+type CancellationResult struct {
+	// Id of this outcome: a hash of pipeline and of the cancellation's record:
+	// its topic (not its name), partition and offset, and the replay if there was
+	// one. No other event has it; consumers deduplicate by it.
+	EventID string `avro:"eventId" json:"eventId"`
+	// cancellationId of the cancellation.
+	CancellationID string `avro:"cancellationId" json:"cancellationId"`
+	// Partition of the cancellation in cancellations.
+	SourcePartition int32 `avro:"sourcePartition" json:"sourcePartition"`
+	// Offset of the cancellation in cancellations.
+	SourceOffset int64 `avro:"sourceOffset" json:"sourceOffset"`
+	// Our name of the seller account; also the record's key.
+	Account string `avro:"account" json:"account"`
+	// Amazon's order id.
+	OrderID string `avro:"orderId" json:"orderId"`
+	// The order's marketplace, where known.
+	MarketplaceID string `avro:"marketplaceId,omitzero" json:"marketplaceId,omitzero"`
+	// items of the cancellation; none for the whole order.
+	Items []CancelItem `avro:"items" json:"items"`
+	// reason of the cancellation.
+	Reason string `avro:"reason" json:"reason"`
+	// ACCEPTED (Amazon accepted it, or had it as cancelled already: see code),
+	// REJECTED (Amazon or the check against the order refused it), SUPERSEDED
+	// (another cancellation of the order covers it) or FAILED (whether Amazon has
+	// it is not known, or it could not be sent).
+	Outcome string `avro:"outcome" json:"outcome"`
+	// Amazon's id of the feed that carried it.
+	FeedID string `avro:"feedId,omitzero" json:"feedId,omitzero"`
+	// For REJECTED Amazon's code, or ours where the check refused it, such as
+	// already_shipped. For ACCEPTED already_cancelled where nothing was sent,
+	// because the order or an earlier cancellation has it so; else null. For
+	// FAILED ours.
+	Code string `avro:"code,omitzero" json:"code,omitzero"`
+	// For REJECTED and FAILED the reason in words, with what to do and Amazon's
+	// own words.
+	Message string `avro:"message,omitzero" json:"message,omitzero"`
+	// For SUPERSEDED the cancellationId of the cancellation that covers it or,
+	// for a replay, the same one if it was under way already.
+	SupersededBy string `avro:"supersededBy,omitzero" json:"supersededBy,omitzero"`
+	// Id of the replay that had the cancellation processed again: this is the
+	// outcome of that, and has an eventId of its own. null for the first outcome.
+	Replay string `avro:"replay,omitzero" json:"replay,omitzero"`
+	// When the outcome became known.
+	DecidedTime time.Time `avro:"decidedTime" json:"decidedTime"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *CancellationResult) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.EventID)
+	dst = appendText(dst, r.CancellationID)
+	dst = binary.AppendVarint(dst, int64(r.SourcePartition))
+	dst = binary.AppendVarint(dst, int64(r.SourceOffset))
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.OrderID)
+	dst = appendOptionalString(dst, r.MarketplaceID)
+	if len(r.Items) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Items)))
+		for i := range r.Items {
+			dst = r.Items[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	dst = appendText(dst, r.Reason)
+	dst = appendText(dst, r.Outcome)
+	dst = appendOptionalString(dst, r.FeedID)
+	dst = appendOptionalString(dst, r.Code)
+	dst = appendOptionalString(dst, r.Message)
+	dst = appendOptionalString(dst, r.SupersededBy)
+	dst = appendOptionalString(dst, r.Replay)
+	dst = binary.AppendVarint(dst, r.DecidedTime.UnixMilli())
+	return dst
+}
+
+// CancellationState: What the cancellations processor knows of one order. In
+// state.cancellations under order/<account>/<orderId>.
+type CancellationState struct {
+	// Our name of the seller account.
+	Account string `avro:"account" json:"account"`
+	// Amazon's order id.
+	OrderID string `avro:"orderId" json:"orderId"`
+	// lastUpdatedTime of the order as orders last had it; null for an order that
+	// it has not had.
+	OrderTime time.Time `avro:"orderTime,omitzero" json:"orderTime,omitzero"`
+	// The order's marketplace.
+	MarketplaceID string `avro:"marketplaceId,omitzero" json:"marketplaceId,omitzero"`
+	// The order's status as Amazon writes it.
+	Status string `avro:"status,omitzero" json:"status,omitzero"`
+	// Whether Amazon fulfils it.
+	ByAmazon bool `avro:"byAmazon" json:"byAmazon"`
+	// The order's lines.
+	Lines []CancelLine `avro:"lines" json:"lines"`
+	// When a package of the order was confirmed last; null for never.
+	ConfirmedTime time.Time `avro:"confirmedTime,omitzero" json:"confirmedTime,omitzero"`
+	// What cancellations of this processor have cancelled, by line; quantity 0
+	// for all of a line.
+	Done []CancelItem `avro:"done" json:"done"`
+	// orderItemId of lines of which units may have been cancelled: a feed ended
+	// without saying so. No more units of them are cancelled by number.
+	Doubtful []string `avro:"doubtful" json:"doubtful"`
+	// Cancellations that no feed carries yet, in the order in which they came.
+	Waiting []PendingCancellation `avro:"waiting" json:"waiting"`
+	// The cancellation that a feed carries, or may carry.
+	Sent *PendingCancellation `avro:"sent,omitzero" json:"sent,omitzero"`
+	// The marketplace of that feed.
+	FeedMarketplaceID string `avro:"feedMarketplaceId,omitzero" json:"feedMarketplaceId,omitzero"`
+	// The message of that feed; 0 for none.
+	MessageID int32 `avro:"messageId" json:"messageId"`
+	// What that message cancels when Amazon accepts it: lines, with their units
+	// in all, or 0 for all that are not shipped.
+	SentItems []CancelItem `avro:"sentItems" json:"sentItems"`
+	// Amazon's code against that message, as the feed's report has it so far;
+	// null for none.
+	RefusalCode string `avro:"refusalCode,omitzero" json:"refusalCode,omitzero"`
+	// Amazon's words against it.
+	Refusal string `avro:"refusal,omitzero" json:"refusal,omitzero"`
+	// No feed before this time, after one that ended without saying what became
+	// of the message.
+	NotBefore time.Time `avro:"notBefore,omitzero" json:"notBefore,omitzero"`
+	// Since when feeds that carry the order are refused, or end without saying
+	// that; null where they are not.
+	FailingSince time.Time `avro:"failingSince,omitzero" json:"failingSince,omitzero"`
+	// Why the order's last cancellation ended FAILED; null where it did not.
+	Failure *Failure `avro:"failure,omitzero" json:"failure,omitzero"`
+	// When this entry was last written.
+	TouchedTime time.Time `avro:"touchedTime" json:"touchedTime"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *CancellationState) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.Account)
+	dst = appendText(dst, r.OrderID)
+	dst = appendOptionalTime(dst, r.OrderTime)
+	dst = appendOptionalString(dst, r.MarketplaceID)
+	dst = appendOptionalString(dst, r.Status)
+	dst = appendBool(dst, r.ByAmazon)
+	if len(r.Lines) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Lines)))
+		for i := range r.Lines {
+			dst = r.Lines[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	dst = appendOptionalTime(dst, r.ConfirmedTime)
+	if len(r.Done) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Done)))
+		for i := range r.Done {
+			dst = r.Done[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	if len(r.Doubtful) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Doubtful)))
+		for i := range r.Doubtful {
+			dst = appendText(dst, r.Doubtful[i])
+		}
+	}
+	dst = append(dst, 0)
+	if len(r.Waiting) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Waiting)))
+		for i := range r.Waiting {
+			dst = r.Waiting[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	if r.Sent == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.Sent.AppendAvro(dst)
+	}
+	dst = appendOptionalString(dst, r.FeedMarketplaceID)
+	dst = binary.AppendVarint(dst, int64(r.MessageID))
+	if len(r.SentItems) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.SentItems)))
+		for i := range r.SentItems {
+			dst = r.SentItems[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	dst = appendOptionalString(dst, r.RefusalCode)
+	dst = appendOptionalString(dst, r.Refusal)
+	dst = appendOptionalTime(dst, r.NotBefore)
+	dst = appendOptionalTime(dst, r.FailingSince)
+	if r.Failure == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = r.Failure.AppendAvro(dst)
+	}
+	dst = binary.AppendVarint(dst, r.TouchedTime.UnixMilli())
 	return dst
 }
 
@@ -2982,6 +3265,51 @@ func (r *Payment) AppendAvro(dst []byte) []byte {
 		dst = append(dst, 2)
 		dst = appendBool(dst, *r.HasAuthorizationCode)
 	}
+	return dst
+}
+
+// PendingCancellation: A cancellation without an outcome.
+type PendingCancellation struct {
+	// cancellationId of the cancellation.
+	CancellationID string `avro:"cancellationId" json:"cancellationId"`
+	// Id of its record, from which its outcome's eventId is made.
+	SourceID string `avro:"sourceId" json:"sourceId"`
+	// Partition of it in cancellations.
+	SourcePartition int32 `avro:"sourcePartition" json:"sourcePartition"`
+	// Offset of it in cancellations.
+	SourceOffset int64 `avro:"sourceOffset" json:"sourceOffset"`
+	// eventTime of it.
+	EventTime time.Time `avro:"eventTime" json:"eventTime"`
+	// When it came.
+	ReceivedTime time.Time `avro:"receivedTime" json:"receivedTime"`
+	// reason of it.
+	Reason string `avro:"reason" json:"reason"`
+	// items of it; none for the whole order.
+	Items []CancelItem `avro:"items" json:"items"`
+	// marketplaceId of it.
+	MarketplaceID string `avro:"marketplaceId,omitzero" json:"marketplaceId,omitzero"`
+	// Id of the replay that it is of.
+	Replay string `avro:"replay,omitzero" json:"replay,omitzero"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *PendingCancellation) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.CancellationID)
+	dst = appendText(dst, r.SourceID)
+	dst = binary.AppendVarint(dst, int64(r.SourcePartition))
+	dst = binary.AppendVarint(dst, int64(r.SourceOffset))
+	dst = binary.AppendVarint(dst, r.EventTime.UnixMilli())
+	dst = binary.AppendVarint(dst, r.ReceivedTime.UnixMilli())
+	dst = appendText(dst, r.Reason)
+	if len(r.Items) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Items)))
+		for i := range r.Items {
+			dst = r.Items[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	dst = appendOptionalString(dst, r.MarketplaceID)
+	dst = appendOptionalString(dst, r.Replay)
 	return dst
 }
 

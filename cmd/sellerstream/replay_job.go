@@ -104,7 +104,7 @@ func (j *replayJob) conflicts() error {
 	}
 	fault(j.way == replays.Writes && !j.effects && !j.dryRun,
 		"to process "+j.topic+" again is to write at Amazon: --effects allows it, --dry-run shows what it would be")
-	fault(j.way != replays.Writes && j.effects, "--effects is for inventory-updates and shipments: a replay of "+j.topic+" writes nothing at Amazon")
+	fault(j.way != replays.Writes && j.effects, "--effects is for inventory-updates, shipments and cancellations: a replay of "+j.topic+" writes nothing at Amazon")
 	fault(j.way == replays.Publishes && j.rate < 1, "--rate must be 1 event a second or more")
 	return errors.Join(faults...)
 }

@@ -28,12 +28,12 @@ func newACLsCommand(file *string) *cobra.Command {
 		Short: "Show the Kafka permissions (ACLs) that each role and command needs",
 		Long: `Acls shows the least that Kafka must permit to each role of ` + "`run`" + `, to operator's
 commands, and to the services around them, whose groups have names of their own
-choice: upstream-stock and upstream-shipments produce, downstream consumes orders
-and downstream-buyers the keys of buyer data. It asks nobody. --format commands
+choice: upstream-stock, upstream-shipments and upstream-cancellations produce,
+downstream consumes orders and downstream-buyers the keys of buyer data. It asks nobody. --format commands
 prints kafka-acls.sh's commands, to be run by who administers Kafka.
 
-Kafka does not know our accounts: who may write inventory-updates or shipments may
-do so for every account.
+Kafka does not know our accounts: who may write inventory-updates, shipments or
+cancellations may do so for every account.
 
 Each has a user of its own by default, User:sellerstream-ROLE, which keeps a role
 from writing what is another's. --principal names one user for all.`,

@@ -12,6 +12,7 @@ import (
 	"github.com/sellerstream/sellerstream/bridge/subscriptions"
 	"github.com/sellerstream/sellerstream/pkg/runtime/role"
 	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
+	"github.com/sellerstream/sellerstream/processors/cancellations"
 	"github.com/sellerstream/sellerstream/processors/feeds"
 	"github.com/sellerstream/sellerstream/processors/inventory"
 	"github.com/sellerstream/sellerstream/processors/orders"
@@ -21,7 +22,7 @@ import (
 // All are the roles, in the order in which records pass them.
 func All() []role.Role {
 	all := []role.Role{
-		sqs.Role(), orders.Role(), inventory.Role(), feeds.Role(), shipments.Role(), eventbridge.Role(), subscriptions.Role(),
+		sqs.Role(), orders.Role(), inventory.Role(), feeds.Role(), shipments.Role(), cancellations.Role(), eventbridge.Role(), subscriptions.Role(),
 	}
 	for i := range all {
 		if len(all[i].State) > 0 { // a processor

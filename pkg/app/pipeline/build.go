@@ -78,6 +78,8 @@ func build(ctx context.Context, s Settings, metrics *telemetry.Metrics) (*pipeli
 			err = p.addFeeds()
 		case Shipments:
 			err = p.addShipments()
+		case Cancellations:
+			err = p.addCancellations()
 		case Events:
 			err = p.addEvents(ctx)
 		case Subscriptions:

@@ -118,7 +118,7 @@ func Unprotected(ctx context.Context, s Settings) ([]registry.Compatibility, err
 	if err != nil {
 		return nil, err
 	}
-	asked := registry.Config{Client: options, Prefix: s.Config.Prefix, Topics: []string{schemas.InventoryUpdates, schemas.Shipments}}
+	asked := registry.Config{Client: options, Prefix: s.Config.Prefix, Topics: []string{schemas.InventoryUpdates, schemas.Shipments, schemas.Cancellations}}
 	subjects, err := registry.Check(ctx, asked)
 	if err != nil {
 		return nil, err

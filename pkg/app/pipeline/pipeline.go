@@ -35,6 +35,7 @@ const (
 	Inventory     Role = "inventory"
 	Feeds         Role = "feeds"
 	Shipments     Role = "shipments"
+	Cancellations Role = "cancellations"
 	Events        Role = "events"
 	Subscriptions Role = "subscriptions"
 )
@@ -63,11 +64,12 @@ func codes() telemetry.Codes {
 }
 
 // DefaultRoles are all that the configuration has work for: accounts are
-// subscribed only where a queue has an ARN. A dry run leaves the bridge out: to
+// subscribed only where a queue has an ARN, and orders cancelled only where that is
+// enabled. A dry run leaves the bridge out: to
 // take messages off a queue is to write.
 func DefaultRoles(cfg config.Config, dryRun bool) []Role {
 	return slices.DeleteFunc(Roles(), func(r Role) bool {
-		return r == Subscriptions && !subscribes(cfg) || r == Bridge && dryRun
+		return r == Subscriptions && !subscribes(cfg) || r == Cancellations && !cfg.Cancellations.Enabled || r == Bridge && dryRun
 	})
 }
 

@@ -28,18 +28,24 @@ func TestWhatWasGivenUpIsCounted(t *testing.T) {
 		tx.Emit(machine.Output{Topic: schemas.ShipmentConfirmations, Account: "a", Value: &schemas.ShipmentConfirmation{Outcome: outcome, Code: "unknown_item"}})
 	}
 	m.Stream("shipments").Committed(&tx, time.Second)
+	tx = machine.Tx{Now: time.Now()}
+	for _, outcome := range []string{"ACCEPTED", "SUPERSEDED", "REJECTED", "FAILED"} {
+		tx.Emit(machine.Output{Topic: schemas.CancellationResults, Account: "a", Value: &schemas.CancellationResult{Outcome: outcome, Code: "unknown_item"}})
+	}
+	m.Stream("cancellations").Committed(&tx, time.Second)
 	text, _ := scrape(t, m)
 	for series, want := range map[string]string{
-		`sellerstream_failed_total{cause="feed_FATAL",role="inventory"}`:   "3",
-		`sellerstream_failed_total{cause="other",role="inventory"}`:        "2",
-		`sellerstream_failed_total{cause="unknown_item",role="shipments"}`: "2",
+		`sellerstream_failed_total{cause="feed_FATAL",role="inventory"}`:       "3",
+		`sellerstream_failed_total{cause="other",role="inventory"}`:            "2",
+		`sellerstream_failed_total{cause="unknown_item",role="shipments"}`:     "2",
+		`sellerstream_failed_total{cause="unknown_item",role="cancellations"}`: "1",
 	} {
 		if got := value(text, series); got != want {
 			t.Errorf("%s is %q, want %s", series, got, want)
 		}
 	}
-	if n := strings.Count(text, "sellerstream_failed_total{"); n != 3 {
-		t.Errorf("%d series, want 3", n)
+	if n := strings.Count(text, "sellerstream_failed_total{"); n != 4 {
+		t.Errorf("%d series, want 4", n)
 	}
 }
 
@@ -56,6 +62,11 @@ func TestPackagesOfOtherCarriersAreCounted(t *testing.T) {
 		}
 	}
 	m.Stream("shipments").Committed(&tx, time.Second)
+	tx = machine.Tx{Now: time.Now()}
+	for _, outcome := range []string{"ACCEPTED", "SUPERSEDED", "REJECTED", "FAILED"} {
+		tx.Emit(machine.Output{Topic: schemas.CancellationResults, Account: "a", Value: &schemas.CancellationResult{Outcome: outcome, Code: "unknown_item"}})
+	}
+	m.Stream("cancellations").Committed(&tx, time.Second)
 	text, _ := scrape(t, m)
 	if got := value(text, "sellerstream_shipments_other_carrier_total"); got != "2" || strings.Contains(text, "Velo") {
 		t.Errorf("%q are counted, want 2", got)

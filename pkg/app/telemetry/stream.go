@@ -30,9 +30,10 @@ type observer struct {
 	committed, aborted, fenced prometheus.Counter
 }
 
-// Outcomes that are counted; see schemas.InventoryResult and
-// schemas.ShipmentConfirmation. A quantity that Amazon rejects is the listing's fault,
-// and is not counted here; an order whose shipment is rejected stays unconfirmed.
+// Outcomes that are counted; see schemas.InventoryResult, schemas.ShipmentConfirmation and
+// schemas.CancellationResult. A quantity that Amazon rejects is the listing's fault,
+// and is not counted here; an order whose shipment is rejected stays unconfirmed. A
+// cancellation that is rejected is mostly one of what is shipped.
 const (
 	outcomeFailed    = "FAILED"
 	outcomeUnseen    = "UNSEEN"
@@ -58,6 +59,10 @@ func (o *observer) Committed(tx *machine.Tx, took time.Duration) {
 			}
 		case *schemas.ShipmentConfirmation:
 			o.shipment(value)
+		case *schemas.CancellationResult:
+			if value.Outcome == outcomeFailed {
+				o.gaveUp(value.Code)
+			}
 		}
 	}
 }

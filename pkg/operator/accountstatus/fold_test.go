@@ -65,18 +65,18 @@ func TestTable(t *testing.T) {
 	}
 	const want = `6 accounts: 1 parked, 1 held up, 2 paused or not configured, 1 working, 1 idle
 
-ACCOUNT  ORDERS  STOCK  FEEDS  SHIPMENTS  OLDEST  CLEARS   STATE
-parked   1       0      0      0          2d02h   unknown  PARKED: getOrder for 2d01h: 403 Unauthorized
-held     1       0      0      0          2m00s   in 30s   held up: getOrder for 1m30s: breaker open
-removed  1       0      0      0          1m00s   unknown  not configured
-paused   0       0      0      0          -       -        PAUSED since 1h00m by ann@host (stocktaking)
-busy     40      61     1      1          3h00m   unknown  feed 77 is stuck; no order notifications since 2h00m
+ACCOUNT  ORDERS  STOCK  FEEDS  SHIPMENTS  CANCELS  OLDEST  CLEARS   STATE
+parked   1       0      0      0          0        2d02h   unknown  PARKED: getOrder for 2d01h: 403 Unauthorized
+held     1       0      0      0          0        2m00s   in 30s   held up: getOrder for 1m30s: breaker open
+removed  1       0      0      0          0        1m00s   unknown  not configured
+paused   0       0      0      0          0        -       -        PAUSED since 1h00m by ann@host (stocktaking)
+busy     40      61     1      1          0        3h00m   unknown  feed 77 is stuck; no order notifications since 2h00m
 `
 	if got := out.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	out.Reset()
-	if err := f.WriteTable(&out, f.Standings(), true); err != nil || !strings.HasSuffix(out.String(), "idle     0       0      0      0          -       -        idle\n") {
+	if err := f.WriteTable(&out, f.Standings(), true); err != nil || !strings.HasSuffix(out.String(), "idle     0       0      0      0          0        -       -        idle\n") {
 		t.Errorf("with the idle ones: %v\n%s", err, out.String())
 	}
 }

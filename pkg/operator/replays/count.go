@@ -76,10 +76,13 @@ func (r *Replay) Count(ctx context.Context, run *replay.Run) (*Counts, error) {
 	return counts, err
 }
 
+// feedOrders is how many orders a feed cancels, at most.
+const feedOrders = 5000
+
 // Cost is what a replay takes.
 type Cost struct {
 	Calls   int     // to Amazon, at most; of feeds as if they were full
-	Writes  int     // calls that write, at most: as if no two SKUs shared a feed, at two calls a feed
+	Writes  int     // calls that write, at most: as if no two SKUs or orders shared a feed, at two calls a feed
 	Seconds float64 // by the quota of the account that takes longest, or by the rate of events
 }
 
@@ -92,7 +95,7 @@ func (r *Replay) Cost(c *Counts) (cost Cost) {
 		calls, seconds := r.calls(account, len(a.subjects))
 		cost.Calls, cost.Seconds = cost.Calls+calls, max(cost.Seconds, seconds)
 		switch {
-		case r.Topic == schemas.InventoryUpdates:
+		case r.Topic == schemas.InventoryUpdates || r.Topic == schemas.Cancellations:
 			cost.Writes += 2 * len(a.subjects)
 		case r.way == Writes:
 			cost.Writes += calls
@@ -109,6 +112,9 @@ func (r *Replay) calls(account string, subjects int) (n int, seconds float64) {
 	case r.Topic == schemas.InventoryUpdates:
 		feeds := (subjects + cfg.Inventory.MaxMessages - 1) / cfg.Inventory.MaxMessages
 		return 2 * feeds, float64(feeds) / rate(model.CreateFeed)
+	case r.Topic == schemas.Cancellations:
+		feeds := (subjects + feedOrders - 1) / feedOrders
+		return 2 * feeds, float64(feeds) / rate(model.ShareOf(model.CreateFeed, model.OrderAcknowledgementFeed))
 	case r.Topic == schemas.Shipments:
 		return subjects, float64(subjects) / rate(model.ConfirmShipment)
 	case cfg.Orders.API == config.OrdersV0:

@@ -17,8 +17,9 @@ func TestOnlyInputsOfOneProcessorHaveAReset(t *testing.T) {
 	}
 	want := map[string]string{
 		schemas.OrderBackfills: "orders", schemas.OrderChanges: "orders", schemas.FeedNotifications: "feeds", schemas.InventoryUpdates: "inventory",
-		schemas.FeedSubmissions: "feeds", schemas.FeedResults: "inventory", schemas.Shipments: "shipments",
-		schemas.OrderLooks: "orders", schemas.OrderLooksAnswered: "shipments", schemas.ListingChanges: "inventory",
+		schemas.FeedSubmissions: "feeds", schemas.Shipments: "shipments", schemas.Cancellations: "cancellations",
+		schemas.ShipmentConfirmations: "cancellations", schemas.ListingChanges: "inventory",
+		schemas.OrderLooks: "orders", schemas.OrderLooksAnswered: "shipments",
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("the topics and processors %v, want %v", got, want)

@@ -28,7 +28,7 @@ func DetailTypes(topic string) (types []string) {
 
 // TopicsOfOrders are the topics whose records name an order.
 func TopicsOfOrders() []string {
-	return []string{schemas.Orders, schemas.OrderChanges, schemas.Shipments, schemas.ShipmentConfirmations}
+	return []string{schemas.Orders, schemas.OrderChanges, schemas.Shipments, schemas.ShipmentConfirmations, schemas.Cancellations, schemas.CancellationResults}
 }
 
 // wants reports whether a record is meant. kind is its detail-type or changeType.
@@ -52,6 +52,10 @@ func orderOf(value any) string {
 	case *schemas.Shipment:
 		return v.OrderID
 	case *schemas.ShipmentConfirmation:
+		return v.OrderID
+	case *schemas.Cancellation:
+		return v.OrderID
+	case *schemas.CancellationResult:
 		return v.OrderID
 	}
 	return ""

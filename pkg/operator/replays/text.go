@@ -54,6 +54,9 @@ func (r *Replay) cost(c *Counts) string {
 	case r.Topic == schemas.InventoryUpdates:
 		return fmt.Sprintf("at most %s, at best in %s of feeds; %s by the quota of createFeed, if no SKU has a newer quantity",
 			columns.Counted(cost.Writes, "writing call"), columns.Counted(cost.Calls, "call"), Rough(cost.Seconds))
+	case r.Topic == schemas.Cancellations:
+		return fmt.Sprintf("at most %s, at best in %s of feeds; %s by the quota of createFeed, and none for orders that are cancelled or shipped",
+			columns.Counted(cost.Writes, "writing call"), columns.Counted(cost.Calls, "call"), Rough(cost.Seconds))
 	case r.Topic == schemas.Shipments:
 		return fmt.Sprintf("at most %s of confirmShipment; %s by its quota", columns.Counted(cost.Writes, "writing call"), Rough(cost.Seconds))
 	}

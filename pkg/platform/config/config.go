@@ -24,18 +24,19 @@ type Config struct {
 	Accounts     []Account     `yaml:"accounts"`
 	// AccountsDir is a folder of files that hold more accounts. Once loaded, they
 	// are among Accounts, behind those of the file itself.
-	AccountsDir string     `yaml:"accounts_dir" path:"relative"`
-	Exclusions  Exclusions `yaml:"exclusions"`
-	Bridge      Bridge     `yaml:"bridge"`
-	Orders      Orders     `yaml:"orders"`
-	BuyerData   BuyerData  `yaml:"buyer_data"`
-	Inventory   Inventory  `yaml:"inventory"`
-	Feeds       Feeds      `yaml:"feeds"`
-	Shipments   Shipments  `yaml:"shipments"`
-	Events      Events     `yaml:"events"`
-	Runtime     Runtime    `yaml:"runtime"`
-	Admin       Admin      `yaml:"admin"`
-	Clock       Clock      `yaml:"clock"`
+	AccountsDir   string        `yaml:"accounts_dir" path:"relative"`
+	Exclusions    Exclusions    `yaml:"exclusions"`
+	Bridge        Bridge        `yaml:"bridge"`
+	Orders        Orders        `yaml:"orders"`
+	BuyerData     BuyerData     `yaml:"buyer_data"`
+	Inventory     Inventory     `yaml:"inventory"`
+	Feeds         Feeds         `yaml:"feeds"`
+	Shipments     Shipments     `yaml:"shipments"`
+	Cancellations Cancellations `yaml:"cancellations"`
+	Events        Events        `yaml:"events"`
+	Runtime       Runtime       `yaml:"runtime"`
+	Admin         Admin         `yaml:"admin"`
+	Clock         Clock         `yaml:"clock"`
 }
 
 // Log is how much is logged and in which form.
@@ -266,14 +267,15 @@ func Default() Config {
 			},
 			Timeout: 30 * time.Second,
 		},
-		Exclusions: Exclusions{TTL: 15 * time.Minute, OrdersWait: time.Minute},
-		Bridge:     Bridge{MaxPollers: 32, VisibilityTimeout: 30 * time.Second},
-		Orders:     defaultOrders(),
-		BuyerData:  BuyerData{KMSEarlier: []string{}, Retention: 30 * 24 * time.Hour},
-		Inventory:  defaultInventory(),
-		Feeds:      Feeds{StuckAfter: 2 * time.Hour, Patience: 6 * time.Hour},
-		Shipments:  defaultShipments(),
-		Events:     Events{Bus: "default", Source: "sellerstream", MaxEntryBytes: 1 << 20, MaxInFlight: 64},
+		Exclusions:    Exclusions{TTL: 15 * time.Minute, OrdersWait: time.Minute},
+		Bridge:        Bridge{MaxPollers: 32, VisibilityTimeout: 30 * time.Second},
+		Orders:        defaultOrders(),
+		BuyerData:     BuyerData{KMSEarlier: []string{}, Retention: 30 * 24 * time.Hour},
+		Inventory:     defaultInventory(),
+		Feeds:         Feeds{StuckAfter: 2 * time.Hour, Patience: 6 * time.Hour},
+		Shipments:     defaultShipments(),
+		Cancellations: defaultCancellations(),
+		Events:        Events{Bus: "default", Source: "sellerstream", MaxEntryBytes: 1 << 20, MaxInFlight: 64},
 		Runtime: Runtime{
 			SessionTimeout:    10 * time.Second,
 			HeartbeatInterval: time.Second,

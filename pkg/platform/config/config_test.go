@@ -47,8 +47,8 @@ func TestExampleDocumentsEveryDefault(t *testing.T) {
 	cfg.BuyerData.Keys = Secret{}
 	cfg.Kafka.Brokers, cfg.Bridge.Queues = nil, nil // keys that a user must write
 	cfg.AWS.Region, cfg.AWS.AccessKeyID, cfg.AWS.SecretAccessKey = "", "", Secret{}
-	got := []any{cfg.Prefix, cfg.Log, cfg.Kafka, cfg.AWS, cfg.SPAPI, cfg.Exclusions, cfg.Bridge, cfg.Orders, cfg.BuyerData, cfg.Inventory, cfg.Feeds, cfg.Shipments, cfg.Events, cfg.Runtime, cfg.Admin}
-	defaults := []any{want.Prefix, want.Log, want.Kafka, want.AWS, want.SPAPI, want.Exclusions, want.Bridge, want.Orders, want.BuyerData, want.Inventory, want.Feeds, want.Shipments, want.Events, want.Runtime, want.Admin}
+	got := []any{cfg.Prefix, cfg.Log, cfg.Kafka, cfg.AWS, cfg.SPAPI, cfg.Exclusions, cfg.Bridge, cfg.Orders, cfg.BuyerData, cfg.Inventory, cfg.Feeds, cfg.Shipments, cfg.Cancellations, cfg.Events, cfg.Runtime, cfg.Admin}
+	defaults := []any{want.Prefix, want.Log, want.Kafka, want.AWS, want.SPAPI, want.Exclusions, want.Bridge, want.Orders, want.BuyerData, want.Inventory, want.Feeds, want.Shipments, want.Cancellations, want.Events, want.Runtime, want.Admin}
 	for i := range got {
 		if !reflect.DeepEqual(got[i], defaults[i]) {
 			t.Errorf("the example says %+v, the default is %+v", got[i], defaults[i])

@@ -76,6 +76,7 @@ func (v *validator) validate() {
 	v.buyerData()
 	v.inventory()
 	v.shipments()
+	v.cancellations()
 	v.events()
 	v.runtime()
 	v.admin()

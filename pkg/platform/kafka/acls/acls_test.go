@@ -66,7 +66,9 @@ func TestEachServiceHasItsOwnTopics(t *testing.T) {
 	for part, want := range map[string][]ACL{
 		"upstream-stock":     {{Topic, "s.inventory-results", Literal, Read}, {Topic, "s.inventory-updates", Literal, Write}},
 		"upstream-shipments": {{Topic, "s.shipment-confirmations", Literal, Read}, {Topic, "s.shipments", Literal, Write}},
+		"upstream-cancellations": {{Topic, "s.cancellation-results", Literal, Read}, {Topic, "s.cancellations", Literal, Write}},
 		"downstream": {
+			{Topic, "s.cancellation-results", Literal, Read},
 			{Topic, "s.listing-changes", Literal, Read}, {Topic, "s.orders", Literal, Read}, {Topic, "s.shipment-confirmations", Literal, Read},
 			{Topic, "s.stock-audits", Literal, Read},
 		},
@@ -87,7 +89,7 @@ func TestEachServiceHasItsOwnTopics(t *testing.T) {
 			writers[grant.Name] = grant.Principal
 		}
 	}
-	if len(writers) != 2 {
+	if len(writers) != 3 {
 		t.Errorf("services write %v", writers)
 	}
 }
@@ -187,7 +189,7 @@ func TestDeadLettersGoBackToWhatRolesRead(t *testing.T) {
 	}
 	slices.Sort(topics)
 	want := []string{
-		schemas.Alerts, schemas.DeadLettersResolved, schemas.FeedNotifications, schemas.FeedResults, schemas.FeedSubmissions,
+		schemas.Alerts, schemas.Cancellations, schemas.CancellationResults, schemas.DeadLettersResolved, schemas.FeedNotifications, schemas.FeedResults, schemas.FeedSubmissions,
 		schemas.InventoryResults, schemas.InventoryUpdates, schemas.ListingChanges, schemas.OrderBackfills, schemas.OrderChanges, schemas.Orders,
 		schemas.OrderLooks, schemas.OrderLooksAnswered, schemas.ShipmentConfirmations, schemas.Shipments, schemas.StockAudits,
 	}

@@ -13,7 +13,7 @@ func outsiders() []string { return append(services(), "console", operator) }
 // topics of one purpose: who counts stock cannot ship, who ships cannot change
 // stock, and a consumer of orders does not get the keys of buyer data by that.
 func services() []string {
-	return []string{"upstream-stock", "upstream-shipments", "downstream", "downstream-buyers"}
+	return []string{"upstream-stock", "upstream-shipments", "upstream-cancellations", "downstream", "downstream-buyers"}
 }
 
 // operator is who uses the commands that read and write records.

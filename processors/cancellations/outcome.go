@@ -1,0 +1,44 @@
+package cancellations
+
+import (
+	"strings"
+
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// Outcomes; see schemas.CancellationResult.
+const (
+	accepted   = "ACCEPTED"
+	rejected   = "REJECTED"
+	superseded = "SUPERSEDED"
+	failed     = "FAILED"
+)
+
+// maxWords bounds what is passed on of Amazon's words.
+const maxWords = 1000
+
+// answer writes the one outcome of a cancellation. Of one that is superseded, the verdict's
+// message is the id of that which covers it.
+func (m *Machine) answer(tx *machine.Tx, o *order, c *schemas.PendingCancellation, v verdict) {
+	result := &schemas.CancellationResult{
+		EventID: tx.EventID("CancellationResult", c.SourceID), CancellationID: c.CancellationID,
+		SourcePartition: c.SourcePartition, SourceOffset: c.SourceOffset, Account: o.Account, OrderID: o.OrderID,
+		MarketplaceID: o.MarketplaceID, Items: c.Items, Reason: c.Reason,
+		Outcome: v.outcome, FeedID: v.feedID, Code: v.code, Message: cut(v.message), Replay: c.Replay, DecidedTime: tx.Now,
+	}
+	switch v.outcome {
+	case superseded:
+		result.SupersededBy, result.Message = v.message, ""
+	case failed:
+		partition, offset := c.SourcePartition, c.SourceOffset
+		o.Failure = &schemas.Failure{
+			Time: tx.Now, Code: schemas.Brief(v.code), Message: schemas.Brief(v.message), SourcePartition: &partition, SourceOffset: &offset,
+		}
+	}
+	tx.Emit(machine.Output{Topic: schemas.CancellationResults, Account: o.Account, Value: result})
+}
+
+func cut(message string) string {
+	return strings.ToValidUTF8(message[:min(len(message), maxWords)], "?")
+}
