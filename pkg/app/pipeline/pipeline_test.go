@@ -44,6 +44,18 @@ func TestDefaultRolesSubscribeOnlyWhereAQueueHasAnARN(t *testing.T) {
 	}
 }
 
+// TestCancellationsRunWhereTheyAreEnabled, so that an upgrade brings no topics and spends no
+// share of createFeed.
+func TestCancellationsRunWhereTheyAreEnabled(t *testing.T) {
+	t.Parallel()
+	for _, enabled := range []bool{false, true} {
+		cfg := config.Config{Cancellations: config.Cancellations{Enabled: enabled}}
+		if got := DefaultRoles(cfg, false); slices.Contains(got, Cancellations) != enabled {
+			t.Errorf("enabled %t: %v", enabled, got)
+		}
+	}
+}
+
 func TestTargets(t *testing.T) {
 	t.Parallel()
 	secret := config.Secret{Value: secrets.New("x")}
