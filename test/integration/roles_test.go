@@ -42,7 +42,7 @@ func TestEachRoleAsItsOwnUser(t *testing.T) {
 			c.QueueARN = s.queueARN
 			// All that is not urgent goes by feeds, since one of them is to be stuck. Else the
 			// machine's speed decides whether so many wait at once that a feed is made.
-			c.More = strings.Replace(c.More, "inventory: {", "inventory: {patch_below: 0, ", 1)
+			c.More = strings.Replace(c.More, "inventory: {", "inventory: {patch_below: 0, ", 1) + "cancellations: {enabled: true}\n"
 		})
 		processes[role] = s.startWith(t, file, "--roles", role)
 		watched, release := processes[role].Watch(ctx)

@@ -102,6 +102,7 @@ func TestReadyzFollowsThePipeline(t *testing.T) {
 	e.run(func(s *Settings) {
 		url = withAdmin(t, s)
 		s.Config.Admin.AccountMetrics = []string{account}
+		s.Config.Cancellations.Enabled = true
 	})
 	status := awaitReadiness(t, url, "ready", func(r telemetry.Readiness) bool { return r.Ready && len(r.Roles) == len(Roles()) })
 	if status != http.StatusOK {

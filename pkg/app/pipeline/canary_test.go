@@ -60,6 +60,7 @@ func TestSecretsStayInside(t *testing.T) {
 	server := httptest.NewServer(aws)
 	t.Cleanup(server.Close)
 	cfg := canaryConfig(t, sim, urls, cluster, server.URL)
+	cfg.Cancellations.Enabled = true
 
 	limited, release := context.WithTimeoutCause(t.Context(), 90*time.Second, errors.New("it took too long"))
 	defer release()

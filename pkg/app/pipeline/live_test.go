@@ -373,6 +373,7 @@ func TestDryRun(t *testing.T) {
 	out := &journal{}
 	e.run(func(s *Settings) {
 		s.DryRun, s.Out, s.Roles = true, out, Roles()
+		s.Config.Cancellations.Enabled = true
 	})
 	order := e.order(german)
 	e.ship(german, order)
