@@ -15,6 +15,7 @@ const (
 	feedStuck            = "FeedStuck"
 	inventoryRejected    = "InventoryRejected"
 	inventoryFailed      = "InventoryFailed"
+	stockAudited         = "StockAudited"
 	shipmentConfirmed    = "ShipmentConfirmed"
 	shipmentRejected     = "ShipmentRejected"
 	cancellationAccepted = "CancellationAccepted"
@@ -27,7 +28,6 @@ const (
 	outcomeConfirmed     = "CONFIRMED"
 	outcomeRejected      = "REJECTED"
 	outcomeFailed        = "FAILED"
-	stockAudited         = "StockAudited"
 )
 
 // maxDetailType is EventBridge's limit of a detail-type, in bytes.

@@ -47,7 +47,9 @@ type configured struct {
 }
 
 func newLive(cfg config.Config, log *slog.Logger) (*live, error) {
-	l := &live{log: log, revision: 1, files: map[string]os.FileInfo{}, orderFeeds: orderFeeds(map[string]bool{})}
+	l := &live{log: log, revision: 1, files: map[string]os.FileInfo{}, orderFeeds: orderFeeds(map[string]bool{
+		model.OrderAcknowledgementFeed: cfg.Cancellations.Enabled,
+	})}
 	l.now.Store(&accounts{})
 	l.cfg = cfg
 	next, _, err := l.next(cfg, l.renewed(cfg))

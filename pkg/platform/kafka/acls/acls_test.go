@@ -64,8 +64,8 @@ func TestARoleMayDoWhatTheTableSays(t *testing.T) {
 func TestEachServiceHasItsOwnTopics(t *testing.T) {
 	t.Parallel()
 	for part, want := range map[string][]ACL{
-		"upstream-stock":     {{Topic, "s.inventory-results", Literal, Read}, {Topic, "s.inventory-updates", Literal, Write}},
-		"upstream-shipments": {{Topic, "s.shipment-confirmations", Literal, Read}, {Topic, "s.shipments", Literal, Write}},
+		"upstream-stock":         {{Topic, "s.inventory-results", Literal, Read}, {Topic, "s.inventory-updates", Literal, Write}},
+		"upstream-shipments":     {{Topic, "s.shipment-confirmations", Literal, Read}, {Topic, "s.shipments", Literal, Write}},
 		"upstream-cancellations": {{Topic, "s.cancellation-results", Literal, Read}, {Topic, "s.cancellations", Literal, Write}},
 		"downstream": {
 			{Topic, "s.cancellation-results", Literal, Read},
