@@ -105,6 +105,45 @@ func TestAnAuditFindsWhatIsDifferent(t *testing.T) {
 	}
 }
 
+// TestOrdersExplainAReport, whether they come before it or minutes after, and whether the
+// report knows of them: nothing is sent, and nobody is told.
+func TestOrdersExplainAReport(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		shown int32 // by the report
+		late  time.Duration
+	}{
+		"in the report":           {shown: 7},
+		"not in the report":       {shown: 10},
+		"late":                    {shown: 7, late: 6 * time.Minute},
+		"an older number, and no": {shown: 12, late: 6 * time.Minute},
+	} {
+		r := newRuntime(t, stockAudits())
+		amazon := &shop{quantity: map[string]int{}}
+		r.Follow(10*time.Minute, r.Take(updateOf("A", 10, r.Now)), amazon.answer)
+		placed := r.Now
+		amazon.quantity["A"], amazon.patches = 7, nil
+		sale := func() {
+			r.Follow(time.Second, r.Take(orderOf("1", placed, placed, "A 3")), amazon.answer)
+		}
+		if test.late == 0 {
+			sale()
+		}
+		amazon.report = []model.ListingsRow{rowOf("A", "DEFAULT", test.shown)}
+		for r.Machine.catalogues.of[testAccount].audit == nil && len(r.audits) == 0 {
+			r.Follow(time.Second, nil, amazon.answer)
+		}
+		if test.late > 0 {
+			r.Follow(test.late, nil, amazon.answer)
+			sale()
+		}
+		r.Follow(2*time.Hour, nil, amazon.answer)
+		if len(r.alerts) > 0 || len(amazon.patches) > 0 || len(r.audits) != 1 || r.audits[0].Corrected+r.audits[0].Unresolved > 0 || r.audits[0].Explained != r.audits[0].Different {
+			t.Errorf("%s: sent %v, told %v, %+v", name, amazon.patches, r.alerts, r.audits)
+		}
+	}
+}
+
 // TestAnAuditThatIsInterrupted is made by the next owner, once.
 func TestAnAuditThatIsInterrupted(t *testing.T) {
 	t.Parallel()
