@@ -2,7 +2,8 @@
 """An upstream service in Python: sends quantities to Sellerstream and waits for
 what becomes of them.
 
-Reads lines "sku,quantity" from standard input, produces one record for each to
+Reads lines "sku,quantity" from standard input, or "sku,quantity,seenOrders" with the time
+until which orders are in the quantity (2026-11-24T07:00:00Z), produces one record for each to
 inventory-updates, and prints each outcome from inventory-results as JSON. ACCEPTED is
 printed too; the final outcome follows when Amazon shows the quantity, minutes later. Its exit
 status is 1 if a final outcome is missing when the time is up.
@@ -157,8 +158,9 @@ def arguments(description):
 
 
 def updates(rows):
-    for sku, quantity in rows:
-        yield {"sku": sku, "quantity": int(quantity), "eventTime": datetime.now(timezone.utc), "source": "upstream.py"}
+    for sku, quantity, *seen in rows:
+        yield {"sku": sku, "quantity": int(quantity), "eventTime": datetime.now(timezone.utc), "source": "upstream.py",
+               "seenOrders": datetime.fromisoformat(seen[0]) if seen else None}
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ func (s *sku) see(w *world, event time.Duration) time.Duration {
 }
 
 // order takes what a customer orders off a number of Amazon's. The order becomes known within
-// minutes, and so does the cancellation of a tenth of them, which Amazon does not give back.
+// minutes, and so does the cancellation of a tenth of them, which Amazon does not offer again.
 func (sh *shop) order(w *world) {
 	i := int32(w.random.IntN(min(50, len(sh.skus)))) // those that sell
 	s, units := &sh.skus[i], int32(1+w.random.IntN(3))
