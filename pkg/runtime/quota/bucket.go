@@ -59,6 +59,7 @@ type Bucket struct {
 	reserved  int                 // tokens that the promise covers and Take has not given yet
 	promise   *schemas.QuotaState // the last checkpoint that was handed out
 	spent     bool                // whether a token was taken since the last throttle
+	owed      time.Time           // no token before: it leaves to other roles what they may have spent
 	void      int                 // calls under way whose tokens the last throttle made void
 	throttled bool                // whether the rate is below the granted one
 }
@@ -82,12 +83,12 @@ func Resume(checkpoint *schemas.QuotaState, limit Limit) *Bucket {
 // committed before the call that the token is for starts.
 func (b *Bucket) Take(now time.Time) (checkpoint *schemas.QuotaState, ok bool) {
 	b.start(now)
-	if !b.tokens.AllowN(now, 1) {
+	if now.Before(b.owed) || !b.tokens.AllowN(now, 1) {
 		return nil, false
 	}
 	b.spent = true
 	b.underWay++
-	b.tokens.SetBurstAt(now, b.room())
+	b.tokens.SetBurstAt(b.at(now), b.room())
 	left := b.left(now)
 	if b.reserved > 0 {
 		b.reserved--
@@ -144,7 +145,7 @@ func (b *Bucket) Learn(granted float64, now time.Time) *schemas.QuotaState {
 		b.throttled = next < b.granted
 	}
 	if next != was {
-		b.tokens.SetLimitAt(now, rate.Limit(next))
+		b.tokens.SetLimitAt(b.at(now), rate.Limit(next))
 	}
 	if next >= was {
 		return nil
@@ -164,7 +165,7 @@ func (b *Bucket) Answered(now time.Time) *schemas.QuotaState {
 	}
 	b.underWay--
 	b.void = max(0, b.void-1)
-	b.tokens.SetBurstAt(now, b.room())
+	b.tokens.SetBurstAt(b.at(now), b.room())
 	left := b.left(now)
 	if b.promise == nil || level(b.promise, b.capacity(), now) <= left {
 		return nil
@@ -199,9 +200,9 @@ func (b *Bucket) Throttled(now time.Time) *schemas.QuotaState {
 	b.start(now)
 	if b.spent {
 		b.spent, b.throttled = false, true
-		b.tokens.SetLimitAt(now, rate.Limit(max(b.rate()/2, b.granted*lowestShare, b.floor())))
+		b.tokens.SetLimitAt(b.at(now), rate.Limit(max(b.rate()/2, b.granted*lowestShare, b.floor())))
 	}
-	b.fill(now, 0)
+	b.fill(now, min(0, b.left(now)))
 	b.reserved, b.void = 0, b.underWay
 	b.promise = b.Checkpoint(now)
 	return b.promise
@@ -223,7 +224,7 @@ func (b *Bucket) SetLimit(limit Limit, now time.Time) *schemas.QuotaState {
 		left -= limit.left()
 	}
 	b.granted, b.throttled = limit.Rate, false
-	b.tokens.SetLimitAt(now, rate.Limit(limit.Rate))
+	b.tokens.SetLimitAt(b.at(now), rate.Limit(limit.Rate))
 	b.fill(now, left)
 	b.reserved = min(b.reserved, int(b.left(now)))
 	b.promise = b.Checkpoint(now)
@@ -243,8 +244,21 @@ func (b *Bucket) Checkpoint(now time.Time) *schemas.QuotaState {
 	}
 }
 
-// left is how many tokens there are.
-func (b *Bucket) left(now time.Time) float64 { return b.tokens.TokensAt(now) }
+// left is how many tokens there are; less than none while it owes some.
+func (b *Bucket) left(now time.Time) float64 {
+	if now.Before(b.owed) {
+		return -b.owed.Sub(now).Seconds() * b.rate()
+	}
+	return b.tokens.TokensAt(now)
+}
+
+// at is now, or when the bucket owes nothing any more: the limiter is as of then.
+func (b *Bucket) at(now time.Time) time.Time {
+	if now.Before(b.owed) {
+		return b.owed
+	}
+	return now
+}
 
 // ceiling is the highest rate that may be learned. Whoever configures less than
 // Amazon's default leaves the rest to another program of the same pair.
@@ -295,6 +309,9 @@ func (b *Bucket) start(now time.Time) {
 	b.tokens = rate.NewLimiter(rate.Limit(b.limit.Rate), b.capacity())
 	switch {
 	case b.full:
+		if _, share := model.IsShare(b.operation); share {
+			b.fill(now, shareAtStart)
+		}
 	case b.from == nil:
 		b.fill(now, 0)
 	default:
@@ -309,36 +326,40 @@ func (b *Bucket) start(now time.Time) {
 func (b *Bucket) resume(now time.Time) {
 	from := *b.from
 	from.Rate = b.bounded(from.Rate)
-	tokens := level(&from, b.capacity(), now)
+	tokens := max(level(&from, b.capacity(), now), -b.limit.left())
 	if b.limit.share() < 1 && from.Rate > b.limit.Rate { // another role was switched on since
 		from.Rate = b.limit.Rate
 		tokens -= b.limit.left()
 	}
-	if _, share := model.IsShare(b.operation); share { // others may have spent it, while it was switched off
-		tokens = 0
-	}
 	b.granted = max(b.granted, from.Rate)
 	b.throttled = from.Rate < b.granted
-	b.tokens.SetLimitAt(now, rate.Limit(from.Rate))
+	b.tokens.SetLimitAt(b.at(now), rate.Limit(from.Rate))
 	b.fill(now, tokens)
 }
 
 // level returns how many tokens a checkpoint stands for at a new owner, at now.
 func level(from *schemas.QuotaState, capacity int, now time.Time) float64 {
-	elapsed := min(max(0, now.Sub(from.Time)), MaxElapsed)
+	elapsed, most := min(max(0, now.Sub(from.Time)), MaxElapsed), float64(capacity)
+	if _, share := model.IsShare(from.Operation); share { // which is slow, and bounded all the same
+		elapsed, most = max(0, now.Sub(from.Time)), shareAtStart
+	}
 	tokens := from.Tokens + max(0, from.Rate)*elapsed.Seconds()
 	if math.IsNaN(tokens) {
 		return 0
 	}
-	return min(tokens, float64(capacity))
+	return min(tokens, most)
 }
 
-// fill sets the number of tokens at now. The limiter has no method for it, but
+// fill sets the number of tokens at now; less than none is owed. The limiter has no method for it, but
 // one that was emptied long enough ago holds as many.
 func (b *Bucket) fill(now time.Time, level float64) {
 	room := b.room()
-	level = min(max(level, 0), float64(room))
 	limit := b.tokens.Limit()
+	if b.owed = (time.Time{}); level < 0 {
+		now = now.Add(span(-level / float64(limit)))
+		b.owed = now
+	}
+	level = min(max(level, 0), float64(room))
 	b.tokens = rate.NewLimiter(limit, room)
 	b.tokens.AllowN(now.Add(-span(level/float64(limit))), room)
 }

@@ -11,10 +11,11 @@ import (
 // and the role that sends listings has the rest. Where none is sent it has all.
 //
 // The sum of the parts is never more than Amazon's limit, nor is the sum of their bursts. That
-// holds across a switch too. A share has no tokens at each new owner, since others may have
-// spent them while it was switched off. Who leaves a share to another also leaves a burst of
-// it: so much the processes may spend twice that see a switch at different times, which is a
-// quarter of an hour for a feed.
+// holds across a switch too. Who leaves a share to another role also leaves it three tokens,
+// for what processes spend twice that see a switch at different times. And a share has half a
+// token at most at a new owner, since it may have been switched off: so it makes no call in
+// the time that half a token takes, in which the others see the switch. For a feed that is 8
+// minutes.
 func (l Limits) Shared(on func(account string) []string) Limits {
 	return func(account, operation string) (Limit, bool) {
 		of, share := model.IsShare(operation)
@@ -40,8 +41,11 @@ func (l Limit) part(parts, burst int) Limit {
 	return l
 }
 
+// shareAtStart is how many tokens a share has at most at a new owner.
+const shareAtStart = 0.5
+
 // left is how many tokens are left to the other roles when they are switched on.
-func (l Limit) left() float64 { return (1 - l.share()) * model.ShareParts * model.ShareBurst }
+func (l Limit) left() float64 { return (1 - l.share()) * model.ShareParts * (model.ShareBurst + 1) }
 
 // share is the part of Amazon's limit that this one is.
 func (l Limit) share() float64 {

@@ -86,14 +86,8 @@ func (s *sharer) commit(checkpoint *schemas.QuotaState) {
 // restart gives the bucket to a new owner.
 func (s *sharer) restart() {
 	limit := Limits(nil).Shared(func(string) []string { return s.on }).Of("a", s.operation)
-	_, share := model.IsShare(s.operation)
-	switch {
-	case s.committed != nil:
+	if s.bucket = NewFull("a", s.operation, limit); s.committed != nil {
 		s.bucket = Resume(s.committed, limit)
-	case share:
-		s.bucket = NewEmpty("a", s.operation, limit)
-	default:
-		s.bucket = NewFull("a", s.operation, limit)
 	}
 }
 
@@ -138,7 +132,7 @@ func (f *fleetOfParts) run(span time.Duration) {
 		case n < 2: // a switch, which the processes see one after the other
 			f.on = model.SharingFeeds()[:f.random.IntN(3)]
 			for _, s := range f.sharers {
-				s.sees = now.Add(time.Duration(f.random.IntN(120)) * time.Second)
+				s.sees = now.Add(time.Duration(f.random.IntN(150)) * time.Second)
 			}
 		case n < 6:
 			f.sharers[f.random.IntN(3)].restart()

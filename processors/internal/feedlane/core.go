@@ -238,11 +238,6 @@ func (c *Core[T, Q]) Lane(account, marketplace string) *Lane[T, Q] {
 	}
 	f := newLane[T, Q](c.key(account, marketplace), account, marketplace)
 	f.cfg, f.name, f.fill = &c.cfg, c.hooks.Name, c.hooks.Fill
-	if c.cfg.once() {
-		for _, calls := range c.Calls() { // a share begins with no token: another role may have spent it
-			calls.Known(account)
-		}
-	}
 	c.lanes[f.Key()] = f
 	a.lanes = append(a.lanes, f)
 	return f

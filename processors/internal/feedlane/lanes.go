@@ -50,11 +50,11 @@ type Owner interface {
 type Kind byte
 
 const (
-	// Accepted: Amazon took the message, and will carry it out.
+	// Accepted means that Amazon took the message, and will carry it out.
 	Accepted Kind = iota
-	// Rejected: Amazon refused the message, with the words of Verdict.
+	// Rejected means that Amazon refused the message, with the words of Verdict.
 	Rejected
-	// Failed: for Patience nothing has brought an answer, though it was sent alone, or for
+	// Failed means that for Patience nothing has brought an answer, though it was sent alone, or for
 	// four times as long with others; Verdict says why.
 	Failed
 )
@@ -102,7 +102,7 @@ func New(cfg Config, owner Owner) *Lanes {
 		Refused: l.refused, Dissolved: l.dissolved, GivenBack: l.waits,
 		Note:  func(_ *machine.Tx, i *item, issue *schemas.FeedIssue) { i.verdict = refusalOf(issue) },
 		Noted: func(i *item) bool { return i.verdict != nil }, Void: func(_ *machine.Tx, i *item) { i.verdict = nil },
-		Fill:  fill, Settle: l.settle,
+		Fill: fill, Settle: l.settle,
 	})
 	return l
 }

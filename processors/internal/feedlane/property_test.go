@@ -30,6 +30,51 @@ func TestEachItemEndsOnce(t *testing.T) {
 	})
 }
 
+// TestFeedsOfAnotherProgram is the same where another program submits feeds of the type, which
+// may be taken for ours while an answer is lost.
+func TestFeedsOfAnotherProgram(t *testing.T) {
+	t.Parallel()
+	adopted := 0
+	for seed := range uint64(long.Pick(t, 20, 200)) {
+		w := newWorld(t, t, seed, Config{Patience: 24 * time.Hour})
+		w.others = true
+		for range 100 {
+			w.step()
+		}
+		w.faults = 0
+		if err := w.Settle(50_000, func() bool { return w.Machine.Pending() == 0 }); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		w.alerts = nil // which another program is worth
+		w.checkEnds()
+		for _, f := range w.feeds {
+			if f.items[0] == "" && w.submitted[f.FeedID] {
+				adopted++
+			}
+		}
+	}
+	if adopted == 0 {
+		t.Error("none of its feeds was ever taken for ours")
+	}
+}
+
+// TestATooShortQuarantineDoublesItems shows what the quarantine is for.
+func TestATooShortQuarantineDoublesItems(t *testing.T) {
+	t.Parallel()
+	doubles := 0
+	for seed := range uint64(long.Pick(t, 15, 40)) {
+		w := newWorld(t, t, seed, Config{ApplyDelay: time.Second, ShowDelay: time.Second, CallTime: 9 * time.Second, CommitTime: time.Second})
+		w.late, w.lenient, w.faults = 30*time.Minute, true, 30
+		for range 300 {
+			w.step()
+		}
+		doubles += w.doubles
+	}
+	if doubles == 0 {
+		t.Error("no item was in two feeds, although Amazon is later than the quarantine")
+	}
+}
+
 func (w *world) checkEnds() {
 	if len(w.ends) != w.added {
 		w.failer.Fatalf("%d ends of %d items", len(w.ends), w.added)
