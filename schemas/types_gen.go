@@ -1781,6 +1781,8 @@ type InventoryUnseen struct {
 	SentTime time.Time `avro:"sentTime" json:"sentTime"`
 	// When Amazon accepted it first.
 	AcceptedTime time.Time `avro:"acceptedTime" json:"acceptedTime"`
+	// The quantity that Amazon had accepted before; null where that is not known.
+	QuantityBefore *int32 `avro:"quantityBefore,omitzero" json:"quantityBefore,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -1791,6 +1793,12 @@ func (r *InventoryUnseen) AppendAvro(dst []byte) []byte {
 	dst = appendOptionalString(dst, r.MarketplaceID)
 	dst = binary.AppendVarint(dst, r.SentTime.UnixMilli())
 	dst = binary.AppendVarint(dst, r.AcceptedTime.UnixMilli())
+	if r.QuantityBefore == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.QuantityBefore))
+	}
 	return dst
 }
 

@@ -73,7 +73,7 @@ func (m *Machine) order(tx *machine.Tx, rec *machine.Record, o *schemas.Order) {
 		delete(a.gaps, rec.Account)
 		return
 	}
-	saved := m.cfg.settings(o.Account).Reserve
+	saved := m.cfg.SeenWithin > 0 || m.cfg.settings(o.Account).Reserve // what is looked at needs them after a takeover, too
 	if p := m.account(o.Account); millisOf(o.LastUpdatedTime) > p.ordersUntil {
 		p.ordersUntil = millisOf(o.LastUpdatedTime)
 	}

@@ -25,8 +25,6 @@ const (
 	confirmLower = 15 * time.Minute
 	// oldChange is how old a notification may be, as after a time in which nobody read them.
 	oldChange = time.Hour
-	// clockSkew is by how much Amazon's clock may be behind.
-	clockSkew = time.Minute
 )
 
 // reading is what a number says that Amazon shows.
@@ -81,7 +79,7 @@ func (m *Machine) seenOf(tx *machine.Tx, s *sku, quantity int32, at time.Time) {
 	if s.work != nil {
 		s.work.shown, s.work.shownAt = quantity, millisOf(at)
 	}
-	if u := s.unseen(); u != nil && !s.work.concerns(u) && quantity == u.send && !at.Add(clockSkew).Before(s.watch.how.at) {
+	if u := s.unseen(); u != nil && !s.work.concerns(u) && quantity == u.send && !at.Before(s.watch.how.at) {
 		m.confirmed(tx, s)
 		return
 	}
@@ -110,7 +108,7 @@ func (m *Machine) judges(s *sku, at, now time.Time) bool {
 
 // shows reports whether Amazon has shown u, which was sent at a time, while that was under way.
 func (w *work) shows(u *update, sent time.Time) bool {
-	return w != nil && w.shownAt > 0 && w.shown == u.send && !w.shownAt.add(clockSkew).time().Before(sent)
+	return w != nil && w.shownAt > 0 && w.shown == u.send && w.shownAt >= millisOf(sent)
 }
 
 // reads compares a number that shows with the last accepted one. Orders lower it.
@@ -144,8 +142,8 @@ func (m *Machine) suspect(tx *machine.Tx, s *sku, quantity int32, at time.Time, 
 		wait = confirmLower
 	}
 	w := s.watched()
-	if w.suspect.IsZero() {
-		w.suspect = at
+	if w.suspect.IsZero() || m.reads(s, w.suspected, tx.Now) < lower { // orders that came since explain the first number
+		w.suspect, w.suspected = at, quantity
 	}
 	if r == lower && m.account(s.account()).ordersUntil <= millisOf(w.suspect) { // orders are late, or there are none
 		wait = max(wait, at.Sub(w.suspect)+confirmLower)
@@ -163,5 +161,6 @@ func (m *Machine) suspect(tx *machine.Tx, s *sku, quantity int32, at time.Time, 
 func (m *Machine) soldOf(s *sku, now time.Time) (units int32, known bool) {
 	since := s.appliedAt.time()
 	sold, whole := m.sold(s.listing(), since)
-	return int32(min(sold, math.MaxInt32)), whole && now.Sub(since) < keepSales && m.account(s.account()).ordersUntil > 0
+	_, flow := m.sales.gaps[s.account()] // else no order of the account has ever come
+	return int32(min(sold, math.MaxInt32)), flow && whole && now.Sub(since) < keepSales
 }

@@ -30,9 +30,10 @@ type watch struct {
 	update    *update // that has no final outcome yet; nil where there is none such
 	how       sending // how it was sent last
 	since     millis  // when it was accepted first
-	before    int32   // the quantity that Amazon had before, as far as is known; the state does not keep it
+	before    int32   // the quantity that Amazon had before, as far as is known
 	looks     int32
 	suspect   time.Time               // since when another number shows; the state does not keep it
+	suspected int32                   // which it was
 	drift     *schemas.InventoryDrift // the alert that holds
 	audit     *audit                  // that suspects it
 }
@@ -66,9 +67,9 @@ func (w *work) concerns(u *update) bool {
 // took takes what Amazon has accepted, and that was settled by that. It is looked for
 // until it shows.
 func (m *Machine) took(tx *machine.Tx, s *sku, u *update, how sending, before int32) {
-	again := u.is(s.unseen())
-	if u.succeeds(s.unseen()) { // what was accepted before, with another number
-		again, s.watch.update = true, u
+	again := u.is(s.unseen()) || u.succeeds(s.unseen())
+	if again { // perhaps with another number, for what was ordered meanwhile
+		s.watch.update = u
 	}
 	if m.cfg.SeenWithin <= 0 {
 		m.outdated(tx, s, u)
@@ -233,6 +234,9 @@ func (w *watch) state(state *schemas.InventoryState) {
 			SentTime: w.how.at, AcceptedTime: w.since.time(),
 		}
 	}
+	if before := w.before; before != unknownQuantity && state.Unseen != nil {
+		state.Unseen.QuantityBefore = &before
+	}
 	if w.drift != nil {
 		drift := *w.drift
 		state.Drift = &drift
@@ -251,6 +255,9 @@ func (m *Machine) restoreWatch(s *sku, state *schemas.InventoryState) {
 		w.how = sending{via: viaPatch, feedID: strings.Clone(u.FeedID), marketplace: strings.Clone(u.MarketplaceID), at: u.SentTime}
 		if u.Via == viaFeed {
 			w.how.via = viaFeed
+		}
+		if u.QuantityBefore != nil {
+			w.before = *u.QuantityBefore
 		}
 		due = u.AcceptedTime
 	}

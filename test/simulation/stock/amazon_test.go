@@ -208,13 +208,13 @@ func (a *amazon) item(account string, req *model.GetListingsItemRequest) machine
 	if s.unlisted {
 		return machine.Reject{Err: &model.Error{Class: model.NotFound, Operation: model.GetListingsItem, Status: 404}}
 	}
-	channel := "DEFAULT"
+	shown := model.FulfillmentAvailability{FulfillmentChannelCode: "DEFAULT"}
 	if s.amazons {
-		channel = "AMAZON_EU"
+		shown.FulfillmentChannelCode = "AMAZON_EU"
+	} else if n := int(s.amazon); n >= 0 {
+		shown.Quantity = &n
 	}
-	return machine.Done{Response: &model.ListingsItem{
-		SKU: req.SKU, FulfillmentAvailability: []model.FulfillmentAvailability{{FulfillmentChannelCode: channel}},
-	}}
+	return machine.Done{Response: &model.ListingsItem{SKU: req.SKU, FulfillmentAvailability: []model.FulfillmentAvailability{shown}}}
 }
 
 func (a *amazon) name(what string) string {
@@ -308,6 +308,9 @@ func (a *amazon) finish(f *amazonFeed) {
 		if code := shop.apply(w, m.sku, m.quantity); code != "" {
 			f.report.Summary.MessagesInvalid++
 			f.report.Issues = append(f.report.Issues, model.FeedIssue{MessageID: int(m.id), SKU: skuName(m.sku), Code: code, Severity: "ERROR", Message: code})
+		}
+		if a.w.setup.config.SeenWithin > 0 && !a.w.setup.seeOnly {
+			f.report.Shown = append(f.report.Shown, model.ShownQuantity{SKU: skuName(m.sku), FulfillmentChannelCode: "DEFAULT", Quantity: int(max(0, shop.skus[m.sku].amazon))})
 		}
 	}
 	f.messages = nil

@@ -61,6 +61,9 @@ func (sh *shop) begin(w *world) {
 			sh.spread(w, int(math.Ceil(w.random.ExpFloat64()*float64(sh.burst))))
 		})
 	}
+	if w.setup.sales > 0 {
+		sh.sell(w)
+	}
 	if sh.floods > 0 { // the first one soon, so that a short run has some too
 		w.repeat(sh.floods, w.upTo(time.Hour), func() { sh.spread(w, sh.flood) })
 	}

@@ -41,8 +41,11 @@ type sku struct {
 	seen     time.Duration // until when they are in quantity
 	told     time.Duration // until when they are in any update
 	unlisted bool
-	amazons  bool // Amazon fulfils it
-	outcome  byte // first letter of the newest update's outcome; 0 for none
+	amazons  bool          // Amazon fulfils it
+	outcome  byte          // first letter of the newest update's outcome; 0 for none
+	ordered  int32         // units ordered since the newest update, which nothing is taken off for
+	ignored  time.Duration // since when Amazon has another quantity than it accepted; 0 for never
+	reported bool          // that was told
 
 	since   time.Duration // since when something newer than what was submitted is wanted; 0 for never
 	next    time.Duration // the same of what came after the last document or patch was made
@@ -82,8 +85,7 @@ func (sh *shop) apply(w *world, i, quantity int32) (code string) {
 	case w.random.IntN(10) == 0 && w.strikes(): // a feed has thousands of messages
 		return codeTransient
 	}
-	sh.skus[i].amazon = quantity
-	return ""
+	return sh.takeOver(w, i, quantity)
 }
 
 // update takes note of an update that was produced.
@@ -92,7 +94,7 @@ func (sh *shop) update(w *world, i int32, event, seen time.Duration, offset int6
 	if event < s.newest || event == s.newest && offset < s.offset {
 		return
 	}
-	s.newest, s.offset, s.quantity, s.seen, s.outcome = event, offset, quantity, seen, 0
+	s.newest, s.offset, s.quantity, s.seen, s.outcome, s.ordered = event, offset, quantity, seen, 0, 0
 	if s.next == 0 {
 		s.next = w.now
 	}

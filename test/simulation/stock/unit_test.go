@@ -211,6 +211,7 @@ func (w *world) written(out *machine.Output) {
 		w.count.audits++
 	case *schemas.Alert:
 		w.count.alerts[value.EventType]++
+		w.alert(shop, value)
 	}
 }
 

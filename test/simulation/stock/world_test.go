@@ -29,6 +29,10 @@ type setup struct {
 	newcomers  int           // SKUs of each account that nothing is known about yet, a tenth of them fulfilled by Amazon; 0 for none
 	blind      bool          // what is ambiguous is taken for not done
 	orders     time.Duration // between orders of an account, on average; 0 for none
+	ignored    float64       // share of accepted quantities that Amazon ignores
+	sales      time.Duration // between orders of an account that shrink what is shown, on average; 0 for none
+	noticed    float64       // share of changed quantities that Amazon notifies
+	seeOnly    bool          // reports of feeds show no quantities
 	changes    time.Duration // between handovers of a unit, on average, and twice between crashes; 0 for none
 	config     inventory.Config
 }
@@ -65,6 +69,7 @@ type count struct {
 	calls, throttled            map[string]int
 	alerts, byOutcome, reasons  map[string]int
 	drained                     time.Duration
+	drifts                      drifts
 }
 
 // topic is inventory-updates' partition: which of its records have an outcome.
@@ -170,7 +175,7 @@ func run(t *testing.T, s setup) *world {
 	for w.now < s.length && w.step() {
 	}
 	w.quiet = true
-	for !w.settled() {
+	for !w.settled() || w.missing() > 0 {
 		if !w.step() || w.now > s.length+48*time.Hour {
 			w.faultf("work is pending, and nothing happens any more")
 			break
@@ -196,6 +201,10 @@ func (w *world) settled() bool {
 
 // outcome takes note of what became of a record.
 func (w *world) outcome(sh *shop, o *schemas.InventoryResult) {
+	if o.Outcome == "ACCEPTED" {
+		w.count.byOutcome[o.Outcome]++
+		return
+	}
 	w.count.outcomes++
 	w.count.byOutcome[o.Outcome]++
 	if o.Code != "" {
@@ -257,7 +266,7 @@ func (w *world) check() {
 				}
 			case s.unlisted && s.outcome != 'R':
 				w.faultf("%s of %s is not listed, and its newest update ended as %q", skuName(int32(i)), sh.id, s.outcome)
-			case !s.unlisted && (s.outcome != 'A' || s.amazon != s.free()):
+			case !s.unlisted && (s.outcome != 'A' || !s.right()):
 				w.faultf("%s of %s has quantity %d, the newest is %d, %d of it are free, and ended as %q", skuName(int32(i)), sh.id, s.amazon, s.quantity, s.free(), s.outcome)
 			}
 		}
