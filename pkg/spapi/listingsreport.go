@@ -191,7 +191,7 @@ func (r *listingsReader) unquote(field []byte) []byte {
 	return field
 }
 
-// quantityOf reads a quantity. An empty one is none.
+// quantityOf reads a quantity. An empty text is model.NoQuantity.
 func quantityOf(field []byte) (quantity int32, ok bool) {
 	field = bytes.TrimSpace(field)
 	if len(field) == 0 {
@@ -243,7 +243,7 @@ func charsetOf(contentType string) encoding.Encoding {
 	}
 	switch strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(parameters["charset"])) {
 	case "windows1252", "cp1252", "iso88591", "latin1":
-		return charmap.Windows1252 // of which the others are a part
+		return charmap.Windows1252 // the others are a part of it
 	case "iso885915", "latin9":
 		return charmap.ISO8859_15
 	case "shiftjis", "sjis", "xsjis", "windows31j", "ms932", "cp932":

@@ -74,7 +74,7 @@ func (s *Seller) ReadListingsReport(ctx context.Context, req model.ReadListingsR
 		return nil, Meta{}, s.invalid(model.GetReportDocument, "the document id is empty")
 	}
 	get := newCall(model.GetReportDocument, req.ReportDocumentID)
-	var answer feedDocument // which has the same fields, but for the id
+	var answer feedDocument // which has the same fields, except for the id
 	meta, err := s.send(ctx, get, &answer)
 	if err != nil {
 		return nil, meta, err

@@ -262,7 +262,7 @@ func (m *Machine) reportShown(tx *machine.Tx, c *catalogue, shown *model.Report)
 	}
 }
 
-// reportFails tries again later. over is whether the report itself has come to nothing. One
+// reportFails tries again later. over is whether the report itself is lost. One
 // that was read before has done its part: then the next one is waited for.
 func (m *Machine) reportFails(tx *machine.Tx, c *catalogue, err error, over bool) {
 	m.leaveDocument(c)

@@ -143,7 +143,7 @@ func TestARestartDoesNotAskAgain(t *testing.T) {
 	}
 	r.Take(updateOf("C", 2, r.Now))
 	equal(t, "outcomes", r.outcomes(), []string{"C 2 REJECTED " + codeFulfilledByAmazon})
-	// Nor does one that cannot be read again.
+	// One that cannot be read again changes nothing.
 	r.Pass(time.Hour)
 	r.Restart()
 	r.End(r.until(model.GetReport, catalogueSpread), notFound())
