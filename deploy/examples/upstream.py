@@ -116,8 +116,9 @@ def produce(args, registry, topic, id_field, records):
     return waiting
 
 
-def await_outcomes(args, registry, results, id_field, waiting):
-    """Prints the outcomes of records until none or no time is left."""
+def await_outcomes(args, registry, results, id_field, waiting, follows=frozenset()):
+    """Prints the outcomes of records until none or no time is left. Behind an outcome
+    in follows another comes."""
     deadline = time.monotonic() + args.wait
     while waiting and time.monotonic() < deadline:
         message = results.poll(1)
@@ -127,18 +128,18 @@ def await_outcomes(args, registry, results, id_field, waiting):
             raise KafkaException(message.error())
         outcome = registry.decode(message.value())
         if outcome[id_field] in waiting:
-            if outcome["outcome"] != "ACCEPTED":
+            if outcome["outcome"] not in follows:
                 waiting.remove(outcome[id_field])
             print(json.dumps(outcome, default=str), flush=True)
 
 
-def send(args, topic, outcomes, id_field, records):
+def send(args, topic, outcomes, id_field, records, follows=frozenset()):
     """Sends records to a topic and prints what becomes of each."""
     registry = Registry(args.registry, args.registry_user, os.environ.get("REGISTRY_PASSWORD"))
     results = consumer_at_the_end(args.brokers, args.prefix + outcomes)
     try:
         waiting = produce(args, registry, args.prefix + topic, id_field, records)
-        await_outcomes(args, registry, results, id_field, waiting)
+        await_outcomes(args, registry, results, id_field, waiting, follows)
     finally:
         results.close()
     if waiting and args.wait:
@@ -165,4 +166,4 @@ def updates(rows):
 
 if __name__ == "__main__":
     send(arguments(__doc__), "inventory-updates", "inventory-results", "updateId",
-         list(updates(row for row in csv.reader(sys.stdin) if row)))
+         list(updates(row for row in csv.reader(sys.stdin) if row)), follows={"ACCEPTED"})
