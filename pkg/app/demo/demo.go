@@ -158,7 +158,7 @@ func same(a, b Report) bool {
 		}
 		return n - r.SPAPI.Calls[model.SearchOrders]
 	}
-	return a.Recovered == b.Recovered && a.Orders == b.Orders && a.Inventory == b.Inventory && a.Shipments == b.Shipments && a.DeadLetters == b.DeadLetters && calls(a) == calls(b)
+	return a.Recovered == b.Recovered && a.Orders == b.Orders && a.Inventory == b.Inventory && a.Shipments == b.Shipments && a.Cancellations == b.Cancellations && a.DeadLetters == b.DeadLetters && calls(a) == calls(b)
 }
 
 // business is what happens at Amazon: orders that are placed and change, told

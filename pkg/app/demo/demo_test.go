@@ -68,6 +68,9 @@ func TestEveryOrderUpdateAndShipmentArrivesOnce(t *testing.T) {
 	if s.Confirmed == 0 || s.Rejected == 0 || s.Superseded == 0 {
 		t.Errorf("a part of the flow was not taken: %+v", s)
 	}
+	if c := report.Cancellations; c.Requested == 0 || c.Accepted != c.Requested {
+		t.Errorf("got %+v", c)
+	}
 	if calls := report.SPAPI.Calls["confirmShipment"]; calls != s.Confirmed {
 		t.Errorf("%d confirmShipment calls for %d confirmed shipments", calls, s.Confirmed)
 	}

@@ -49,15 +49,16 @@ type observer struct {
 
 	upstream *upstream // who says which quantities Amazon should show
 
-	mu          sync.Mutex          // guards what follow writes
-	onTopic     map[stateKey]string // the origin of each state
-	waits       waits
-	ofStock     outcomes
-	ofShipments outcomes
-	refused     int // quantities of SKUs that Amazon fulfils
-	tampered    bool
-	deadLetters int
-	failure     error
+	mu              sync.Mutex          // guards what follow writes
+	onTopic         map[stateKey]string // the origin of each state
+	waits           waits
+	ofStock         outcomes
+	ofShipments     outcomes
+	ofCancellations outcomes
+	refused         int // quantities of SKUs that Amazon fulfils
+	tampered        bool
+	deadLetters     int
+	failure         error
 
 	onBus       map[stateKey]bool // only report reads and writes these
 	eventIDs    map[string]int
@@ -66,13 +67,13 @@ type observer struct {
 }
 
 func newObserver(cfg config.Config, sim *simulator.Simulator, codec *registry.Codec, c clock.Clock) (*observer, error) {
-	client, err := kclient.NewClient(readerOptions(cfg, schemas.Orders, schemas.InventoryResults, schemas.ShipmentConfirmations, schemas.DeadLetters)...)
+	client, err := kclient.NewClient(readerOptions(cfg, schemas.Orders, schemas.InventoryResults, schemas.ShipmentConfirmations, schemas.CancellationResults, schemas.DeadLetters)...)
 	if err != nil {
 		return nil, err
 	}
 	return &observer{
 		sim: sim, client: client, codec: codec, clock: c, prefix: cfg.Prefix, waits: waits{took: map[string][]time.Duration{}},
-		onTopic: map[stateKey]string{}, ofStock: newOutcomes(), ofShipments: newOutcomes(),
+		onTopic: map[stateKey]string{}, ofStock: newOutcomes(), ofShipments: newOutcomes(), ofCancellations: newOutcomes(),
 		onBus: map[stateKey]bool{}, eventIDs: map[string]int{}, detailTypes: map[string]int{},
 	}, nil
 }
@@ -153,6 +154,8 @@ func (o *observer) take(ctx context.Context, rec *kgo.Record) error {
 		return o.tamper(value)
 	case *schemas.ShipmentConfirmation:
 		o.ofShipments.take(value.SourcePartition, value.SourceOffset, value.Outcome)
+	case *schemas.CancellationResult:
+		o.ofCancellations.take(value.SourcePartition, value.SourceOffset, value.Outcome)
 	default:
 		return fmt.Errorf("%s/%d offset %d holds a %T", rec.Topic, rec.Partition, rec.Offset, value)
 	}
@@ -218,6 +221,7 @@ func (o *observer) report(plan simulator.InventoryPlan, said shipped) (Report, e
 	r.Waits = Waits{Merchant: o.waits.of(model.FulfilledByMerchant), Amazon: o.waits.of(model.FulfilledByAmazon)}
 	r.Inventory = o.inventory(plan)
 	r.Shipments = o.shipments(said, truth)
+	r.Cancellations = o.cancellations(said)
 	return r, o.failure
 }
 

@@ -13,15 +13,16 @@ import (
 // the pipeline: calls are the simulator's ledger, enriched orders are read
 // from the topics (read_committed), events are what EventBridge received.
 type Report struct {
-	ElapsedSeconds float64   `json:"elapsed_seconds"`
-	Speed          float64   `json:"speed"`
-	Recovered      int       `json:"recovered"` // orders whose final state only a search found: its notification was dropped
-	Orders         Orders    `json:"orders"`
-	Waits          Waits     `json:"waits"`
-	Inventory      Inventory `json:"inventory"`
-	Shipments      Shipments `json:"shipments"`
-	SPAPI          SPAPI     `json:"spapi"`
-	DeadLetters    int       `json:"dead_letters"`
+	ElapsedSeconds float64       `json:"elapsed_seconds"`
+	Speed          float64       `json:"speed"`
+	Recovered      int           `json:"recovered"` // orders whose final state only a search found: its notification was dropped
+	Orders         Orders        `json:"orders"`
+	Waits          Waits         `json:"waits"`
+	Inventory      Inventory     `json:"inventory"`
+	Shipments      Shipments     `json:"shipments"`
+	Cancellations  Cancellations `json:"cancellations"`
+	SPAPI          SPAPI         `json:"spapi"`
+	DeadLetters    int           `json:"dead_letters"`
 }
 
 // Orders follows orders to EventBridge: those that were notified, and those
@@ -141,7 +142,8 @@ const someUnnotified = 5
 func (r Report) complete() bool {
 	return r.Orders.Published == r.Orders.Distinct && r.Inventory.Unresolved == 0 && r.Inventory.EventsMissing == 0 &&
 		r.Inventory.DriftsCorrected == r.Inventory.Drifts &&
-		r.Shipments.unsaid == 0 && r.Shipments.Unresolved == 0 && r.Shipments.EventsMissing == 0
+		r.Shipments.unsaid == 0 && r.Shipments.Unresolved == 0 && r.Shipments.EventsMissing == 0 &&
+		r.Cancellations.Unresolved == 0
 }
 
 // Err is nil when the run kept the pipeline's promises, and else names each
@@ -159,6 +161,7 @@ func (r Report) Err() error {
 	}
 	broken = append(broken, r.Inventory.broken()...)
 	broken = append(broken, r.Shipments.broken()...)
+	broken = append(broken, r.Cancellations.broken()...)
 	if r.SPAPI.Throttled != 0 {
 		broken = append(broken, fmt.Sprintf("Amazon throttled %d calls", r.SPAPI.Throttled))
 	}
@@ -211,12 +214,14 @@ Done in %.1f s (%s on the pipeline's clock, %g times as fast).
     superseded    %6d   by a newer record of their package
   unresolved      %6d   shipments
   confirmed twice %6d
+  cancellations   %6d   of orders that the warehouse could not ship: %d accepted by Amazon, %d unresolved
   calls to Amazon   %s; throttled %d
 `, r.ElapsedSeconds, amazon, r.Speed,
 		r.Orders.Notifications, r.Orders.Distinct, r.Orders.Enriched, r.Orders.Published,
 		r.Orders.Lost, r.Recovered, r.Orders.Unnotified, r.Orders.PublishedTwice, r.Waits.Merchant, r.Waits.Amazon, r.DeadLetters,
 		i.Updates, i.SKUs, i.Applied, i.Feeds, i.Patches, i.Rejected, i.AmazonFulfils, i.Superseded, i.Excluded, i.Failed, i.Drifts, i.DriftsFound, i.DriftsCorrected,
 		i.Unresolved, i.FeedsDouble,
-		s.Requested, s.Packages, s.Confirmed, s.Rejected, s.Superseded, s.Unresolved, s.ConfirmedTwice, strings.Join(calls, ", "), r.SPAPI.Throttled)
+		s.Requested, s.Packages, s.Confirmed, s.Rejected, s.Superseded, s.Unresolved, s.ConfirmedTwice,
+		r.Cancellations.Requested, r.Cancellations.Accepted, r.Cancellations.Unresolved, strings.Join(calls, ", "), r.SPAPI.Throttled)
 	return err
 }

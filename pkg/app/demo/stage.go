@@ -86,7 +86,7 @@ func open(ctx context.Context, opts Options) (_ *stage, err error) {
 	}
 	s.closers = append(s.closers, func() error { _ = s.admin.Close(); return nil }) // once the pipeline runs, it has done so
 	s.settings = pipeline.Settings{
-		Config: cfg, Roles: []pipeline.Role{pipeline.Bridge, pipeline.Orders, pipeline.Inventory, pipeline.Feeds, pipeline.Shipments, pipeline.Events},
+		Config: cfg, Roles: []pipeline.Role{pipeline.Bridge, pipeline.Orders, pipeline.Inventory, pipeline.Feeds, pipeline.Shipments, pipeline.Cancellations, pipeline.Events},
 		Clock: scaled, Logger: opts.Logger, TransactionalPrefix: cluster.TransactionalPrefix(),
 		Admin: s.admin, Version: opts.Version,
 	}
@@ -178,7 +178,7 @@ func (s *stage) configure(brokers []string, speed float64, epoch time.Time) (con
 	if err != nil {
 		return config.Config{}, err
 	}
-	text += fmt.Sprintf("exclusions:\n  file: excluded.csv\norders:\n  reconcile: {every: %s}\n", searchEvery)
+	text += fmt.Sprintf("exclusions:\n  file: excluded.csv\norders:\n  reconcile: {every: %s}\ncancellations: {enabled: true}\n", searchEvery)
 	if err := os.WriteFile(s.file, []byte(text), 0o600); err != nil {
 		return config.Config{}, err
 	}
@@ -194,6 +194,7 @@ func (s *stage) introduce(opts Options) {
 Amazon → SQS → bridge → Kafka → orders (getOrder, paced by quota) → Kafka → events → EventBridge
 upstream → Kafka → inventory (feeds and single calls, paced by quota) → Amazon → SQS → feeds → Kafka → outcomes
 warehouse → Kafka → shipments (confirmShipment, paced by quota) → Amazon, outcomes
+warehouse → Kafka → cancellations (feeds) → Amazon → SQS → feeds → Kafka → outcomes
 
 `, opts.Orders, opts.Updates, opts.Accounts, opts.Speed, s.broker, s.registry, s.urls.Admin, s.admin.Addr())
 }

@@ -46,6 +46,8 @@ type warehouse struct {
 	said    []simulator.UpstreamShipment
 	left    int // shipments that are said later
 	failure error
+
+	cancelled []string // ids of orders in place of which nothing is shipped
 }
 
 func newWarehouse(cfg config.Config, sim *simulator.Simulator, codec *registry.Codec, c clock.Clock) (*warehouse, error) {
@@ -98,9 +100,13 @@ func (w *warehouse) take(ctx context.Context, rec *kgo.Record) ([]simulator.Upst
 	w.mu.Lock()
 	known := w.packed[order.OrderID]
 	w.packed[order.OrderID] = true
+	missing := !known && len(w.packed)%everyMissing == 0
 	w.mu.Unlock()
-	if known {
+	switch {
+	case known:
 		return nil, nil
+	case missing:
+		return nil, w.cancel(ctx, order)
 	}
 	said, err := w.sim.Pack(shipping(), order.OrderID)
 	if err != nil {
@@ -139,14 +145,17 @@ func (w *warehouse) say(ctx context.Context, shipments []simulator.UpstreamShipm
 		if err != nil {
 			return err
 		}
-		record := &kgo.Record{Topic: w.prefix + schemas.Shipments, Key: []byte(s.Account), Value: value}
-		w.client.Produce(ctx, record, func(_ *kgo.Record, err error) {
-			if err != nil && ctx.Err() == nil {
-				w.fail(fmt.Errorf("the warehouse writes a shipment: %w", err))
-			}
-		})
+		w.produce(ctx, &kgo.Record{Topic: w.prefix + schemas.Shipments, Key: []byte(s.Account), Value: value})
 	}
 	return nil
+}
+
+func (w *warehouse) produce(ctx context.Context, record *kgo.Record) {
+	w.client.Produce(ctx, record, func(_ *kgo.Record, err error) {
+		if err != nil && ctx.Err() == nil {
+			w.fail(fmt.Errorf("the warehouse writes to %s: %w", record.Topic, err))
+		}
+	})
 }
 
 func shipmentOf(id string, s simulator.UpstreamShipment) *schemas.Shipment {
@@ -171,6 +180,8 @@ type shipped struct {
 	said   []simulator.UpstreamShipment
 	packed map[string]bool // orders
 	left   int             // shipments that are said later
+
+	cancelled []string // ids of orders
 }
 
 func (w *warehouse) shipped() (shipped, error) {
@@ -180,6 +191,7 @@ func (w *warehouse) shipped() (shipped, error) {
 	for id := range w.packed {
 		s.packed[id] = true
 	}
+	s.cancelled = append(s.cancelled, w.cancelled...)
 	return s, w.failure
 }
 
