@@ -151,8 +151,8 @@ func (settings *Settings) message(s *sku, id int) model.QuantityMessage {
 	return message
 }
 
-// feedRefused takes Amazon's refusal of a document or a feed with members. Of those with which
-// patience is over the updates are given up.
+// feedRefused takes Amazon's refusal of a document or a feed with members. It gives up the
+// updates of those with which patience is over.
 func (m *Machine) feedRefused(tx *machine.Tx, members []*sku, why feedlane.Verdict) {
 	for _, s := range members {
 		if s == nil || s.work.sent == nil {

@@ -10,8 +10,8 @@ import (
 // the feed types about orders that are sent for an account. Each of them has a fixed share,
 // and the role that sends listings has the rest. Where none is sent it has all.
 //
-// The sum of the parts is never more than Amazon's limit, nor is the sum of their bursts. That
-// holds across a switch too. Who leaves a share to another role also leaves it three tokens,
+// The sum of the parts is never more than Amazon's limit, and the sum of their bursts never
+// more than its burst. That holds across a switch too. Who leaves a share to another role also leaves it three tokens,
 // for what processes spend twice that see a switch at different times. And a share has half a
 // token at most at a new owner, since it may have been switched off: so it makes no call in
 // the time that half a token takes, in which the others see the switch. For a feed that is 8

@@ -61,7 +61,7 @@ func TestAHeaderIsDividedToo(t *testing.T) {
 			b.Answered(now)
 			b.Learn(granted, now)
 			if got := b.Rate(); got > granted*part*1.0001 {
-				t.Errorf("%s: granted %g, of which it takes %g", operation, granted, got)
+				t.Errorf("%s: granted %g, and it takes %g", operation, granted, got)
 			}
 		}
 	}

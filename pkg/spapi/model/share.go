@@ -40,7 +40,7 @@ func Shares(feedType string) []string {
 // SharingFeeds are the feed types that have shares.
 func SharingFeeds() []string { return []string{OrderAcknowledgementFeed, OrderFulfillmentFeed} }
 
-// IsShare reports whether a name is that of a share, and of which operation.
+// IsShare reports whether a name is that of a share, and returns the name of its operation.
 func IsShare(name string) (operation string, ok bool) {
 	operation, feedType, _ := strings.Cut(name, "/")
 	switch operation {

@@ -9,8 +9,8 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
-// Config is what lanes need besides their items. A zero value means the default where there
-// is one. The durations are on the pipeline's clock, except for Lease.
+// Config is what lanes need besides their items. A zero value means the default, if
+// there is a default. The durations are on the pipeline's clock, except for Lease.
 type Config struct {
 	Role     string // whose lanes they are
 	FeedType string // Amazon's, such as model.JSONListingsFeed

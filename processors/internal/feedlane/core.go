@@ -1,7 +1,7 @@
 // Package feedlane submits feeds exactly once, for the roles that own items which go into
 // feeds. A Core has the lanes of one feed type: of each account and marketplace one, with at
-// most one feed under way. The role that has it keeps its items and says what a feed carries
-// (Hooks). Lanes do that for a role about orders, whose items go by feeds only.
+// most one feed under way. The role that has it keeps its items and chooses what a feed
+// carries (Hooks). Lanes do that for a role about orders, whose items go by feeds only.
 //
 // The rules that it keeps:
 //
@@ -85,8 +85,8 @@ type Hooks[T, Q any] struct {
 	Note  func(tx *machine.Tx, member *T, issue *schemas.FeedIssue)
 	Noted func(member *T) bool
 	// Void forgets what was noted of a member: the report was of a feed that is not the
-	// one with the member. It is called for feeds of which Amazon refuses a repeat; nil
-	// forgets nothing.
+	// one with the member. It is called for all feed types but listings; nil forgets
+	// nothing.
 	Void func(tx *machine.Tx, member *T)
 	// Name is how a report names a member that it gives no messageId of.
 	Name func(member *T) string

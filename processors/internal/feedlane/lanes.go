@@ -15,8 +15,8 @@ import (
 // This file and attempt.go own the lanes of a role whose items go to Amazon by feeds only.
 
 const (
-	// maxItems bounds a feed of Lanes, since the lane's entry holds its items. Of those
-	// that wait after a failure as many are remembered.
+	// maxItems bounds a feed of Lanes, since the lane's entry holds its items. The entry
+	// holds as many that wait after a failure.
 	maxItems = 1000
 	// maxRefusal bounds what the entry keeps of Amazon's words about one of them.
 	maxRefusal = 300
