@@ -250,7 +250,7 @@ func TestAnUnclearEnd(t *testing.T) {
 	}
 }
 
-// TestPatience ends what Amazon refuses for hours, and tells of it after minutes.
+// TestPatience ends what Amazon refuses for hours, and raises an alert after minutes.
 func TestPatience(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t, Config{Patience: 2 * time.Hour})

@@ -25,7 +25,7 @@ const (
 )
 
 // pendingFor is how long a cancellation waits for an order that Amazon has not released yet.
-// Then Amazon says whether it can be cancelled.
+// Then it is sent, and Amazon decides.
 const pendingFor = 24 * time.Hour
 
 // verdict is what the order as it is known says of a cancellation: an outcome, or nothing
@@ -152,7 +152,7 @@ func (o *order) wanted(c *schemas.PendingCancellation) []schemas.CancelItem {
 	return slices.DeleteFunc(slices.Clone(items), func(item schemas.CancelItem) bool { return o.units(item) == none })
 }
 
-// message is what Amazon is told of a cancellation, now.
+// message is what a feed of now says about a cancellation.
 func (o *order) message(c *schemas.PendingCancellation) (items []model.AcknowledgedItem) {
 	for _, item := range o.wanted(c) {
 		items = append(items, model.AcknowledgedItem{AmazonOrderItemCode: item.OrderItemID, CancelReason: c.Reason, Quantity: int(o.units(item))})
