@@ -170,11 +170,33 @@ func (m *Machine) note(tx *machine.Tx, o *order, issue *schemas.FeedIssue) {
 	tx.Put(o.Key, o.CancellationState)
 }
 
-// void forgets that: the report was of another feed.
+// void forgets that: the feed that was taken for the one in doubt has not shown that it is.
+// If it was all the same, units may be cancelled by now, and must not be once more.
 func (m *Machine) void(tx *machine.Tx, o *order) {
 	o.RefusalCode, o.Refusal = "", ""
+	o.doubt()
 	tx.Put(o.Key, o.CancellationState)
 }
+
+// doubt notes the lines of which what was sent may have cancelled units, and reports whether
+// there are any.
+func (o *order) doubt() (counted bool) {
+	for _, item := range o.SentItems {
+		if counted = counted || item.Quantity > 0; item.Quantity > 0 && !o.doubts(item.OrderItemID) {
+			o.Doubtful = append(o.Doubtful, item.OrderItemID)
+		}
+	}
+	return counted
+}
+
+// trust notes that it is known what became of what was sent.
+func (o *order) trust() {
+	o.Doubtful = slices.DeleteFunc(o.Doubtful, func(line string) bool {
+		return slices.ContainsFunc(o.SentItems, func(item schemas.CancelItem) bool { return item.OrderItemID == line && item.Quantity > 0 })
+	})
+}
+
+func (o *order) doubts(orderItemID string) bool { return slices.Contains(o.Doubtful, orderItemID) }
 
 // ended settles what a feed carried.
 func (m *Machine) ended(tx *machine.Tx, _ *feedLane, members []*order, end feedlane.End) {
@@ -185,6 +207,7 @@ func (m *Machine) ended(tx *machine.Tx, _ *feedLane, members []*order, end feedl
 		c, code, words := o.Sent, o.RefusalCode, o.Refusal
 		switch {
 		case (code != "" || words != "") && !end.Foreign && !end.Disturbed:
+			o.trust()
 			m.free(o)
 			o.FailingSince = time.Time{}
 			m.answer(tx, o, c, o.refusal(code, words, end.FeedID))
@@ -192,6 +215,7 @@ func (m *Machine) ended(tx *machine.Tx, _ *feedLane, members []*order, end feedl
 			for _, item := range o.SentItems {
 				o.did(item.OrderItemID, item.Quantity)
 			}
+			o.trust()
 			m.free(o)
 			o.FailingSince = time.Time{}
 			m.answer(tx, o, c, verdict{outcome: accepted, feedID: end.FeedID})
@@ -217,13 +241,7 @@ func (o *order) refusal(code, words, feedID string) verdict {
 // later (rule 5).
 func (m *Machine) unclear(tx *machine.Tx, o *order, end feedlane.End) {
 	m.failing(tx, o)
-	counted := false
-	for _, item := range o.SentItems {
-		if counted = counted || item.Quantity > 0; item.Quantity > 0 && !o.doubts(item.OrderItemID) {
-			o.Doubtful = append(o.Doubtful, item.OrderItemID)
-		}
-	}
-	if !counted && tx.Now.Sub(o.FailingSince) < m.cfg.Patience {
+	if counted := o.doubt(); !counted && tx.Now.Sub(o.FailingSince) < m.cfg.Patience {
 		m.giveBack(o)
 		o.NotBefore = tx.Now.Add(againAfter)
 		return
@@ -235,8 +253,6 @@ func (m *Machine) unclear(tx *machine.Tx, o *order, end feedlane.End) {
 	v.feedID = end.FeedID
 	m.answer(tx, o, c, v)
 }
-
-func (o *order) doubts(orderItemID string) bool { return slices.Contains(o.Doubtful, orderItemID) }
 
 func (o *order) uncertain(why string) verdict {
 	return verdict{outcome: failed, code: codeUncertain, message: fmt.Sprintf(

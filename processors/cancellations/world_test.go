@@ -26,13 +26,14 @@ type runtime struct {
 	results     []*schemas.CancellationResult
 	submissions []*schemas.FeedSubmission
 	alerts      []*schemas.Alert
+	documents   map[string][]*model.OrderAcknowledgement // that a feed lane has made last
 }
 
 func newRuntime(t testing.TB, cfg Config) *runtime {
 	if cfg.Accounts == nil {
 		cfg.Accounts = machinetest.Sellers(t)
 	}
-	r := &runtime{}
+	r := &runtime{documents: map[string][]*model.OrderAcknowledgement{}}
 	r.Runtime = machinetest.New(t, machinetest.Config[*Machine]{
 		Processor: Processor, Operations: Operations(), Now: testStart, Committed: r.committed, Check: r.check,
 		Build: func() *Machine { return New(cfg) },
@@ -53,7 +54,7 @@ func (r *runtime) committed(tx *machine.Tx) {
 	}
 }
 
-// check holds a createFeed to its committed intent, and a document to rule 2.
+// check holds a createFeed to its committed intent and rule 4, and a document to rule 2.
 func (r *runtime) check(call machine.Call) {
 	r.T.Helper()
 	switch req := call.Request.(type) {
@@ -63,10 +64,17 @@ func (r *runtime) check(call machine.Call) {
 			req.FeedType != model.OrderAcknowledgementFeed {
 			r.T.Fatalf("createFeed without its committed intent: %+v, %+v", call, state)
 		}
+		for i, m := range r.documents[call.Key] {
+			o, ok := r.State(orderKey(testAccount, m.AmazonOrderID)).(*schemas.CancellationState)
+			if !ok || o.Sent == nil || o.MessageID != int32(i+1) || o.ByAmazon || o.Status == statusShipped || o.Status == statusCancelled {
+				r.T.Fatalf("rule 4: %+v is sent of order %+v", m, o)
+			}
+		}
 	case *model.UploadFeedRequest:
 		if faults := req.Feed.Faults(); len(faults) > 0 {
 			r.T.Fatal(faults)
 		}
+		r.documents[call.Key] = messagesOf(call)
 		seen := map[string]bool{}
 		for _, m := range messagesOf(call) {
 			if seen[m.AmazonOrderID] {
