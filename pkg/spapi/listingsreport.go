@@ -113,7 +113,7 @@ func (r *listingsReader) read(raw *source) error {
 }
 
 // tooLong stands for a line that is longer than any of a report. It has one column.
-var tooLong = []byte("\x00")
+const tooLong = "\x00"
 
 // line reads the next line without its end.
 func line(text *bufio.Reader) ([]byte, error) {
@@ -122,7 +122,7 @@ func line(text *bufio.Reader) ([]byte, error) {
 		for errors.Is(err, bufio.ErrBufferFull) {
 			_, err = text.ReadSlice('\n')
 		}
-		return tooLong, err
+		return []byte(tooLong), err
 	}
 	return bytes.TrimRight(content, "\r\n"), err
 }

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"testing"
+	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
@@ -9,7 +10,9 @@ import (
 )
 
 func FuzzRestore(f *testing.F) {
-	machinetest.FuzzRestore(f, Processor, func(t testing.TB) *Machine { return New(Config{Accounts: machinetest.Sellers(t)}) })
+	machinetest.FuzzRestore(f, Processor, func(t testing.TB) *Machine {
+		return New(Config{Accounts: machinetest.Sellers(t), AuditEvery: time.Hour, SeenWithin: time.Hour})
+	})
 }
 
 // FuzzUpdate takes an update that any producer may have written: it has one

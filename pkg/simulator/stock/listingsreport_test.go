@@ -40,7 +40,7 @@ func TestAReportSaysWhatWas(t *testing.T) {
 		}
 		s.Clock.Advance(15 * time.Second)
 	}
-	if got := strings.Join(seen, " "); got != "IN_QUEUE IN_PROGRESS DONE DONE" {
+	if got := strings.Join(seen, ","); got != "IN_QUEUE,IN_PROGRESS,DONE,DONE" {
 		t.Error(got)
 	}
 	s.Clock.Advance(time.Minute)
