@@ -1663,6 +1663,9 @@ type InventoryState struct {
 	// By when Amazon has carried basis out: it has taken later orders off by
 	// itself.
 	SettledTime time.Time `avro:"settledTime,omitzero" json:"settledTime,omitzero"`
+	// Units of orders that were cancelled since appliedTime: Amazon may offer
+	// them again or not.
+	ReturnedUnits int32 `avro:"returnedUnits" json:"returnedUnits"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -1764,6 +1767,7 @@ func (r *InventoryState) AppendAvro(dst []byte) []byte {
 		dst = r.Basis.AppendAvro(dst)
 	}
 	dst = appendOptionalTime(dst, r.SettledTime)
+	dst = binary.AppendVarint(dst, int64(r.ReturnedUnits))
 	return dst
 }
 

@@ -22,6 +22,8 @@ const (
 	keepSales = 48 * time.Hour
 	// recentOrders is where a unit begins that has read no orders yet.
 	recentOrders = time.Hour
+	// maxUnits bounds the units of a SKU in an order.
+	maxUnits = 1_000_000
 )
 
 // sales are the recent orders of accounts that want to know what was sold. Those of an account
@@ -92,6 +94,7 @@ func (m *Machine) order(tx *machine.Tx, rec *machine.Record, o *schemas.Order) {
 		return
 	}
 	known.updated = updated
+	m.returns(tx, o)
 	changed := known.take(m.unseen(tx, known, unitsOf(o)))
 	if len(changed) == 0 {
 		return
@@ -113,6 +116,21 @@ func (m *Machine) order(tx *machine.Tx, rec *machine.Record, o *schemas.Order) {
 	}
 }
 
+// returns notes the units of cancelled lines: Amazon may offer them again. One that comes more than
+// once counts more than once, which only makes more numbers plausible.
+func (m *Machine) returns(tx *machine.Tx, o *schemas.Order) {
+	for i := range o.Items {
+		item := &o.Items[i]
+		if o.Status != "CANCELLED" && item.CancelledBy == "" {
+			continue
+		}
+		if s := m.seller(o.Account, item.SellerSKU); s != nil && millisOf(o.LastUpdatedTime) > s.appliedAt {
+			s.returned = min(s.returned+bounded(item.QuantityOrdered), maxUnits)
+			s.save(tx)
+		}
+	}
+}
+
 // note notes until when sales of an account are not known.
 func (a *sales) note(tx *machine.Tx, account string, g gap) {
 	a.gaps[strings.Clone(account)] = g
@@ -130,11 +148,11 @@ func unitsOf(o *schemas.Order) []schemas.SaleLine {
 		if item.SellerSKU == "" || item.ManagedElsewhere {
 			continue
 		}
-		units := max(0, item.QuantityOrdered)
+		units := bounded(item.QuantityOrdered)
 		if o.Status == "CANCELLED" || item.CancelledBy != "" {
 			units = 0
 			if item.QuantityFulfilled != nil {
-				units = max(0, *item.QuantityFulfilled)
+				units = bounded(*item.QuantityFulfilled)
 			}
 		}
 		lines = add(lines, item.SellerSKU, units)
@@ -142,11 +160,14 @@ func unitsOf(o *schemas.Order) []schemas.SaleLine {
 	return lines
 }
 
+// bounded is a number of units that can be believed.
+func bounded(units int32) int32 { return min(max(0, units), maxUnits) }
+
 // add counts units of a SKU.
 func add(lines []schemas.SaleLine, id string, units int32) []schemas.SaleLine {
 	for i := range lines {
 		if lines[i].SKU == id {
-			lines[i].Units += units
+			lines[i].Units = min(lines[i].Units+units, maxUnits)
 			return lines
 		}
 	}

@@ -153,3 +153,27 @@ func TestSalesAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsCancelledMayBeOfferedAgain explains a number that is higher, or lower, by the units of
+// orders that were cancelled since the last accepted one was sent.
+func TestWhatIsCancelledMayBeOfferedAgain(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{SeenWithin: time.Hour})
+	r.Take(updateOf("A", 10, testStart))
+	r.patched(r.Pass(3 * time.Second))
+	before, after := orderOf("1", testStart.Add(-time.Hour), r.Now.Add(time.Second), "A 2"), orderOf("2", r.Now.Add(time.Second), r.Now.Add(2*time.Second), "A 1")
+	before.Status, after.Status = "CANCELLED", "CANCELLED"
+	r.Now = r.Now.Add(time.Minute)
+	r.Take(before, after)
+	r.Restart()
+	s := r.Machine.skus[skuKey(testAccount, "", "A")]
+	for shown, want := range map[int32]reading{10: shows, 13: shows, 14: differs} {
+		if got := r.Machine.reads(s, shown, r.Now); got != want {
+			t.Errorf("%d reads as %d, want %d", shown, got, want)
+		}
+	}
+	r.Take(updateOf("A", 10, r.Now))
+	if r.patched(r.Pass(3 * time.Second)); r.Machine.reads(s, 11, r.Now) != differs {
+		t.Error("the next number does not begin anew")
+	}
+}

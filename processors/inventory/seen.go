@@ -111,15 +111,20 @@ func (w *work) shows(u *update, sent time.Time) bool {
 	return w != nil && w.shownAt > 0 && w.shown == u.send && w.shownAt >= millisOf(sent)
 }
 
-// reads compares a number that shows with the last accepted one. Orders lower it.
+// reads compares a number that shows with the last accepted one. Orders lower it, and Amazon may
+// offer again what is cancelled.
 func (m *Machine) reads(s *sku, quantity int32, now time.Time) reading {
 	if quantity == s.applied {
 		return shows
 	}
-	if quantity > s.applied {
+	if quantity > s.applied+s.returned {
 		return differs
 	}
+	if quantity > s.applied {
+		return shows
+	}
 	sold, known := m.soldOf(s, now)
+	sold += s.returned // what Amazon has taken off, and need not offer again
 	w := s.watch
 	old := w != nil && w.before != unknownQuantity && w.before != s.applied && quantity <= w.before && quantity >= w.before-sold
 	switch fits := quantity >= s.applied-sold; {

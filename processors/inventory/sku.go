@@ -27,6 +27,7 @@ type sku struct {
 	watch     *watch   // why it is looked at; nil for nothing
 	appliedAt millis   // when applied was sent
 	applied   int32    // the quantity that Amazon accepted last; unknown when negative
+	returned  int32    // units of orders that were cancelled since appliedAt
 	resent    minutes  // when it was last sent once more because Amazon showed another one
 	owner     uint16   // length of the account in the key
 	middle    uint16   // length of what stands in it between the account and the SKU
@@ -265,7 +266,7 @@ func (s *sku) Value(earlier any) any {
 	}
 	state.Doubt, state.Failure = s.doubt.state(s.touched), s.failure.state()
 	state.FulfilledBy, state.FulfilledByTime = s.fulfiller.String(), s.learned.time()
-	state.AppliedTime, state.ResentTime = s.appliedAt.time(), s.resent.time()
+	state.AppliedTime, state.ResentTime, state.ReturnedUnits = s.appliedAt.time(), s.resent.time(), s.returned
 	s.watch.state(state)
 	if s.work != nil {
 		state.Wanted, state.Sent, state.Patch = wanted, sent, patch
@@ -307,7 +308,7 @@ func restoredSKU(key string, state *schemas.InventoryState) *sku {
 	if state.AppliedQuantity != nil {
 		s.applied = *state.AppliedQuantity
 	}
-	s.appliedAt, s.resent = millisOf(state.AppliedTime), minutesOf(state.ResentTime)
+	s.appliedAt, s.resent, s.returned = millisOf(state.AppliedTime), minutesOf(state.ResentTime), state.ReturnedUnits
 	s.fulfiller, s.learned = restoredFulfiller(state), minutesOf(state.FulfilledByTime)
 	w := &work{
 		wanted: restoredUpdate(state.Wanted), since: millisOf(state.WantedSince), patched: state.Patched,
