@@ -125,7 +125,7 @@ func (m *Machine) returns(tx *machine.Tx, o *schemas.Order) {
 			continue
 		}
 		if s := m.seller(o.Account, item.SellerSKU); s != nil && millisOf(o.LastUpdatedTime) > s.appliedAt {
-			s.returned = min(s.returned+bounded(item.QuantityOrdered), maxUnits)
+			s.returned = min(s.returned+believed(item.QuantityOrdered), maxUnits)
 			s.save(tx)
 		}
 	}
@@ -148,11 +148,11 @@ func unitsOf(o *schemas.Order) []schemas.SaleLine {
 		if item.SellerSKU == "" || item.ManagedElsewhere {
 			continue
 		}
-		units := bounded(item.QuantityOrdered)
+		units := believed(item.QuantityOrdered)
 		if o.Status == "CANCELLED" || item.CancelledBy != "" {
 			units = 0
 			if item.QuantityFulfilled != nil {
-				units = bounded(*item.QuantityFulfilled)
+				units = believed(*item.QuantityFulfilled)
 			}
 		}
 		lines = add(lines, item.SellerSKU, units)
@@ -160,8 +160,8 @@ func unitsOf(o *schemas.Order) []schemas.SaleLine {
 	return lines
 }
 
-// bounded is a number of units that can be believed.
-func bounded(units int32) int32 { return min(max(0, units), maxUnits) }
+// believed is a number of units that can be believed.
+func believed(units int32) int32 { return min(max(0, units), maxUnits) }
 
 // add counts units of a SKU.
 func add(lines []schemas.SaleLine, id string, units int32) []schemas.SaleLine {
