@@ -39,7 +39,7 @@ func TestADay(t *testing.T) {
 	t.Parallel()
 	w := simulate(t, size(t, setup{
 		seed: 1, accounts: long.Pick(t, 5, 24), length: 2 * time.Hour, faults: 0.01, notes: true, lostNotes: 0.02, changes: 2 * time.Hour,
-		config: inventory.Config{AuditEvery: time.Hour},
+		config: inventory.Config{AuditEvery: time.Hour, SeenWithin: 24 * time.Hour, Accepted: true},
 	}))
 	w.report(t)
 	if doubles := w.doubles(); len(doubles) > 0 {
