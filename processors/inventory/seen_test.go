@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -430,4 +431,43 @@ func TestStateOfAVersionBeforeWithoutTimes(t *testing.T) {
 	if s := r.Machine.skus[skuKey(testAccount, "", "A")]; s.watch == nil {
 		t.Error("not suspected")
 	}
+}
+
+// What a search cannot name is looked at alone.
+func TestALookAtWhatASearchCannotName(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, seeing())
+	r.acceptOne("A,B", 5)
+	n := 5
+	r.Done(r.only(r.Pass(6*time.Minute), model.GetListingsItem), &model.ListingsItem{
+		SKU: "A,B", FulfillmentAvailability: []model.FulfillmentAvailability{{FulfillmentChannelCode: defaultChannel, Quantity: &n}},
+	})
+	equal(t, "outcomes", r.outcomes(), []string{"A,B 5 ACCEPTED", "A,B 5 APPLIED"})
+}
+
+// Where nothing is looked for any more, what was waits for nothing.
+func TestLookingCanBeSwitchedOffLater(t *testing.T) {
+	t.Parallel()
+	off := false
+	cfg := seeing()
+	r := newRuntime(t, cfg)
+	r.Runtime = machinetest.New(t, machinetest.Config[*Machine]{
+		Processor: Processor, Operations: Operations(), Now: testStart, Committed: r.committed, Check: r.check,
+		Build: func() *Machine {
+			own := cfg
+			own.Accounts = machinetest.Sellers(t)
+			if off {
+				own.SeenWithin = 0
+			}
+			return New(own)
+		},
+	})
+	r.acceptOne("A", 5)
+	equal(t, "outcomes", r.outcomes(), []string{"A 5 ACCEPTED"})
+	off = true
+	r.Restart()
+	if calls := r.Pass(6 * time.Minute); len(calls) > 0 {
+		t.Errorf("started %v", operationsOf(calls))
+	}
+	equal(t, "outcomes", r.outcomes(), []string{"A 5 APPLIED"})
 }
