@@ -52,7 +52,7 @@ func (sh *shop) notice(w *world, i int32) {
 	w.in(time.Second+w.upTo(30*time.Second), func() { w.produce(sh.inventory, schemas.ListingChanges, sh.id, change) })
 }
 
-// sell has units of random SKUs ordered, until some hours after the last update. An order comes up to four
+// sell orders units of random SKUs, until some hours after the last update. An order comes up to four
 // minutes after it was placed.
 func (sh *shop) sell(w *world) {
 	if w.now == 0 { // of a SKU that is not there: orders are known from then on
