@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,15 +23,19 @@ const (
 	feedType    = model.OrderAcknowledgementFeed
 )
 
+// removed is the Kind of an item that was taken back.
+const removed Kind = 99
+
 // book is a role whose items go by feeds. It borrows the topics of inventory: an update is
 // an item, and its SKU the item's key.
 type book struct {
 	lanes *Lanes
+	open  map[string]bool // items that are not settled
 	limit Config
 }
 
 func newBook(t testing.TB, cfg Config) *book {
-	b := &book{}
+	b := &book{open: map[string]bool{}}
 	cfg.Role, cfg.FeedType, cfg.Item, cfg.Items, cfg.Twice, cfg.Waits = "inventory", feedType, "order", "cancellations", "Amazon refuses the second", "CancellationsWait"
 	cfg.Accounts = machinetest.Sellers(t)
 	b.lanes = New(cfg, b)
@@ -47,6 +52,7 @@ func (b *book) Message(key string) model.OrderMessage {
 
 func (b *book) Settled(tx *machine.Tx, key string, end Settlement) {
 	tx.Delete("sku/" + key)
+	delete(b.open, key)
 	tx.Emit(machine.Output{Topic: schemas.InventoryResults, Account: testAccount, Value: &schemas.InventoryResult{
 		SKU: key, Quantity: int32(end.Kind), Code: end.Code, Message: end.Message, FeedID: end.FeedID,
 	}})
@@ -54,6 +60,7 @@ func (b *book) Settled(tx *machine.Tx, key string, end Settlement) {
 
 func (b *book) RestoreAged(key string, value any, age time.Duration) error {
 	if s, ok := value.(*schemas.InventoryState); ok {
+		b.open[strings.Clone(s.SKU)] = true
 		b.lanes.Add(s.Account, s.MarketplaceID, s.SKU, s.TouchedTime)
 		return nil
 	}
@@ -68,6 +75,16 @@ func (b *book) Restore(key string, value any) error { return b.RestoreAged(key, 
 
 func (b *book) Record(tx *machine.Tx, rec *machine.Record) {
 	if u, ok := rec.Value.(*schemas.InventoryUpdate); ok {
+		if b.open[u.SKU] == u.Urgent { // an urgent update is new, another one changes what is open
+			return
+		}
+		if u.Quantity < 0 {
+			if b.lanes.Remove(u.SKU) {
+				b.Settled(tx, u.SKU, Settlement{Kind: removed})
+			}
+			return
+		}
+		b.open[u.SKU] = true
 		tx.Put("sku/"+u.SKU, &schemas.InventoryState{Account: u.Account, SKU: u.SKU, MarketplaceID: u.MarketplaceID, TouchedTime: tx.Now})
 		b.lanes.Add(u.Account, u.MarketplaceID, u.SKU, tx.Now)
 		return
@@ -194,7 +211,20 @@ func (w *world) add() {
 	if w.Random.IntN(4) == 0 {
 		marketplace = france
 	}
-	w.Queue = append(w.Queue, w.Records(&schemas.InventoryUpdate{Account: testAccount, SKU: key, MarketplaceID: marketplace})...)
+	w.Queue = append(w.Queue, w.Records(&schemas.InventoryUpdate{Account: testAccount, SKU: key, MarketplaceID: marketplace, Urgent: true})...)
+}
+
+// change takes an item back, or moves it to another marketplace.
+func (w *world) change() {
+	if w.added == 0 {
+		return
+	}
+	n := 1 + w.Random.IntN(w.added)
+	u := &schemas.InventoryUpdate{Account: testAccount, SKU: fmt.Sprintf("303-%07d-%07d", n, n), MarketplaceID: france}
+	if w.Random.IntN(2) == 0 {
+		u.Quantity = -1
+	}
+	w.Queue = append(w.Queue, w.Records(u)...)
 }
 
 // follow is the role feeds: it writes the results of submitted feeds that have ended.
@@ -402,6 +432,8 @@ func (w *world) step() {
 		w.other([]string{germany}, w.Now)
 	}
 	switch n := w.Random.IntN(100); {
+	case n < 10:
+		w.change()
 	case n < 30:
 		w.add()
 	case n < 40:
