@@ -29,6 +29,6 @@ func readOrder(state *schemas.CancellationState, standing role.Standing) {
 	}
 	for i := range state.Waiting {
 		standing.Work(state.Waiting[i].ReceivedTime, what, false)
-		standing.Call(model.CreateFeed)
+		standing.Call(model.ShareOf(model.CreateFeed, model.OrderAcknowledgementFeed))
 	}
 }

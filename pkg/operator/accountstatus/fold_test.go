@@ -263,3 +263,38 @@ func TestClearsCountsTheSearchesForFulfillers(t *testing.T) {
 func sku(name string) *schemas.InventoryState {
 	return &schemas.InventoryState{Account: "a", SKU: name, Wanted: &schemas.PendingUpdate{ReceivedTime: now}}
 }
+
+// TestCancellationsOfAnAccount wait for one feed of their share of createFeed, and neither
+// they nor that feed hold quantities up.
+func TestCancellationsOfAnAccount(t *testing.T) {
+	t.Parallel()
+	f := world("")
+	waiting := []schemas.PendingCancellation{{CancellationID: "c", ReceivedTime: now.Add(-time.Minute)}}
+	for _, order := range []string{"302-1", "302-2", "302-3"} {
+		f.Take(&schemas.CancellationState{Account: "idle", OrderID: order, Waiting: waiting})
+	}
+	f.Take(&schemas.FeedLaneState{
+		Account: "idle", FeedType: model.OrderAcknowledgementFeed, MarketplaceID: "M", Phase: "RUNNING", FeedID: "99", SubmittedTime: now.Add(-time.Minute),
+	})
+	for i := range 200 {
+		f.Take(&schemas.InventoryState{Account: "idle", SKU: fmt.Sprint(i), Wanted: &schemas.PendingUpdate{ReceivedTime: now.Add(-time.Minute)}})
+	}
+	for _, s := range f.Standings() {
+		if s.Account != "idle" {
+			continue
+		}
+		if w := s.Of("cancellations"); w.Pending != 3 || w.OldestKey == "" {
+			t.Errorf("%+v", w)
+		}
+		waits := map[string]int{}
+		for _, o := range s.Operations {
+			waits[o.Operation] = o.Waiting
+			if o.Waiting > 0 && o.Clears.IsZero() {
+				t.Errorf("%+v", o)
+			}
+		}
+		if share := model.ShareOf(model.CreateFeed, model.OrderAcknowledgementFeed); waits[share] != 1 || waits[model.CreateFeed] == 0 {
+			t.Errorf("%v", waits)
+		}
+	}
+}

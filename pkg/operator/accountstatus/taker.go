@@ -2,6 +2,7 @@ package accountstatus
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
@@ -44,6 +45,10 @@ func (t *taker) Call(operation string) {
 	if operation == model.GetOrder && t.settings.OrdersV0 {
 		operation = model.GetOrderV0
 	}
+	if _, share := model.IsShare(operation); share { // the next feed carries all that wait for it
+		t.calls[operation] = 1
+		return
+	}
 	t.calls[operation]++
 }
 
@@ -65,7 +70,8 @@ func (t *taker) Wait(w role.Wait) { t.Waits = append(t.Waits, w) }
 
 // Feed joins what two processors know of a feed.
 func (t *taker) Feed(feed role.Feed) {
-	t.blocked = t.blocked || feed.Blocks
+	// Quantities wait for a feed of theirs.
+	t.blocked = t.blocked || feed.Blocks && !slices.Contains(model.SharingFeeds(), feed.Type)
 	key := feed.ID
 	if key == "" {
 		key = feed.Type + "/" + feed.MarketplaceID

@@ -1,6 +1,8 @@
 package feedlane
 
 import (
+	"slices"
+
 	"github.com/sellerstream/sellerstream/pkg/runtime/role"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
@@ -9,8 +11,12 @@ import (
 // Read notes what the entry of a lane says about its account. waits is the alert about items
 // that wait while feeds fail.
 func Read(state *schemas.FeedLaneState, standing role.Standing, waits string) {
+	createFeed := model.CreateFeed
+	if share := model.ShareOf(createFeed, state.FeedType); slices.Contains(model.SharingFeeds(), state.FeedType) {
+		createFeed = share
+	}
 	if !state.FailingSince.IsZero() && state.Phase != PhaseParked {
-		wait := role.Wait{Operation: model.CreateFeed, Reason: state.Failing, Since: state.FailingSince, Until: state.DoubtUntil}
+		wait := role.Wait{Operation: createFeed, Reason: state.Failing, Since: state.FailingSince, Until: state.DoubtUntil}
 		if state.Told {
 			wait.Alerts = []string{waits}
 		}
@@ -24,13 +30,13 @@ func Read(state *schemas.FeedLaneState, standing role.Standing, waits string) {
 	case PhaseRunning:
 		feed.Since = state.SubmittedTime
 	case PhaseIntent:
-		standing.Call(model.CreateFeed)
+		standing.Call(createFeed)
 		if !state.DoubtUntil.IsZero() { // else the call is under way
-			standing.Doubt(role.Doubt{Operation: model.CreateFeed, MarketplaceID: state.MarketplaceID, SKUs: int(state.Messages), Since: state.IntentTime, Until: state.DoubtUntil})
+			standing.Doubt(role.Doubt{Operation: createFeed, MarketplaceID: state.MarketplaceID, SKUs: int(state.Messages), Since: state.IntentTime, Until: state.DoubtUntil})
 		}
 	case PhaseParked:
 		standing.Wait(role.Wait{
-			Operation: model.CreateFeed, Since: state.IntentTime,
+			Operation: createFeed, Since: state.IntentTime,
 			Reason: "several feeds of Amazon's may be the one that was submitted: see the alert FeedsUnclear", Alerts: []string{AlertUnclear},
 		})
 	default:
