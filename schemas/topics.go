@@ -103,10 +103,10 @@ func Topics() []Topic {
 		logTopic(OrderLooks, "OrderLook", 7*day, roles("shipments"), roles("orders")),
 		logTopic(OrderLooksAnswered, "OrderLooked", 7*day, roles("orders"), roles("shipments")),
 		logTopic(InventoryUpdates, "InventoryUpdate", 7*day, roles("upstream-stock"), roles("inventory")),
-		logTopic(FeedSubmissions, "FeedSubmission", 30*day, roles("inventory", "cancellations"), roles("feeds", "events")),
+		logTopic(FeedSubmissions, "FeedSubmission", 30*day, roles("inventory", "shipments", "cancellations"), roles("feeds", "events")),
 		{
 			Name: FeedResults, Records: []string{"FeedResult", "FeedIssues"}, Retention: 30 * day, MaxBytes: MaxRecordBytes,
-			Writers: roles("feeds"), Readers: roles("inventory", "cancellations", "events"),
+			Writers: roles("feeds"), Readers: roles("inventory", "shipments", "cancellations", "events"),
 		},
 		logTopic(InventoryResults, "InventoryResult", 7*day, roles("inventory"), roles("events", "upstream-stock")),
 		logTopic(StockAudits, "StockAudit", 30*day, roles("inventory"), roles("events", "downstream")),
@@ -138,7 +138,7 @@ func Topics() []Topic {
 		stateTopic(StateInventory, "inventory", "InventoryState", "FeedLaneState", "SaleState", "CatalogueState"),
 		besideState(stateTopic(StateInventoryShares, "inventory", "ShareState")),
 		stateTopic(StateFeeds, "feeds", "FeedState", "FeedPace"),
-		stateTopic(StateShipments, "shipments", "ShipmentState"),
+		stateTopic(StateShipments, "shipments", "ShipmentState", "FeedLaneState"),
 		stateTopic(StateCancellations, "cancellations", "CancellationState", "FeedLaneState"),
 	}
 }

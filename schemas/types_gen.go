@@ -3196,6 +3196,9 @@ type PackageState struct {
 	// The tracking number that Amazon had accepted before trackingNumber, where
 	// told corrects it.
 	FormerTrackingNumber string `avro:"formerTrackingNumber,omitzero" json:"formerTrackingNumber,omitzero"`
+	// Whether a feed has confirmed the package, without a tracking number: Amazon
+	// does not know it by packageReferenceId.
+	Untracked bool `avro:"untracked" json:"untracked"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -3242,6 +3245,7 @@ func (r *PackageState) AppendAvro(dst []byte) []byte {
 		dst = r.Failure.AppendAvro(dst)
 	}
 	dst = appendOptionalString(dst, r.FormerTrackingNumber)
+	dst = appendBool(dst, r.Untracked)
 	return dst
 }
 

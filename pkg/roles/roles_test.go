@@ -93,7 +93,7 @@ func owners() map[string][]string {
 			model.PatchListingsItem, model.GetListingsItem, model.SearchListingsItems,
 			model.CreateReport, model.GetReport, model.GetReportDocument},
 		"feeds":         {model.GetFeed, model.GetFeedDocument},
-		"shipments":     {model.ConfirmShipment},
+		"shipments":     append([]string{model.ConfirmShipment}, model.Shares(model.OrderFulfillmentFeed)...),
 		"cancellations": model.Shares(model.OrderAcknowledgementFeed),
 		"subscriptions": {model.CreateDestination, model.GetDestination, model.GetDestinations, model.DeleteDestination,
 			model.CreateSubscription, model.GetSubscription, model.GetSubscriptions,

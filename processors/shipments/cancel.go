@@ -67,7 +67,8 @@ func (m *Machine) waitsUntil(o *order) (until time.Time) {
 	return until
 }
 
-// drop settles the shipments that are not to be sent because of a cancellation.
+// drop settles the shipments that are not to be sent because of a cancellation, or because a
+// feed has said the same.
 func (m *Machine) drop(tx *machine.Tx, o *order) {
 	for i := range o.Packages {
 		p := &o.Packages[i]
@@ -75,6 +76,8 @@ func (m *Machine) drop(tx *machine.Tx, o *order) {
 		switch {
 		case s == nil || p.Sent != nil || inQuestion(p):
 			continue
+		case s.Cancellation != wordDrop && repeats(p):
+			m.outcome(tx, o, p, s, schemas.ShipmentConfirmation{Outcome: confirmed})
 		case s.Cancellation == wordDrop && p.Confirmed:
 			m.reject(tx, o, p, s, codeKept, fmt.Sprintf(
 				"Amazon has package %s of order %s as shipped already, so it cannot be dropped: refund the order or correct it in Seller Central", schemas.Brief(p.PackageID), o.OrderID))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/property"
 )
@@ -230,6 +231,9 @@ func TestCancellationsAtRandom(t *testing.T) {
 		w := newWorld(t, rt, rapid.Uint64().Draw(rt, "seed"), Config{BuyerCancel: policy})
 		w.orders = rapid.IntRange(1, 20).Draw(rt, "orders")
 		w.Depart = func(f *machinetest.Flight) {
+			if f.Call.Operation != model.ConfirmShipment {
+				return
+			}
 			o := w.Machine.orders[f.Call.Key]
 			s := o.flying.Sent
 			if o.doubt.IsZero() && s.Cancellation != "SHIP" && (o.cancelled() || s.Cancellation == "DROP" || policy == "hold" && o.asked(s) && !o.done() && !o.flying.Confirmed) {

@@ -37,6 +37,9 @@ func (m *Machine) unwanted(o *order, p *schemas.PackageState) (code, message str
 		return codeCOD, fmt.Sprintf("codCollectionMethod is for the Japanese marketplace alone, and order %s is of %s: leave it out at the producer, and send the package again with a newer eventTime",
 			o.OrderID, m.marketplace(o, s))
 	}
+	if code, message = o.uncorrectable(p); code != "" {
+		return code, message
+	}
 	if s.ConfirmAnyway || s.Settled || p.Confirmed {
 		return "", ""
 	}
@@ -77,6 +80,12 @@ func (o *order) packedElsewhere(p *schemas.PackageState) *schemas.OtherPackage {
 		}
 	}
 	foreign := slices.DeleteFunc(slices.Clone(o.Others), o.ours)
+	for i := range o.Packages { // what feeds have confirmed has an id of Amazon's own
+		at := slices.IndexFunc(foreign, func(other schemas.OtherPackage) bool { return other.TrackingNumber == "" })
+		if o.Packages[i].Untracked && at >= 0 {
+			foreign = slices.Delete(foreign, at, at+1)
+		}
+	}
 	for i := range foreign {
 		for _, u := range foreign[i].Units {
 			left[u.OrderItemID] -= int64(u.Quantity)

@@ -8,6 +8,7 @@ import (
 // Observe notes the shipments to confirm and their quota.
 func (m *Machine) Observe(stats *machine.Stats) {
 	m.lanes.Observe(stats)
+	m.feeds.Observe(stats)
 	held := make(map[string]int)
 	for item := range m.lanes.All() {
 		m.observe(stats, item)
@@ -18,7 +19,7 @@ func (m *Machine) Observe(stats *machine.Stats) {
 		}
 	}
 	for _, account := range stats.Followed {
-		stats.Pending(account, m.lanes.PendingOf(account)+held[account])
+		stats.Pending(account, m.lanes.PendingOf(account)+m.feeds.PendingOf(account)+held[account])
 	}
 }
 

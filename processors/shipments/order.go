@@ -38,6 +38,7 @@ const (
 	inLane               // Machine.lanes
 	inHold               // Machine.holds
 	inIdle               // Machine.idle
+	inFeed               // Machine.feeds
 )
 
 // order is an order's state with its place in the queues.
@@ -47,6 +48,7 @@ type order struct {
 	check lane.Item // in Machine.unshown
 	*schemas.ShipmentState
 	place   place
+	fed     fed                   // what of it waits for a feed
 	decided time.Time             // when it was looked at last; what is due since then is looked at next
 	flying  *schemas.PackageState // whose shipment the call in flight carries
 	doubt   time.Time             // its package's DoubtUntil before that call
@@ -123,7 +125,7 @@ func older(s *schemas.PendingShipment, than time.Time, offset int64) bool {
 // what it cannot have.
 func (m *Machine) settle(tx *machine.Tx, o *order) {
 	m.save(tx, o)
-	if o.InFlight() {
+	if o.InFlight() || m.carried(o) != nil {
 		return
 	}
 	m.decide(tx, o)
@@ -161,6 +163,11 @@ func (m *Machine) giveBack(tx *machine.Tx, o *order, p *schemas.PackageState) {
 func (m *Machine) queue(o *order, now time.Time) {
 	m.unqueue(o)
 	m.await(o)
+	defer func() {
+		if o.place != inFeed {
+			m.unfeed(o)
+		}
+	}()
 	p := m.first(o)
 	if p == nil {
 		if until := m.waitsUntil(o); until.IsZero() {
@@ -173,10 +180,13 @@ func (m *Machine) queue(o *order, now time.Time) {
 		return
 	}
 	at := m.ready(o, p, now)
-	if at.After(now) {
+	switch {
+	case at.After(now):
 		o.place = inHold
 		m.holds.Add(&o.Item, machine.Earliest(at, m.waitsUntil(o)))
-	} else {
+	case untracked(next(p)):
+		m.feed(o, p)
+	default:
 		o.place = inLane
 		m.backlog[o.Account]++
 		add := m.lanes.Add
@@ -197,7 +207,7 @@ func (m *Machine) unqueue(o *order) {
 		m.holds.Remove(&o.Item)
 	case inIdle:
 		m.idle.Remove(&o.Item)
-	case nowhere:
+	case inFeed, nowhere:
 	}
 	o.place = nowhere
 }

@@ -33,6 +33,9 @@ func (m *Machine) outcome(tx *machine.Tx, o *order, p *schemas.PackageState, s *
 	c.ShipmentID, c.SourcePartition, c.SourceOffset = s.ShipmentID, s.SourcePartition, s.SourceOffset
 	c.Account, c.OrderID = o.Account, o.OrderID
 	c.PackageID, c.PackageReferenceID = p.PackageID, p.PackageReferenceID
+	if untracked(s) { // Amazon was given none
+		c.PackageReferenceID = ""
+	}
 	c.MarketplaceID = m.marketplace(o, s)
 	c.CarrierCode, c.CarrierName, c.TrackingNumber, c.ShipTime = s.CarrierCode, s.CarrierName, s.TrackingNumber, s.ShipTime
 	c.LatestShipDate, c.DecidedTime = o.LatestShipDate, tx.Now

@@ -80,14 +80,21 @@ type world struct {
 	sent   map[int64]*schemas.Shipment // all shipments, by offset
 	seen   int                         // looks that were answered, or lost
 	lost   int                         // confirmations that were accepted and not stored
+	letters
 }
 
 func newWorld(t testing.TB, rt rapid.TB, seed uint64, cfg Config) *world {
+	cfg.Untracked = untrackedFeed
+	limits := map[string]quota.Limit{model.ConfirmShipment: {Rate: 2, Burst: 10}}
+	for _, share := range model.Shares(model.OrderFulfillmentFeed) {
+		limits[share], _ = quota.Default(share)
+	}
 	w := &world{
+		letters: letters{documents: map[string][]model.OrderMessage{}, packages: map[string][]*model.PackageFulfillment{}},
 		runtime: newRuntime(t, cfg), rt: rt, orders: 5, sent: map[int64]*schemas.Shipment{},
 		amazon: &amazon{
 			ordered: map[string]int32{}, parcels: map[string]map[string][]model.ShipmentPackage{},
-			Door: machinetest.NewDoor(map[string]quota.Limit{model.ConfirmShipment: {Rate: 2, Burst: 10}}),
+			Door: machinetest.NewDoor(limits),
 		},
 	}
 	w.Traffic = machinetest.NewTraffic(w.Runtime, rand.New(rand.NewPCG(seed, 0)), w.arrive)
@@ -146,11 +153,17 @@ func (w *world) ship(n int) {
 	rec := w.Records(s)[0]
 	s.ShipmentID = strconv.FormatInt(rec.Offset, 10)
 	s.TrackingNumber = s.ShipmentID
+	if w.Random.IntN(6) == 0 {
+		s.TrackingNumber, s.ShippingMethod = "", s.ShipmentID
+	}
 	w.sent[rec.Offset] = s
 	w.Queue = append(w.Queue, rec)
 }
 
 func (w *world) arrive(f *machinetest.Flight) machine.Outcome {
+	if f.Call.Operation != model.ConfirmShipment {
+		return w.feedCall(f)
+	}
 	request := requestOf(f.Call)
 	if !w.amazon.Admit(testAccount, f.Arrives, f.Call.Operation) {
 		return machine.Snooze{Throttled: true}
@@ -183,10 +196,16 @@ func (w *world) arrive(f *machinetest.Flight) machine.Outcome {
 
 // answerLooks answers most looks that were asked for, as the orders are now.
 func (w *world) answerLooks() time.Time {
+	w.followFeeds()
 	for ; w.seen < len(w.looks); w.seen++ {
 		if w.Random.IntN(5) > 0 {
 			look := w.looks[w.seen]
 			looked := w.amazon.looked(look.OrderID)
+			for i, letter := range w.letters.packages[look.OrderID] {
+				looked.Status = "PARTIALLY_SHIPPED"
+				looked.Packages = append(looked.Packages, schemas.SeenPackage{PackageReferenceID: fmt.Sprint("own", i)})
+				looked.Fulfilled = append(looked.Fulfilled, schemas.LineUnits{OrderItemID: line, Quantity: int32(letter.Items[0].Quantity)})
+			}
 			looked.Account, looked.OrderID, looked.AskedTime, looked.LastUpdatedTime = look.Account, look.OrderID, look.AskedTime, w.Now
 			w.Queue = append(w.Queue, w.Records(looked)...)
 		}
@@ -212,6 +231,9 @@ func (w *world) checkOutcomes() {
 			w.rt.Fatalf("rule 4: shipment %d has two outcomes", c.SourceOffset)
 		}
 		outcomes[c.SourceOffset] = c
+		if c.PackageReferenceID == "" { // it has none
+			continue
+		}
 		pack := c.OrderID + " " + c.PackageID
 		if known := references[pack]; known != "" && known != c.PackageReferenceID {
 			w.rt.Fatalf("rule 3: package %s was %s and is %s", pack, known, c.PackageReferenceID)
@@ -236,12 +258,12 @@ func (w *world) checkOutcomes() {
 		if s.Items[0].Quantity > 1000 || s.Items[0].OrderItemID != line {
 			want = rejected
 		}
-		if got := outcomes[offset].Outcome; got != want {
+		if got := outcomes[offset].Outcome; got != want && outcomes[offset].Code != codeNoReference && (s.TrackingNumber != "" || outcomes[offset].Code != "18028" && outcomes[offset].Code != "ghost_feed") {
 			w.rt.Fatalf("rule 5: the newest shipment of %s is %s, want %s", pack, got, want)
 		}
 	}
 	for pack, c := range last {
-		if w.reported(c) {
+		if w.reported(c) || len(w.letters.packages[c.OrderID]) > 0 { // units of letters, which have no ids, can hide a lost package
 			continue
 		}
 		versions := w.amazon.parcels[c.OrderID][c.PackageReferenceID]
@@ -250,6 +272,7 @@ func (w *world) checkOutcomes() {
 		}
 	}
 	w.checkParcels(references)
+	w.checkLetters(outcomes)
 }
 
 // reported reports whether an alert says that a package is not shown.

@@ -26,7 +26,7 @@ const (
 
 // shipment takes a shipment in: at once it is its package's newest, or superseded.
 func (m *Machine) shipment(tx *machine.Tx, rec *machine.Record, a *account.Account, s *schemas.Shipment) {
-	if reason, message := invalid(s, a, tx.Now); reason != "" {
+	if reason, message := m.invalid(s, a, tx.Now); reason != "" {
 		tx.Reject(rec, reason, message)
 		return
 	}
@@ -35,6 +35,9 @@ func (m *Machine) shipment(tx *machine.Tx, rec *machine.Record, a *account.Accou
 		o = newOrder(&schemas.ShipmentState{Account: a.ID, OrderID: s.OrderID})
 	}
 	chosen := m.cfg.Carriers.Choose(s.CarrierCode, s.CarrierName)
+	if chosen.Name == "" && chosen.Code == model.CarrierOther { // a letter need not have one
+		chosen = carriers.Choice{}
+	}
 	next := pending(rec, s, chosen, tx.Now)
 	at := o.find(s.PackageID)
 	if reason, message := unreplayable(rec, s, at >= 0, tx.Now); reason != "" {
@@ -63,7 +66,11 @@ func (m *Machine) shipment(tx *machine.Tx, rec *machine.Record, a *account.Accou
 	}
 	p := &o.Packages[at]
 	p.NewestTime, p.NewestOffset, p.NewestShipmentID = next.EventTime, next.SourceOffset, next.ShipmentID
-	if p.Wanted != nil {
+	switch {
+	case p.Wanted == nil:
+	case m.carried(o) == p && p.Sent == nil: // the end of its feed settles it
+		p.Sent = p.Wanted
+	default:
 		m.supersede(tx, o, p, p.Wanted)
 	}
 	p.Wanted, p.Failure = next, nil
@@ -182,17 +189,18 @@ func (m *Machine) known(tx *machine.Tx, rec *machine.Record, given *schemas.Orde
 
 // invalid returns why a shipment cannot be taken, as a stable reason and a message
 // with the remedy.
-func invalid(s *schemas.Shipment, a *account.Account, now time.Time) (reason, message string) {
+func (m *Machine) invalid(s *schemas.Shipment, a *account.Account, now time.Time) (reason, message string) {
 	if err := model.CheckOrderID(s.OrderID); err != nil {
 		return "invalid_order_id", err.Error()
 	}
+	noNumber := strings.TrimSpace(s.TrackingNumber) == ""
 	switch {
 	case s.PackageID == "" || len(s.PackageID) > maxID || len(s.ShipmentID) > maxID:
 		return "invalid_package_id", fmt.Sprintf(
 			"packageId is empty, or it or shipmentId has more than %d bytes: correct it at the producer", maxID)
-	case strings.TrimSpace(s.TrackingNumber) == "":
-		return "no_tracking_number", "Amazon wants a tracking number for each package: add it at the producer"
-	case carriers.Key(s.CarrierName) == "" && !carriers.Names(s.CarrierCode):
+	case noNumber && m.cfg.Untracked != untrackedFeed:
+		return "no_tracking_number", "Amazon wants a tracking number for each package: add it at the producer, or set shipments.untracked to feed for letters"
+	case !noNumber && carriers.Key(s.CarrierName) == "" && !carriers.Names(s.CarrierCode):
 		return "no_carrier", "neither carrierCode nor carrierName says who has the package: add one at the producer"
 	case schemas.WrongUnit(s.ShipTime, now) != "":
 		return "wrong_time_unit", "shipTime: " + schemas.WrongUnit(s.ShipTime, now)
@@ -218,7 +226,10 @@ func invalid(s *schemas.Shipment, a *account.Account, now time.Time) (reason, me
 	if reason, message = machine.UnknownMarketplace(s.MarketplaceID, a.Marketplaces); reason != "" {
 		return reason, message
 	}
-	return invalidContent(s)
+	if reason, message = invalidContent(s); reason != "" || !noNumber {
+		return reason, message
+	}
+	return invalidForFeed(s)
 }
 
 func invalidContent(s *schemas.Shipment) (reason, message string) {

@@ -35,6 +35,9 @@ const alertRefused = "ShipmentRefused"
 
 // Result takes the outcome of a call.
 func (m *Machine) Result(tx *machine.Tx, res *machine.Result) {
+	if m.feeds.Result(tx, res) {
+		return
+	}
 	o := m.orders[res.Call.Key]
 	if o == nil || !o.InFlight() {
 		return // a call of the machine before this one; its shipment is confirmed again
@@ -182,6 +185,7 @@ func (o *order) retry(tx *machine.Tx) {
 // Changed takes accounts that may be mended: what waits for the next probe of a
 // parked one, or for its configuration, goes on now.
 func (m *Machine) Changed(tx *machine.Tx, accounts []string) {
+	m.feeds.Changed(tx, accounts)
 	changed := make(map[string]bool, len(accounts))
 	for _, account := range accounts {
 		changed[account] = true

@@ -6,6 +6,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/role"
+	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -20,15 +21,16 @@ func Role() role.Role {
 			{Topic: schemas.Shipments, Replayed: true, Effects: true},
 			{Topic: schemas.Orders, NeverPaused: true}, // what shipments wait for comes from there
 			{Topic: schemas.OrderLooksAnswered, NeverPaused: true},
+			{Topic: schemas.FeedResults, NeverPaused: true}, // which end the feeds
 		},
-		Outputs:    []string{schemas.ShipmentConfirmations, schemas.OrderLooks, schemas.Alerts},
+		Outputs:    []string{schemas.ShipmentConfirmations, schemas.OrderLooks, schemas.FeedSubmissions, schemas.Alerts},
 		State:      []role.State{{Topic: schemas.StateShipments}},
 		Read:       read,
 		Sections:   []string{"shipments"},
 		Operations: Operations(),
 		Reasons: slices.Concat(machine.Reasons(), machine.SubjectReasons(), role.Mistakes(
 			"invalid_order_id", "invalid_package_id", "no_tracking_number", "no_carrier", "wrong_time_unit",
-			"invalid_ship_time", "invalid_item", "invalid_cancellation", "invalid_cod_collection_method", "not_utf8", "no_items",
+			"invalid_ship_time", "invalid_item", "invalid_cancellation", "invalid_cod_collection_method", "invalid_for_feed", "not_utf8", "no_items",
 		), []role.Reason{
 			{Code: "ship_time_ahead", Remedy: "retry it a day before that time or later; or have the producer send it when the carrier has the package, and discard it"},
 			{Code: "too_large", Remedy: "have the producer divide the package and send it again; then discard it"},
@@ -36,7 +38,8 @@ func Role() role.Role {
 			{Code: "replay_without_effects", Remedy: "replay it with --effects, if it is to be confirmed again; then discard it"},
 			{Code: "replay_too_old", Remedy: "produce the shipment that holds now; then discard it"},
 		}),
-		Alerts:  append(lane.AlertTypes(), alertRefused, alertAtRisk, alertNotShown, alertMissing, alertHeld, alertCarrier),
-		GivesUp: []string{codeUnknownItem, codeTooLarge, codeTooEarly, codeLabel, codeElsewhere, codeCOD, codeCancelled, codeAsked, codeKept},
+		Alerts: append(lane.AlertTypes(), alertRefused, alertAtRisk, alertNotShown, alertMissing, alertHeld, alertCarrier,
+			alertUntracked, feedlane.AlertUnclear, feedlane.AlertForeign),
+		GivesUp: []string{codeUnknownItem, codeTooLarge, codeTooEarly, codeLabel, codeElsewhere, codeCOD, codeNoReference, codeCancelled, codeAsked, codeKept},
 	}
 }

@@ -28,7 +28,9 @@
 //  10. No call is begun for a package of a cancelled order, nor, where that is held, of a
 //     line that somebody asked to cancel, as far as orders have told, unless its
 //     shipment says SHIP.
-//  11. A shipment whose ship time is more than minutes, and at most a day, ahead of when it
+//  11. A package without a tracking number has one message in a feed under way at most, and
+//     none once a feed has confirmed it.
+//  12. A shipment whose ship time is more than minutes, and at most a day, ahead of when it
 //     came is not sent before that.
 //
 // That an order is shipped is not held against a shipment: whether it takes another
@@ -47,14 +49,17 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/spapi/carriers"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
 // Processor is the name of the role.
 const Processor = "shipments"
 
-// Operations are the operations whose quota the processor owns.
-func Operations() []string { return []string{model.ConfirmShipment} }
+// Operations are the operations whose quota the processor owns, or has a share of.
+func Operations() []string {
+	return append([]string{model.ConfirmShipment}, model.Shares(model.OrderFulfillmentFeed)...)
+}
 
 // orderPrefix begins the state's keys, except for those of the lanes.
 const orderPrefix = "order/"
@@ -92,6 +97,10 @@ type Config struct {
 	// cancel: "hold", "ship" or "warn". Default "warn".
 	BuyerCancel string
 
+	// Untracked is what is done with a shipment without a tracking number: "refuse" (a dead
+	// letter) or "feed". Default "refuse".
+	Untracked string
+
 	// VerifyAfter is how long an order that is not read although that was asked for may
 	// take to show a package that Amazon has accepted, before the package is confirmed
 	// once more, and once more before an alert. Default 1 hour.
@@ -109,12 +118,15 @@ type Config struct {
 	// ApplyDelay is how late Amazon may carry out a call after the answer to it was
 	// lost. Default 5 minutes.
 	ApplyDelay time.Duration
+	// ShowDelay is how late getFeeds may show a feed. Default 5 minutes.
+	ShowDelay time.Duration
 }
 
 func (c Config) withDefaults() Config {
 	c.WaitForOrder = cmp.Or(c.WaitForOrder, 2*time.Minute)
 	c.RiskMargin = cmp.Or(c.RiskMargin, 2*time.Hour)
 	c.BuyerCancel = cmp.Or(c.BuyerCancel, cancelWarn)
+	c.Untracked = cmp.Or(c.Untracked, untrackedRefuse)
 	c.VerifyAfter = cmp.Or(c.VerifyAfter, time.Hour)
 	c.Patience = cmp.Or(c.Patience, 12*time.Hour)
 	c.Lease = cmp.Or(c.Lease, 8*time.Second)
@@ -133,6 +145,7 @@ type Machine struct {
 
 	orders map[string]*order // by state key
 	lanes  *lane.Lanes       // orders with a shipment to confirm
+	feeds  *feedlane.Lanes   // packages without a tracking number
 	holds  lane.Queue        // those that have to wait for a time
 	idle   lane.Queue        // the others, by when they are forgotten
 	risks  lane.Queue        // orders that wait, by when they will be at risk or miss a shipment
@@ -148,22 +161,31 @@ type Machine struct {
 // New makes the machine of one unit, without state.
 func New(cfg Config) *Machine {
 	cfg = cfg.withDefaults()
-	return &Machine{
+	m := &Machine{
 		cfg: cfg, numbers: referenceNumbers,
 		orders: make(map[string]*order), lanes: lane.New(model.ConfirmShipment, cfg.Limits.Of).In(Processor, commands.Doctor),
 		backlog: make(map[string]int), shown: make(map[string]bool),
 		missing:   make(map[string]*missing),
 		strangers: strangers{names: make(map[string]struct{}), accounts: make(map[string]int)},
 	}
+	m.feeds = m.newFeeds()
+	return m
 }
 
 // Restore takes an entry of the committed state.
-func (m *Machine) Restore(key string, value any) error {
+func (m *Machine) Restore(key string, value any) error { return m.RestoreAged(key, value, 0) }
+
+// RestoreAged takes an entry of the committed state that is of an age.
+func (m *Machine) RestoreAged(key string, value any, age time.Duration) error {
 	switch state := value.(type) {
-	case *schemas.QuotaState, *schemas.LaneState:
-		if !m.lanes.Restore(state) {
-			return fmt.Errorf("shipments: state %s is of an operation that is not ours", key)
+	case *schemas.QuotaState, *schemas.LaneState, *schemas.FeedLaneState:
+		if m.lanes.Restore(state) {
+			return nil
 		}
+		if mine, err := m.feeds.Restore(key, state, age); mine || err != nil {
+			return err
+		}
+		return fmt.Errorf("shipments: state %s is of an operation or a feed that is not ours", key)
 	case *schemas.ShipmentState:
 		if key != orderKey(state.Account, state.OrderID) {
 			return fmt.Errorf("shipments: state %s is about order %s of account %s", key, state.OrderID, state.Account)
@@ -177,6 +199,9 @@ func (m *Machine) Restore(key string, value any) error {
 		}
 		m.await(o)
 		if o.waits() { // the first Draw looks at it, which knows the time
+			if p := m.first(o); p != nil && untracked(next(p)) {
+				m.feed(o, p) // the lanes are to know it before they begin
+			}
 			o.place = inHold
 			m.holds.Add(&o.Item, time.Unix(0, 0))
 			return nil
@@ -204,8 +229,16 @@ func (m *Machine) Record(tx *machine.Tx, rec *machine.Record) {
 		if tx.Keyed(rec, value.Account) {
 			m.looked(tx, value)
 		}
+	case *schemas.FeedIssues:
+		if tx.Keyed(rec, value.Account) {
+			m.feeds.Record(tx, value)
+		}
+	case *schemas.FeedResult:
+		if tx.Keyed(rec, value.Account) {
+			m.feeds.Record(tx, value)
+		}
 	default:
-		tx.Unexpected(rec, "a Shipment, an Order or an OrderLooked")
+		tx.Unexpected(rec, "a Shipment, an Order, an OrderLooked, a FeedIssues or a FeedResult")
 	}
 }
 
@@ -216,6 +249,12 @@ func (m *Machine) Draw(tx *machine.Tx) {
 	for item := m.holds.Pop(tx.Now); item != nil; item = m.holds.Pop(tx.Now) {
 		o := m.orders[item.Key]
 		o.place = nowhere
+		if p := m.carried(o); p != nil { // the end of its feed goes on with it
+			if o.fed.key != o.packageKey(p) {
+				m.unfeed(o)
+			}
+			continue
+		}
 		outputs := len(tx.Outputs)
 		m.decide(tx, o) // of one that was in flight before a restart nothing is decided yet
 		if len(tx.Outputs) > outputs {
@@ -224,6 +263,7 @@ func (m *Machine) Draw(tx *machine.Tx) {
 		m.queue(o, tx.Now)
 	}
 	m.lanes.Draw(tx, func(item *lane.Item) { m.call(tx, m.orders[item.Key]) })
+	m.feeds.Draw(tx)
 	m.drawRisks(tx)
 	for range sweepBatch {
 		item := m.idle.Pop(tx.Now)
@@ -271,10 +311,12 @@ func (m *Machine) call(tx *machine.Tx, o *order) {
 
 // Pending is how many orders have a shipment to confirm. Those that wait for their
 // order, or for a time, are counted apart.
-func (m *Machine) Pending() int { return lane.Apart(m.lanes.Pending(), m.holds.Len()) }
+func (m *Machine) Pending() int {
+	return lane.Apart(m.lanes.Pending()+m.feeds.Pending(), m.holds.Len())
+}
 
 // Held is all that is to be done, whether it may go on or not.
-func (m *Machine) Held() int { return m.lanes.Held() + m.holds.Len() }
+func (m *Machine) Held() int { return m.lanes.Held() + m.feeds.Held() + m.holds.Len() }
 
 func (m *Machine) save(tx *machine.Tx, o *order) {
 	o.TouchedTime = tx.Now

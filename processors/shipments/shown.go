@@ -1,6 +1,7 @@
 package shipments
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -220,6 +221,10 @@ func (m *Machine) drawUnshown(tx *machine.Tx) {
 			m.unshown.Add(item, tx.Now.Add(retryBase))
 			continue
 		}
+		if m.carried(o) != nil {
+			m.unshown.Add(item, tx.Now.Add(carriedPause))
+			continue
+		}
 		asks := false
 		for i := range o.Packages {
 			p := &o.Packages[i]
@@ -257,6 +262,8 @@ func (m *Machine) notShown(tx *machine.Tx, o *order, p *schemas.PackageState) {
 	case o.cancelled():
 		m.tellNotShown(tx, o, p, since, "has accepted its confirmation")
 	case !m.ordersCome(o):
+	case untracked(told): // a second message could be a second package
+		m.tellNotShown(tx, o, p, since, "has accepted its confirmation by a feed")
 	case !told.Settled: // the same packageReferenceId: an edit, not a second package
 		told.Settled = true
 		p.Wanted = told
@@ -285,8 +292,8 @@ func (m *Machine) tellNotShown(tx *machine.Tx, o *order, p *schemas.PackageState
 	}
 	tx.Alert(&schemas.Alert{
 		EventType: alertNotShown, Account: o.Account, Role: Processor, Severity: severity, Subject: o.OrderID, Since: since,
-		Message: fmt.Sprintf("Amazon %s for package %s of order %s, and the order does not show it with the tracking number %s: it is %s. %s",
-			what, schemas.Brief(p.PackageID), o.OrderID, schemas.Brief(p.TrackingNumber), status, remedy),
+		Message: fmt.Sprintf("Amazon %s for package %s of order %s (tracking number: %s), and the order does not show it: it is %s. %s",
+			what, schemas.Brief(p.PackageID), o.OrderID, cmp.Or(schemas.Brief(p.TrackingNumber), "none"), status, remedy),
 		Attributes: map[string]string{"packageReferenceId": p.PackageReferenceID, "latestShipDate": date, "marketplaceId": o.MarketplaceID},
 	})
 }

@@ -6,11 +6,18 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/role"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
 // read notes what an entry of the state says about its account.
 func read(entry any, of func(account string) role.Standing) {
+	if feeds, ok := entry.(*schemas.FeedLaneState); ok && feeds.FeedType == model.OrderFulfillmentFeed {
+		if standing := of(feeds.Account); standing != nil {
+			feedlane.Read(feeds, standing, alertUntracked)
+		}
+		return
+	}
 	state, ok := entry.(*schemas.ShipmentState)
 	if !ok {
 		return
@@ -41,6 +48,10 @@ func read(entry any, of func(account string) role.Standing) {
 			what += " (shipTime " + ahead.UTC().Format(time.RFC3339) + ")"
 		}
 		standing.Work(since, what, p.Sent != nil)
-		standing.Call(model.ConfirmShipment)
+		if s := next(p); untracked(s) {
+			standing.Call(model.CreateFeed)
+		} else {
+			standing.Call(model.ConfirmShipment)
+		}
 	}
 }

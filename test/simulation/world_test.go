@@ -129,6 +129,7 @@ func (w *world) startKafka() {
 	for _, topic := range []string{
 		schemas.OrderChanges, schemas.OrderBackfills, schemas.Orders, schemas.OrderLooks, schemas.OrderLooksAnswered, schemas.Alerts, schemas.StateOrders,
 		schemas.Shipments, schemas.ShipmentConfirmations, schemas.StateShipments, schemas.DeadLetters,
+		schemas.FeedSubmissions, schemas.FeedNotifications, schemas.FeedResults, schemas.StateFeeds,
 	} {
 		names = append(names, prefix+topic)
 	}
@@ -168,7 +169,7 @@ func (w *world) startAmazon(s setup) []account.Account {
 	var err error
 	w.amazon, err = simulator.New(simulator.Config{
 		Applications: []simulator.Application{{Name: application, ClientID: clientID, ClientSecrets: []string{"secret"}}},
-		Accounts:     known, EventBridgeLatency: putEvents,
+		Accounts:     known, EventBridgeLatency: putEvents, DocumentsURL: "http://localhost:83",
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -181,6 +182,7 @@ func (w *world) startAmazon(s setup) []account.Account {
 	w.serve(":80", w.amazon.SPAPI(model.Europe))
 	w.serve(":81", w.amazon.LWA())
 	w.serve(":82", w.amazon.EventBridge())
+	w.serve(":83", w.amazon.Documents())
 	return sellers
 }
 
@@ -244,7 +246,8 @@ func (w *world) serve(address string, handler http.Handler) {
 func (w *world) sellers(s setup, accounts []account.Account) executor.Sellers {
 	transport := &http.Transport{DialContext: w.net.DialContext, MaxIdleConnsPerHost: 64}
 	client, err := spapi.New(spapi.Config{
-		LWAEndpoint: "http://localhost:81", Endpoints: map[model.Region]string{model.Europe: "http://localhost:80"}, Base: transport,
+		LWAEndpoint: "http://localhost:81", Endpoints: map[model.Region]string{model.Europe: "http://localhost:80"}, Base: transport, Once: transport,
+		DocumentHosts: []string{"http://localhost:83"},
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -371,5 +374,6 @@ func codec() fakekafka.JSON {
 		&schemas.OrderChange{}, &schemas.Order{}, &schemas.Alert{},
 		&schemas.Backfill{}, &schemas.BackfillState{}, &schemas.OrderState{}, &schemas.SearchState{}, &schemas.QuotaState{}, &schemas.LaneState{},
 		&schemas.OrderLook{}, &schemas.OrderLooked{}, &schemas.Shipment{}, &schemas.ShipmentConfirmation{}, &schemas.ShipmentState{},
+		&schemas.FeedSubmission{}, &schemas.FeedResult{}, &schemas.FeedIssues{}, &schemas.FeedState{}, &schemas.FeedPace{}, &schemas.FeedLaneState{},
 	}}
 }

@@ -22,7 +22,7 @@ func (p *pipeline) shipmentsConfig() shipments.Config {
 	return shipments.Config{
 		Accounts: p.live.directory, Limits: p.live.limit, Carriers: carriers.New(cfg.Carriers),
 		WaitForOrder: cfg.WaitForOrder, RiskMargin: cfg.RiskMargin, MissingLead: cfg.MissingLead,
-		BuyerCancel: cfg.BuyerCancel, VerifyAfter: cfg.VerifyAfter, Patience: cfg.Patience,
+		BuyerCancel: cfg.BuyerCancel, Untracked: cfg.Untracked, VerifyAfter: cfg.VerifyAfter, Patience: cfg.Patience,
 		Lease: lease, CallTime: callTime, ApplyDelay: cfg.ApplyDelay,
 	}
 }

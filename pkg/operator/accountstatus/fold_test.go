@@ -38,7 +38,7 @@ func world(only string) *Fold {
 	f.Take(&schemas.FeedState{Account: "busy", FeedID: "77", FeedType: "JSON_LISTINGS_FEED", MarketplaceID: "A1", Phase: "RUNNING", ProcessingStatus: "IN_PROGRESS", SubmittedTime: ago(time.Hour), StuckTime: ago(time.Minute)})
 	f.Take(&schemas.FeedState{Account: "busy", FeedID: "70", Phase: "FINISHED"})
 	f.Take(&schemas.ShipmentState{Account: "busy", OrderID: "202-1", Packages: []schemas.PackageState{
-		{PackageID: "1", Wanted: &schemas.PendingShipment{ReceivedTime: ago(time.Minute)}},
+		{PackageID: "1", Wanted: &schemas.PendingShipment{TrackingNumber: "T1", ReceivedTime: ago(time.Minute)}},
 		{PackageID: "2", Confirmed: true},
 	}})
 	f.Take(&schemas.SearchState{Account: "busy", CursorTime: ago(3 * time.Minute), Found: 4})

@@ -16,6 +16,12 @@ const (
 	BuyerCancelWarn = "warn"
 )
 
+// What is done with a shipment without a tracking number.
+const (
+	UntrackedRefuse = "refuse"
+	UntrackedFeed   = "feed"
+)
+
 // Shipments is the shipments processor. Its durations are on the pipeline's clock.
 type Shipments struct {
 	// Carriers gives a carrier's code by its name or code as producers write it.
@@ -25,6 +31,7 @@ type Shipments struct {
 	RiskMargin   time.Duration `yaml:"risk_margin"`
 	MissingLead  time.Duration `yaml:"missing_lead"`
 	BuyerCancel  string        `yaml:"buyer_cancel"`
+	Untracked    string        `yaml:"untracked"`
 	VerifyAfter  time.Duration `yaml:"verify_after"`
 	Patience     time.Duration `yaml:"patience"`
 	ApplyDelay   time.Duration `yaml:"apply_delay"`
@@ -34,7 +41,7 @@ type Shipments struct {
 func defaultShipments() Shipments {
 	return Shipments{
 		Carriers: map[string]string{}, WaitForOrder: 2 * time.Minute, RiskMargin: 2 * time.Hour, MissingLead: 4 * time.Hour,
-		BuyerCancel: BuyerCancelWarn, VerifyAfter: time.Hour, Patience: 12 * time.Hour,
+		BuyerCancel: BuyerCancelWarn, Untracked: UntrackedRefuse, VerifyAfter: time.Hour, Patience: 12 * time.Hour,
 		ApplyDelay: 5 * time.Minute, MaxPending: 200_000,
 	}
 }
@@ -46,6 +53,7 @@ func (v *validator) shipments() {
 	v.duration("shipments.risk_margin", c.RiskMargin, time.Minute, 7*24*time.Hour)
 	v.duration("shipments.missing_lead", c.MissingLead, 0, 7*24*time.Hour)
 	v.oneOf("shipments.buyer_cancel", c.BuyerCancel, BuyerCancelHold, BuyerCancelShip, BuyerCancelWarn)
+	v.oneOf("shipments.untracked", c.Untracked, UntrackedRefuse, UntrackedFeed)
 	v.duration("shipments.verify_after", c.VerifyAfter, 15*time.Minute, 7*24*time.Hour)
 	v.duration("shipments.patience", c.Patience, time.Hour, 14*24*time.Hour)
 	v.duration("shipments.apply_delay", c.ApplyDelay, time.Second, time.Hour)

@@ -158,6 +158,9 @@ func (l *Lanes) settle(tx *machine.Tx, _ *Lane[item, queue], members []*item, en
 			l.end(tx, i, how)
 		case end.Applied:
 			l.end(tx, i, how)
+		case end.Maybe && l.core.cfg.Never:
+			how.Kind, how.Verdict = Failed, end.Why
+			l.end(tx, i, how)
 		case l.tried(tx, i, suspects):
 			how.Kind, how.Verdict = Failed, end.Why
 			l.end(tx, i, how)

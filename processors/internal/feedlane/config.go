@@ -18,6 +18,9 @@ type Config struct {
 	// people: "SKU", "quantities". Twice is what a second feed with the same does: "it
 	// may bring back an older quantity".
 	Item, Items, Twice string
+	// Never is for items of which Amazon may carry out a repeat as well: what a feed may have
+	// carried out is not sent again, but ends Failed.
+	Never bool
 	// Waits is the type of the alert that items wait while feeds fail.
 	Waits string
 	// Limits are the accounts' own; nil for Amazon's defaults.

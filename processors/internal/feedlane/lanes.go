@@ -55,7 +55,8 @@ const (
 	// Rejected means that Amazon refused the message, with the words of Verdict.
 	Rejected
 	// Failed means that for Patience nothing has brought an answer, though it was sent alone, or for
-	// four times as long with others; Verdict says why.
+	// four times as long with others, or that a feed may have carried it out that does not say so
+	// (Config.Never); Verdict says why.
 	Failed
 )
 

@@ -101,8 +101,9 @@ func (c *Core[T, Q]) close(tx *machine.Tx, f *Lane[T, Q], result *schemas.FeedRe
 	}
 	end := c.judge(f, result)
 	end.FeedID, end.At = f.ID, f.intentAt
+	end.Maybe = !end.Applied && !end.Foreign && result.ProcessingStatus != model.FeedCancelled
 	members := f.Members
-	if c.cfg.once() && !end.Applied && c.doubtsStill(tx, f) {
+	if c.cfg.once() && !end.Applied && !(c.cfg.Never && end.Maybe) && c.doubtsStill(tx, f) {
 		return
 	}
 	switch {
@@ -153,6 +154,7 @@ type End struct {
 	Applied   bool      // they were accepted
 	Foreign   bool      // the feed was not ours
 	Disturbed bool      // another feed was carried out beside it
+	Maybe     bool      // nothing says that they were not carried out
 	Why       Verdict   // else: what to say when they are given up
 	FeedID    string    // Amazon's id of the feed
 	At        time.Time // when it was asked for
