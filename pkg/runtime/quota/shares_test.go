@@ -47,7 +47,7 @@ func TestPartsAreTheLimit(t *testing.T) {
 	}
 }
 
-// TestAHeaderIsDividedToo: Amazon names the limit of the account, of which a role has a part.
+// TestAHeaderIsDividedToo: Amazon names the limit of the account, and a role has a part of that.
 func TestAHeaderIsDividedToo(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)

@@ -14,7 +14,7 @@ import (
 	"github.com/sellerstream/sellerstream/test/property"
 )
 
-// TestEachItemEndsOnce interleaves items, some of which are taken back or moved, feeds that end in each way, lost, late and refused
+// TestEachItemEndsOnce interleaves items, also such that are taken back or moved, feeds that end in each way, lost, late and refused
 // calls, lost transactions and crashes, and then lets everything settle: each item has one
 // end, which is what Amazon made of it; none is in two feeds at a time; rule 1 holds at each
 // call, and Amazon never had to say 429.
