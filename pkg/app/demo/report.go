@@ -84,6 +84,7 @@ func (i Inventory) broken() []string {
 type Shipments struct {
 	Requested int `json:"requested"` // records that the warehouse produced, corrections included
 	Packages  int `json:"packages"`  // that they were about, wrong ones left out
+	Letters   int `json:"letters"`   // of these, without a tracking number: a feed confirms them
 
 	Confirmed  int `json:"confirmed"` // outcomes on shipment-confirmations: together they are the records
 	Rejected   int `json:"rejected"`
@@ -208,7 +209,7 @@ Done in %.1f s (%s on the pipeline's clock, %g times as fast).
   drifted         %6d   SKUs that somebody changed at Amazon: %d found, %d corrected
   unresolved      %6d   stock updates
   feeds double    %6d
-  shipments       %6d   of %d packages, corrections and wrong ones included
+  shipments       %6d   of %d packages, %d of them letters; corrections and wrong ones included
     confirmed     %6d   by Amazon
     rejected      %6d   for items that the order does not have
     superseded    %6d   by a newer record of their package
@@ -221,7 +222,7 @@ Done in %.1f s (%s on the pipeline's clock, %g times as fast).
 		r.Orders.Lost, r.Recovered, r.Orders.Unnotified, r.Orders.PublishedTwice, r.Waits.Merchant, r.Waits.Amazon, r.DeadLetters,
 		i.Updates, i.SKUs, i.Applied, i.Feeds, i.Patches, i.Rejected, i.AmazonFulfils, i.Superseded, i.Excluded, i.Failed, i.Drifts, i.DriftsFound, i.DriftsCorrected,
 		i.Unresolved, i.FeedsDouble,
-		s.Requested, s.Packages, s.Confirmed, s.Rejected, s.Superseded, s.Unresolved, s.ConfirmedTwice,
+		s.Requested, s.Packages, s.Letters, s.Confirmed, s.Rejected, s.Superseded, s.Unresolved, s.ConfirmedTwice,
 		r.Cancellations.Requested, r.Cancellations.Accepted, r.Cancellations.Unresolved, strings.Join(calls, ", "), r.SPAPI.Throttled)
 	return err
 }

@@ -178,7 +178,7 @@ func (s *stage) configure(brokers []string, speed float64, epoch time.Time) (con
 	if err != nil {
 		return config.Config{}, err
 	}
-	text += fmt.Sprintf("exclusions:\n  file: excluded.csv\norders:\n  reconcile: {every: %s}\ncancellations: {enabled: true}\n", searchEvery)
+	text += fmt.Sprintf("exclusions:\n  file: excluded.csv\norders:\n  reconcile: {every: %s}\ncancellations: {enabled: true}\nshipments: {untracked: feed}\n", searchEvery)
 	if err := os.WriteFile(s.file, []byte(text), 0o600); err != nil {
 		return config.Config{}, err
 	}

@@ -29,7 +29,7 @@ const (
 
 // shipping is how the warehouse ships, as untidily as warehouses do.
 func shipping() simulator.ShipmentScenario {
-	return simulator.ShipmentScenario{Split: 0.3, Partial: 0.1, Corrected: 0.2, Reordered: 0.3, Wrong: 0.1}
+	return simulator.ShipmentScenario{Split: 0.3, Partial: 0.1, Corrected: 0.2, Reordered: 0.3, Letters: 0.1, Wrong: 0.1}
 }
 
 // warehouse is a service that ships orders: a plain consumer of the topic orders
@@ -210,6 +210,9 @@ func (o *observer) shipments(s shipped, truth simulator.Truth) Shipments {
 	for _, shipment := range s.said {
 		if shipment.Wrong {
 			r.wrong++
+		}
+		if shipment.TrackingNumber == "" {
+			r.Letters++
 		}
 	}
 	r.EventsMissing = max(0, r.Confirmed-o.detailTypes["ShipmentConfirmed"]) + max(0, r.Rejected-o.detailTypes["ShipmentRejected"])

@@ -18,6 +18,7 @@ type ShipmentScenario struct {
 	Partial   float64 // share of orders that leave a unit behind
 	Corrected float64 // share of packages whose tracking number is corrected later
 	Reordered float64 // share of those whose correction comes before what it corrects
+	Letters   float64 // share of those in one uncorrected package that have no tracking number
 	Wrong     float64 // share of orders with one more package, of units that were not ordered
 }
 
@@ -60,7 +61,11 @@ func (p *Player) Pack(sc ShipmentScenario, orderID string) ([]UpstreamShipment, 
 	if chance.Happens(w.random, sc.Wrong) {
 		w.wrong()
 	}
-	return append(w.first, w.later...), nil
+	said := append(w.first, w.later...)
+	if len(said) == 1 && chance.Happens(w.random, sc.Letters) {
+		said[0].TrackingNumber = ""
+	}
+	return said, nil
 }
 
 // unitsOf are the ids of an order's items, each as often as it was ordered.
