@@ -318,6 +318,7 @@ func (m *Machine) absent(tx *machine.Tx, q *ask, why verdict) {
 		m.askLater(tx, q)
 		return
 	}
+	m.looked(s.listing())
 	m.giveUpAsk(tx, q)
 }
 

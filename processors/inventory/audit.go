@@ -76,11 +76,15 @@ func (m *Machine) compare(tx *machine.Tx, a *audit, s *sku, rows []model.Listing
 	}
 	a.Different++
 	switch reads := m.reads(s, rows[0].Quantity, tx.Now); {
-	case s.watch != nil, !m.judges(s, tx.Now, tx.Now), s.appliedAt.time().After(a.ReportTime), reads == shows, reads == unclear:
+	case s.work != nil, s.appliedAt.time().After(a.ReportTime), reads == shows:
 		a.Explained++
-	case m.cfg.SeenWithin > 0:
+	case reads != unclear && m.judges(s, tx.Now, tx.Now):
 		w := s.watched()
-		w.suspect, w.audit = tx.Now, a
+		w.audit.ended(w, nil)
+		if w.suspect.IsZero() {
+			w.suspect, w.suspected = tx.Now, rows[0].Quantity
+		}
+		w.audit = a
 		a.open++
 		m.watches.Add(&w.Item, tx.Now)
 	}

@@ -120,7 +120,7 @@ func TestOrdersExplainAReport(t *testing.T) {
 	} {
 		r := newRuntime(t, stockAudits())
 		amazon := &shop{quantity: map[string]int{}}
-		r.Follow(10*time.Minute, r.Take(updateOf("A", 10, r.Now)), amazon.answer)
+		r.Follow(10*time.Minute, r.Take(orderOf("0", r.Now, r.Now, "OTHER 1"), updateOf("A", 10, r.Now)), amazon.answer)
 		placed := r.Now
 		amazon.quantity["A"], amazon.patches = 7, nil
 		sale := func() {

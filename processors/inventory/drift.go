@@ -11,7 +11,8 @@ import (
 )
 
 // This file owns drift: Amazon shows another quantity than the last accepted one, and no order
-// explains it. A person is told, and the quantity is sent once more.
+// explains it. A person is told, and the quantity is sent once more. What Amazon offers is raised by
+// that only where it is known which orders there were: else it could be sold already.
 
 const (
 	// resendPause is the least time from one such resend of a SKU to the next.
@@ -31,13 +32,31 @@ type drifting struct {
 // drifts takes that a SKU has another quantity at Amazon than it should have.
 func (m *Machine) drifts(tx *machine.Tx, s *sku, quantity int32, since time.Time) {
 	w := s.watch
-	w.audit.ended(w, corrected)
+	left, known := m.left(s, tx.Now)
+	sends := known || left < quantity
 	if w.drift == nil {
-		m.tellDrift(tx, s, quantity, since)
+		m.tellDrift(tx, s, quantity, since, sends)
 	}
-	w.before, w.suspect, s.resent = quantity, time.Time{}, minutesOf(tx.Now)
-	m.resend(tx, s)
+	w.suspect, s.resent = time.Time{}, minutesOf(tx.Now)
+	if sends {
+		w.audit.ended(w, corrected)
+		w.before = quantity
+		m.resend(tx, s)
+	} else {
+		w.audit.ended(w, nil)
+		m.watches.Add(&w.Item, tx.Now.Add(watchLimit))
+	}
 	s.save(tx)
+}
+
+// left is what is left of the last accepted quantity, and whether all orders since are known.
+func (m *Machine) left(s *sku, now time.Time) (quantity int32, known bool) {
+	if m.reserves(s) && s.basis != nil {
+		_, known = m.soldOf(s, s.basis.seen.time(), now)
+		return m.offered(s, s.basis), known
+	}
+	sold, known := m.soldOf(s, s.appliedAt.time(), now)
+	return max(0, s.applied-sold), known
 }
 
 // resend sends the last accepted quantity once more.
@@ -55,8 +74,7 @@ func (m *Machine) resend(tx *machine.Tx, s *sku) {
 // correction is the last accepted quantity less what was ordered since, to be sent once more. What
 // has no final outcome yet gets that by it; else nobody asked for it, and it has no outcome.
 func (m *Machine) correction(tx *machine.Tx, s *sku) *update {
-	sold, _ := m.soldOf(s, tx.Now)
-	quantity := max(0, s.applied-sold)
+	quantity, _ := m.left(s, tx.Now)
 	if u := s.watch.update; u != nil {
 		again := *u
 		again.received, again.send = millisOf(tx.Now), quantity
@@ -72,16 +90,20 @@ func (m *Machine) correction(tx *machine.Tx, s *sku) *update {
 func (u *update) silent() bool { return u.common.Value().correction }
 
 // tellDrift raises the alert about a SKU, or one about more than there is room for.
-func (m *Machine) tellDrift(tx *machine.Tx, s *sku, quantity int32, since time.Time) {
+func (m *Machine) tellDrift(tx *machine.Tx, s *sku, quantity int32, since time.Time, sends bool) {
 	a := m.account(s.account())
 	if held := len(a.drifting.skus); held >= mostDrifts {
 		m.tellDrifts(tx, s, since)
 		return
 	}
+	remedy := fmt.Sprintf("It is sent once more, every %v at most", resendPause)
+	if !sends {
+		remedy = "It is not sent once more, as not all orders since are known: send the SKU's quantity anew"
+	}
 	told := &schemas.Alert{
 		EventType: alertDrift, Severity: warning, Subject: s.id(), Since: since,
-		Message: fmt.Sprintf("Amazon shows quantity %d of SKU %q, and had accepted %d; no order explains it. It is sent once more, every %v at most. "+
-			"If this comes back, look for another program, or a person, that sets its quantity", quantity, s.id(), s.applied, resendPause),
+		Message: fmt.Sprintf("Amazon shows quantity %d of SKU %q, and had accepted %d; no order that is known explains it. %s. "+
+			"If this comes back, look for another program, or a person, that sets its quantity", quantity, s.id(), s.applied, remedy),
 		Attributes: map[string]string{"shown": strconv.Itoa(int(quantity)), "accepted": strconv.Itoa(int(s.applied)), "fulfillmentChannelCode": s.channel()},
 	}
 	if u := s.unseen(); u != nil {
@@ -98,8 +120,8 @@ func (m *Machine) tellDrifts(tx *machine.Tx, s *sku, since time.Time) {
 	if d.skus[d.summary.EventID] == 0 || !tx.Now.Before(d.summary.Time.Add(summaryEvery)) {
 		told := &schemas.Alert{
 			EventType: alertDrift, Severity: warning, Since: since,
-			Message: fmt.Sprintf("Besides the %d SKUs with an alert of their own, Amazon shows other quantities than it had accepted, first of SKU %q; no orders explain them. "+
-				"They are sent once more, each every %v at most. More that are found within %v are not reported. Look for another program that sets quantities of the account",
+			Message: fmt.Sprintf("Besides the %d SKUs with an alert of their own, Amazon shows other quantities than it had accepted, first of SKU %q; no orders that are known explain them. "+
+				"They are sent once more, each every %v at most, where that can sell nothing twice. More that are found within %v are not reported. Look for another program that sets quantities of the account",
 				mostDrifts, s.id(), resendPause, summaryEvery),
 		}
 		raise(tx, s.account(), told)

@@ -257,7 +257,8 @@ func (m *Machine) learn(tx *machine.Tx, l listing, f fulfiller) {
 }
 
 func (m *Machine) learnOne(tx *machine.Tx, s *sku, f fulfiller) {
-	if f == s.fulfiller && !s.stale(tx.Now) && s.work == nil {
+	if f == s.fulfiller && s.work == nil && (s.watch != nil || !s.stale(tx.Now)) {
+		s.learned = minutesOf(tx.Now)
 		return // a look has asked, and nothing is new
 	}
 	if w := s.work; f == amazons && s.fulfiller != amazons && m.minds(s.account()) {

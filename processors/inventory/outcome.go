@@ -49,7 +49,7 @@ type sending struct {
 // outcome writes the one final outcome of an update. A replay's is another one.
 func outcome(tx *machine.Tx, s *sku, u *update, result schemas.InventoryResult, how sending) {
 	s.ends(u)
-	if u.stamp == s.newest && result.Outcome != applied { // Amazon has another quantity than the newest, or none
+	if u.stamp == s.newest && !u.silent() && result.Outcome != applied && result.Outcome != unseen { // Amazon has another quantity than the newest, or none
 		s.applied = unknownQuantity
 	}
 	if u.silent() {
@@ -133,7 +133,9 @@ func reject(tx *machine.Tx, s *sku, u *update, v verdict, how sending) {
 }
 
 func fail(tx *machine.Tx, s *sku, u *update, why verdict, how sending) {
-	s.failed(tx.Now, u, why)
+	if !u.silent() { // which stands for no record
+		s.failed(tx.Now, u, why)
+	}
 	outcome(tx, s, u, schemas.InventoryResult{Outcome: failed, Code: why.code, Message: why.message}, how)
 }
 

@@ -43,7 +43,7 @@ func (r *runtime) looked(within time.Duration, quantity int) []machine.Call {
 // see is what a notification or a report does.
 func (r *runtime) see(id string, quantity int) []machine.Call {
 	tx := &machine.Tx{Now: r.Now}
-	r.Machine.seen(tx, listing{testAccount, id}, defaultChannel, quantity, r.Now)
+	r.Machine.seen(tx, listing{testAccount, id}, defaultChannel, sight{quantity: int32(quantity), at: r.Now})
 	r.Commit(tx)
 	return r.Tick(nil)
 }

@@ -31,7 +31,8 @@ type watch struct {
 	how       sending // how it was sent last
 	since     millis  // when it was accepted first
 	before    int32   // the quantity that Amazon had before, as far as is known
-	looks     int32
+	looks     int32   // since it was sent last
+	answers   int32   // that these had
 	suspect   time.Time               // since when another number shows; the state does not keep it
 	suspected int32                   // which it was
 	drift     *schemas.InventoryDrift // the alert that holds
@@ -84,12 +85,12 @@ func (m *Machine) took(tx *machine.Tx, s *sku, u *update, how sending, before in
 		}
 	}
 	w := s.watched()
-	w.how, w.looks, w.suspect = how, 0, time.Time{}
+	w.how, w.looks, w.answers, w.suspect = how, 0, 0, time.Time{}
 	if !again && !u.silent() {
 		w.update, w.since, w.before = u, millisOf(tx.Now), before
 	}
 	if s.work.shows(u, how.at) {
-		m.confirmed(tx, s)
+		m.confirmed(tx, s, tx.Now)
 		return
 	}
 	m.watches.Add(&w.Item, tx.Now.Add(m.cfg.LookAfter))
@@ -111,20 +112,23 @@ func (m *Machine) accept(tx *machine.Tx, s *sku, u *update, how sending) {
 	tx.Emit(machine.Output{Topic: schemas.InventoryResults, Account: s.account(), Value: &result})
 }
 
-// confirmed ends the watch: Amazon shows what it has accepted.
-func (m *Machine) confirmed(tx *machine.Tx, s *sku) {
+// confirmed takes that Amazon has shown what it has accepted at a time, which ends the watch
+// unless it shows another one since.
+func (m *Machine) confirmed(tx *machine.Tx, s *sku, at time.Time) {
 	w := s.watch
 	if w == nil {
 		return
 	}
-	w.audit.ended(w, explained)
+	if w.update != nil || w.drift != nil {
+		s.save(tx)
+	}
 	if u := w.update; u != nil {
 		outcome(tx, s, u, schemas.InventoryResult{Outcome: applied}, w.how)
-		s.save(tx)
 	}
-	if w.drift != nil {
-		s.save(tx)
+	if at.Before(w.suspect) {
+		return
 	}
+	w.audit.ended(w, explained)
 	m.unwatch(tx, s)
 }
 
@@ -182,14 +186,19 @@ func (m *Machine) lookFor(tx *machine.Tx, s *sku) {
 	if w.update != nil && !s.work.concerns(w.update) && !tx.Now.Before(w.since.time().Add(m.cfg.SeenWithin)) {
 		switch {
 		case m.cfg.SeenWithin <= 0: // nobody looks any more
-			m.confirmed(tx, s)
+			m.confirmed(tx, s, tx.Now)
 			return
-		case w.looks > 0:
+		case w.answers > 0:
 			m.unshown(tx, s)
 		}
 	}
-	if w.update == nil && w.drift == nil && (w.suspect.IsZero() || w.looks >= maxLooks) {
+	suspected := !w.suspect.IsZero() && w.looks < maxLooks
+	if w.update == nil && (w.drift == nil && !suspected || s.work == nil && !m.comparable(s)) {
+		held := w.drift != nil
 		m.unwatch(tx, s)
+		if held {
+			s.save(tx)
+		}
 		return
 	}
 	if s.work == nil || w.update != nil && !s.work.concerns(w.update) {
