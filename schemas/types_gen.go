@@ -1482,8 +1482,8 @@ func (r *InventoryDrift) AppendAvro(dst []byte) []byte {
 
 // InventoryResult: The one outcome of one record of inventory-updates, and
 // one more for each replay of the record. Written by the inventory processor
-// to inventory-results, keyed by account. Before APPLIED, UNSEEN or
-// SUPERSEDED a record can have ACCEPTED, once, which is not final.
+// to inventory-results, keyed by account. Before its final outcome a record
+// can have ACCEPTED, once, which is not final.
 type InventoryResult struct {
 	// Id of this outcome: a hash of pipeline and of the update's record: its
 	// topic (not its name), partition and offset, and the replay if there was

@@ -23,9 +23,10 @@ const (
 const (
 	// askPrefix begins the keys of the calls; nothing stands under them in the state.
 	askPrefix = "fulfilled/"
-	// maxAsks bounds the questions of a unit, and maxBackground those that nothing waits for.
+	// maxAsks bounds the questions of a unit: those that nothing waits for take half of them, and
+	// maxBackground of an account. Else an account whose calls fail would take them from the others.
 	maxAsks       = 100_000
-	maxBackground = 20_000
+	maxBackground = 5_000
 	// fewRefusals is how often a question is tried that nothing waits for.
 	fewRefusals = 3
 	// askBase and askLimit bound the wait after an answer that told nothing, and absentBase and
@@ -82,7 +83,7 @@ func (m *Machine) stands(q *ask) bool {
 	}
 	entries := m.entriesOf(q.sku.listing())
 	if len(entries) == 0 {
-		delete(m.asks, q.entry())
+		m.endAsk(q)
 		return false
 	}
 	q.sku = entries[0]
@@ -125,20 +126,37 @@ func (m *Machine) ask(tx *machine.Tx, s *sku) {
 func (m *Machine) newAsk(s *sku, target string) *ask {
 	q := &ask{Item: lane.Item{Key: askPrefix + askedKey(s)}, sku: s, marketplace: target, alone: !searchable(s.id())}
 	m.asks[q.entry()] = q
+	m.account(s.account()).asks++
 	return q
 }
 
-// lookAt asks what Amazon shows of a SKU, behind what quantities wait for. Any answer about the
+func (m *Machine) endAsk(q *ask) {
+	delete(m.asks, q.entry())
+	m.account(q.sku.account()).asks--
+}
+
+// roomBeside reports whether an account may ask something that nothing waits for.
+func (m *Machine) roomBeside(account string) bool {
+	return len(m.asks) < maxAsks/2 && m.account(account).asks < maxBackground
+}
+
+// lookAt asks what Amazon shows of a SKU, behind what quantities wait for, if it can be asked now. Any answer about the
 // SKU tells it, so nothing happens if it is asked for already.
-func (m *Machine) lookAt(tx *machine.Tx, s *sku) {
-	if target := m.target(s); target != "" && m.asks[askedKey(s)] == nil {
-		m.askAt(tx, m.newAsk(s, target), tx.Now)
+func (m *Machine) lookAt(tx *machine.Tx, s *sku) bool {
+	if m.asks[askedKey(s)] != nil {
+		return true
 	}
+	target := m.target(s)
+	if target == "" || !m.roomBeside(s.account()) || m.searches.Parked(s.account()) {
+		return false
+	}
+	m.askAt(tx, m.newAsk(s, target), tx.Now)
+	return true
 }
 
 // asksBeside reports whether a SKU is asked for though no quantity waits for it.
 func (m *Machine) asksBeside(s *sku) bool {
-	return len(m.asks) < maxBackground && m.minds(s.account()) && !m.cfg.Excluded(s.account(), s.id())
+	return m.roomBeside(s.account()) && m.minds(s.account()) && !m.cfg.Excluded(s.account(), s.id())
 }
 
 // askAt queues a question. What is urgent, or has sold out, comes first of those that
@@ -285,7 +303,7 @@ func (m *Machine) answeredAsk(tx *machine.Tx, q *ask, item *model.ListingsItem) 
 		}
 		f = assumed
 	}
-	delete(m.asks, q.entry())
+	m.endAsk(q)
 	if len(q.absent) > 0 {
 		for _, s := range m.entriesOf(q.sku.listing()) {
 			s.listed = q.marketplace
@@ -338,7 +356,7 @@ func (m *Machine) askLater(tx *machine.Tx, q *ask) {
 
 // giveUpAsk ends a question that nothing waits for, until an update after toldFor.
 func (m *Machine) giveUpAsk(tx *machine.Tx, q *ask) {
-	delete(m.asks, q.entry())
+	m.endAsk(q)
 	for _, s := range m.entriesOf(q.sku.listing()) {
 		s.learned = minutesOf(tx.Now)
 	}
@@ -348,7 +366,7 @@ func (m *Machine) giveUpAsk(tx *machine.Tx, q *ask) {
 func (m *Machine) dismiss(tx *machine.Tx, s *sku) {
 	if q := m.asks[askedKey(s)]; q != nil && q.Queued() && m.waiting(tx, q) == nil {
 		m.lanesOf(q).Remove(s.account(), &q.Item)
-		delete(m.asks, q.entry())
+		m.endAsk(q)
 	}
 }
 

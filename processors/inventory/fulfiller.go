@@ -126,6 +126,13 @@ func (m *Machine) barred(s *sku, u *update) bool {
 	return m.cfg.Excluded(s.account(), s.id()) || m.refuses(s, u)
 }
 
+// offers reports whether a SKU's accepted quantity is what Amazon should offer: Amazon does not fulfil
+// the SKU, or the quantity was allowed all the same.
+func (m *Machine) offers(s *sku) bool {
+	u := s.unseen()
+	return s.fulfiller != amazons || !m.minds(s.account()) || u != nil && m.allows(s, u)
+}
+
 // refuses reports whether u is a quantity for a SKU that Amazon fulfils.
 func (m *Machine) refuses(s *sku, u *update) bool { return s.fulfiller == amazons && !m.allows(s, u) }
 
@@ -230,8 +237,8 @@ func (s *sku) reached() string {
 	w := s.work
 	t := w.had()
 	const look = ", and may stand beside that now: look at the listing in Seller Central"
-	switch {
-	case w.patched || w.resend:
+	switch u := s.unseen(); {
+	case w.patched || w.resend || u != nil && w.wanted.same(u.stamp):
 		return "This quantity had been accepted before that was known" + look
 	case t.attempts > 0 || t.doubts > 0 || s.doubt != nil:
 		return "Amazon may have taken this quantity before that was known" + look
@@ -265,7 +272,7 @@ func (m *Machine) learnOne(tx *machine.Tx, s *sku, f fulfiller) {
 		switch {
 		case w != nil && w.wanted != nil && (w.patched || w.resend): // accepted, and to be sent once more
 			m.tellSent(tx, s, w.wanted.send)
-		case s.applied != unknownQuantity:
+		case s.applied != unknownQuantity && s.fulfiller != unlearned && (s.unseen() == nil || !m.allows(s, s.unseen())): // what is accepted and leaves it unlearned was allowed
 			m.tellSent(tx, s, s.applied)
 		}
 	}

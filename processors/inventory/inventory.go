@@ -263,6 +263,8 @@ func (m *Machine) Draw(tx *machine.Tx) {
 		m.released(tx, m.skus[item.Key])
 	}
 	m.lookAround(tx)
+	m.expire(tx)
+	m.drawCatalogues(tx) // whose rows end the waits of SKUs
 	m.feeds.Draw(tx)
 	m.patches.Draw(tx, func(item *lane.Item) { m.patch(tx, m.skus[item.Key]) })
 	m.searches.Draw(tx, func(item *lane.Item) { m.search(tx, m.asks[askEntry(item.Key)]) })
@@ -274,9 +276,7 @@ func (m *Machine) Draw(tx *machine.Tx) {
 		}
 		m.forget(tx, m.skus[item.Key])
 	}
-	m.expire(tx)
-	m.drawCatalogues(tx)
-	for _, next := range []time.Time{m.holds.Due(), m.idle.Due(), m.sales.ends.Due(), m.nextLook(tx.Now)} {
+	for _, next := range []time.Time{m.holds.Due(), m.idle.Due(), m.sales.ends.Due(), m.watches.Due(), m.feeds.Due()} {
 		if !next.IsZero() {
 			tx.WakeAt(next)
 		}

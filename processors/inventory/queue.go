@@ -186,6 +186,7 @@ type perAccount struct {
 	patches map[*sku]struct{} // that are queued in Machine.patches
 	former  []string          // marketplaces with entries that a version before left
 
+	asks      int       // questions for its SKUs
 	questions questions // for the fulfillers of its SKUs
 	taken     time.Time // when Amazon last took a feed or a quantity
 

@@ -113,7 +113,7 @@ func (m *Machine) looked(l listing) {
 
 // comparable reports whether it is known which quantity Amazon should show of a SKU.
 func (m *Machine) comparable(s *sku) bool {
-	return m.cfg.SeenWithin > 0 && s.applied != unknownQuantity && s.fulfiller != amazons && !m.cfg.Excluded(s.account(), s.id()) && !m.former.beside(s)
+	return m.cfg.SeenWithin > 0 && s.applied != unknownQuantity && m.offers(s) && !m.cfg.Excluded(s.account(), s.id()) && !m.former.beside(s)
 }
 
 // judges reports whether a number that shows says something: nothing of ours is under way or in

@@ -144,30 +144,15 @@ func (m *Machine) unwatch(tx *machine.Tx, s *sku) {
 	s.watch = nil
 }
 
-// roomToLook reports whether more SKUs may be asked for.
-func (m *Machine) roomToLook() bool { return len(m.asks) < maxBackground }
-
-// lookAround looks at the SKUs whose time has come, as long as there is room among the questions.
+// lookAround looks at the SKUs whose time has come.
 func (m *Machine) lookAround(tx *machine.Tx) {
 	for range releaseBatch {
-		if !m.roomToLook() {
-			break
-		}
 		item := m.watches.Pop(tx.Now)
 		if item == nil {
 			break
 		}
 		m.lookFor(tx, m.skus[item.Key])
 	}
-}
-
-// nextLook is when the next SKU is looked at; some time later where there is no room for it now.
-func (m *Machine) nextLook(now time.Time) time.Time {
-	due := m.watches.Due()
-	if !due.IsZero() && !m.roomToLook() {
-		return machine.Latest(due, now.Add(absentWait))
-	}
-	return due
 }
 
 // forget drops a SKU that has been without work for long.
@@ -202,7 +187,10 @@ func (m *Machine) lookFor(tx *machine.Tx, s *sku) {
 		return
 	}
 	if s.work == nil || w.update != nil && !s.work.concerns(w.update) {
-		m.lookAt(tx, s)
+		if !m.lookAt(tx, s) {
+			m.watches.Add(&w.Item, tx.Now.Add(absentWait))
+			return
+		}
 		w.looks++
 	}
 	m.watches.Add(&w.Item, tx.Now.Add(lane.Backoff(s.Key, int(w.looks), 2*m.cfg.LookAfter, watchLimit)))

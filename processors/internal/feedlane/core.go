@@ -189,6 +189,10 @@ func (c *Core[T, Q]) Draw(tx *machine.Tx) {
 	}
 }
 
+// Due is when Draw has something to do; zero for never. An owner asks for that moment once more
+// where what it does after Draw can wake a lane.
+func (c *Core[T, Q]) Due() time.Time { return c.timers.Due() }
+
 // Changed looks at the lanes of an account anew, whose calls may follow now.
 func (c *Core[T, Q]) Changed(tx *machine.Tx, account string) {
 	for _, f := range c.Of(account) {
