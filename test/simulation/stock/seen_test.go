@@ -146,7 +146,7 @@ func TestIgnoredUpdatesAreFound(t *testing.T) {
 			half, last := d.took[len(d.took)/2], d.took[len(d.took)-1]
 			t.Logf("%d updates were ignored; %d were reported, half of them after %v and all after %v, and corrected, after %v at most; %d summaries; %d orders",
 				d.ignored, d.reported, half, last, d.slowest, d.summaries, d.orders)
-			if half > 15*time.Minute {
+			if half > 25*time.Minute { // an ignored rise could be a late order
 				t.Errorf("half of them were reported after %v", half)
 			}
 			if n := w.count.byOutcome["UNSEEN"]; n > 0 {
