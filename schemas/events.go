@@ -189,33 +189,18 @@ func eventOf(record any) (detailType, id string, err error) {
 	case *FeedIssues: // thousands of issues; the FeedResult behind them is the event
 		return "", "", nil
 	case *InventoryResult:
-		switch r.Outcome {
-		case outcomeRejected:
-			return inventoryRejected, r.EventID, nil
-		case outcomeFailed:
-			return inventoryFailed, r.EventID, nil
-		}
-		return "", "", nil
+		detailType, id = eventOfOutcome(r.EventID, r.Outcome, map[string]string{outcomeRejected: inventoryRejected, outcomeFailed: inventoryFailed})
+		return detailType, id, nil
 	case *StockAudit:
 		return stockAudited, r.EventID, nil
-	case *ShipmentConfirmation:
-		switch r.Outcome {
-		case outcomeConfirmed:
-			return shipmentConfirmed, r.EventID, nil
-		case outcomeRejected:
-			return shipmentRejected, r.EventID, nil
-		}
-		return "", "", nil // a superseded one has no effect
+	case *ShipmentConfirmation: // a superseded one has no effect
+		detailType, id = eventOfOutcome(r.EventID, r.Outcome, map[string]string{outcomeConfirmed: shipmentConfirmed, outcomeRejected: shipmentRejected})
+		return detailType, id, nil
 	case *CancellationResult:
-		switch r.Outcome {
-		case outcomeAccepted:
-			return cancellationAccepted, r.EventID, nil
-		case outcomeRejected:
-			return cancellationRejected, r.EventID, nil
-		case outcomeFailed:
-			return cancellationFailed, r.EventID, nil
-		}
-		return "", "", nil
+		detailType, id = eventOfOutcome(r.EventID, r.Outcome, map[string]string{
+			outcomeAccepted: cancellationAccepted, outcomeRejected: cancellationRejected, outcomeFailed: cancellationFailed,
+		})
+		return detailType, id, nil
 	case *Alert:
 		switch {
 		case r.EventType == feedStuck: // its FeedResult is the event
@@ -226,4 +211,12 @@ func eventOf(record any) (detailType, id string, err error) {
 		return r.EventType, r.EventID, nil
 	}
 	return "", "", fmt.Errorf("a %T is not an event that EventBridge gets", record)
+}
+
+// eventOfOutcome is which event an outcome is, of those that are events; "" for none.
+func eventOfOutcome(eventID, outcome string, events map[string]string) (detailType, id string) {
+	if detailType = events[outcome]; detailType == "" {
+		return "", ""
+	}
+	return detailType, eventID
 }

@@ -116,16 +116,9 @@ func (l leads) of(kind string) []string {
 // destinations looks for the target's, and creates what the pass may. Without the queue's
 // its error says why. Without the event source's only its subscriptions are missing.
 func (k *Keeper) destinations(ctx context.Context, t Target, act action) (rows []Destination, ours leads, err error) {
-	row := func(id, resource string, s State, err error) Destination {
-		r := Destination{Application: t.Application, Region: t.Region, Resource: resource, ID: id, State: s}
-		if err != nil {
-			r.Error = err.Error()
-		}
-		return r
-	}
 	all, err := k.lookForDestinations(ctx, t)
 	if err != nil {
-		return []Destination{row("", t.QueueARN, Failed, err)}, leads{}, err
+		return []Destination{t.destination("", t.QueueARN, Failed, err)}, leads{}, err
 	}
 	var absent []Destination
 	owned := map[string]State{} // by id
@@ -133,7 +126,7 @@ func (k *Keeper) destinations(ctx context.Context, t Target, act action) (rows [
 		is, why := Good, error(nil)
 		if act.create && !slices.ContainsFunc(all, r.has) {
 			if all, is, why = k.lead(ctx, t, all, r); is == Failed && r.queue != "" {
-				return []Destination{row("", r.queue, Failed, why)}, leads{}, why
+				return []Destination{t.destination("", r.queue, Failed, why)}, leads{}, why
 			}
 		}
 		ids := r.among(all)
@@ -146,7 +139,7 @@ func (k *Keeper) destinations(ctx context.Context, t Target, act action) (rows [
 			if is == Good {
 				is = Missing
 			}
-			absent = append(absent, row("", r.String(), is, why))
+			absent = append(absent, t.destination("", r.String(), is, why))
 		}
 		if r.queue != "" {
 			ours.queue = ids
@@ -154,6 +147,11 @@ func (k *Keeper) destinations(ctx context.Context, t Target, act action) (rows [
 			ours.events = ids
 		}
 	}
+	return append(t.present(all, owned), absent...), ours, nil
+}
+
+// present are the destinations that Amazon has, with the states of those that are ours.
+func (t Target) present(all []model.Destination, owned map[string]State) (rows []Destination) {
 	for _, d := range all {
 		state, known := owned[d.ID]
 		if !known {
@@ -163,9 +161,18 @@ func (k *Keeper) destinations(ctx context.Context, t Target, act action) (rows [
 		if d.Resource.EventBridge != nil {
 			name = d.Resource.EventBridge.Name
 		}
-		rows = append(rows, row(d.ID, name, state, nil))
+		rows = append(rows, t.destination(d.ID, name, state, nil))
 	}
-	return append(rows, absent...), ours, nil
+	return rows
+}
+
+// destination is what is reported of one.
+func (t Target) destination(id, resource string, s State, err error) Destination {
+	d := Destination{Application: t.Application, Region: t.Region, Resource: resource, ID: id, State: s}
+	if err != nil {
+		d.Error = err.Error()
+	}
+	return d
 }
 
 // lead makes a destination that leads to a resource. It returns all destinations, what

@@ -26,7 +26,7 @@ def cancellations(rows):
             "orderId": order,
             "reason": reason,
             # Without items all of the order is cancelled that is not shipped. A quantity is
-            # what is to be cancelled of the line in all, earlier cancellations included.
+            # that of all cancelled units of the line, earlier cancellations included.
             "items": [{"orderItemId": row[2], "quantity": int(row[3])} for row in lines if len(row) > 2],
             "eventTime": datetime.now(timezone.utc),
             "source": "cancel.py",

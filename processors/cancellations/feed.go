@@ -178,7 +178,7 @@ func (m *Machine) void(tx *machine.Tx, o *order) {
 	tx.Put(o.Key, o.CancellationState)
 }
 
-// doubt notes the lines of which what was sent may have cancelled units, and reports whether
+// doubt notes the lines whose units the last feed may have cancelled, and reports whether
 // there are any.
 func (o *order) doubt() (counted bool) {
 	for _, item := range o.SentItems {

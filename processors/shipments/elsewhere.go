@@ -12,7 +12,7 @@ import (
 // label puts a package on the order without a confirmation. To confirm it again would be a second
 // package of the same units, which Amazon refuses, or takes with another tracking number than
 // the parcel has. So these shipments are rejected before a call is spent, unless the producer
-// says confirmAnyway. What Amazon was told of by us is corrected as always.
+// says confirmAnyway. What we have confirmed ourselves is corrected as always.
 
 // others are the packages that an order shows and that are not cancelled.
 func others(shown []schemas.OrderPackage) (packages []schemas.OtherPackage) {

@@ -71,7 +71,7 @@ func (m *Machine) carried(o *order) *schemas.PackageState {
 	return nil
 }
 
-// feed has a package's shipment wait for a feed, unless it does so as it is.
+// feed makes a package's shipment wait for a feed, unless it waits for one already.
 func (m *Machine) feed(o *order, p *schemas.PackageState) {
 	s := next(p)
 	now := fed{key: o.packageKey(p), offset: s.SourceOffset, event: s.EventTime, market: m.marketplace(o, s)}
@@ -83,7 +83,7 @@ func (m *Machine) feed(o *order, p *schemas.PackageState) {
 	o.place = inFeed
 }
 
-// unfeed has an order's shipment not go by a feed. None carries it.
+// unfeed takes an order's shipment, which no feed carries, out of the wait for one.
 func (m *Machine) unfeed(o *order) {
 	if o.fed.key != "" {
 		m.feeds.Remove(o.fed.key)

@@ -83,7 +83,7 @@ func (w *world) feedAnswer(f *machinetest.Flight, late time.Duration) machine.Ou
 	return machine.Reject{Err: &model.Error{Class: model.Invalid, Status: 400}}
 }
 
-// finishFeed confirms the packages of a feed, some of which Amazon refuses.
+// finishFeed confirms the packages of a feed; Amazon refuses some.
 func (w *world) finishFeed(feed *letterFeed, at time.Time) {
 	feed.ProcessingStatus, feed.ProcessingEndTime = model.FeedDone, &at
 	for _, m := range feed.messages {
@@ -251,7 +251,7 @@ func TestAConfirmedLetterIsNeverASecondPackage(t *testing.T) {
 			}
 		}
 	}
-	// Nor is what was confirmed with a number corrected without one.
+	// What was confirmed with a number is not corrected without one, either.
 	r := newRuntime(t, Config{Untracked: untrackedFeed})
 	r.End(r.Take(known(orderID(1), 3, testStart), shipped("s1", orderID(1), "p1", 1, testStart))[0], done())
 	if r.Take(letter("s2", orderID(1), "p1", 1, testStart.Add(time.Second))); r.settled("s2").Code != codeNoReference {

@@ -20,8 +20,8 @@ import (
 )
 
 // TestConfirmsTheNewest interleaves shipments in and out of order, corrections,
-// orders that come late or never, lost, late and refused calls, accepted ones of which
-// nothing is stored, lost transactions and crashes, and then lets everything settle.
+// orders that come late or never, lost, late and refused calls, accepted ones that
+// store nothing, lost transactions and crashes, and then lets everything settle.
 func TestConfirmsTheNewest(t *testing.T) {
 	t.Parallel()
 	property.CheckSeeds(t, property.Seeds(long.Pick(t, 60, property.FixedSeeds)), func(rt *rapid.T) {

@@ -42,7 +42,7 @@ func (m *Machine) told(tx *machine.Tx, o *order, p *schemas.PackageState, s *sch
 	}
 }
 
-// sameNumber reports whether two tracking numbers are one: Amazon may write it in another way.
+// sameNumber reports whether two tracking numbers are the same: Amazon may write one in another way.
 func sameNumber(a, b string) bool {
 	bare := func(number string) string { return strings.ToUpper(strings.Join(strings.Fields(number), "")) }
 	return bare(a) == bare(b)
@@ -208,7 +208,7 @@ func (m *Machine) await(o *order) {
 	m.unshown.Add(&o.check, next)
 }
 
-// drawUnshown has orders looked at that have not shown a package, and, where no answer comes,
+// drawUnshown asks for a look at orders that have not shown a package, and, where no answer comes,
 // confirms the packages once more, or reports those for which that was done.
 func (m *Machine) drawUnshown(tx *machine.Tx) {
 	for range sweepBatch {

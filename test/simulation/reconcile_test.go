@@ -149,5 +149,5 @@ func decoded[T any](t *testing.T, rec *kgo.Record) *T {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return value.(any).(*T)
+	return value.(*T)
 }

@@ -47,7 +47,7 @@ type observer struct {
 	clock  clock.Clock // the pipeline's
 	prefix string
 
-	upstream *upstream // who says which quantities Amazon should show
+	upstream *upstream // knows the quantities that Amazon should show
 
 	mu              sync.Mutex          // guards what follow writes
 	onTopic         map[stateKey]string // the origin of each state

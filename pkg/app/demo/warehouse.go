@@ -47,7 +47,7 @@ type warehouse struct {
 	left    int // shipments that are said later
 	failure error
 
-	cancelled []string // ids of orders in place of which nothing is shipped
+	cancelled []string // ids of orders that were cancelled and not shipped
 }
 
 func newWarehouse(cfg config.Config, sim *simulator.Simulator, codec *registry.Codec, c clock.Clock) (*warehouse, error) {

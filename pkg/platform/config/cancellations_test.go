@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestCancelOrderIsRefused says why, while Amazon does not offer the operation.
+// TestCancelOrderIsRefused looks for the reason in words, while Amazon does not offer the operation.
 func TestCancelOrderIsRefused(t *testing.T) {
 	t.Parallel()
 	for by, says := range map[string]string{"cancelOrder": "withdrawn it three times", "fax": "write one of feed"} {

@@ -26,7 +26,7 @@ type Scenario struct {
 	Dropped       float64 `json:"dropped"`       // share of notifications that are never sent, though the change happens
 	SellerShips   float64 `json:"sellerShips"`   // share of orders that the marketplace leaves to the seller to ship: by themselves they only become UNSHIPPED
 	ByAmazon      float64 `json:"byAmazon"`      // share of orders that Amazon ships (FulfillmentType AFN)
-	Listed        float64 `json:"listed"`        // share of orders for a SKU that the seller lists, from whose quantity they take; Amazon ships those that it fulfils
+	Listed        float64 `json:"listed"`        // share of orders for a SKU that the seller lists: they lower its quantity; Amazon ships those that it fulfils
 	BuyerRequests float64 `json:"buyerRequests"` // share of orders whose buyer asks to cancel (a notification without a time)
 
 	Forged         int `json:"forged"`         // notifications of orders that do not exist

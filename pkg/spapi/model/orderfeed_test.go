@@ -72,7 +72,7 @@ func TestOrderFeedDocuments(t *testing.T) {
 }
 
 // TestEachOrderFeedFitsTheSchema writes feeds with hostile texts: one without faults fits
-// the schema and says what it was given, and each is well-formed and as large as Size says.
+// the schema and holds the content that it was given, and each is well-formed and as large as Size says.
 func TestEachOrderFeedFitsTheSchema(t *testing.T) {
 	t.Parallel()
 	property.Check(t, func(r *rapid.T) {

@@ -18,7 +18,7 @@ type Config struct {
 	// people: "SKU", "quantities". Twice is what a second feed with the same does: "it
 	// may bring back an older quantity".
 	Item, Items, Twice string
-	// Never is for items of which Amazon may carry out a repeat as well: what a feed may have
+	// With Never, for items whose repeat Amazon may carry out as well, what a feed may have
 	// carried out is not sent again, but ends Failed.
 	Never bool
 	// Waits is the type of the alert that items wait while feeds fail.

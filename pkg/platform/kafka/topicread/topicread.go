@@ -37,7 +37,7 @@ type Reader struct {
 	// on behind it; else the scan ends with it.
 	Unreadable func(*kclient.UnreadableError)
 	// Patient waits until ctx ends for what Kafka does not bring; else it counts as removed
-	// after a while. It is for a scan of which half must not pass for all.
+	// after a while. It is for a scan whose half must not pass for all.
 	Patient bool
 }
 

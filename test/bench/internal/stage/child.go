@@ -95,7 +95,7 @@ func (s *Side) Prepare(int, *int) (err error) {
 func (s *Side) Run(int, *int) error { return s.work(s.running) }
 
 // Stop ends Run.
-func (s *Side) Stop(int, *int) error { //nolint:unparam // net/rpc wants an error
+func (s *Side) Stop(int, *int) error {
 	s.stop()
 	return nil
 }
