@@ -26,13 +26,13 @@ const (
 // watch is why a SKU is looked at: its quantity was accepted and has not been seen, or Amazon
 // shows another one. A SKU that is settled has none.
 type watch struct {
-	lane.Item         // its place in Machine.watches
-	update    *update // that has no final outcome yet; nil where there is none such
-	how       sending // how it was sent last
-	since     millis  // when it was accepted first
-	before    int32   // the quantity that Amazon had before, as far as is known
-	looks     int32   // since it was sent last
-	answers   int32   // that these had
+	lane.Item                         // its place in Machine.watches
+	update    *update                 // that has no final outcome yet; nil where there is none such
+	how       sending                 // how it was sent last
+	since     millis                  // when it was accepted first
+	before    int32                   // the quantity that Amazon had before, as far as is known
+	looks     int32                   // since it was sent last
+	answers   int32                   // that these had
 	suspect   time.Time               // since when another number shows; the state does not keep it
 	suspected int32                   // which it was
 	drift     *schemas.InventoryDrift // the alert that holds
