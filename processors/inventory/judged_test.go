@@ -1,6 +1,8 @@
 package inventory
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -218,5 +220,82 @@ func TestAnAuditExplainsOnlyWhatIsExplained(t *testing.T) {
 		if int(a.Explained) != c.explained || a.open != c.open || a.Different != 1 {
 			t.Errorf("%s: %+v, %d open", name, a.StockAudit, a.open)
 		}
+	}
+}
+
+// TestLooksAreBoundedByAccount: one account whose looks end late takes no room of another's, and none are
+// asked for while its calls are parked.
+func TestLooksAreBoundedByAccount(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, seeing())
+	tx := &machine.Tx{Now: r.Now}
+	look := func(account, id string) bool {
+		s := r.Machine.newSKU(account, defaultChannel, id)
+		r.Machine.enter(s)
+		return r.Machine.lookAt(tx, s)
+	}
+	for i := range maxBackground {
+		look(testAccount, fmt.Sprint("SKU-", i))
+	}
+	if look(testAccount, "MORE") || !look(otherAccount, "A") {
+		t.Error("looks are not bounded by account")
+	}
+	r = newRuntime(t, seeing())
+	r.acceptOne("A", 5)
+	r.End(r.only(r.Pass(6*time.Minute), model.SearchListingsItems), machine.Park{})
+	if look(testAccount, "B") {
+		t.Error("a look is asked for while the calls are parked")
+	}
+}
+
+// TestWhatARowReleasesIsSent at once: nothing else need happen for that.
+func TestWhatARowReleasesIsSent(t *testing.T) {
+	t.Parallel()
+	cfg := auditing()
+	cfg.FulfillmentWait = 24 * time.Hour
+	r := newRuntime(t, cfg)
+	create := r.until(model.CreateReport, time.Hour, r.Take(updateOf("A", 5, r.Now))...)
+	poll := r.until(model.GetReport, time.Minute, r.Done(create, &model.CreateReportResponse{ReportID: "1"})...)
+	document := r.until(model.GetReportDocument, time.Minute, r.Done(poll, &model.Report{ReportID: "1", ProcessingStatus: model.ReportDone, ReportDocumentID: "d"})...)
+	r.only(r.Done(document, &model.ListingsReport{Rows: []model.ListingsRow{rowOf("A", "DEFAULT", 1)}}), model.PatchListingsItem)
+}
+
+// TestAnAllowedQuantityIsJudged though Amazon fulfils its SKU.
+func TestAnAllowedQuantityIsJudged(t *testing.T) {
+	t.Parallel()
+	cfg := seeing()
+	cfg.FulfillmentWait = 15 * time.Minute
+	r := newRuntime(t, cfg)
+	u := updateOf("A", 5, r.Now)
+	u.AllowFulfilledByAmazon = true
+	n := 4 // as one is ordered
+	r.Follow(2*time.Second, r.Take(orderOf("0", r.Now, r.Now, "OTHER 1"), u), func(call machine.Call) machine.Outcome {
+		if call.Operation == model.PatchListingsItem {
+			return accepted()
+		}
+		return machine.Snooze{For: time.Minute}
+	})
+	equal(t, "outcomes", r.outcomes(), []string{"A 5 ACCEPTED"})
+	r.Take(orderOf("1", r.Now, r.Now, "A 1"))
+	r.Follow(time.Hour, nil, func(machine.Call) machine.Outcome {
+		item := model.ListingsItem{SKU: "A", FulfillmentAvailability: []model.FulfillmentAvailability{{FulfillmentChannelCode: defaultChannel, Quantity: &n}, {FulfillmentChannelCode: "AMAZON_EU"}}}
+		return machine.Done{Response: &model.SearchListingsItemsResponse{Items: []model.ListingsItem{item}}}
+	})
+	equal(t, "outcomes", r.outcomes(), []string{"A 5 APPLIED"})
+	equal(t, "alerts", r.alertTypes(), []string(nil))
+	if r.sku("A").FulfilledBy != byAmazon {
+		t.Error("who fulfils it was not learned")
+	}
+}
+
+// TestWhatWasAcceptedReachedAmazon, whatever becomes of its correction.
+func TestWhatWasAcceptedReachedAmazon(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, seeing())
+	r.acceptOne("A", 5)
+	s := r.Machine.skus[skuKey(testAccount, "", "A")]
+	s.begin().wanted = r.Machine.correction(&machine.Tx{Now: r.Now}, s)
+	if said := s.reached(); !strings.HasPrefix(said, "This quantity had been accepted") {
+		t.Error(said)
 	}
 }
