@@ -91,7 +91,7 @@ func (m *Machine) seenOf(tx *machine.Tx, s *sku, shown sight) {
 		m.confirmed(tx, s, shown.at)
 		return
 	}
-	if !m.judges(s, shown.at, tx.Now) || s.watch != nil && shown.at.Before(s.watch.suspect) { // which is newer
+	if !m.judges(s, shown.at, tx.Now) {
 		return
 	}
 	switch r := m.reads(s, shown.quantity, tx.Now); r {
