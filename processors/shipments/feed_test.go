@@ -251,7 +251,7 @@ func TestAConfirmedLetterIsNeverASecondPackage(t *testing.T) {
 			}
 		}
 	}
-	// What was confirmed with a number is not corrected without one, either.
+	// What was confirmed with a number keeps its number when one comes without, too.
 	r := newRuntime(t, Config{Untracked: untrackedFeed})
 	r.End(r.Take(known(orderID(1), 3, testStart), shipped("s1", orderID(1), "p1", 1, testStart))[0], done())
 	if r.Take(letter("s2", orderID(1), "p1", 1, testStart.Add(time.Second))); r.settled("s2").Code != codeNoReference {
