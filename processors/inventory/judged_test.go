@@ -299,3 +299,28 @@ func TestWhatWasAcceptedReachedAmazon(t *testing.T) {
 		t.Error(said)
 	}
 }
+
+// TestAReducedCorrectionIsWhatMustShow: the number that was asked for is too high by then.
+func TestAReducedCorrectionIsWhatMustShow(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, seeing())
+	r.Take(orderOf("0", r.Now, r.Now, "OTHER 1"))
+	r.acceptOne("A", 16)
+	r.looked(6*time.Minute, 16)
+	r.acceptOne("A", 9)
+	r.Take(orderOf("1", r.Now, r.Now, "A 4"))
+	r.looked(6*time.Minute, 16)
+	patch := r.only(append(r.looked(7*time.Minute, 16), r.Pass(2*time.Second)...), model.PatchListingsItem)
+	if sent := patch.Request.(*model.PatchQuantityRequest).Quantity; sent != 5 {
+		t.Fatalf("sent %d", sent)
+	}
+	r.End(patch, accepted())
+	r.outcomes()
+	r.alertTypes()
+	r.see("A", 9)
+	equal(t, "outcomes of the number before the order", r.outcomes(), []string(nil))
+	equal(t, "alerts", r.alertTypes(), []string(nil))
+	r.see("A", 5)
+	equal(t, "outcomes", r.outcomes(), []string{"A 9 APPLIED"})
+	equal(t, "alerts", r.alertTypes(), []string{"QuantityDrift RESOLVED"})
+}
