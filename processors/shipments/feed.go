@@ -73,14 +73,26 @@ func (m *Machine) carried(o *order) *schemas.PackageState {
 
 // feed makes a package's shipment wait for a feed, unless it waits for one already.
 func (m *Machine) feed(o *order, p *schemas.PackageState) {
-	s := next(p)
-	now := fed{key: o.packageKey(p), offset: s.SourceOffset, event: s.EventTime, market: m.marketplace(o, s)}
-	if o.fed != now {
+	if now := m.fedOf(o, p); o.fed != now {
 		m.unfeed(o)
 		o.fed = now
-		m.feeds.Add(o.Account, now.market, now.key, s.ReceivedTime)
+		m.feeds.Add(o.Account, now.market, now.key, next(p).ReceivedTime)
 	}
 	o.place = inFeed
+}
+
+// fedOf is a package's shipment as the lanes know it.
+func (m *Machine) fedOf(o *order, p *schemas.PackageState) fed {
+	s := next(p)
+	return fed{key: o.packageKey(p), offset: s.SourceOffset, event: s.EventTime, market: m.marketplace(o, s)}
+}
+
+// claim notes that the lanes have a package, which they may since before a restart.
+func (m *Machine) claim(o *order, p *schemas.PackageState) {
+	if o.fed.key != o.packageKey(p) {
+		m.unfeed(o)
+		o.fed = m.fedOf(o, p)
+	}
 }
 
 // unfeed takes an order's shipment, which no feed carries, out of the wait for one.
@@ -109,8 +121,11 @@ func (m *Machine) packageOf(key string) (*order, *schemas.PackageState) {
 }
 
 // Message is what a feed says of a package; see feedlane.Owner.
-func (m *Machine) Message(key string) model.OrderMessage {
+func (m *Machine) Message(key string) (message model.OrderMessage, known bool) {
 	o, p := m.packageOf(key)
+	if o == nil {
+		return message, false
+	}
 	s := next(p)
 	fulfillment := &model.PackageFulfillment{
 		AmazonOrderID: o.OrderID, FulfillmentDate: o.shipDate(s), CarrierCode: s.CarrierCode, CarrierName: s.CarrierName,
@@ -121,7 +136,15 @@ func (m *Machine) Message(key string) model.OrderMessage {
 			AmazonOrderItemCode: item.OrderItemID, Quantity: int(item.Quantity), TransparencyCodes: item.TransparencyCodes,
 		})
 	}
-	return model.OrderMessage{Fulfillment: fulfillment}
+	return model.OrderMessage{Fulfillment: fulfillment}, true
+}
+
+// Returned decides anew about a package that no feed carries any more; see feedlane.Owner.
+func (m *Machine) Returned(tx *machine.Tx, key string) {
+	if o, p := m.packageOf(key); o != nil {
+		m.claim(o, p)
+		m.settle(tx, o)
+	}
 }
 
 // Settled takes how a package's feed ended; see feedlane.Owner.

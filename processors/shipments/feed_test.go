@@ -297,3 +297,100 @@ func TestWhatAFeedCannotSayIsSetAside(t *testing.T) {
 		t.Errorf("%+v", r.Letters)
 	}
 }
+
+// submitLetters takes records and lets the feed that comes of them go until its createFeed is
+// under way.
+func submitLetters(r *runtime, values ...any) (create machine.Call) {
+	r.T.Helper()
+	r.Take(values...)
+	for range 100 {
+		for _, call := range r.Running {
+			switch call.Operation {
+			case model.CreateFeedDocument:
+				r.Done(call, &model.UploadFeedResponse{FeedDocumentID: "d", SHA256: "aa", Bytes: 1})
+			case model.CreateFeed:
+				return call
+			}
+		}
+		r.Pass(time.Minute)
+	}
+	r.T.Fatal("no feed was submitted")
+	return create
+}
+
+// What has come while a feed carried a letter counts when that did not confirm it: rule 10.
+func TestALetterThatComesBackIsDecidedAnew(t *testing.T) {
+	t.Parallel()
+	cancelled := known(orderID(1), 2, testStart.Add(time.Second))
+	cancelled.Status = "CANCELLED"
+	later := testStart.Add(time.Second)
+	for name, test := range map[string]struct {
+		meanwhile any
+		outcome   string // of s1
+		next      string // operation of the call that follows
+	}{
+		"cancelled": {cancelled, rejected, ""},
+		"asked":     {asking(1, later), "", ""},
+		"dropped":   {said(letter("s2", orderID(1), "p1", 2, later), wordDrop), superseded, ""},
+		"tracked":   {shipped("s2", orderID(1), "p1", 2, later), superseded, model.ConfirmShipment},
+		"nothing":   {letter("s2", orderID(2), "p1", 2, later), "", model.CreateFeedDocument},
+	} {
+		for _, submitted := range []bool{false, true} {
+			r := newRuntime(t, Config{Untracked: untrackedFeed, BuyerCancel: cancelHold})
+			create := submitLetters(r, known(orderID(1), 2, testStart), letter("s1", orderID(1), "p1", 2, testStart))
+			r.Take(test.meanwhile)
+			if len(r.outcomes) > 0 {
+				t.Fatalf("%s: %+v, and the feed is not over", name, r.outcomes[0])
+			}
+			started := len(r.Started)
+			if submitted {
+				r.Done(create, &model.CreateFeedResponse{FeedID: "1"})
+				r.Take((&letterFeed{Feed: model.Feed{FeedID: "1", MarketplaceIDs: []string{france}, ProcessingStatus: model.FeedCancelled}}).result()...)
+			} else {
+				r.End(create, machine.Snooze{For: time.Second})
+			}
+			for range 60 {
+				r.Pass(time.Minute)
+			}
+			next := ""
+			if len(r.Started) > started {
+				next = r.Started[started].Operation
+			}
+			if next != test.next || test.outcome != "" && r.settled("s1").Outcome != test.outcome || test.outcome == "" && len(r.outcomes) > 0 {
+				t.Errorf("%s, submitted %v: then %q, outcomes %+v", name, submitted, next, r.outcomes)
+			}
+		}
+	}
+}
+
+// After a restart an order has another letter that is next. The one that a feed carried and
+// that is dropped meanwhile is not sent when its feed does not show.
+func TestACarriedLetterThatIsNotNextSurvivesARestart(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{Untracked: untrackedFeed})
+	submitLetters(r, known(orderID(1), 3, testStart), letter("s1", orderID(1), "p1", 1, testStart))
+	r.Take(letter("s2", orderID(1), "p2", 2, testStart.Add(-time.Minute)))
+	r.Restart()
+	started := len(r.Started)
+	r.Take(said(letter("s3", orderID(1), "p1", 1, testStart.Add(time.Minute)), wordDrop))
+	r.Follow(2*time.Hour, r.Pass(time.Second), func(call machine.Call) machine.Outcome {
+		switch call.Operation {
+		case model.GetFeeds:
+			return machine.Done{Response: &model.GetFeedsResponse{}}
+		case model.CreateFeedDocument:
+			return machine.Done{Response: &model.UploadFeedResponse{FeedDocumentID: "e", SHA256: "aa", Bytes: 1}}
+		}
+		return machine.Done{Response: &model.CreateFeedResponse{FeedID: "2"}}
+	})
+	var sent []string
+	for _, call := range r.Started[started:] {
+		if upload, ok := call.Request.(*model.UploadFeedRequest); ok {
+			for _, m := range upload.Feed.(*model.OrderFeed).Messages {
+				sent = append(sent, fmt.Sprint(m.Fulfillment.Items[0].Quantity))
+			}
+		}
+	}
+	if !slices.Equal(sent, []string{"2"}) || r.settled("s1").Outcome != superseded || r.settled("s3").Outcome != dropped {
+		t.Errorf("units %v were sent, outcomes %+v", sent, r.outcomes)
+	}
+}

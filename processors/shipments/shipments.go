@@ -250,9 +250,7 @@ func (m *Machine) Draw(tx *machine.Tx) {
 		o := m.orders[item.Key]
 		o.place = nowhere
 		if p := m.carried(o); p != nil { // the end of its feed goes on with it
-			if o.fed.key != o.packageKey(p) {
-				m.unfeed(o)
-			}
+			m.claim(o, p)
 			continue
 		}
 		outputs := len(tx.Outputs)

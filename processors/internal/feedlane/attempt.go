@@ -62,7 +62,11 @@ func (l *Lanes) gather(tx *machine.Tx, f *Lane[item, queue]) *Cut[item] {
 			others = append(others, i)
 			continue
 		}
-		message := l.owner.Message(i.Key)
+		message, known := l.owner.Message(i.Key)
+		if !known {
+			l.forget(i)
+			continue
+		}
 		message.MessageID = len(cut.Members) + 1
 		feed.Messages, cut.Members = append(feed.Messages, message), append(cut.Members, i)
 	}
@@ -90,17 +94,24 @@ func (l *Lanes) carried(_ *machine.Tx, f *Lane[item, queue]) {
 }
 
 // waits makes an item wait again, unless it is gone.
-func (l *Lanes) waits(_ *machine.Tx, i *item) {
+func (l *Lanes) waits(i *item) {
 	i.message, i.verdict = 0, nil
 	if !i.gone {
 		l.put(i)
 	}
 }
 
+// returned makes an item wait again that an intent or a feed carried.
+func (l *Lanes) returned(tx *machine.Tx, i *item) {
+	if l.waits(i); !i.gone {
+		l.owner.Returned(tx, i.Key)
+	}
+}
+
 // dissolved makes the items of a document that is not submitted wait again.
-func (l *Lanes) dissolved(tx *machine.Tx, members []*item) {
+func (l *Lanes) dissolved(_ *machine.Tx, members []*item) {
 	for _, i := range members {
-		l.waits(tx, i)
+		l.waits(i)
 	}
 }
 
@@ -165,7 +176,7 @@ func (l *Lanes) settle(tx *machine.Tx, _ *Lane[item, queue], members []*item, en
 			how.Kind, how.Verdict = Failed, end.Why
 			l.end(tx, i, how)
 		default:
-			l.put(i)
+			l.returned(tx, i)
 		}
 	}
 }

@@ -38,8 +38,12 @@ type Lanes struct {
 // Owner is the role that has the items.
 type Owner interface {
 	// Message is what a feed says of an item, without its MessageID. It is asked for when
-	// a document is made, perhaps several times.
-	Message(key string) model.OrderMessage
+	// a document is made, perhaps several times. It is false for a key that the owner does
+	// not know any more, which the lanes then forget.
+	Message(key string) (message model.OrderMessage, known bool)
+	// Returned is called when an item waits again that an intent or a feed carried. Meanwhile
+	// the owner may have learned what makes it change or remove the item.
+	Returned(tx *machine.Tx, key string)
 	// Settled takes the end of an item, in the transaction that sees it: once for each
 	// item, which the lanes then have forgotten. The owner ignores a key that it does
 	// not know any more.
@@ -100,7 +104,7 @@ func New(cfg Config, owner Owner) *Lanes {
 		Waiting: func(f *Lane[item, queue]) (int, time.Time) { return f.Own.ready.Len(), f.Own.ready.Due() },
 		Look:    l.look, Gather: l.gather, Barred: func(i *item) bool { return i.gone },
 		Carried: l.carried, Taken: nothing, Thaw: nothing, Freeze: nothing,
-		Refused: l.refused, Dissolved: l.dissolved, GivenBack: l.waits,
+		Refused: l.refused, Dissolved: l.dissolved, GivenBack: l.returned,
 		Note:  func(_ *machine.Tx, i *item, issue *schemas.FeedIssue) { i.verdict = refusalOf(issue) },
 		Noted: func(i *item) bool { return i.verdict != nil }, Void: func(_ *machine.Tx, i *item) { i.verdict = nil },
 		Fill: fill, Settle: l.settle,

@@ -43,11 +43,13 @@ func newBook(t testing.TB, cfg Config) *book {
 	return b
 }
 
-func (b *book) Message(key string) model.OrderMessage {
+func (b *book) Returned(*machine.Tx, string) {}
+
+func (b *book) Message(key string) (model.OrderMessage, bool) {
 	return model.OrderMessage{Acknowledgement: &model.OrderAcknowledgement{
 		AmazonOrderID: key, StatusCode: model.AcknowledgementFailure,
 		Items: []model.AcknowledgedItem{{AmazonOrderItemCode: "1", CancelReason: model.NoInventory}},
-	}}
+	}}, true
 }
 
 func (b *book) Settled(tx *machine.Tx, key string, end Settlement) {
