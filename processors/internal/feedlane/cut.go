@@ -187,7 +187,6 @@ func (c *Core[T, Q]) uploaded(tx *machine.Tx, f *Lane[T, Q], res *machine.Result
 func (c *Core[T, Q]) refuseDocument(tx *machine.Tx, f *Lane[T, Q], why Verdict) {
 	f.trouble.begin(tx.Now, why)
 	f.hold(tx.Now)
-	f.Save(tx)
 }
 
 // refuse takes Amazon's refusal of what is under way in the lane. Its members wait
@@ -199,7 +198,6 @@ func (c *Core[T, Q]) refuse(tx *machine.Tx, f *Lane[T, Q], why Verdict) {
 	}
 	f.failed(tx.Now, len(members), why)
 	c.hooks.Refused(tx, members, why)
-	f.Save(tx)
 }
 
 // dissolve makes the members of a document that will not be submitted wait again.
@@ -208,6 +206,7 @@ func (c *Core[T, Q]) dissolve(tx *machine.Tx, f *Lane[T, Q]) {
 	f.cut = nil
 	c.release(tx, f)
 	c.hooks.Dissolved(tx, members)
+	f.Save(tx) // after that: it has what has failed
 }
 
 // release lets the account's other lanes make a feed.

@@ -98,6 +98,11 @@ func Key(account, feedType, marketplace string) string {
 	return KeyPrefix + account + "/" + feedType + "/" + marketplace
 }
 
+// isKey reports whether key is that of a lane of a feed type.
+func isKey(key, feedType string) bool {
+	return strings.HasPrefix(key, KeyPrefix) && strings.Contains(key, "/"+feedType+"/")
+}
+
 func newLane[T, Q any](key, account, marketplace string) *Lane[T, Q] {
 	return &Lane[T, Q]{
 		call: lane.Item{Key: key}, timer: lane.Item{Key: key},

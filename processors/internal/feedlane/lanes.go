@@ -273,7 +273,7 @@ func (l *Lanes) Record(tx *machine.Tx, value any) {
 // Result takes the outcome of a call, and reports whether it is of a lane.
 func (l *Lanes) Result(tx *machine.Tx, res *machine.Result) bool {
 	l.start(tx)
-	return l.core.Result(tx, res) || strings.HasPrefix(res.Call.Key, KeyPrefix)
+	return l.core.Result(tx, res) || isKey(res.Call.Key, l.core.cfg.FeedType)
 }
 
 // Draw starts the calls that quota and time allow.

@@ -129,3 +129,27 @@ func TestAnItemIsTakenBackWhileItsDocumentIsMade(t *testing.T) {
 		t.Errorf("B was taken back although its feed is submitted: %+v", w.ends["B"])
 	}
 }
+
+// A document that Amazon refuses counts as a try of its items, for the next owner too.
+func TestARefusedDocumentIsRemembered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, t, 1, Config{})
+	w.Take(itemOf("A"), itemOf("B"))
+	w.End(w.until(model.CreateFeedDocument), machine.Reject{Err: &model.Error{Class: model.Invalid, Status: 400, Code: "InvalidInput"}})
+	items := w.lane().Items
+	if len(items) != 2 || items[0].Attempts != 1 || items[0].FailingSince.IsZero() || items[1].Most != 1 {
+		t.Errorf("the state has %+v", items)
+	}
+}
+
+// The results of calls are those of the lanes' own feed type only.
+func TestResultsOfAnotherFeedTypeAreAnothers(t *testing.T) {
+	t.Parallel()
+	w, _ := submitted(t)
+	for _, other := range []string{model.JSONListingsFeed, feedType} {
+		res := &machine.Result{Call: machine.Call{Operation: model.GetFeeds, Key: Key(testAccount, other, "another")}}
+		if got := w.Machine.lanes.Result(&machine.Tx{Now: w.Now}, res); got != (other == feedType) {
+			t.Errorf("%s: taken is %v", other, got)
+		}
+	}
+}
