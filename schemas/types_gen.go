@@ -3642,6 +3642,9 @@ type SaleState struct {
 	UpdatedTime time.Time `avro:"updatedTime,omitzero" json:"updatedTime,omitzero"`
 	// What was ordered, by SKU.
 	Lines []SaleLine `avro:"lines" json:"lines"`
+	// In the entry about no order: when the newest order was placed of those that
+	// were forgotten because there were too many; null for none.
+	ForgottenTime time.Time `avro:"forgottenTime,omitzero" json:"forgottenTime,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -3657,6 +3660,7 @@ func (r *SaleState) AppendAvro(dst []byte) []byte {
 		}
 	}
 	dst = append(dst, 0)
+	dst = appendOptionalTime(dst, r.ForgottenTime)
 	return dst
 }
 

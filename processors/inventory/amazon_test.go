@@ -27,6 +27,7 @@ type amazon struct {
 	had       map[string]bool                           // every quantity that a place has had, as place=quantity
 	fulfils   map[string]bool                           // SKUs that are Amazon's own to ship
 	created   int                                       // feeds
+	refuses   func(sku string) bool                     // whether it refuses the quantity that comes now; nil for never
 	ignores   func() bool                               // whether it takes the next quantity and does nothing; nil for never
 	after     func(at time.Time, do func(at time.Time)) // has something happen later
 
@@ -167,6 +168,9 @@ func (a *amazon) apply(marketplace string, m *model.QuantityMessage) (code strin
 		return "13013"
 	case a.random.IntN(50) == 0:
 		return "InternalFailure"
+	}
+	if a.refuses != nil && a.refuses(sku) {
+		return "8541"
 	}
 	if a.ignores != nil && a.ignores() {
 		return ""

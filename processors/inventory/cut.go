@@ -106,7 +106,7 @@ func (m *Machine) gather(tx *machine.Tx, f *feedLane) *feedlane.Cut[sku] {
 		}
 		s := m.skus[item.Key]
 		s.place = nowhere
-		if m.barred(s, s.work.wanted) {
+		if m.barred(s, s.work.wanted) || m.outlived(s, tx.Now) {
 			m.route(tx, s)
 			s.save(tx)
 			continue
@@ -117,7 +117,7 @@ func (m *Machine) gather(tx *machine.Tx, f *feedLane) *feedlane.Cut[sku] {
 			twice = append(twice, s)
 			continue
 		}
-		m.decide(s)
+		m.decide(s, tx.Now)
 		message := settings.message(s, len(messages)+1)
 		size += message.EncodedSize()
 		if size > m.cfg.MaxBytes && len(messages) > 0 {

@@ -101,7 +101,7 @@ func (m *Machine) unanswered(tx *machine.Tx, s *sku, u *update) {
 	w.patch = nil
 	t := w.try()
 	t.patchSince, t.overtook = time.Time{}, false
-	s.applied = unknownQuantity
+	m.unsure(s, u, tx.Now)
 	if w.carries(u) {
 		m.thawOne(s)
 		return
@@ -114,7 +114,7 @@ func (m *Machine) unanswered(tx *machine.Tx, s *sku, u *update) {
 func (m *Machine) onceMore(tx *machine.Tx, s *sku, u *update, sent time.Time) {
 	m.tellTaken(tx, s, u)
 	w := s.work
-	s.applied = unknownQuantity
+	m.unsure(s, u, tx.Now)
 	m.want(tx, s, u)
 	if w.wanted != u {
 		return // something newer is on its way

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 	"unique"
@@ -61,7 +62,7 @@ func (m *Machine) left(s *sku, now time.Time) (quantity int32, known bool) {
 
 // resend sends the last accepted quantity once more.
 func (m *Machine) resend(tx *machine.Tx, s *sku) {
-	if m.reserves(s) && s.basis != nil {
+	if m.reserves(s) && s.basis != nil && !m.spent(s, s.basis, tx.Now) {
 		m.replace(tx, s, s.again(tx.Now, s.basis))
 		return
 	}
@@ -80,10 +81,16 @@ func (m *Machine) correction(tx *machine.Tx, s *sku) *update {
 		again.received, again.send = millisOf(tx.Now), quantity
 		return &again
 	}
-	return &update{
+	u := &update{
 		stamp: s.newest, received: millisOf(tx.Now), quantity: quantity, send: quantity,
 		common: unique.Make(common{channel: s.channel(), correction: true}),
 	}
+	if m.reserves(s) { // orders that become known later are taken off
+		u.seen = max(s.appliedAt, millisOf(tx.Now.Add(-keepSales/2)))
+		units, _ := m.sold(s.listing(), u.seen.time())
+		u.quantity = int32(min(int64(quantity)+units, math.MaxInt32))
+	}
+	return u
 }
 
 // silent reports whether no outcome is due for the update.

@@ -15,13 +15,13 @@ func (m *Machine) patch(tx *machine.Tx, s *sku) {
 	w := s.work
 	s.place = nowhere
 	m.unqueuedPatch(tx, s)
-	if m.barred(s, s.work.wanted) { // since it was queued
+	if m.barred(s, w.wanted) || m.outlived(s, tx.Now) { // since it was queued
 		m.patches.Finish(tx, s.account(), &s.Item, &machine.Result{Outcome: machine.Snooze{Unspent: true}})
 		m.route(tx, s)
 		s.save(tx)
 		return
 	}
-	m.decide(s)
+	m.decide(s, tx.Now)
 	settings := m.cfg.settings(s.account())
 	message := settings.message(s, 0)
 	w.patch, w.wanted, w.resend = w.wanted, nil, false

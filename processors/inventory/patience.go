@@ -35,7 +35,7 @@ func (m *Machine) tried(tx *machine.Tx, w *work) (over bool) {
 // rule 5) giveUp gives the update its outcome.
 func (m *Machine) again(tx *machine.Tx, s *sku, u *update, why verdict, how sending, giveUp ending) {
 	w := s.work
-	s.applied = unknownQuantity
+	m.unsure(s, u, tx.Now)
 	if w.newer(u) == nil {
 		if m.tried(tx, w) {
 			giveUp(tx, s, u, why, how)

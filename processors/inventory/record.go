@@ -72,10 +72,6 @@ func (m *Machine) take(tx *machine.Tx, s *sku, next *update) {
 		return
 	}
 	m.assign(s, next)
-	if m.sells(s) {
-		m.sales.seen(tx, s.listing(), next.seen)
-	}
-	s.basis, s.until = nil, 0
 	m.work(s).calm()
 	m.replace(tx, s, next)
 	if s.stale(tx.Now) {
@@ -84,9 +80,12 @@ func (m *Machine) take(tx *machine.Tx, s *sku, next *update) {
 	s.save(tx)
 }
 
-// replace makes next the wanted update of a SKU.
+// replace makes next the wanted update of a SKU. The newest can be newer, where that was given up
+// and next is a correction of what Amazon has.
 func (m *Machine) replace(tx *machine.Tx, s *sku, next *update) {
-	s.newest, s.failure = next.stamp, nil
+	if !next.before(s.newest) {
+		s.newest, s.failure = next.stamp, nil
+	}
 	w := m.work(s)
 	if w.wanted == nil || w.carries(w.wanted) { // which the feed settles
 		w.since = next.received

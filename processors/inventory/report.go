@@ -26,7 +26,10 @@ func (m *Machine) settle(tx *machine.Tx, f *feedLane, members []*sku, end feedla
 		s, u := m.takeOut(tx, s)
 		switch {
 		case u == nil: // superseded before the feed was submitted
-			s.applied = unknownQuantity
+			s.applied, s.work.lapsed = unknownQuantity, surely
+			if s.basis != nil {
+				s.until = millisOf(tx.Now.Add(m.cfg.ApplyDelay))
+			}
 		case v != nil && !end.Foreign:
 			m.refused(tx, s, u, *v, how)
 		case end.Applied:

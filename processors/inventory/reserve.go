@@ -40,18 +40,22 @@ func (m *Machine) offered(s *sku, u *update) int32 {
 }
 
 // decide fixes what is sent for the wanted update. Where that is another number than before, it is a
-// correction. If a feed carries the update, its end is the outcome.
-func (m *Machine) decide(s *sku) {
+// correction. If a feed carries the update, its end is the outcome; and what Amazon has accepted
+// already is due its last one only.
+func (m *Machine) decide(s *sku, now time.Time) {
 	w := s.work
 	u := w.wanted
 	if !m.reserves(s) {
 		return
 	}
 	send := m.offered(s, u)
+	if m.spent(s, u, now) {
+		send = min(send, u.send)
+	}
 	if send == u.send {
 		return
 	}
-	w.wanted = s.corrected(u, w.carries(u))
+	w.wanted = s.corrected(u, w.carries(u) || u.is(s.unseen()))
 	w.wanted.send = send
 }
 
@@ -78,7 +82,7 @@ func (m *Machine) correct(tx *machine.Tx, s *sku, placed millis, anew bool) {
 	switch {
 	case !m.reserves(s):
 		return
-	case w == nil && (u == nil || !anew && placed > s.until):
+	case w == nil && !anew && placed > s.until:
 		return // Amazon has taken it off
 	case w == nil:
 	case w.wanted != nil && !w.patched && !w.inCut() && !w.carries(w.wanted):
@@ -92,7 +96,7 @@ func (m *Machine) correct(tx *machine.Tx, s *sku, placed millis, anew bool) {
 	default:
 		u = w.newestUpdate()
 	}
-	if u == nil || u.send == 0 && !anew || placed <= u.seen && m.offered(s, u) > 0 {
+	if u == nil || m.spent(s, u, tx.Now) || u.send == 0 && !anew || placed <= u.seen && m.offered(s, u) > 0 {
 		return
 	}
 	m.replace(tx, s, s.again(tx.Now, u))
@@ -118,23 +122,84 @@ func (m *Machine) space(s *sku, now time.Time) {
 	}
 }
 
+// spent reports whether orders that u's number does not have may be forgotten by now. Then a
+// correction of it could offer again what is sold; but not where those that are known sell it out.
+func (m *Machine) spent(s *sku, u *update, now time.Time) bool {
+	return u.seen < max(millisOf(now.Add(-keepSales)), m.sales.gaps[s.account()].lost) && m.offered(s, u) > 0
+}
+
+// outlived reports whether the wanted update is a correction that has waited too long.
+func (m *Machine) outlived(s *sku, now time.Time) bool {
+	w := s.work
+	u := w.wanted
+	return u != nil && u.silent() && m.reserves(s) && m.spent(s, u, now) && !w.carries(u) && !w.inCut() && !w.patched && !w.resend
+}
+
 // settles notes that Amazon has accepted u. It may carry it out some time later.
 func (m *Machine) settles(tx *machine.Tx, s *sku, u *update) {
 	s.basis, s.until = nil, 0
+	if m.sells(s) {
+		m.sales.seen(tx, s.listing(), u.seen)
+	}
 	if m.reserves(s) {
 		s.basis, s.until = u, millisOf(tx.Now.Add(m.cfg.ApplyDelay))
 	}
 }
 
-// seen is until when orders are in the newest number of a SKU, as far as that is known.
+// lapse is whether Amazon has an older number than the newest: orders may have come that only
+// something newer was to take off.
+type lapse byte
+
+const (
+	perhaps lapse = iota + 1
+	surely
+)
+
+// unsure notes that Amazon may carry u out, or not. Of what it may have, the lower number is
+// corrected from then on.
+func (m *Machine) unsure(s *sku, u *update, now time.Time) {
+	s.applied = unknownQuantity
+	if s.basis == nil || u == nil || u.same(s.basis.stamp) {
+		return
+	}
+	if m.offered(s, u) <= m.offered(s, s.basis) || m.spent(s, s.basis, now) {
+		s.basis = u
+	}
+	s.until = millisOf(now.Add(m.cfg.ApplyDelay))
+}
+
+// fallBack corrects what Amazon has when the newest number was given up, which was to take off the
+// orders that came meanwhile; and it gives up a correction that has waited too long.
+func (m *Machine) fallBack(tx *machine.Tx, s *sku) {
+	w, u := s.work, s.basis
+	if m.outlived(s, tx.Now) {
+		w.wanted = nil
+		s.save(tx)
+	}
+	lapsed := w.lapsed
+	w.lapsed = 0
+	if lapsed == 0 || !w.done() || u == nil || !m.reserves(s) || m.barred(s, u) || m.spent(s, u, tx.Now) || lapsed < surely && (u.same(s.newest) || m.offered(s, u) == u.send) {
+		return
+	}
+	m.unplace(s)
+	w.wanted = s.again(tx.Now, u)
+	w.since = w.wanted.received
+	s.save(tx)
+}
+
+// seen is until when orders are in each number of a SKU that Amazon has or may get.
 func (s *sku) seen() millis {
-	if u := s.work.newestUpdate(); u != nil {
-		return u.seen
+	updates := []*update{s.basis}
+	if w := s.work; w != nil {
+		updates = append(updates, w.wanted, w.sent, w.patch)
 	}
-	if s.basis != nil {
-		return s.basis.seen
+	seen := millis(0)
+	for _, u := range updates {
+		if u != nil && (seen == 0 || u.seen < seen) {
+			seen = u.seen
+		}
 	}
-	return 0
+	return seen
 }
 
 func (u *update) speaks(due bool) {

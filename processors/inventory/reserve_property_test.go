@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"testing"
@@ -14,7 +15,8 @@ import (
 )
 
 // TestNothingIsSoldTwice interleaves orders, cancellations and shipments with the numbers of a
-// warehouse that lags by up to an hour, and with all that can go wrong on the way to Amazon. Amazon
+// warehouse that lags by up to an hour, over days, and with all that can go wrong on the way to Amazon,
+// which refuses some numbers for good. Amazon
 // takes each order off by itself, and offers some of what is cancelled again. Each time
 // that all orders have become known and their corrections are through, Amazon has neither more nor
 // less than the physical stock without the orders that are not shipped.
@@ -33,8 +35,10 @@ type trader struct {
 	seen     []time.Time      // the orders placed until then are in its number
 	placed   []*schemas.Order // all orders, by when they were placed
 	shipped  map[string]bool
-	again    bool      // whether Amazon offers half of what is cancelled again
-	cursor   time.Time // the warehouse has seen the orders placed until then
+	doomed   map[string]bool // updates that Amazon refuses
+	spare    bool            // whether no more updates are refused
+	again    bool            // whether Amazon offers half of what is cancelled again
+	cursor   time.Time       // the warehouse has seen the orders placed until then
 }
 
 func trade(t *testing.T, rt failer, seed uint64, steps int) {
@@ -43,7 +47,8 @@ func trade(t *testing.T, rt failer, seed uint64, steps int) {
 	if seed%2 == 0 {
 		cfg.SeenWithin, cfg.Accepted = 6*24*time.Hour, true
 	}
-	w := &trader{world: newWorld(t, rt, seed, cfg), shipped: map[string]bool{}, cursor: testStart, again: seed%3 > 0}
+	w := &trader{world: newWorld(t, rt, seed, cfg), shipped: map[string]bool{}, doomed: map[string]bool{}, cursor: testStart, again: seed%3 > 0}
+	w.amazon.refuses = w.refuses
 	w.skus = 1 + w.Random.IntN(4)
 	w.amazon.applyLate, w.amazon.showLate = w.Machine.cfg.ApplyDelay, w.Machine.cfg.ShowDelay
 	w.physical, w.gained, w.seen = make([]int, w.skus), make([]bool, w.skus), make([]time.Time, w.skus)
@@ -60,7 +65,7 @@ func trade(t *testing.T, rt failer, seed uint64, steps int) {
 		}
 	}
 	w.settled()
-	w.cursor = w.Now
+	w.cursor, w.spare = w.Now, true
 	for i := range w.skus {
 		w.report(i)
 	}
@@ -117,8 +122,11 @@ func (w *trader) trade() {
 		w.Advance(time.Duration(w.Random.IntN(5000)) * time.Millisecond)
 	case n < 97:
 		w.Advance(time.Duration(w.Random.IntN(60)) * time.Second)
-	default:
+	case n < 99:
 		w.Advance(time.Duration(w.Random.IntN(15)) * time.Minute)
+	default:
+		w.settled() // what is known only days later is forgotten by then
+		w.Advance(time.Duration(w.Random.IntN(60)) * time.Hour)
 	}
 	w.Deliver(w.Random.IntN(20))
 }
@@ -212,8 +220,22 @@ func (w *trader) report(sku int) {
 	w.Advance(time.Millisecond)
 	u := updateOf(skuName(sku), max(0, w.free(sku, w.cursor)), w.Now.Truncate(time.Millisecond))
 	u.UpdateID, u.SeenOrders = fmt.Sprint("u-", w.updates), w.cursor
-	w.gained[sku], w.seen[sku] = false, w.cursor
+	if w.doomed[u.UpdateID] = !w.spare && w.Random.IntN(8) == 0; !w.doomed[u.UpdateID] { // else Amazon has one of before
+		w.gained[sku], w.seen[sku] = false, w.cursor
+	} else {
+		w.gained[sku] = true
+	}
 	w.sent, w.Queue = append(w.sent, u), append(w.Queue, w.Records(u)...)
+}
+
+// refuses reports whether Amazon refuses what is under way for a SKU: some updates, and no corrections.
+func (w *trader) refuses(id string) bool {
+	s := w.Machine.skus[skuKey(testAccount, "", id)]
+	if s == nil || s.work == nil {
+		return false
+	}
+	u := cmp.Or(s.work.patch, s.work.sent)
+	return u != nil && !u.silent() && w.doomed[u.id]
 }
 
 // settled lets all orders become known and all corrections go out, and looks at Amazon's numbers.
@@ -227,7 +249,7 @@ func (w *trader) settled() {
 		if got > free {
 			w.rt.Fatalf("%s: Amazon offers %d, and %d are free", skuName(i), got, free)
 		}
-		if got < free && !w.gained[i] {
+		if got < free && !w.gained[i] && w.Now.Sub(w.seen[i]) < keepSales { // else its next number tells
 			w.rt.Fatalf("%s: Amazon offers %d only, and %d are free", skuName(i), got, free)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
 )
 
 // patched answers the one patch among calls, and returns its quantity.
@@ -146,4 +147,106 @@ func TestWithoutReserveOrdersChangeNothing(t *testing.T) {
 	if n := r.patched(r.Pass(3 * time.Second)); n != 10 {
 		t.Fatalf("sent %d", n)
 	}
+}
+
+// TestCorrectionsEndWhereOrdersAreForgotten keeps a number of days ago from being sent once more
+// without the orders of its first days, and sends 0 where those that are known sell it out.
+func TestCorrectionsEndWhereOrdersAreForgotten(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		days  int
+		sales int // that are remembered
+		late  string
+		want  []int
+	}{
+		"soon":                     {1, 100, "A 1", []int{24}},
+		"after days":               {3, 100, "A 1", nil},
+		"after days, and sold out": {3, 100, "A 60", []int{0}},
+		"too many orders":          {1, 2, "A 1", nil},
+	} {
+		cfg := reserving()
+		cfg.MaxSales = test.sales
+		r := newRuntime(t, cfg)
+		r.Take(updateOf("A", 50, testStart))
+		r.patched(r.Pass(3 * time.Second))
+		r.Now = r.Now.Add(time.Hour)
+		r.Take(orderOf("1", r.Now, r.Now, "A 20"))
+		r.Pass(time.Duration(test.days)*24*time.Hour - time.Hour)
+		r.Take(orderOf("2", r.Now, r.Now, "A 5"), orderOf("3", r.Now, r.Now, "A 2"))
+		r.Restart()
+		cancelled := orderOf("3", r.Now, r.Now.Add(time.Minute), "A 2")
+		cancelled.Status = "CANCELLED"
+		var sent []int
+		for _, call := range append(r.Take(orderOf("4", testStart.Add(time.Duration(test.days)*24*time.Hour-time.Minute), r.Now, test.late), cancelled), r.Pass(time.Minute)...) {
+			sent = append(sent, call.Request.(*model.PatchQuantityRequest).Quantity)
+		}
+		if got, want := fmt.Sprint(sent), fmt.Sprint(test.want); got != want {
+			t.Errorf("%s: sent %s, want %s", name, got, want)
+		}
+	}
+}
+
+// TestARefusedNumberEndsNoCorrections corrects the number that Amazon has when it has refused a
+// newer one, which stays the newest.
+func TestARefusedNumberEndsNoCorrections(t *testing.T) {
+	t.Parallel()
+	for _, early := range []bool{false, true} { // whether the order comes before the refusal
+		r := newRuntime(t, reserving())
+		r.Take(updateOf("A", 10, testStart))
+		r.patched(r.Pass(3 * time.Second))
+		late := orderOf("1", testStart.Add(time.Second), testStart.Add(time.Second), "A 2")
+		r.Now = r.Now.Add(10 * time.Second)
+		newer := updateOf("A", 9, r.Now)
+		newer.UpdateID = "newer"
+		call := r.only(append(r.Take(newer), r.Pass(3*time.Second)...), model.PatchListingsItem)
+		if early {
+			r.Take(late)
+		}
+		calls := r.Done(call, &model.ListingsItemSubmission{Status: model.SubmissionInvalid, Issues: []model.ListingIssue{{Code: "8541", Severity: "ERROR"}}})
+		if !early {
+			calls = append(calls, r.Take(late)...)
+		}
+		if n := r.patched(append(calls, r.Pass(time.Minute)...)); n != 8 {
+			t.Fatalf("early %v: sent %d", early, n)
+		}
+		r.sentIs("10 - APPLIED", "9 - REJECTED")
+		between := updateOf("A", 20, newer.EventTime.Add(-time.Second))
+		if calls := append(r.Take(between), r.Pass(time.Minute)...); len(calls) > 0 {
+			t.Fatalf("early %v: an older number than the newest is sent", early)
+		}
+		r.sentIs("20 - SUPERSEDED")
+	}
+}
+
+// TestReserveThatBeginsWhileAQuantityIsUnseen gives it one final outcome, though it is sent once more.
+func TestReserveThatBeginsWhileAQuantityIsUnseen(t *testing.T) {
+	t.Parallel()
+	reserve := false
+	r := newRuntime(t, Config{SeenWithin: 24 * time.Hour, Accepted: true, Settings: func(string) Settings { return Settings{Reserve: reserve} }})
+	r.Take(orderOf("0", testStart, testStart, "B 1"), updateOf("A", 10, testStart))
+	r.patched(r.Pass(3 * time.Second))
+	reserve = true
+	sold := orderOf("1", testStart.Add(time.Second), r.Now, "A 2") // overwritten
+	shown := int32(70)
+	for range 20 {
+		r.Now = r.Now.Add(time.Minute)
+		calls := append(r.Take(sold, &schemas.ListingChange{
+			Account: testAccount, SKU: "A", Type: changedQuantity, FulfillmentChannelCode: defaultChannel, Quantity: &shown, EventTime: r.Now,
+		}), r.Pass(0)...)
+		for _, call := range calls {
+			switch call.Operation {
+			case model.PatchListingsItem:
+				if n := r.patched([]machine.Call{call}); n != 8 {
+					t.Fatalf("sent %d", n)
+				}
+				shown = 8
+			case model.SearchListingsItems:
+				n := int(shown)
+				r.Done(call, &model.SearchListingsItemsResponse{Items: []model.ListingsItem{{SKU: "A", FulfillmentAvailability: []model.FulfillmentAvailability{
+					{FulfillmentChannelCode: defaultChannel, Quantity: &n},
+				}}}})
+			}
+		}
+	}
+	r.sentIs("10 - ACCEPTED", "10 8 APPLIED")
 }

@@ -12,6 +12,7 @@ func (m *Machine) route(tx *machine.Tx, s *sku) {
 	}
 	m.exclude(tx, s)
 	m.consider(tx, s)
+	m.fallBack(tx, s)
 	m.unplace(s)
 	if s.work.done() {
 		m.finish(tx, s)

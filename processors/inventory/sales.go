@@ -39,7 +39,8 @@ type sales struct {
 // the takeover.
 type gap struct {
 	until millis
-	saved bool // the state has it
+	lost  millis // when the newest was placed of those that were known and are forgotten, as there were too many
+	saved bool   // the state has it
 }
 
 // sale is an order. Each of its lines is of another SKU.
@@ -72,6 +73,7 @@ func (m *Machine) order(tx *machine.Tx, rec *machine.Record, o *schemas.Order) {
 		if g := a.gaps[rec.Account]; g.saved {
 			tx.Delete(saleKey(rec.Account, ""))
 		}
+		m.passOver(tx, rec.Account, o)
 		delete(a.gaps, rec.Account)
 		return
 	}
@@ -80,7 +82,7 @@ func (m *Machine) order(tx *machine.Tx, rec *machine.Record, o *schemas.Order) {
 		p.ordersUntil = millisOf(o.LastUpdatedTime)
 	}
 	if _, known := a.gaps[o.Account]; !known {
-		a.note(tx, o.Account, gap{millisOf(tx.Now), saved})
+		a.note(tx, o.Account, gap{until: millisOf(tx.Now), saved: saved})
 	}
 	if o.FulfilledBy != "MERCHANT" || model.CheckOrderID(o.OrderID) != nil {
 		return
@@ -90,11 +92,14 @@ func (m *Machine) order(tx *machine.Tx, rec *machine.Record, o *schemas.Order) {
 	if known == nil {
 		known = &sale{Item: lane.Item{Key: key}, account: strings.Clone(o.Account), placed: min(millisOf(o.CreatedTime), now)}
 	}
-	if updated < known.updated || known.placed.add(keepSales) <= now {
+	if updated < known.updated {
+		return
+	}
+	m.returns(tx, o)
+	if known.placed.add(keepSales) <= now {
 		return
 	}
 	known.updated = updated
-	m.returns(tx, o)
 	changed := known.take(m.unseen(tx, known, unitsOf(o)))
 	if len(changed) == 0 {
 		return
@@ -106,7 +111,7 @@ func (m *Machine) order(tx *machine.Tx, rec *machine.Record, o *schemas.Order) {
 	for len(a.orders) > m.cfg.MaxSales {
 		first := a.orders[a.ends.Pop(tx.Now.Add(2*keepSales)).Key]
 		g := a.gaps[first.account]
-		a.note(tx, first.account, gap{max(g.until, first.placed), g.saved})
+		a.note(tx, first.account, gap{max(g.until, first.placed), max(g.lost, first.placed), g.saved})
 		a.drop(tx, first)
 	}
 	for _, change := range changed {
@@ -131,11 +136,21 @@ func (m *Machine) returns(tx *machine.Tx, o *schemas.Order) {
 	}
 }
 
+// passOver lets an order that is not followed end the corrections of its SKUs.
+func (m *Machine) passOver(tx *machine.Tx, account string, o *schemas.Order) {
+	for i := range o.Items {
+		if s := m.seller(account, o.Items[i].SellerSKU); s != nil && s.basis != nil {
+			s.basis, s.until = nil, 0
+			s.save(tx)
+		}
+	}
+}
+
 // note notes until when sales of an account are not known.
 func (a *sales) note(tx *machine.Tx, account string, g gap) {
 	a.gaps[strings.Clone(account)] = g
 	if g.saved {
-		tx.Put(saleKey(account, ""), &schemas.SaleState{Account: account, PlacedTime: g.until.time(), Lines: []schemas.SaleLine{}})
+		tx.Put(saleKey(account, ""), &schemas.SaleState{Account: account, PlacedTime: g.until.time(), ForgottenTime: g.lost.time(), Lines: []schemas.SaleLine{}})
 	}
 }
 
@@ -185,8 +200,8 @@ func (m *Machine) sells(s *sku) bool {
 	return s.form != ofMarketplace && s.channel() == m.cfg.settings(s.account()).Channel
 }
 
-// unseen are the lines of an order that are known, or that the warehouse's newest number of
-// their SKU need not have seen.
+// unseen are the lines of an order that are known, or that a number of their SKU which
+// Amazon has, or may get, has not seen.
 func (m *Machine) unseen(tx *machine.Tx, o *sale, lines []schemas.SaleLine) []schemas.SaleLine {
 	kept := lines[:0]
 	for _, line := range lines {
@@ -292,7 +307,7 @@ func (a *sales) leave(l listing, matches func(*sale) bool) (gone []*sale) {
 	return gone
 }
 
-// seen forgets what was sold of a listing until a time: the warehouse's number has seen it.
+// seen forgets what was sold of a listing until a time: the number that Amazon has accepted has seen it.
 func (a *sales) seen(tx *machine.Tx, l listing, until millis) {
 	for _, o := range a.leave(l, func(o *sale) bool { return o.placed <= until }) {
 		if !a.counts(o) {
@@ -325,7 +340,7 @@ func (m *Machine) expire(tx *machine.Tx) {
 // sold is how many units of a listing are in orders placed after a time, as far as orders are
 // known by now: one that was placed minutes ago may still come. It is whole where no earlier one
 // was missed, as those before a takeover are of an account without reserve, and where the
-// warehouse's newest number has seen none of them.
+// number that Amazon has accepted last has seen none of them.
 func (m *Machine) sold(l listing, since time.Time) (units int64, whole bool) {
 	for _, o := range m.sales.of[l] {
 		if o.placed > millisOf(since) {
@@ -352,7 +367,7 @@ func (m *Machine) restoreSale(key string, state *schemas.SaleState) error {
 		return fmt.Errorf("inventory: state %s is about order %s of account %s", key, state.OrderID, state.Account)
 	}
 	if state.OrderID == "" {
-		m.sales.gaps[state.Account] = gap{millisOf(state.PlacedTime), true}
+		m.sales.gaps[state.Account] = gap{millisOf(state.PlacedTime), millisOf(state.ForgottenTime), true}
 		return nil
 	}
 	m.sales.enter(&sale{

@@ -93,9 +93,13 @@ func TestSalesAreForgotten(t *testing.T) {
 	r.Now = at(100)
 	r.Take(orderOf("1", at(10), at(10), "A 2", "B 1"), orderOf("2", at(20), at(20), "A 4"))
 	r.Take(updateOf("A", 7, at(15)))
+	r.soldIs("A", at(0), 6) // Amazon has not accepted it
+	r.patched(r.Pass(3 * time.Second))
 	r.soldIs("A", at(0), 4)
 	equal(t, "state", r.sales(), []string{"1 A 2 B 1", "2 A 4"}) // B's number is not there yet
-	r.Take(updateOf("B", 7, at(15)), orderOf("1", at(10), at(60), "A 1", "B 1"))
+	r.Take(updateOf("B", 7, at(15)))
+	r.patched(r.Pass(3 * time.Second))
+	r.Take(orderOf("1", at(10), at(60), "A 1", "B 1"))
 	equal(t, "state", r.sales(), []string{"2 A 4"})
 	r.Pass(keepSales)
 	equal(t, "state", r.sales(), nil)

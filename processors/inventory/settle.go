@@ -16,7 +16,12 @@ func (m *Machine) accepted(tx *machine.Tx, s *sku, u *update, how sending) {
 	}
 	m.tellTaken(tx, s, u)
 	before := s.applied
-	s.applied, s.appliedAt, s.returned, s.failure = u.send, millisOf(how.at), 0, nil
+	s.applied, s.appliedAt, s.returned = u.send, millisOf(how.at), 0
+	if u.same(s.newest) {
+		s.failure = nil
+	} else {
+		s.work.lapsed = perhaps
+	}
 	m.settles(tx, s, u)
 	if (s.fulfiller == unlearned || s.fulfiller == unlisted) && !u.common.Value().toAmazons {
 		s.fulfiller = assumed

@@ -52,6 +52,7 @@ type work struct {
 	resend  bool      // wanted was accepted, and is sent once more at once
 	shown   int32     // what Amazon showed last, at shownAt; the state keeps neither
 	shownAt millis
+	lapsed  lapse // whether Amazon has an older one than the newest, in this tick
 }
 
 // trial is what is known of tries that have not settled a SKU, and of its patch.

@@ -15,6 +15,7 @@ func (m *Machine) carried(tx *machine.Tx, f *feedLane) {
 		if w.sent == w.wanted {
 			w.wanted, w.since = nil, 0
 		} else { // something newer came while the document was made
+			m.unsure(s, w.sent, tx.Now)
 			w.sent = nil
 		}
 		s.save(tx)
