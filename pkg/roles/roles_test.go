@@ -11,6 +11,19 @@ import (
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
+// TestNewReadersOfFeedResultsBeginWithRecentOnes: their first shipment or cancellation waits for
+// no month of other roles' feeds. Inventory had feeds before positions were kept at once.
+func TestNewReadersOfFeedResultsBeginWithRecentOnes(t *testing.T) {
+	t.Parallel()
+	for _, r := range All() {
+		for _, in := range r.Inputs {
+			if in.Topic == schemas.FeedResults && len(r.State) > 0 && r.Name != "inventory" && in.Recent == 0 {
+				t.Errorf("role %s reads all feed results there are", r.Name)
+			}
+		}
+	}
+}
+
 // TestTheTableOfTopicsAgrees: who reads and writes a topic stands in the table of
 // topics too, from which the permissions come.
 func TestTheTableOfTopicsAgrees(t *testing.T) {

@@ -2,6 +2,7 @@ package cancellations
 
 import (
 	"slices"
+	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
@@ -21,7 +22,7 @@ func Role() role.Role {
 			{Topic: schemas.Cancellations, Replayed: true, Effects: true},
 			{Topic: schemas.Orders, NeverPaused: true}, // what cancellations wait for comes from these
 			{Topic: schemas.ShipmentConfirmations, NeverPaused: true},
-			{Topic: schemas.FeedResults, NeverPaused: true},
+			{Topic: schemas.FeedResults, NeverPaused: true, Recent: time.Hour},
 		},
 		Outputs:    []string{schemas.FeedSubmissions, schemas.CancellationResults, schemas.Alerts},
 		State:      []role.State{{Topic: schemas.StateCancellations}},

@@ -119,7 +119,7 @@ func hashOf(text string) uint64 {
 }
 
 // startCatalogues goes on with what an earlier owner has asked for. One that was read is
-// read again, since most of what it says is not in the state.
+// read again, since most of what it says is not in the state, unless the next one is near.
 func (m *Machine) startCatalogues(tx *machine.Tx) {
 	if m.cfg.AuditEvery <= 0 {
 		return
@@ -131,6 +131,7 @@ func (m *Machine) startCatalogues(tx *machine.Tx) {
 		due := tx.Now
 		if !c.ReadTime.IsZero() {
 			due = due.Add(m.spread(c))
+			c.loaded = tx.Now.Add(catalogueSpread).After(c.AskedTime.Add(m.cfg.AuditEvery)) // the next one is near
 		}
 		if c.ReportID == "" && c.Failures > 0 {
 			due = tx.Now.Add(lane.Backoff(c.Key, int(c.Failures), catalogueBase, catalogueLimit))
@@ -219,6 +220,8 @@ func (m *Machine) reported(tx *machine.Tx, res *machine.Result) {
 		m.reportFails(tx, c, outcome.Err, false)
 	case machine.Ambiguous:
 		m.reportFails(tx, c, outcome.Err, false)
+	case machine.Park: // the application may lack the role for reports alone
+		m.reportFails(tx, c, outcome.Err, false)
 	case machine.Reject:
 		m.reportFails(tx, c, outcome.Err, true)
 	default: // the account waits
@@ -253,13 +256,23 @@ func (m *Machine) reportShown(tx *machine.Tx, c *catalogue, shown *model.Report)
 	case shown.ProcessingStatus == model.ReportDone && shown.ReportDocumentID != "":
 		c.document = shown.ReportDocumentID
 		m.step(tx, c)
-	case shown.ProcessingStatus == model.ReportCancelled: // there is nothing to report
+	case shown.ProcessingStatus == model.ReportCancelled && !m.hasSKUs(c.Account): // there is nothing to report
 		m.readThrough(tx, c)
-	case shown.ProcessingStatus == model.ReportFatal, shown.ProcessingStatus == model.ReportDone, took > pollFor:
+	case shown.ProcessingStatus == model.ReportCancelled, shown.ProcessingStatus == model.ReportFatal, shown.ProcessingStatus == model.ReportDone, took > pollFor:
 		m.reportFails(tx, c, fmt.Errorf("report %s is %s, without a document, %v after it was asked for", c.ReportID, shown.ProcessingStatus, took.Round(time.Minute)), true)
 	default:
 		m.stepAt(c, tx.Now.Add(min(max(pollBase, took/10), pollLimit)))
 	}
+}
+
+// hasSKUs reports whether an account has SKUs that are known.
+func (m *Machine) hasSKUs(account string) bool {
+	for _, s := range m.skus {
+		if s.account() == account {
+			return true
+		}
+	}
+	return false
 }
 
 // reportFails tries again later. over is whether the report itself is lost. One
@@ -301,7 +314,6 @@ func (m *Machine) leaveDocument(c *catalogue) {
 
 // readThrough ends a report that was read to its end.
 func (m *Machine) readThrough(tx *machine.Tx, c *catalogue) {
-	m.keepListings(c)
 	m.leaveDocument(c)
 	c.loaded = true
 	switch {

@@ -177,15 +177,15 @@ func TestReportsThatComeToNothing(t *testing.T) {
 		creates [2]int                             // how many reports are asked for in two days
 		alert   string
 	}{
-		"nothing to report": {answer: always(shown(model.ReportCancelled)), creates: [2]int{2, 2}},
-		"fatal":             {answer: always(shown(model.ReportFatal)), creates: [2]int{6, 20}, alert: "is FATAL"},
-		"stuck":             {answer: always(shown(model.ReportInQueue)), creates: [2]int{3, 4}, alert: "is IN_QUEUE"},
-		"no document":       {answer: always(shown(model.ReportDone)), creates: [2]int{6, 20}, alert: "is DONE"},
-		"gone":              {answer: always(notFound()), creates: [2]int{6, 20}, alert: "no such SKU"},
-		"down":              {answer: always(machine.Retry{Err: fmt.Errorf("down")}), creates: [2]int{1, 1}, alert: "down"},
-		"unreadable":        {answer: document(&model.ListingsReport{Unreadable: "it is HTML"}), creates: [2]int{6, 20}, alert: "it is HTML"},
-		"other columns":     {answer: document(&model.ListingsReport{Missing: []string{"fulfillment-channel"}}), creates: [2]int{6, 20}, alert: "fulfillment-channel"},
-		"empty":             {answer: document(&model.ListingsReport{}), creates: [2]int{2, 2}},
+		"cancelled":     {answer: always(shown(model.ReportCancelled)), creates: [2]int{6, 20}, alert: "is CANCELLED"},
+		"fatal":         {answer: always(shown(model.ReportFatal)), creates: [2]int{6, 20}, alert: "is FATAL"},
+		"stuck":         {answer: always(shown(model.ReportInQueue)), creates: [2]int{3, 4}, alert: "is IN_QUEUE"},
+		"no document":   {answer: always(shown(model.ReportDone)), creates: [2]int{6, 20}, alert: "is DONE"},
+		"gone":          {answer: always(notFound()), creates: [2]int{6, 20}, alert: "no such SKU"},
+		"down":          {answer: always(machine.Retry{Err: fmt.Errorf("down")}), creates: [2]int{1, 1}, alert: "down"},
+		"unreadable":    {answer: document(&model.ListingsReport{Unreadable: "it is HTML"}), creates: [2]int{6, 20}, alert: "it is HTML"},
+		"other columns": {answer: document(&model.ListingsReport{Missing: []string{"fulfillment-channel"}}), creates: [2]int{6, 20}, alert: "fulfillment-channel"},
+		"empty":         {answer: document(&model.ListingsReport{}), creates: [2]int{2, 2}},
 	} {
 		r := newRuntime(t, auditing())
 		r.learned("A", "DEFAULT")
@@ -207,6 +207,71 @@ func TestReportsThatComeToNothing(t *testing.T) {
 		if want := test.alert != ""; want != (len(told) == 1) || want && (!strings.Contains(told[0], test.alert) || !strings.HasPrefix(told[0], alertCatalogue)) {
 			t.Errorf("%s: %v", name, told)
 		}
+	}
+}
+
+// TestACancelledReportKeepsWhatIsKnown of the one before, and is no success.
+func TestACancelledReportKeepsWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, auditing())
+	r.learned("A", "DEFAULT")
+	r.report("1", r.until(model.CreateReport, time.Hour), rowOf("A", "DEFAULT", 1), rowOf("C", "AMAZON_EU", model.NoQuantity))
+	r.Done(r.until(model.CreateReport, 26*time.Hour), &model.CreateReportResponse{ReportID: "2"})
+	r.Done(r.until(model.GetReport, time.Minute), &model.Report{ReportID: "2", ProcessingStatus: model.ReportCancelled})
+	if state := r.catalogue(); state.Failures != 1 || !state.ReadTime.IsZero() {
+		t.Errorf("%+v", state)
+	}
+	r.Take(updateOf("C", 2, r.Now))
+	equal(t, "outcomes", r.outcomes(), []string{"C 2 REJECTED " + codeFulfilledByAmazon})
+}
+
+// TestWithoutTheRoleForReports a person is told after a day, and the account is not parked, since
+// quantities flow.
+func TestWithoutTheRoleForReports(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, auditing())
+	r.learned("A", "DEFAULT")
+	r.Follow(27*time.Hour, nil, func(call machine.Call) machine.Outcome {
+		if call.Operation == model.CreateReport {
+			return machine.Park{Err: &model.Error{Class: model.Forbidden, Status: 403}}
+		}
+		return machine.Snooze{For: time.Hour}
+	})
+	told := 0
+	for _, a := range r.alerts {
+		if a.EventType == alertCatalogue {
+			told++
+		}
+	}
+	stats := &machine.Stats{Now: r.Now}
+	r.Machine.Observe(stats)
+	if told != 1 || len(stats.Parked) > 0 || !r.Machine.catalogues.creates.Parked(testAccount) {
+		t.Errorf("told %d times: %v; parked: %v", told, r.alerts, stats.Parked)
+	}
+}
+
+// TestACatalogueIsNotReadAgainBeforeTheNext is asked for, where that is soon.
+func TestACatalogueIsNotReadAgainBeforeTheNext(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, auditing())
+	r.learned("A", "DEFAULT")
+	r.report("1", r.until(model.CreateReport, time.Hour), rowOf("A", "DEFAULT", 1))
+	r.Pass(24*time.Hour - catalogueSpread)
+	r.Restart()
+	asked := 0
+	r.Follow(2*time.Hour, nil, func(call machine.Call) machine.Outcome {
+		switch call.Operation {
+		case model.CreateReport:
+			return machine.Done{Response: &model.CreateReportResponse{ReportID: "2"}}
+		case model.GetReport:
+			if call.Request.(*model.GetReportRequest).ReportID == "1" {
+				asked++
+			}
+		}
+		return machine.Snooze{For: time.Hour}
+	})
+	if asked > 0 || r.catalogue().ReportID != "2" {
+		t.Errorf("asked %d times; %+v", asked, r.catalogue())
 	}
 }
 

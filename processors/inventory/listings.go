@@ -46,6 +46,7 @@ func (m *Machine) readOn(tx *machine.Tx, c *catalogue) {
 		c.rows, left = c.rows[n:], left-n
 	}
 	if len(c.rows) == 0 {
+		m.keepListings(c)
 		m.readThrough(tx, c)
 		return
 	}

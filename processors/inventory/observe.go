@@ -1,12 +1,21 @@
 package inventory
 
-import "github.com/sellerstream/sellerstream/pkg/runtime/machine"
+import (
+	"maps"
+
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+)
 
 // Observe notes the SKUs that have no outcome yet and the quotas of sending them.
 func (m *Machine) Observe(stats *machine.Stats) {
-	for _, lanes := range m.lanes() {
+	for _, lanes := range m.stockLanes() {
 		lanes.Observe(stats)
 	}
+	parked := maps.Clone(stats.Parked) // without those whose reports alone are refused: nothing waits for these
+	for _, lanes := range m.catalogues.lanes() {
+		lanes.Observe(stats)
+	}
+	stats.Parked = parked
 	m.feeds.Observe(stats)
 	for _, f := range m.feeds.All() {
 		stats.Since(f.Own.oldest())

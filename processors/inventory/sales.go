@@ -26,8 +26,8 @@ const (
 	maxUnits = 1_000_000
 )
 
-// sales are the recent orders of accounts that want to know what was sold. Those of an account
-// with reserve are in the state too. Those of others are lost with their owner.
+// sales are the recent orders of accounts that want to know what was sold: those with reserve,
+// and all where accepted quantities are looked for. They are in the state too.
 type sales struct {
 	orders map[string]*sale // by state key
 	of     map[listing][]*sale

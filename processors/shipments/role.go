@@ -2,6 +2,7 @@ package shipments
 
 import (
 	"slices"
+	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
@@ -21,7 +22,7 @@ func Role() role.Role {
 			{Topic: schemas.Shipments, Replayed: true, Effects: true},
 			{Topic: schemas.Orders, NeverPaused: true}, // what shipments wait for comes from there
 			{Topic: schemas.OrderLooksAnswered, NeverPaused: true},
-			{Topic: schemas.FeedResults, NeverPaused: true}, // which end the feeds
+			{Topic: schemas.FeedResults, NeverPaused: true, Recent: time.Hour}, // which end the feeds; there is none before
 		},
 		Outputs:    []string{schemas.ShipmentConfirmations, schemas.OrderLooks, schemas.FeedSubmissions, schemas.Alerts},
 		State:      []role.State{{Topic: schemas.StateShipments}},

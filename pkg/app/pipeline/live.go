@@ -49,6 +49,7 @@ type configured struct {
 func newLive(cfg config.Config, log *slog.Logger) (*live, error) {
 	l := &live{log: log, revision: 1, files: map[string]os.FileInfo{}, orderFeeds: orderFeeds(map[string]bool{
 		model.OrderAcknowledgementFeed: cfg.Cancellations.Enabled,
+		model.OrderFulfillmentFeed:     cfg.Shipments.Untracked == config.UntrackedFeed,
 	})}
 	l.now.Store(&accounts{})
 	l.cfg = cfg

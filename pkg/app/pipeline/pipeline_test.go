@@ -132,3 +132,31 @@ func TestLimits(t *testing.T) {
 		t.Error("another account's default is replaced")
 	}
 }
+
+// TestFeedsAboutOrdersShareTheLimit by the configuration: those that are sent have their shares,
+// and stock has the rest.
+func TestFeedsAboutOrdersShareTheLimit(t *testing.T) {
+	t.Parallel()
+	whole, _ := quota.Default(model.CreateFeed)
+	for name, test := range map[string]struct {
+		change func(*config.Config)
+		shares int
+	}{
+		"none":          {func(*config.Config) {}, 0},
+		"cancellations": {func(c *config.Config) { c.Cancellations.Enabled = true }, 1},
+		"letters":       {func(c *config.Config) { c.Shipments.Untracked = config.UntrackedFeed }, 1},
+		"both": {func(c *config.Config) {
+			c.Cancellations.Enabled, c.Shipments.Untracked = true, config.UntrackedFeed
+		}, 2},
+	} {
+		cfg := config.Config{Accounts: []config.Account{{ID: "a"}}}
+		test.change(&cfg)
+		rest, ok := newTestLive(t, cfg).limit("a", model.CreateFeed)
+		if !ok {
+			rest = whole
+		}
+		if want := whole.Burst - test.shares*model.ShareBurst; rest.Burst != want || (rest.Rate == whole.Rate) != (test.shares == 0) {
+			t.Errorf("%s: stock has %+v of %+v, want a burst of %d", name, rest, whole, want)
+		}
+	}
+}

@@ -41,7 +41,7 @@ func (c Config) WithoutEffect() (lines []string) {
 	add("inventory.defaults", c.Inventory.Defaults)
 	if c.Inventory.ReadBackShare != 0 || c.Inventory.ReadBackAfter != 0 {
 		lines = append(lines, "inventory.read_back_share and read_back_after: without effect, since every accepted quantity is looked for: "+
-			"remove them, and set look_after, or seen_within: 0 to look for none")
+			"remove them, and set look_after, or seen_within: 0s to look for none")
 	}
 	for i := range c.Accounts {
 		file, path := c.Accounts[i].Place()
@@ -157,7 +157,9 @@ func (v *validator) inventory() {
 	v.duration("inventory.fulfillment_wait", c.FulfillmentWait, time.Minute, 24*time.Hour)
 	v.duration("inventory.seen_within", c.SeenWithin, 0, 6*24*time.Hour) // less than a SKU is remembered
 	v.duration("inventory.look_after", c.LookAfter, time.Minute, time.Hour)
-	v.duration("inventory.audit.every", c.Audit.Every, 0, 7*24*time.Hour)
+	if every := c.Audit.Every; every != 0 { // 0: never
+		v.duration("inventory.audit.every", every, time.Hour, 7*24*time.Hour)
+	}
 	v.between("inventory.max_pending", c.MaxPending, 1000, 10_000_000)
 	v.duration("feeds.stuck_after", v.cfg.Feeds.StuckAfter, time.Minute, 7*24*time.Hour)
 	v.duration("feeds.patience", v.cfg.Feeds.Patience, 10*time.Minute, 7*24*time.Hour)

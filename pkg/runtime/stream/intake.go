@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/kclient"
@@ -23,6 +24,8 @@ const (
 	// markerDelay is how long a position may lag behind the markers of other
 	// producers' transactions, which by themselves are no reason for a commit.
 	markerDelay = time.Minute
+	// recentTimeout bounds how long a takeover asks where the recent records begin.
+	recentTimeout = 10 * time.Second
 	// decodeTimeout bounds how long a tick asks for schemas. Until then the unit
 	// does nothing else.
 	decodeTimeout = time.Second
@@ -120,15 +123,38 @@ func (i *input) position() *schemas.Position {
 	return position
 }
 
-// start begins to consume at the positions. Where the state has none it begins at the start
-// of the log or, of an input whose old records are of no use, not so far back.
+// settleRecent gives a position to each input that the state has none in and whose old
+// records are of no use. The first tick commits it, so that no owner chooses another one:
+// what came while nobody read is not passed over.
+func (in *intake) settleRecent(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, recentTimeout)
+	defer cancel()
+	for _, i := range in.inputs {
+		recent := in.s.opts.Recent[i.logical]
+		if i.next >= 0 || recent <= 0 {
+			continue
+		}
+		offsets, err := kadm.NewClient(in.s.client).ListOffsetsAfterMilli(ctx, time.Now().Add(-recent).UnixMilli(), i.topic)
+		if err != nil {
+			return fmt.Errorf("find the records of the last %v in topic %s: %w", recent, i.topic, err)
+		}
+		at, found := offsets.Lookup(i.topic, in.s.u.partition)
+		if !found {
+			at.Err = kerr.UnknownTopicOrPartition
+		}
+		if at.Err != nil {
+			return fmt.Errorf("find the records of the last %v in topic %s, partition %d: %w", recent, i.topic, in.s.u.partition, at.Err)
+		}
+		i.next, i.dirty, in.flush = at.Offset, true, true
+	}
+	return nil
+}
+
+// start begins to consume at the positions, or at the start of the log where the state has none.
 func (in *intake) start() {
 	offsets := make(map[string]map[int32]kgo.Offset, len(in.inputs))
 	for _, i := range in.inputs {
 		at := kgo.NewOffset().AtStart()
-		if recent := in.s.opts.Recent[i.logical]; recent > 0 {
-			at = at.AfterMilli(time.Now().Add(-recent).UnixMilli())
-		}
 		if i.next >= 0 {
 			at = kgo.NewOffset().At(i.next).WithEpoch(i.epoch)
 		}

@@ -271,6 +271,33 @@ func TestAnInputOfWhichTheRecentCount(t *testing.T) {
 	})
 }
 
+// TestWhereTheRecentBeginIsCommitted before a record comes: one that comes while nothing runs is
+// read, however long that is, and until then the input does not lag.
+func TestWhereTheRecentBeginIsCommitted(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		w.produce(in2, "a", 1)
+		time.Sleep(2 * time.Hour)
+		opts := w.options(newCounter)
+		opts.Inputs, opts.Recent = []string{in1, in2}, map[string]time.Duration{in2: time.Hour}
+		r := w.run(opts)
+		w.produce(in1, "a", 2)
+		w.read(out, 1)
+		w.eventually("all units are restored", func() bool { return r.Stats(t.Context(), nil).Restored == testPartitions })
+		if at := r.Stats(t.Context(), nil).Lag[in2]; at != 0 {
+			t.Errorf("it lags by %d", at)
+		}
+		r.shutdown()
+		w.produce(in2, "a", 3)
+		time.Sleep(3 * time.Hour)
+		r = w.run(opts)
+		defer r.shutdown()
+		if got := decode[payload](t, w.read(out, 2)[1]).Text; got != "3" {
+			t.Errorf("the second is %s", got)
+		}
+	})
+}
+
 func TestPositionOutsideTheLogStops(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -130,7 +130,8 @@ type Options struct {
 	// bring work wait.
 	NeverPaused []string
 	// Recent is where a unit begins with an input that its state has no position in: with the
-	// records of so long ago, on the brokers' clock. Default: with the oldest.
+	// records of so long ago, on the brokers' clock. The first tick commits that position.
+	// Default: with the oldest.
 	Recent map[string]time.Duration
 	// MaxTick is how many input records one transaction takes at most. Default 5,000.
 	MaxTick int

@@ -57,6 +57,9 @@ func (s *session) takeOver(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.intake.settleRecent(ctx); err != nil {
+		return err
+	}
 	s.noteForeignOffsets(ctx)
 	s.intake.start()
 	s.publish(s.settle())
