@@ -12,9 +12,10 @@ import (
 // answered (OrderLooked), also where it is what was emitted. A page of a search answers only
 // where it shows something newer: Amazon's index may be late.
 
-// lookAsked takes a wish for a look at an order. The newest one of an order counts.
+// lookAsked takes a wish for a look at an order. The newest one of an order counts. One of an
+// account that is removed since is void: who asked does not depend on the answer.
 func (m *Machine) lookAsked(tx *machine.Tx, rec *machine.Record, asked *schemas.OrderLook) {
-	if _, ok := machine.AccountOf(tx, rec, asked.Account, m.cfg.Accounts().ByID); !ok {
+	if _, configured := m.cfg.Accounts().ByID(rec.Account); !tx.Keyed(rec, asked.Account) || !configured {
 		return
 	}
 	if err := model.CheckOrderID(asked.OrderID); err != nil {

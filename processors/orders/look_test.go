@@ -100,3 +100,14 @@ func TestALookAtAnOrderThatDoesNotExistEnds(t *testing.T) {
 		t.Errorf("%d calls, %d answers, %+v", calls, len(r.looked), state)
 	}
 }
+
+// A look at an order of an account that is removed since is void, and no dead letter.
+func TestALookOfARemovedAccountIsVoid(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t)
+	asked := look(orderID(1), r.Now)
+	asked.Account = "nobody"
+	if calls := r.Take(asked); len(calls) > 0 || len(r.Letters) > 0 {
+		t.Errorf("%d calls, dead letters %+v", len(calls), r.Letters)
+	}
+}

@@ -52,7 +52,7 @@ func untracked(s *schemas.PendingShipment) bool { return strings.TrimSpace(s.Tra
 func (m *Machine) newFeeds() *feedlane.Lanes {
 	return feedlane.New(feedlane.Config{
 		Role: Processor, FeedType: model.OrderFulfillmentFeed, Item: "package", Items: "shipments without a tracking number",
-		Twice: "it confirms a second package with the same units, or is refused", Waits: alertUntracked, Never: true,
+		Twice: "it confirms a second package with the same units, or is refused", Waits: alertUntracked, Never: true, GivenUp: rejected,
 		Limits: m.cfg.Limits, Accounts: m.cfg.Accounts, Linger: untrackedLinger,
 		Lease: m.cfg.Lease, CallTime: m.cfg.CallTime, ApplyDelay: m.cfg.ApplyDelay, ShowDelay: m.cfg.ShowDelay, Patience: m.cfg.Patience,
 	}, m)

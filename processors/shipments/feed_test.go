@@ -9,6 +9,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
+	"github.com/sellerstream/sellerstream/pkg/runtime/role"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/processors/internal/feedlane"
 	"github.com/sellerstream/sellerstream/schemas"
@@ -392,5 +393,16 @@ func TestACarriedLetterThatIsNotNextSurvivesARestart(t *testing.T) {
 	}
 	if !slices.Equal(sent, []string{"2"}) || r.settled("s1").Outcome != superseded || r.settled("s3").Outcome != dropped {
 		t.Errorf("units %v were sent, outcomes %+v", sent, r.outcomes)
+	}
+}
+
+// A letter waits for its share of createFeed.
+func TestALetterIsCountedUnderItsShare(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{Untracked: untrackedFeed})
+	r.Take(known(orderID(1), 2, testStart), letter("s1", orderID(1), "p1", 2, testStart))
+	var told works
+	if read(r.orderState(orderID(1)), func(string) role.Standing { return &told }); !slices.Equal(told.calls, []string{"createFeed/POST_ORDER_FULFILLMENT_DATA"}) {
+		t.Errorf("%q", told.calls)
 	}
 }

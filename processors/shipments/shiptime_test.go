@@ -152,10 +152,11 @@ func TestAnOrderAtRiskTellsOfItsShipTime(t *testing.T) {
 type works struct {
 	role.Standing
 	names []string
+	calls []string
 }
 
 func (w *works) Work(_ time.Time, name string, _ bool) { w.names = append(w.names, name) }
-func (w *works) Call(string)                           {}
+func (w *works) Call(operation string)                 { w.calls = append(w.calls, operation) }
 func (w *works) GaveUp(*schemas.Failure)               {}
 
 // TestAccountsNamesAShipTimeThatIsWaitedFor beside the package.

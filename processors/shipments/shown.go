@@ -93,8 +93,8 @@ func (m *Machine) show(tx *machine.Tx, o *order, shown *schemas.OrderLooked) {
 			}
 		}
 		if inQuestion(p) {
-			for _, other := range tracking { // perhaps in a package of somebody else's
-				if sameNumber(other, p.Wanted.TrackingNumber) {
+			for i := range shown.Packages { // perhaps in a package of somebody else's
+				if other := shown.Packages[i].TrackingNumber; sameNumber(other, p.Wanted.TrackingNumber) {
 					held = other
 				}
 			}
@@ -185,10 +185,11 @@ func (m *Machine) lookAt(o *order, p *schemas.PackageState) time.Time {
 // a look at the order; zero for nothing.
 func (m *Machine) verifyAt(o *order, p *schemas.PackageState) (at time.Time, look bool) {
 	act, at := m.actAt(o, p), m.lookAt(o, p)
+	_, configured := m.cfg.Accounts().ByID(o.Account) // else orders does not read it any more
 	switch {
 	case act.IsZero() || o.cancelled() && !inQuestion(p):
 		return act, false
-	case m.ordersCome(o) && o.LookTime.Before(at):
+	case configured && m.ordersCome(o) && o.LookTime.Before(at):
 		return at, true
 	}
 	return machine.Latest(act, o.LookTime.Add(lookTakes)), false

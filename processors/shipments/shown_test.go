@@ -8,7 +8,9 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/sellerstream/sellerstream/pkg/runtime/account"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/property"
@@ -428,5 +430,32 @@ func TestACancelledOrderThatDoesNotShowItsPackageIsToldOf(t *testing.T) {
 				t.Errorf("early %v: %+v", early, r.alerts[0])
 			}
 		}
+	}
+}
+
+// Of several packages that have a shipment's number, the last one is named, always.
+func TestTheHeldNumberIsTheSameEachTime(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		r := newRuntime(t, Config{})
+		r.End(r.Take(known(orderID(1), 2, testStart), shipped("old", orderID(1), "p1", 2, testStart))[0], done())
+		r.End(r.Take(shipped("new", orderID(1), "p1", 2, testStart.Add(time.Second)))[0], alreadyFulfilled())
+		r.Pass(lookTakes)
+		r.Take(r.answered("SHIPPED", "1", "NEW", "2", "n e w"))
+		if c := r.settled("new"); c.HeldTrackingNumber != "n e w" {
+			t.Fatalf("%+v", c)
+		}
+	}
+}
+
+// For an account that is removed no look is asked for: orders does not read it any more.
+func TestARemovedAccountAsksForNoLook(t *testing.T) {
+	t.Parallel()
+	directory := machinetest.Sellers(t)()
+	r := newRuntime(t, Config{Accounts: func() *account.Directory { return directory }})
+	r.End(r.Take(known(orderID(1), 2, testStart), shipped("s1", orderID(1), "p1", 2, testStart))[0], done())
+	directory = machinetest.Directory(t)()
+	if r.Pass(2 * lookAfter); len(r.looks) > 0 {
+		t.Errorf("%+v", r.looks[0])
 	}
 }

@@ -49,7 +49,7 @@ func read(entry any, of func(account string) role.Standing) {
 		}
 		standing.Work(since, what, p.Sent != nil)
 		if s := next(p); untracked(s) {
-			standing.Call(model.CreateFeed)
+			standing.Call(model.ShareOf(model.CreateFeed, model.OrderFulfillmentFeed))
 		} else {
 			standing.Call(model.ConfirmShipment)
 		}

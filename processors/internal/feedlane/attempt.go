@@ -31,10 +31,15 @@ func (l *Lanes) look(tx *machine.Tx, f *Lane[item, queue]) {
 	if waiting == 0 {
 		return
 	}
+	atOnce := ""
+	if l.core.cfg.Never {
+		atOnce = ", and so does at once one that a feed may have carried out"
+	}
 	l.core.alert(tx, f.Account, schemas.Alert{
 		EventType: l.core.cfg.Waits, Severity: critical, Subject: f.Marketplace, Since: trouble.Since,
 		Message: fmt.Sprintf("%d %s wait, and feeds %s of marketplace %s fail: %s. They are tried with growing waits, and in smaller portions. "+
-			"One that is tried for %v without an answer ends FAILED", waiting, l.core.cfg.Items, f.cfg.FeedType, f.Marketplace, trouble.Reason, l.core.cfg.Patience),
+			"One that is tried for %v alone, or for %v with others, without an answer ends %s%s", waiting, l.core.cfg.Items, f.cfg.FeedType, f.Marketplace, trouble.Reason,
+			l.core.cfg.Patience, patienceInCompany*l.core.cfg.Patience, l.core.cfg.GivenUp, atOnce),
 		Attributes: map[string]string{"marketplaceId": f.Marketplace, "failures": fmt.Sprint(trouble.Failures)},
 	})
 }
@@ -49,7 +54,7 @@ func (l *Lanes) gather(tx *machine.Tx, f *Lane[item, queue]) *Cut[item] {
 	feed := &model.OrderFeed{Type: f.cfg.FeedType, SellerID: account.SellerID}
 	var others []*item
 	cut := &Cut[item]{Oldest: f.Own.ready.Due(), Request: &model.UploadFeedRequest{Feed: feed}}
-	for most := l.core.cfg.MaxMessages; len(cut.Members) < most; {
+	for most, size := l.core.cfg.MaxMessages, feed.Overhead(); len(cut.Members) < most; {
 		next := f.Own.ready.Pop(tx.Now)
 		if next == nil {
 			break
@@ -68,6 +73,10 @@ func (l *Lanes) gather(tx *machine.Tx, f *Lane[item, queue]) *Cut[item] {
 			continue
 		}
 		message.MessageID = len(cut.Members) + 1
+		if size += message.EncodedSize(); size > model.MaxFeedBytes && len(cut.Members) > 0 {
+			others = append(others, i)
+			break
+		}
 		feed.Messages, cut.Members = append(feed.Messages, message), append(cut.Members, i)
 	}
 	for _, i := range others {

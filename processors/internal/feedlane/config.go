@@ -21,6 +21,8 @@ type Config struct {
 	// With Never, for items whose repeat Amazon may carry out as well, what a feed may have
 	// carried out is not sent again, but ends Failed.
 	Never bool
+	// GivenUp is the outcome that the role gives an item with which patience is over.
+	GivenUp string
 	// Waits is the type of the alert that items wait while feeds fail.
 	Waits string
 	// Limits are the accounts' own; nil for Amazon's defaults.

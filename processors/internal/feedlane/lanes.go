@@ -17,7 +17,7 @@ import (
 const (
 	// maxItems bounds a feed of Lanes, since the lane's entry holds its items. The entry
 	// holds as many that wait after a failure.
-	maxItems = 1000
+	maxItems = 500
 	// maxRefusal bounds what the entry keeps of Amazon's words about one of them.
 	maxRefusal = 300
 )

@@ -1,7 +1,9 @@
 package feedlane
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -151,5 +153,57 @@ func TestResultsOfAnotherFeedTypeAreAnothers(t *testing.T) {
 		if got := w.Machine.lanes.Result(&machine.Tx{Now: w.Now}, res); got != (other == feedType) {
 			t.Errorf("%s: taken is %v", other, got)
 		}
+	}
+}
+
+// A feed is no larger than Amazon takes; what does not fit goes with the next.
+func TestAFeedOfLargeMessagesIsDivided(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, t, 1, Config{})
+	w.Machine.lines = 70_000
+	w.Take(itemOf("A"), itemOf("B"))
+	for _, id := range []string{"A", "B"} {
+		upload := w.until(model.CreateFeedDocument)
+		feed := upload.Request.(*model.UploadFeedRequest).Feed.(*model.OrderFeed)
+		if len(feed.Messages) != 1 || feed.Messages[0].Acknowledgement.AmazonOrderID != id || len(feed.Faults()) > 0 {
+			t.Fatalf("%d messages, faults %+v", len(feed.Messages), feed.Faults())
+		}
+		w.documents[id] = []string{id}
+		w.Done(upload, &model.UploadFeedResponse{FeedDocumentID: id, SHA256: "aa", Bytes: 1})
+		w.Done(w.until(model.CreateFeed), &model.CreateFeedResponse{FeedID: id})
+		w.Take(resultOf(id, 1, 0))
+	}
+}
+
+// The entry of a lane fits its topic with the longest keys and the longest refusals.
+func TestTheLargestEntryFitsItsTopic(t *testing.T) {
+	t.Parallel()
+	f, at, long := &Lane[item, queue]{}, time.Now(), strings.Repeat("x", maxWords)
+	f.Own.tried = make(map[string]*item)
+	for n := range maxItems {
+		i := &item{message: int32(n + 1), attempts: 1 << 30, most: 1 << 30, failing: at, notBefore: at, verdict: refusalOf(&schemas.FeedIssue{Code: long, Message: long})}
+		i.Key = strings.Repeat("k", 384) // order/<account>/<order id>/<package id of 256 bytes>
+		f.Members = append(f.Members, i)
+		waits := *i
+		waits.message, waits.verdict = 0, nil
+		f.Own.tried[fmt.Sprint(n)] = &waits
+	}
+	state := &schemas.FeedLaneState{}
+	fill(f, state)
+	if size, most := len(state.AppendAvro(nil)), schemas.MaxRecordBytes-64<<10; len(state.Items) != 2*maxItems || size > most {
+		t.Errorf("%d items have %d bytes, more than %d", len(state.Items), size, most)
+	}
+}
+
+// The alert about items that wait says how those end that are given up.
+func TestTheAlertSaysHowItemsEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, t, 1, Config{GivenUp: "REJECTED", Never: true, Patience: 3 * time.Hour})
+	w.Take(itemOf("A"))
+	for w.Now.Before(testStart.Add(time.Hour)) && len(w.alerts) == 0 {
+		w.End(w.until(model.CreateFeedDocument), machine.Reject{Err: &model.Error{Class: model.Invalid, Status: 400}})
+	}
+	if want := "for 3h0m0s alone, or for 12h0m0s with others, without an answer ends REJECTED, and so does at once one that a feed may have carried out"; len(w.told) != 1 || !strings.Contains(w.told[0], want) {
+		t.Errorf("%q, want %q", w.told, want)
 	}
 }

@@ -29,6 +29,7 @@ const removed Kind = 99
 // book is a role whose items go by feeds. It borrows the topics of inventory: an update is
 // an item, and its SKU the item's key.
 type book struct {
+	lines int // of each order
 	lanes *Lanes
 	open  map[string]bool // items that are not settled
 	limit Config
@@ -48,7 +49,7 @@ func (b *book) Returned(*machine.Tx, string) {}
 func (b *book) Message(key string) (model.OrderMessage, bool) {
 	return model.OrderMessage{Acknowledgement: &model.OrderAcknowledgement{
 		AmazonOrderID: key, StatusCode: model.AcknowledgementFailure,
-		Items: []model.AcknowledgedItem{{AmazonOrderItemCode: "1", CancelReason: model.NoInventory}},
+		Items: slices.Repeat([]model.AcknowledgedItem{{AmazonOrderItemCode: "1", CancelReason: model.NoInventory}}, max(1, b.lines)),
 	}}, true
 }
 
@@ -122,6 +123,7 @@ type world struct {
 	submitted map[string]bool // feed ids
 	ends      map[string]*schemas.InventoryResult
 	alerts    []string
+	told      []string        // the words of those
 	poison    map[string]bool // items that spoil their feed
 	bad       map[string]bool // items that Amazon refuses
 	unlucky   map[string]int  // how many feeds of an item have failed for no reason
@@ -178,7 +180,7 @@ func (w *world) committed(tx *machine.Tx) {
 		case *schemas.FeedSubmission:
 			w.submitted[v.FeedID] = true
 		case *schemas.Alert:
-			w.alerts = append(w.alerts, v.EventType)
+			w.alerts, w.told = append(w.alerts, v.EventType), append(w.told, v.Message)
 		}
 	}
 }
