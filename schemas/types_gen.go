@@ -361,6 +361,9 @@ type CancelLine struct {
 	Shipped int32 `avro:"shipped" json:"shipped"`
 	// Whether it is cancelled as a whole.
 	Cancelled bool `avro:"cancelled" json:"cancelled"`
+	// Units of ordered that this processor has cancelled by number: the order
+	// does not show that yet.
+	Unshown int32 `avro:"unshown" json:"unshown"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -369,6 +372,7 @@ func (r *CancelLine) AppendAvro(dst []byte) []byte {
 	dst = binary.AppendVarint(dst, int64(r.Ordered))
 	dst = binary.AppendVarint(dst, int64(r.Shipped))
 	dst = appendBool(dst, r.Cancelled)
+	dst = binary.AppendVarint(dst, int64(r.Unshown))
 	return dst
 }
 

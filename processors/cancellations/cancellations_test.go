@@ -106,8 +106,11 @@ func TestAnswersWithoutACall(t *testing.T) {
 			cancel("c", orderID(1), testStart, second, 0), "REJECTED already_shipped"},
 		"more than is left": {[]any{order(func(o *schemas.Order) { o.Status = "PARTIALLY_SHIPPED"; shipped(o, 2, 0) })},
 			cancel("c", orderID(1), testStart, first, 2), "REJECTED already_shipped"},
-		"nothing left": {[]any{order(func(o *schemas.Order) { o.Status = "PARTIALLY_SHIPPED"; shipped(o, 3, 1) })}, cancel("c", orderID(1), testStart), "REJECTED already_shipped"},
-		"a package of ours": {[]any{order(func(*schemas.Order) {}), &schemas.ShipmentConfirmation{Account: testAccount, OrderID: orderID(1), Outcome: "CONFIRMED", DecidedTime: testStart.Add(time.Second)}},
+		"nothing left":         {[]any{order(func(o *schemas.Order) { o.Status = "PARTIALLY_SHIPPED"; shipped(o, 3, 1) })}, cancel("c", orderID(1), testStart), "REJECTED already_shipped"},
+		"a line without units": {[]any{order(func(o *schemas.Order) { o.Items[0].QuantityOrdered = 0; shipped(o, 0, 0) })}, cancel("c", orderID(1), testStart, first, 0), "ACCEPTED already_cancelled"},
+		"a package of ours beside one that shows": {[]any{order(func(o *schemas.Order) { o.Status = "PARTIALLY_SHIPPED"; shipped(o, 1, 0) }), confirmed(testStart.Add(2 * stamped))},
+			cancel("c", orderID(1), testStart, second, 0), "REJECTED already_shipped"},
+		"a package of ours": {[]any{order(func(*schemas.Order) {}), confirmed(testStart.Add(time.Second))},
 			cancel("c", orderID(1), testStart), "REJECTED already_shipped"},
 		"an unknown order without items": {nil, cancel("c", orderID(1), testStart), "FAILED unknown_order"},
 	} {
@@ -119,6 +122,53 @@ func TestAnswersWithoutACall(t *testing.T) {
 		}
 		if m := r.results[0].Message; test.want != "ACCEPTED already_cancelled" && !strings.Contains(m, orderID(1)) {
 			t.Errorf("%s: %q", name, m)
+		}
+	}
+}
+
+// TestAPackageThatAmazonDoesNotHave is not held against a cancellation when a later order
+// does not show it.
+func TestAPackageThatAmazonDoesNotHave(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{})
+	r.Take(ordered(orderID(1), r.Now), confirmed(r.Now.Add(time.Second)))
+	r.Pass(2 * notStored)
+	r.Take(ordered(orderID(1), r.Now), cancel("c", orderID(1), r.Now))
+	if m := r.send("77"); len(m) != 1 {
+		t.Fatalf("%+v, %q", m, r.outcome("c"))
+	}
+}
+
+// TestUnitsThatTheOrderDoesNotShow are not cancelled twice, before and after it shows them.
+func TestUnitsThatTheOrderDoesNotShow(t *testing.T) {
+	t.Parallel()
+	part := func(at time.Time, units, shipped int32) *schemas.Order {
+		o := ordered(orderID(1), at)
+		o.Status, o.Items[0].QuantityOrdered, o.Items[0].QuantityFulfilled = "PARTIALLY_SHIPPED", units, &shipped
+		return o
+	}
+	whole := []model.AcknowledgedItem{{AmazonOrderItemCode: second, CancelReason: model.NoInventory}}
+	for name, test := range map[string]struct {
+		order, shows *schemas.Order
+		units        int
+		want         []model.AcknowledgedItem
+	}{
+		"all of a line":                  {ordered(orderID(1), testStart), nil, 3, whole},
+		"all that is left":               {part(testStart, 3, 1), nil, 2, whole},
+		"a part of the rest":             {part(testStart, 5, 2), nil, 1, append([]model.AcknowledgedItem{{AmazonOrderItemCode: first, CancelReason: model.NoInventory, Quantity: 2}}, whole...)},
+		"the order shows it":             {part(testStart, 5, 2), part(testStart.Add(time.Hour), 4, 2), 1, append([]model.AcknowledgedItem{{AmazonOrderItemCode: first, CancelReason: model.NoInventory, Quantity: 2}}, whole...)},
+		"a later order does not show it": {part(testStart, 5, 2), part(testStart.Add(time.Hour), 5, 3), 1, append([]model.AcknowledgedItem{{AmazonOrderItemCode: first, CancelReason: model.NoInventory, Quantity: 1}}, whole...)},
+	} {
+		r := newRuntime(t, Config{})
+		r.Take(test.order, cancel("part", orderID(1), r.Now, first, test.units))
+		r.send("77")
+		r.report("77", 1)
+		if test.shows != nil {
+			r.Take(test.shows)
+		}
+		r.Take(cancel("rest", orderID(1), r.Now))
+		if m := r.send("78"); len(m) != 1 || !reflect.DeepEqual(m[0].Items, test.want) {
+			t.Errorf("%s: %+v", name, m)
 		}
 	}
 }
@@ -247,6 +297,63 @@ func TestAnUnclearEnd(t *testing.T) {
 	}
 	if state := r.State(orderKey(testAccount, orderID(2))).(*schemas.CancellationState); state.Failure == nil || state.Failure.Code != codeUncertain {
 		t.Errorf("%+v", state)
+	}
+}
+
+// TestACancelledFeed has cancelled nothing, so numbers of units are sent again.
+func TestACancelledFeed(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{})
+	r.Take(ordered(orderID(1), r.Now), cancel("units", orderID(1), r.Now, first, 1))
+	r.send("77")
+	r.end("77", model.FeedCancelled)
+	if m := r.send("78"); len(m) != 1 || m[0].Items[0].Quantity != 1 {
+		t.Fatalf("%+v, %q", m, r.outcome("units"))
+	}
+	r.report("78", 1)
+	if got := r.outcome("units"); got != "ACCEPTED" {
+		t.Error(got)
+	}
+}
+
+// TestAnUnclearEndOfAnUnknownOrder keeps rule 5 where no lines are known.
+func TestAnUnclearEndOfAnUnknownOrder(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{})
+	r.Take(cancel("one", orderID(1), r.Now, first, 1))
+	r.send("77")
+	r.fatal("77")
+	r.Take(cancel("two", orderID(1), r.Now, first, 2))
+	r.Pass(time.Hour)
+	if got := r.outcome("two"); got != "FAILED outcome_unknown" {
+		t.Error(got)
+	}
+}
+
+// TestARefusalAfterAnUnclearEnd may be of what the first feed has cancelled.
+func TestARefusalAfterAnUnclearEnd(t *testing.T) {
+	t.Parallel()
+	for want, shows := range map[string]bool{"ACCEPTED already_cancelled": true, "FAILED outcome_unknown": false} {
+		r := newRuntime(t, Config{})
+		r.Take(ordered(orderID(1), r.Now), cancel("c", orderID(1), r.Now, second, 0))
+		r.send("77")
+		r.fatal("77")
+		r.send("78")
+		if shows {
+			o := ordered(orderID(1), r.Now)
+			o.Items[1].CancelledBy = "MERCHANT"
+			r.Take(o)
+		}
+		r.report("78", 1, 1)
+		if got := r.outcome("c"); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		r.Take(cancel("other", orderID(1), r.Now, first, 0)) // which has no past
+		r.send("79")
+		r.report("79", 1, 1)
+		if got := r.outcome("other"); got != "REJECTED 18028" {
+			t.Error(got)
+		}
 	}
 }
 

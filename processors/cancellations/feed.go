@@ -207,17 +207,15 @@ func (m *Machine) ended(tx *machine.Tx, _ *feedLane, members []*order, end feedl
 		c, code, words := o.Sent, o.RefusalCode, o.Refusal
 		switch {
 		case (code != "" || words != "") && !end.Foreign && !end.Disturbed:
-			o.trust()
-			m.free(o)
-			o.FailingSince = time.Time{}
-			m.answer(tx, o, c, o.refusal(code, words, end.FeedID))
+			v := o.refusal(code, words)
+			v.feedID = end.FeedID
+			m.clear(o)
+			m.answer(tx, o, c, v)
 		case end.Applied:
 			for _, item := range o.SentItems {
-				o.did(item.OrderItemID, item.Quantity)
+				o.did(item.OrderItemID, item.Quantity, end.At)
 			}
-			o.trust()
-			m.free(o)
-			o.FailingSince = time.Time{}
+			m.clear(o)
 			m.answer(tx, o, c, verdict{outcome: accepted, feedID: end.FeedID})
 		default:
 			m.unclear(tx, o, end)
@@ -226,29 +224,43 @@ func (m *Machine) ended(tx *machine.Tx, _ *feedLane, members []*order, end feedl
 	}
 }
 
-// refusal is the outcome of a cancellation that Amazon refused. The order may have been
-// cancelled by somebody else meanwhile.
-func (o *order) refusal(code, words, feedID string) verdict {
-	if o.Status == statusCancelled {
-		return verdict{outcome: accepted, code: alreadyCancelled, feedID: feedID}
-	}
-	return verdict{outcome: rejected, code: code, feedID: feedID, message: fmt.Sprintf(
-		"Amazon refused to cancel order %s: %s. Look at the order in Seller Central: it may be shipped or cancelled already", o.OrderID, schemas.Printable(words))}
+// clear forgets what was sent of an order, of which it is known what became.
+func (m *Machine) clear(o *order) {
+	o.trust()
+	m.free(o)
+	o.FailingSince, o.NotBefore = time.Time{}, time.Time{}
 }
 
-// unclear takes the end of a feed that did not say what became of an order. All of a line
-// can be sent again: what is cancelled already is refused. Numbers of units are not, now or
-// later (rule 5).
+// refusal is the outcome of a cancellation that Amazon refused. Its lines may have been
+// cancelled meanwhile, by somebody else or by an earlier feed that did not say so.
+func (o *order) refusal(code, words string) verdict {
+	words = schemas.Printable(words)
+	switch {
+	case o.Status == statusCancelled || !slices.ContainsFunc(o.SentItems, func(item schemas.CancelItem) bool { return !o.cancelled(item) }):
+		return verdict{outcome: accepted, code: alreadyCancelled}
+	case !o.NotBefore.IsZero():
+		return o.uncertain("an earlier feed ended without saying so, and Amazon refuses it now: " + words)
+	}
+	return verdict{outcome: rejected, code: code, message: fmt.Sprintf(
+		"Amazon refused to cancel order %s: %s. Look at the order in Seller Central: it may be shipped or cancelled already", o.OrderID, words)}
+}
+
+// unclear takes the end of a feed that did not cancel an order, or did not say what became of
+// it. All of a line can be sent again: what is cancelled already is refused. Numbers of units
+// are not, now or later, unless the feed was not carried out (rule 5).
 func (m *Machine) unclear(tx *machine.Tx, o *order, end feedlane.End) {
 	m.failing(tx, o)
-	if counted := o.doubt(); !counted && tx.Now.Sub(o.FailingSince) < m.cfg.Patience {
+	maybe := end.Maybe || end.Foreign
+	if counted := maybe && o.doubt(); !counted && tx.Now.Sub(o.FailingSince) < m.cfg.Patience {
 		m.giveBack(o)
-		o.NotBefore = tx.Now.Add(againAfter)
+		if maybe {
+			o.NotBefore = tx.Now.Add(againAfter)
+		}
 		return
 	}
 	c := o.Sent
 	m.free(o)
-	o.FailingSince = time.Time{}
+	o.FailingSince, o.NotBefore = time.Time{}, time.Time{}
 	v := o.uncertain(schemas.Printable(end.Why.Message))
 	v.feedID = end.FeedID
 	m.answer(tx, o, c, v)

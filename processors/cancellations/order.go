@@ -81,8 +81,13 @@ func (o *order) doneOf(id string) (units int32, all bool) {
 	return 0, false
 }
 
-// did notes that units of a line were cancelled, 0 for all.
-func (o *order) did(id string, units int32) {
+// did notes that a feed of a time has cancelled units of a line, 0 for all.
+func (o *order) did(id string, units int32, at time.Time) {
+	if done, all := o.doneOf(id); units > done && !all && !o.OrderTime.After(at) {
+		if line := o.line(id); line != nil {
+			line.Unshown += units - done
+		}
+	}
 	for i := range o.Done {
 		if done := &o.Done[i]; done.OrderItemID == id {
 			if units == 0 || done.Quantity != 0 && done.Quantity < units {
@@ -121,6 +126,14 @@ func (m *Machine) known(tx *machine.Tx, rec *machine.Record, given *schemas.Orde
 			line.Shipped = *item.QuantityFulfilled
 		}
 		o.Lines = append(o.Lines, line)
+	}
+	for _, was := range before {
+		if was.Unshown == 0 {
+			continue
+		}
+		if line := o.line(was.OrderItemID); line != nil {
+			line.Unshown = max(0, was.Unshown-max(0, was.Ordered-line.Ordered))
+		}
 	}
 	o.making = o.making && slices.Equal(before, o.Lines) // else the document says what is not right any more
 	m.settle(tx, o)

@@ -217,6 +217,8 @@ func (w *world) finish(f *amazonFeed, at time.Time) {
 		f.ProcessingStatus, f.report, share = model.FeedFatal, "NONE", w.Random.IntN(101)
 	case 1:
 		f.report = "UNREADABLE"
+	case 2:
+		f.ProcessingStatus, f.report, share = model.FeedCancelled, "NONE", 0
 	}
 	for i, m := range f.messages {
 		if w.Random.IntN(100) >= share {

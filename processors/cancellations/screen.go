@@ -28,6 +28,14 @@ const (
 // Then it is sent, and Amazon decides.
 const pendingFor = 24 * time.Hour
 
+const (
+	// stamped is by how much Amazon's time of a package may be before ours.
+	stamped = time.Minute
+	// notStored is for how long after a package was confirmed an order may be changed that
+	// does not show it yet. If a later one does not, Amazon has not stored the package.
+	notStored = time.Hour
+)
+
 // verdict is what the order as it is known says of a cancellation: an outcome, or nothing
 // before a time.
 type verdict struct {
@@ -51,7 +59,7 @@ func (m *Machine) screen(o *order, c *schemas.PendingCancellation, now time.Time
 		return refused(whyShipped, "order %s is shipped, and nothing was sent: have the package stopped, or expect its return", o.OrderID)
 	case o.ConfirmedTime.After(o.OrderTime) && now.Before(shows): // which of its lines that package has
 		return verdict{until: shows}
-	case !o.ConfirmedTime.IsZero() && !slices.ContainsFunc(o.Lines, func(l schemas.CancelLine) bool { return l.Shipped > 0 }):
+	case o.packed():
 		return refused(whyShipped, "a package of order %s was confirmed at %s, and nothing was sent: have it stopped, or send the cancellation of other lines again when the order shows it",
 			o.OrderID, o.ConfirmedTime.UTC().Format(time.RFC3339))
 	case o.OrderTime.IsZero():
@@ -73,28 +81,36 @@ func (m *Machine) screen(o *order, c *schemas.PendingCancellation, now time.Time
 	return verdict{until: until}
 }
 
+// packed reports whether a package was confirmed that the order does not show, as far as is
+// known: which of its lines that has cannot be said.
+func (o *order) packed() bool {
+	if o.ConfirmedTime.IsZero() {
+		return false
+	}
+	if slices.ContainsFunc(o.Lines, func(l schemas.CancelLine) bool { return l.Shipped > 0 }) {
+		return o.ConfirmedTime.After(o.OrderTime.Add(stamped))
+	}
+	return o.OrderTime.Before(o.ConfirmedTime.Add(notStored))
+}
+
 // check compares a cancellation with the order's lines, and with what is cancelled already.
 func (o *order) check(c *schemas.PendingCancellation) verdict {
 	shipped := ""
 	for _, item := range c.Items {
 		line := o.line(item.OrderItemID)
-		if line == nil {
-			if o.OrderTime.IsZero() || len(o.Lines) == 0 || len(o.Lines) == maxLines {
-				continue
-			}
+		done, _ := o.doneOf(item.OrderItemID)
+		switch {
+		case line == nil && !o.OrderTime.IsZero() && len(o.Lines) > 0 && len(o.Lines) < maxLines:
 			return verdict{outcome: rejected, code: whyNoItem, message: fmt.Sprintf(
 				"order %s has no line %s: correct the item at the producer", o.OrderID, item.OrderItemID)}
-		}
-		done, _ := o.doneOf(item.OrderItemID)
-		left := line.Ordered - line.Shipped
-		switch {
-		case o.gone(line) || item.Quantity > 0 && item.Quantity <= done:
+		case o.cancelled(item):
 		case item.Quantity > 0 && o.doubts(item.OrderItemID):
 			return o.uncertain("an earlier feed ended without saying how many units of line " + item.OrderItemID + " it has cancelled")
-		case item.Quantity > line.Ordered+done:
+		case line == nil:
+		case item.Quantity > line.Ordered-line.Unshown+done:
 			return verdict{outcome: rejected, code: whyTooLarge, message: fmt.Sprintf(
 				"line %s of order %s has %d units, and %d are to be cancelled: correct the quantity at the producer", item.OrderItemID, o.OrderID, line.Ordered, item.Quantity)}
-		case left <= 0 || item.Quantity-done > left:
+		case left(line) <= 0 || item.Quantity-done > left(line):
 			shipped = item.OrderItemID
 		}
 	}
@@ -112,30 +128,38 @@ func (o *order) check(c *schemas.PendingCancellation) verdict {
 	return verdict{outcome: accepted, code: alreadyCancelled}
 }
 
-// gone reports whether a line is cancelled as a whole.
+// gone reports whether a line is cancelled as a whole. Orders of the older version say so by
+// a number of 0 only.
 func (o *order) gone(line *schemas.CancelLine) bool {
 	_, all := o.doneOf(line.OrderItemID)
-	return line.Cancelled || all
+	return line.Cancelled || all || line.Shipped == 0 && left(line) <= 0
+}
+
+// left is how many units of a line are neither shipped nor cancelled.
+func left(line *schemas.CancelLine) int32 { return line.Ordered - line.Shipped - line.Unshown }
+
+// cancelled reports whether what is asked for of a line is cancelled already.
+func (o *order) cancelled(item schemas.CancelItem) bool {
+	done, all := o.doneOf(item.OrderItemID)
+	line := o.line(item.OrderItemID)
+	return all || line != nil && o.gone(line) || item.Quantity > 0 && item.Quantity <= done
 }
 
 // none says that nothing of a line is to be sent.
 const none = -1
 
 // units is how many units of a line a message has to name: 0 for the line without a number,
-// none where it is cancelled already.
+// none where it has nothing left to cancel.
 func (o *order) units(item schemas.CancelItem) int32 {
-	done, all := o.doneOf(item.OrderItemID)
 	line := o.line(item.OrderItemID)
 	switch {
-	case all || line != nil && line.Cancelled || item.Quantity > 0 && item.Quantity <= done:
+	case o.cancelled(item) || line != nil && left(line) <= 0:
 		return none
 	case item.Quantity > 0:
+		done, _ := o.doneOf(item.OrderItemID)
 		return item.Quantity - done
 	case line != nil && line.Shipped > 0: // a line without a number may mean all of it
-		if left := line.Ordered - line.Shipped; left > 0 {
-			return left
-		}
-		return none
+		return left(line)
 	}
 	return 0
 }

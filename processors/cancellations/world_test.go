@@ -102,6 +102,11 @@ func ordered(id string, at time.Time) *schemas.Order {
 	}
 }
 
+// confirmed is a package of the first order.
+func confirmed(at time.Time) *schemas.ShipmentConfirmation {
+	return &schemas.ShipmentConfirmation{Account: testAccount, OrderID: orderID(1), Outcome: "CONFIRMED", DecidedTime: at}
+}
+
 // cancel is a cancellation of units of lines, given in pairs; of the whole order without any.
 func cancel(id, order string, at time.Time, pairs ...any) *schemas.Cancellation {
 	c := &schemas.Cancellation{CancellationID: id, Account: testAccount, OrderID: order, Reason: model.NoInventory, EventTime: at}
@@ -169,8 +174,14 @@ func (r *runtime) report(id string, messages int, refused ...int64) {
 // fatal ends a feed without a report.
 func (r *runtime) fatal(id string) {
 	r.T.Helper()
+	r.end(id, model.FeedFatal)
+}
+
+// end is one with a status.
+func (r *runtime) end(id, status string) {
+	r.T.Helper()
 	r.Take(&schemas.FeedResult{
 		EventType: "FeedCompleted", Account: testAccount, FeedID: id, FeedType: model.OrderAcknowledgementFeed, MarketplaceID: germany,
-		ProcessingStatus: model.FeedFatal, Report: "NONE", SubmittedTime: r.Now,
+		ProcessingStatus: status, Report: "NONE", SubmittedTime: r.Now,
 	})
 }
