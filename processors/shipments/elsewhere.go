@@ -44,7 +44,7 @@ func (m *Machine) unwanted(o *order, p *schemas.PackageState) (code, message str
 		return "", ""
 	}
 	const insist = "To have Amazon asked all the same, send the package again with a newer eventTime and confirmAnyway true"
-	if o.LabelProgram != "" {
+	if o.LabelProgram != "" && !o.remembers(p) {
 		return codeLabel, fmt.Sprintf("order %s is of the program %s: the label that Amazon sells confirms it, so package %s was not confirmed. Look in Seller Central whether the label was bought. %s",
 			o.OrderID, o.LabelProgram, schemas.Brief(p.PackageID), insist)
 	}
@@ -60,6 +60,12 @@ func (m *Machine) unwanted(o *order, p *schemas.PackageState) (code, message str
 			o.OrderID, schemas.Brief(other.PackageReferenceID), number, schemas.Brief(p.PackageID), insist)
 	}
 	return "", ""
+}
+
+// remembers reports whether the order shows a package with our reference: we have confirmed it,
+// and its state is forgotten.
+func (o *order) remembers(p *schemas.PackageState) bool {
+	return slices.ContainsFunc(o.Others, func(shown schemas.OtherPackage) bool { return shown.PackageReferenceID == p.PackageReferenceID })
 }
 
 // packedElsewhere is a package that nobody has shipped through us and without which the order

@@ -114,3 +114,18 @@ func TestCashOnDeliveryIsToldInJapanAlone(t *testing.T) {
 		t.Errorf("dead letters %+v", r.Letters)
 	}
 }
+
+// A package that we have confirmed and forgotten is ours by its reference: it is corrected,
+// and no label's.
+func TestAForgottenPackageIsNoLabels(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{})
+	r.End(r.Take(known(orderID(1), 2, testStart), shipped("s1", orderID(1), "p1", 2, testStart))[0], done())
+	order := known(orderID(1), 2, testStart)
+	order.Programs = []string{model.ProgramShipPlus}
+	order.Packages = []schemas.OrderPackage{shownPackage(r.outcomes[0].PackageReferenceID, "S1", "SHIPPED", 2)}
+	r = newRuntime(t, Config{})
+	if calls := r.Take(order, shipped("s2", orderID(1), "p1", 2, testStart.Add(time.Second))); len(calls) != 1 {
+		t.Errorf("%d calls, outcomes %+v", len(calls), r.outcomes)
+	}
+}
