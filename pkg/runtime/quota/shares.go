@@ -11,7 +11,7 @@ import (
 // and the role that sends listings has the rest. Where none is sent it has all.
 //
 // The sum of the parts is never more than Amazon's limit, and the sum of their bursts never
-// more than its burst. That holds across a switch too. Who leaves a share to another role also leaves it three tokens,
+// more than its burst, unless one is configured that has not one token for each. That holds across a switch too. Who leaves a share to another role also leaves it three tokens,
 // for what processes spend twice that see a switch at different times. And a share has half a
 // token at most at a new owner, since it may have been switched off: so it makes no call in
 // the time that half a token takes, in which the others see the switch. For a feed that is 8
@@ -22,15 +22,21 @@ func (l Limits) Shared(on func(account string) []string) Limits {
 		sent := len(on(account))
 		switch {
 		case share:
-			return l.Of(account, of).part(1, model.ShareBurst), true
+			whole := l.Of(account, of)
+			return whole.part(1, whole.shareBurst(sent)), true
 		case sent > 0 && slices.Contains(model.SharedOperations(), operation):
 			whole := l.Of(account, operation)
-			return whole.part(model.ShareParts-sent, whole.Burst-sent*model.ShareBurst), true
+			return whole.part(model.ShareParts-sent, whole.Burst-sent*whole.shareBurst(sent)), true
 		case l == nil:
 			return Limit{}, false
 		}
 		return l(account, operation)
 	}
+}
+
+// shareBurst is the burst of each of so many shares. One token at least is the rest's.
+func (l Limit) shareBurst(shares int) int {
+	return max(1, min(model.ShareBurst, (l.Burst-1)/max(1, shares)))
 }
 
 // part is so many of ShareParts, with a burst of its own.
