@@ -544,6 +544,9 @@ type CancellationState struct {
 	// No feed before this time, after one that ended without saying what became
 	// of the message.
 	NotBefore time.Time `avro:"notBefore,omitzero" json:"notBefore,omitzero"`
+	// No feed before this time, and then one with nothing else, since one with
+	// nothing else has failed; null where none has.
+	AloneTime time.Time `avro:"aloneTime,omitzero" json:"aloneTime,omitzero"`
 	// Since when feeds that carry the order are refused, or end without saying
 	// that; null where they are not.
 	FailingSince time.Time `avro:"failingSince,omitzero" json:"failingSince,omitzero"`
@@ -608,6 +611,7 @@ func (r *CancellationState) AppendAvro(dst []byte) []byte {
 	dst = appendOptionalString(dst, r.RefusalCode)
 	dst = appendOptionalString(dst, r.Refusal)
 	dst = appendOptionalTime(dst, r.NotBefore)
+	dst = appendOptionalTime(dst, r.AloneTime)
 	dst = appendOptionalTime(dst, r.FailingSince)
 	if r.Failure == nil {
 		dst = append(dst, 0)

@@ -335,6 +335,17 @@ func TestARefusalAfterAnUnclearEnd(t *testing.T) {
 	t.Parallel()
 	for want, shows := range map[string]bool{"ACCEPTED already_cancelled": true, "FAILED outcome_unknown": false} {
 		r := newRuntime(t, Config{})
+		r.Take(ordered(orderID(2), r.Now), cancel("seen", orderID(2), r.Now, second, 0))
+		r.send("75")
+		r.fatal("75")
+		seen := ordered(orderID(2), r.Now)
+		seen.Items[1].CancelledBy = "MERCHANT"
+		r.Take(seen, cancel("after", orderID(2), r.Now, first, 0))
+		r.send("76")
+		r.report("76", 1, 1)
+		if a, b := r.outcome("seen"), r.outcome("after"); a != "ACCEPTED already_cancelled" || b != "REJECTED 18028" {
+			t.Errorf("%s, %s", a, b)
+		}
 		r.Take(ordered(orderID(1), r.Now), cancel("c", orderID(1), r.Now, second, 0))
 		r.send("77")
 		r.fatal("77")
@@ -355,6 +366,31 @@ func TestARefusalAfterAnUnclearEnd(t *testing.T) {
 			t.Error(got)
 		}
 	}
+}
+
+// TestWhatFailsAloneSpoilsNoOther goes later, and alone again.
+func TestWhatFailsAloneSpoilsNoOther(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{})
+	r.Take(ordered(orderID(1), r.Now), ordered(orderID(2), r.Now), ordered(orderID(3), r.Now), cancel("bad", orderID(1), r.Now))
+	wants := func(feed string, n int) {
+		t.Helper()
+		if m := r.send(feed); len(m) != 1 || m[0].AmazonOrderID != orderID(n) {
+			t.Fatalf("%+v", m)
+		}
+	}
+	wants("77", 1)
+	r.fatal("77")
+	failed := r.Now
+	r.Take(cancel("good", orderID(2), r.Now))
+	r.Restart()
+	wants("78", 2)
+	r.report("78", 1)
+	r.Pass(failed.Add(againAlone - time.Second).Sub(r.Now))
+	r.Take(cancel("other", orderID(3), r.Now))
+	wants("79", 1)
+	r.report("79", 1)
+	wants("80", 3)
 }
 
 // TestPatience ends what Amazon refuses for hours, and raises an alert after minutes.

@@ -23,6 +23,8 @@ const (
 	// againAfter is how long a cancellation waits after a feed that did not say what became
 	// of it: its order may show it meanwhile.
 	againAfter = 15 * time.Minute
+	// againAlone is the same for one whose feed had nothing else, so that others go between.
+	againAlone = 30 * time.Minute
 
 	alertWaits = "CancellationsWait"
 	critical   = "CRITICAL"
@@ -62,12 +64,19 @@ func (m *Machine) gather(tx *machine.Tx, f *feedLane) *feedlane.Cut[order] {
 	feed := &model.OrderFeed{Type: model.OrderAcknowledgementFeed, SellerID: a.SellerID}
 	cut := &feedlane.Cut[order]{Oldest: tx.Now, Request: &model.UploadFeedRequest{Feed: feed}}
 	size, most := feed.Overhead(), m.feeds.Most(f)
+	var alone []*order
 	for len(cut.Members) < most {
 		item := f.Own.Pop(tx.Now)
 		if item == nil {
 			break
 		}
 		o := m.orders[item.Key]
+		if first := len(cut.Members) == 0; first && !o.AloneTime.IsZero() {
+			most = 1
+		} else if !o.AloneTime.IsZero() {
+			alone = append(alone, o)
+			continue
+		}
 		c := o.next()
 		message := model.OrderMessage{MessageID: len(cut.Members) + 1, Acknowledgement: &model.OrderAcknowledgement{
 			AmazonOrderID: o.OrderID, StatusCode: model.AcknowledgementFailure, Items: o.message(c),
@@ -80,6 +89,9 @@ func (m *Machine) gather(tx *machine.Tx, f *feedLane) *feedlane.Cut[order] {
 		feed.Messages = append(feed.Messages, message)
 		cut.Members = append(cut.Members, o)
 		cut.Oldest = machine.Earliest(cut.Oldest, c.ReceivedTime)
+	}
+	for _, o := range alone {
+		f.Own.Add(&o.Item, o.next().ReceivedTime)
 	}
 	if len(cut.Members) == 0 {
 		return nil
@@ -109,7 +121,7 @@ func (m *Machine) refused(tx *machine.Tx, members []*order, why feedlane.Verdict
 		if tx.Now.Sub(o.FailingSince) < m.cfg.Patience {
 			continue
 		}
-		o.FailingSince = time.Time{}
+		o.works()
 		c := o.Sent
 		if c != nil {
 			m.free(o)
@@ -218,7 +230,7 @@ func (m *Machine) ended(tx *machine.Tx, _ *feedLane, members []*order, end feedl
 			m.clear(o)
 			m.answer(tx, o, c, verdict{outcome: accepted, feedID: end.FeedID})
 		default:
-			m.unclear(tx, o, end)
+			m.unclear(tx, o, end, len(members))
 		}
 		m.settle(tx, o)
 	}
@@ -228,7 +240,12 @@ func (m *Machine) ended(tx *machine.Tx, _ *feedLane, members []*order, end feedl
 func (m *Machine) clear(o *order) {
 	o.trust()
 	m.free(o)
-	o.FailingSince, o.NotBefore = time.Time{}, time.Time{}
+	o.works()
+}
+
+// works forgets that feeds with an order have failed.
+func (o *order) works() {
+	o.FailingSince, o.NotBefore, o.AloneTime = time.Time{}, time.Time{}, time.Time{}
 }
 
 // refusal is the outcome of a cancellation that Amazon refused. Its lines may have been
@@ -246,10 +263,13 @@ func (o *order) refusal(code, words string) verdict {
 }
 
 // unclear takes the end of a feed that did not cancel an order, or did not say what became of
-// it. All of a line can be sent again: what is cancelled already is refused. Numbers of units
+// it, as one of n. All of a line can be sent again: what is cancelled already is refused. Numbers of units
 // are not, now or later, unless the feed was not carried out (rule 5).
-func (m *Machine) unclear(tx *machine.Tx, o *order, end feedlane.End) {
+func (m *Machine) unclear(tx *machine.Tx, o *order, end feedlane.End, n int) {
 	m.failing(tx, o)
+	if n == 1 && end.Maybe && !end.Disturbed {
+		o.AloneTime = tx.Now.UTC().Truncate(time.Millisecond).Add(againAlone)
+	}
 	maybe := end.Maybe || end.Foreign
 	if counted := maybe && o.doubt(); !counted && tx.Now.Sub(o.FailingSince) < m.cfg.Patience {
 		m.giveBack(o)
@@ -260,7 +280,7 @@ func (m *Machine) unclear(tx *machine.Tx, o *order, end feedlane.End) {
 	}
 	c := o.Sent
 	m.free(o)
-	o.FailingSince, o.NotBefore = time.Time{}, time.Time{}
+	o.works()
 	v := o.uncertain(schemas.Printable(end.Why.Message))
 	v.feedID = end.FeedID
 	m.answer(tx, o, c, v)

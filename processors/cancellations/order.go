@@ -188,6 +188,9 @@ func (m *Machine) queue(tx *machine.Tx, o *order) {
 		}
 		o.making = false // a document that names it is given up
 		m.answer(tx, o, o.take(), v)
+		if len(o.Waiting) == 0 {
+			o.works()
+		}
 		tx.Put(o.Key, o.CancellationState)
 	}
 	if _, open := m.open[o]; open != o.open() {

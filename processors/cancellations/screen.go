@@ -74,7 +74,7 @@ func (m *Machine) screen(o *order, c *schemas.PendingCancellation, now time.Time
 	if v := o.check(c); v.outcome != "" {
 		return v
 	}
-	until := o.NotBefore
+	until := machine.Latest(o.NotBefore, o.AloneTime)
 	if o.Status == statusPending || o.Status == statusUnreleased {
 		until = machine.Latest(until, c.ReceivedTime.Add(pendingFor))
 	}
