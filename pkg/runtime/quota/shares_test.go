@@ -19,7 +19,9 @@ func TestPartsAreTheLimit(t *testing.T) {
 	t.Parallel()
 	types := model.SharingFeeds()
 	configured := Limits(func(_, operation string) (Limit, bool) { return Limit{Rate: 7, Burst: 70}, operation == model.GetFeeds })
-	small := Limits(func(_, operation string) (Limit, bool) { return Limit{Rate: 7, Burst: len(types) + 1}, operation == model.GetFeeds })
+	small := Limits(func(_, operation string) (Limit, bool) {
+		return Limit{Rate: 7, Burst: len(types) + 1}, operation == model.GetFeeds
+	})
 	for _, limits := range []Limits{nil, configured, small} {
 		for sent := range len(types) + 1 {
 			parts := limits.Shared(func(string) []string { return types[:sent] })
