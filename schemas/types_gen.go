@@ -3634,8 +3634,9 @@ func (r *SaleLine) AppendAvro(dst []byte) []byte {
 
 // SaleState: A recent order of the merchant's whose units the inventory
 // processor takes off what it sends, until the warehouse has seen the order.
-// In state.inventory under sale/<account>/<orderId>, only for accounts with
-// reserve.
+// In state.inventory under sale/<account>/<orderId>, for accounts with
+// reserve, and for all while accepted quantities are looked for
+// (inventory.seen_within).
 type SaleState struct {
 	// Our name of the seller account.
 	Account string `avro:"account" json:"account"`

@@ -240,7 +240,7 @@ func (s *sku) reached() string {
 	switch u := s.unseen(); {
 	case w.patched || w.resend || u != nil && w.wanted.same(u.stamp):
 		return "This quantity had been accepted before that was known" + look
-	case t.attempts > 0 || t.doubts > 0 || s.doubt != nil:
+	case t.attempts > 0 || t.doubts > 0 || s.doubt != nil || w.wanted.before(s.newest): // which comes back from a feed in doubt
 		return "Amazon may have taken this quantity before that was known" + look
 	}
 	return "Nothing was sent"

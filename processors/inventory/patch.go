@@ -74,6 +74,8 @@ func (m *Machine) patched(tx *machine.Tx, s *sku, res *machine.Result) {
 		w.patch = nil
 		if accepts(res.Outcome) {
 			t.doubts = 0
+			t.attempts++ // it may stand at Amazon, and settles nothing
+			m.tellTaken(tx, s, u)
 			break
 		}
 		if _, refused := res.Outcome.(machine.Reject); !refused {

@@ -40,7 +40,6 @@ type sales struct {
 type gap struct {
 	until millis
 	lost  millis // when the newest was placed of those that were known and are forgotten, as there were too many
-	saved bool   // the state has it
 }
 
 // sale is an order. Each of its lines is of another SKU.
@@ -49,7 +48,6 @@ type sale struct {
 	account         string
 	placed, updated millis
 	lines           []schemas.SaleLine
-	saved           bool // the state has it
 }
 
 func newSales() sales {
@@ -70,19 +68,18 @@ func (m *Machine) follows(account string) bool {
 func (m *Machine) order(tx *machine.Tx, rec *machine.Record, o *schemas.Order) {
 	a := &m.sales
 	if o.Account != rec.Account || !m.follows(o.Account) {
-		if g := a.gaps[rec.Account]; g.saved {
+		if _, known := a.gaps[rec.Account]; known {
 			tx.Delete(saleKey(rec.Account, ""))
+			delete(a.gaps, rec.Account)
 		}
 		m.passOver(tx, rec.Account, o)
-		delete(a.gaps, rec.Account)
 		return
 	}
-	saved := m.cfg.SeenWithin > 0 || m.cfg.settings(o.Account).Reserve // what is looked at needs them after a takeover, too
 	if p := m.account(o.Account); millisOf(o.LastUpdatedTime) > p.ordersUntil {
 		p.ordersUntil = millisOf(o.LastUpdatedTime)
 	}
 	if _, known := a.gaps[o.Account]; !known {
-		a.note(tx, o.Account, gap{until: millisOf(tx.Now), saved: saved})
+		a.note(tx, o.Account, gap{until: millisOf(tx.Now)})
 	}
 	if o.FulfilledBy != "MERCHANT" || model.CheckOrderID(o.OrderID) != nil {
 		return
@@ -105,13 +102,11 @@ func (m *Machine) order(tx *machine.Tx, rec *machine.Record, o *schemas.Order) {
 		return
 	}
 	a.enter(known)
-	if known.saved = known.saved || saved; known.saved {
-		known.save(tx)
-	}
+	known.save(tx)
 	for len(a.orders) > m.cfg.MaxSales {
 		first := a.orders[a.ends.Pop(tx.Now.Add(2*keepSales)).Key]
 		g := a.gaps[first.account]
-		a.note(tx, first.account, gap{max(g.until, first.placed), max(g.lost, first.placed), g.saved})
+		a.note(tx, first.account, gap{max(g.until, first.placed), max(g.lost, first.placed)})
 		a.drop(tx, first)
 	}
 	for _, change := range changed {
@@ -149,9 +144,7 @@ func (m *Machine) passOver(tx *machine.Tx, account string, o *schemas.Order) {
 // note notes until when sales of an account are not known.
 func (a *sales) note(tx *machine.Tx, account string, g gap) {
 	a.gaps[strings.Clone(account)] = g
-	if g.saved {
-		tx.Put(saleKey(account, ""), &schemas.SaleState{Account: account, PlacedTime: g.until.time(), ForgottenTime: g.lost.time(), Lines: []schemas.SaleLine{}})
-	}
+	tx.Put(saleKey(account, ""), &schemas.SaleState{Account: account, PlacedTime: g.until.time(), ForgottenTime: g.lost.time(), Lines: []schemas.SaleLine{}})
 }
 
 // unitsOf are the units of an order that are not cancelled, by SKU. What was shipped before the
@@ -283,9 +276,7 @@ func (a *sales) drop(tx *machine.Tx, o *sale) {
 	}
 	a.ends.Remove(&o.Item)
 	delete(a.orders, o.Key)
-	if o.saved {
-		tx.Delete(o.Key)
-	}
+	tx.Delete(o.Key)
 }
 
 // leave takes the sales that match from a listing, and returns them.
@@ -339,8 +330,8 @@ func (m *Machine) expire(tx *machine.Tx) {
 
 // sold is how many units of a listing are in orders placed after a time, as far as orders are
 // known by now: one that was placed minutes ago may still come. It is whole where no earlier one
-// was missed, as those before a takeover are of an account without reserve, and where the
-// number that Amazon has accepted last has seen none of them.
+// was missed, as those before the account was followed are, and where the number that Amazon
+// has accepted last has seen none of them.
 func (m *Machine) sold(l listing, since time.Time) (units int64, whole bool) {
 	for _, o := range m.sales.of[l] {
 		if o.placed > millisOf(since) {
@@ -367,11 +358,11 @@ func (m *Machine) restoreSale(key string, state *schemas.SaleState) error {
 		return fmt.Errorf("inventory: state %s is about order %s of account %s", key, state.OrderID, state.Account)
 	}
 	if state.OrderID == "" {
-		m.sales.gaps[state.Account] = gap{millisOf(state.PlacedTime), millisOf(state.ForgottenTime), true}
+		m.sales.gaps[state.Account] = gap{millisOf(state.PlacedTime), millisOf(state.ForgottenTime)}
 		return nil
 	}
 	m.sales.enter(&sale{
-		Item: lane.Item{Key: key}, account: state.Account, saved: true, lines: state.Lines,
+		Item: lane.Item{Key: key}, account: state.Account, lines: state.Lines,
 		placed: millisOf(state.PlacedTime), updated: millisOf(state.UpdatedTime),
 	})
 	return nil
