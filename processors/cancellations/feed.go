@@ -236,7 +236,7 @@ func (m *Machine) ended(tx *machine.Tx, _ *feedLane, members []*order, end feedl
 	}
 }
 
-// clear forgets what was sent of an order, of which it is known what became.
+// clear forgets what was sent of an order, once its end is known.
 func (m *Machine) clear(o *order) {
 	o.trust()
 	m.free(o)
