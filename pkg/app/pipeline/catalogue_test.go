@@ -15,10 +15,10 @@ import (
 // update, and what Amazon has accepted.
 func TestTheCatalogueIsRead(t *testing.T) {
 	t.Parallel()
-	const speed = 60
+	const speed = 360
 	const merchants, amazons = "SKU-00001", "SKU-00025"
 	e := newEstate(t, 1, t.TempDir(), clock.NewScaled(time.Now(), speed))
-	e.stock = "audit: {every: 10m}"
+	e.stock = "audit: {every: 1h}"
 	e.configure(german)
 	e.run(nil)
 	update := func(sku string, quantity int32) *schemas.InventoryUpdate {
