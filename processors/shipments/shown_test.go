@@ -433,7 +433,7 @@ func TestACancelledOrderThatDoesNotShowItsPackageIsToldOf(t *testing.T) {
 	}
 }
 
-// Of several packages that have a shipment's number, the last one is named, always.
+// TestTheHeldNumberIsTheSameEachTime: where several packages have a shipment's number, the last one is named.
 func TestTheHeldNumberIsTheSameEachTime(t *testing.T) {
 	t.Parallel()
 	for range 20 {

@@ -18,7 +18,7 @@ import (
 
 // TestWhatAmazonShows is a warehouse's day on a real Kafka: quantities that are accepted and
 // then seen, one that somebody changes at Amazon, cancellations and letters by feeds, while
-// the answers to two createFeeds are lost. What the outcomes say is what Amazon has.
+// the answers to two createFeeds are lost. The outcomes must agree with Amazon.
 func TestWhatAmazonShows(t *testing.T) {
 	epoch := time.Now()
 	e := newEnvironmentWith(t, simulator.Config{SKUs: 40, Clock: clock.NewScaled(epoch, stockSpeed), ListingNotifications: true}, process.Config{
