@@ -51,10 +51,7 @@ func outcome(tx *machine.Tx, s *sku, u *update, result schemas.InventoryResult, 
 	s.ends(u)
 	if u.stamp == s.newest && !u.silent() && result.Outcome != applied && result.Outcome != unseen { // Amazon has another quantity than the newest, or none
 		if s.work != nil {
-			s.work.lapsed = perhaps
-			if s.applied == unknownQuantity {
-				s.work.lapsed = surely
-			}
+			s.lapses()
 		}
 		s.applied = unknownQuantity
 	}

@@ -48,10 +48,7 @@ func (m *Machine) decide(s *sku, now time.Time) {
 	if !m.reserves(s) {
 		return
 	}
-	send := m.offered(s, u)
-	if m.spent(s, u, now) {
-		send = min(send, u.send)
-	}
+	send := m.due(s, u, now)
 	if send == u.send {
 		return
 	}
@@ -79,9 +76,14 @@ func (s *sku) corrected(u *update, silent bool) *update {
 // seen the order, unless nothing is left: more may have been sold than there is, and others wait for it. The next number tells.
 func (m *Machine) correct(tx *machine.Tx, s *sku, placed millis, anew bool) {
 	u, w := s.basis, s.work
-	switch {
-	case !m.reserves(s):
+	if !m.reserves(s) {
 		return
+	}
+	if anew && w != nil { // Amazon may offer more than it had accepted, until what is under way is
+		s.applied = unknownQuantity
+		s.save(tx)
+	}
+	switch {
 	case w == nil && !anew && placed > s.until:
 		return // Amazon has taken it off
 	case w == nil:
@@ -96,7 +98,7 @@ func (m *Machine) correct(tx *machine.Tx, s *sku, placed millis, anew bool) {
 	default:
 		u = w.newestUpdate()
 	}
-	if u == nil || m.spent(s, u, tx.Now) || u.send == 0 && !anew || placed <= u.seen && m.offered(s, u) > 0 {
+	if u == nil || m.spent(s, u, tx.Now) || u.send == 0 && !anew || placed <= u.seen && u.send > 0 && m.offered(s, u) > 0 {
 		return
 	}
 	m.replace(tx, s, s.again(tx.Now, u))
@@ -122,10 +124,24 @@ func (m *Machine) space(s *sku, now time.Time) {
 	}
 }
 
-// spent reports whether orders that u's number does not have may be forgotten by now. Then a
-// correction of it could offer again what is sold; but not where those that are known sell it out.
+// misses reports whether orders that u's number does not have may be forgotten by now.
+func (m *Machine) misses(s *sku, u *update, now time.Time) bool {
+	return u.seen < max(millisOf(now.Add(-keepSales)), m.sales.gaps[s.account()].lost)
+}
+
+// due is what is sent for u now: no more than before, where orders may be forgotten.
+func (m *Machine) due(s *sku, u *update, now time.Time) int32 {
+	send := m.offered(s, u)
+	if m.misses(s, u, now) {
+		send = min(send, u.send)
+	}
+	return send
+}
+
+// spent reports whether a correction of u could offer again what is sold, as orders are forgotten;
+// but not where it is sold out, by those that are known or as was sent last.
 func (m *Machine) spent(s *sku, u *update, now time.Time) bool {
-	return u.seen < max(millisOf(now.Add(-keepSales)), m.sales.gaps[s.account()].lost) && m.offered(s, u) > 0
+	return m.misses(s, u, now) && m.due(s, u, now) > 0
 }
 
 // outlived reports whether the wanted update is a correction that has waited too long.
@@ -155,14 +171,22 @@ const (
 	surely
 )
 
+// lapses notes that nothing newer than what Amazon has may be on its way any more.
+func (s *sku) lapses() {
+	s.work.lapsed = perhaps
+	if s.applied == unknownQuantity {
+		s.work.lapsed = surely
+	}
+}
+
 // unsure notes that Amazon may carry u out, or not. Of what it may have, the lower number is
 // corrected from then on.
 func (m *Machine) unsure(s *sku, u *update, now time.Time) {
 	s.applied = unknownQuantity
-	if s.basis == nil || u == nil || u.same(s.basis.stamp) {
+	if s.basis == nil || u == nil {
 		return
 	}
-	if m.offered(s, u) <= m.offered(s, s.basis) || m.spent(s, s.basis, now) {
+	if !u.same(s.basis.stamp) && m.offered(s, u) <= m.offered(s, s.basis) || m.spent(s, s.basis, now) {
 		s.basis = u
 	}
 	s.until = millisOf(now.Add(m.cfg.ApplyDelay))
@@ -178,7 +202,8 @@ func (m *Machine) fallBack(tx *machine.Tx, s *sku) {
 	}
 	lapsed := w.lapsed
 	w.lapsed = 0
-	if lapsed == 0 || !w.done() || u == nil || !m.reserves(s) || m.barred(s, u) || m.spent(s, u, tx.Now) || lapsed < surely && (u.same(s.newest) || m.offered(s, u) == u.send) {
+	waits := w.wanted != nil || w.patch != nil || w.message > 0 // a document that is being made is not waited for
+	if lapsed == 0 || waits || u == nil || !m.reserves(s) || m.barred(s, u) || m.spent(s, u, tx.Now) || lapsed < surely && (u.same(s.newest) || m.due(s, u, tx.Now) == u.send) {
 		return
 	}
 	m.unplace(s)

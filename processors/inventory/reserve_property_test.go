@@ -59,6 +59,7 @@ func trade(t *testing.T, rt failer, seed uint64, steps int) {
 	}
 	w.settled()
 	for i := range steps {
+		w.age()
 		w.trade()
 		if i%40 == 39 {
 			w.settled()
@@ -87,6 +88,21 @@ func trade(t *testing.T, rt failer, seed uint64, steps int) {
 	for _, u := range w.sent {
 		if n := outcomes[u.UpdateID]; n != 1 {
 			w.rt.Fatalf("%d outcomes of %+v", n, u)
+		}
+	}
+}
+
+// age lets nothing be ordered in the hours in which a number that Amazon has becomes so old that it is
+// not corrected any more: a correction ends there halfway.
+func (w *trader) age() {
+	for i := range w.skus {
+		s := w.Machine.skus[skuKey(testAccount, "", skuName(i))]
+		if s == nil || s.basis == nil {
+			continue
+		}
+		if left := s.basis.seen.time().Add(keepSales).Sub(w.Now); left > 0 && left < 2*time.Hour {
+			w.settled()
+			w.Advance(left)
 		}
 	}
 }

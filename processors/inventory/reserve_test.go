@@ -186,6 +186,88 @@ func TestCorrectionsEndWhereOrdersAreForgotten(t *testing.T) {
 	}
 }
 
+// TestCancelledDaysLater sends 0 again when Amazon may offer units of an order that is forgotten,
+// and others wait for them.
+func TestCancelledDaysLater(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		number, sold int
+		want         []int
+	}{
+		"stock is left":            {10, 0, nil},
+		"the number is 0":          {0, 0, []int{0}},
+		"sold out by orders since": {10, 12, []int{0}},
+	} {
+		r := newRuntime(t, reserving())
+		r.patched(append(r.Take(updateOf("A", test.number, testStart)), r.Pass(3*time.Second)...))
+		if test.sold > 0 { // overwritten
+			r.patched(append(r.Take(orderOf("1", r.Now, r.Now, fmt.Sprint("A ", test.sold))), r.Pass(time.Minute)...))
+		}
+		r.Pass(3 * 24 * time.Hour)
+		r.Restart()
+		cancelled := orderOf("2", testStart.Add(-time.Minute), r.Now, "A 3")
+		cancelled.Status = "CANCELLED"
+		var sent []int
+		for _, call := range append(r.Take(cancelled), r.Pass(time.Minute)...) {
+			sent = append(sent, call.Request.(*model.PatchQuantityRequest).Quantity)
+		}
+		if got, want := fmt.Sprint(sent), fmt.Sprint(test.want); got != want {
+			t.Errorf("%s: sent %s, want %s", name, got, want)
+		}
+	}
+}
+
+// TestCancelledBeforeARefusal sends 0 again: Amazon may offer units of the order, and the number
+// that was to say how many is refused.
+func TestCancelledBeforeARefusal(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, reserving())
+	r.patched(append(r.Take(updateOf("A", 0, testStart)), r.Pass(3*time.Second)...))
+	r.Now = r.Now.Add(10 * time.Minute)
+	newer := updateOf("A", 1, r.Now)
+	cancelled := orderOf("1", testStart.Add(-time.Minute), r.Now, "A 3")
+	cancelled.Status = "CANCELLED"
+	call := r.only(append(r.Take(newer, cancelled), r.Pass(3*time.Second)...), model.PatchListingsItem)
+	if n := r.patched(append(r.Done(call, &model.ListingsItemSubmission{Status: model.SubmissionInvalid, Issues: []model.ListingIssue{{Code: "8541", Severity: "ERROR"}}}), r.Pass(time.Minute)...)); n != 0 {
+		t.Fatalf("sent %d", n)
+	}
+}
+
+// TestARefusalBesideAFeed corrects what Amazon has when the newest number was refused while an
+// older one was in a document, whether that becomes a feed or not.
+func TestARefusalBesideAFeed(t *testing.T) {
+	t.Parallel()
+	for _, submitted := range []bool{false, true} {
+		cfg := reserving()
+		cfg.PatchBelow = -1
+		r := newRuntime(t, cfg)
+		r.Take(updateOf("A", 10, testStart))
+		r.runFeed("1")
+		r.Take(completed("1", 1, 0))
+		r.Now = r.Now.Add(10 * time.Minute)
+		r.Take(updateOf("A", 9, r.Now))
+		upload := r.only(r.Pass(r.Machine.cfg.Linger), model.CreateFeedDocument)
+		newest := updateOf("A", 7, r.Now)
+		newest.Urgent = true
+		patch := r.only(r.Take(newest, orderOf("1", testStart.Add(time.Second), r.Now, "A 2")), model.PatchListingsItem)
+		var create machine.Call
+		if submitted {
+			create = r.uploadDone(upload, "document")
+		}
+		calls := r.Done(patch, &model.ListingsItemSubmission{Status: model.SubmissionInvalid, Issues: []model.ListingIssue{{Code: "8541", Severity: "ERROR"}}})
+		if submitted {
+			calls = append(calls, r.End(create, machine.Reject{Err: &model.Error{Class: model.Invalid, Status: 400}})...)
+		} else {
+			calls = append(calls, r.End(upload, machine.Reject{Err: &model.Error{Class: model.Invalid, Status: 400}})...)
+		}
+		calls = append(calls, r.Pass(10*time.Minute)...)
+		if len(calls) != 1 || calls[0].Operation != model.CreateFeedDocument {
+			t.Fatalf("submitted %v: %v", submitted, operationsOf(calls))
+		}
+		equal(t, "document", messagesOf(calls[0]), []string{"A 8"})
+	}
+}
+
 // TestARefusedNumberEndsNoCorrections corrects the number that Amazon has when it has refused a
 // newer one, which stays the newest.
 func TestARefusedNumberEndsNoCorrections(t *testing.T) {

@@ -93,7 +93,12 @@ func (m *Machine) order(tx *machine.Tx, rec *machine.Record, o *schemas.Order) {
 		return
 	}
 	m.returns(tx, o)
-	if known.placed.add(keepSales) <= now {
+	if known.placed.add(keepSales) <= now { // it is forgotten, and can be cancelled still
+		for _, line := range unitsOf(o) {
+			if s := m.seller(o.Account, line.SKU); s != nil && line.Units == 0 {
+				m.correct(tx, s, known.placed, true)
+			}
+		}
 		return
 	}
 	known.updated = updated

@@ -55,7 +55,11 @@ func (m *Machine) takeOut(tx *machine.Tx, s *sku) (*sku, *update) {
 	if u != nil && w.patch != nil && w.patch.stamp == u.stamp {
 		return s, nil // the patch under way settles it
 	}
-	return m.own(tx, s), u
+	s = m.own(tx, s)
+	if u == nil || u.before(s.newest) { // what was newer may have been given up meanwhile
+		s.lapses()
+	}
+	return s, u
 }
 
 // verdictOf is what a refused call says.
