@@ -183,10 +183,10 @@ func (s *sku) lapses() {
 // corrected from then on.
 func (m *Machine) unsure(s *sku, u *update, now time.Time) {
 	s.applied = unknownQuantity
-	if s.basis == nil || u == nil {
+	if u == nil || s.basis == nil && !m.reserves(s) {
 		return
 	}
-	if !u.same(s.basis.stamp) && m.offered(s, u) <= m.offered(s, s.basis) || m.spent(s, s.basis, now) {
+	if s.basis == nil || !u.same(s.basis.stamp) && m.offered(s, u) <= m.offered(s, s.basis) || m.spent(s, s.basis, now) {
 		s.basis = u
 	}
 	s.until = millisOf(now.Add(m.cfg.ApplyDelay))

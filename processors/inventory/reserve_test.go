@@ -233,6 +233,21 @@ func TestCancelledBeforeARefusal(t *testing.T) {
 	}
 }
 
+// TestARefusalAfterADoubt corrects the first number of a SKU, which Amazon may have or not, when it
+// has refused the next.
+func TestARefusalAfterADoubt(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, reserving())
+	r.Take(updateOf("A", 10, testStart))
+	r.End(r.only(r.Pass(3*time.Second), model.PatchListingsItem), machine.Ambiguous{})
+	newer := updateOf("A", 9, r.Now)
+	newer.Urgent = true
+	call := r.only(append(r.Take(newer, orderOf("1", testStart.Add(time.Second), r.Now, "A 2")), r.Pass(time.Minute)...), model.PatchListingsItem)
+	if n := r.patched(append(r.Done(call, &model.ListingsItemSubmission{Status: model.SubmissionInvalid, Issues: []model.ListingIssue{{Code: "8541", Severity: "ERROR"}}}), r.Pass(time.Minute)...)); n != 8 {
+		t.Fatalf("sent %d", n)
+	}
+}
+
 // TestARefusalBesideAFeed corrects what Amazon has when the newest number was refused while an
 // older one was in a document, whether that becomes a feed or not.
 func TestARefusalBesideAFeed(t *testing.T) {
