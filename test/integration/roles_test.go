@@ -2,18 +2,21 @@ package integration
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/acls"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/process"
 )
@@ -24,7 +27,7 @@ import (
 // would have denied that.
 func TestEachRoleAsItsOwnUser(t *testing.T) {
 	s := newSecurity(t, newStockEnvironment(t, stockSpeed))
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience) // an account's first report of listings comes within three minutes here
 	defer cancel()
 	decisions := s.audit(t)
 	var users []string
@@ -42,7 +45,8 @@ func TestEachRoleAsItsOwnUser(t *testing.T) {
 			c.QueueARN = s.queueARN
 			// All that is not urgent goes by feeds, since one of them is to be stuck. Else the
 			// machine's speed decides whether so many wait at once that a feed is made.
-			c.More = strings.Replace(c.More, "inventory: {", "inventory: {patch_below: 0, ", 1) + "cancellations: {enabled: true}\n"
+			c.More = strings.Replace(c.More, "inventory: {", "inventory: {patch_below: 0, ", 1) +
+				"shipments: {untracked: feed}\ncancellations: {enabled: true, linger: 5s}\n"
 		})
 		processes[role] = s.startWith(t, file, "--roles", role)
 		watched, release := processes[role].Watch(ctx)
@@ -91,25 +95,36 @@ func (s *security) operate(ctx context.Context, t *testing.T) {
 }
 
 // work makes every role write something: orders with their events, feeds (one
-// is stuck), a package, and a record on every input that nobody can read.
+// is stuck), packages, a cancellation, what becomes of a listing, an audit, and a
+// record on every input that nobody can read.
 func (s *security) work(ctx context.Context, t *testing.T) {
 	t.Helper()
 	simulatortest.Fault(t, s.amazon, simulator.Rule{
 		Part: simulator.Processing, Account: s.amazon.Accounts()[1].ID, Times: 1,
 		Action: simulator.Action{Feed: &simulator.FeedOutcome{Queued: 24 * time.Hour}},
 	})
+	account := s.amazon.Accounts()[0]
 	s.play(ctx, t, 20)
+	s.cancel(ctx, t, account.ID)
+	s.tellOfListing(ctx, t, account)
 	plan := s.supply(ctx, t, simulator.InventoryScenario{Updates: 3 * stockSKUs, SKUs: stockSKUs, Unknown: 2, Over: 10 * time.Second})
 	s.awaitOutcomes(ctx, t, plan)
-	s.pack(ctx, t, s.amazon.Accounts()[0].ID)
+	simulatortest.Fault(t, s.amazon, simulator.Rule{
+		Part: simulator.SPAPI, Operation: confirmShipment, Times: 1, Action: simulator.Action{Status: http.StatusNoContent},
+	})
+	s.pack(ctx, t, account.ID, "a number") // which nothing is stored of, and an order is looked at
+	s.pack(ctx, t, account.ID, "")
+	for _, topic := range []string{schemas.CancellationResults, schemas.ListingChanges, schemas.OrderLooksAnswered, schemas.StockAudits} {
+		s.follow(ctx, t, topic, func(any) bool { return true })
+	}
 	s.park(ctx, t, s.amazon.Accounts()[2].ID)
-	for _, topic := range []string{schemas.OrderChanges, schemas.InventoryUpdates, schemas.FeedNotifications, schemas.Shipments, schemas.Orders} {
-		s.put(ctx, t, topic, s.amazon.Accounts()[0].ID, []byte("nobody can read this"))
+	for _, topic := range []string{schemas.OrderChanges, schemas.InventoryUpdates, schemas.FeedNotifications, schemas.Shipments, schemas.Cancellations, schemas.Orders} {
+		s.put(ctx, t, topic, account.ID, []byte("nobody can read this"))
 	}
 	roles := map[string]bool{}
 	s.follow(ctx, t, schemas.DeadLetters, func(value any) bool {
 		roles[value.(*schemas.DeadLetter).Role] = true
-		return len(roles) == 6 // bridge, events and the four processors
+		return len(roles) == 7 // bridge, events and the five processors
 	})
 	s.tap.await(ctx, t, "events of all kinds", func(events map[string][]event) bool {
 		return holds(countEvents(events), map[string]int{"OrderChanged": 1, "FeedCompleted": 1, "FeedStuck": 1, "ShipmentConfirmed": 1})
@@ -119,28 +134,57 @@ func (s *security) work(ctx context.Context, t *testing.T) {
 // park makes Amazon refuse an account; each processor raises an alert.
 func (s *security) park(ctx context.Context, t *testing.T, account string) {
 	t.Helper()
-	shipment := s.pack(ctx, t, account)
+	shipment := s.pack(ctx, t, account, "a number")
 	simulatortest.Fault(t, s.amazon, simulator.Rule{Part: simulator.SPAPI, Account: account, Action: simulator.Action{Status: http.StatusForbidden}})
 	s.order(t, account)
 	s.supply(ctx, t, simulator.InventoryScenario{Accounts: []string{account}, Updates: 1, SKUs: 1, Urgent: 1})
 	shipment.ShipmentID, shipment.TrackingNumber = "corrected", shipment.TrackingNumber+"1"
 	shipment.EventTime = shipment.EventTime.Add(time.Second)
 	s.putShipment(ctx, t, shipment)
+	s.cancel(ctx, t, account)
 	roles := map[string]bool{}
 	s.follow(ctx, t, schemas.Alerts, func(value any) bool {
 		roles[value.(*schemas.Alert).Role] = true
-		return roles["orders"] && roles["inventory"] && roles["shipments"]
+		return roles["orders"] && roles["inventory"] && roles["shipments"] && roles["cancellations"]
 	})
 }
 
-// pack ships an order, waits for the outcome, and returns the last package.
-func (s *security) pack(ctx context.Context, t *testing.T, account string) (shipment *schemas.Shipment) {
+// cancel wishes an order to be cancelled, once the pipeline has it.
+func (s *security) cancel(ctx context.Context, t *testing.T, account string) {
+	t.Helper()
+	value, err := s.codec.AppendEncode(nil, schemas.Cancellations, &schemas.Cancellation{
+		CancellationID: "c", Account: account, OrderID: s.order(t, account), Reason: model.NoInventory, EventTime: s.now(), Source: "integration",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.put(ctx, t, schemas.Cancellations, account, value)
+}
+
+// tellOfListing sends the notification that a quantity has changed.
+func (s *security) tellOfListing(ctx context.Context, t *testing.T, account simulator.Account) {
+	t.Helper()
+	body := fmt.Sprintf(`{"NotificationVersion":"1.0","NotificationType":"LISTINGS_ITEM_MFN_QUANTITY_CHANGE","PayloadVersion":"1.0","EventTime":%q,
+		"Payload":{"SellerId":%q,"FulfillmentChannelCode":"DEFAULT","Sku":"it","Quantity":1},
+		"NotificationMetadata":{"ApplicationId":"a","SubscriptionId":"s","PublishTime":%[1]q,"NotificationId":"it-listing"}}`,
+		s.now().UTC().Format(time.RFC3339), account.SellerID)
+	if _, err := s.sqs.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &s.queue, MessageBody: &body}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// pack ships an order, waits for the outcome, and returns the last package. With the tracking
+// number "" it is a letter.
+func (s *security) pack(ctx context.Context, t *testing.T, account, number string) (shipment *schemas.Shipment) {
 	t.Helper()
 	packed, err := s.amazon.Pack(simulator.ShipmentScenario{}, s.order(t, account))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range packed {
+		if number == "" {
+			p.TrackingNumber = ""
+		}
 		shipment = &schemas.Shipment{
 			ShipmentID: p.PackageID, Account: p.Account, OrderID: p.OrderID, PackageID: p.PackageID, CarrierName: p.Carrier,
 			TrackingNumber: p.TrackingNumber, ShipTime: p.Time, EventTime: p.Time, Source: "integration",
@@ -187,7 +231,7 @@ func (s *security) checkDecisions(t *testing.T, grants []acls.Grant, decisions [
 		}
 	}
 	// Others' programs do not run in this test, and some commands have tests of their own.
-	elsewhere := []string{"upstream-stock", "upstream-shipments", "downstream", "downstream-buyers", "deadletters", "replay", "replay --reset"}
+	elsewhere := []string{"upstream-stock", "upstream-shipments", "upstream-cancellations", "downstream", "downstream-buyers", "deadletters", "replay", "replay --reset"}
 	for _, g := range grants {
 		part := g.For[0]
 		used := slices.ContainsFunc(decisions, func(d decision) bool { return d.uses(g) })

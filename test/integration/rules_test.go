@@ -38,6 +38,10 @@ func ruled() map[string]any {
 		"stuck":      &schemas.FeedResult{EventID: "stuck", EventType: "FeedStuck", Account: "other"},
 		"refused":    &schemas.InventoryResult{EventID: "refused", Outcome: "REJECTED", Account: "other", Code: "8058"},
 		"given up":   &schemas.InventoryResult{EventID: "given up", Outcome: "FAILED", Account: "other", Code: "not_accepted"},
+		"audited":    &schemas.StockAudit{EventID: "audited", Account: "other"},
+		"called off": &schemas.CancellationResult{EventID: "called off", Outcome: "ACCEPTED", Account: "other"},
+		"kept":       &schemas.CancellationResult{EventID: "kept", Outcome: "REJECTED", Account: "other", Code: "already_shipped"},
+		"unclear":    &schemas.CancellationResult{EventID: "unclear", Outcome: "FAILED", Account: "other", Code: "outcome_unknown"},
 		"confirmed":  &schemas.ShipmentConfirmation{EventID: "confirmed", Outcome: "CONFIRMED", Account: "acme-eu"},
 		"wrong item": &schemas.ShipmentConfirmation{EventID: "wrong item", Outcome: "REJECTED", Account: "other", Code: "unknown_item"},
 		"by Amazon":  &schemas.ShipmentConfirmation{EventID: "by Amazon", Outcome: "REJECTED", Account: "other", Code: "InvalidInput"},
@@ -60,6 +64,7 @@ func TestRulesCatchWhatTheySay(t *testing.T) {
 		"OrderChanged": {"elsewhere", "mixed", "ours", "shipped"}, "OrderCancelled": {"cancelled"},
 		"FeedSubmitted": {"submitted"}, "FeedCompleted": {"bad feed", "good feed", "no report"}, "FeedStuck": {"stuck"},
 		"InventoryRejected": {"refused"}, "InventoryFailed": {"given up"}, "ShipmentConfirmed": {"asked", "confirmed"}, "ShipmentRejected": {"by Amazon", "too soon", "wrong item"},
+		"StockAudited": {"audited"}, "CancellationAccepted": {"called off"}, "CancellationRejected": {"kept"}, "CancellationFailed": {"unclear"},
 		"ShipmentAtRisk": {"at risk", "too late"}, "NotificationsSilent": {"no feeds", "silent"}, "AccountParked": {"parked"},
 
 		"everything of one account":                     {"bad feed", "confirmed", "ours"},

@@ -39,11 +39,11 @@ func TestSubjectsThatOthersWriteAreProtected(t *testing.T) {
 	}
 	client.SetCompatibility(t.Context(), sr.SetCompatibility{Level: sr.CompatNone}, shipments)
 	all, err := registry.Compatibilities(t.Context(), config(t, f.url, false))
-	if err != nil || len(all) != 2 {
+	if err != nil || len(all) != 3 {
 		t.Fatalf("got %v, %v", all, err)
 	}
 	for _, c := range all {
-		if c.Err != nil || c.Protects() != (c.Subject == stock) {
+		if c.Err != nil || c.Protects() != (c.Subject != shipments) {
 			t.Errorf("got %+v", c)
 		}
 	}
@@ -62,8 +62,8 @@ func TestLevelsOfOtherRegistries(t *testing.T) {
 				return http.StatusNotFound, `{"error_code":40408,"message":"no subject-level compatibility"}`
 			}
 			return http.StatusOK, `{"compatibilityLevel":"BACKWARD"}`
-		}, 2},
-		"no endpoint": {func(bool) (int, string) { return http.StatusNotFound, "nginx" }, 2}, // tried, logged, and not fatal
+		}, 3},
+		"no endpoint": {func(bool) (int, string) { return http.StatusNotFound, "nginx" }, 3}, // tried, logged, and not fatal
 		"not allowed": {func(bool) (int, string) { return http.StatusForbidden, "no" }, 0},
 		"protected":   {func(bool) (int, string) { return http.StatusOK, `{"compatibilityLevel":"FULL"}` }, 0},
 		"its own level": {func(subject bool) (int, string) {
