@@ -902,6 +902,22 @@ func TestAListingWithoutChannelsTellsNothing(t *testing.T) {
 	equal(t, "outcomes", r.outcomes(), []string{"A 3 REJECTED " + codeFulfilledByAmazon})
 }
 
+// A notification that a listing has another status asks who fulfils the SKU now, though the
+// answer of the day holds still. One about a SKU that is not known asks nothing.
+func TestANewStatusAsksAgain(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, asking())
+	r.tell(r.only(r.Take(updateOf("A", 3, r.Now)), model.SearchListingsItems), "DEFAULT")
+	r.End(r.only(r.Pass(2*time.Second), model.PatchListingsItem), accepted())
+	status := func(sku string) []machine.Call {
+		return r.Take(&schemas.ListingChange{Account: testAccount, SKU: sku, Type: changedStatus, EventTime: r.Now})
+	}
+	if calls := status("B"); len(calls) > 0 {
+		t.Errorf("a SKU that is not known: %+v", calls)
+	}
+	r.only(append(status("A"), r.Pass(time.Second)...), model.SearchListingsItems)
+}
+
 // TestNothingGoesToAmazonsSKUs is TestFollowsTheNewest where Amazon fulfils some SKUs: each
 // record has one outcome still (rule 4), and nothing is sent to a SKU that is known to be
 // Amazon's, unless the update says so (rule 8, at each call).

@@ -15,8 +15,11 @@ import (
 // lowered by orders, or it is another. That is believed only when a look minutes later shows
 // another one still: Amazon shows a new number late, and an order can be later here than its units are gone there.
 
-// changedQuantity is the type of a schemas.ListingChange.
-const changedQuantity = "QUANTITY"
+// Types of a schemas.ListingChange.
+const (
+	changedQuantity = "QUANTITY"
+	changedStatus   = "STATUS"
+)
 
 const (
 	// confirmAfter is after what time another number that shows still is believed.
@@ -77,9 +80,14 @@ func (m *Machine) reportShows(tx *machine.Tx, part *schemas.FeedIssues) {
 }
 
 // listingChanged takes what a notification of Amazon's says. A look tells more than an old one.
+// A listing with another status may have gone, or be Amazon's now: it is asked for.
 func (m *Machine) listingChanged(tx *machine.Tx, change *schemas.ListingChange) {
-	if change.Type == changedQuantity && change.Quantity != nil && tx.Now.Sub(change.EventTime) < oldChange {
-		m.seen(tx, listing{change.Account, change.SKU}, cmp.Or(change.FulfillmentChannelCode, defaultChannel), sight{quantity: *change.Quantity, at: change.EventTime})
+	l := listing{change.Account, change.SKU}
+	switch entries := m.entriesOf(l); {
+	case change.Type == changedStatus && len(entries) > 0 && m.asksBeside(entries[0]):
+		m.lookAt(tx, entries[0])
+	case change.Type == changedQuantity && change.Quantity != nil && tx.Now.Sub(change.EventTime) < oldChange:
+		m.seen(tx, l, cmp.Or(change.FulfillmentChannelCode, defaultChannel), sight{quantity: *change.Quantity, at: change.EventTime})
 	}
 }
 
