@@ -105,7 +105,7 @@ func (s *security) work(ctx context.Context, t *testing.T) {
 	})
 	account := s.amazon.Accounts()[0]
 	s.play(ctx, t, 20)
-	s.cancel(ctx, t, account.ID)
+	s.cancel(ctx, t, account.ID, s.unshipped(ctx, t, account.ID))
 	s.tellOfListing(ctx, t, account)
 	plan := s.supply(ctx, t, simulator.InventoryScenario{Updates: 3 * stockSKUs, SKUs: stockSKUs, Unknown: 2, Over: 10 * time.Second})
 	s.awaitOutcomes(ctx, t, plan)
@@ -134,14 +134,14 @@ func (s *security) work(ctx context.Context, t *testing.T) {
 // park makes Amazon refuse an account; each processor raises an alert.
 func (s *security) park(ctx context.Context, t *testing.T, account string) {
 	t.Helper()
-	shipment := s.pack(ctx, t, account, "a number")
+	shipment, order := s.pack(ctx, t, account, "a number"), s.unshipped(ctx, t, account)
 	simulatortest.Fault(t, s.amazon, simulator.Rule{Part: simulator.SPAPI, Account: account, Action: simulator.Action{Status: http.StatusForbidden}})
 	s.order(t, account)
 	s.supply(ctx, t, simulator.InventoryScenario{Accounts: []string{account}, Updates: 1, SKUs: 1, Urgent: 1})
 	shipment.ShipmentID, shipment.TrackingNumber = "corrected", shipment.TrackingNumber+"1"
 	shipment.EventTime = shipment.EventTime.Add(time.Second)
 	s.putShipment(ctx, t, shipment)
-	s.cancel(ctx, t, account)
+	s.cancel(ctx, t, account, order)
 	roles := map[string]bool{}
 	s.follow(ctx, t, schemas.Alerts, func(value any) bool {
 		roles[value.(*schemas.Alert).Role] = true
@@ -149,11 +149,29 @@ func (s *security) park(ctx context.Context, t *testing.T, account string) {
 	})
 }
 
-// cancel wishes an order to be cancelled, once the pipeline has it.
-func (s *security) cancel(ctx context.Context, t *testing.T, account string) {
+// unshipped places an order that the merchant is to ship, and waits until the pipeline has it.
+func (s *security) unshipped(ctx context.Context, t *testing.T, account string) (id string) {
+	t.Helper()
+	for {
+		change, err := s.amazon.World.Place(account, simulator.Placement{SellerShips: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if change.Order.Status() == simulator.Unshipped {
+			s.amazon.Notify(change)
+			id = change.Order.OrderID
+			break
+		}
+	}
+	s.follow(ctx, t, schemas.Orders, func(value any) bool { return value.(*schemas.Order).OrderID == id })
+	return id
+}
+
+// cancel wishes an order to be cancelled.
+func (s *security) cancel(ctx context.Context, t *testing.T, account, order string) {
 	t.Helper()
 	value, err := s.codec.AppendEncode(nil, schemas.Cancellations, &schemas.Cancellation{
-		CancellationID: "c", Account: account, OrderID: s.order(t, account), Reason: model.NoInventory, EventTime: s.now(), Source: "integration",
+		CancellationID: "c", Account: account, OrderID: order, Reason: model.NoInventory, EventTime: s.now(), Source: "integration",
 	})
 	if err != nil {
 		t.Fatal(err)
