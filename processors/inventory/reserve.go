@@ -179,7 +179,7 @@ func (s *sku) lapses() {
 	}
 }
 
-// unsure notes that Amazon may carry u out, or not. Of what it may have, the lower number is
+// unsure notes that Amazon may carry u out, or not. The lower number that it may have is
 // corrected from then on.
 func (m *Machine) unsure(s *sku, u *update, now time.Time) {
 	s.applied = unknownQuantity
