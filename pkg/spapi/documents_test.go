@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,8 +29,8 @@ type storage struct {
 	compression string
 	serve       http.HandlerFunc // PUT and GET of the document
 	at          string           // URL of the document; default here
-	documents   int              // calls of createFeedDocument and getFeedDocument
-	transfers   int
+	documents   atomic.Int32     // calls of createFeedDocument and getFeedDocument
+	transfers   atomic.Int32
 }
 
 func newStorage(t testing.TB) *storage {
@@ -37,11 +38,11 @@ func newStorage(t testing.TB) *storage {
 	s := &storage{fake: newFake(t)}
 	s.api = func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/document" {
-			s.transfers++
+			s.transfers.Add(1)
 			s.serve(w, r)
 			return
 		}
-		s.documents++
+		s.documents.Add(1)
 		at := s.at
 		if at == "" {
 			at = s.URL + "/document" + canaryQuery
@@ -158,8 +159,8 @@ func TestAFaultyFeedIsNotUploaded(t *testing.T) {
 	}
 	_, _, err := s.seller(t, nil).UploadFeed(t.Context(), model.UploadFeedRequest{Feed: feed})
 	refusal := wantError(t, err, model.CreateFeedDocument, model.Invalid)
-	if !strings.Contains(refusal.Message, `message 2 ("same")`) || !strings.Contains(refusal.Message, "6 more") || s.documents != 0 {
-		t.Errorf("%v after %d calls", err, s.documents)
+	if !strings.Contains(refusal.Message, `message 2 ("same")`) || !strings.Contains(refusal.Message, "6 more") || s.documents.Load() != 0 {
+		t.Errorf("%v after %d calls", err, s.documents.Load())
 	}
 }
 
@@ -218,8 +219,8 @@ func TestATransferThatFails(t *testing.T) {
 				if refusal.Status != want.Status || refusal.Code != want.Code || refusal.RequestID != want.RequestID {
 					t.Errorf("%+v", refusal)
 				}
-				if s.documents != 1 {
-					t.Errorf("%d documents were asked for", s.documents)
+				if s.documents.Load() != 1 {
+					t.Errorf("%d documents were asked for", s.documents.Load())
 				}
 			})
 		}
@@ -237,7 +238,7 @@ func TestADocumentElsewhereIsNotTouched(t *testing.T) {
 			s := newStorage(t)
 			s.at = at
 			refusal := wantError(t, transfer(t.Context(), s.seller(t, nil)), operation, model.Invalid)
-			if s.transfers != 0 || strings.Contains(refusal.Error(), "/x") {
+			if s.transfers.Load() != 0 || strings.Contains(refusal.Error(), "/x") {
 				t.Errorf("%s: %v", at, refusal)
 			}
 		}
