@@ -522,7 +522,7 @@ type CancellationState struct {
 	// What cancellations of this processor have cancelled, by line; quantity 0
 	// for all of a line.
 	Done []CancelItem `avro:"done" json:"done"`
-	// orderItemId of lines of which units may have been cancelled: a feed ended
+	// orderItemId of lines whose units may have been cancelled: a feed ended
 	// without saying so. No more units of them are cancelled by number.
 	Doubtful []string `avro:"doubtful" json:"doubtful"`
 	// Cancellations that no feed carries yet, in the order in which they came.
