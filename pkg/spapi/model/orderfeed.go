@@ -188,7 +188,7 @@ func (f *OrderFeed) Faults() []FeedFault {
 			faults = append(faults, FeedFault{Message: -1, Reason: reason})
 		}
 	}
-	whole(f.messageType() == "", "has a type that is none of a feed about orders")
+	whole(f.messageType() == "", "has the type of another feed: it must be one about orders")
 	whole(!xmlText(f.SellerID), "has no seller id, or one that XML cannot hold")
 	whole(len(f.Messages) == 0, "has no message")
 	whole(len(f.Messages) > MaxFeedMessages, fmt.Sprintf("has %d messages; Amazon takes %d", len(f.Messages), MaxFeedMessages))
