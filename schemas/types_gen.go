@@ -4213,7 +4213,8 @@ type StockAudit struct {
 	// Those of them that still showed another number when they were looked at,
 	// and were sent once more.
 	Corrected int32 `avro:"corrected" json:"corrected"`
-	// Those of them of which neither was known when the audit ended.
+	// The different ones that were neither explained nor corrected when the audit
+	// ended.
 	Unresolved int32 `avro:"unresolved" json:"unresolved"`
 	// Columns that the report did not have, by Amazon's English names.
 	MissingColumns []string `avro:"missingColumns" json:"missingColumns"`
