@@ -98,7 +98,8 @@ generate: ## write the generated Go types, tables and JSON Schemas again
 	go generate ./...
 
 image: ## build the container image sellerstream:VERSION
-	docker build -f deploy/Dockerfile --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) --build-arg DATE=$(DATE) -t sellerstream:$(VERSION) .
+	@docker buildx version >/dev/null 2>&1 || { echo "The image is built by BuildKit: install Docker's plugin buildx (docker-buildx in Debian, docker-buildx-plugin in Docker's own packages)."; exit 1; }
+	docker buildx build --load -f deploy/Dockerfile --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) --build-arg DATE=$(DATE) -t sellerstream:$(VERSION) .
 
 parts-up: ## start a real Kafka, schema registry and moto on loopback, without containers
 	@test/parts/parts up && test/parts/parts env

@@ -96,7 +96,7 @@ Start here:
 		newDemoCommand(), newRunCommand(), newSimulateCommand(),
 		newConfigCommand(), newDoctorCommand(), newTopicsCommand(), newSubscriptionsCommand(),
 		newAccountsCommand(), newDeadLettersCommand(), newReplayCommand(), newBackfillCommand(),
-		newPauseCommand(), newResumeCommand(), newSwitchesCommand(),
+		newPauseCommand(), newResumeCommand(), newSwitchesCommand(), newReadyCommand(),
 		newDecodeCommand(), newBuyerKeyCommand(), newEncodeCommand(), newCarriersCommand(), newVersionCommand(),
 	)
 	refuseRepeats(root)

@@ -1,6 +1,7 @@
 package simulator_test
 
 import (
+	"net/http"
 	"net/url"
 	"testing"
 
@@ -46,6 +47,33 @@ func TestAllListensOnLoopbackByDefault(t *testing.T) {
 	for _, text := range all {
 		if at, err := url.Parse(text); err != nil || at.Hostname() != "127.0.0.1" {
 			t.Errorf("%s is not on loopback (%v)", text, err)
+		}
+	}
+}
+
+// A listener on all addresses has none that could be called: 0.0.0.0 and :: are
+// names of no machine.
+func TestAnAddressOfAllIsPrintedAsOneThatWorks(t *testing.T) {
+	t.Parallel()
+	sim, err := simulator.New(simulator.Config{
+		Applications: []simulator.Application{{Name: "main", ClientID: "client", ClientSecrets: []string{"secret"}}}, Accounts: simulator.Sellers(1, "main"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	urls, err := sim.Start(simulator.Addresses{Admin: "0.0.0.0:0", LWA: "[::]:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { sim.Close() })
+	for _, text := range []string{urls.Admin + "/_simulator/", urls.LWA} {
+		answer, err := http.Get(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if at, err := url.Parse(text); err != nil || at.Hostname() != "127.0.0.1" {
+			t.Errorf("it prints %s (%v)", text, err)
 		}
 	}
 }

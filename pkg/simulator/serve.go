@@ -82,7 +82,16 @@ func (s *Simulator) listen(address string, handler http.Handler) (string, error)
 			s.config.Logger.Error("simulator stopped serving", "address", address, "error", err)
 		}
 	})
-	return "http://" + listener.Addr().String(), nil
+	return "http://" + reachable(listener.Addr()), nil
+}
+
+// reachable is an address that a program on this machine can call: one that listens
+// on all of them is on loopback, too.
+func reachable(at net.Addr) string {
+	if tcp, ok := at.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return fmt.Sprintf("127.0.0.1:%d", tcp.Port)
+	}
+	return at.String()
 }
 
 // Close cuts every connection, ends what runs, and waits for it.

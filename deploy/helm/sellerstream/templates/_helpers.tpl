@@ -52,7 +52,40 @@ its name. TestChartKnowsEachSecret holds the list of secrets' names to the confi
 {{- with include "sellerstream.literals" (dict "at" "config" "in" .Values.config) | trim }}
 {{- fail (printf "a secret stands in the configuration itself, where every reader of the ConfigMap would see it: %s. Put it into a Secret, and point to that: with `kubectl create secret generic NAME --from-file=KEY` and secretFiles: [{secret: NAME, path: /run/secrets/NAME}], write {file: /run/secrets/NAME/KEY}; with secretEnv: [NAME], write {env: KEY}; for one in AWS Secrets Manager, write {aws: NAME}" (splitList "\n" . | join ", ")) }}
 {{- end -}}
-{{- mergeOverwrite (deepCopy .Values.config) (dict "admin" (merge (dict "listen" "0.0.0.0:9400") (default dict .Values.config.admin))) | toYaml }}
+{{- $config := mergeOverwrite (deepCopy .Values.config) (dict "admin" (merge (dict "listen" "0.0.0.0:9400") (default dict .Values.config.admin))) -}}
+{{- if include "sellerstream.manyAccounts" . }}{{ $config = omit $config "accounts" }}{{ end -}}
+{{- if include "sellerstream.accountsConfigMaps" . | fromJsonArray -}}
+{{- if $config.accounts_dir }}{{ fail "config.accounts_dir is set, and the chart needs it for the accounts in ConfigMaps: take it out, or put the accounts there" }}{{ end -}}
+{{- $config = set $config "accounts_dir" (include "sellerstream.accountsDir" .) -}}
+{{- end -}}
+{{- toYaml $config }}
+{{- end }}
+
+{{- define "sellerstream.accountsDir" }}/etc/sellerstream-accounts{{ end }}
+
+{{/* Not empty if there are more accounts than one ConfigMap should hold: 500 of 2 KiB are 1 MiB. */}}
+{{- define "sellerstream.manyAccounts" -}}
+{{- if gt (len (default list .Values.config.accounts)) 500 }}yes{{ end -}}
+{{- end }}
+
+{{/* The names of the ConfigMaps of accounts, as JSON. */}}
+{{- define "sellerstream.accountsConfigMaps" -}}
+{{- $names := .Values.accountsConfigMaps -}}
+{{- if include "sellerstream.manyAccounts" . -}}
+{{- range $i, $part := chunk 500 .Values.config.accounts }}{{ $names = append $names (printf "%s-accounts-%d" (include "sellerstream.name" $) $i) }}{{ end -}}
+{{- end -}}
+{{- toJson $names -}}
+{{- end }}
+
+{{/* resources, with the memory that `load` wants, in MiB. The bytes are those of deploy/README.md. */}}
+{{- define "sellerstream.resources" -}}
+{{- $resources := deepCopy .resources -}}
+{{- with .load -}}
+{{- $bytes := addf (mulf (default 0 .accounts) 11300) (mulf (default 0 .skus) 170) (mulf (default 0 .waitingSkus) 470) (mulf (default 0 .orders) 300) -}}
+{{- $quiet := divf $bytes 1048576 | addf 65 | ceil | int64 -}}
+{{- $resources = mergeOverwrite $resources (dict "requests" (dict "memory" (printf "%dMi" $quiet)) "limits" (dict "memory" (printf "%dMi" (add (mul 2 $quiet) 256)))) -}}
+{{- end -}}
+{{- toJson $resources -}}
 {{- end }}
 
 {{- define "sellerstream.serviceAccount" -}}
@@ -70,13 +103,13 @@ serviceAccount, and annotations of one of its own. */}}
 {{- $all := list -}}
 {{- range $name, $d := .Values.perRole -}}
 {{- $all = append $all (dict "name" (printf "%s-%s" (include "sellerstream.name" $root) $name) "component" $name "roles" $d.roles
-  "replicas" (ternary $d.replicas $root.Values.replicas (hasKey $d "replicas")) "resources" (default $root.Values.resources $d.resources)
+  "replicas" (ternary $d.replicas $root.Values.replicas (hasKey $d "replicas")) "resources" (default (include "sellerstream.resources" $root.Values | fromJson) $d.resources)
   "keda" (mergeOverwrite (deepCopy $root.Values.keda) (default dict $d.keda))
   "serviceAccount" (ternary (printf "%s-%s" (include "sellerstream.name" $root) $name) (include "sellerstream.serviceAccount" $root) (hasKey $d "serviceAccount"))
   "own" (hasKey $d "serviceAccount") "annotations" (dig "serviceAccount" "annotations" dict $d)) -}}
 {{- else -}}
 {{- $all = append $all (dict "name" (include "sellerstream.name" .) "component" "all" "roles" list
-  "replicas" .Values.replicas "resources" .Values.resources "keda" .Values.keda
+  "replicas" .Values.replicas "resources" (include "sellerstream.resources" .Values | fromJson) "keda" .Values.keda
   "serviceAccount" (include "sellerstream.serviceAccount" .) "own" false) -}}
 {{- end -}}
 {{- toJson $all -}}
