@@ -77,13 +77,13 @@ its name. TestChartKnowsEachSecret holds the list of secrets' names to the confi
 {{- toJson $names -}}
 {{- end }}
 
-{{/* resources, with the memory that `load` wants, in MiB. The bytes are those of deploy/README.md. */}}
+{{/* resources, with the memory that `load` wants, in MiB, and no less than the defaults. The bytes are those of deploy/README.md. */}}
 {{- define "sellerstream.resources" -}}
 {{- $resources := deepCopy .resources -}}
 {{- with .load -}}
 {{- $bytes := addf (mulf (default 0 .accounts) 11300) (mulf (default 0 .skus) 170) (mulf (default 0 .waitingSkus) 470) (mulf (default 0 .orders) 300) -}}
 {{- $quiet := divf $bytes 1048576 | addf 65 | ceil | int64 -}}
-{{- $resources = mergeOverwrite $resources (dict "requests" (dict "memory" (printf "%dMi" $quiet)) "limits" (dict "memory" (printf "%dMi" (add (mul 2 $quiet) 256)))) -}}
+{{- $resources = mergeOverwrite $resources (dict "requests" (dict "memory" (printf "%dMi" (max 256 $quiet))) "limits" (dict "memory" (printf "%dMi" (max 1024 (add (mul 2 $quiet) 256))))) -}}
 {{- end -}}
 {{- toJson $resources -}}
 {{- end }}
