@@ -15,7 +15,7 @@ type accountsFlags struct {
 func newAccountsCommand() *cobra.Command {
 	var f accountsFlags
 	cmd := &cobra.Command{
-		Use:   "accounts --config FILE [ACCOUNT]",
+		Use:   "accounts [ACCOUNT]",
 		Short: "Show what waits for each account, for how long, and what holds it up",
 		Long: `Accounts reads the state topics of a running or a stopped pipeline, changes nothing
 and calls nobody at Amazon. It lists the accounts that have something to tell,
@@ -36,10 +36,11 @@ needs, if nothing more comes and Amazon answers.`,
 		Example: `  sellerstream accounts --config sellerstream.yaml
   sellerstream accounts --config sellerstream.yaml acme-eu
   sellerstream accounts --config sellerstream.yaml --json | jq '.accounts[] | select(.waits[].parked)'`,
-		Args: cobra.MaximumNArgs(1),
-		RunE: f.run,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: firstArg(configuredAccounts),
+		RunE:              f.run,
 	}
-	cmd.Flags().StringVar(&f.config, "config", "", "configuration file (required)")
+	addConfig(cmd.Flags(), &f.config)
 	cmd.Flags().BoolVar(&f.all, "all", false, "list idle accounts too")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
 	return cmd

@@ -32,7 +32,7 @@ type backfillFlags struct {
 func newBackfillCommand() *cobra.Command {
 	var f backfillFlags
 	cmd := &cobra.Command{
-		Use:   "backfill --config FILE --account ID [--since TIME]",
+		Use:   "backfill --account ID [--since TIME]",
 		Short: "Read all orders of an account that were placed since a time",
 		Long: `Backfill has the running pipeline read all orders of an account that were placed since
 a time, the newest first, and write them to the topic orders with origin BACKFILL.
@@ -53,7 +53,7 @@ already and shows how far it is; --restart begins anew, --stop ends it. Without
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
-	cmd.Flags().StringVar(&f.config, "config", "", "configuration file (required)")
+	addConfig(cmd.Flags(), &f.config)
 	cmd.Flags().StringVar(&f.account, "account", "", "the account, by our name of it (required)")
 	cmd.Flags().StringVar(&f.since, "since", "", "orders placed since then, such as 2026-11-23T18:00:00Z, or 12h or 30d ago")
 	cmd.Flags().StringVar(&f.fulfilledBy, "fulfilled-by", "", "only orders that MERCHANT or AMAZON ships; default both")

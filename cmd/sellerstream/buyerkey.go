@@ -21,9 +21,10 @@ and can read Kafka reads the buyer data of all orders whose keys are not deleted
 yet; without it nobody does, you included. Keep a copy, and keep it secret.`,
 	}
 	cmd.AddCommand(&cobra.Command{
-		Use:   "generate FILE",
-		Short: "Make a new key file",
-		Args:  cobra.ExactArgs(1),
+		Use:               "generate FILE",
+		Short:             "Make a new key file",
+		ValidArgsFunction: files,
+		Args:              cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := keyfile.New(args[0]); err != nil {
 				if errors.Is(err, fs.ErrExist) {
@@ -41,8 +42,9 @@ yet; without it nobody does, you included. Keep a copy, and keep it secret.`,
 processes, and to what decrypts, before you start any of them again. A key behind
 it can go when no order is left that it wrapped: after the time from an order's
 placing to its delivery, and buyer_data.retention.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return rotateKeyFile(cmd, args[0]) },
+		ValidArgsFunction: files,
+		Args:              cobra.ExactArgs(1),
+		RunE:              func(cmd *cobra.Command, args []string) error { return rotateKeyFile(cmd, args[0]) },
 	})
 	return cmd
 }

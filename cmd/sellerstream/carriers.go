@@ -38,8 +38,8 @@ func newCarriersFindCommand() *cobra.Command {
 		Short: "Show the carrier codes that resemble a text, and what is sent to Amazon for it",
 		Long: `Find takes a carrier as a warehouse writes it, into carrierCode or carrierName of a
 shipment. It prints what Sellerstream sends to Amazon for it, and why, and the codes of
-Amazon's list that resemble it. It needs no network. With --config it knows
-shipments.carriers of that file too.
+Amazon's list that resemble it. It needs no network. Where there is a configuration
+file it knows shipments.carriers of it too.
 
 A code of the list is sent as it is: several differ only in case. Any other text is
 mapped by shipments.carriers, or where exactly one code is spelled like it: case, spaces
@@ -55,7 +55,7 @@ that is public, only in programs that talk to Amazon.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.find(cmd, args[0]) },
 	}
-	cmd.Flags().StringVar(&f.config, "config", "", "configuration file, for shipments.carriers")
+	cmd.Flags().StringVar(&f.config, "config", "", "configuration file, for shipments.carriers; without it the one that other commands find, if there is one")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
 	return cmd
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
+	"github.com/sellerstream/sellerstream/pkg/operator/columns"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 )
 
@@ -32,25 +33,34 @@ func newConfigCommand() *cobra.Command {
 func newConfigCheckCommand() *cobra.Command {
 	withoutSecrets := false
 	cmd := &cobra.Command{
-		Use:   "check FILE",
+		Use:   "check [FILE]",
 		Short: "Report every fault of a configuration file, with its line",
-		Long:  "Check reads a file as run does, and the secrets that it points to, and starts nothing.",
-		Args:  cobra.ExactArgs(1),
+		Long: `Check reads a file as run does, and the secrets that it points to, and starts nothing.
+Without a name it checks the file that run would find.`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: files,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := loadConfig(args[0])
+			file := findConfig()
+			if len(args) > 0 {
+				file = args[0]
+			}
+			if file == "" {
+				return errNoConfig()
+			}
+			cfg, err := loadConfig(file)
 			if err != nil {
 				return err
 			}
 			if !withoutSecrets {
-				if err := cfg.CheckSecrets(cmd.Context(), args[0], pipeline.OpenSecrets(cfg.AWS)); err != nil {
+				if err := cfg.CheckSecrets(cmd.Context(), file, pipeline.OpenSecrets(cfg.AWS)); err != nil {
 					return usageError{err}
 				}
 			}
 			for _, line := range cfg.WithoutEffect() {
 				cmd.PrintErrln(line)
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: good: %d accounts, %d queues, Kafka at %v\n",
-				args[0], len(cfg.Accounts), len(cfg.Bridge.Queues), cfg.Kafka.Brokers)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: good: %s, %s, Kafka at %v\n",
+				file, columns.Counted(len(cfg.Accounts), "account"), columns.Counted(len(cfg.Bridge.Queues), "queue"), cfg.Kafka.Brokers)
 			return err
 		},
 	}

@@ -48,14 +48,14 @@ func newDeadLettersCommand() *cobra.Command {
 		Long:    deadLettersHelp,
 		Example: deadLettersExample,
 	}
-	cmd.PersistentFlags().StringVar(&f.config, "config", "", "configuration file (required)")
+	addConfig(cmd.PersistentFlags(), &f.config)
 	cmd.AddCommand(f.listCommand(), f.showCommand(), f.retryCommand(), f.discardCommand())
 	return cmd
 }
 
 func (f *deadLettersFlags) listCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "list --config FILE",
+		Use:   "list",
 		Short: "Count the open letters by reason, and list the newest",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -88,7 +88,7 @@ const maxListed = 10_000
 
 func (f *deadLettersFlags) showCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "show --config FILE ID",
+		Use:   "show ID",
 		Short: "Show one letter whole: why, whence, its bytes, and what to do",
 		Long: `Show prints a letter with its bytes: as JSON where they are Avro of a schema in
 the registry, as text where they are text, else as a hex dump. --raw writes the
@@ -123,7 +123,7 @@ bytes alone, unchanged, to be mended and produced by hand.`,
 
 func (f *deadLettersFlags) retryCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "retry --config FILE (ID... | filter)",
+		Use:   "retry (ID... | filter)",
 		Short: "Send letters back to where they came from, each once",
 		Long: `Retry sends letters back to where they came from, with the same key, headers and
 bytes, after a confirmation that names their number:
@@ -159,7 +159,7 @@ set aside again, as another letter.`,
 
 func (f *deadLettersFlags) discardCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "discard --config FILE (ID... | filter)",
+		Use:   "discard (ID... | filter)",
 		Short: "Mark letters as done with, so that list no longer shows them",
 		Long: `Discard notes that nothing is to be done about letters. They stay in the topic as
 long as all others, and ` + "`list --all`" + ` shows them.`,

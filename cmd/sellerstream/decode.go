@@ -47,6 +47,7 @@ An order whose key was deleted has "deleted": true there.`,
 	}
 	flags.add(cmd)
 	cmd.Flags().StringVar(&file, "config", "", "configuration file, to show buyer data of orders; it says where the registry is too")
+	cmd.Flags().Lookup("config").Annotations = map[string][]string{explicitConfig: {}}
 	cmd.Flags().BoolVar(&raw, "raw", false, "the input is one value, without its length")
 	return cmd
 }

@@ -27,7 +27,7 @@ type doctorFlags struct {
 func newDoctorCommand() *cobra.Command {
 	var f doctorFlags
 	cmd := &cobra.Command{
-		Use:   "doctor --config FILE",
+		Use:   "doctor",
 		Short: "Find out what is wrong with a setup, and how to mend it",
 		Long: `Doctor examines what a pipeline stands on: the configuration and its secrets,
 Kafka, the schema registry, our AWS account with its queues, bus and roles, the
@@ -50,7 +50,7 @@ The exit status is 1 if anything failed.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
-	cmd.Flags().StringVar(&f.config, "config", "", "configuration file (required)")
+	addConfig(cmd.Flags(), &f.config)
 	cmd.Flags().StringVar(&f.account, "account", "", "examine only this account, and what it needs")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
 	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "show what is ok of accounts, too")

@@ -67,7 +67,7 @@ func TestDoctorOfAConfigurationThatIsWrong(t *testing.T) {
 	if !found {
 		t.Errorf("the fault in line 2 is not named\n%s", out)
 	}
-	if code, _, errs := execute("doctor"); code != exitUsage || !strings.Contains(errs, "--config is missing") {
+	if code, _, errs := execute("doctor"); code != exitUsage || !strings.Contains(errs, "there is no configuration file") {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 }

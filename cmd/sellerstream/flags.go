@@ -11,15 +11,15 @@ import (
 )
 
 // refuseRepeats makes every flag of a command and of those below it count: one
-// that is given again adds to what it holds, where it holds several values, and is
-// refused elsewhere. The flag package would silently use the last.
+// that is given again with another value adds to what it holds, where it holds several,
+// and is refused elsewhere. The flag package would silently use the last.
 func refuseRepeats(cmd *cobra.Command) {
 	for _, set := range []*pflag.FlagSet{cmd.Flags(), cmd.PersistentFlags()} {
 		set.VisitAll(func(flag *pflag.Flag) {
 			switch _, several := flag.Value.(pflag.SliceValue); {
 			case several:
 			case flag.Value.Type() == "stringToString":
-				flag.Value = &pairs{Value: flag.Value, given: map[string]bool{}}
+				flag.Value = &pairs{Value: flag.Value, given: map[string]string{}}
 			default:
 				flag.Value = &once{Value: flag.Value}
 			}
@@ -30,25 +30,27 @@ func refuseRepeats(cmd *cobra.Command) {
 	}
 }
 
-// once is a flag that holds one value.
+// once is a flag that holds one value. The same one may come again: completion reads
+// the command line twice.
 type once struct {
 	pflag.Value
 	given bool
+	text  string
 }
 
 // Set implements pflag.Value.
 func (o *once) Set(text string) error {
-	if o.given {
+	if o.given && o.text != text {
 		return errors.New("it is given twice, and holds one value: keep one, or write a list with commas where the flag takes one")
 	}
-	o.given = true
+	o.given, o.text = true, text
 	return o.Value.Set(text)
 }
 
 // pairs is a flag that holds values by name.
 type pairs struct {
 	pflag.Value
-	given map[string]bool
+	given map[string]string
 }
 
 // Set implements pflag.Value.
@@ -58,11 +60,11 @@ func (p *pairs) Set(text string) error {
 		fields = []string{text} // which the flag refuses, or takes as one
 	}
 	for _, field := range fields {
-		name, _, _ := strings.Cut(field, "=")
-		if p.given[name] {
+		name, value, _ := strings.Cut(field, "=")
+		if before, again := p.given[name]; again && before != value {
 			return fmt.Errorf("%q is given twice: keep one", name)
 		}
-		p.given[name] = true
+		p.given[name] = value
 	}
 	return p.Value.Set(text)
 }

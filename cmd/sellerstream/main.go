@@ -32,7 +32,11 @@ func runCommandLine(args []string, stdin io.Reader, stdout, stderr io.Writer) in
 
 	root := newRootCommand()
 	understood := false // whether the command line was: before that, every error is about it
-	root.PersistentPreRun = func(*cobra.Command, []string) { understood = true }
+	preRun := root.PersistentPreRunE
+	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
+		understood = true
+		return preRun(cmd, args)
+	}
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
@@ -86,9 +90,12 @@ Start here:
   sellerstream config example > my.yaml   then write your accounts into it
   sellerstream doctor --config my.yaml    see what is still wrong, and the fix
   sellerstream run --config my.yaml       run it against real parts`,
-		SilenceUsage:  true,
-		SilenceErrors: true,
+		Version:           builtFrom().String(),
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return fillConfig(cmd) },
+		SilenceUsage:      true,
+		SilenceErrors:     true,
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w\nSee `%s --help`", err, cmd.CommandPath())}
 	})
@@ -99,6 +106,8 @@ Start here:
 		newPauseCommand(), newResumeCommand(), newSwitchesCommand(), newReadyCommand(),
 		newDecodeCommand(), newBuyerKeyCommand(), newEncodeCommand(), newCarriersCommand(), newVersionCommand(),
 	)
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp) // few arguments are files
+	completeFlags(root)
 	refuseRepeats(root)
 	return root
 }

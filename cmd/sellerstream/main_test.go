@@ -59,14 +59,15 @@ func TestExitCodesAndMessages(t *testing.T) {
 		says string // on stdout when code is 0, else on stderr
 	}{
 		{"version", []string{"version"}, 0, "sellerstream dev"},
+		{"version as a flag", []string{"--version"}, 0, "sellerstream dev"},
 		{"help", []string{"help"}, 0, "sellerstream demo"},
 		{"the example", []string{"config", "example"}, 0, "accounts:"},
-		{"a good file", []string{"config", "check", good}, 0, "good: 1 accounts, 1 queues"},
+		{"a good file", []string{"config", "check", good}, 0, "good: 1 account, 1 queue, "},
 		{"a bad file names the key", []string{"config", "check", bad}, exitUsage, "evnets: no such key"},
 		{"and every other fault", []string{"config", "check", bad}, exitUsage, `log.level: "loud": write one of`},
 		{"run refuses a bad file", []string{"run", "--config", bad}, exitUsage, "2 to mend"},
 		{"no such file", []string{"run", "--config", filepath.Join(dir, "none.yaml")}, exitFailed, "sellerstream config example >"},
-		{"no file named", []string{"run"}, exitUsage, "--config is missing"},
+		{"no file named", []string{"run"}, exitUsage, "there is no configuration file: neither --config nor SELLERSTREAM_CONFIG names one, and there is none at ./sellerstream.yaml, "},
 		{"a role that is none", []string{"run", "--config", good, "--roles", "bridge,feds"}, exitUsage, `no role is called "feds"; the roles are [bridge orders `},
 		{"simulate explains faults", []string{"simulate", "--help"}, 0, "loseAnswer"},
 		{"a port that is none", []string{"simulate", "--port", "65529"}, exitUsage, "1 to 65528, or 0 for free ones"},

@@ -65,10 +65,6 @@ func loadSettings(cmd *cobra.Command, file string) (pipeline.Settings, error) {
 	}, nil
 }
 
-func errNoConfig() error {
-	return usageError{errors.New("--config is missing: `sellerstream config example` prints a file to begin with")}
-}
-
 func transactionalPrefix(cfg config.Config) string { return cfg.Prefix + "tx" }
 
 // checkAccount refuses a name that no account has.

@@ -79,7 +79,7 @@ const replayExamples = `  What would be published again of yesterday evening, by
 func newReplayCommand() *cobra.Command {
 	var f replayFlags
 	cmd := &cobra.Command{
-		Use:     "replay --config FILE --topic TOPIC",
+		Use:     "replay --topic TOPIC",
 		Short:   "Publish or process records of a topic again, or move a processor",
 		Long:    replayHelp(),
 		Example: replayExamples,
@@ -87,7 +87,7 @@ func newReplayCommand() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return replayAgain(cmd, &f) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.config, "config", "", "configuration file (required)")
+	addConfig(flags, &f.config)
 	flags.StringVar(&f.topic, "topic", "", "the topic's name without its prefix (required)")
 	flags.StringSliceVar(&f.selected.Accounts, "account", nil, "only these accounts")
 	flags.StringSliceVar(&f.selected.Types, "type", nil, "only these detail-types or, of order-changes, changeTypes")
@@ -104,6 +104,7 @@ func newReplayCommand() *cobra.Command {
 	flags.BoolVar(&f.yes, "yes", false, "do not ask")
 	flags.BoolVar(&f.wait, "wait", false, "wait until the pipeline has taken the records in; default on a terminal")
 	flags.BoolVar(&f.reset, "reset", false, "move the topic's processor, which must be stopped, or its stopped units")
+	_ = cmd.RegisterFlagCompletionFunc("topic", completion(replayedTopics, false)) // it is there
 	return cmd
 }
 

@@ -53,7 +53,7 @@ func newRunCommand() *cobra.Command {
 	var file, roles, admin string
 	noRegister, dryRun := false, false
 	cmd := &cobra.Command{
-		Use:   "run --config FILE",
+		Use:   "run",
 		Short: "Run the pipeline against real Kafka, AWS and Amazon",
 		Long:  runHelp(),
 		Example: `  sellerstream config example > sellerstream.yaml
@@ -93,7 +93,7 @@ func newRunCommand() *cobra.Command {
 			return pipeline.Run(cmd.Context(), settings)
 		}),
 	}
-	cmd.Flags().StringVar(&file, "config", "", "configuration file (required)")
+	addConfig(cmd.Flags(), &file)
 	cmd.Flags().BoolVar(&noRegister, "no-register", false, "look schemas up and register none, as registry.register: false does")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "read at Amazon, and show what would be written there instead of writing it")
 	cmd.Flags().StringVar(&admin, "admin", "", "host:port of health and metrics, or off, in place of admin.listen")

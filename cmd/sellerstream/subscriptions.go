@@ -57,7 +57,7 @@ behind it. Searches find what changes in these seconds.
 
 The exit status is 1 if an account does not get all its notifications.`,
 	}
-	cmd.PersistentFlags().StringVar(&f.config, "config", "", "configuration file (required)")
+	addConfig(cmd.PersistentFlags(), &f.config)
 	cmd.PersistentFlags().BoolVar(&f.json, "json", false, "print one JSON object")
 	prune := f.command("prune", "Remove duplicate and foreign subscriptions, when told with --yes", f.prune)
 	prune.Long = `Prune removes subscriptions of the types that are kept where they are
@@ -80,7 +80,7 @@ queues may serve other systems of yours.`
 // command opens the keeper, lets do use it and shows its report.
 func (f *subscriptionsFlags) command(name, short string, do func(context.Context, *subscriptions.Keeper) (subscriptions.Report, error)) *cobra.Command {
 	return &cobra.Command{
-		Use:   name + " --config FILE",
+		Use:   name,
 		Short: short,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

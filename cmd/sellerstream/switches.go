@@ -48,28 +48,29 @@ func newResumeCommand() *cobra.Command {
 func newSwitchCommand(name string, paused bool, short, long string) *cobra.Command {
 	var f switchFlags
 	cmd := &cobra.Command{
-		Use:   name + " --config FILE (--account ID | --writes)",
+		Use:   name + " (--account ID | --writes)",
 		Short: short,
 		Long:  long,
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return f.turn(cmd, paused) },
 	}
-	cmd.Flags().StringVar(&f.config, "config", "", "configuration file (required)")
+	addConfig(cmd.Flags(), &f.config)
 	cmd.Flags().StringVar(&f.account, "account", "", "the account whose calls are meant, by our name of it")
 	cmd.Flags().BoolVar(&f.writes, "writes", false, "the writing calls of all accounts are meant")
 	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for whoever reads the log")
+	_ = cmd.RegisterFlagCompletionFunc("reason", cobra.NoFileCompletions) // it is there, and free text
 	return cmd
 }
 
 func newSwitchesCommand() *cobra.Command {
 	var f switchFlags
 	cmd := &cobra.Command{
-		Use:   "switches --config FILE",
+		Use:   "switches",
 		Short: "Show which calls are paused, since when, by whom and why",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return f.list(cmd) },
 	}
-	cmd.Flags().StringVar(&f.config, "config", "", "configuration file (required)")
+	addConfig(cmd.Flags(), &f.config)
 	return cmd
 }
 

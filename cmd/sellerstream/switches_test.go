@@ -43,7 +43,7 @@ func TestPauseResumeAndSwitches(t *testing.T) {
 			t.Errorf("%v: exit %d, want %d and %q\n%s%s", step.args, code, step.code, step.says, stdout, stderr)
 		}
 	}
-	if code, _, stderr := execute("pause", "--writes"); code != exitUsage || !strings.Contains(stderr, "--config is missing") {
+	if code, _, stderr := execute("pause", "--writes"); code != exitUsage || !strings.Contains(stderr, "there is no configuration file") {
 		t.Errorf("without a file: exit %d, %s", code, stderr)
 	}
 }

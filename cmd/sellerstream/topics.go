@@ -32,14 +32,14 @@ so that the pipeline's own user need not be allowed to create topics.`,
   sellerstream topics plan --config sellerstream.yaml --json | jq .change
   sellerstream topics acls                                     what Kafka must permit to whom`,
 	}
-	cmd.PersistentFlags().StringVar(&f.config, "config", "", "configuration file (required)")
+	addConfig(cmd.PersistentFlags(), &f.config)
 	cmd.AddCommand(f.planCommand(), f.applyCommand(), newACLsCommand(&f.config))
 	return cmd
 }
 
 func (f *topicsFlags) planCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "plan --config FILE",
+		Use:   "plan",
 		Short: "Show how the topics differ from the table",
 		Long: `Plan shows what apply would do, and what it would not, and changes nothing:
 
@@ -73,7 +73,7 @@ The exit status is 0 if nothing differs, 3 if something does (+, ~ or !).`,
 
 func (f *topicsFlags) applyCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "apply --config FILE",
+		Use:   "apply",
 		Short: "Create topics that are missing and set settings that differ",
 		Long: `Apply shows the plan, asks, and then creates the topics that are missing and sets
 the settings that differ as the table says. It may be used beside a running

@@ -24,7 +24,7 @@ type aclsFlags struct {
 func newACLsCommand(file *string) *cobra.Command {
 	var a aclsFlags
 	cmd := &cobra.Command{
-		Use:   "acls [--config FILE]",
+		Use:   "acls",
 		Short: "Show the Kafka permissions (ACLs) that each role and command needs",
 		Long: `Acls shows the least that Kafka must permit to each role of ` + "`run`" + `, to operator's
 commands, and to the services around them, whose groups have names of their own
@@ -46,6 +46,7 @@ from writing what is another's. --principal names one user for all.`,
 	cmd.Flags().StringVar(&a.principal, "principal", "", "one user for all, such as User:sellerstream")
 	cmd.Flags().StringToStringVar(&a.principals, "role-principals", nil, "users of some, such as orders=User:orders; quote a pair that has a comma")
 	cmd.Flags().StringSliceVar(&a.roles, "roles", nil, "only for these: "+strings.Join(acls.Parts(), ", "))
+	_ = cmd.RegisterFlagCompletionFunc("roles", completion(aclParts, true)) // it is there
 	cmd.Flags().StringVar(&a.format, "format", "table", "table, commands, json or yaml")
 	return cmd
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -36,19 +35,25 @@ func newVersionCommand() *cobra.Command {
 		Short: "Print the version, and what it was built of",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var settings []debug.BuildSetting
-			if info, ok := debug.ReadBuildInfo(); ok {
-				settings = info.Settings
-			}
-			b := describeBuild(build{Version: version, Commit: commit, Date: date}, settings)
+			b := builtFrom()
 			if asJSON {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(b)
 			}
-			return b.write(cmd.OutOrStdout())
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), b)
+			return err
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as a JSON object")
 	return cmd
+}
+
+// builtFrom describes this binary.
+func builtFrom() build {
+	var settings []debug.BuildSetting
+	if info, ok := debug.ReadBuildInfo(); ok {
+		settings = info.Settings
+	}
+	return describeBuild(build{Version: version, Commit: commit, Date: date}, settings)
 }
 
 // describeBuild completes what was stamped with what Go noted.
@@ -66,7 +71,8 @@ func describeBuild(stamped build, settings []debug.BuildSetting) build {
 	return b
 }
 
-func (b build) write(w io.Writer) error {
+// String implements fmt.Stringer.
+func (b build) String() string {
 	of := ""
 	if b.Commit != "" {
 		of = fmt.Sprintf(", commit %s", b.Commit)
@@ -77,6 +83,5 @@ func (b build) write(w io.Writer) error {
 			of += " with changes"
 		}
 	}
-	_, err := fmt.Fprintf(w, "sellerstream %s (%s, %s%s)\n", b.Version, b.Go, b.Platform, of)
-	return err
+	return fmt.Sprintf("sellerstream %s (%s, %s%s)", b.Version, b.Go, b.Platform, of)
 }

@@ -27,11 +27,7 @@ func TestDescribeBuild(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var out bytes.Buffer
-			if err := describeBuild(c.stamped, c.noted).write(&out); err != nil {
-				t.Fatal(err)
-			}
-			if got, want := out.String(), "sellerstream "+c.want+"\n"; got != want {
+			if got, want := describeBuild(c.stamped, c.noted).String(), "sellerstream "+c.want; got != want {
 				t.Errorf("got %q, want %q", got, want)
 			}
 		})
