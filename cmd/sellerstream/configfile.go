@@ -57,7 +57,7 @@ func findConfig() string {
 func configPlaces() []string {
 	const name = "sellerstream.yaml"
 	places := []string{"./" + name}
-	if folder, err := os.UserConfigDir(); err == nil { // there is none without HOME
+	if folder, err := os.UserConfigDir(); err == nil { // HOME may be missing
 		places = append(places, filepath.Join(folder, "sellerstream", name))
 	}
 	return append(places, filepath.Join("/etc/sellerstream", name))
