@@ -106,7 +106,7 @@ func (m *Machine) RestoreAged(key string, value any, age time.Duration) error {
 				return nil
 			}
 		}
-		return fmt.Errorf("cancellations: state %s is of an operation that is not ours", key)
+		return fmt.Errorf("cancellations: state %s is of an operation that is not ours: %w", key, schemas.ErrUnknownKind)
 	case *schemas.FeedLaneState:
 		return m.feeds.Restore(key, state, age)
 	case *schemas.CancellationState:
@@ -116,7 +116,7 @@ func (m *Machine) RestoreAged(key string, value any, age time.Duration) error {
 		m.orders[key] = newOrder(state)
 		return nil
 	}
-	return fmt.Errorf("cancellations: state %s has the unknown type %T", key, value)
+	return fmt.Errorf("cancellations: state %s is a %T: %w", key, value, schemas.ErrUnknownKind)
 }
 
 // start puts what was restored to work, at the first moment that has a time.

@@ -102,7 +102,7 @@ func (m *Machine) Restore(key string, value any) error {
 	switch state := value.(type) {
 	case *schemas.QuotaState, *schemas.LaneState:
 		if !m.status.lanes.Restore(state) && !m.reports.lanes.Restore(state) {
-			return fmt.Errorf("feeds: state %s is of an operation that is not ours", key)
+			return fmt.Errorf("feeds: state %s is of an operation that is not ours: %w", key, schemas.ErrUnknownKind)
 		}
 	case *schemas.FeedPace:
 		if key != paceKey(state.Account, state.FeedType) {
@@ -120,7 +120,7 @@ func (m *Machine) Restore(key string, value any) error {
 		m.reports.lanes.Known(f.Account)
 		m.settle(f)
 	default:
-		return fmt.Errorf("feeds: state %s has the unknown type %T", key, value)
+		return fmt.Errorf("feeds: state %s is a %T: %w", key, value, schemas.ErrUnknownKind)
 	}
 	return nil
 }

@@ -144,7 +144,7 @@ func (m *Machine) RestoreAged(key string, value any, age time.Duration) error {
 				return nil
 			}
 		}
-		return fmt.Errorf("inventory: state %s is of an operation that is not ours", key)
+		return fmt.Errorf("inventory: state %s is of an operation that is not ours: %w", key, schemas.ErrUnknownKind)
 	case *schemas.InventoryState:
 		if !isSKUKey(key, state) {
 			return fmt.Errorf("inventory: state %s is about SKU %q of account %s, marketplace %q", key, state.SKU, state.Account, state.MarketplaceID)
@@ -173,7 +173,7 @@ func (m *Machine) RestoreAged(key string, value any, age time.Duration) error {
 	case *schemas.FeedLaneState:
 		return m.feeds.Restore(key, state, age)
 	default:
-		return fmt.Errorf("inventory: state %s has the unknown type %T", key, value)
+		return fmt.Errorf("inventory: state %s is a %T: %w", key, value, schemas.ErrUnknownKind)
 	}
 	return nil
 }

@@ -156,7 +156,7 @@ func (m *Machine) Restore(key string, value any) error {
 	switch state := value.(type) {
 	case *schemas.QuotaState, *schemas.LaneState:
 		if !m.lanes.Restore(state) && !m.v0.Restore(state) && !m.reconciler.lanes.Restore(state) {
-			return fmt.Errorf("orders: state %s is of an operation that is not ours", key)
+			return fmt.Errorf("orders: state %s is of an operation that is not ours: %w", key, schemas.ErrUnknownKind)
 		}
 	case *schemas.BuyerKey:
 		return m.buyers.restore(key, state)
@@ -190,7 +190,7 @@ func (m *Machine) Restore(key string, value any) error {
 		}
 		m.watch.restore(state)
 	default:
-		return fmt.Errorf("orders: state %s has the unknown type %T", key, value)
+		return fmt.Errorf("orders: state %s is a %T: %w", key, value, schemas.ErrUnknownKind)
 	}
 	return nil
 }

@@ -185,7 +185,7 @@ func (m *Machine) RestoreAged(key string, value any, age time.Duration) error {
 		if mine, err := m.feeds.Restore(key, state, age); mine || err != nil {
 			return err
 		}
-		return fmt.Errorf("shipments: state %s is of an operation or a feed that is not ours", key)
+		return fmt.Errorf("shipments: state %s is of an operation or a feed that is not ours: %w", key, schemas.ErrUnknownKind)
 	case *schemas.ShipmentState:
 		if key != orderKey(state.Account, state.OrderID) {
 			return fmt.Errorf("shipments: state %s is about order %s of account %s", key, state.OrderID, state.Account)
@@ -209,7 +209,7 @@ func (m *Machine) RestoreAged(key string, value any, age time.Duration) error {
 		m.rest(o)
 		m.watch(o, time.Time{}, time.Time{})
 	default:
-		return fmt.Errorf("shipments: state %s has the unknown type %T", key, value)
+		return fmt.Errorf("shipments: state %s is a %T: %w", key, value, schemas.ErrUnknownKind)
 	}
 	return nil
 }

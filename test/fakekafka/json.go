@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+
+	"github.com/sellerstream/sellerstream/schemas"
 )
 
 // JSON stands in for Avro and the schema registry, which pkg/platform/registry tests. It
@@ -46,5 +48,5 @@ func (c JSON) Decode(_ context.Context, topic string, data []byte) (any, error) 
 			return value, json.Unmarshal(t.Value, value)
 		}
 	}
-	return nil, fmt.Errorf("unknown type %q", t.Type)
+	return nil, fmt.Errorf("type %q: %w", t.Type, schemas.ErrUnknownKind)
 }

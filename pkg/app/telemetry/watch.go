@@ -64,6 +64,7 @@ type watcher struct {
 	described []*prometheus.Desc // all that follow
 
 	units, stopped, lag, pending, oldest, paused, parked *prometheus.Desc
+	unknown                                              *prometheus.Desc
 	tokens, waiting, shared                              *prometheus.Desc
 	accountTokens, accountPending                        *prometheus.Desc
 	breakers                                             *prometheus.Desc
@@ -78,6 +79,7 @@ func (m *Metrics) Watch(s Sources) {
 	w := &watcher{sources: s, labels: m.labels, own: make(map[string]*prometheus.Desc)}
 	w.units = m.desc("units", "gauge", "Partitions that Kafka has given to this process (assigned), and those of them that work (restored).", "role", "state")
 	w.stopped = m.desc("units_stopped", "gauge", "Units that stand still until something outside of them is mended, and partitions that no unit reads; /readyz, doctor and accounts name them. Others go on.", "role", "reason")
+	w.unknown = m.desc("state_unknown_entries", "gauge", "Entries of the units' state that a later version has written and this one does not know. They stay as they are.", "role")
 	w.lag = m.desc("consumer_lag_records", "gauge", "Records that this process's units have not taken yet; left out while Kafka does not answer.", "role", "topic")
 	w.pending = m.desc("pending", "gauge", "Pieces of work that are not done: orders to fetch (without those that searches found), SKUs without an outcome, feeds that run, shipments to confirm.", "role")
 	w.oldest = m.desc("pending_oldest_seconds", "gauge", "How long the oldest of them has been waiting, on the pipeline's clock.", "role")
@@ -206,6 +208,7 @@ func (w *watcher) collectProcessor(out output, role string, stats stream.Stats) 
 	for _, reason := range stream.StopCodes() {
 		out.gauge(w.stopped, float64(stopped[reason]), role, string(reason))
 	}
+	out.gauge(w.unknown, float64(stats.Unknown), role)
 	out.gauge(w.paused, float64(stats.Paused), role)
 	out.gauge(w.pending, float64(stats.Pending), role)
 	out.lag(w.lag, role, stats.Lag)

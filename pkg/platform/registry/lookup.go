@@ -78,7 +78,11 @@ func resolve(w *writer, key readerKey) reader {
 	}
 	record, ok := readAs(topic, w.name)
 	if !ok {
-		return reader{err: fmt.Errorf("schema id %d is of a %s, which does not belong on topic %s", key.id, w.name, key.topic)}
+		err := fmt.Errorf("schema id %d is of a %s, which does not belong on topic %s", key.id, w.name, key.topic)
+		if strings.HasPrefix(w.name, schemas.Namespace+".") {
+			err = fmt.Errorf("%w: %w", err, schemas.ErrUnknownKind)
+		}
+		return reader{err: err}
 	}
 	ours, err := avro.Parse(record.Schema())
 	read, strict := ours, (*avro.Schema)(nil)

@@ -29,7 +29,8 @@ type Machine interface {
 	// Restore receives each entry of the unit's committed state once, in no
 	// particular order, before the first Record. value has the Go type that was
 	// Put, or that its Entry made. An error stops the unit: state that cannot be read is
-	// never skipped.
+	// never skipped. One that matches schemas.ErrUnknownKind leaves the entry as it
+	// stands: it is of a later version, and no business of this machine's.
 	Restore(key string, value any) error
 	// Record takes one input record. It must not wait for anything: work that
 	// needs a call is put into the state, to be drawn later.

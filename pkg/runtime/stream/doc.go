@@ -36,4 +36,7 @@
 //	    and its machine are dropped and built again from the committed state.
 //	(8) Revoked drains, lost drops. A unit that is handed over finishes its
 //	    calls and commits; one that was lost writes nothing any more.
+//	(9) What is not known is kept. Entries of the state whose kind this version
+//	    does not know stay as they are, are counted, and are never written over:
+//	    the unit stops before it does.
 package stream

@@ -39,6 +39,7 @@ type Stats struct {
 	Stopped  []Stopped // of these, those that stand still, and partitions without a unit
 	Paused   int       // of these, those whose intake rests because too much is pending
 	Pending  int       // the machines' Pending
+	Unknown  int       // entries of their state that this version does not know
 	// Lag is how many records of each topic, by logical name, the units have not
 	// applied, those that are stopped or not restored yet included; markers of
 	// transactions count. A topic is left out, and Lag is nil, where Kafka did not
@@ -90,6 +91,7 @@ func (s *Stats) add(u *unit) {
 		}
 	}
 	s.Pending += int(u.pending.Load())
+	s.Unknown += int(u.carried.Load())
 	if m := u.observed.Load(); m != nil {
 		s.Machines = append(s.Machines, m)
 	}

@@ -40,6 +40,7 @@ type session struct {
 	claimed map[string]brokerTime // when, by logical topic of the state
 	share   *share                // of what the process may have pending
 	entries meanSize              // of the state
+	carried carried               // entries of the state that this version does not know
 	used    any                   // a value that the machine needs no more
 
 	// What the next tick takes besides records.

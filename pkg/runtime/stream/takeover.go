@@ -196,26 +196,57 @@ func (s *session) restore(ctx context.Context, entries map[string]stateEntry) (i
 		if key == claimKey {
 			continue
 		}
-		value, err := s.decodeState(ctx, key, entry.value)
-		if err != nil {
+		position := strings.HasPrefix(key, positionPrefix)
+		var err error
+		if position {
+			err = s.restorePosition(ctx, key, entry)
+		} else {
+			err = s.restoreOne(ctx, key, entry)
+		}
+		switch {
+		case err == nil && !position:
+			restored++
+		case err == nil:
+		case ctx.Err() != nil:
 			return 0, err
-		}
-		if strings.HasPrefix(key, positionPrefix) {
-			position, ok := value.(*schemas.Position)
-			if !ok {
-				return 0, s.unreadable(key, fmt.Errorf("it is a %T, not a position", value))
-			}
-			s.intake.restore(position)
-			continue
-		}
-		if err := s.restoreEntry(key, value, entry.at); err != nil {
+		case position || !errors.Is(err, schemas.ErrUnknownKind):
 			return 0, s.unreadable(key, err)
+		case !s.carried.add(key, err):
+			return 0, s.tooManyCarried()
 		}
-		s.spent(value)
-		restored++
-		s.entries.add(len(key) + len(entry.value))
 	}
+	s.carried.tell(s)
 	return restored, nil
+}
+
+func (s *session) restorePosition(ctx context.Context, key string, entry stateEntry) error {
+	value, err := s.decodeState(ctx, key, entry.value)
+	if err != nil {
+		return err
+	}
+	position, ok := value.(*schemas.Position)
+	if !ok {
+		return fmt.Errorf("it is a %T, not a position", value)
+	}
+	s.intake.restore(position)
+	return nil
+}
+
+// restoreOne gives an entry to the machine.
+func (s *session) restoreOne(ctx context.Context, key string, entry stateEntry) error {
+	if strings.HasPrefix(key, reservedKey) {
+		return fmt.Errorf("it is the runtime's own: %w", schemas.ErrUnknownKind)
+	}
+	value, err := s.decodeState(ctx, key, entry.value)
+	if err == nil {
+		err = s.restoreEntry(key, value, entry.at)
+	}
+	if err != nil {
+		return err
+	}
+	s.spent(value)
+	s.entries.add(len(key) + len(entry.value))
+	return nil
 }
 
 // decodeState waits while the schema registry cannot be reached.
@@ -231,7 +262,7 @@ func (s *session) decodeState(ctx context.Context, key string, data []byte) (any
 			return value, nil
 		}
 		if !errors.Is(err, registry.ErrUnavailable) {
-			return nil, s.unreadable(key, err)
+			return nil, err
 		}
 		s.log.Warn("the state waits for its schema", "key", key, "error", err)
 		if err := sleep(ctx, backoff(attempt)); err != nil {

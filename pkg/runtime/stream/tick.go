@@ -345,6 +345,9 @@ func (t *tick) entry(key string, value any) error {
 	if strings.HasPrefix(key, reservedKey) {
 		return stopf(Faulty, t.s.opts.Remedies.Fault, "state key %q begins with %q, which is the runtime's own", key, reservedKey)
 	}
+	if t.s.carried.has(key) {
+		return t.s.overwrites(key)
+	}
 	value = t.made(value)
 	topic, key := t.s.opts.stateTopic(key)
 	err := t.add(topic, key, value)

@@ -47,6 +47,7 @@ type unit struct {
 	asked    chan question
 	observed atomic.Pointer[machine.Stats] // the last answer
 	pending  atomic.Int64
+	carried  atomic.Int64 // entries of the state that this version does not know
 	paused   atomic.Bool
 	applied  map[string]*atomic.Int64 // positions by topic; the map does not change
 }

@@ -186,7 +186,7 @@ func (c *Core[T, Q]) Restore(key string, state *schemas.FeedLaneState, age time.
 	case key != Key(state.Account, state.FeedType, state.MarketplaceID):
 		return fmt.Errorf("%s: state %s is about feed type %s, marketplace %s of account %s", c.cfg.Role, key, state.FeedType, state.MarketplaceID, state.Account)
 	case state.FeedType != c.cfg.FeedType:
-		return fmt.Errorf("%s: state %s is about feed type %s: a later version wrote it", c.cfg.Role, key, state.FeedType)
+		return fmt.Errorf("%s: state %s is about feed type %s: %w", c.cfg.Role, key, state.FeedType, schemas.ErrUnknownKind)
 	case !slices.Contains([]string{PhaseIdle, PhaseIntent, PhaseRunning, PhaseParked}, state.Phase):
 		return fmt.Errorf("%s: state %s has the unknown phase %q: a later version wrote it", c.cfg.Role, key, state.Phase)
 	case state.Messages < 0 || state.Messages > model.MaxFeedMessages:

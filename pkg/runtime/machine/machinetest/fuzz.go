@@ -22,6 +22,7 @@ import (
 // an answer, and it tells how it is doing.
 func FuzzRestore[M machine.Machine](f *testing.F, processor string, build func(testing.TB) M) {
 	f.Helper()
+	leavesLaterKinds(f, build(f))
 	kinds := stateKinds(f, processor)
 	for i, k := range kinds {
 		data := Golden(f, k.record.Name)
@@ -46,6 +47,23 @@ func FuzzRestore[M machine.Machine](f *testing.F, processor string, build func(t
 		}
 		work(t, m, endings()[int(end)%len(endings())])
 	})
+}
+
+// leavesLaterKinds wants a machine to leave what only a later version can have written
+// (docs/ARCHITECTURE.md, "Versions that run together"). What it knows, and cannot be, is
+// refused in other words.
+func leavesLaterKinds[M machine.Machine](tb testing.TB, m M) {
+	tb.Helper()
+	for key, value := range map[string]any{
+		"quota/acme-eu/later":  &schemas.QuotaState{Account: "acme-eu", Operation: "later", Rate: 1, Tokens: 1},
+		"lane/acme-eu/later":   &schemas.LaneState{Account: "acme-eu", Operation: "later"},
+		"feed/acme-eu/LATER/m": &schemas.FeedLaneState{Account: "acme-eu", FeedType: "LATER", MarketplaceID: "m", Phase: "IDLE"},
+		"later/acme-eu":        &schemas.Alert{Account: "acme-eu"},
+	} {
+		if err := m.Restore(key, value); !errors.Is(err, schemas.ErrUnknownKind) {
+			tb.Errorf("entry %s, a %T of a later version: %v; want that its kind is not known", key, value, err)
+		}
+	}
 }
 
 // ofOperation is what a processor keeps of an operation of an account: each has its
