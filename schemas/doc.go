@@ -6,7 +6,8 @@
 // change must stay readable in both directions of a rolling upgrade: new
 // fields have defaults, fields are not renamed, and a test holds every schema
 // against the released ones in previous/. At a release previous/ becomes a copy
-// of avro/ and testdata/golden/. A new record also needs a golden one:
+// of what Record.Schema returns and of testdata/golden/. A type that several files need is
+// defined in the first of them by name, and the others refer to it. A new record also needs a golden one:
 // testdata/golden/<file>.json by hand, its .bin by UPDATE_GOLDEN=1.
 package schemas
 

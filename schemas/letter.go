@@ -112,7 +112,7 @@ func (r *DeadLetter) boundAttributes(room int) {
 		whole = whole && valid == name
 		kept[valid] = value
 	}
-	ours := []string{ReplayHeader, RetryOfHeader, RetryForHeader}
+	ours := []string{ReplayHeader, RetryOfHeader, RetryForHeader, RetryTimeHeader}
 	for _, name := range ours {
 		if _, ok := r.Attributes[name]; ok {
 			keep(name)

@@ -17,8 +17,8 @@ func recordTable() []Record {
 		{Name: "BackfillState", file: "backfill_state.avsc", New: func() Value { return new(BackfillState) }},
 		{Name: "BuyerKey", file: "buyer_key.avsc", New: func() Value { return new(BuyerKey) }},
 		{Name: "Cancellation", file: "cancellation.avsc", New: func() Value { return new(Cancellation) }},
-		{Name: "CancellationResult", file: "cancellation_result.avsc", New: func() Value { return new(CancellationResult) }},
-		{Name: "CancellationState", file: "cancellation_state.avsc", New: func() Value { return new(CancellationState) }},
+		{Name: "CancellationResult", file: "cancellation_result.avsc", shared: []shared{{"CancelItem", "cancellation.avsc"}}, New: func() Value { return new(CancellationResult) }},
+		{Name: "CancellationState", file: "cancellation_state.avsc", shared: []shared{{"CancelItem", "cancellation.avsc"}}, New: func() Value { return new(CancellationState) }},
 		{Name: "CatalogueState", file: "catalogue_state.avsc", New: func() Value { return new(CatalogueState) }},
 		{Name: "Claim", file: "claim.avsc", New: func() Value { return new(Claim) }},
 		{Name: "DeadLetter", file: "dead_letter.avsc", New: func() Value { return new(DeadLetter) }},
@@ -27,11 +27,11 @@ func recordTable() []Record {
 		{Name: "FeedLaneState", file: "feed_lane_state.avsc", New: func() Value { return new(FeedLaneState) }},
 		{Name: "FeedNotification", file: "feed_notification.avsc", New: func() Value { return new(FeedNotification) }},
 		{Name: "FeedPace", file: "feed_pace.avsc", New: func() Value { return new(FeedPace) }},
-		{Name: "FeedResult", file: "feed_result.avsc", New: func() Value { return new(FeedResult) }},
+		{Name: "FeedResult", file: "feed_result.avsc", shared: []shared{{"FeedIssue", "feed_issues.avsc"}}, New: func() Value { return new(FeedResult) }},
 		{Name: "FeedState", file: "feed_state.avsc", New: func() Value { return new(FeedState) }},
 		{Name: "FeedSubmission", file: "feed_submission.avsc", New: func() Value { return new(FeedSubmission) }},
 		{Name: "InventoryResult", file: "inventory_result.avsc", New: func() Value { return new(InventoryResult) }},
-		{Name: "InventoryState", file: "inventory_state.avsc", New: func() Value { return new(InventoryState) }},
+		{Name: "InventoryState", file: "inventory_state.avsc", shared: []shared{{"Failure", "cancellation_state.avsc"}}, New: func() Value { return new(InventoryState) }},
 		{Name: "InventoryUpdate", file: "inventory_update.avsc", New: func() Value { return new(InventoryUpdate) }},
 		{Name: "LaneState", file: "lane_state.avsc", New: func() Value { return new(LaneState) }},
 		{Name: "ListingChange", file: "listing_change.avsc", New: func() Value { return new(ListingChange) }},
@@ -40,7 +40,7 @@ func recordTable() []Record {
 		{Name: "OrderChange", file: "order_change.avsc", New: func() Value { return new(OrderChange) }},
 		{Name: "OrderLook", file: "order_look.avsc", New: func() Value { return new(OrderLook) }},
 		{Name: "OrderLooked", file: "order_looked.avsc", New: func() Value { return new(OrderLooked) }},
-		{Name: "OrderState", file: "order_state.avsc", New: func() Value { return new(OrderState) }},
+		{Name: "OrderState", file: "order_state.avsc", shared: []shared{{"Failure", "cancellation_state.avsc"}}, New: func() Value { return new(OrderState) }},
 		{Name: "Position", file: "position.avsc", New: func() Value { return new(Position) }},
 		{Name: "QuotaState", file: "quota_state.avsc", New: func() Value { return new(QuotaState) }},
 		{Name: "SaleState", file: "sale_state.avsc", New: func() Value { return new(SaleState) }},
@@ -48,7 +48,7 @@ func recordTable() []Record {
 		{Name: "ShareState", file: "share_state.avsc", New: func() Value { return new(ShareState) }},
 		{Name: "Shipment", file: "shipment.avsc", New: func() Value { return new(Shipment) }},
 		{Name: "ShipmentConfirmation", file: "shipment_confirmation.avsc", New: func() Value { return new(ShipmentConfirmation) }},
-		{Name: "ShipmentState", file: "shipment_state.avsc", New: func() Value { return new(ShipmentState) }},
+		{Name: "ShipmentState", file: "shipment_state.avsc", shared: []shared{{"LineUnits", "order_looked.avsc"}, {"ShipmentItem", "shipment.avsc"}, {"Failure", "cancellation_state.avsc"}}, New: func() Value { return new(ShipmentState) }},
 		{Name: "StockAudit", file: "stock_audit.avsc", New: func() Value { return new(StockAudit) }},
 		{Name: "Switch", file: "switch.avsc", New: func() Value { return new(Switch) }},
 	}
@@ -396,7 +396,7 @@ type Cancellation struct {
 	// WeatherDelay.
 	Reason string `avro:"reason" json:"reason"`
 	// When the producer decided it, on its clock; more than 5 minutes ahead is
-	// refused.
+	// refused. 0 for the timestamp of the Kafka record.
 	EventTime time.Time `avro:"eventTime" json:"eventTime"`
 	// Amazon's marketplace id; null to take it from the order.
 	MarketplaceID string `avro:"marketplaceId,omitzero" json:"marketplaceId,omitzero"`
@@ -470,6 +470,8 @@ type CancellationResult struct {
 	Replay string `avro:"replay,omitzero" json:"replay,omitzero"`
 	// When the outcome became known.
 	DecidedTime time.Time `avro:"decidedTime" json:"decidedTime"`
+	// For SUPERSEDED the event time of the cancellation that covers it.
+	SupersededByEventTime time.Time `avro:"supersededByEventTime,omitzero" json:"supersededByEventTime,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -496,6 +498,7 @@ func (r *CancellationResult) AppendAvro(dst []byte) []byte {
 	dst = appendOptionalString(dst, r.SupersededBy)
 	dst = appendOptionalString(dst, r.Replay)
 	dst = binary.AppendVarint(dst, r.DecidedTime.UnixMilli())
+	dst = appendOptionalTime(dst, r.SupersededByEventTime)
 	return dst
 }
 
@@ -1543,6 +1546,12 @@ type InventoryResult struct {
 	// orders that the warehouse had not seen were taken off. null where it is the
 	// same, or nothing was sent.
 	SentQuantity *int32 `avro:"sentQuantity,omitzero" json:"sentQuantity,omitzero"`
+	// For SUPERSEDED the event time of the update that took its place, also where
+	// supersededBy is null because that one is settled already.
+	SupersededByEventTime time.Time `avro:"supersededByEventTime,omitzero" json:"supersededByEventTime,omitzero"`
+	// For SUPERSEDED the quantity that the update that took its place asks for;
+	// null where that one is settled already.
+	SupersededByQuantity *int32 `avro:"supersededByQuantity,omitzero" json:"supersededByQuantity,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -1570,6 +1579,13 @@ func (r *InventoryResult) AppendAvro(dst []byte) []byte {
 	} else {
 		dst = append(dst, 2)
 		dst = binary.AppendVarint(dst, int64(*r.SentQuantity))
+	}
+	dst = appendOptionalTime(dst, r.SupersededByEventTime)
+	if r.SupersededByQuantity == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 2)
+		dst = binary.AppendVarint(dst, int64(*r.SupersededByQuantity))
 	}
 	return dst
 }
@@ -1827,7 +1843,8 @@ type InventoryUpdate struct {
 	// Units to offer: absolute, not a difference, and not negative.
 	Quantity int32 `avro:"quantity" json:"quantity"`
 	// When the quantity became true, on the producer's clock. The newest wins for
-	// a SKU; more than 5 minutes ahead is refused.
+	// a SKU; more than 5 minutes ahead is refused. 0 for the timestamp of the
+	// Kafka record.
 	EventTime time.Time `avro:"eventTime" json:"eventTime"`
 	// Amazon's marketplace id, where quantities differ by marketplace; null for
 	// the account's setting.
@@ -3837,7 +3854,8 @@ type Shipment struct {
 	// When the carrier took the package.
 	ShipTime time.Time `avro:"shipTime" json:"shipTime"`
 	// When the producer came to know this, on its clock: a record older than the
-	// newest of its package changes nothing.
+	// newest of its package changes nothing. 0 for the timestamp of the Kafka
+	// record.
 	EventTime time.Time `avro:"eventTime" json:"eventTime"`
 	// Amazon's id of the location that it was shipped from.
 	ShipFromSupplySourceID string `avro:"shipFromSupplySourceId,omitzero" json:"shipFromSupplySourceId,omitzero"`
@@ -3947,6 +3965,8 @@ type ShipmentConfirmation struct {
 	// number that the order showed for the package when it was read because of
 	// that; null where it was not read, or did not show the package.
 	HeldTrackingNumber string `avro:"heldTrackingNumber,omitzero" json:"heldTrackingNumber,omitzero"`
+	// For SUPERSEDED the event time of the record that took its place.
+	SupersededByEventTime time.Time `avro:"supersededByEventTime,omitzero" json:"supersededByEventTime,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -3973,6 +3993,7 @@ func (r *ShipmentConfirmation) AppendAvro(dst []byte) []byte {
 	dst = binary.AppendVarint(dst, r.DecidedTime.UnixMilli())
 	dst = appendBool(dst, r.CancelRequested)
 	dst = appendOptionalString(dst, r.HeldTrackingNumber)
+	dst = appendOptionalTime(dst, r.SupersededByEventTime)
 	return dst
 }
 

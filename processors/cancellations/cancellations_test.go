@@ -219,6 +219,11 @@ func TestTheSameIsNotSentTwice(t *testing.T) {
 	if got := r.outcome("same") + ", " + r.outcome("one"); got != "SUPERSEDED, SUPERSEDED" { // by one, then by two
 		t.Fatal(got)
 	}
+	for _, result := range r.results {
+		if want := map[string]string{"same": "one", "one": "two"}[result.CancellationID]; result.SupersededBy != want || !result.SupersededByEventTime.Equal(r.Now) {
+			t.Errorf("%+v", result)
+		}
+	}
 	if m := r.send("77"); len(m) != 1 || m[0].Items[0].Quantity != 2 {
 		t.Fatalf("%+v", m)
 	}

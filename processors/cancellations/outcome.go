@@ -18,8 +18,7 @@ const (
 // maxWords bounds what is passed on of Amazon's words.
 const maxWords = 1000
 
-// answer writes the one outcome of a cancellation. Of one that is superseded, the verdict's
-// message is the id of that which covers it.
+// answer writes the one outcome of a cancellation.
 func (m *Machine) answer(tx *machine.Tx, o *order, c *schemas.PendingCancellation, v verdict) {
 	result := &schemas.CancellationResult{
 		EventID: tx.EventID("CancellationResult", c.SourceID), CancellationID: c.CancellationID,
@@ -29,7 +28,7 @@ func (m *Machine) answer(tx *machine.Tx, o *order, c *schemas.PendingCancellatio
 	}
 	switch v.outcome {
 	case superseded:
-		result.SupersededBy, result.Message = v.message, ""
+		result.SupersededBy, result.SupersededByEventTime = v.by.CancellationID, v.by.EventTime
 	case failed:
 		partition, offset := c.SourcePartition, c.SourceOffset
 		o.Failure = &schemas.Failure{

@@ -26,6 +26,7 @@ const (
 
 // cancellation takes a cancellation in: it waits, or is answered at once.
 func (m *Machine) cancellation(tx *machine.Tx, rec *machine.Record, a *account.Account, given *schemas.Cancellation) {
+	given.EventTime = rec.EventTime(given.EventTime)
 	if reason, message := invalid(given, a, tx.Now); reason != "" {
 		tx.Reject(rec, reason, message)
 		return
@@ -46,7 +47,7 @@ func (m *Machine) cancellation(tx *machine.Tx, rec *machine.Record, a *account.A
 		o = m.add(a.ID, given.OrderID)
 	}
 	if by := o.covering(c); by != nil {
-		m.answer(tx, o, c, verdict{outcome: superseded, message: by.CancellationID})
+		m.answer(tx, o, c, verdict{outcome: superseded, by: by})
 		return
 	}
 	if len(o.Waiting) >= maxWaiting {
@@ -59,7 +60,7 @@ func (m *Machine) cancellation(tx *machine.Tx, rec *machine.Record, a *account.A
 	var waiting []schemas.PendingCancellation
 	for i := range o.Waiting {
 		if earlier := &o.Waiting[i]; (i > 0 || !o.making) && covers(c, earlier) {
-			m.answer(tx, o, earlier, verdict{outcome: superseded, message: c.CancellationID})
+			m.answer(tx, o, earlier, verdict{outcome: superseded, by: c})
 			continue
 		}
 		waiting = append(waiting, o.Waiting[i])

@@ -42,6 +42,7 @@ type verdict struct {
 	outcome, code, message string
 	feedID                 string
 	until                  time.Time
+	by                     *schemas.PendingCancellation // that covers it, of superseded
 }
 
 // screen answers a cancellation that needs no call (rule 4), or says until when it waits.

@@ -61,6 +61,24 @@ func TestUpdatesBecomeOneFeedOfTheNewest(t *testing.T) {
 	}
 }
 
+// An update without an event time is as new as its record in Kafka, and as old when it is
+// processed again.
+func TestAnUpdateWithoutAnEventTime(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, feedsOnly())
+	records := r.Records(updateOf("A", 1, time.UnixMilli(0)), updateOf("A", 2, testStart.Add(2*time.Second)), updateOf("A", 3, time.UnixMilli(0)))
+	for i, rec := range records {
+		rec.Came = testStart.Add(time.Duration(3-i) * time.Second)
+	}
+	r.Tick(records)
+	equal(t, "outcomes", r.outcomes(), []string{"A 2 SUPERSEDED", "A 3 SUPERSEDED"})
+	for _, result := range r.results {
+		if !result.EventTime.Equal(testStart.Add(time.Duration(4-result.Quantity)*time.Second)) || result.SupersededBy != "A=1" {
+			t.Errorf("%+v", result)
+		}
+	}
+}
+
 func TestOlderAndRepeatedUpdates(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t, feedsOnly())
@@ -69,7 +87,7 @@ func TestOlderAndRepeatedUpdates(t *testing.T) {
 	r.Tick(records)
 	equal(t, "outcomes", r.outcomes(), []string{"A 1 SUPERSEDED", "A 3 SUPERSEDED"})
 	r.Take(updateOf("A", 4, testStart.Add(time.Second))) // the same time, later in the topic
-	if len(r.results) != 1 || r.results[0].SupersededBy != "A=4" {
+	if by := r.results[0]; len(r.results) != 1 || by.SupersededBy != "A=4" || *by.SupersededByQuantity != 4 || !by.SupersededByEventTime.Equal(testStart.Add(time.Second)) {
 		t.Fatalf("%+v", r.results)
 	}
 	equal(t, "outcomes", r.outcomes(), []string{"A 2 SUPERSEDED"})
@@ -77,6 +95,9 @@ func TestOlderAndRepeatedUpdates(t *testing.T) {
 	r.Take(completed("1", 1, 0))
 	equal(t, "outcomes", r.outcomes(), []string{"A 4 APPLIED"})
 	r.Tick(newer) // a replay
+	if by := r.results[0]; by.SupersededBy != "" || by.SupersededByQuantity != nil || !by.SupersededByEventTime.Equal(testStart.Add(time.Second)) {
+		t.Errorf("by a settled one: %+v", by)
+	}
 	r.Restart()
 	r.Tick(newer)
 	equal(t, "outcomes", r.outcomes(), []string{"A 2 SUPERSEDED", "A 2 SUPERSEDED"})

@@ -101,9 +101,9 @@ func supersede(tx *machine.Tx, s *sku, u, by *update) {
 	if u.silent() {
 		return
 	}
-	o := &supersession{sku: s, update: u, id: outcomeID(tx, s, u), decided: tx.Now}
+	o := &supersession{sku: s, update: u, by: by, since: s.newest.time, id: outcomeID(tx, s, u), decided: tx.Now}
 	if by != nil {
-		o.by = by.id
+		o.since = by.time
 	}
 	tx.Emit(machine.Output{Topic: schemas.InventoryResults, Account: s.account(), Value: o})
 }
@@ -113,7 +113,8 @@ func supersede(tx *machine.Tx, s *sku, u, by *update) {
 type supersession struct {
 	sku     *sku
 	update  *update
-	by      string // "" where that is settled already
+	by      *update // nil where that is settled already
+	since   millis  // its event time
 	id      string
 	decided time.Time
 }
@@ -124,7 +125,10 @@ func (o *supersession) Value(earlier any) any {
 	if !ok {
 		result = new(schemas.InventoryResult)
 	}
-	*result = schemas.InventoryResult{EventID: o.id, Outcome: superseded, SupersededBy: o.by, DecidedTime: o.decided}
+	*result = schemas.InventoryResult{EventID: o.id, Outcome: superseded, SupersededByEventTime: o.since.time(), DecidedTime: o.decided}
+	if o.by != nil {
+		result.SupersededBy, result.SupersededByQuantity = o.by.id, &o.by.quantity
+	}
 	about(result, o.sku, o.update)
 	return result
 }

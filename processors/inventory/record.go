@@ -28,6 +28,7 @@ func (m *Machine) update(tx *machine.Tx, rec *machine.Record, u *schemas.Invento
 	if !ok {
 		return
 	}
+	u.EventTime = rec.EventTime(u.EventTime)
 	if reason, message := invalid(u, a, tx.Now); reason != "" {
 		tx.Reject(rec, reason, message)
 		return

@@ -123,5 +123,5 @@ func failureOf(s *schemas.PendingShipment, code, message string, now time.Time) 
 
 // supersede gives a shipment the outcome that a newer one took its place.
 func (m *Machine) supersede(tx *machine.Tx, o *order, p *schemas.PackageState, s *schemas.PendingShipment) {
-	m.outcome(tx, o, p, s, schemas.ShipmentConfirmation{Outcome: superseded, SupersededBy: p.NewestShipmentID})
+	m.outcome(tx, o, p, s, schemas.ShipmentConfirmation{Outcome: superseded, SupersededBy: p.NewestShipmentID, SupersededByEventTime: p.NewestTime})
 }

@@ -26,6 +26,7 @@ const (
 
 // shipment takes a shipment in: at once it is its package's newest, or superseded.
 func (m *Machine) shipment(tx *machine.Tx, rec *machine.Record, a *account.Account, s *schemas.Shipment) {
+	s.EventTime = rec.EventTime(s.EventTime)
 	if reason, message := m.invalid(s, a, tx.Now); reason != "" {
 		tx.Reject(rec, reason, message)
 		return

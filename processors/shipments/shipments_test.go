@@ -274,7 +274,15 @@ func TestCorrections(t *testing.T) {
 	for id, want := range map[string]string{"s1": "CONFIRMED ", "s2": "SUPERSEDED s3", "s3": "CONFIRMED ", "s4": "SUPERSEDED s3"} {
 		if c := r.settled(id); c.Outcome+" "+c.SupersededBy != want {
 			t.Errorf("%s is %s by %q, want %s", id, c.Outcome, c.SupersededBy, want)
+		} else if c.SupersededBy == "s3" && !c.SupersededByEventTime.Equal(testStart.Add(30*time.Second)) {
+			t.Errorf("%s is superseded by a record of %v", id, c.SupersededByEventTime)
 		}
+	}
+	records := r.Records(at("s6", 0)) // without an event time: as new as its record
+	records[0].Value.(*schemas.Shipment).EventTime, records[0].Came = time.UnixMilli(0), testStart.Add(29*time.Second)
+	r.Tick(records)
+	if c := r.settled("s6"); c.Outcome+" "+c.SupersededBy != "SUPERSEDED s5" {
+		t.Errorf("%+v", c)
 	}
 	if call := r.Started[len(r.Started)-1]; requestOf(call).Package.TrackingNumber != "s5" {
 		t.Errorf("of two with the same time the later record counts, not %+v", call)

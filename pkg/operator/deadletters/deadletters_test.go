@@ -32,6 +32,7 @@ func TestARecordGoesBackToItsTopicOnce(t *testing.T) {
 	value := w.update(time.Now())
 	again := fromTopic("b", schemas.InventoryUpdates, "inventory", value)
 	again.Attributes[schemas.RetryOfHeader], again.Attributes[schemas.RetryForHeader] = []byte("an earlier letter"), []byte("inventory")
+	again.Attributes[schemas.RetryTimeHeader] = []byte("1790000000000") // of its first record
 	w.put(fromTopic("a", schemas.InventoryUpdates, "inventory", value), again)
 	early := w.open() // who looked before the others began
 	for _, want := range []int{2, 0} {
@@ -51,7 +52,8 @@ func TestARecordGoesBackToItsTopicOnce(t *testing.T) {
 		for _, h := range rec.Headers {
 			headers += h.Key + "=" + string(h.Value) + " "
 		}
-		want := "trace=t-1 retry-of=" + []string{"a", "b"}[i] + " retry-for=inventory "
+		want := fmt.Sprintf("trace=t-1 retry-of=%s retry-for=inventory retry-time=%d ",
+			[]string{"a", "b"}[i], []int64{again.SourceTime.UnixMilli(), 1790000000000}[i])
 		if string(rec.Key) != "acme-eu" || string(rec.Value) != string(value) || headers != want {
 			t.Errorf("%s %q %s", rec.Key, rec.Value, headers)
 		}

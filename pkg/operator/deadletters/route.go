@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -136,21 +137,34 @@ func (l *Letters) changeOf(letter *Letter, id string, now time.Time) (*kgo.Recor
 }
 
 func retryHeaders(letter *Letter) []kgo.RecordHeader {
-	return []kgo.RecordHeader{
+	headers := []kgo.RecordHeader{
 		{Key: schemas.RetryOfHeader, Value: []byte(letter.ID)}, {Key: schemas.RetryForHeader, Value: []byte(letter.Role)},
 	}
+	if first := firstTime(letter); !first.IsZero() { // else it is of work and no record
+		headers = append(headers, kgo.RecordHeader{Key: schemas.RetryTimeHeader, Value: strconv.AppendInt(nil, first.UnixMilli(), 10)})
+	}
+	return headers
+}
+
+// firstTime is the timestamp of the record that was set aside: of the first one, where a
+// record that was put back was set aside again.
+func firstTime(letter *Letter) time.Time {
+	if at, ok := schemas.RetryTime(letter.Attributes[schemas.RetryTimeHeader]); ok {
+		return at
+	}
+	return letter.SourceTime
 }
 
 // tooOld says of a quantity that a newer one may have been forgotten meanwhile:
 // memory is how long its reader certainly knows of that.
 func (l *Letters) tooOld(ctx context.Context, letter *Letter, now time.Time, memory time.Duration) (string, error) {
-	since := letter.SourceTime
+	since := firstTime(letter)
 	value, err := l.opts.Codec.Decode(ctx, schemas.InventoryUpdates, letter.Value)
 	if errors.Is(err, registry.ErrUnavailable) {
 		return "", err
 	}
 	// One that cannot be read still is set aside again, by the same schemas.
-	if update, ok := value.(*schemas.InventoryUpdate); ok && err == nil {
+	if update, ok := value.(*schemas.InventoryUpdate); ok && err == nil && update.EventTime.UnixMilli() != 0 {
 		since = update.EventTime
 	}
 	if now.Sub(since) < memory {
@@ -164,7 +178,7 @@ func (l *Letters) tooOld(ctx context.Context, letter *Letter, now time.Time, mem
 func recordOf(letter *Letter, topic string) *kgo.Record {
 	rec := &kgo.Record{Topic: topic, Key: letter.Key, Value: letter.Value}
 	for _, name := range slices.Sorted(maps.Keys(letter.Attributes)) {
-		if name != schemas.RetryOfHeader && name != schemas.RetryForHeader {
+		if !slices.Contains([]string{schemas.RetryOfHeader, schemas.RetryForHeader, schemas.RetryTimeHeader}, name) {
 			rec.Headers = append(rec.Headers, kgo.RecordHeader{Key: name, Value: letter.Attributes[name]})
 		}
 	}

@@ -46,12 +46,24 @@ func NewScaled(epoch time.Time, speed float64) Scaled {
 
 // Now is the epoch plus the real time since, times the speed.
 func (c Scaled) Now() time.Time {
-	return c.epoch.Add(time.Duration(float64(time.Since(c.epoch)) * c.speed))
+	return c.at(time.Now())
+}
+
+func (c Scaled) at(real time.Time) time.Time {
+	return c.epoch.Add(time.Duration(float64(real.Sub(c.epoch)) * c.speed))
 }
 
 // Real is d divided by the speed.
 func (c Scaled) Real(d time.Duration) time.Duration {
 	return time.Duration(float64(d) / c.speed)
+}
+
+// At is what c shows at a time of the real clock: the same whenever it is asked.
+func At(c Clock, real time.Time) time.Time {
+	if scaled, ok := c.(Scaled); ok {
+		return scaled.at(real)
+	}
+	return real
 }
 
 // Passes is how much of c's time passes in d of the real one.

@@ -17,6 +17,12 @@ func TestScaledClockRunsFaster(t *testing.T) {
 		if got := c.Now().Sub(start); got != time.Minute {
 			t.Errorf("a second is %s on the scaled clock, want 1m", got)
 		}
+		if got := At(c, start.Add(-time.Second)); !got.Equal(start.Add(-time.Minute)) {
+			t.Errorf("a second ago it showed %s, want %s", got, start.Add(-time.Minute))
+		}
+		if got := At(Real{}, start); !got.Equal(start) {
+			t.Errorf("the real clock shows %s at %s", got, start)
+		}
 		if got := c.Real(2 * time.Minute); got != 2*time.Second {
 			t.Errorf("2m of its time take %s, want 2s", got)
 		}

@@ -54,13 +54,22 @@ type Subject struct {
 	Record string // one record about it, such as "update"
 }
 
+// EventTime returns the event time of a record: the one that its producer gave, or when
+// Kafka got the record where it gave none (0 milliseconds since 1970).
+func (rec *Record) EventTime(given time.Time) time.Time {
+	if given.UnixMilli() != 0 {
+		return given
+	}
+	return rec.Came
+}
+
 // InvalidEventTime returns why a record cannot be taken by its event time: it is
-// missing, or too far ahead of now. The reason is "" for a time that can be taken.
+// before 1970, or too far ahead of now. The reason is "" for a time that can be taken.
 func (s Subject) InvalidEventTime(event, now time.Time) (reason, message string) {
 	switch {
 	case event.UnixMilli() <= 0:
 		return "no_event_time", fmt.Sprintf(
-			"the event time is missing, or lies before 1970: it decides which of a %s's %ss is the newest, so the producer must set it", s.Name, s.Record)
+			"the event time lies before 1970: it decides which of a %s's %ss is the newest, so the producer must set it, or leave it out (0) for the timestamp of the Kafka record", s.Name, s.Record)
 	case event.After(now.Add(maxAhead)):
 		return "event_time_ahead", fmt.Sprintf(
 			"the event time %s is more than %v ahead of %s and would keep every other %s of the %s out: set the producer's clock, then produce it again",

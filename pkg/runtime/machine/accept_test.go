@@ -56,8 +56,8 @@ func TestFieldsThatCannotBeTaken(t *testing.T) {
 		{now, "", ""},
 		{now.Add(5 * time.Minute), "", ""},
 		{time.UnixMilli(1), "", ""},
-		{time.Time{}, "no_event_time", "the event time is missing, or lies before 1970: it decides which of a SKU's updates is the newest, so the producer must set it"},
-		{time.UnixMilli(0), "no_event_time", "the event time is missing, or lies before 1970: it decides which of a SKU's updates is the newest, so the producer must set it"},
+		{time.Time{}, "no_event_time", "the event time lies before 1970: it decides which of a SKU's updates is the newest, so the producer must set it, or leave it out (0) for the timestamp of the Kafka record"},
+		{time.UnixMilli(0), "no_event_time", "the event time lies before 1970: it decides which of a SKU's updates is the newest, so the producer must set it, or leave it out (0) for the timestamp of the Kafka record"},
 		{now.Add(5*time.Minute + time.Second), "event_time_ahead", "the event time 2026-11-01T12:05:01Z is more than 5m0s ahead of 2026-11-01T12:00:00Z " +
 			"and would keep every other update of the SKU out: set the producer's clock, then produce it again"},
 	} {
@@ -69,6 +69,21 @@ func TestFieldsThatCannotBeTaken(t *testing.T) {
 		reason, message := machine.UnknownMarketplace(id, []string{"A1"})
 		if reason != want || want != "" && message != `marketplace "A2" is not among the account's: add it to the account, or correct it at the producer` {
 			t.Errorf("%q: %q: %q", id, reason, message)
+		}
+	}
+}
+
+func TestEventTime(t *testing.T) {
+	t.Parallel()
+	given, came := time.UnixMilli(1_790_000_000_001), time.UnixMilli(1_790_000_000_002)
+	rec := &machine.Record{Time: time.UnixMilli(3), Came: came}
+	for _, test := range []struct{ given, want time.Time }{
+		{given, given},
+		{time.UnixMilli(0), came},
+		{time.Time{}, time.Time{}}, // of a program that got no date: it stays invalid
+	} {
+		if got := rec.EventTime(test.given); !got.Equal(test.want) {
+			t.Errorf("%v: %v, want %v", test.given, got, test.want)
 		}
 	}
 }

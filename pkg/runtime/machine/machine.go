@@ -75,10 +75,13 @@ type Record struct {
 	Partition int32
 	Offset    int64
 	Time      time.Time // the record's timestamp in Kafka
-	Account   string    // whose it is: our name of the seller account
-	Value     any       // pointer to the generated type of package schemas
-	Headers   []Header
-	Key, Raw  []byte // the key and the value as they stood in Kafka, for a dead letter
+	// Came is that time on the pipeline's clock (Tx.Now). A record that `sellerstream
+	// deadletters retry` has put back came when the first one did.
+	Came     time.Time
+	Account  string // whose it is: our name of the seller account
+	Value    any    // pointer to the generated type of package schemas
+	Headers  []Header
+	Key, Raw []byte // the key and the value as they stood in Kafka, for a dead letter
 	// ID tells the record from every other one, of any topic, of a topic made anew
 	// and of a replay too: what is processed again has another ID. It is short, and
 	// safe to keep.

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/kclient"
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
@@ -375,9 +376,14 @@ func (in *intake) record(i *input, rec *kgo.Record) *machine.Record {
 	*r = machine.Record{
 		Topic: i.logical, Partition: rec.Partition, Offset: rec.Offset, Time: rec.Timestamp, Key: rec.Key, Raw: rec.Value,
 	}
+	came := rec.Timestamp
 	for _, h := range rec.Headers {
+		if first, ok := schemas.RetryTime(h.Value); ok && h.Key == schemas.RetryTimeHeader {
+			came = first
+		}
 		r.Headers = append(r.Headers, machine.Header{Key: h.Key, Value: h.Value})
 	}
+	r.Came = clock.At(in.s.opts.Clock, came)
 	var id [64]byte
 	r.ID = string(strconv.AppendInt(append(id[:0], i.ids...), rec.Offset, 10))
 	if rec.Offset < i.again.until {

@@ -37,18 +37,19 @@ func generate(dir string) ([]byte, error) {
 		return nil, err
 	}
 	sort.Strings(files)
-	records := map[string]*record{} // a record may stand in several schemas; the first defines it
+	records := map[string]*record{} // those of all schemas: a file refers to what an earlier one defines
 	var table strings.Builder
 	for _, name := range files {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			return nil, err
 		}
+		file := filepath.Base(name)
 		typ, err := parse(text, records)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		fmt.Fprintf(&table, "{Name: %q, file: %q, New: func() Value { return new(%s) }},\n", typ.kind, filepath.Base(name), typ.kind)
+		fmt.Fprintf(&table, "{Name: %q, file: %q, %sNew: func() Value { return new(%s) }},\n", typ.kind, file, shared(file, typ, records), typ.kind)
 	}
 	names := make([]string, 0, len(records))
 	for name := range records {
@@ -65,4 +66,36 @@ func generate(dir string) ([]byte, error) {
 		writeEncoder(&src, records[name])
 	}
 	return format.Source([]byte(src.String()))
+}
+
+// shared is the field of a record's row that names the types that it refers to and that
+// other files define; "" for none. Those that file defines have no file yet.
+func shared(file string, typ avroType, records map[string]*record) string {
+	var rows strings.Builder
+	seen := map[string]bool{}
+	var follow func(avroType)
+	follow = func(typ avroType) {
+		if typ.element != nil {
+			follow(*typ.element)
+		}
+		r := records[typ.kind]
+		if r == nil || seen[r.name] {
+			return
+		}
+		seen[r.name] = true
+		if r.file == "" {
+			r.file = file
+		}
+		if r.file != file {
+			fmt.Fprintf(&rows, "{%q, %q}, ", r.name, r.file)
+		}
+		for _, f := range r.fields {
+			follow(f.typ)
+		}
+	}
+	follow(typ)
+	if rows.Len() == 0 {
+		return ""
+	}
+	return "shared: []shared{" + strings.TrimSuffix(rows.String(), ", ") + "}, "
 }

@@ -31,8 +31,9 @@ func TestRefuses(t *testing.T) {
 		`{"type":"record","name":"R","fields":[{"name":"a","doc":"d","type":{"type":"enum","name":"E"}}]}`:       "not used here",
 		`{"type":"record","name":"R","fields":[{"name":"a","doc":"d","type":{"type":"array","items":["int"]}}]}`: "union",
 		`{"type":"record","name":"R","fields":[{"name":"a","doc":"d","type":"float"}]}`:                          "not used here",
+		`{"type":"record","name":"R","fields":[{"name":"a","doc":"d","type":{"type":"record","name":"S","fields":[]}}]}`: "S is defined already",
 	} {
-		if _, err := parse([]byte(schema), map[string]*record{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := parse([]byte(schema), map[string]*record{"S": {}}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s gave %v", schema, err)
 		}
 	}

@@ -16,6 +16,7 @@ type avroType struct {
 type record struct {
 	name   string
 	doc    string
+	file   string // that defines it
 	fields []field
 }
 
@@ -102,8 +103,9 @@ func parseRecord(raw json.RawMessage, records map[string]*record) (avroType, err
 		}
 		parsed.fields = append(parsed.fields, field{f.Name, f.Doc, typ})
 	}
-	if records[r.Name] == nil {
-		records[r.Name] = parsed
+	if records[r.Name] != nil {
+		return avroType{}, fmt.Errorf("%s is defined already: refer to it by its name", r.Name)
 	}
+	records[r.Name] = parsed
 	return avroType{kind: r.Name}, nil
 }

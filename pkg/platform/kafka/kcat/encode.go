@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/twmb/avro"
 
@@ -160,6 +161,8 @@ func completeRecord(node *avro.SchemaNode, path string, given any) (any, error) 
 			object[f.Name], err = complete(&f.Type, path+"."+f.Name, member)
 		case !f.HasDefault:
 			err = fmt.Errorf("%s.%s is missing: %s", path, f.Name, f.Doc)
+		case f.Default != nil && f.Type.LogicalType == "timestamp-millis": // a number, and text in JSON
+			object[f.Name] = time.UnixMilli(0).UTC()
 		case f.Default != nil:
 			object[f.Name] = f.Default
 		}

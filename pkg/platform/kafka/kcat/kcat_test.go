@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -146,12 +148,16 @@ func TestEncode(t *testing.T) {
 func TestEncodeDefaults(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	in := `{"topic":"x","offset":1}`
-	if err := kcat.Encode(strings.NewReader(in), &out, encoder{}, encoding("Position", "")); err != nil {
-		t.Fatal(err)
-	}
-	if want := "t|" + string((&schemas.Position{Topic: "x", Offset: 1, Epoch: -1}).AppendAvro(nil)); out.String() != want {
-		t.Errorf("wrote %q, want %q", out.String(), want)
+	for in, want := range map[string]schemas.Value{
+		`{"topic":"x","offset":1}`: &schemas.Position{Topic: "x", Offset: 1, Epoch: -1},
+		// A default of a time is a number in the schema.
+		`{"updateId":"u","account":"acme-eu","sku":"s","quantity":3}`: &schemas.InventoryUpdate{UpdateID: "u", Account: "acme-eu", SKU: "s", Quantity: 3, EventTime: time.UnixMilli(0)},
+	} {
+		out.Reset()
+		record := encoding(reflect.TypeOf(want).Elem().Name(), "")
+		if err := kcat.Encode(strings.NewReader(in), &out, encoder{}, record); err != nil || out.String() != "t|"+string(want.AppendAvro(nil)) {
+			t.Errorf("%s: wrote %q, %v", in, out.String(), err)
+		}
 	}
 }
 
