@@ -25,12 +25,12 @@ func TestUpToDate(t *testing.T) {
 func TestRefuses(t *testing.T) {
 	t.Parallel()
 	for schema, want := range map[string]string{
-		`{"type":"record","name":"R","fields":[{"name":"a","type":"int"}]}`:                                      "no doc",
-		`{"type":"record","name":"R","fields":[{"name":"a","doc":"d","type":["int","string"]}]}`:                 "union",
-		`{"type":"record","name":"R","fields":[{"name":"a","doc":"d","type":["null","int","string"]}]}`:          "union",
-		`{"type":"record","name":"R","fields":[{"name":"a","doc":"d","type":{"type":"enum","name":"E"}}]}`:       "not used here",
-		`{"type":"record","name":"R","fields":[{"name":"a","doc":"d","type":{"type":"array","items":["int"]}}]}`: "union",
-		`{"type":"record","name":"R","fields":[{"name":"a","doc":"d","type":"float"}]}`:                          "not used here",
+		`{"type":"record","name":"R","fields":[{"name":"a","type":"int"}]}`:                                              "no doc",
+		`{"type":"record","name":"R","fields":[{"name":"a","doc":"d","type":["int","string"]}]}`:                         "union",
+		`{"type":"record","name":"R","fields":[{"name":"a","doc":"d","type":["null","int","string"]}]}`:                  "union",
+		`{"type":"record","name":"R","fields":[{"name":"a","doc":"d","type":{"type":"enum","name":"E"}}]}`:               "not used here",
+		`{"type":"record","name":"R","fields":[{"name":"a","doc":"d","type":{"type":"array","items":["int"]}}]}`:         "union",
+		`{"type":"record","name":"R","fields":[{"name":"a","doc":"d","type":"float"}]}`:                                  "not used here",
 		`{"type":"record","name":"R","fields":[{"name":"a","doc":"d","type":{"type":"record","name":"S","fields":[]}}]}`: "S is defined already",
 	} {
 		if _, err := parse([]byte(schema), map[string]*record{"S": {}}); err == nil || !strings.Contains(err.Error(), want) {
