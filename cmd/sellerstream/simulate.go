@@ -22,6 +22,7 @@ type simulateFlags struct {
 	port     int
 	kafka    []string
 	registry string
+	lenient  bool
 }
 
 // lastPort is the highest first port.
@@ -53,6 +54,7 @@ Each seller lists 2,000 products, SKU-00001 and so on.
 	cmd.Flags().IntVar(&f.port, "port", 8090, "first of eight ports in a row; 0 takes free ones")
 	cmd.Flags().StringSliceVar(&f.kafka, "kafka", []string{"127.0.0.1:9092"}, "brokers to write into the printed configuration")
 	cmd.Flags().StringVar(&f.registry, "registry", "http://127.0.0.1:8081", "schema registry to write into the printed configuration")
+	cmd.Flags().BoolVar(&f.lenient, "lenient", false, "ignore parameters that an SP-API operation does not have, as Amazon does")
 	return cmd
 }
 
@@ -65,7 +67,7 @@ func simulate(ctx context.Context, cmd *cobra.Command, f simulateFlags) error {
 	}
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 	epoch := time.Now().UTC()
-	sim, err := simulated.New(f.accounts, clock.NewScaled(epoch, f.speed), log)
+	sim, err := simulated.New(f.accounts, clock.NewScaled(epoch, f.speed), log, func(c *simulator.Config) { c.Lenient = f.lenient })
 	if err != nil {
 		return err
 	}

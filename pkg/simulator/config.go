@@ -31,6 +31,10 @@ type Config struct {
 	// Default 100.
 	ItemsPerPage int
 
+	// Lenient ignores parameters and members of the SP-API's requests that an operation
+	// does not have, as Amazon does. Otherwise they are refused: they are mistakes.
+	Lenient bool
+
 	// BuyerMark begins whatever is a buyer's in an order (names, e-mail, address,
 	// phone, wishes), by which it is found wherever it should not be. Default none.
 	BuyerMark string

@@ -95,7 +95,7 @@ func (s *Simulator) build(c *Config) (err error) {
 	s.Player = scenario.New(s.World, s.Stock, s.Notifier, s.Queues, c.Clock, seed)
 	s.API, err = spapi.New(desk, spapi.Amazon{
 		World: s.World, Agenda: s.agenda, Tokens: s.Tokens, Stock: s.Stock, Documents: s.documents, Notifier: s.Notifier,
-	}, spapi.Config{Rates: c.Rates, ApplicationRates: c.ApplicationRates, ItemsPerPage: c.ItemsPerPage, ListingsLag: c.ListingsLag})
+	}, spapi.Config{Rates: c.Rates, ApplicationRates: c.ApplicationRates, ItemsPerPage: c.ItemsPerPage, ListingsLag: c.ListingsLag, Lenient: c.Lenient})
 	return err
 }
 

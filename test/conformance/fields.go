@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"regexp"
 	"strings"
 	"time"
 
@@ -33,6 +34,14 @@ func (m *Model) CheckFields(operation string, answer reflect.Type) error {
 func (m *Model) Documents(operation string, status int) bool {
 	found := m.operation(operation)
 	return found != nil && found.Responses.Status(status) != nil
+}
+
+// plan is a usage plan in an operation's description.
+var plan = regexp.MustCompile(`\|\s*([\d.]+)\s*\|\s*\d+\s*\|`)
+
+// Rate is an operation's default rate in requests per second, as the model writes it.
+func (m *Model) Rate(operation string) string {
+	return plan.FindStringSubmatch(m.operation(operation).Description)[1]
 }
 
 func (m *Model) operation(id string) *openapi3.Operation {

@@ -24,9 +24,9 @@ const (
 	everyAmazons = 25   // of these every so many-th is fulfilled by Amazon
 )
 
-// New makes a simulator with n seller accounts in two regions.
-func New(n int, c clock.Clock, log *slog.Logger) (*simulator.Simulator, error) {
-	return simulator.New(simulator.Config{
+// New makes a simulator with n seller accounts in two regions, after these changes.
+func New(n int, c clock.Clock, log *slog.Logger, changes ...func(*simulator.Config)) (*simulator.Simulator, error) {
+	config := simulator.Config{
 		Applications: []simulator.Application{{
 			Name: application, ClientID: clientID, ClientSecrets: []string{clientSecret},
 		}},
@@ -39,7 +39,11 @@ func New(n int, c clock.Clock, log *slog.Logger) (*simulator.Simulator, error) {
 		Clock:                c,
 		Logger:               log,
 		Seed:                 1,
-	})
+	}
+	for _, change := range changes {
+		change(&config)
+	}
+	return simulator.New(config)
 }
 
 // Surroundings are what the pipeline shares with the simulator or finds beside it.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator/exchange"
@@ -78,6 +79,24 @@ func Decode[T any](body []byte) (*T, *exchange.Answer) {
 		return nil, &refusal
 	}
 	return input, nil
+}
+
+// Page is the names with a prefix that come after the one that a token names, in order; at most
+// so many, or 1,000, which is also what AWS gives without a limit. next is the next page's token.
+func Page(names []string, prefix, token string, most int) (page []string, next string) {
+	slices.Sort(names)
+	for _, name := range names {
+		if strings.HasPrefix(name, prefix) && name > token {
+			page = append(page, name)
+		}
+	}
+	if most < 1 || most > 1000 {
+		most = 1000
+	}
+	if len(page) > most {
+		page, next = page[:most], page[most-1]
+	}
+	return page, next
 }
 
 // Result is an operation's output.

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -63,7 +65,7 @@ func New(desk *exchange.Desk, c Config) *Buses {
 		Limit:      int64(2*c.Limit) + 64<<10, // JSON escapes make a body longer than its entries
 		MediaType:  "application/x-amz-json-1.1",
 		Resource:   func([]byte) string { return "" },
-		Operations: map[string]awsjson.Operation{"PutEvents": b.putEvents, "DescribeEventBus": b.describeEventBus},
+		Operations: map[string]awsjson.Operation{"PutEvents": b.putEvents, "DescribeEventBus": b.describeEventBus, "ListEventBuses": b.listEventBuses},
 	}
 	return b
 }
@@ -101,7 +103,34 @@ func (b *Buses) describeEventBus(_ *exchange.Exchange, _ *http.Request, body []b
 	if !b.names[bus] {
 		return awsjson.Error(http.StatusBadRequest, "ResourceNotFoundException", "Event bus "+bus+" does not exist.")
 	}
-	return awsjson.Result(struct{ Name, Arn string }{bus, "arn:aws:events:" + awsjson.Region + ":" + awsjson.Account + ":event-bus/" + bus})
+	return awsjson.Result(describe(bus))
+}
+
+// description is a bus as AWS describes it.
+type description struct{ Name, Arn string }
+
+func describe(bus string) description {
+	return description{bus, "arn:aws:events:" + awsjson.Region + ":" + awsjson.Account + ":event-bus/" + bus}
+}
+
+func (b *Buses) listEventBuses(_ *exchange.Exchange, _ *http.Request, body []byte) exchange.Answer {
+	input, refusal := awsjson.Decode[struct {
+		NamePrefix, NextToken string
+		Limit                 int
+	}](body)
+	if refusal != nil {
+		return *refusal
+	}
+	output := struct {
+		EventBuses []description
+		NextToken  string `json:",omitempty"`
+	}{EventBuses: []description{}}
+	names, next := awsjson.Page(slices.Collect(maps.Keys(b.names)), input.NamePrefix, input.NextToken, input.Limit)
+	for _, name := range names {
+		output.EventBuses = append(output.EventBuses, describe(name))
+	}
+	output.NextToken = next
+	return awsjson.Result(output)
 }
 
 // busName is the bus that a name means, or an ARN that ends in it.

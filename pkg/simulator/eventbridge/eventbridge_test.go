@@ -2,6 +2,7 @@ package eventbridge_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,6 +88,25 @@ func TestPutEventsFailsRequests(t *testing.T) {
 	}
 	if events, _ := a.Events(0); len(events) != 0 {
 		t.Errorf("accepted %+v", events)
+	}
+}
+
+func TestListEventBuses(t *testing.T) {
+	t.Parallel()
+	client := simulatortest.Start(t, nil).EventsClient()
+	var names []string
+	for token, pages := (*string)(nil), 0; pages == 0 || token != nil; pages++ {
+		got, err := client.ListEventBuses(t.Context(), &eventbridge.ListEventBusesInput{Limit: aws.Int32(1), NextToken: token})
+		if err != nil || len(got.EventBuses) != 1 {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		names, token = append(names, *got.EventBuses[0].Name), got.NextToken
+	}
+	if !slices.Equal(names, []string{"default", "orders"}) {
+		t.Errorf("the buses %v", names)
+	}
+	if got, err := client.ListEventBuses(t.Context(), &eventbridge.ListEventBusesInput{NamePrefix: aws.String("x")}); err != nil || len(got.EventBuses) != 0 {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

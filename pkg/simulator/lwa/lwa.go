@@ -2,6 +2,7 @@ package lwa
 
 import (
 	"crypto/subtle"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"mime"
@@ -141,7 +142,7 @@ func (t *Tokens) serve(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// tokenForm reads the form of a token request, or says what is wrong with it.
+// tokenForm reads a token request, or says what is wrong with it.
 func tokenForm(w http.ResponseWriter, r *http.Request) (url.Values, *exchange.Answer) {
 	refuse := func(status int, description string) (url.Values, *exchange.Answer) {
 		a := refusal(status, "invalid_request", description)
@@ -154,14 +155,18 @@ func tokenForm(w http.ResponseWriter, r *http.Request) (url.Values, *exchange.An
 		return refuse(http.StatusMethodNotAllowed, "The request method must be POST")
 	}
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != "application/x-www-form-urlencoded" {
-		return refuse(http.StatusBadRequest, "The Content-Type must be application/x-www-form-urlencoded")
+	parse := parseForm
+	switch {
+	case err == nil && media == exchange.JSONType:
+		parse = parseJSON
+	case err != nil || media != "application/x-www-form-urlencoded":
+		return refuse(http.StatusBadRequest, "The Content-Type must be application/x-www-form-urlencoded or application/json")
 	}
 	body, err := exchange.ReadBody(w, r, 16<<10)
 	if err != nil {
 		return refuse(http.StatusBadRequest, err.Error())
 	}
-	form, err := url.ParseQuery(string(body))
+	form, err := parse(body)
 	if err != nil {
 		return refuse(http.StatusBadRequest, "The request has a malformed body")
 	}
@@ -171,6 +176,20 @@ func tokenForm(w http.ResponseWriter, r *http.Request) (url.Values, *exchange.An
 		}
 	}
 	return form, nil
+}
+
+func parseForm(body []byte) (url.Values, error) { return url.ParseQuery(string(body)) }
+
+// parseJSON reads the members of an object. Amazon documents only the form, but takes an
+// object too, which is what several of its own SDKs send.
+func parseJSON(body []byte) (url.Values, error) {
+	var members map[string]string
+	err := json.Unmarshal(body, &members)
+	form := make(url.Values, len(members))
+	for name, value := range members {
+		form.Set(name, value)
+	}
+	return form, err
 }
 
 // token decides a token request.

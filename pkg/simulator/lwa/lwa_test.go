@@ -1,6 +1,7 @@
 package lwa_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -64,13 +65,39 @@ func TestLWARefuses(t *testing.T) {
 	}
 }
 
-func TestLWANeedsAForm(t *testing.T) {
+func TestLWATakesJSON(t *testing.T) {
 	t.Parallel()
 	a := simulatortest.Start(t, nil)
-	r := a.Request(http.MethodPost, a.URLs.LWA+"/auth/o2/token", `{"grant_type":"refresh_token"}`)
-	r.Header.Set("Content-Type", "application/json")
+	login := func(body string) simulatortest.Reply {
+		r := a.Request(http.MethodPost, a.URLs.LWA+"/auth/o2/token", body)
+		r.Header.Set("Content-Type", "application/json; charset=utf-8")
+		return a.Do(r)
+	}
+	form := make(map[string]string)
+	for name := range simulatortest.SellerToken(1) {
+		form[name] = simulatortest.SellerToken(1).Get(name)
+	}
+	object, err := json.Marshal(form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := login(string(object)); got.Status != http.StatusOK || !strings.Contains(got.Body, `"access_token":"Atza|`) {
+		t.Errorf("%d %s", got.Status, got.Body)
+	}
+	for _, bad := range []string{`{"grant_type":"refresh_token"}`, `{"grant_type":1}`, `[]`, `{`, ``} {
+		if got := login(bad); got.Status != http.StatusBadRequest || !strings.Contains(got.Body, `"error":"invalid_request"`) {
+			t.Errorf("%s: %d %s", bad, got.Status, got.Body)
+		}
+	}
+}
+
+func TestLWARefusesOtherRequests(t *testing.T) {
+	t.Parallel()
+	a := simulatortest.Start(t, nil)
+	r := a.Request(http.MethodPost, a.URLs.LWA+"/auth/o2/token", "<token/>")
+	r.Header.Set("Content-Type", "application/xml")
 	if got := a.Do(r); got.Status != http.StatusBadRequest {
-		t.Errorf("JSON: %d %s", got.Status, got.Body)
+		t.Errorf("XML: %d %s", got.Status, got.Body)
 	}
 	if got := a.Do(a.Request(http.MethodGet, a.URLs.LWA+"/auth/o2/token", "")); got.Status != http.StatusMethodNotAllowed {
 		t.Errorf("GET: %d %s", got.Status, got.Body)

@@ -45,8 +45,15 @@ type feedMetadata struct {
 
 // FeedFinished sends a seller's notification of a feed so many times.
 func (n *Notifier) FeedFinished(a *world.Account, f Finished, ended time.Time, times int) {
+	body := n.feedNotification(a, f, ended)
+	for range times {
+		n.send(a, FeedFinished, func(*Subscription) bool { return true }, body)
+	}
+}
+
+func (n *Notifier) feedNotification(a *world.Account, f Finished, ended time.Time) []byte {
 	at := wire.Time(ended)
-	body := wire.JSON(feedNotification{
+	return wire.JSON(feedNotification{
 		NotificationVersion: feedNotificationVersion, NotificationType: FeedFinished, PayloadVersion: feedNotificationVersion,
 		EventTime: at, Payload: feedNotificationPayload{f},
 		Metadata: feedMetadata{
@@ -55,7 +62,4 @@ func (n *Notifier) FeedFinished(a *world.Account, f Finished, ended time.Time, t
 			PublishTime:    at, NotificationID: n.ids.New(),
 		},
 	})
-	for range times {
-		n.send(a, FeedFinished, func(*Subscription) bool { return true }, body)
-	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
-// operation is one SP-API operation, as the table of package model describes it. That
-// the table says what Amazon's models say is tested apart from this simulator.
+// operation is one SP-API operation, as the table of package model or foreign describes it. That
+// they say what Amazon's models say is tested apart from this simulator.
 type operation struct {
 	model.Operation
 	serve serve
@@ -34,6 +34,7 @@ type request struct {
 	query       url.Values
 	elements    map[string]bool // the buyer's data that a restricted token opens
 	now         time.Time
+	lenient     bool // see Config
 }
 
 // API is the Selling Partner API of all regions.
@@ -54,6 +55,9 @@ type Config struct {
 	ApplicationRates map[string]Rate
 	ItemsPerPage     int           // of Orders v0's getOrderItems
 	ListingsLag      time.Duration // how late an applied quantity shows in fulfillmentAvailability
+	// Lenient ignores parameters and members that an operation does not have, as
+	// Amazon does. Otherwise they are refused.
+	Lenient bool
 }
 
 // Amazon is what the operations read and change.

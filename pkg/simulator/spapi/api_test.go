@@ -38,6 +38,10 @@ func TestSPAPIRefusesWhatAmazonRefuses(t *testing.T) {
 		{"no user agent", model.Europe, func(r *http.Request) { r.Header.Set("User-Agent", "") }, 400, "User-Agent"},
 		{"long user agent", model.Europe, func(r *http.Request) { r.Header.Set("User-Agent", strings.Repeat("a", 501)) }, 400, "User-Agent"},
 		{"unknown path", model.Europe, func(r *http.Request) { r.URL.Path = "/orders/2026-01-01/nothing" }, 403, "MissingAuthenticationToken"},
+		{"not played", model.Europe, func(r *http.Request) { r.URL.Path = "/catalog/2022-04-01/items" }, 501, "does not play GET /catalog/2022-04-01/items"},
+		{"not played of an API that is", model.Europe, func(r *http.Request) {
+			r.Method, r.URL.Path = http.MethodDelete, "/listings/2021-08-01/items/A/B"
+		}, 501, "does not play DELETE /listings"},
 		{"wrong method", model.Europe, func(r *http.Request) { r.Method = http.MethodPut }, 403, "MissingAuthenticationToken"},
 	}
 	for _, test := range tests {
@@ -180,5 +184,27 @@ func TestRevokeTokens(t *testing.T) {
 	a.RevokeTokens()
 	if got := status(); got != http.StatusForbidden {
 		t.Errorf("all tokens are revoked, and the answer is %d", got)
+	}
+}
+
+// TestLenient ignores what an operation does not have, and nothing that it has.
+func TestLenient(t *testing.T) {
+	t.Parallel()
+	for _, lenient := range []bool{false, true} {
+		a := simulatortest.Start(t, func(c *simulator.Config) { c.Lenient = lenient })
+		token, refused := a.Token(simulatortest.SellerToken(1)), http.StatusBadRequest
+		if lenient {
+			refused = http.StatusOK
+		}
+		search := simulatortest.OrdersPath + "?createdAfter=2026-01-01T00:00:00Z"
+		if got := a.Get(model.Europe, token, search+"&marketplace_ids=x"); got.Status != refused {
+			t.Errorf("lenient %v, unknown parameter: %d %s", lenient, got.Status, got.Body)
+		}
+		if got := a.Call(http.MethodPost, token, simulatortest.DocumentsPath, `{"contentType":"text/plain","MarketplaceIds":[]}`); (got.Status == http.StatusCreated) != lenient {
+			t.Errorf("lenient %v, unknown member: %d %s", lenient, got.Status, got.Body)
+		}
+		if got := a.Get(model.Europe, token, search+"&maxResultsPerPage=1000"); got.Status != http.StatusBadRequest {
+			t.Errorf("lenient %v, wrong value: %d %s", lenient, got.Status, got.Body)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package spapi
 
 import (
+	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
@@ -37,7 +38,7 @@ type listingIssue struct {
 	Categories []string `json:"categories"`
 }
 
-// submission is patchListingsItem's answer.
+// submission is the answer of patchListingsItem and putListingsItem.
 type submission struct {
 	SKU    string         `json:"sku"`
 	Status string         `json:"status"`
@@ -59,13 +60,6 @@ func (s *submission) refuse(err error) {
 }
 
 func (a *API) patchListingsItem(r *request) exchange.Answer {
-	q := r.read("marketplaceIds", "includedData", "mode", "issueLocale")
-	q.values("includedData", 2, []string{"identifiers", "issues"})
-	preview := r.query.Get("mode") == "VALIDATION_PREVIEW"
-	q.check(preview || !r.query.Has("mode"), "The mode must be VALIDATION_PREVIEW.")
-	if q.err != nil {
-		return invalid(q.err)
-	}
 	var body struct {
 		ProductType string        `json:"productType"`
 		Patches     []stock.Patch `json:"patches"`
@@ -73,23 +67,57 @@ func (a *API) patchListingsItem(r *request) exchange.Answer {
 	if refusal := decodeBody(r, &body); refusal != nil {
 		return *refusal
 	}
+	if body.ProductType == "" || len(body.Patches) == 0 {
+		return failure(http.StatusBadRequest, "InvalidInput", "One or more required parameters missing", "productType;patches;")
+	}
+	return a.submit(r, stock.PatchOrder{Patches: body.Patches})
+}
+
+// putListingsItem replaces the attributes that it is given, as patches would. Unlike these it
+// can list a SKU.
+func (a *API) putListingsItem(r *request) exchange.Answer {
+	var body struct {
+		ProductType  string                       `json:"productType"`
+		Requirements string                       `json:"requirements"`
+		Attributes   map[string][]json.RawMessage `json:"attributes"`
+	}
+	if refusal := decodeBody(r, &body); refusal != nil {
+		return *refusal
+	}
+	switch {
+	case body.ProductType == "" || body.Attributes == nil:
+		return failure(http.StatusBadRequest, "InvalidInput", "One or more required parameters missing", "productType;attributes;")
+	case !slices.Contains([]string{"", "LISTING", "LISTING_PRODUCT_ONLY", "LISTING_OFFER_ONLY"}, body.Requirements):
+		return invalidInput("The requirements must be LISTING, LISTING_PRODUCT_ONLY or LISTING_OFFER_ONLY.")
+	}
+	order := stock.PatchOrder{Lists: body.ProductType}
+	for _, name := range slices.Sorted(maps.Keys(body.Attributes)) {
+		order.Patches = append(order.Patches, stock.Patch{Op: "replace", Path: "/attributes/" + name, Value: body.Attributes[name]})
+	}
+	return a.submit(r, order)
+}
+
+// submit submits patches of the SKU that a request names.
+func (a *API) submit(r *request, order stock.PatchOrder) exchange.Answer {
+	q := r.read("marketplaceIds", "includedData", "mode", "issueLocale")
+	q.values("includedData", 2, []string{"identifiers", "issues"})
+	preview := r.query.Get("mode") == "VALIDATION_PREVIEW"
+	q.check(preview || !r.query.Has("mode"), "The mode must be VALIDATION_PREVIEW.")
+	if q.err != nil {
+		return invalid(q.err)
+	}
 	sku, marketplace, refusal := a.ownListing(r)
 	if refusal != nil {
 		return *refusal
 	}
-	if body.ProductType == "" || len(body.Patches) == 0 {
-		return failure(http.StatusBadRequest, "InvalidInput", "One or more required parameters missing", "productType;patches;")
-	}
-	for i := range body.Patches {
-		if err := body.Patches[i].Check(); err != nil {
-			return invalidInput("Patch " + strconv.Itoa(i) + ": " + err.Error() + ".")
+	for i := range order.Patches {
+		if err := order.Patches[i].Check(); err != nil {
+			return invalidInput("Patch " + strconv.Itoa(i) + " (" + order.Patches[i].Path + "): " + err.Error() + ".")
 		}
 	}
 	result := submission{SKU: sku, Status: "ACCEPTED", ID: a.service.IDs.New(), Issues: []listingIssue{}}
-	quantity, err := a.Stock.Patch(r.account, stock.PatchOrder{
-		SKU: sku, Marketplace: marketplace, Patches: body.Patches, ID: result.ID, Preview: preview,
-		Now: r.now, Late: r.Action.ApplyLate,
-	})
+	order.SKU, order.Marketplace, order.ID, order.Preview, order.Now, order.Late = sku, marketplace, result.ID, preview, r.now, r.Action.ApplyLate
+	quantity, err := a.Stock.Patch(r.account, order)
 	switch {
 	case err != nil:
 		result.refuse(err)
@@ -156,40 +184,6 @@ func (a *API) getListingsItem(r *request) exchange.Answer {
 		return failure(http.StatusNotFound, "NOT_FOUND", "SKU '"+sku+"' not found in marketplace "+marketplace, "")
 	}
 	return exchange.JSON(http.StatusOK, show(item, marketplace, included))
-}
-
-// searchResults is searchListingsItems' answer.
-type searchResults struct {
-	Found int         `json:"numberOfResults"`
-	Items []shownItem `json:"items"`
-}
-
-// searchListingsItems answers a search for SKUs of one marketplace, a page of them at most.
-func (a *API) searchListingsItems(r *request) exchange.Answer {
-	q := r.read("marketplaceIds", "identifiers", "identifiersType", "includedData", "pageSize", "issueLocale")
-	included := q.values("includedData", len(itemData()), itemData())
-	skus := q.values("identifiers", 20, nil)
-	size := q.number("pageSize", 10, 1, 20, "The pageSize must be 1 to 20.")
-	q.check(len(skus) > 0 && r.query.Get("identifiersType") == "SKU", "Only searches for identifiers of the type SKU are simulated.")
-	q.check(len(skus) <= size, "Only the first page is simulated: the pageSize is %d for %d SKUs.", size, len(skus))
-	if q.err != nil {
-		return invalid(q.err)
-	}
-	if len(included) == 0 {
-		included["summaries"] = true
-	}
-	_, marketplace, refusal := a.ownListing(r)
-	if refusal != nil {
-		return *refusal
-	}
-	results := searchResults{Items: []shownItem{}}
-	for _, sku := range slices.Sorted(maps.Keys(skus)) {
-		if item, ok := a.Stock.Item(r.account, sku, marketplace, r.now.Add(-a.config.ListingsLag)); ok {
-			results.Items = append(results.Items, show(item, marketplace, included))
-		}
-	}
-	results.Found = len(results.Items)
-	return exchange.JSON(http.StatusOK, results)
 }
 
 // show is a listing with these data sets. The attributes are what was

@@ -151,6 +151,37 @@ func (a *API) deleteSubscriptionByID(r *request) exchange.Answer {
 	return exchange.JSON(http.StatusOK, struct{}{})
 }
 
+// sendTestNotification sends a made-up notification, as Amazon's sandbox does.
+func (a *API) sendTestNotification(r *request) exchange.Answer {
+	var body struct {
+		DestinationID string `json:"destinationId"`
+		Test          *struct {
+			PayloadVersion string `json:"payloadVersion"`
+			Scenario       string `json:"testScenario"`
+		} `json:"testNotification"`
+	}
+	if refusal := decodeBody(r, &body); refusal != nil {
+		return *refusal
+	}
+	kind := r.PathValue("notificationType")
+	switch {
+	case !notify.Known(kind):
+		return invalidInput("The notificationType is not supported.")
+	case body.Test == nil || body.Test.Scenario == "":
+		return invalidInput("The testNotification must have a testScenario.")
+	case body.Test.PayloadVersion != notify.VersionOf(kind):
+		return invalidInput("The payloadVersion is not supported.")
+	}
+	switch err := a.Notifier.Test(r.owner(), kind, body.DestinationID); {
+	case errors.Is(err, notify.ErrKind):
+		return invalidInput("Test notifications of this notificationType go to an SQS queue only; the simulator has none of it.")
+	case err != nil:
+		return failure(http.StatusBadRequest, "InvalidInput", "InvalidInput",
+			"Invalid Input, recheck that the AppId and DestinationId are valid and DestinationId belongs to the application")
+	}
+	return payload(struct{}{})
+}
+
 // payloadOf is what an operation looked for, or Amazon's body for nothing.
 func payloadOf(v any, err error) exchange.Answer {
 	if err != nil {

@@ -55,10 +55,9 @@ func (a *API) searchOrders(r *request) exchange.Answer {
 	if err != nil {
 		return invalid(err)
 	}
-	found := current.search.of(a.World, r.account.ID, current.after, r.now)
-	end := min(current.search.size, len(found))
-	result := searchResult{Orders: make([]world.Order, 0, end)}
-	for _, o := range found[:end] {
+	found, token := a.orderPage(r, current)
+	result := searchResult{Orders: make([]world.Order, 0, len(found))}
+	for _, o := range found {
 		result.Orders = append(result.Orders, o.Only(current.search.included))
 	}
 	bound := wire.Time(current.search.before)
@@ -67,11 +66,20 @@ func (a *API) searchOrders(r *request) exchange.Answer {
 	} else {
 		result.LastUpdatedBefore = &bound
 	}
-	if end < len(found) {
-		current.after = current.search.place(&found[end-1])
-		result.Pagination = &pagination{NextToken: a.orderPages.open(a.service.IDs.New(), current, r.now)}
+	if token != "" {
+		result.Pagination = &pagination{NextToken: token}
 	}
 	return exchange.JSON(http.StatusOK, result)
+}
+
+// orderPage is the orders of a page, and the token of the next one or "".
+func (a *API) orderPage(r *request, page orderPage) (found []world.Order, token string) {
+	found = page.search.of(a.World, r.account.ID, page.after, r.now)
+	if end := page.search.size; end < len(found) {
+		page.after = page.search.place(&found[end-1])
+		return found[:end], a.orderPages.open(a.service.IDs.New(), page, r.now)
+	}
+	return found, ""
 }
 
 type searchResult struct {
@@ -112,7 +120,7 @@ func readSearch(r *request) (search, error) {
 	q := r.read("createdAfter", "createdBefore", "lastUpdatedAfter", "lastUpdatedBefore",
 		"fulfillmentStatuses", "marketplaceIds", "fulfilledBy", "maxResultsPerPage", "paginationToken", "includedData")
 	wanted := search{}
-	wanted.readWindow(q, r.now)
+	wanted.readWindow(q, "created", "lastUpdated", r.now)
 	wanted.statuses = q.values("fulfillmentStatuses", len(statuses()), statuses())
 	wanted.marketplaces = q.values("marketplaceIds", 50, nil)
 	wanted.fulfilledBy = q.values("fulfilledBy", 2, []string{"MERCHANT", "AMAZON"})
@@ -123,20 +131,21 @@ func readSearch(r *request) (search, error) {
 
 // readWindow reads the window of time: exactly one of createdAfter and
 // lastUpdatedAfter, with a *Before of the same kind at least two minutes ago.
-func (w *search) readWindow(q *reader, now time.Time) {
-	w.byCreation = q.query.Has("createdAfter")
-	after, before, other := "lastUpdatedAfter", "lastUpdatedBefore", "createdBefore"
+func (w *search) readWindow(q *reader, created, updated string, now time.Time, layouts ...string) {
+	w.byCreation = q.query.Has(created + "After")
+	kind, other := updated, created
 	if w.byCreation {
-		after, before, other = "createdAfter", "createdBefore", "lastUpdatedBefore"
+		kind, other = created, updated
 	}
-	q.check(w.byCreation != q.query.Has("lastUpdatedAfter") && !q.query.Has(other),
-		"exactly one of createdAfter and lastUpdatedAfter must be given, with a *Before of the same kind if any")
-	w.after = q.time(after)
+	after, before := kind+"After", kind+"Before"
+	q.check(w.byCreation != q.query.Has(updated+"After") && !q.query.Has(other+"Before"),
+		"exactly one of %sAfter and %sAfter must be given, with a *Before of the same kind if any", created, updated)
+	w.after = q.time(after, layouts...)
 	// Without an end the search ends two minutes ago too, so that pages are stable.
 	latest := now.Add(-2 * time.Minute)
 	w.before = latest
 	if q.query.Has(before) {
-		w.before = q.time(before)
+		w.before = q.time(before, layouts...)
 		q.check(!w.before.After(latest), "%s must be at least two minutes before the time of the request", before)
 		q.check(!w.before.Before(w.after), "%s must not be before %s", before, after)
 	}
@@ -166,5 +175,6 @@ func (w *search) match(o *world.Order) bool {
 	return !t.Before(w.after) && !t.After(w.before) &&
 		among(w.statuses, string(o.Status())) &&
 		among(w.marketplaces, o.SalesChannel.MarketplaceID) &&
-		among(w.fulfilledBy, o.Fulfillment.FulfilledBy)
+		among(w.fulfilledBy, o.Fulfillment.FulfilledBy) &&
+		among(w.ids, o.OrderID)
 }

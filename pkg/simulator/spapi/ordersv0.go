@@ -58,13 +58,13 @@ type orderV0 struct {
 
 type buyerV0 struct {
 	BuyerEmail          string
-	BuyerName           string
+	BuyerName           string `json:",omitempty"`
 	PurchaseOrderNumber string `json:",omitempty"`
 }
 
 type addressV0 struct {
-	Name          string
-	AddressLine1  string
+	Name          string `json:",omitempty"`
+	AddressLine1  string `json:",omitempty"`
 	City          string
 	StateOrRegion string `json:",omitempty"`
 	PostalCode    string `json:",omitempty"`
@@ -73,7 +73,7 @@ type addressV0 struct {
 	AddressType   string `json:",omitempty"`
 }
 
-// payloadV0 is the shape of all their answers.
+// payloadV0 is the shape of all answers of Orders v0.
 type payloadV0 struct {
 	Payload any `json:"payload"`
 }
@@ -127,16 +127,21 @@ func inV0Order(o *world.Order, elements map[string]bool) orderV0 {
 		v.BuyerInfo = &buyerV0{BuyerEmail: o.Buyer.Email, BuyerName: o.Buyer.Name, PurchaseOrderNumber: o.Buyer.PurchaseOrderNumber}
 	}
 	if elements["shippingAddress"] {
-		a := o.Recipient.Address
-		v.ShippingAddress = &addressV0{
-			Name: a.Name, AddressLine1: a.AddressLine1, City: a.City, StateOrRegion: a.StateOrRegion,
-			PostalCode: a.PostalCode, CountryCode: a.CountryCode, Phone: a.Phone, AddressType: "Residential",
-		}
-		if a.AddressType == "COMMERCIAL" {
-			v.ShippingAddress.AddressType = "Commercial"
-		}
+		v.ShippingAddress = inV0Address(o)
 	}
 	return v
+}
+
+func inV0Address(o *world.Order) *addressV0 {
+	a := o.Recipient.Address
+	kind := "Residential"
+	if a.AddressType == "COMMERCIAL" {
+		kind = "Commercial"
+	}
+	return &addressV0{
+		Name: a.Name, AddressLine1: a.AddressLine1, City: a.City, StateOrRegion: a.StateOrRegion,
+		PostalCode: a.PostalCode, CountryCode: a.CountryCode, Phone: a.Phone, AddressType: kind,
+	}
 }
 
 type orderItemsV0 struct {

@@ -57,6 +57,7 @@ type search struct {
 	statuses      map[string]bool
 	marketplaces  map[string]bool
 	fulfilledBy   map[string]bool
+	ids           map[string]bool
 	included      map[string]bool
 	size          int
 }

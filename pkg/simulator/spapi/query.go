@@ -2,6 +2,7 @@ package spapi
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"mime"
@@ -27,7 +28,7 @@ type reader struct {
 func (r *request) read(known ...string) *reader {
 	q := &reader{query: r.query}
 	for name, values := range r.query {
-		q.check(slices.Contains(known, name), "Unknown query parameter: %s.", name)
+		q.check(r.lenient || slices.Contains(known, name), "Unknown query parameter: %s.", name)
 		q.check(len(values) < 2, "Query parameter %s is given more than once; its values are separated by commas.", name)
 	}
 	return q
@@ -54,10 +55,15 @@ func (q *reader) values(name string, most int, known []string) map[string]bool {
 	return given
 }
 
-func (q *reader) time(name string) time.Time {
-	t, err := time.Parse(time.RFC3339, q.query.Get(name))
-	q.check(err == nil, "%s is not an ISO 8601 date and time", name)
-	return t
+// time reads a time in RFC 3339, or in one of these layouts too.
+func (q *reader) time(name string, layouts ...string) time.Time {
+	for _, layout := range append(layouts, time.RFC3339) {
+		if t, err := time.Parse(layout, q.query.Get(name)); err == nil {
+			return t
+		}
+	}
+	q.check(false, "%s is not an ISO 8601 date and time", name)
+	return time.Time{}
 }
 
 // number reads a number, if it is given, or complains.
@@ -92,16 +98,24 @@ func decodeBody(r *request, into any) *exchange.Answer {
 	case len(body) > spapiBodyLimit:
 		return refuse(failure(http.StatusRequestEntityTooLarge, "RequestTooLarge", "The request size exceeded the maximum accepted size.", ""))
 	}
-	if err := wire.Decode(bytes.NewReader(body), into); err != nil {
+	if err := r.decode(bytes.NewReader(body), into); err != nil {
 		return refuse(invalidInput("The request's body is malformed: " + err.Error()))
 	}
 	return nil
 }
 
+// decode reads JSON. What is not in the model is refused, or ignored.
+func (r *request) decode(from io.Reader, into any) error {
+	if r.lenient {
+		return json.NewDecoder(from).Decode(into)
+	}
+	return wire.Decode(from, into)
+}
+
 // readOperation reads an operation's body strictly, or refuses it: what is not
 // in the model, or of another type there, is a fault.
 func readOperation(r *request, v any) *exchange.Answer {
-	if err := wire.Decode(http.MaxBytesReader(nil, r.Body, 8<<20), v); err != nil {
+	if err := r.decode(http.MaxBytesReader(nil, r.Body, 8<<20), v); err != nil {
 		refusal := invalidInput("The request's body is not what the model says: " + err.Error())
 		return &refusal
 	}

@@ -45,8 +45,9 @@ func (a *API) createRestrictedDataToken(r *request) exchange.Answer {
 	}{token, int(lwa.TokenLifetime.Seconds())})
 }
 
-// restrictedPath is a path that can be opened here: an order's, or its items'.
-var restrictedPath = regexp.MustCompile(`^/orders/v0/orders/(\{orderId\}|[0-9]{3}-[0-9]{7}-[0-9]{7})(/orderItems)?$`)
+// restrictedPath is a path that can be opened here: that of the orders, or of an order and
+// what belongs to it.
+var restrictedPath = regexp.MustCompile(`^/orders/v0/orders(?:/(?:\{orderId\}|[0-9]{3}-[0-9]{7}-[0-9]{7})(/orderItems|/address|/buyerInfo)?)?$`)
 
 // complain returns why a resource cannot be opened, or "".
 func complain(r lwa.Resource) string {
@@ -54,11 +55,13 @@ func complain(r lwa.Resource) string {
 	switch {
 	case r.Method != http.MethodGet || path == nil:
 		return fmt.Sprintf("%s %s is not a restricted resource.", r.Method, r.Path)
+	case path[1] == "/address", path[1] == "/buyerInfo": // which are nothing but a buyer's data
+		return ""
 	case len(r.DataElements) == 0:
-		return "dataElements is required for the getOrder and getOrderItems operations."
+		return "dataElements is required for the getOrders, getOrder and getOrderItems operations."
 	}
 	known := []string{"buyerInfo", "shippingAddress", "buyerTaxInformation"}
-	if path[2] != "" {
+	if path[1] != "" {
 		known = known[:1]
 	}
 	for _, element := range r.DataElements {

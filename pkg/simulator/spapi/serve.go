@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -35,26 +36,28 @@ func (a *API) operations() []operation {
 	served := map[string]serve{
 		// Orders 2026-01-01.
 		model.GetOrder: a.getOrder, model.SearchOrders: a.searchOrders,
-		// Orders v0, which is deprecated but there, as far as the pipeline calls it.
+		// Orders v0, which is deprecated but there, as far as it is called.
 		model.GetOrderV0: a.getOrderV0, model.GetOrderItemsV0: a.getOrderItemsV0, model.ConfirmShipment: a.confirmShipment,
+		getOrders: a.getOrdersV0, getOrderAddress: a.getOrderAddressV0, getOrderBuyerInfo: a.getOrderBuyerInfoV0,
 		// Tokens 2021-03-01.
 		model.CreateRestrictedDataToken: a.createRestrictedDataToken,
-		// Notifications v1, without test notifications.
+		// Notifications v1.
 		model.GetDestinations: a.getDestinations, model.CreateDestination: a.createDestination,
 		model.GetDestination: a.getDestination, model.DeleteDestination: a.deleteDestination,
 		model.GetSubscriptions: a.getSubscriptions, model.GetSubscription: a.getSubscription, model.CreateSubscription: a.createSubscription,
 		model.GetSubscriptionByID: a.getSubscriptionByID, model.DeleteSubscriptionByID: a.deleteSubscriptionByID,
+		sendTestNotification: a.sendTestNotification,
 		// Feeds 2021-06-30.
 		model.CreateFeedDocument: a.createFeedDocument, model.GetFeedDocument: a.getFeedDocument, model.CreateFeed: a.createFeed,
 		model.GetFeeds: a.getFeeds, model.GetFeed: a.getFeed, model.CancelFeed: a.cancelFeed,
 		// The part of Listings Items 2021-08-01 that sets and reads quantities.
-		model.PatchListingsItem: a.patchListingsItem, model.GetListingsItem: a.getListingsItem,
+		model.PatchListingsItem: a.patchListingsItem, putListingsItem: a.putListingsItem, model.GetListingsItem: a.getListingsItem,
 		model.SearchListingsItems: a.searchListingsItems,
 		// The part of Reports 2021-06-30 that makes and reads a report of all listings.
 		model.CreateReport: a.createReport, model.GetReport: a.getReport, model.GetReportDocument: a.getReportDocument,
 	}
 	var all []operation
-	for _, row := range model.Operations() {
+	for _, row := range slices.Concat(model.Operations(), foreign()) {
 		if answer, ok := served[row.Name]; ok {
 			all = append(all, operation{row, answer})
 		}
@@ -70,13 +73,22 @@ func (a *API) Handler(region model.Region) http.Handler {
 			a.serveOperation(w, r, region, &op)
 		})
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		a.service.Serve(w, r, &ledger.Call{Parameters: exchange.Parameters(r, nil)}, func(*exchange.Exchange) exchange.Answer {
-			// What Amazon's gateway says to a path or method that it does not know.
-			return failure(http.StatusForbidden, "MissingAuthenticationToken", "Access to requested resource is denied.", "")
+	for _, pattern := range unplayed() {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			a.answer(w, r, failure(http.StatusNotImplemented, "NotImplemented", "Amazon has this API; the simulator does not play "+r.Method+" "+r.URL.Path+".", ""))
 		})
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		// What Amazon's gateway says to a path or method that it does not know.
+		a.answer(w, r, failure(http.StatusForbidden, "MissingAuthenticationToken", "Access to requested resource is denied.", ""))
 	})
 	return mux
+}
+
+// answer answers a call of no operation that is served.
+func (a *API) answer(w http.ResponseWriter, r *http.Request, result exchange.Answer) {
+	call := &ledger.Call{Parameters: exchange.Parameters(r, nil)}
+	a.service.Serve(w, r, call, func(*exchange.Exchange) exchange.Answer { return result })
 }
 
 func (a *API) serveOperation(w http.ResponseWriter, r *http.Request, region model.Region, op *operation) {
@@ -108,7 +120,7 @@ func (a *API) serveOperation(w http.ResponseWriter, r *http.Request, region mode
 		elements, _ := held.Opened(r)
 		return limited(op.serve(&request{
 			Request: r, Exchange: x, account: held.Account, application: held.Application, region: region,
-			query: query, elements: elements, now: x.Call.Time,
+			query: query, elements: elements, now: x.Call.Time, lenient: a.config.Lenient,
 		}), perSecond)
 	})
 }

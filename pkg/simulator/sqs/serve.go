@@ -30,6 +30,7 @@ func (s *Queues) operations() map[string]awsjson.Operation {
 	return map[string]awsjson.Operation{
 		"CreateQueue":                  s.createQueue,
 		"GetQueueUrl":                  s.getQueueURL,
+		"ListQueues":                   s.listQueues,
 		"GetQueueAttributes":           onQueue(s, getQueueAttributes),
 		"SendMessage":                  onQueue(s, sendMessage),
 		"SendMessageBatch":             onQueue(s, s.sendMessageBatch),

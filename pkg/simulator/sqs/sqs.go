@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -133,6 +134,28 @@ func (s *Queues) getQueueURL(_ *exchange.Exchange, r *http.Request, body []byte)
 		return sqsError(errNoQueue)
 	}
 	return awsjson.Result(queueReference{queueURL(r, input.QueueName)})
+}
+
+func (s *Queues) listQueues(_ *exchange.Exchange, r *http.Request, body []byte) exchange.Answer {
+	input, refusal := awsjson.Decode[struct {
+		QueueNamePrefix, NextToken string
+		MaxResults                 int
+	}](body)
+	if refusal != nil {
+		return *refusal
+	}
+	s.mu.Lock()
+	names := slices.Collect(maps.Keys(s.byName))
+	s.mu.Unlock()
+	output := struct {
+		QueueUrls []string `json:",omitempty"`
+		NextToken string   `json:",omitempty"`
+	}{}
+	names, output.NextToken = awsjson.Page(names, input.QueueNamePrefix, input.NextToken, input.MaxResults)
+	for _, name := range names {
+		output.QueueUrls = append(output.QueueUrls, queueURL(r, name))
+	}
+	return awsjson.Result(output)
 }
 
 // Path is the path of a queue's URL.

@@ -175,6 +175,11 @@ func TestSQSQueues(t *testing.T) {
 	if err != nil || *found.QueueUrl != *made.QueueUrl || *found.QueueUrl != a.URLs.QueueURL("second") {
 		t.Fatalf("made %v, found %v, %v", made, found, err)
 	}
+	for prefix, want := range map[string]int{"": 2, "sec": 1, "x": 0} {
+		if got, err := c.ListQueues(ctx, &sqs.ListQueuesInput{QueueNamePrefix: &prefix}); err != nil || len(got.QueueUrls) != want || want == 1 && got.QueueUrls[0] != *made.QueueUrl {
+			t.Errorf("queues that begin with %q: %+v, %v", prefix, got, err)
+		}
+	}
 	if err := a.Send("second", "one", "two"); err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ const quantitiesKept = 1000
 type listings struct {
 	mu      sync.Mutex
 	sellers map[world.SellerKey]*catalogue
-	patches int // how many patchListingsItem calls were accepted
+	patches int // how many calls of patchListingsItem and putListingsItem were accepted
 }
 
 // catalogue is what one seller sells.
@@ -167,6 +167,19 @@ func (l *listings) find(a *world.Account, sku, marketplace string) *listed {
 	return item
 }
 
+// put lists a SKU in a marketplace where it is not listed yet.
+func (l *listings) put(a *world.Account, listing Listing, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k := l.sellers[a.Key()]
+	switch item := k.listed[listing.SKU]; {
+	case item == nil:
+		k.put(listing, now)
+	case !slices.Contains(item.Marketplaces, listing.Marketplaces[0]):
+		item.Marketplaces = append(item.Marketplaces, listing.Marketplaces...)
+	}
+}
+
 // has reports whether a SKU is listed in a marketplace.
 func (l *listings) has(a *world.Account, sku, marketplace string) bool {
 	l.mu.Lock()
@@ -178,6 +191,7 @@ func (l *listings) has(a *world.Account, sku, marketplace string) bool {
 type PatchOrder struct {
 	SKU, Marketplace string
 	Patches          []Patch
+	Lists            string // the product type with which it lists a SKU that is not listed there; "" if it does not
 	ID               string // of its submission
 	Preview          bool   // it is only checked
 	Now              time.Time
@@ -190,7 +204,7 @@ func (s *Stock) Patch(a *world.Account, p PatchOrder) (quantity int, err error) 
 	switch {
 	case err != nil:
 		return 0, err
-	case !s.config.AcceptUnknown && !s.listings.has(a, p.SKU, p.Marketplace):
+	case p.Lists == "" && !s.config.AcceptUnknown && !s.listings.has(a, p.SKU, p.Marketplace):
 		return 0, unknownSKU()
 	case p.Preview:
 		return change.quantity, nil
@@ -199,7 +213,12 @@ func (s *Stock) Patch(a *world.Account, p PatchOrder) (quantity int, err error) 
 	s.listings.patches++
 	s.listings.mu.Unlock()
 	at := p.Now.Add(p.Late)
-	apply := func() { s.set(a, p.Marketplace, p.SKU, change, AppliedQuantity{Time: at, Patch: p.ID}) }
+	apply := func() {
+		if p.Lists != "" {
+			s.listings.put(a, Listing{SKU: p.SKU, ProductType: p.Lists, Marketplaces: []string{p.Marketplace}}, at)
+		}
+		s.set(a, p.Marketplace, p.SKU, change, AppliedQuantity{Time: at, Patch: p.ID})
+	}
 	if p.Late > 0 {
 		s.agenda.Schedule(at, apply)
 	} else {
@@ -224,11 +243,28 @@ func (s *Stock) Item(a *world.Account, sku, marketplace string, at time.Time) (I
 	if item == nil {
 		return Item{}, false
 	}
+	return item.shown(at), true
+}
+
+// Items are a seller's listings in a marketplace as far as they are wanted, in no order.
+func (s *Stock) Items(a *world.Account, marketplace string, at time.Time, wanted func(*Item) bool) []Item {
+	s.listings.mu.Lock()
+	defer s.listings.mu.Unlock()
+	var found []Item
+	for _, item := range s.listings.sellers[a.Key()].listed {
+		if shown := item.shown(at); slices.Contains(item.Marketplaces, marketplace) && wanted(&shown) {
+			found = append(found, shown)
+		}
+	}
+	return found
+}
+
+func (item *listed) shown(at time.Time) Item {
 	shown := Item{item.Listing, item.created, item.created, item.quantityAt(at), item.Channel == "" || item.count > 0}
 	if n := len(item.applied); n > 0 {
 		shown.Updated = item.applied[n-1].Time
 	}
-	return shown, true
+	return shown
 }
 
 // quantityAt is the quantity that a listing showed at a time.

@@ -39,9 +39,10 @@ func Kinds() []Kind {
 // specialEvery is the number of orders that hold one special one.
 const specialEvery = 10
 
-// kindOf is the kind of the marketplace's n-th order.
+// kindOf is the kind of the marketplace's n-th order. One that is made up before the first
+// has the number 0.
 func kindOf(n int64) Kind {
-	if n%specialEvery != 0 {
+	if n == 0 || n%specialEvery != 0 {
 		return Ordinary
 	}
 	kinds := Kinds()
