@@ -25,7 +25,7 @@ PARTS := if [ -z "$$KAFKA_BROKERS" ]; then test/parts/parts up && eval "$$(test/
 BENCHMARKS ?= $(filter-out internal results,$(patsubst test/bench/%/,%,$(wildcard test/bench/*/)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-long test-quick simulate24 interop fuzz integration bench check fmt vet lint deadcode prose vuln generate image parts-up parts-down clean
+.PHONY: help demo build test test-long test-quick simulate24 interop fuzz integration clients bench check fmt vet lint deadcode prose vuln generate image parts-up parts-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ fuzz: ## run every fuzzer for 10 minutes of processor time in all (FUZZTOTAL, FU
 
 integration: ## run the tests that use a real Kafka, schema registry and moto (starts them if KAFKA_BROKERS is unset)
 	@$(PARTS); SELLERSTREAM_INTEGRATION=1 go test $(RACE) -count=1 -timeout 45m -p 1 $$(test/parts/users)
+
+clients: ## run sessions of public SP-API clients against the simulator (installs them with pip and npm)
+	SELLERSTREAM_CLIENTS=1 go test -v -count=1 -timeout 20m ./test/clients
 
 bench: ## run the benchmarks, and record and draw what they measure (test/bench/README.md says how to read it)
 	@$(PARTS); missed=0; for b in $(BENCHMARKS); do \

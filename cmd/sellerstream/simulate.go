@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -23,6 +25,8 @@ type simulateFlags struct {
 	kafka    []string
 	registry string
 	lenient  bool
+	tls      string
+	tlsCA    string
 }
 
 // lastPort is the highest first port.
@@ -55,6 +59,8 @@ Each seller lists 2,000 products, SKU-00001 and so on.
 	cmd.Flags().StringSliceVar(&f.kafka, "kafka", []string{"127.0.0.1:9092"}, "brokers to write into the printed configuration")
 	cmd.Flags().StringVar(&f.registry, "registry", "http://127.0.0.1:8081", "schema registry to write into the printed configuration")
 	cmd.Flags().BoolVar(&f.lenient, "lenient", false, "ignore parameters that an SP-API operation does not have, as Amazon does")
+	cmd.Flags().StringVar(&f.tls, "tls", "", "address such as 127.0.0.1:8443 on which to stand for Amazon's hosts with TLS too, for clients in which these are fixed")
+	cmd.Flags().StringVar(&f.tlsCA, "tls-ca", "simulated-ca.pem", "with --tls, the file to write the certificate into that clients have to trust")
 	return cmd
 }
 
@@ -79,6 +85,11 @@ func simulate(ctx context.Context, cmd *cobra.Command, f simulateFlags) error {
 		return err
 	}
 	defer sim.Close() //nolint:errcheck // the process ends here
+	if f.tls != "" {
+		if err := simulateHosts(sim, f, log); err != nil {
+			return err
+		}
+	}
 	text, err := simulated.Configuration(sim, urls, simulated.Surroundings{
 		Brokers: f.kafka, Registry: f.registry, Speed: f.speed, Epoch: epoch,
 	})
@@ -90,5 +101,22 @@ func simulate(ctx context.Context, cmd *cobra.Command, f simulateFlags) error {
 	}
 	log.Info("simulating Amazon until interrupted", "admin", urls.Admin+"/_simulator/", "accounts", f.accounts, "speed", f.speed)
 	<-ctx.Done()
+	return nil
+}
+
+// simulateHosts serves Amazon's hosts, and writes down what clients have to trust.
+func simulateHosts(sim *simulator.Simulator, f simulateFlags, log *slog.Logger) error {
+	url, certificate, err := sim.StartHosts(f.tls)
+	if err != nil {
+		return err
+	}
+	path, err := filepath.Abs(f.tlsCA)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, certificate, 0o644); err != nil { //nolint:gosec // a certificate is public
+		return fmt.Errorf("--tls-ca: %w", err)
+	}
+	log.Info("standing for Amazon's hosts; lead them here and trust the certificate", "url", url, "certificate", path)
 	return nil
 }

@@ -1,6 +1,8 @@
 package simulator
 
 import (
+	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -62,14 +64,39 @@ func (s *Simulator) Start(at Addresses) (URLs, error) {
 	return urls, nil
 }
 
-func (s *Simulator) listen(address string, handler http.Handler) (string, error) {
-	if address == "" {
-		address = "127.0.0.1:0"
-	}
-	listener, err := net.Listen("tcp", address)
+// StartHosts serves Hosts with TLS until Close, beside what Start serves. It gives the
+// certificate that clients have to trust, in PEM; the key to it is never written anywhere.
+func (s *Simulator) StartHosts(address string) (url string, certificate []byte, err error) {
+	signs, err := newAuthority()
 	if err != nil {
-		return "", fmt.Errorf("simulator: %w", err)
+		return "", nil, fmt.Errorf("simulator: make the certificate of Amazon's hosts: %w", err)
 	}
+	listener, err := listenAt(address)
+	if err != nil {
+		return "", nil, err
+	}
+	s.serve(tls.NewListener(listener, &tls.Config{GetCertificate: signs.issue, MinVersion: tls.VersionTLS12}), s.Hosts())
+	return "https://" + reachable(listener.Addr()), signs.pem(), nil
+}
+
+func listenAt(address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", cmp.Or(address, "127.0.0.1:0"))
+	if err != nil {
+		return nil, fmt.Errorf("simulator: %w", err)
+	}
+	return listener, nil
+}
+
+func (s *Simulator) listen(address string, handler http.Handler) (string, error) {
+	listener, err := listenAt(address)
+	if err != nil {
+		return "", err
+	}
+	s.serve(listener, handler)
+	return "http://" + reachable(listener.Addr()), nil
+}
+
+func (s *Simulator) serve(listener net.Listener, handler http.Handler) {
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -79,10 +106,9 @@ func (s *Simulator) listen(address string, handler http.Handler) (string, error)
 	s.servers = append(s.servers, server)
 	s.running.Go(func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.config.Logger.Error("simulator stopped serving", "address", address, "error", err)
+			s.config.Logger.Error("simulator stopped serving", "address", listener.Addr(), "error", err)
 		}
 	})
-	return "http://" + reachable(listener.Addr()), nil
 }
 
 // reachable is an address that a program on this machine can call: one that listens

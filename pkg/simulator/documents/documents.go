@@ -30,6 +30,7 @@ const (
 	// longer; the simulator would run out of memory.
 	Lifetime = time.Hour
 	path     = "/NinetyDays/"
+	host     = "tortuga-prod-eu.s3.eu-west-1.amazonaws.com"
 )
 
 // Store is the documents, and the endpoint to which presigned URLs lead.
@@ -93,6 +94,9 @@ func (d *Store) at(r *http.Request) string {
 		return d.base
 	}
 	called := url.URL{Host: r.Host}
+	if r.TLS != nil { // it called one of Amazon's hosts, of which this is another
+		return "https://" + strings.Replace(r.Host, called.Hostname(), host, 1)
+	}
 	return "http://" + net.JoinHostPort(called.Hostname(), d.port)
 }
 

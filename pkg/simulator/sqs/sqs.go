@@ -163,6 +163,9 @@ func Path(name string) string { return "/" + awsjson.Account + "/" + name }
 
 // queueURL is a queue's URL behind the address that the caller used.
 func queueURL(r *http.Request, name string) string {
+	if r.TLS != nil {
+		return "https://" + r.Host + Path(name)
+	}
 	return "http://" + r.Host + Path(name)
 }
 
