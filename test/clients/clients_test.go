@@ -78,7 +78,7 @@ func (c *client) run(t *testing.T, folder string, a *simulatortest.Amazon, order
 		certificate, port := secured(t, a)
 		environment = append(environment, "SIMULATOR_PORT="+port, "NODE_EXTRA_CA_CERTS="+certificate, "SSL_CERT_FILE="+certificate, "REQUESTS_CA_BUNDLE="+certificate)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute) // an SDK of 58 APIs takes its time to load on a busy machine
 	defer cancel()
 	command := exec.CommandContext(ctx, "node", "--require", filepath.Join(sessions, "hosts.cjs"), filepath.Join(sessions, c.session))
 	if strings.HasSuffix(c.session, ".py") {
@@ -151,7 +151,7 @@ func installed(t *testing.T, c *client) string {
 		steps = [][]string{{"python3", "-m", "venv", folder}, append([]string{filepath.Join(folder, "bin", "pip"), "install", "--quiet"}, c.packages...)}
 	}
 	for _, step := range steps {
-		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*4*time.Minute) // an SDK of 58 APIs takes its time to load on a busy machine
 		output, err := exec.CommandContext(ctx, step[0], step[1:]...).CombinedOutput()
 		cancel()
 		if err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
-// operation is one SP-API operation, as the table of package model or foreign describes it. That
-// they say what Amazon's models say is tested apart from this simulator.
+// operation is one SP-API operation, as the table of package model or foreign describes it.
+// Tests apart from this simulator compare both with Amazon's models.
 type operation struct {
 	model.Operation
 	serve serve

@@ -55,7 +55,7 @@ func complain(r lwa.Resource) string {
 	switch {
 	case r.Method != http.MethodGet || path == nil:
 		return fmt.Sprintf("%s %s is not a restricted resource.", r.Method, r.Path)
-	case path[1] == "/address", path[1] == "/buyerInfo": // which are nothing but a buyer's data
+	case path[1] == "/address", path[1] == "/buyerInfo": // which are a buyer's data alone
 		return ""
 	case len(r.DataElements) == 0:
 		return "dataElements is required for the getOrders, getOrder and getOrderItems operations."
