@@ -151,7 +151,7 @@ func installed(t *testing.T, c *client) string {
 		steps = [][]string{{"python3", "-m", "venv", folder}, append([]string{filepath.Join(folder, "bin", "pip"), "install", "--quiet"}, c.packages...)}
 	}
 	for _, step := range steps {
-		ctx, cancel := context.WithTimeout(t.Context(), 3*4*time.Minute) // an SDK of 58 APIs takes its time to load on a busy machine
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 		output, err := exec.CommandContext(ctx, step[0], step[1:]...).CombinedOutput()
 		cancel()
 		if err != nil {
