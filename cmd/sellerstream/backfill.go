@@ -27,6 +27,7 @@ type backfillFlags struct {
 	wait        bool
 	restart     bool
 	stop        bool
+	by          byFlag
 }
 
 func newBackfillCommand() *cobra.Command {
@@ -59,13 +60,18 @@ already and shows how far it is; --restart begins anew, --stop ends it. Without
 	cmd.Flags().StringVar(&f.fulfilledBy, "fulfilled-by", "", "only orders that MERCHANT or AMAZON ships; default both")
 	cmd.Flags().BoolVar(&f.wait, "wait", false, "show the progress until all is read; default on a terminal")
 	cmd.Flags().BoolVar(&f.restart, "restart", false, "begin anew, also if a backfill runs")
+	f.by.add(cmd)
 	cmd.Flags().BoolVar(&f.stop, "stop", false, "end a backfill that runs")
 	return cmd
 }
 
 // request checks the command line. nil is for one that asks for nothing.
 func (f *backfillFlags) request(now time.Time) (*schemas.Backfill, error) {
-	asked := &schemas.Backfill{Account: f.account, RequestedTime: now.UTC(), By: operator()}
+	by, err := f.by.who()
+	if err != nil {
+		return nil, err
+	}
+	asked := &schemas.Backfill{Account: f.account, RequestedTime: now.UTC(), By: by}
 	switch f.fulfilledBy {
 	case "":
 	case model.FulfilledByMerchant, model.FulfilledByAmazon:

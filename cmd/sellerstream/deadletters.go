@@ -38,6 +38,7 @@ type deadLettersFlags struct {
 	dryRun bool
 	change bool // whether anything will be noted about letters
 	limit  int
+	by     byFlag
 }
 
 func newDeadLettersCommand() *cobra.Command {
@@ -151,6 +152,7 @@ set aside again, as another letter.`,
 		},
 	}
 	f.addFilter(cmd)
+	f.by.add(cmd)
 	cmd.Flags().BoolVar(&f.all, "again", false, "letters too that were retried or discarded before")
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "only show what would be sent where")
@@ -171,6 +173,7 @@ long as all others, and ` + "`list --all`" + ` shows them.`,
 		},
 	}
 	f.addFilter(cmd)
+	f.by.add(cmd)
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
 	return cmd
 }
@@ -204,11 +207,15 @@ func (f *deadLettersFlags) open(cmd *cobra.Command, do func(context.Context, *de
 		return usageError{err}
 	}
 	f.filter.Since, f.filter.Until = since.Time, until.Time
+	by, err := f.by.who()
+	if err != nil {
+		return err
+	}
 	settings, err := openSettings(cmd, f.config)
 	if err != nil {
 		return err
 	}
-	letters, codec, stop, err := pipeline.OpenDeadLetters(cmd.Context(), settings, operator(), f.change)
+	letters, codec, stop, err := pipeline.OpenDeadLetters(cmd.Context(), settings, by, f.change)
 	if err != nil {
 		return err
 	}

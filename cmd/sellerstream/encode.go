@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,9 +13,6 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/schemas"
 )
-
-// How long encode tries to reach the registry.
-const registryTimeout = 10 * time.Second
 
 type encodeFlags struct {
 	registry  registryFlags
@@ -67,7 +63,11 @@ func encode(cmd *cobra.Command, f encodeFlags) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), registryTimeout)
+	wait, err := answers(cmd)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(cmd.Context(), wait, fmt.Errorf("no answer within %v", wait))
 	defer cancel()
 	codec, err := registry.New(ctx, registry.Config{
 		Client: client, Prefix: f.prefix, Topics: []string{f.topic},

@@ -100,12 +100,13 @@ Start here:
 		return usageError{fmt.Errorf("%w\nSee `%s --help`", err, cmd.CommandPath())}
 	})
 	root.AddCommand(
-		newDemoCommand(), newRunCommand(), newSimulateCommand(),
-		newConfigCommand(), newDoctorCommand(), newTopicsCommand(), newSubscriptionsCommand(),
-		newAccountsCommand(), newDeadLettersCommand(), newReplayCommand(), newBackfillCommand(),
-		newPauseCommand(), newResumeCommand(), newSwitchesCommand(), newReadyCommand(),
-		newDecodeCommand(), newBuyerKeyCommand(), newEncodeCommand(), newCarriersCommand(), newVersionCommand(),
+		newDemoCommand(), newRunCommand(), newSimulateCommand(), newConfigCommand(), newDoctorCommand(), newSubscriptionsCommand(),
+		newReadyCommand(), newBuyerKeyCommand(), newCarriersCommand(), newVersionCommand(),
 	)
+	root.AddCommand(withAnswers(
+		newTopicsCommand(), newAccountsCommand(), newDeadLettersCommand(), newReplayCommand(), newBackfillCommand(),
+		newPauseCommand(), newResumeCommand(), newSwitchesCommand(), newDecodeCommand(), newEncodeCommand(),
+	)...)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp) // few arguments are files
 	completeFlags(root)
 	refuseRepeats(root)

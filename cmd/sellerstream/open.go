@@ -35,9 +35,13 @@ func openSettings(cmd *cobra.Command, file string) (pipeline.Settings, error) {
 	if file == "" {
 		return pipeline.Settings{}, errNoConfig()
 	}
+	wait, err := answers(cmd)
+	if err != nil {
+		return pipeline.Settings{}, err
+	}
 	cfg, err := loadConfig(file)
 	return pipeline.Settings{
-		Config: cfg, Secrets: pipeline.OpenSecrets(cfg.AWS), Clock: clock.Real{}, TransactionalPrefix: transactionalPrefix(cfg),
+		Config: cfg, Answers: wait, Secrets: pipeline.OpenSecrets(cfg.AWS), Clock: clock.Real{}, TransactionalPrefix: transactionalPrefix(cfg),
 		Logger: config.Log{Level: "warn"}.New(cmd.ErrOrStderr()),
 	}, err
 }

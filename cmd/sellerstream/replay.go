@@ -103,6 +103,7 @@ func newReplayCommand() *cobra.Command {
 	flags.BoolVar(&f.effects, "effects", false, "allow calls that write at Amazon")
 	flags.BoolVar(&f.yes, "yes", false, "do not ask")
 	flags.BoolVar(&f.wait, "wait", false, "wait until the pipeline has taken the records in; default on a terminal")
+	f.by.add(cmd)
 	flags.BoolVar(&f.reset, "reset", false, "move the topic's processor, which must be stopped, or its stopped units")
 	_ = cmd.RegisterFlagCompletionFunc("topic", completion(replayedTopics, false)) // it is there
 	return cmd
@@ -117,6 +118,10 @@ func replayAgain(cmd *cobra.Command, f *replayFlags) error {
 	if err != nil {
 		return usageError{err}
 	}
+	by, err := f.by.who()
+	if err != nil {
+		return err
+	}
 	settings, err := openSettings(cmd, f.config)
 	if err != nil {
 		return err
@@ -126,7 +131,7 @@ func replayAgain(cmd *cobra.Command, f *replayFlags) error {
 			return err
 		}
 	}
-	opened, stop, err := pipeline.OpenReplay(cmd.Context(), settings, operator())
+	opened, stop, err := pipeline.OpenReplay(cmd.Context(), settings, by, !f.dryRun)
 	if err != nil {
 		return err
 	}

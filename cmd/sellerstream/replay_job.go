@@ -31,6 +31,7 @@ type replayFlags struct {
 	yes      bool
 	wait     bool
 	reset    bool
+	by       byFlag
 }
 
 // replayJob is one use of the command.

@@ -27,6 +27,7 @@ type switchFlags struct {
 	account string
 	writes  bool
 	reason  string
+	by      byFlag
 }
 
 func newPauseCommand() *cobra.Command {
@@ -59,6 +60,7 @@ func newSwitchCommand(name string, paused bool, short, long string) *cobra.Comma
 	cmd.Flags().BoolVar(&f.writes, "writes", false, "the writing calls of all accounts are meant")
 	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for whoever reads the log")
 	_ = cmd.RegisterFlagCompletionFunc("reason", cobra.NoFileCompletions) // it is there, and free text
+	f.by.add(cmd)
 	return cmd
 }
 
@@ -81,7 +83,11 @@ func (f *switchFlags) turn(cmd *cobra.Command, paused bool) error {
 	if len(f.reason) > maxReason || !utf8.ValidString(f.reason) {
 		return usageError{fmt.Errorf("--reason: at most %d bytes of text", maxReason)}
 	}
-	return f.open(cmd, func(ctx context.Context, cfg config.Config, s *pause.Switches) error {
+	by, err := f.by.who()
+	if err != nil {
+		return err
+	}
+	return f.open(cmd, true, func(ctx context.Context, cfg config.Config, s *pause.Switches) error {
 		subject := cmp.Or(f.account, schemas.AllWrites)
 		// What is paused can be resumed, even if it is no longer configured.
 		known := f.writes || slices.ContainsFunc(s.Paused(), func(p schemas.Switch) bool { return p.Subject == subject })
@@ -91,7 +97,7 @@ func (f *switchFlags) turn(cmd *cobra.Command, paused bool) error {
 			}
 		}
 		before, err := s.Turn(ctx, schemas.Switch{
-			Subject: subject, Paused: paused, Since: time.Now().UTC(), By: operator(), Reason: f.reason,
+			Subject: subject, Paused: paused, Since: time.Now().UTC(), By: by, Reason: f.reason,
 		})
 		if err != nil {
 			return err
@@ -109,7 +115,7 @@ func (f *switchFlags) turn(cmd *cobra.Command, paused bool) error {
 }
 
 func (f *switchFlags) list(cmd *cobra.Command) error {
-	return f.open(cmd, func(_ context.Context, _ config.Config, s *pause.Switches) error {
+	return f.open(cmd, false, func(_ context.Context, _ config.Config, s *pause.Switches) error {
 		paused := s.Paused()
 		if len(paused) == 0 {
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), "nothing is paused")
@@ -125,12 +131,12 @@ func (f *switchFlags) list(cmd *cobra.Command) error {
 }
 
 // open lets do use the switches of the configuration's Kafka.
-func (f *switchFlags) open(cmd *cobra.Command, do func(context.Context, config.Config, *pause.Switches) error) error {
+func (f *switchFlags) open(cmd *cobra.Command, turn bool, do func(context.Context, config.Config, *pause.Switches) error) error {
 	settings, err := openSettings(cmd, f.config)
 	if err != nil {
 		return err
 	}
-	opened, stop, err := pipeline.OpenSwitches(cmd.Context(), settings)
+	opened, stop, err := pipeline.OpenSwitches(cmd.Context(), settings, turn)
 	if err != nil {
 		return err
 	}

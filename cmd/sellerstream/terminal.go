@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/user"
 	"strings"
 	"sync"
 	"time"
@@ -88,17 +87,4 @@ func progressOn(w io.Writer) func(done, of int) {
 			fmt.Fprint(w, "\r\033[K")
 		}
 	}
-}
-
-// operator is who gives a command: user and host.
-func operator() string {
-	name := "unknown"
-	if who, err := user.Current(); err == nil {
-		name = who.Username
-	}
-	host, err := os.Hostname()
-	if err != nil {
-		return name
-	}
-	return name + "@" + host
 }

@@ -100,16 +100,18 @@ func (f *topicsFlags) compare(cmd *cobra.Command, do func(topicplan.Plan) error)
 	if err != nil {
 		return err
 	}
-	client, err := pipeline.OpenKafka(cmd.Context(), settings)
+	ctx, cancel := settings.Connecting(cmd.Context())
+	defer cancel()
+	client, err := pipeline.OpenKafka(ctx, settings)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	plan, err := topicplan.Compare(cmd.Context(), kadm.NewClient(client), settings.Config)
+	plan, err := topicplan.Compare(ctx, kadm.NewClient(client), settings.Config)
 	if err != nil {
 		return err
 	}
-	if plan.Unprotected, err = pipeline.Unprotected(cmd.Context(), settings); err != nil {
+	if plan.Unprotected, err = pipeline.Unprotected(ctx, settings); err != nil {
 		cmd.PrintErrln("the schema registry is not compared:", err)
 	}
 	return do(plan)

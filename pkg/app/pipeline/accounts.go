@@ -16,6 +16,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/kclient"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topicread"
+	"github.com/sellerstream/sellerstream/pkg/platform/pause"
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
 	"github.com/sellerstream/sellerstream/schemas"
@@ -54,10 +55,7 @@ func ReadAccounts(ctx context.Context, s Settings, only string, progress func(do
 	if err != nil {
 		return nil, err
 	}
-	s.Config.Registry.Register = false
-	if r.codec, err = openRegistry(ctx, s.Config, s.Secrets, s.Logger, schemas.Switches); err != nil {
-		return nil, err
-	}
+	r.codec = s.stateDecoder(ctx)
 	if err := r.readAll(ctx, parts, progress); err != nil {
 		return nil, err
 	}
@@ -72,7 +70,7 @@ const readers = 4
 type stateReader struct {
 	reader topicread.Reader
 	prefix string
-	codec  *registry.Codec
+	codec  stateDecoder
 	only   string
 
 	partitions map[string]int32 // of the topics, by logical name
@@ -154,6 +152,14 @@ func (r *stateReader) read(ctx context.Context, p part) error {
 		return err
 	}
 	for key, data := range entries {
+		r.codec.Learn(p.topic, key, data)
+	}
+	for key, data := range entries {
+		if turned, plain, err := pause.DecodePlain(data); plain && err == nil && p.topic == schemas.Switches {
+			turned.Subject = key
+			r.take(turned)
+			continue
+		}
 		value, err := r.codec.Decode(ctx, p.topic, data)
 		if errors.Is(err, registry.ErrUnavailable) {
 			return fmt.Errorf("topic %s, partition %d, key %q cannot be read: %w", r.prefix+p.topic, p.partition, key, err)

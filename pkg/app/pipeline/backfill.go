@@ -11,12 +11,18 @@ import (
 
 // RequestBackfill writes an operator's wish for a backfill, or for its end.
 func RequestBackfill(ctx context.Context, s Settings, asked *schemas.Backfill) error {
-	client, codec, err := openTopic(ctx, s, schemas.OrderBackfills,
-		kgo.DisableClientMetrics(), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))
+	connecting, cancel := s.Connecting(ctx)
+	defer cancel()
+	client, err := openTopic(connecting, s, schemas.OrderBackfills,
+		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))
 	if err != nil {
 		return err
 	}
 	defer client.Close()
+	codec, err := s.registered(connecting, schemas.OrderBackfills)
+	if err != nil {
+		return err
+	}
 	value, err := codec.AppendEncode(nil, schemas.OrderBackfills, asked)
 	if err != nil {
 		return fmt.Errorf("encode the backfill of account %s: %w", asked.Account, err)

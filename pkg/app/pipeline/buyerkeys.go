@@ -11,7 +11,6 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/operator/buyerview"
 	"github.com/sellerstream/sellerstream/pkg/platform/commands"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
-	"github.com/sellerstream/sellerstream/pkg/platform/kafka/kclient"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topicread"
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
@@ -65,11 +64,10 @@ func OpenBuyerView(ctx context.Context, s Settings) (view *buyerview.Decoder, cl
 	if err != nil {
 		return nil, nil, err
 	}
-	kafka := kafkaOptions(s.Config, s.Secrets)
-	client, err := kclient.NewClient(kafka...)
+	client, err := OpenKafka(ctx, s)
 	if err != nil {
-		return nil, nil, fmt.Errorf("Kafka client: %w", err)
+		return nil, nil, err
 	}
-	reader := topicread.Reader{Admin: kadm.NewClient(client), Client: kafka}
+	reader := topicread.Reader{Admin: kadm.NewClient(client), Client: kafkaOptions(s.Config, s.Secrets)}
 	return buyerview.New(codec, keys, reader, s.Config.Prefix), client.Close, nil
 }

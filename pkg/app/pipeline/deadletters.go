@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -17,16 +16,15 @@ import (
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-// registryAnswers is how long an operator's command waits for the registry.
-const registryAnswers = 15 * time.Second
-
 // OpenDeadLetters connects an operator's command to the dead letters. codec reads
 // what is in them. stop must be called when they are no longer used. With change,
 // the topic that says what was done is created where it is missing: no role of the
-// pipeline uses it.
+// pipeline uses it. Without, nothing is written anywhere.
 func OpenDeadLetters(ctx context.Context, s Settings, by string, change bool) (letters *deadletters.Letters, codec *registry.Codec, stop func(), err error) {
 	cfg := s.Config
-	client, err := OpenKafka(ctx, s)
+	connecting, cancel := s.Connecting(ctx)
+	defer cancel()
+	client, err := OpenKafka(connecting, s)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -35,17 +33,20 @@ func OpenDeadLetters(ctx context.Context, s Settings, by string, change bool) (l
 			client.Close()
 		}
 	}()
+	if err := thereIs(connecting, client, cfg, schemas.DeadLetters); err != nil {
+		return nil, nil, nil, err
+	}
 	if change {
-		if _, err := topics.Ensure(ctx, kadm.NewClient(client), topics.Options{
+		if _, err := topics.Ensure(connecting, kadm.NewClient(client), topics.Options{
 			Prefix: cfg.Prefix, Partitions: cfg.Kafka.Partitions, Replication: cfg.Kafka.Replication, Topics: []string{schemas.DeadLettersResolved},
 		}); err != nil {
 			return nil, nil, nil, err
 		}
+		// What was given up of an order goes back as a change of it.
+		codec, err = s.registered(connecting, schemas.DeadLettersResolved, schemas.OrderChanges)
+	} else {
+		codec, err = s.reading(connecting)
 	}
-	reachable, cancel := context.WithTimeoutCause(ctx, registryAnswers, errors.New("the schema registry does not answer: see registry.url"))
-	defer cancel()
-	// What was given up of an order goes back as a change of it.
-	codec, err = openRegistry(reachable, cfg, s.Secrets, s.Logger, schemas.DeadLettersResolved, schemas.OrderChanges)
 	if err != nil {
 		return nil, nil, nil, err
 	}

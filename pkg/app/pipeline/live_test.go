@@ -266,7 +266,7 @@ func (e *estate) turn(subject string, paused bool) {
 	e.t.Helper()
 	s := e.settings()
 	s.Logger = slog.New(slog.DiscardHandler)
-	opened, stop, err := OpenSwitches(e.ctx, s)
+	opened, stop, err := OpenSwitches(e.ctx, s, true)
 	if err != nil {
 		e.t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -112,7 +111,7 @@ func openRegistry(ctx context.Context, cfg config.Config, store *secrets.Store, 
 // Unprotected are the registry's subjects that others write and in which they may
 // register a schema whose records cannot be read.
 func Unprotected(ctx context.Context, s Settings) ([]registry.Compatibility, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, registryAnswers, errors.New("the schema registry does not answer: see registry.url"))
+	ctx, cancel := s.Connecting(ctx)
 	defer cancel()
 	options, err := registryOptions(ctx, s.Config, s.Secrets)
 	if err != nil {

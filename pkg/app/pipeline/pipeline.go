@@ -13,6 +13,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -107,6 +108,9 @@ type Settings struct {
 	Out    io.Writer // may be nil
 	Clock  clock.Clock
 	Logger *slog.Logger
+	// Answers is how long an operator's command waits for the first answers of Kafka and
+	// the schema registry together; default 10 s, as the constant Answers says.
+	Answers time.Duration
 	// TransactionalPrefix begins every transactional id. It stays the same over
 	// restarts, except on an embedded broker; see embedded.Broker.
 	TransactionalPrefix string

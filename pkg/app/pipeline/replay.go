@@ -2,26 +2,31 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 
 	"github.com/sellerstream/sellerstream/bridge/eventbridge"
 	"github.com/sellerstream/sellerstream/pkg/operator/replays"
 )
 
 // OpenReplay connects a replay to Kafka and the schema registry. by is who replays.
-// stop must be called when the options are no longer used.
-func OpenReplay(ctx context.Context, s Settings, by string) (opts replays.Options, stop func(), err error) {
+// Without change the replay only looks, and nothing is written anywhere. stop must be
+// called when the options are no longer used.
+func OpenReplay(ctx context.Context, s Settings, by string, change bool) (opts replays.Options, stop func(), err error) {
 	p := &pipeline{Settings: s}
 	if p.live, err = newLive(s.Config, s.Logger); err != nil {
 		return opts, nil, err
 	}
+	ctx, cancel := s.Connecting(ctx)
+	defer cancel()
 	client, err := OpenKafka(ctx, s)
 	if err != nil {
 		return opts, nil, err
 	}
-	reachable, cancel := context.WithTimeoutCause(ctx, registryAnswers, errors.New("the schema registry does not answer: see registry.url"))
-	defer cancel()
-	if p.codec, err = openRegistry(reachable, s.Config, s.Secrets, s.Logger); err != nil {
+	if change {
+		p.codec, err = s.registered(ctx)
+	} else {
+		p.codec, err = s.reading(ctx)
+	}
+	if err != nil {
 		client.Close()
 		return opts, nil, err
 	}

@@ -20,7 +20,8 @@ import (
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-// Codec turns the values of records into bytes and back; *registry.Codec has it.
+// Codec turns the values of records into bytes and back; *registry.Codec has it, and
+// Plain where no registry answers. No bytes stand for a switch that is deleted.
 type Codec interface {
 	AppendEncode(dst []byte, topic string, value any) ([]byte, error)
 	Decode(ctx context.Context, topic string, data []byte) (any, error)

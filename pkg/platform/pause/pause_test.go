@@ -25,14 +25,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// jsonCodec stands in for Avro, which pkg/platform/registry tests.
+// jsonCodec stands in for Avro, which pkg/platform/registry tests. It begins a value with
+// a zero, as that does.
 type jsonCodec struct {
 	away atomic.Bool // the registry
 }
 
 func (c *jsonCodec) AppendEncode(dst []byte, _ string, value any) ([]byte, error) {
 	data, err := json.Marshal(value)
-	return append(dst, data...), err
+	return append(append(dst, 0), data...), err
 }
 
 func (c *jsonCodec) Decode(_ context.Context, _ string, data []byte) (any, error) {
@@ -40,7 +41,10 @@ func (c *jsonCodec) Decode(_ context.Context, _ string, data []byte) (any, error
 		return nil, registry.ErrUnavailable
 	}
 	var turned schemas.Switch
-	return &turned, json.Unmarshal(data, &turned)
+	if len(data) == 0 || data[0] != 0 {
+		return nil, errors.New("not in the wire format")
+	}
+	return &turned, json.Unmarshal(data[1:], &turned)
 }
 
 // world is a fake Kafka on a virtual network.

@@ -68,8 +68,8 @@ func (s *Switches) extent(ctx context.Context) (starts, missing map[int32]int64,
 			return starts, missing, nil
 		}
 		s.opts.Logger.WarnContext(ctx, "waiting for the switches: no call is made before all are known", "topic", s.topic, "error", err)
-		if err := clock.Sleep(ctx, clock.Real{}, wait); err != nil {
-			return nil, nil, err
+		if over := clock.Sleep(ctx, clock.Real{}, wait); over != nil {
+			return nil, nil, fmt.Errorf("%w (%w)", err, over)
 		}
 	}
 }
@@ -92,6 +92,9 @@ func (s *Switches) ends(ctx context.Context) (starts, missing map[int32]int64, e
 
 // decode waits for a registry that does not answer.
 func (s *Switches) decode(ctx context.Context, data []byte) (*schemas.Switch, error) {
+	if turned, ok, err := DecodePlain(data); ok {
+		return turned, err
+	}
 	for said := false; ; said = true {
 		value, err := s.opts.Codec.Decode(ctx, schemas.Switches, data)
 		switch {

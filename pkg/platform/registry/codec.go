@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"net/http"
 	"reflect"
 	"time"
 
@@ -149,6 +150,30 @@ func NewDecoder(client ...sr.ClientOpt) (*Codec, error) {
 		return nil, err
 	}
 	return &Codec{client: cl, log: slog.New(slog.DiscardHandler), shared: true, patience: DefaultPatience}, nil
+}
+
+// NewReader makes a codec that only decodes, as one of New does, and registers and looks
+// up nothing before there is something to decode.
+func NewReader(cfg Config) (*Codec, error) {
+	c, err := NewDecoder(cfg.Client...)
+	if err != nil {
+		return nil, err
+	}
+	c.prefix, c.shared, c.patience = cfg.Prefix, cfg.SharedSchemas, cmp.Or(cfg.Patience, DefaultPatience)
+	if cfg.Logger != nil {
+		c.log = cfg.Logger
+	}
+	return c, nil
+}
+
+// Answers returns why the registry gives no schemas now; nil where it does.
+func (c *Codec) Answers(ctx context.Context) error {
+	_, err := c.client.SchemaByID(ctx, 1)
+	var answer *sr.ResponseError
+	if errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound && fromRegistry(answer) {
+		return nil
+	}
+	return worded(err)
 }
 
 // AppendEncode appends the wire form of value to dst. topic is the logical

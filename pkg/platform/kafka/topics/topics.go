@@ -144,6 +144,34 @@ func Unknown(ctx context.Context, admin *kadm.Client, opts Options, known ...str
 	}), nil
 }
 
+// mostPrefixes bounds what Prefixes returns.
+const mostPrefixes = 10
+
+// Prefixes are those under which a cluster has topics with several names of the table, by
+// name and at most ten.
+func Prefixes(ctx context.Context, admin *kadm.Client) ([]string, error) {
+	found, err := admin.ListTopics(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list topics: %w", err)
+	}
+	topics := make(map[string]int)
+	for _, name := range found.Names() {
+		for _, t := range schemas.Topics() {
+			if prefix, ok := strings.CutSuffix(name, t.Name); ok {
+				topics[prefix]++
+			}
+		}
+	}
+	var prefixes []string
+	for prefix, n := range topics {
+		if n >= len(schemas.Topics())/2 { // a few names are those of others' topics too
+			prefixes = append(prefixes, prefix)
+		}
+	}
+	slices.Sort(prefixes)
+	return prefixes[:min(len(prefixes), mostPrefixes)], nil
+}
+
 // complete fills the default in and lists the topics' names on the wire.
 func (o Options) complete() (Options, []string) {
 	if o.Partitions == 0 {
