@@ -24,6 +24,7 @@ const (
 	shipmentAtRisk       = "ShipmentAtRisk"
 	notificationsSilent  = "NotificationsSilent"
 	accountParked        = "AccountParked"
+	accountRecovered     = "AccountRecovered"
 	outcomeAccepted      = "ACCEPTED"
 	outcomeConfirmed     = "CONFIRMED"
 	outcomeRejected      = "REJECTED"

@@ -18,7 +18,7 @@ func Rules() []Rule {
 			all = append(all, typeRule(e.DetailType))
 		}
 	}
-	for _, alert := range []string{shipmentAtRisk, notificationsSilent, accountParked} {
+	for _, alert := range []string{shipmentAtRisk, notificationsSilent, accountParked, accountRecovered} {
 		all = append(all, typeRule(alert))
 	}
 	return append(all,

@@ -81,8 +81,8 @@ type Alert struct {
 	// FeedStuck, FeedUnknown, FeedReportWaits, ForeignFeed, FeedsUnclear,
 	// QuantityNotApplied, ShipmentAtRisk, ShipmentHeld, ShipmentMissing,
 	// ShipmentNotShown, ShipmentRefused, NotificationsSilent, SearchesFailing,
-	// OrdersRefused, AccountParked, SharedFailure, SettingBlocks, StockWaits;
-	// other values may come.
+	// OrdersRefused, AccountParked, AccountRecovered, SharedFailure,
+	// SettingBlocks, StockWaits; other values may come.
 	EventType string `avro:"eventType" json:"eventType"`
 	// Our name of the seller account; also the record's key.
 	Account string `avro:"account" json:"account"`
@@ -102,8 +102,9 @@ type Alert struct {
 	Time time.Time `avro:"time" json:"time"`
 	// More facts by name, such as marketplaceId or latestShipDate.
 	Attributes map[string]string `avro:"attributes" json:"attributes"`
-	// For RESOLVED the eventId of the alert that does not hold any more, which
-	// has the same eventType and subject; else null.
+	// For RESOLVED the eventId of the alert that does not hold any more; else
+	// null. That alert has the same subject, and the same eventType, except that
+	// AccountRecovered resolves AccountParked.
 	Resolves string `avro:"resolves,omitzero" json:"resolves,omitzero"`
 }
 
@@ -1961,6 +1962,9 @@ type LaneState struct {
 	// operation's fault, and shared, for one that others have too, separated by a
 	// comma; empty for nothing.
 	Told string `avro:"told" json:"told"`
+	// The alerts that this lane has raised since then. They are resolved when a
+	// call succeeds.
+	Alerts []OpenAlert `avro:"alerts" json:"alerts"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -1973,6 +1977,13 @@ func (r *LaneState) AppendAvro(dst []byte) []byte {
 	dst = binary.AppendVarint(dst, r.Until.UnixMilli())
 	dst = appendText(dst, r.Blame)
 	dst = appendText(dst, r.Told)
+	if len(r.Alerts) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.Alerts)))
+		for i := range r.Alerts {
+			dst = r.Alerts[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
 	return dst
 }
 
@@ -2229,6 +2240,24 @@ func (r *NotificationPace) AppendAvro(dst []byte) []byte {
 	dst = appendOptionalTime(dst, r.EndedTime)
 	dst = binary.AppendVarint(dst, int64(r.NewOrders))
 	dst = appendOptionalTime(dst, r.NewSince)
+	return dst
+}
+
+// OpenAlert: An alert that holds until it is resolved.
+type OpenAlert struct {
+	// The alert's eventId.
+	EventID string `avro:"eventId" json:"eventId"`
+	// The alert's eventType.
+	EventType string `avro:"eventType" json:"eventType"`
+	// The alert's subject; empty for none.
+	Subject string `avro:"subject" json:"subject"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *OpenAlert) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.EventID)
+	dst = appendText(dst, r.EventType)
+	dst = appendText(dst, r.Subject)
 	return dst
 }
 

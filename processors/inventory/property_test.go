@@ -404,7 +404,7 @@ func (w *world) check(settled map[int]bool) {
 	}
 	for _, a := range w.alerts {
 		due := a.EventType == alertDrift && (w.amazon.ignores != nil || w.blind()) || (a.EventType == feedlane.AlertUnclear || a.EventType == feedlane.AlertForeign) && w.blind()
-		if !slices.Contains([]string{alertNotApplied, alertWaits, alertUnchecked, alertAmazons, "AccountParked"}, a.EventType) && !due {
+		if !slices.Contains([]string{alertNotApplied, alertWaits, alertUnchecked, alertAmazons, "AccountParked", "AccountRecovered"}, a.EventType) && !due {
 			w.rt.Fatalf("alert %+v", a)
 		}
 	}

@@ -53,7 +53,7 @@ func (r *runtime) committed(tx *machine.Tx) {
 		case *schemas.ShipmentConfirmation:
 			r.outcomes = append(r.outcomes, v)
 		case *schemas.Alert:
-			if v.EventType != "AccountParked" { // the lane raises that one
+			if v.EventType != "AccountParked" && v.EventType != "AccountRecovered" { // the lane raises those
 				r.alerts = append(r.alerts, v)
 			}
 		case *schemas.FeedSubmission:

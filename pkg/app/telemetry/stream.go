@@ -52,7 +52,9 @@ func (o *observer) Committed(tx *machine.Tx, took time.Duration) {
 	for i := range tx.Outputs {
 		switch value := tx.Outputs[i].Value.(type) {
 		case *schemas.Alert:
-			o.metrics.alerts.WithLabelValues(of(o.metrics.labels.alerts, value.EventType)).Inc()
+			if value.Resolves == "" {
+				o.metrics.alerts.WithLabelValues(of(o.metrics.labels.alerts, value.EventType)).Inc()
+			}
 		case *schemas.InventoryResult:
 			if value.Outcome == outcomeFailed || value.Outcome == outcomeUnseen {
 				o.gaveUp(value.Code)

@@ -131,7 +131,9 @@ func (p *plant) run(t *testing.T, span time.Duration) {
 			}))
 		}
 		for _, out := range tx.Outputs {
-			p.alerts = append(p.alerts, out.Value.(*schemas.Alert))
+			if alert := out.Value.(*schemas.Alert); alert.Resolves == "" {
+				p.alerts = append(p.alerts, alert)
+			}
 		}
 	}
 }

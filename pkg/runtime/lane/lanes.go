@@ -278,7 +278,7 @@ func (s *Lanes) Changed(tx *machine.Tx, account string) {
 	}
 	l.parked, l.probes, l.heldUntil = false, 0, time.Time{}
 	l.leave()
-	s.clearNote(tx, l)
+	s.retryNote(tx, l)
 	for i, bucket := range l.buckets {
 		put(tx, bucket.SetLimit(s.limit(account, s.operations[i]), tx.Now))
 	}

@@ -32,7 +32,9 @@ const (
 // Types of alerts.
 const (
 	// accountParked: Amazon refuses an account, or all its calls of an operation.
-	accountParked = "AccountParked"
+	// accountRecovered resolves it.
+	accountParked    = "AccountParked"
+	accountRecovered = "AccountRecovered"
 	// sharedFailure: the calls of several accounts fail alike, or the host is down.
 	// One alert reports all of them.
 	sharedFailure = "SharedFailure"
@@ -41,7 +43,9 @@ const (
 )
 
 // AlertTypes are the types of the alerts that lanes write, in every role that has lanes.
-func AlertTypes() []string { return []string{accountParked, sharedFailure, settingBlocks} }
+func AlertTypes() []string {
+	return []string{accountParked, accountRecovered, sharedFailure, settingBlocks}
+}
 
 // noted takes from the committed state why a lane waits. It makes nothing wait:
 // somebody may have mended the account meanwhile, so the new owner finds out anew.
@@ -50,7 +54,7 @@ func (s *Lanes) noted(state *schemas.LaneState) bool {
 		return false
 	}
 	l := s.of(state.Account)
-	l.noted, l.told = state.Since, toldFrom(state.Told)
+	l.noted, l.told = state.Since, toldFrom(state)
 	if state.Blame == "" && state.Parked { // by a version that told at once
 		l.told.own = true
 	}
@@ -58,12 +62,15 @@ func (s *Lanes) noted(state *schemas.LaneState) bool {
 }
 
 // told is what alerts have reported: the account's own fault, or a shared one.
-type told struct{ own, shared bool }
+type told struct {
+	own, shared bool
+	open        []schemas.OpenAlert // without those that a version before has raised
+}
 
 const toldOwn, toldShared = "own", "shared"
 
-func toldFrom(text string) told {
-	return told{own: strings.Contains(text, toldOwn), shared: strings.Contains(text, toldShared)}
+func toldFrom(state *schemas.LaneState) told {
+	return told{own: strings.Contains(state.Told, toldOwn), shared: strings.Contains(state.Told, toldShared), open: state.Alerts}
 }
 
 func (t told) String() string {
@@ -80,7 +87,7 @@ func (t told) String() string {
 // Alerts are the types of the alerts that the lane of a committed entry has raised. One
 // lane of one account raises the alert of a cause that accounts share.
 func Alerts(state *schemas.LaneState) []string {
-	told, types := toldFrom(state.Told), []string{}
+	told, types := toldFrom(state), []string{}
 	if told.own {
 		types = append(types, accountParked)
 	}
@@ -97,9 +104,10 @@ func (t told) of(party blame.Party) bool {
 	return party.Shared() && t.shared || !party.Shared() && t.own
 }
 
-func (t *told) add(party blame.Party) {
+func (t *told) add(party blame.Party, alert *schemas.Alert) {
 	t.shared = t.shared || party.Shared()
 	t.own = t.own || !party.Shared()
+	t.open = append(t.open, schemas.OpenAlert{EventID: alert.EventID, EventType: alert.EventType, Subject: alert.Subject})
 }
 
 // note writes down, for people, why the lane waits, and reports it when it has
@@ -118,9 +126,13 @@ func (s *Lanes) note(tx *machine.Tx, l *lane, res *machine.Result, err error, un
 		} else {
 			tx.Alert(alert)
 		}
-		l.told.add(blame.Party(state.Blame))
+		l.told.add(blame.Party(state.Blame), alert)
 	}
-	state.Told = l.told.String()
+	s.putNote(tx, l, state)
+}
+
+func (s *Lanes) putNote(tx *machine.Tx, l *lane, state *schemas.LaneState) {
+	state.Told, state.Alerts = l.told.String(), l.told.open
 	tx.Put(noteKey(l.account, state.Operation), state)
 }
 
@@ -216,12 +228,36 @@ func attributes(shared *blame.Shared) map[string]string {
 	}
 }
 
-// clearNote deletes what note wrote.
+// clearNote deletes what note wrote, and resolves its alerts: a call has succeeded.
 func (s *Lanes) clearNote(tx *machine.Tx, l *lane) {
-	if !l.noted.IsZero() {
-		l.noted, l.told = time.Time{}, told{}
-		tx.Delete(noteKey(l.account, s.operations[0]))
+	if l.noted.IsZero() {
+		return
 	}
+	for _, alert := range l.told.open {
+		if alert.EventType == accountParked {
+			alert.EventType = accountRecovered
+		}
+		tx.Resolve(&schemas.Alert{
+			EventType: alert.EventType, Account: l.account, Role: s.role, Subject: alert.Subject, Resolves: alert.EventID,
+			Message: fmt.Sprintf("Amazon answers %s of account %s again, which had waited since %s",
+				s.operations[0], l.account, l.noted.UTC().Format(time.RFC3339)),
+		})
+	}
+	l.noted, l.told = time.Time{}, told{}
+	tx.Delete(noteKey(l.account, s.operations[0]))
+}
+
+// retryNote is for a lane that tries anew, as something about its account has changed.
+// Open alerts stay open until a call has succeeded, and none is raised anew meanwhile.
+func (s *Lanes) retryNote(tx *machine.Tx, l *lane) {
+	if len(l.told.open) == 0 {
+		s.clearNote(tx, l)
+		return
+	}
+	s.putNote(tx, l, &schemas.LaneState{
+		Account: l.account, Operation: s.operations[0], Since: l.noted, Until: tx.Now,
+		Reason: "tried anew, as something about the account has changed",
+	})
 }
 
 func noteKey(account, operation string) string { return NotePrefix + account + "/" + operation }

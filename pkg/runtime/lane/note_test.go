@@ -3,10 +3,12 @@ package lane
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/runtime/blame"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/schemas"
@@ -46,6 +48,9 @@ func TestTheStateSaysWhyALaneWaits(t *testing.T) {
 			t.Fatalf("%s: nothing was drawn", step.name)
 		}
 		got, written := finish(s, "a", item, step.outcome, now)[key]
+		if state, ok := got.(*schemas.LaneState); ok {
+			state.Alerts = nil // TestAnAlertEndsWithItsCause looks at them
+		}
 		want := any(step.want)
 		if step.want == nil {
 			want = nil
@@ -111,24 +116,32 @@ func TestAParkIsToldOfOnce(t *testing.T) {
 		return told
 	}
 	park, open := machine.Park{Err: errors.New("refused")}, machine.Snooze{For: time.Minute}
-	ids := map[string]bool{}
+	ids, parked := map[string]bool{}, ""
+	const recovers = 3
 	for i, step := range []struct {
 		outcome machine.Outcome
 		tells   int
-	}{{open, 0}, {park, 1}, {park, 0}, {machine.Done{}, 0}, {park, 0}, {park, 1}, {park, 0}} {
+	}{{open, 0}, {park, 1}, {park, 0}, {machine.Done{}, 1}, {park, 0}, {park, 1}, {park, 0}} {
 		told := alerts(step.outcome)
 		if len(told) != step.tells {
 			t.Fatalf("step %d: told %d times, want %d", i, len(told), step.tells)
 		}
 		for _, alert := range told {
 			ids[alert.EventID] = true
+			if i == recovers { // the park of step 1 ends
+				if alert.EventType != "AccountRecovered" || alert.Severity != "RESOLVED" || alert.Resolves != parked || alert.Subject != "op" || alert.Role != "role" {
+					t.Errorf("step %d: %+v", i, alert)
+				}
+				continue
+			}
+			parked = alert.EventID
 			if alert.EventType != "AccountParked" || alert.Account != "a" || alert.Role != "role" || alert.Subject != "op" || !strings.Contains(alert.Message, "refused") || !strings.HasSuffix(alert.Message, ". `doctor a` says what is wrong") {
 				t.Errorf("step %d: %+v", i, alert)
 			}
 		}
 	}
-	if len(ids) != 2 {
-		t.Errorf("two parks have the ids %v", ids)
+	if len(ids) != 3 {
+		t.Errorf("two parks and the end of one have the ids %v", ids)
 	}
 	s = New("op", plenty).In("role", nil) // the next owner
 	s.Restore(&schemas.LaneState{Account: "a", Operation: "op", Parked: true, Since: start})
@@ -137,5 +150,42 @@ func TestAParkIsToldOfOnce(t *testing.T) {
 	draw(s, now)
 	if told := alerts(park); len(told) != 0 {
 		t.Errorf("told again by the next owner: %+v", told)
+	}
+}
+
+// TestAnAlertEndsWithItsCause, over a takeover, and not because somebody has changed
+// something about the account.
+func TestAnAlertEndsWithItsCause(t *testing.T) {
+	t.Parallel()
+	for name, res := range map[string]machine.Result{
+		"AccountRecovered": {Outcome: machine.Park{Err: errors.New("refused")}},
+		"SharedFailure":    sharedBy(blame.Host, true),
+		"SettingBlocks":    sharedBy(blame.Ourselves, true),
+	} {
+		before := newTeller()
+		raised := slices.Concat(before.end(0, res), before.end(time.Hour, res))
+		if len(raised) != 1 {
+			t.Fatalf("%s: raised %+v", name, raised)
+		}
+		change := machine.Tx{Now: before.now}
+		before.Changed(&change, "a")
+		changed, _ := change.State["lane/a/op"].(*schemas.LaneState)
+		if len(change.Outputs) > 0 || changed == nil || changed.Parked || len(changed.Alerts) != 1 {
+			t.Errorf("%s: a change resolves it: %+v, %+v", name, change.Outputs, changed)
+		}
+		after := newTeller() // the next owner
+		after.Restore(changed)
+		after.now = before.now
+		if again := slices.Concat(after.end(0, res), after.end(time.Hour, res)); len(again) > 0 {
+			t.Errorf("%s: raised again: %+v", name, again[0])
+		}
+		ended := after.end(time.Hour, machine.Result{Outcome: machine.Done{}})
+		if len(ended) != 1 || ended[0].EventType != name || ended[0].Severity != "RESOLVED" ||
+			ended[0].Resolves != raised[0].EventID || ended[0].Subject != raised[0].Subject || ended[0].Message == "" {
+			t.Errorf("%s: resolved by %+v, raised %+v", name, ended, raised[0])
+		}
+		if again := after.end(time.Hour, machine.Result{Outcome: machine.Done{}}); len(again) > 0 {
+			t.Errorf("%s: resolved twice: %+v", name, again[0])
+		}
 	}
 }

@@ -125,7 +125,7 @@ func (w *world) checkEnds() {
 	}
 	for _, alert := range w.alerts {
 		due := (alert == AlertUnclear || alert == AlertForeign) && w.blind()
-		if alert != "CancellationsWait" && alert != "AccountParked" && !due {
+		if alert != "CancellationsWait" && alert != "AccountParked" && alert != "AccountRecovered" && !due {
 			w.failer.Fatalf("alert %s", alert)
 		}
 	}

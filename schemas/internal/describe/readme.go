@@ -109,8 +109,9 @@ Event patterns for rules on the bus. ` + "`source`" + ` is what ` + "`events.sou
 ` + "`acme-eu`" + ` stands for an account. An alert is WARNING or CRITICAL by its ` + "`severity`" + `: a
 ShipmentAtRisk is CRITICAL once the latest ship date is past, and NotificationsSilent
 names in ` + "`subject`" + ` the kind of notification that is missed. RESOLVED is for an alert that
-does not hold any more, which ` + "`resolves`" + ` names by its id: ShipmentMissing and
-ShipmentHeld end so.
+does not hold any more, which ` + "`resolves`" + ` names by its id.
+AccountParked ends with AccountRecovered; SharedFailure, SettingBlocks, ShipmentMissing,
+ShipmentHeld and QuantityDrift end with a record of their own type.
 
 ` + "```sh" + `
 aws events put-rule --event-bus-name orders --name shipments-at-risk \
