@@ -33,6 +33,7 @@ type Publisher struct {
 	ring       []*cursor // the same, in the order in which they get their turn
 	later      delayed   // items whose next try is due at a time
 	letters    int       // dead letters that are being written
+	refusal    Refusal
 	window     window
 	began      time.Time // when the last request did
 	meter      meter

@@ -100,6 +100,9 @@ func (p *Publisher) answered(work context.Context, request []*item, took time.Du
 		p.window.answered(time.Now(), took)
 	}
 	for code, r := range again {
+		if accepted == 0 {
+			p.refuses(now, fmt.Sprintf("%s %s: %s", schemas.Brief(code), schemas.Brief(r.message), remedy(code)))
+		}
 		p.opts.Logger.Warn("EventBridge refused events: "+remedy(code)+"; trying again", "bus", p.opts.Bus, "code", code, "message", r.message,
 			"events", r.entries, "topic", r.first.cursor.topic, "partition", r.first.cursor.number, "offset", r.first.rec.Offset,
 			"events_per_second", p.meter.rate(now))
@@ -107,6 +110,7 @@ func (p *Publisher) answered(work context.Context, request []*item, took time.Du
 }
 
 func (p *Publisher) accepted(it *item) {
+	p.refusal = Refusal{}
 	p.stats.published.Add(1)
 	p.opts.Observe(it.observation(Accepted, ""))
 	p.commits.accepted++
@@ -139,7 +143,11 @@ func (p *Publisher) requestFailed(work context.Context, request []*item, took ti
 	for _, it := range request {
 		p.opts.Observe(it.observation(Failed, ""))
 	}
-	switch now := time.Now(); {
+	now := time.Now()
+	if !invalid(err) {
+		p.refuses(now, causeOf(err))
+	}
+	switch {
 	case invalid(err):
 		p.window.answered(time.Now(), took)
 		// Which of the entries is at fault, or whether they are only too much

@@ -20,6 +20,9 @@ type Bridge struct {
 	asides asides
 	odd    asides // by field
 
+	depth  atomic.Pointer[Depth] // nil while SQS does not tell
+	oldest atomic.Int64          // see Depth.Oldest
+
 	pollers  atomic.Int32
 	answered atomic.Bool    // whether the last receive was
 	tasks    sync.WaitGroup // the pollers
@@ -123,6 +126,9 @@ func (b *Bridge) Run(ctx context.Context) error {
 	keepers.Go(func() { b.produceFailed(work) })
 	keepers.Go(func() { b.keepHidden(work) })
 	keepers.Go(func() { b.logAsides(work) })
+	if b.opts.Attributes != nil {
+		keepers.Go(func() { b.measure(work) })
+	}
 	b.pollers.Store(1)
 	b.tasks.Go(func() { b.poll(contexts{stop: ctx, receive: receive, work: work}) })
 

@@ -44,7 +44,9 @@ type Options struct {
 	Client   API          // see NewClient
 	Producer Producer     // acks from all replicas, idempotent; see ProducerOptions
 	Encoder  Encoder
-	Prefix   string // of every topic's name, such as "sellerstream."
+	// Attributes, if not nil, is asked once a minute what waits in the queue.
+	Attributes AttributesAPI
+	Prefix     string // of every topic's name, such as "sellerstream."
 	// Directory finds the account of a seller. It is asked for every message,
 	// so that a new configuration holds from the next message on.
 	Directory func() *account.Directory

@@ -132,6 +132,7 @@ func (b *Bridge) take(ctx context.Context, d *decoder, received []types.Message)
 			batch: group, id: aws.ToString(in.MessageId), receipt: aws.ToString(in.ReceiptHandle),
 			body: body, size: len(body), sent: sentTime(in.Attributes),
 		}
+		b.aged(group.messages[i].sent)
 		if in.Attributes[string(types.MessageSystemAttributeNameApproximateReceiveCount)] > "1" {
 			b.stats.redelivered.Add(1)
 		}

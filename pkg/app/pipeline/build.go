@@ -150,7 +150,7 @@ func (p *pipeline) addBridge(ctx context.Context) error {
 	var bridges []*sqs.Bridge
 	for _, queue := range p.Config.Bridge.Queues {
 		bridge, err := sqs.New(sqs.Options{
-			Queue: queue.URL, Region: queue.Region, Client: client, Producer: producer, Encoder: p.codec,
+			Queue: queue.URL, Region: queue.Region, Client: client, Attributes: client, Producer: producer, Encoder: p.codec,
 			Prefix: p.Config.Prefix, Directory: p.live.directory, Clock: p.Clock,
 			Logger:     p.Logger.With("role", Bridge),
 			MaxPollers: p.Config.Bridge.MaxPollers, VisibilityTimeout: p.Config.Bridge.VisibilityTimeout,
@@ -170,7 +170,8 @@ func (p *pipeline) addBridge(ctx context.Context) error {
 		return group.Wait()
 	}
 	p.sources.Bridge = func() telemetry.Bridge { return bridgeNumbers(bridges) }
-	p.roles = append(p.roles, runner{Bridge, run, func() string {
+	p.sources.Queues = func() map[string]telemetry.Queue { return queueNumbers(p.Config.Bridge.Queues, bridges) }
+	p.roles = append(p.roles, runner{name: Bridge, run: run, waitsFor: func() string {
 		for _, bridge := range bridges {
 			if waitsFor := bridge.WaitsFor(); waitsFor != "" {
 				return waitsFor

@@ -2,8 +2,11 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"github.com/sellerstream/sellerstream/bridge/eventbridge"
+	"github.com/sellerstream/sellerstream/pkg/app/telemetry"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -25,8 +28,38 @@ func (p *pipeline) addEvents(ctx context.Context) error {
 		return err
 	}
 	p.sources.Lags = map[string]func(context.Context) map[string]int64{string(Events): publisher.Lag}
-	p.roles = append(p.roles, runner{Events, publisher.Run, publisher.WaitsFor})
+	p.sources.Events = func(ctx context.Context) telemetry.Events { return eventNumbers(ctx, publisher) }
+	p.roles = append(p.roles, runner{
+		name: Events, run: publisher.Run, waitsFor: publisher.WaitsFor,
+		degraded: func() string { return refused(publisher.Refusal()) },
+	})
 	return nil
+}
+
+// refusedFrom is how long EventBridge takes nothing before that degrades the role: single
+// failures are over by then.
+const refusedFrom = 30 * time.Second
+
+// refused is how EventBridge degrades the role; "" for not.
+func refused(r eventbridge.Refusal) string {
+	if r.Since.IsZero() || time.Since(r.Since) < refusedFrom {
+		return ""
+	}
+	return fmt.Sprintf("EventBridge has taken no event for %s: %s; the events wait in Kafka", time.Since(r.Since).Round(time.Second), r.Cause)
+}
+
+// eventNumbers are a publisher's, in real time.
+func eventNumbers(ctx context.Context, publisher *eventbridge.Publisher) telemetry.Events {
+	backlog, refusal := publisher.Backlog(ctx), publisher.Refusal()
+	return telemetry.Events{Pending: backlog.Pending, Oldest: elapsed(backlog.Oldest), Refused: elapsed(refusal.Since)}
+}
+
+// elapsed is the real time since a time; 0 for the zero time.
+func elapsed(t time.Time) time.Duration {
+	if t.IsZero() {
+		return 0
+	}
+	return max(0, time.Since(t))
 }
 
 // publisherOptions are those of whoever publishes events.

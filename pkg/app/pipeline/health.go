@@ -75,6 +75,9 @@ func (h *health) Readiness() telemetry.Readiness {
 		if r.waitsFor != nil {
 			waitsFor := r.waitsFor()
 			status := telemetry.Role{Name: string(r.name), Ready: waitsFor == "", WaitsFor: waitsFor}
+			if r.degraded != nil {
+				status.Degraded = r.degraded()
+			}
 			if processor := processors[r.name]; processor != nil {
 				status.Stopped = processor.Stopped()
 			}

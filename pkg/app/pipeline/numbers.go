@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -10,6 +11,7 @@ import (
 	"github.com/sellerstream/sellerstream/bridge/eventbridge"
 	"github.com/sellerstream/sellerstream/bridge/sqs"
 	"github.com/sellerstream/sellerstream/pkg/app/telemetry"
+	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/roles"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/role"
@@ -53,6 +55,18 @@ func bridgeNumbers(bridges []*sqs.Bridge) telemetry.Bridge {
 		}
 	}
 	return sum
+}
+
+// queueNumbers are what waits in the queues, by their names, where SQS tells.
+func queueNumbers(queues []config.Queue, bridges []*sqs.Bridge) map[string]telemetry.Queue {
+	numbers := make(map[string]telemetry.Queue, len(queues))
+	for i, bridge := range bridges {
+		if d, ok := bridge.Depth(); ok {
+			name := queues[i].URL[strings.LastIndexByte(queues[i].URL, '/')+1:]
+			numbers[name] = telemetry.Queue{Visible: d.Visible, NotVisible: d.NotVisible, Delayed: d.Delayed, Oldest: d.Oldest}
+		}
+	}
+	return numbers
 }
 
 // observeEvent counts what became of an event.

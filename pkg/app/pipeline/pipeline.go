@@ -64,11 +64,16 @@ func codes() telemetry.Codes {
 	}
 }
 
-// DefaultRoles are all that the configuration has work for: accounts are
-// subscribed only where a queue has an ARN, and orders cancelled only where that is
-// enabled. A dry run leaves the bridge out: to
+// DefaultRoles are those of runtime.roles or, where that is empty, all that the
+// configuration has work for: accounts are subscribed only where a queue has an ARN, and
+// orders cancelled only where that is enabled. A dry run leaves the bridge out: to
 // take messages off a queue is to write.
 func DefaultRoles(cfg config.Config, dryRun bool) []Role {
+	if named := cfg.Runtime.Roles; len(named) > 0 {
+		return slices.DeleteFunc(Roles(), func(r Role) bool {
+			return !slices.Contains(named, string(r)) || r == Bridge && dryRun
+		})
+	}
 	return slices.DeleteFunc(Roles(), func(r Role) bool {
 		return r == Subscriptions && !subscribes(cfg) || r == Cancellations && !cfg.Cancellations.Enabled || r == Bridge && dryRun
 	})
@@ -128,6 +133,8 @@ type runner struct {
 	// waitsFor returns what keeps it from its work; "" for nothing. nil for a part that
 	// the others wait for by themselves.
 	waitsFor func() string
+	// degraded returns what a ready role cannot do; "" for nothing. It may be nil.
+	degraded func() string
 }
 
 // Run runs the roles until ctx ends, then lets them drain. It fails as soon as one
@@ -141,6 +148,9 @@ func Run(ctx context.Context, s Settings) error {
 			"bridge", slices.Contains(s.Roles, Bridge), "group_prefix", s.Config.Prefix)
 	}
 	health, metrics := newHealth(), telemetry.New(s.Version, codes())
+	for _, role := range DefaultRoles(s.Config, s.DryRun) {
+		metrics.RoleExpected(string(role))
+	}
 	defer serveAdmin(s, health, metrics)()
 	p, err := build(ctx, s, metrics)
 	if err != nil {

@@ -160,3 +160,23 @@ func TestFeedsAboutOrdersShareTheLimit(t *testing.T) {
 		}
 	}
 }
+
+// TestRolesOfTheConfiguration: those that it names run by default, and no others are
+// expected of anybody.
+func TestRolesOfTheConfiguration(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for _, role := range Roles() {
+		names = append(names, string(role))
+	}
+	if known := config.Roles(); !slices.Equal(known, names) {
+		t.Errorf("runtime.roles takes %v, the roles are %v", known, names)
+	}
+	cfg := config.Default()
+	cfg.Runtime.Roles = []string{"events", "bridge", "cancellations"}
+	for dryRun, want := range map[bool][]Role{false: {Bridge, Cancellations, Events}, true: {Cancellations, Events}} {
+		if got := DefaultRoles(cfg, dryRun); !slices.Equal(got, want) {
+			t.Errorf("dry run %t: %v, want %v", dryRun, got, want)
+		}
+	}
+}

@@ -142,7 +142,7 @@ func (p *pipeline) addProcessor(what processor) error {
 		beside.Wait()
 		return err
 	}
-	p.roles = append(p.roles, runner{Role(name), run, func() string {
+	p.roles = append(p.roles, runner{name: Role(name), run: run, waitsFor: func() string {
 		if !begun.Load() {
 			return "the list of excluded SKUs"
 		}

@@ -30,7 +30,7 @@ func (p *pipeline) addSubscriptions() error {
 		return err
 	}
 	p.wakers = append(p.wakers, keeper.Changed)
-	p.roles = append(p.roles, runner{Subscriptions, keeper.Run, keeper.WaitsFor})
+	p.roles = append(p.roles, runner{name: Subscriptions, run: keeper.Run, waitsFor: keeper.WaitsFor})
 	return nil
 }
 

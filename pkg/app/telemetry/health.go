@@ -27,7 +27,9 @@ const (
 type Readiness struct {
 	Ready bool   `json:"ready"`
 	Phase string `json:"phase"`
-	Roles []Role `json:"roles"`
+	// Degraded names the parts that do not do their whole work; it changes no status.
+	Degraded []string `json:"degraded"`
+	Roles    []Role   `json:"roles"`
 }
 
 // Role is how one of the process's roles stands.
@@ -35,20 +37,32 @@ type Role struct {
 	Name     string `json:"role"`
 	Ready    bool   `json:"ready"`
 	WaitsFor string `json:"waits_for,omitempty"`
+	// Degraded is what a ready role cannot do; "" for nothing.
+	Degraded string `json:"degraded,omitempty"`
 	// Stopped are its units that stand still, and what heals them; others go on.
 	Stopped []stream.Stopped `json:"stopped,omitempty"`
 }
 
 // ReadinessOf is the readiness of a phase and its roles.
 func ReadinessOf(phase string, roles []Role) Readiness {
-	ready := phase == Running
+	ready, degraded := phase == Running, []string{}
 	for _, r := range roles {
 		ready = ready && r.Ready
+		if r.Degraded != "" {
+			degraded = append(degraded, r.Name+": "+r.Degraded)
+		}
+		switch n := len(r.Stopped); n {
+		case 0:
+		case 1:
+			degraded = append(degraded, r.Name+": 1 unit is stopped")
+		default:
+			degraded = append(degraded, fmt.Sprintf("%s: %d units are stopped", r.Name, n))
+		}
 	}
 	if roles == nil {
 		roles = []Role{} // in JSON a list
 	}
-	return Readiness{Ready: ready, Phase: phase, Roles: roles}
+	return Readiness{Ready: ready, Phase: phase, Degraded: degraded, Roles: roles}
 }
 
 // live answers whether the process goes on at all. Units that are stopped are

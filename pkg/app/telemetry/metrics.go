@@ -21,6 +21,7 @@ type Metrics struct {
 	labels labels
 
 	roleUp           *prometheus.GaugeVec
+	roleExpected     *prometheus.GaugeVec
 	calls            *prometheus.CounterVec
 	callSeconds      *prometheus.HistogramVec
 	throttled        *prometheus.CounterVec
@@ -42,6 +43,7 @@ func New(version string, codes Codes) *Metrics {
 	build := m.gauges("build_info", "Always 1; its labels are the version of this process and of Go.", "version", "go_version")
 	build.WithLabelValues(version, runtime.Version()).Set(1)
 	m.roleUp = m.gauges("role_up", "Whether a role of this process runs (1) or has ended (0).", "role")
+	m.roleExpected = m.gauges("role_expected", "Always 1: some process must run the role, by runtime.roles or, where that is empty, as the configuration has work for it. Each process reports all such roles, whichever it runs itself.", "role")
 	m.calls = m.counters("calls_total", "Calls to Amazon by how they ended: done, retry, throttled, snoozed (also those that a breaker or a switch held back), parked, rejected or ambiguous.",
 		"operation", "outcome")
 	m.callSeconds = m.histograms("call_seconds", "How long calls took that were sent, in real time, with the document that some of them carry.",
@@ -52,7 +54,7 @@ func New(version string, codes Codes) *Metrics {
 	m.deadLetters = m.counters("dead_letters_total", "Records, messages and pieces of work that were set aside, by their reason.", "role", "reason")
 	m.failed = m.counters("failed_total", "Work that was given up, by the code of its outcome: quantities that ended FAILED and shipments that ended REJECTED. Nothing is sent for it until somebody sends it again. An order that is given up is a dead letter.", "role", "cause")
 	m.otherCarriers = m.counters("shipments_other_carrier_total", "Packages that Amazon has confirmed with the carrier Other: no code of their carrier is known, or shipments.carriers maps it to Other. Amazon may count their tracking as invalid. shipment-confirmations has the names, and the alert CarrierUnknown reports each new one.").WithLabelValues()
-	m.alerts = m.counters("alerts_total", "Records written to the topic alerts, by their type.", "type")
+	m.alerts = m.counters("alerts_total", "Alerts raised on the topic alerts, by their type, without the records that resolve one.", "type")
 	m.events = m.counters("events_total", "Events for EventBridge: published (accepted), retried (entries that failed and are tried again), redelivered (sent again although an unanswered request may have brought them) or dead_lettered.",
 		"detail_type", "outcome")
 	m.eventLatency = m.histograms("event_latency_seconds", "From the notification's entry into SQS to EventBridge's yes, in real time, of events that a notification led to.",
@@ -92,6 +94,9 @@ func (m *Metrics) RoleUp(role string, up bool) {
 	}
 	m.roleUp.WithLabelValues(role).Set(value)
 }
+
+// RoleExpected notes that some process must run a role.
+func (m *Metrics) RoleExpected(role string) { m.roleExpected.WithLabelValues(role).Set(1) }
 
 // Call notes how a call ended and, if it was sent, how long it took.
 func (m *Metrics) Call(operation string, outcome machine.Outcome, took time.Duration) {

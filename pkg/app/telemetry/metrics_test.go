@@ -64,6 +64,7 @@ var epoch = time.Date(2026, 11, 24, 7, 0, 0, 0, time.UTC)
 func everything(stats ...*machine.Stats) *Metrics {
 	m := New("v1.2.3", testCodes())
 	m.RoleUp("orders", true)
+	m.RoleExpected("feeds")
 	for _, outcome := range []machine.Outcome{
 		machine.Done{}, machine.Retry{}, machine.Snooze{Throttled: true}, machine.Snooze{Unspent: true}, machine.Park{}, machine.Reject{}, machine.Ambiguous{},
 	} {
@@ -75,14 +76,14 @@ func everything(stats ...*machine.Stats) *Metrics {
 	o.Restored(time.Second)
 	o.Committed(&machine.Tx{
 		DeadLetters: []machine.DeadLetter{{Reason: "undecodable"}},
-		Outputs:     []machine.Output{{Value: &schemas.Order{}}, {Value: &schemas.Alert{EventType: "FeedStuck"}}},
+		Outputs:     []machine.Output{{Value: &schemas.Order{}}, {Value: &schemas.Alert{EventType: "FeedStuck"}}, {Value: &schemas.Alert{EventType: "FeedStuck", Resolves: "1"}}},
 	}, time.Millisecond)
 	o.Failed(false)
 	o.Failed(true)
 	m.Watch(Sources{
 		Now: func() time.Time { return epoch },
 		Processors: map[string]Processor{"orders": fakeProcessor{
-			Assigned: 4, Restored: 3, Paused: 1, Pending: 70, Lag: map[string]int64{"order-changes": 5}, Machines: stats,
+			Expected: 12, Assigned: 4, Restored: 3, Paused: 1, Pending: 70, Lag: map[string]int64{"order-changes": 5}, Machines: stats,
 		}},
 		Lags:     map[string]func(context.Context) map[string]int64{"events": func(context.Context) map[string]int64 { return map[string]int64{"orders": 9} }},
 		Followed: []string{"acme-eu"},
@@ -91,6 +92,12 @@ func everything(stats ...*machine.Stats) *Metrics {
 		},
 		Bridge: func() Bridge {
 			return Bridge{Forwarded: 8, DeadLettered: 2, Unwanted: 5, Abandoned: 1, OddFields: 4, InFlight: 3}
+		},
+		Queues: func() map[string]Queue {
+			return map[string]Queue{"notifications": {Visible: 11, NotVisible: 12, Delayed: 13, Oldest: 2 * time.Minute}}
+		},
+		Events: func(context.Context) Events {
+			return Events{Pending: 14, Oldest: 3 * time.Minute, Refused: 4 * time.Minute}
 		},
 		SchemaWait:    func() time.Duration { return 61 * time.Second },
 		ExclusionsAge: func() (time.Duration, bool) { return time.Minute, true },
@@ -128,6 +135,15 @@ func TestMetricsSayWhatIs(t *testing.T) {
 	text, families := scrape(t, everything(twoUnits()...))
 	for sample, want := range map[string]string{
 		`sellerstream_role_up{role="orders"}`:                                                "1",
+		`sellerstream_role_expected{role="feeds"}`:                                           "1",
+		`sellerstream_units_expected{role="orders"}`:                                         "12",
+		`sellerstream_queue_messages{queue="notifications",state="visible"}`:                 "11",
+		`sellerstream_queue_messages{queue="notifications",state="not_visible"}`:             "12",
+		`sellerstream_queue_messages{queue="notifications",state="delayed"}`:                 "13",
+		`sellerstream_queue_oldest_seconds{queue="notifications"}`:                           "120",
+		`sellerstream_events_pending`:                                                        "14",
+		`sellerstream_events_oldest_seconds`:                                                 "180",
+		`sellerstream_events_refused_seconds`:                                                "240",
 		`sellerstream_calls_total{operation="getOrder",outcome="throttled"}`:                 "1",
 		`sellerstream_calls_total{operation="getOrder",outcome="snoozed"}`:                   "1",
 		`sellerstream_call_seconds_count{operation="getOrder"}`:                              "6", // the snoozed one was not sent
@@ -201,9 +217,10 @@ func TestWhatKafkaDoesNotSayIsLeftOut(t *testing.T) {
 		Now: time.Now, Processors: map[string]Processor{"orders": fakeProcessor{Assigned: 1}},
 		Lags:          map[string]func(context.Context) map[string]int64{"events": func(context.Context) map[string]int64 { return nil }},
 		ExclusionsAge: func() (time.Duration, bool) { return 0, false },
+		Events:        func(context.Context) Events { return Events{Pending: -1} },
 	})
 	text, families := scrape(t, m)
-	if families["sellerstream_consumer_lag_records"] != nil || families["sellerstream_exclusions_age_seconds"] != nil {
+	if families["sellerstream_consumer_lag_records"] != nil || families["sellerstream_units_expected"] != nil || families["sellerstream_events_pending"] != nil || families["sellerstream_exclusions_age_seconds"] != nil {
 		t.Error(text)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -91,6 +93,14 @@ func TestReadyzWantsEveryRole(t *testing.T) {
 		if (status == http.StatusOK) != test.want || got.Ready != test.want || got.Phase != test.phase || len(got.Roles) != len(test.roles) {
 			t.Errorf("%s %v: %d %s", test.phase, test.roles, status, body)
 		}
+	}
+	h.readiness = ReadinessOf(Running, []Role{
+		{Name: "events", Ready: true, Degraded: "EventBridge refuses"},
+		{Name: "orders", Ready: true, Stopped: []stream.Stopped{{Partition: 3}}},
+	})
+	status, body := get(t, url+"/readyz")
+	if want := `"degraded":["events: EventBridge refuses","orders: 1 unit is stopped"]`; status != http.StatusOK || !strings.Contains(body, want) {
+		t.Errorf("degraded: %d %s, want %s", status, body, want)
 	}
 	h.readiness = ReadinessOf(Running, []Role{waits})
 	if _, body := get(t, url+"/readyz"); !strings.Contains(body, `{"role":"feeds","ready":false,"waits_for":"2 of 3 units to be restored"}`) {

@@ -31,6 +31,10 @@ type Sources struct {
 	Breakers func() breaker.Counts
 	// Bridge is all bridges together.
 	Bridge func() Bridge
+	// Queues are what waits in SQS, by the queue's name.
+	Queues func() map[string]Queue
+	// Events is what waits for EventBridge; it may ask Kafka until ctx ends.
+	Events func(ctx context.Context) Events
 	// ExclusionsAge is how old the list of excluded SKUs is; false while there is none.
 	ExclusionsAge func() (time.Duration, bool)
 	// SchemaWait is the longest wait for a schema that the registry does not give
@@ -53,6 +57,19 @@ type Bridge struct {
 	InFlight int // received, and neither deleted nor abandoned
 }
 
+// Queue is what waits in a queue of SQS, as SQS counts it: about.
+type Queue struct {
+	Visible, NotVisible, Delayed int64
+	Oldest                       time.Duration // of the messages that came last, in real time
+}
+
+// Events is what waits for EventBridge.
+type Events struct {
+	Pending int64         // of all partitions; negative where Kafka does not tell
+	Oldest  time.Duration // of what this process has read, in real time
+	Refused time.Duration // since when EventBridge has taken nothing that it was sent
+}
+
 // askTimeout bounds how long a scrape waits for Kafka: what it does not say by
 // then is left out.
 const askTimeout = time.Second
@@ -63,21 +80,22 @@ type watcher struct {
 	labels    labels
 	described []*prometheus.Desc // all that follow
 
-	units, stopped, lag, pending, oldest, paused, parked *prometheus.Desc
-	unknown                                              *prometheus.Desc
-	tokens, waiting, shared                              *prometheus.Desc
-	accountTokens, accountPending                        *prometheus.Desc
-	breakers                                             *prometheus.Desc
-	messages, inFlight, oddFields                        *prometheus.Desc
-	own                                                  map[string]*prometheus.Desc // by the name of the metric
-	exclusionsAge                                        *prometheus.Desc
-	schemaWait                                           *prometheus.Desc
+	units, expected, stopped, unknown, lag, pending, oldest, paused, parked *prometheus.Desc
+	tokens, waiting, shared                                                 *prometheus.Desc
+	accountTokens, accountPending                                           *prometheus.Desc
+	breakers                                                                *prometheus.Desc
+	messages, inFlight, oddFields, queued, queuedOldest                     *prometheus.Desc
+	eventsPending, eventsOldest, eventsRefused                              *prometheus.Desc
+	own                                                                     map[string]*prometheus.Desc // by the name of the metric
+	exclusionsAge                                                           *prometheus.Desc
+	schemaWait                                                              *prometheus.Desc
 }
 
 // Watch asks the sources at every scrape. It may be called once.
 func (m *Metrics) Watch(s Sources) {
 	w := &watcher{sources: s, labels: m.labels, own: make(map[string]*prometheus.Desc)}
 	w.units = m.desc("units", "gauge", "Partitions that Kafka has given to this process (assigned), and those of them that work (restored).", "role", "state")
+	w.expected = m.desc("units_expected", "gauge", "Partitions that the processes of the role must have together. Each reports all of them: what is expected less what is assigned has no owner.", "role")
 	w.stopped = m.desc("units_stopped", "gauge", "Units that stand still until something outside of them is mended, and partitions that no unit reads; /readyz, doctor and accounts name them. Others go on.", "role", "reason")
 	w.unknown = m.desc("state_unknown_entries", "gauge", "Entries of the units' state that a later version has written and this one does not know. They stay as they are.", "role")
 	w.lag = m.desc("consumer_lag_records", "gauge", "Records that this process's units have not taken yet; left out while Kafka does not answer.", "role", "topic")
@@ -94,6 +112,11 @@ func (m *Metrics) Watch(s Sources) {
 	w.oddFields = m.desc("bridge_odd_fields_total", "counter", "Fields of notifications that are not as Amazon documents them and were left out, or read from another type; the log names them.")
 	w.messages = m.desc("bridge_messages_total", "counter", "Messages of SQS: forwarded to Kafka, dead_lettered, unwanted (of orders that their account leaves out), or abandoned (they come again).", "outcome")
 	w.inFlight = m.desc("bridge_in_flight", "gauge", "Messages received and neither deleted nor abandoned.")
+	w.queued = m.desc("queue_messages", "gauge", "Messages in a queue of SQS, about, as SQS counted them within the last minute: visible, not_visible (received and not deleted) and delayed. Each process with the role bridge reports all; left out while SQS does not tell.", "queue", "state")
+	w.queuedOldest = m.desc("queue_oldest_seconds", "gauge", "How long the oldest message that this process received within the last minute had been in SQS by then, in real time; 0 where none came.", "queue")
+	w.eventsPending = m.desc("events_pending", "gauge", "Records that wait for EventBridge, of all partitions, read or not, whoever has them, be it nobody: from what the group has committed to the topics' ends. Each process with the role events reports all; left out while Kafka does not answer.")
+	w.eventsOldest = m.desc("events_oldest_seconds", "gauge", "How long the oldest record that this process has read waits for EventBridge, since it was written, in real time; 0 for none.")
+	w.eventsRefused = m.desc("events_refused_seconds", "gauge", "How long EventBridge has taken no event of this process, although it was sent some; 0 while it takes them. /readyz names the cause.")
 	for _, name := range slices.Sorted(maps.Keys(s.Own)) {
 		for _, metric := range s.Own[name] {
 			w.own[metric.Name] = m.desc(metric.Name, "gauge", metric.Help)
@@ -136,6 +159,8 @@ func (w *watcher) Collect(ch chan<- prometheus.Metric) {
 		out.counter(w.oddFields, float64(b.OddFields))
 		out.gauge(w.inFlight, float64(b.InFlight))
 	}
+	w.collectQueues(out)
+	w.collectEvents(ctx, out)
 	if s.ExclusionsAge != nil {
 		if age, known := s.ExclusionsAge(); known {
 			out.gauge(w.exclusionsAge, age.Seconds())
@@ -144,6 +169,30 @@ func (w *watcher) Collect(ch chan<- prometheus.Metric) {
 	if s.SchemaWait != nil {
 		out.gauge(w.schemaWait, s.SchemaWait().Seconds())
 	}
+}
+
+func (w *watcher) collectQueues(out output) {
+	if w.sources.Queues == nil {
+		return
+	}
+	for name, q := range w.sources.Queues() {
+		out.gauge(w.queued, float64(q.Visible), name, "visible")
+		out.gauge(w.queued, float64(q.NotVisible), name, "not_visible")
+		out.gauge(w.queued, float64(q.Delayed), name, "delayed")
+		out.gauge(w.queuedOldest, q.Oldest.Seconds(), name)
+	}
+}
+
+func (w *watcher) collectEvents(ctx context.Context, out output) {
+	if w.sources.Events == nil {
+		return
+	}
+	e := w.sources.Events(ctx)
+	if e.Pending >= 0 {
+		out.gauge(w.eventsPending, float64(e.Pending))
+	}
+	out.gauge(w.eventsOldest, e.Oldest.Seconds())
+	out.gauge(w.eventsRefused, e.Refused.Seconds())
 }
 
 // collectLags asks all at once: each may wait for Kafka.
@@ -201,6 +250,9 @@ func mergeQuotas(into, from map[string]machine.Quota, known []string) {
 func (w *watcher) collectProcessor(out output, role string, stats stream.Stats) {
 	out.gauge(w.units, float64(stats.Assigned), role, "assigned")
 	out.gauge(w.units, float64(stats.Restored), role, "restored")
+	if stats.Expected > 0 {
+		out.gauge(w.expected, float64(stats.Expected), role)
+	}
 	stopped := map[stream.StopCode]int{}
 	for _, unit := range stats.Stopped {
 		stopped[unit.Reason]++

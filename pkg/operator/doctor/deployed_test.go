@@ -85,7 +85,7 @@ type deployedPolicy struct {
 
 func deployedPolicies() map[string]deployedPolicy {
 	return map[string]deployedPolicy{
-		"BridgePolicy":       {"policy-bridge.json", []string{"kms:Decrypt", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"}},
+		"BridgePolicy":       {"policy-bridge.json", []string{"kms:Decrypt", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}},
 		"EventsPolicy":       {"policy-events.json", []string{"events:PutEvents"}},
 		"AmazonPolicy":       {"policy-amazon.json", []string{"secretsmanager:GetSecretValue", "sts:AssumeRole"}},
 		"BuyerDataPolicy":    {"policy-buyer-data.json", []string{"kms:Decrypt", "kms:GenerateDataKey"}},

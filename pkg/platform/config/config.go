@@ -233,6 +233,9 @@ type Runtime struct {
 	MaxPending        int           `yaml:"max_pending"`
 	MaxProcess        int           `yaml:"max_process_pending"`
 	MaxProcessBytes   int           `yaml:"max_process_bytes"` // 0: by GOMEMLIMIT
+	// Roles are those that the processes of this configuration run together; none means
+	// all that it has work for.
+	Roles []string `yaml:"roles"`
 }
 
 // Clock is the clock of quotas, timers and token lifetimes. Against Amazon it
@@ -276,7 +279,7 @@ func Default() Config {
 		Shipments:     defaultShipments(),
 		Cancellations: defaultCancellations(),
 		Events:        Events{Bus: "default", Source: "sellerstream", MaxEntryBytes: 1 << 20, MaxInFlight: 64},
-		Runtime: Runtime{
+		Runtime: Runtime{Roles: []string{},
 			SessionTimeout:    10 * time.Second,
 			HeartbeatInterval: time.Second,
 			RebalanceTimeout:  30 * time.Second,

@@ -374,11 +374,19 @@ func (v *validator) runtime() {
 	if r.MaxProcessBytes != 0 {
 		v.between("runtime.max_process_bytes", r.MaxProcessBytes, 16<<20, 1<<40)
 	}
+	for i, role := range r.Roles {
+		v.oneOf(fmt.Sprintf("runtime.roles[%d]", i), role, Roles()...)
+	}
 	if c := v.cfg.Clock; !(c.Speed > 0 && c.Speed <= 10_000) { // NaN is neither
 		v.fault("clock.speed", "%g: write 1 against Amazon, or the speed that a simulator printed", c.Speed)
 	} else if (c.Speed != 1) == c.Epoch.IsZero() {
 		v.fault("clock.epoch", "speed and epoch go together: write both as a simulator printed them, or neither")
 	}
+}
+
+// Roles are the names of the program's roles.
+func Roles() []string {
+	return []string{"bridge", "orders", "inventory", "feeds", "shipments", "cancellations", "events", "subscriptions"}
 }
 
 func (v *validator) oneOf(path, value string, allowed ...string) {

@@ -34,6 +34,7 @@ func (unobserved) Failed(bool)                          {}
 
 // Stats is how the units of a processor are doing in this process.
 type Stats struct {
+	Expected int       // units that all processes together have, one for each partition; 0 before it is known
 	Assigned int       // units that the group has given to this process
 	Restored int       // of these, those that work
 	Stopped  []Stopped // of these, those that stand still, and partitions without a unit
@@ -68,7 +69,7 @@ func (p *Processor) Stats(ctx context.Context, followed []string) Stats {
 		units = append(units, u)
 	}
 	g.mu.Unlock()
-	stats := Stats{Assigned: len(units), Stopped: p.Stopped()}
+	stats := Stats{Expected: int(p.topology.partitions), Assigned: len(units), Stopped: p.Stopped()}
 	var asking sync.WaitGroup
 	deadline := make(chan struct{})
 	defer time.AfterFunc(answerTimeout, func() { close(deadline) }).Stop()

@@ -66,6 +66,35 @@ func Of(ctx context.Context, admin *kadm.Client, group, prefix string, at Positi
 	return lag
 }
 
+// OfGroup returns how many offsets lie between what a group has committed in all partitions of
+// the topics and the end of what is committed in them, whoever reads them. It is not ok where
+// Kafka does not tell until ctx ends.
+func OfGroup(ctx context.Context, admin *kadm.Client, group, prefix string, topics []string) (n int64, ok bool) {
+	details, err := admin.ListTopics(ctx, named(prefix, topics)...)
+	if err != nil {
+		return 0, false
+	}
+	at := make(Positions, len(topics))
+	for _, topic := range topics {
+		at[topic] = make(map[int32]int64)
+		for partition := range details[prefix+topic].Partitions {
+			at[topic][partition] = Unknown
+		}
+	}
+	byTopic := Of(ctx, admin, group, prefix, at)
+	for _, behind := range byTopic {
+		n += behind
+	}
+	return n, len(byTopic) == len(topics)
+}
+
+func named(prefix string, topics []string) (names []string) {
+	for _, topic := range topics {
+		names = append(names, prefix+topic)
+	}
+	return names
+}
+
 // known reports whether Kafka tells where all partitions of a topic end.
 func known(ends map[int32]kadm.ListedOffset) bool {
 	for _, end := range ends {
