@@ -115,21 +115,28 @@ func (p *pipeline) prepare(ctx context.Context, parts ...string) (err error) {
 	if err := checkACLs(ctx, client, p.Config, p.TransactionalPrefix, parts); err != nil {
 		return err
 	}
-	report, err := topics.Ensure(ctx, kadm.NewClient(client), topics.Options{
-		Prefix: p.Config.Prefix, Partitions: p.Config.Kafka.Partitions, Replication: p.Config.Kafka.Replication,
-		Topics: permissions.Layout(p.Config, p.TransactionalPrefix).Topics(parts...),
-	})
-	if err != nil {
+	admin := kadm.NewClient(client)
+	warnOldKafka(ctx, admin, p.Logger)
+	if err := settled(ctx, p.Logger, "topics", func() error { return p.ensureTopics(ctx, admin, parts) }); err != nil {
 		return fmt.Errorf("topics on %v: %w", p.Config.Kafka.Brokers, err)
 	}
-	report.Log(p.Logger)
 	if p.codec, err = openRegistry(ctx, p.Config, p.Secrets, p.Logger); err != nil {
 		return err
 	}
 	if acls.Reads(schemas.Switches, parts...) {
-		return p.openSwitches(ctx)
+		return p.openSwitches(ctx) // which waits by itself
 	}
 	return nil
+}
+
+// ensureTopics creates what parts need.
+func (p *pipeline) ensureTopics(ctx context.Context, admin *kadm.Client, parts []string) error {
+	report, err := topics.Ensure(ctx, admin, topics.Options{
+		Prefix: p.Config.Prefix, Partitions: p.Config.Kafka.Partitions, Replication: p.Config.Kafka.Replication,
+		Topics: permissions.Layout(p.Config, p.TransactionalPrefix).Topics(parts...),
+	})
+	report.Log(p.Logger)
+	return err
 }
 
 func (p *pipeline) addBridge(ctx context.Context) error {

@@ -31,12 +31,6 @@ const (
 
 	// kafkaTimeout is for the first answer: the client tries again until then.
 	kafkaTimeout = 10 * time.Second
-
-	// metadataVersion is the feature whose level tells a cluster's version, and
-	// metadata40 its level in Kafka 4.0 (Kafka's MetadataVersion, 4.0-IV3). Kafka
-	// sends no version, and what its API versions tell is a guess.
-	metadataVersion = "metadata.version"
-	metadata40      = 25
 )
 
 // kafka examines the cluster.
@@ -82,47 +76,19 @@ func (d *doctor) kafka(ctx context.Context) *exam {
 
 // kafkaVersion wants every broker to be of Kafka 4.0 or later.
 func kafkaVersion(ctx context.Context, admin *kadm.Client) Finding {
-	brokers, err := admin.ApiVersions(ctx)
-	if err != nil {
-		return fail(oneLine(err.Error()), "the brokers do not say which versions they speak", "check that this is Kafka, and that each broker's advertised address can be reached from here")
-	}
-	var old, silent []string
-	finalized := metadata40
-	for _, b := range brokers.Sorted() {
-		switch {
-		case b.Err != nil:
-			silent = append(silent, fmt.Sprintf("%d (%s)", b.NodeID, oneLine(b.Err.Error())))
-			continue
-		case supported(b) < metadata40:
-			old = append(old, fmt.Sprintf("%d (%s)", b.NodeID, b.VersionGuess()))
-		}
-		for _, f := range b.Raw().FinalizedFeatures {
-			if f.Name == metadataVersion {
-				finalized = min(finalized, int(f.MaxVersionLevel))
-			}
-		}
-	}
+	versions, err := kafka.AskVersions(ctx, admin)
 	switch {
-	case len(old) > 0:
-		return fail("brokers older than 4.0: "+few(old), "Kafka 4.0 or later is needed", "upgrade the brokers")
-	case len(silent) > 0:
-		return fail("brokers that do not answer: "+few(silent), "this machine reaches only part of the cluster", "check each broker's advertised.listeners: its address there must be reachable from here")
-	case finalized < metadata40:
-		return warn(fmt.Sprintf("the brokers are of 4.0 or later, the cluster's metadata.version is still %d", finalized),
+	case err != nil:
+		return fail(oneLine(err.Error()), "the brokers do not say which versions they speak", "check that this is Kafka, and that each broker's advertised address can be reached from here")
+	case len(versions.Old) > 0:
+		return fail("brokers older than 4.0: "+few(versions.Old), "Kafka 4.0 or later is needed", "upgrade the brokers")
+	case len(versions.Silent) > 0:
+		return fail("brokers that do not answer: "+oneLine(few(versions.Silent)), "this machine reaches only part of the cluster", "check each broker's advertised.listeners: its address there must be reachable from here")
+	case versions.Unfinished():
+		return warn(fmt.Sprintf("the brokers are of 4.0 or later, the cluster's metadata.version is still %d", versions.Finalized),
 			"an upgrade of the cluster was not finished", "finish it with kafka-features.sh upgrade --release-version 4.0 or later")
 	}
-	return good("4.0 or later (%s)", columns.Counted(len(brokers), "broker"))
-}
-
-// supported is the highest metadata.version of a broker; 0 where it has none, as
-// before KRaft.
-func supported(b kadm.BrokerApiVersions) int {
-	for _, f := range b.Raw().SupportedFeatures {
-		if f.Name == metadataVersion {
-			return int(f.MaxVersion)
-		}
-	}
-	return 0
+	return good("4.0 or later (%s)", columns.Counted(versions.Brokers, "broker"))
 }
 
 // topics compares the cluster with the table of topics.

@@ -88,8 +88,8 @@ func TestKafkaFeatures(t *testing.T) {
 				for key := range int16(70) {
 					resp.ApiKeys = append(resp.ApiKeys, kmsg.ApiVersionsResponseApiKey{ApiKey: key, MaxVersion: 9})
 				}
-				resp.SupportedFeatures = []kmsg.ApiVersionsResponseSupportedFeature{{Name: metadataVersion, MaxVersion: test.supported}}
-				resp.FinalizedFeatures = []kmsg.ApiVersionsResponseFinalizedFeature{{Name: metadataVersion, MaxVersionLevel: test.finalized}}
+				resp.SupportedFeatures = []kmsg.ApiVersionsResponseSupportedFeature{{Name: "metadata.version", MaxVersion: test.supported}}
+				resp.FinalizedFeatures = []kmsg.ApiVersionsResponseFinalizedFeature{{Name: "metadata.version", MaxVersionLevel: test.finalized}}
 				return resp, nil, true
 			})
 			got := kafkaVersion(t.Context(), admin)
