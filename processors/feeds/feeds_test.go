@@ -169,6 +169,9 @@ func TestAStuckFeedIsToldOnceAndThenItsEnd(t *testing.T) {
 			if err := f.final(r.results[1]); err != nil {
 				t.Fatal(err)
 			}
+			if len(r.resolved) != 1 || r.resolved[0].Resolves != r.alerts[0].EventID || r.resolved[0].EventType != alertStuck || r.resolved[0].Severity != "RESOLVED" {
+				t.Errorf("resolved %+v, want %s", r.resolved, r.alerts[0].EventID)
+			}
 		})
 	}
 }

@@ -216,10 +216,17 @@ func (w *world) check() {
 		}
 		of[key] = result
 	}
+	resolved := map[string]int{}
+	for _, alert := range w.resolved {
+		resolved[alert.Resolves]++
+	}
 	told := map[string]int{}
 	lastForeign := map[string]time.Time{}
 	for _, alert := range w.alerts {
 		told[alert.EventType]++
+		if n := resolved[alert.EventID]; n > 1 || n == 0 && (alert.EventType == alertStuck || alert.EventType == alertReport) {
+			w.rt.Fatalf("%+v was resolved %d times", alert, n)
+		}
 		if alert.EventType == alertForeign {
 			if last, ok := lastForeign[alert.Account]; ok && alert.Time.Sub(last) < foreignFor {
 				w.rt.Fatalf("rule 6: foreign feeds of %s were told at %v and %v", alert.Account, last, alert.Time)

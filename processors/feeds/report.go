@@ -102,6 +102,8 @@ func (m *Machine) tellReport(tx *machine.Tx, f *feed) {
 
 // complete writes how a feed ended, behind the issues of its messages (rule 4).
 func (m *Machine) complete(tx *machine.Tx, f *feed, end outcome) {
+	f.resolve(tx, alertStuck, f.StuckTime)
+	f.resolve(tx, alertReport, f.ToldTime)
 	result := f.result(tx, eventCompleted, end.report)
 	result.ReportError = end.reportError
 	result.DetectedBy, result.DetectedTime = f.DetectedBy, f.DetectedTime
@@ -116,6 +118,17 @@ func (m *Machine) complete(tx *machine.Tx, f *feed, end outcome) {
 	}
 	tx.Emit(machine.Output{Topic: schemas.FeedResults, Account: f.Account, Value: result})
 	f.enter(finished, tx.Now)
+}
+
+// resolve ends an alert about the feed that was raised at a time; zero for none.
+func (f *feed) resolve(tx *machine.Tx, eventType string, raised time.Time) {
+	if raised.IsZero() {
+		return
+	}
+	tx.ResolveRaised(&schemas.Alert{
+		EventType: eventType, Account: f.Account, Role: Processor, Subject: f.FeedID, Attributes: f.attributes(),
+		Message: fmt.Sprintf("Feed %s (%s) of account %s is done with: feed-results has how it ended.", f.FeedID, f.FeedType, f.Account),
+	}, raised)
 }
 
 // result is the part of a FeedResult that its two kinds have in common.

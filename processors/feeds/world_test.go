@@ -29,8 +29,9 @@ func newMachine(t testing.TB) *Machine {
 
 type runtime struct {
 	*machinetest.Runtime[*Machine]
-	results []ended // of feed-results, in order
-	alerts  []*schemas.Alert
+	results  []ended // of feed-results, in order
+	alerts   []*schemas.Alert
+	resolved []*schemas.Alert // the records that end one
 }
 
 // ended is a FeedResult with the issues that stood before it in its transaction.
@@ -58,6 +59,10 @@ func (r *runtime) committed(tx *machine.Tx) {
 		}
 		switch value := out.Value.(type) {
 		case *schemas.Alert:
+			if value.Resolves != "" {
+				r.resolved = append(r.resolved, value)
+				break
+			}
 			r.alerts = append(r.alerts, value)
 		case *schemas.FeedIssues:
 			parts = append(parts, value)

@@ -147,7 +147,14 @@ func (w *watch) heard(tx *machine.Tx, account string, received time.Time) {
 		received = tx.Now
 	}
 	p := w.of(account, tx.Now)
+	before := p.LastTime
 	ended := hear(&p.NotificationPace, received)
+	if ended {
+		tx.ResolveRaised(&schemas.Alert{
+			EventType: alertSilent, Account: account, Role: Processor, Subject: orderChange,
+			Message: fmt.Sprintf("ORDER_CHANGE notifications of account %s come again; none had come since %s.", account, before.UTC().Format(time.RFC3339)),
+		}, p.AlertedTime)
+	}
 	if !p.Queued() {
 		w.queue.Add(&p.Item, tx.Now)
 	}

@@ -23,7 +23,7 @@ var monday = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 // watched is a watch of one account, whose state nobody commits.
 type watched struct {
 	watch
-	alerts []*schemas.Alert
+	alerts, resolved []*schemas.Alert
 }
 
 func newWatched(t *testing.T) *watched {
@@ -47,7 +47,11 @@ func (w *watched) until(end time.Time) {
 
 func (w *watched) notify(at time.Time) {
 	w.until(at)
-	w.heard(&machine.Tx{Now: at}, testAccount, at)
+	tx := &machine.Tx{Now: at}
+	w.heard(tx, testAccount, at)
+	for _, out := range tx.Outputs {
+		w.resolved = append(w.resolved, out.Value.(*schemas.Alert))
+	}
 }
 
 // shop is a seller whose orders come at random: in a day, with a night, less on
@@ -183,6 +187,9 @@ func TestASilenceIsToldOfOnce(t *testing.T) {
 		t.Errorf("after the silence ended at %v, and what is usual has changed: %t", p.EndedTime, !slices.Equal(p.Usual, usual))
 	}
 	last = w.steady(monday.AddDate(0, 0, 31), 1)
+	if len(w.resolved) != 1 || w.resolved[0].Resolves != alert.EventID || w.resolved[0].Subject != alert.Subject {
+		t.Errorf("the first notification resolves %+v, want %s", w.resolved, alert.EventID)
+	}
 	if w.until(last.Add(10 * time.Hour)); len(w.alerts) != 1 {
 		t.Errorf("%d alerts after a day as ever", len(w.alerts))
 	}

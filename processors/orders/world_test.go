@@ -26,12 +26,13 @@ func newMachine(t testing.TB) *Machine {
 
 type runtime struct {
 	*machinetest.Runtime[*Machine]
-	v0      bool // the machine fetches with Orders v0
-	outputs []*schemas.Order
-	emitted []time.Time // when each of them was
-	alerts  []*schemas.Alert
-	looked  []*schemas.OrderLooked
-	entries int // of the state that were written
+	v0       bool // the machine fetches with Orders v0
+	outputs  []*schemas.Order
+	emitted  []time.Time // when each of them was
+	alerts   []*schemas.Alert
+	resolved []*schemas.Alert // the records that end one
+	looked   []*schemas.OrderLooked
+	entries  int // of the state that were written
 }
 
 // newRuntime runs machines of a configuration that configure may change.
@@ -58,6 +59,10 @@ func (r *runtime) committed(tx *machine.Tx) {
 		case *schemas.Order:
 			r.outputs, r.emitted = append(r.outputs, value), append(r.emitted, r.Now)
 		case *schemas.Alert:
+			if value.Resolves != "" {
+				r.resolved = append(r.resolved, value)
+				break
+			}
 			r.alerts = append(r.alerts, value)
 		case *schemas.OrderLooked:
 			r.looked = append(r.looked, value)

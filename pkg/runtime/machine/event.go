@@ -18,8 +18,21 @@ func (tx *Tx) EventID(kind string, parts ...string) string {
 // Alert writes an alert, and sets its id and time. An alert happens once: two of
 // them about the same have two ids.
 func (tx *Tx) Alert(alert *schemas.Alert) {
-	tx.alert(alert, tx.EventID("Alert", alert.Role, alert.EventType, alert.Account, alert.Subject,
-		strconv.FormatInt(tx.Now.UnixNano(), 10)))
+	tx.alert(alert, tx.raised(alert, tx.Now))
+}
+
+// raised is the id of an alert that is raised at a time, to the millisecond, which is what
+// states keep of times.
+func (tx *Tx) raised(alert *schemas.Alert, at time.Time) string {
+	return tx.EventID("Alert", alert.Role, alert.EventType, alert.Account, alert.Subject,
+		strconv.FormatInt(at.UnixMilli()*int64(time.Millisecond), 10))
+}
+
+// ResolveRaised is Resolve for the alert of the same role, type, account and subject that
+// Alert has raised at a time, of which a state keeps the milliseconds.
+func (tx *Tx) ResolveRaised(alert *schemas.Alert, at time.Time) {
+	alert.Resolves = tx.raised(alert, at)
+	tx.Resolve(alert)
 }
 
 // Resolve writes that the alert whose id is alert.Resolves does not hold any more. Its id

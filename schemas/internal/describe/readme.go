@@ -110,8 +110,9 @@ Event patterns for rules on the bus. ` + "`source`" + ` is what ` + "`events.sou
 ShipmentAtRisk is CRITICAL once the latest ship date is past, and NotificationsSilent
 names in ` + "`subject`" + ` the kind of notification that is missed. RESOLVED is for an alert that
 does not hold any more, which ` + "`resolves`" + ` names by its id.
-AccountParked ends with AccountRecovered; SharedFailure, SettingBlocks, ShipmentMissing,
-ShipmentHeld and QuantityDrift end with a record of their own type.
+AccountParked ends with AccountRecovered; SharedFailure, SettingBlocks, NotificationsSilent,
+FeedStuck, FeedReportWaits, ShipmentMissing, ShipmentHeld and QuantityDrift end with a record of
+their own type. The others have no such record.
 
 ` + "```sh" + `
 aws events put-rule --event-bus-name orders --name shipments-at-risk \
