@@ -44,6 +44,10 @@ func TestEncodeAndDecode(t *testing.T) {
 	if code, shown, says := command(framed+framed, "decode"); code != 0 || shown != record+record {
 		t.Errorf("decode: %d, %s, %s", code, shown, says)
 	}
+	order, _ := schemas.Of("OrderState") // whose file refers to types of others
+	if code, schema, says := command("", "encode", "--topic", "state.orders", "--record", "OrderState", "--schema"); code != 0 || schema != order.Schema() {
+		t.Errorf("encode --schema: %d, %s", code, says)
+	}
 	code, keyed, says := command(record, "encode", "--topic", "inventory-updates")
 	if want := "acme-eu:" + value + kcat.DefaultDelimiter; code != 0 || keyed != want {
 		t.Errorf("encode: %d, %q, %s; want %q", code, keyed, says, want)

@@ -21,6 +21,7 @@ type encodeFlags struct {
 	prefix    string
 	delimiter string
 	raw       bool
+	schema    bool
 }
 
 func newEncodeCommand() *cobra.Command {
@@ -41,7 +42,7 @@ owner's. With --raw it writes one bare value, which kcat takes as a file (not
 through a pipe, where kcat would send nothing):
 
   sellerstream encode --topic shipments --raw < shipment.json > value
-  kcat -b 127.0.0.1:9092 -P -t sellerstream.shipments -k acme-eu -X partitioner=murmur2_random value`,
+  kcat -b 127.0.0.1:9092 -P -t sellerstream.shipments -k seller-1-de -X partitioner=murmur2_random value`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return encode(cmd, f) },
 	}
@@ -51,6 +52,7 @@ through a pipe, where kcat would send nothing):
 	cmd.Flags().StringVar(&f.prefix, "prefix", schemas.DefaultPrefix, "prefix of the topics' names")
 	cmd.Flags().StringVar(&f.delimiter, "delimiter", kcat.DefaultDelimiter, "what stands after each value")
 	cmd.Flags().BoolVar(&f.raw, "raw", false, "write one value, without key and delimiter")
+	cmd.Flags().BoolVar(&f.schema, "schema", false, "print the schema of the topic's records as it is registered, and encode nothing")
 	return cmd
 }
 
@@ -58,6 +60,10 @@ func encode(cmd *cobra.Command, f encodeFlags) error {
 	record, err := f.kind()
 	if err != nil {
 		return usageError{err}
+	}
+	if f.schema {
+		_, err := fmt.Fprint(cmd.OutOrStdout(), record.Schema())
+		return err
 	}
 	client, err := f.registry.client()
 	if err != nil {

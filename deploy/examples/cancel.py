@@ -9,7 +9,7 @@ and prints each outcome from cancellation-results as JSON. Its exit status is 1 
 outcome is missing when the time is up.
 
     printf '202-1234567-8901234,NoInventory\\n' |
-        python cancel.py --account acme-eu --brokers localhost:9092 --registry http://localhost:8081
+        python cancel.py --account seller-1-de --brokers localhost:9092 --registry http://localhost:8081
 """
 
 import csv

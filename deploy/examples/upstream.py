@@ -8,7 +8,7 @@ inventory-updates, and prints each outcome from inventory-results as JSON. ACCEP
 printed too; the final outcome follows when Amazon shows the quantity, minutes later. Its exit
 status is 1 if a final outcome is missing when the time is up.
 
-    printf 'ECHO-DOT,7\\n' | python upstream.py --account acme-eu \\
+    printf 'SKU-00100,7\\n' | python upstream.py --account seller-1-de \\
         --brokers localhost:9092 --registry http://localhost:8081
 """
 
@@ -18,9 +18,11 @@ import csv
 import io
 import json
 import os
+import pathlib
 import struct
 import sys
 import time
+import urllib.error
 import urllib.request
 import uuid
 from datetime import datetime, timezone
@@ -29,27 +31,38 @@ import fastavro
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 
+# The files of the repository's schemas/avro that the topics' values are written with.
+SCHEMAS = {"inventory-updates": "inventory_update.avsc", "shipments": "shipment.avsc", "cancellations": "cancellation.avsc"}
+
+
 class Registry:
     """The few questions that Avro in Confluent's wire format has for a schema
     registry: a zero byte, the schema's id in four, then the value."""
 
     def __init__(self, url, user=None, password=None):
         self.url = url.rstrip("/")
-        self.headers = {"Accept": "application/vnd.schemaregistry.v1+json"}
+        kind = "application/vnd.schemaregistry.v1+json"
+        self.headers = {"Accept": kind, "Content-Type": kind}
         if user:
             pair = base64.b64encode(f"{user}:{password}".encode()).decode()
             self.headers["Authorization"] = f"Basic {pair}"
         self.by_id = {}
 
-    def get(self, path):
-        request = urllib.request.Request(self.url + path, headers=self.headers)
+    def get(self, path, body=None):
+        data = json.dumps(body).encode() if body else None
+        request = urllib.request.Request(self.url + path, data, self.headers)
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
 
-    def latest(self, subject):
-        """The id and the schema that records of a subject are written with."""
-        found = self.get(f"/subjects/{subject}/versions/latest")
-        return found["id"], fastavro.parse_schema(json.loads(found["schema"]))
+    def ours(self, subject, text):
+        """The id of Sellerstream's own schema, which it has registered, and the schema. The
+        latest version of the subject may be another producer's, with fewer fields."""
+        try:
+            found = self.get(f"/subjects/{subject}", {"schema": text})
+        except urllib.error.HTTPError as error:
+            sys.exit(f"the registry does not have the schema of --schemas under {subject} ({error}): "
+                     "take the folder of the version that runs")
+        return found["id"], fastavro.parse_schema(json.loads(text))
 
     def encode(self, schema_id, schema, record):
         out = io.BytesIO()
@@ -90,7 +103,8 @@ def consumer_at_the_end(brokers, topic):
 
 def produce(args, registry, topic, id_field, records):
     """Sends records, each keyed by the account, and returns their ids."""
-    schema_id, schema = registry.latest(topic + "-value")
+    text = (args.schemas / SCHEMAS[topic.removeprefix(args.prefix)]).read_text(encoding="utf-8")
+    schema_id, schema = registry.ours(topic + "-value", text)
     producer = Producer({
         "bootstrap.servers": args.brokers,
         # Sellerstream's accounts live where Java's default partitioner puts them.
@@ -131,6 +145,8 @@ def await_outcomes(args, registry, results, id_field, waiting, follows=frozenset
             if outcome["outcome"] not in follows:
                 waiting.remove(outcome[id_field])
             print(json.dumps(outcome, default=str), flush=True)
+            if outcome["outcome"] in follows:
+                print(f"{outcome['outcome']} is not the end: waiting for Amazon to show it", file=sys.stderr)
 
 
 def send(args, topic, outcomes, id_field, records, follows=frozenset()):
@@ -139,6 +155,9 @@ def send(args, topic, outcomes, id_field, records, follows=frozenset()):
     results = consumer_at_the_end(args.brokers, args.prefix + outcomes)
     try:
         waiting = produce(args, registry, args.prefix + topic, id_field, records)
+        if args.wait:
+            print(f"sent {len(waiting)} records to {args.prefix}{topic}; waiting up to {args.wait:.0f} s "
+                  f"for the final outcome of each on {args.prefix}{outcomes}", file=sys.stderr)
         await_outcomes(args, registry, results, id_field, waiting, follows)
     finally:
         results.close()
@@ -149,11 +168,13 @@ def send(args, topic, outcomes, id_field, records, follows=frozenset()):
 
 def arguments(description):
     flags = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    flags.add_argument("--account", required=True, help="our name of the seller account, such as acme-eu")
+    flags.add_argument("--account", required=True, help="our name of the seller account, such as seller-1-de")
     flags.add_argument("--brokers", default="localhost:9092")
     flags.add_argument("--registry", default="http://localhost:8081", help="the schema registry's URL")
     flags.add_argument("--registry-user", help="the password comes from REGISTRY_PASSWORD")
     flags.add_argument("--prefix", default="sellerstream.", help="begins the names of the topics")
+    flags.add_argument("--schemas", type=pathlib.Path, default=pathlib.Path(__file__).resolve().parents[2] / "schemas" / "avro",
+                       help="the folder of Sellerstream's Avro schemas")
     flags.add_argument("--wait", type=float, default=1800, help="seconds to wait for outcomes; 0 waits for none")
     return flags.parse_args()
 

@@ -64,6 +64,20 @@ class Records(unittest.TestCase):
         self.fit("cancellation.avsc", records, "cancellationId")
 
 
+class OurSchema(unittest.TestCase):
+    def test_the_files_are_there(self):
+        for name in upstream.SCHEMAS.values():
+            self.assertTrue((SCHEMAS / name).is_file(), name)
+
+    def test_it_is_looked_up_by_its_text(self):
+        registry = upstream.Registry("http://registry/")
+        asked = []
+        registry.get = lambda path, body=None: asked.append((path, body)) or {"id": 7}
+        upstream.fastavro.parse_schema = lambda schema: schema
+        self.assertEqual(registry.ours("s-value", '"string"'), (7, "string"))
+        self.assertEqual(asked, [("/subjects/s-value", {"schema": '"string"'})])
+
+
 class Outcomes(unittest.TestCase):
     def printed(self, outcomes, waiting, **how):
         """What await_outcomes prints of outcomes, and which records still wait then."""

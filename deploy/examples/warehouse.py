@@ -9,7 +9,7 @@ from shipment-confirmations as JSON. The same package again, with another tracki
 number, corrects it. A letter has an empty one, where shipments.untracked is feed. Its exit status is 1 if an outcome is missing when the time is up.
 
     printf '202-1234567-8901234,1,20212345678901,3,DHL Paket,00340434161094021501\\n' |
-        python warehouse.py --account acme-eu --brokers localhost:9092 --registry http://localhost:8081
+        python warehouse.py --account seller-1-de --brokers localhost:9092 --registry http://localhost:8081
 """
 
 import csv

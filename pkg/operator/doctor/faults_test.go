@@ -274,7 +274,7 @@ func TestSeededFaultsOfKafkaAndTheRegistry(t *testing.T) {
 			name: "the registry is not there", part: "registry", check: "reachable",
 			breaks: func(_ *testing.T, w *world) { w.config.Registry.URL = "http://127.0.0.1:1" },
 			cause:  "http://127.0.0.1:1 does not answer", fix: "start it", key: "registry.url",
-			skips: []string{"schemas", "compatibility"},
+			skips: []string{"schemas", "compatibility", "latest versions"},
 		},
 		{
 			name: "something else answers", part: "registry", check: "reachable",
@@ -293,7 +293,7 @@ func TestSeededFaultsOfKafkaAndTheRegistry(t *testing.T) {
 		{
 			name: "schemas are not registered and may not be", part: "registry", check: "schemas",
 			breaks: func(_ *testing.T, w *world) { w.config.Registry.Register = false },
-			cause:  "registry.register is false", fix: "schemas/avro", key: "registry.register",
+			cause:  "registry.register is false", fix: "--schema", key: "registry.register",
 		},
 		{
 			name: "the registry takes any schema from others", part: "registry", check: "compatibility",
@@ -310,6 +310,21 @@ func TestSeededFaultsOfKafkaAndTheRegistry(t *testing.T) {
 				client.SetCompatibility(t.Context(), sr.SetCompatibility{Level: sr.CompatNone}, subject)
 			},
 			status: doctor.Warning, found: "sellerstream.shipments-value (NONE)", cause: "cannot be read", fix: "FORWARD_TRANSITIVE", key: "registry",
+		},
+		{
+			name: "a producer has registered a smaller schema", part: "registry", check: "latest versions",
+			breaks: func(t *testing.T, w *world) {
+				client, err := sr.NewClient(sr.URLs(w.config.Registry.URL))
+				if err != nil {
+					t.Fatal(err)
+				}
+				record, _ := schemas.Of("Cancellation")
+				small := sr.Schema{Schema: strings.Replace(record.Schema(), `"source"`, `"sender"`, 1)}
+				if _, err := client.RegisterSchema(t.Context(), w.config.Prefix+"cancellations-value", small, -1, -1); err != nil {
+					t.Fatal(err)
+				}
+			},
+			status: doctor.Warning, found: "version 1 of sellerstream.cancellations-value lacks source", cause: "lose these fields", fix: "auto.register.schemas=false", key: "registry",
 		},
 	} {
 		t.Run(s.name, s.test)

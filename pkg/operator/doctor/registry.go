@@ -7,6 +7,7 @@ import (
 	"net/http"
 	neturl "net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/sr"
@@ -17,6 +18,7 @@ import (
 const (
 	checkSchemas    = "schemas"
 	checkLevels     = "compatibility"
+	checkLatest     = "latest versions"
 	registryTimeout = 15 * time.Second
 )
 
@@ -59,7 +61,33 @@ func (d *doctor) registry(ctx context.Context) *exam {
 			})
 		}))
 	})
+	e.check(ctx, checkLatest, []string{checkReachable}, func(ctx context.Context) Finding {
+		ctx, cancel := context.WithTimeout(ctx, registryTimeout)
+		defer cancel()
+		options, err := d.Parts.Registry(ctx)
+		if err != nil {
+			return registryFault(d.Config.Registry.URL, err)
+		}
+		smaller, err := registry.SmallerVersions(ctx, registry.Config{Client: options, Prefix: d.Config.Prefix})
+		if err != nil {
+			return registryFault(d.Config.Registry.URL, err)
+		}
+		return latestOf(smaller)
+	})
 	return e
+}
+
+// latestOf sums up the latest versions of subjects that others write.
+func latestOf(smaller []registry.Smaller) Finding {
+	var lacking []string
+	for _, s := range smaller {
+		lacking = append(lacking, fmt.Sprintf("version %d of %s lacks %s", s.Version, s.Subject, strings.Join(s.Lacks, ", ")))
+	}
+	if len(lacking) > 0 {
+		return warn(few(lacking), "another producer has registered its own schema, and producers that take the latest version lose these fields",
+			registry.SmallerRemedy).at("registry")
+	}
+	return good("the latest versions have all fields of this version's schemas")
 }
 
 // levelsOf sums up what the registry demands of the schemas that others register.
@@ -112,7 +140,7 @@ func (d *doctor) standing(subjects []registry.Subject) Finding {
 		return fail(few(names[registry.Incompatible])+reason, "the subjects hold schemas that this version's are not compatible with",
 			"run the version that wrote them, or set another prefix").at("prefix")
 	case missing > 0 && !d.Config.Registry.Register:
-		return fail(found, "registry.register is false, and this version's schemas are not there", "register the files of schemas/avro, or start once with registry.register: true").at("registry.register")
+		return fail(found, "registry.register is false, and this version's schemas are not there", "start once with registry.register: true, or register what `sellerstream encode --topic TOPIC --schema` prints for each topic").at("registry.register")
 	case missing > 0:
 		return warn(found, "no pipeline of this version has run here yet", "nothing: `sellerstream run` registers them")
 	}

@@ -74,6 +74,7 @@ func (c *Codec) learn(ctx context.Context, cfg Config) error {
 	if cfg.Register {
 		c.protect(ctx, subjects)
 	}
+	c.tellSmaller(ctx, subjects)
 	parsed := make(map[string]*avro.Schema)
 	for i, s := range subjects {
 		schema := parsed[s.record.Name]
@@ -152,7 +153,7 @@ func refusal(name string, register bool, err error) error {
 	case answer.StatusCode == http.StatusUnprocessableEntity:
 		remedy = "the registry does not accept the schema; check that it supports Avro"
 	case answer.StatusCode == http.StatusNotFound && !register && strings.HasPrefix(fmt.Sprint(answer.ErrorCode), "404"):
-		remedy = "the registry does not have this version's schema; start once without --no-register, or register it from schemas/avro"
+		remedy = "the registry does not have this version's schema; start once without --no-register, or register what `sellerstream encode --topic TOPIC --schema` prints"
 	}
 	return fmt.Errorf("schema registry, subject %s: %w: %s", name, err, remedy)
 }

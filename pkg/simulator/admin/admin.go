@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/simulator/eventbridge"
 	"github.com/sellerstream/sellerstream/pkg/simulator/fault"
@@ -150,7 +151,29 @@ func (a *API) updates(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusBadRequest, err)
 		return
 	}
-	writeLines(w, plan.Updates)
+	lines := make([]updateLine, 0, len(plan.Updates))
+	for i, u := range plan.Updates {
+		line := updateLine{
+			UpdateID: fmt.Sprintf("simulator-%d-%d", plan.Start.UnixMilli(), i+1), Account: u.Account, SKU: u.SKU,
+			Quantity: u.Quantity, EventTime: u.Time, Urgent: u.Urgent, Source: "simulator",
+		}
+		if u.Excluded {
+			line.Source = "simulator, of a SKU that is managed elsewhere"
+		}
+		lines = append(lines, line)
+	}
+	writeLines(w, lines)
+}
+
+// updateLine is an update as `sellerstream encode` takes it.
+type updateLine struct {
+	UpdateID  string    `json:"updateId"`
+	Account   string    `json:"account"`
+	SKU       string    `json:"sku"`
+	Quantity  int       `json:"quantity"`
+	EventTime time.Time `json:"eventTime"`
+	Urgent    bool      `json:"urgent,omitempty"`
+	Source    string    `json:"source"`
 }
 
 func (a *API) quantities(w http.ResponseWriter, r *http.Request) {
