@@ -41,7 +41,7 @@ var notRun = map[string]string{
 }
 
 // stands are what stands in lines for something of the reader's own.
-func stands(cfg *config.Config, file string) *strings.Replacer {
+func stands(cfg config.Config, file string) *strings.Replacer {
 	return strings.NewReplacer(
 		"http://localhost:8081", cfg.Registry.URL, "localhost:9092", cfg.Kafka.Brokers[0],
 		"--config FILE", "--config "+file, "--config my.yaml", "--config "+file, "--config sellerstream.yaml", "--config "+file,
@@ -98,7 +98,7 @@ func whyNotRun(line string) string {
 
 // desk is a folder in which lines are run: the program, a kcat that swallows what it is
 // given and shows an order, and the files that lines name.
-func desk(t *testing.T, cfg *config.Config) (dir string) {
+func desk(t *testing.T, cfg config.Config) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	program, err := os.Executable()
