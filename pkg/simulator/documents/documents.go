@@ -94,7 +94,7 @@ func (d *Store) at(r *http.Request) string {
 		return d.base
 	}
 	called := url.URL{Host: r.Host}
-	if r.TLS != nil { // it called one of Amazon's hosts, of which this is another
+	if r.TLS != nil { // it called one of Amazon's hosts, and this is another
 		return "https://" + strings.Replace(r.Host, called.Hostname(), host, 1)
 	}
 	return "http://" + net.JoinHostPort(called.Hostname(), d.port)
