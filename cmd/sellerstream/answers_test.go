@@ -125,6 +125,9 @@ func operatorCommands() []operatorCommand {
 		{args: []string{"replay", "--topic", "orders", "--yes"}, registry: true},
 		{args: []string{"replay", "--topic", "dead-letters", "--reset", "--from", "1h", "--yes"}, registry: true},
 		{args: []string{"backfill", "--account", "acme-eu"}},
+		{args: []string{"tail", "dead-letters"}, registry: true},
+		{args: []string{"alerts"}}, // there are none to decode
+		{args: []string{"lag"}},
 		{args: []string{"backfill", "--account", "acme-eu", "--since", "3d"}, registry: true},
 		{args: []string{"decode", "--raw"}, registry: true, flags: true, stdin: []byte{0, 0, 0, 0, 1, 2}},
 		{args: []string{"encode", "--topic", "shipments"}, registry: true, flags: true, stdin: []byte("{}")},

@@ -182,7 +182,7 @@ func remedies() (codes []string) {
 			codes = append(codes, codeOf(value.String())...)
 		}
 	}
-	return append(codes, remedies.Reset("orders", 3, "7"))
+	return append(codes, remedies.Reset("inventory", "orders", 3, "7"))
 }
 
 // deployed are the files of deploy that are no documents, by their path from the root.

@@ -106,6 +106,7 @@ Start here:
 	root.AddCommand(withAnswers(
 		newTopicsCommand(), newAccountsCommand(), newDeadLettersCommand(), newReplayCommand(), newBackfillCommand(),
 		newPauseCommand(), newResumeCommand(), newSwitchesCommand(), newDecodeCommand(), newEncodeCommand(),
+		newTailCommand(), newAlertsCommand(), newLagCommand(),
 	)...)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp) // few arguments are files
 	completeFlags(root)

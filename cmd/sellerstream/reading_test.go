@@ -99,6 +99,7 @@ func readingCommands() [][]string {
 		{"replay", "--topic", "orders", "--dry-run"}, {"replay", "--topic", "order-changes", "--type", "X", "--dry-run"},
 		{"replay", "--topic", "order-changes", "--reset", "--from", "1h", "--dry-run"},
 		{"backfill", "--account", "acme-eu"},
+		{"tail", "dead-letters"}, {"tail", "orders", "--since", "1h"}, {"alerts"}, {"lag"},
 	}
 }
 
@@ -126,7 +127,7 @@ func TestReadingCommandsWriteNothing(t *testing.T) {
 			if writes := wrote(); len(writes) > 0 {
 				t.Errorf("%v wrote %q", args, writes)
 			}
-			needsTopic := slices.Contains([]string{"deadletters", "switches"}, args[0])
+			needsTopic := slices.Contains([]string{"deadletters", "switches", "tail", "alerts", "lag"}, args[0])
 			if file == mistyped && needsTopic && !(strings.Contains(said, "there is no topic sellerstraem.") && strings.Contains(said, `"sellerstream."`)) {
 				t.Errorf("%v does not name the right prefix:\n%s", args, said)
 			}

@@ -60,10 +60,11 @@ with, when the same command is given again. One that is through says so, or begi
 anew if its times are so long ago, such as 2h; --restart always begins anew. With
 --dry-run it counts, and changes nothing.
 
-With --reset a whole processor is moved instead: all of its processes must be
-stopped, or the units of the partitions that are moved must stand still, as doctor
-says. Its positions in the topic become those of --from, and when it starts it goes
-on there, with effects. kafka-consumer-groups --reset-offsets does not do it.`
+With --reset a role is moved instead, of --role where several read the topic: its
+positions there become those of --from, and it goes on there, with effects. A unit that
+stands still, as doctor says, is moved while all processes run, and goes on by itself
+within minutes. To move units that work, stop all of the role's processes.
+kafka-consumer-groups --reset-offsets does not do it.`
 
 const replayExamples = `  What would be published again of yesterday evening, by account?
     sellerstream replay --config my.yaml --topic orders --from 2026-11-23T18:00:00Z --to 2026-11-24T00:00:00Z --dry-run
@@ -73,8 +74,8 @@ const replayExamples = `  What would be published again of yesterday evening, by
     sellerstream replay --config my.yaml --topic order-changes --account acme-eu --from 2h
   Send the newest quantities of an account again
     sellerstream replay --config my.yaml --topic inventory-updates --account acme-eu --from 6h --effects
-  Have orders go on at an offset of partition 3, with all of its processes stopped
-    sellerstream replay --config my.yaml --reset --topic order-changes --from-offset 3:1500`
+  Have orders go on at an offset of partition 3, where its position was lost
+    sellerstream replay --config my.yaml --reset --role orders --topic order-changes --from-offset 3:1500`
 
 func newReplayCommand() *cobra.Command {
 	var f replayFlags
@@ -104,6 +105,7 @@ func newReplayCommand() *cobra.Command {
 	flags.BoolVar(&f.yes, "yes", false, "do not ask")
 	flags.BoolVar(&f.wait, "wait", false, "wait until the pipeline has taken the records in; default on a terminal")
 	f.by.add(cmd)
+	flags.StringVar(&f.role, "role", "", "with --reset, the role to move, where several read the topic")
 	flags.BoolVar(&f.reset, "reset", false, "move the topic's processor, which must be stopped, or its stopped units")
 	_ = cmd.RegisterFlagCompletionFunc("topic", completion(replayedTopics, false)) // it is there
 	return cmd

@@ -31,6 +31,7 @@ type replayFlags struct {
 	yes      bool
 	wait     bool
 	reset    bool
+	role     string
 	by       byFlag
 }
 
@@ -63,7 +64,7 @@ func (j *replayJob) request() (request replays.Request, err error) {
 	sum := sha256.Sum256([]byte(line))
 	return replays.Request{
 		Name: hex.EncodeToString(sum[:4]), Topic: j.topic, Selected: j.selected,
-		Begin: begin, End: end, Partitions: j.only, Rate: j.rate, Effects: j.effects,
+		Begin: begin, End: end, Partitions: j.only, Rate: j.rate, Effects: j.effects, Role: j.role,
 	}, errors.Join(err1, err2, j.checkSelection(), j.conflicts())
 }
 
@@ -103,6 +104,7 @@ func (j *replayJob) conflicts() error {
 		fault(j.effects || j.restart, "--reset has neither --effects nor --restart: the processor goes on as ever")
 		return errors.Join(faults...)
 	}
+	fault(j.role != "", "--role goes with --reset: otherwise the topic says who processes its records")
 	fault(j.way == replays.Writes && !j.effects && !j.dryRun,
 		"to process "+j.topic+" again is to write at Amazon: --effects allows it, --dry-run shows what it would be")
 	fault(j.way != replays.Writes && j.effects, "--effects is for inventory-updates, shipments and cancellations: a replay of "+j.topic+" writes nothing at Amazon")

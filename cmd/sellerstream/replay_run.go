@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 
 	"github.com/sellerstream/sellerstream/pkg/operator/columns"
@@ -147,7 +148,10 @@ func (j *replayJob) closed(letters *deadletters.Replayed) {
 // move takes the topic's processor to another place.
 func (j *replayJob) move(ctx context.Context) error {
 	if _, ok := j.Processor(); !ok {
-		return usageError{fmt.Errorf("%s is not the input of exactly one processor, so there are no positions to move: where the role events reads it, its group's offsets count, "+
+		if several := j.Processors(); len(several) > 0 {
+			return usageError{fmt.Errorf("%s is read by %s: say with --role which one is moved", j.topic, strings.Join(several, ", "))}
+		}
+		return usageError{fmt.Errorf("%s is the input of no processor, so there are no positions to move: where the role events reads it, its group's offsets count, "+
 			"which kafka-consumer-groups --reset-offsets sets, and without --reset its events are published again", j.topic)}
 	}
 	move, err := j.Move(ctx)

@@ -18,8 +18,8 @@ func Remedies() stream.Remedies {
 			schemas.MaxDeadLetterBytes),
 		Fault:  "this is a fault of the program: run the version before, and report it",
 		Replay: "`sellerstream replay`",
-		Reset: func(topic string, partition int32, offset string) string {
-			return fmt.Sprintf("sellerstream replay --config FILE --reset --topic %s --from-offset %d:%s", topic, partition, offset)
+		Reset: func(role, topic string, partition int32, offset string) string {
+			return fmt.Sprintf("sellerstream replay --config FILE --reset --role %s --topic %s --from-offset %d:%s", role, topic, partition, offset)
 		},
 	}
 }

@@ -14,8 +14,8 @@ func TestEachRemedyNamesACommand(t *testing.T) {
 			t.Errorf("%s names no command: %q", field.Name, value)
 		}
 	}
-	const reset = "sellerstream replay --config FILE --reset --topic orders --from-offset 3:7"
-	if got := remedies.Reset("orders", 3, "7"); got != reset {
+	const reset = "sellerstream replay --config FILE --reset --role inventory --topic orders --from-offset 3:7"
+	if got := remedies.Reset("inventory", "orders", 3, "7"); got != reset {
 		t.Errorf("the command is %q, want %q", got, reset)
 	}
 	if got, want := Remedy("orders", "no_origin"), "copy the record again with `sellerstream replay`; then discard it"; got != want {

@@ -2,6 +2,7 @@ package replays
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topicread"
@@ -10,8 +11,21 @@ import (
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-// Processor is the only processor that has the topic as its input; there may be none.
-func (r *Replay) Processor() (name string, ok bool) { return processorOf(r.Topic) }
+// Processor is the processor of the request's Role or, without one, the only one that has
+// the topic as its input; there may be none.
+func (r *Replay) Processor() (name string, ok bool) {
+	of := processorsOf(r.Topic)
+	switch {
+	case r.Role != "":
+		return r.Role, slices.Contains(of, r.Role)
+	case len(of) != 1:
+		return "", false
+	}
+	return of[0], true
+}
+
+// Processors are those that have the topic as their input.
+func (r *Replay) Processors() []string { return processorsOf(r.Topic) }
 
 // reset moves that processor.
 func (r *Replay) reset() (*stream.Reset, bool) {
@@ -23,23 +37,19 @@ func (r *Replay) reset() (*stream.Reset, bool) {
 	}, ok
 }
 
-// processorOf is the only processor that has a topic as its input. Compacted topics are
-// no processor's input, and replays is the input of several.
-func processorOf(topic string) (processor string, ok bool) {
+// processorsOf are the processors that have a topic as their input. Compacted topics are
+// nobody's input.
+func processorsOf(topic string) (processors []string) {
 	t, known := schemas.TopicOf(topic)
 	if !known || t.Compacted() {
-		return "", false
+		return nil
 	}
-	var processors []string
 	for _, reader := range t.Readers {
 		if _, has := schemas.TopicOf(schemas.StatePrefix + reader); has {
 			processors = append(processors, reader)
 		}
 	}
-	if len(processors) != 1 {
-		return "", false
-	}
-	return processors[0], true
+	return processors
 }
 
 // Move takes a processor to another place of its input.

@@ -7,11 +7,12 @@ import (
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-func TestOnlyInputsOfOneProcessorHaveAReset(t *testing.T) {
+func TestInputsOfOneProcessorNeedNoRole(t *testing.T) {
 	t.Parallel()
 	got := make(map[string]string)
 	for _, topic := range schemas.Topics() {
-		if processor, ok := processorOf(topic.Name); ok {
+		r := &Replay{Request: Request{Topic: topic.Name}}
+		if processor, ok := r.Processor(); ok {
 			got[topic.Name] = processor
 		}
 	}
@@ -23,5 +24,19 @@ func TestOnlyInputsOfOneProcessorHaveAReset(t *testing.T) {
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("the topics and processors %v, want %v", got, want)
+	}
+}
+
+// Where a unit's position is lost in a topic that several roles read, each can be moved.
+func TestEachProcessorCanBeMoved(t *testing.T) {
+	t.Parallel()
+	for _, topic := range schemas.Topics() {
+		for _, reader := range topic.Readers {
+			_, processes := schemas.TopicOf(schemas.StatePrefix + reader)
+			r := &Replay{Request: Request{Topic: topic.Name, Role: reader}}
+			if got, ok := r.Processor(); ok != (processes && !topic.Compacted()) || ok && got != reader {
+				t.Errorf("%s of %s: %q, %v", topic.Name, reader, got, ok)
+			}
+		}
 	}
 }

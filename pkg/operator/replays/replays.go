@@ -91,6 +91,7 @@ type Request struct {
 	Partitions []int32 // none for all
 	Rate       float64 // events a second, of a replay that publishes
 	Effects    bool    // whether calls that write are allowed
+	Role       string  // of a Move: whose processor, where several read the topic
 }
 
 // Replay is one replay.

@@ -20,7 +20,7 @@ type Remedies struct {
 	Replay string
 	// Reset names the command that moves a unit's position in a topic, which has its
 	// logical name. offset is the word OFFSET where the log's range is unknown.
-	Reset func(topic string, partition int32, offset string) string
+	Reset func(role, topic string, partition int32, offset string) string
 }
 
 func (r Remedies) withDefaults() Remedies {
@@ -33,8 +33,8 @@ func (r Remedies) withDefaults() Remedies {
 	r.Fault = cmp.Or(r.Fault, "mend the machine or its Options")
 	r.Replay = cmp.Or(r.Replay, "the tool that copies records for a replay")
 	if r.Reset == nil {
-		r.Reset = func(topic string, partition int32, offset string) string {
-			return fmt.Sprintf("Reset.Move: topic %s, partition %d, offset %s", topic, partition, offset)
+		r.Reset = func(role, topic string, partition int32, offset string) string {
+			return fmt.Sprintf("Reset.Move: role %s, topic %s, partition %d, offset %s", role, topic, partition, offset)
 		}
 	}
 	return r

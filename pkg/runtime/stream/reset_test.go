@@ -100,7 +100,7 @@ func TestForeignOffsetNamesTheCommand(t *testing.T) {
 			t.Fatal(err)
 		}
 		r = w.run(w.options(newCounter))
-		command := Remedies{}.withDefaults().Reset(in1, partitionOf("a"), "2")
+		command := Remedies{}.withDefaults().Reset("test", in1, partitionOf("a"), "2")
 		w.eventually("the command", func() bool { return w.logs.Has(command) })
 		r.shutdown()
 		if err := w.move(2); err != nil {

@@ -312,7 +312,7 @@ func (s *session) outOfRange(e kgo.FetchError) error {
 		return nil
 	}
 	return stopf(PositionLost,
-		fmt.Sprintf("look which records are missing, then skip them with `%s`, while the processes run", s.opts.Remedies.Reset(in.logical, e.Partition, start)),
+		fmt.Sprintf("look which records are missing, then skip them with `%s`, while the processes run", s.opts.Remedies.Reset(s.opts.Processor, in.logical, e.Partition, start)),
 		"topic %s, partition %d: the position %d is not in the log (%s): %w; records were removed before they were read (retention too short, topic made anew, or data lost)",
 		e.Topic, e.Partition, in.next, has, e.Err)
 }

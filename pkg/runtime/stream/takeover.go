@@ -299,8 +299,8 @@ func (s *session) noteForeignOffsets(ctx context.Context) {
 			continue
 		}
 		s.log.Warn("the group's offset was set by another tool and has no effect: the unit goes on at the position in its state; "+
-			"to move it, stop all processes of the group and run the command, then start them again",
+			"to move it, stop all processes of the role and run the command, then start them again",
 			"topic", in.topic, "group", s.opts.Group, "offset", at.At, "position", in.next,
-			"command", s.opts.Remedies.Reset(in.logical, s.u.partition, strconv.FormatInt(at.At, 10)))
+			"command", s.opts.Remedies.Reset(s.opts.Processor, in.logical, s.u.partition, strconv.FormatInt(at.At, 10)))
 	}
 }

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
+	"github.com/sellerstream/sellerstream/pkg/operator/columns"
+	"github.com/sellerstream/sellerstream/pkg/operator/positions"
+	"github.com/sellerstream/sellerstream/pkg/roles"
+)
+
+type lagFlags struct {
+	config     string
+	role       string
+	partitions bool
+	json       bool
+}
+
+func newLagCommand() *cobra.Command {
+	var f lagFlags
+	cmd := &cobra.Command{
+		Use:   "lag --config FILE",
+		Short: "Show how far each role has read its topics",
+		Long: `Lag compares the position of each role in each topic that it reads with the end of
+the log, and shows how old the oldest record is that is not read. The positions are
+those that the role's group has, within seconds of where the role stands.
+
+LAG counts offsets: the markers of transactions count too, about one for each
+transaction. A role that has taken work in may still wait for Amazon with it:
+` + "`accounts`" + ` shows that. A position that is not in the log stands below the table.`,
+		Example: `  sellerstream lag --config sellerstream.yaml
+  sellerstream lag --config sellerstream.yaml --role orders --partitions
+  sellerstream lag --config sellerstream.yaml --json | jq '.positions[] | select(.lag > 1000)'`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
+	}
+	addConfig(cmd.Flags(), &f.config)
+	cmd.Flags().StringVar(&f.role, "role", "", "only this role")
+	cmd.Flags().BoolVar(&f.partitions, "partitions", false, "a row for each partition")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object, with each partition")
+	return cmd
+}
+
+func (f *lagFlags) run(cmd *cobra.Command) error {
+	if _, known := roles.Of(f.role); f.role != "" && !known {
+		return usageError{fmt.Errorf("no role is called %q; the roles are %v", f.role, pipeline.Roles())}
+	}
+	settings, err := openSettings(cmd, f.config)
+	if err != nil {
+		return err
+	}
+	all, err := pipeline.ReadPositions(cmd.Context(), settings)
+	if err != nil {
+		return err
+	}
+	if f.role != "" {
+		all = slices.DeleteFunc(all, func(p positions.Position) bool { return p.Role != f.role })
+	}
+	if f.json {
+		return columns.JSON(cmd.OutOrStdout(), map[string]any{"positions": all})
+	}
+	return positions.Text(cmd.OutOrStdout(), all, f.partitions, time.Now())
+}

@@ -1,0 +1,105 @@
+package tail
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/operator/columns"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// Alert is what alerts have said of one thing about an account.
+type Alert struct {
+	Type     string    `json:"type"`
+	Account  string    `json:"account"`
+	Subject  string    `json:"subject,omitempty"`
+	Severity string    `json:"severity"` // of the newest alert
+	Since    time.Time `json:"since"`    // since when it holds, as the newest alert says
+	Last     time.Time `json:"last"`     // when the newest alert was raised
+	Times    int       `json:"times"`    // how many alerts there were
+	Message  string    `json:"message"`  // of the newest
+	// Ended is when an alert of severity RESOLVED said that it does not hold any more;
+	// nil where none has. Some types of alerts have no end.
+	Ended *time.Time `json:"ended"`
+
+	ids map[string]bool
+}
+
+// resolved is the severity of an alert that ends another.
+const resolved = "RESOLVED"
+
+// Alerts folds the alerts of the topic since a time: open ones first, the newest of each
+// first. account "" means all.
+func (t Topic) Alerts(ctx context.Context, account string, since time.Time) ([]*Alert, error) {
+	type about struct{ kind, account, subject string }
+	found := make(map[about]*Alert)
+	ids := make(map[string]bool)
+	_, err := t.Since(ctx, account, since, func(r Record) error {
+		var said schemas.Alert
+		if r.Error != "" || json.Unmarshal(r.Value, &said) != nil || ids[said.EventID] {
+			return nil // several processes raise one alert
+		}
+		ids[said.EventID] = true
+		at := about{said.EventType, said.Account, said.Subject}
+		one := found[at]
+		if one == nil {
+			one = &Alert{Type: said.EventType, Account: said.Account, Subject: said.Subject, ids: make(map[string]bool)}
+			found[at] = one
+		}
+		one.take(&said)
+		return nil
+	})
+	alerts := make([]*Alert, 0, len(found))
+	for _, one := range found {
+		if one.Times > 0 { // else only its end is known
+			alerts = append(alerts, one)
+		}
+	}
+	slices.SortFunc(alerts, func(a, b *Alert) int {
+		return cmp.Or(cmp.Compare(b2i(a.Ended != nil), b2i(b.Ended != nil)), b.Last.Compare(a.Last), cmp.Compare(a.Account, b.Account), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Subject, b.Subject))
+	})
+	return alerts, err
+}
+
+// take takes an alert; those about one thing come in their order.
+func (a *Alert) take(said *schemas.Alert) {
+	if said.Severity == resolved {
+		if a.ids[said.Resolves] {
+			ended := said.Time
+			a.Ended = &ended
+		}
+		return
+	}
+	a.ids = map[string]bool{said.EventID: true} // an end of an earlier one comes before the newest
+	a.Severity, a.Since, a.Last, a.Message, a.Ended = said.Severity, said.Since, said.Time, said.Message, nil
+	a.Times++
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// AlertsText shows alerts to a person.
+func AlertsText(w io.Writer, alerts []*Alert) error {
+	table := columns.New(w)
+	table.Printf("STATE\tSEVERITY\tALERT\tACCOUNT\tSUBJECT\tSINCE\tLAST\tTIMES\tMESSAGE\n")
+	for _, a := range alerts {
+		state := "open"
+		if a.Ended != nil {
+			state = "ended " + a.Ended.UTC().Format(time.RFC3339)
+		}
+		table.Printf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", state, a.Severity, a.Type, a.Account, cmp.Or(a.Subject, "-"),
+			a.Since.UTC().Format(time.RFC3339), a.Last.UTC().Format(time.RFC3339), a.Times, schemas.Shorten(a.Message, maxMessage))
+	}
+	return table.Flush()
+}
+
+// maxMessage bounds, in bytes, what a row shows of a message.
+const maxMessage = 160
