@@ -48,8 +48,8 @@ func heals(err error) bool {
 	return errors.As(err, &answer) && answer.Retriable
 }
 
-// warnOldKafka says what doctor would of brokers before Kafka 4.0, and goes on: they may have
-// done so far.
+// warnOldKafka warns of brokers before Kafka 4.0 in the words of doctor. It is no error: they
+// may have done so far.
 func warnOldKafka(ctx context.Context, admin *kadm.Client, log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(ctx, aclsAnswer)
 	defer cancel()

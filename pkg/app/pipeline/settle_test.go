@@ -20,8 +20,8 @@ import (
 	"github.com/sellerstream/sellerstream/test/fakekafka"
 )
 
-// TestAStartWaitsForBrokersToAgree: three brokers, each of which at first does not know the
-// topics that another has made.
+// TestAStartWaitsForBrokersToAgree: three brokers, and those that are asked do not know
+// the new topics at first.
 func TestAStartWaitsForBrokersToAgree(t *testing.T) {
 	t.Parallel()
 	cluster := fakekafka.New(t, kfake.NumBrokers(3))

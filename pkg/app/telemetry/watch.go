@@ -65,7 +65,7 @@ type Queue struct {
 
 // Events is what waits for EventBridge.
 type Events struct {
-	Pending int64         // of all partitions; negative where Kafka does not tell
+	Pending int64         // of all partitions; negative where Kafka does not answer
 	Oldest  time.Duration // of what this process has read, in real time
 	Refused time.Duration // since when EventBridge has taken nothing that it was sent
 }

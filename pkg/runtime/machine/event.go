@@ -29,7 +29,7 @@ func (tx *Tx) raised(alert *schemas.Alert, at time.Time) string {
 }
 
 // ResolveRaised is Resolve for the alert of the same role, type, account and subject that
-// Alert has raised at a time, of which a state keeps the milliseconds.
+// Alert has raised at a time. The milliseconds of it are enough.
 func (tx *Tx) ResolveRaised(alert *schemas.Alert, at time.Time) {
 	alert.Resolves = tx.raised(alert, at)
 	tx.Resolve(alert)
