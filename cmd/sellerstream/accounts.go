@@ -1,6 +1,8 @@
 package main
 
 import (
+	"io"
+
 	"github.com/spf13/cobra"
 
 	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
@@ -10,6 +12,7 @@ type accountsFlags struct {
 	config string
 	all    bool
 	json   bool
+	watch  watching
 }
 
 func newAccountsCommand() *cobra.Command {
@@ -38,15 +41,18 @@ needs, if nothing more comes and Amazon answers.`,
   sellerstream accounts --config sellerstream.yaml --json | jq '.accounts[] | select(.waits[].parked)'`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: firstArg(configuredAccounts),
-		RunE:              f.run,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.watch.do(cmd, func(w io.Writer) error { return f.run(cmd, args, w) })
+		},
 	}
 	addConfig(cmd.Flags(), &f.config)
 	cmd.Flags().BoolVar(&f.all, "all", false, "list idle accounts too")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
+	f.watch.add(cmd)
 	return cmd
 }
 
-func (f *accountsFlags) run(cmd *cobra.Command, args []string) error {
+func (f *accountsFlags) run(cmd *cobra.Command, args []string, w io.Writer) error {
 	settings, err := openSettings(cmd, f.config)
 	if err != nil {
 		return err
@@ -65,9 +71,9 @@ func (f *accountsFlags) run(cmd *cobra.Command, args []string) error {
 	case only != "" && len(found) == 0: // neither configured nor in the state
 		return checkAccount(settings.Config, only)
 	case f.json:
-		return fold.JSON(cmd.OutOrStdout(), found)
+		return fold.JSON(w, found)
 	case only != "":
-		return fold.Write(cmd.OutOrStdout(), found[0])
+		return fold.Write(w, found[0])
 	}
-	return fold.WriteTable(cmd.OutOrStdout(), found, f.all)
+	return fold.WriteTable(w, found, f.all)
 }

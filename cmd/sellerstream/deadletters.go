@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +17,8 @@ import (
 
 const deadLettersHelp = `Deadletters shows what could not be processed and was set aside, sends it back to
 where it came from once its cause is mended, or marks it as done with.
+
+The beginning of an id will do where no other letter's id begins so.
 
 What was done about a letter stands on the topic dead-letters.resolved, with who
 did it; the other letters are open. Letters are kept 14 days.`
@@ -39,6 +42,7 @@ type deadLettersFlags struct {
 	change bool // whether anything will be noted about letters
 	limit  int
 	by     byFlag
+	watch  watching
 }
 
 func newDeadLettersCommand() *cobra.Command {
@@ -64,15 +68,17 @@ func (f *deadLettersFlags) listCommand() *cobra.Command {
 				return usageError{fmt.Errorf("--limit must be 0 to %d: the rest is in the topic, see kcat in the README", maxListed)}
 			}
 			f.filter.Settled, f.filter.Unsure = f.all, true
-			return f.open(cmd, func(ctx context.Context, letters *deadletters.Letters, _ *registry.Codec) error {
-				summary, err := letters.Summarize(ctx, f.filter, f.limit)
-				if err != nil {
-					return err
-				}
-				if f.json {
-					return summary.JSON(cmd.OutOrStdout())
-				}
-				return summary.Text(cmd.OutOrStdout(), f.all)
+			return f.watch.do(cmd, func(w io.Writer) error {
+				return f.open(cmd, func(ctx context.Context, letters *deadletters.Letters, _ *registry.Codec) error {
+					summary, err := letters.Summarize(ctx, f.filter, f.limit)
+					if err != nil {
+						return err
+					}
+					if f.json {
+						return summary.JSON(w)
+					}
+					return summary.Text(w, f.all)
+				})
 			})
 		},
 	}
@@ -81,6 +87,7 @@ func (f *deadLettersFlags) listCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&f.all, "all", false, "those too that were retried or discarded")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
 	cmd.Flags().IntVar(&f.limit, "limit", 20, "how many of the newest to list")
+	f.watch.add(cmd)
 	return cmd
 }
 
@@ -96,8 +103,9 @@ the registry, as text where they are text, else as a hex dump. --raw writes the
 bytes alone, unchanged, to be mended and produced by hand.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			f.filter.IDs = args
 			return f.open(cmd, func(ctx context.Context, letters *deadletters.Letters, codec *registry.Codec) error {
-				letter, err := letters.Find(ctx, args[0])
+				letter, err := letters.Find(ctx, f.filter.IDs[0])
 				if err != nil {
 					return err
 				}
@@ -156,6 +164,7 @@ set aside again, as another letter.`,
 	cmd.Flags().BoolVar(&f.all, "again", false, "letters too that were retried or discarded before")
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "only show what would be sent where")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object, and the rest on stderr")
 	return cmd
 }
 
@@ -175,7 +184,16 @@ long as all others, and ` + "`list --all`" + ` shows them.`,
 	f.addFilter(cmd)
 	f.by.add(cmd)
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object, and the rest on stderr")
 	return cmd
+}
+
+// out is where a command that does something tells people of it.
+func (f *deadLettersFlags) out(cmd *cobra.Command) io.Writer {
+	if f.json {
+		return cmd.ErrOrStderr()
+	}
+	return cmd.OutOrStdout()
 }
 
 func (f *deadLettersFlags) addFilter(cmd *cobra.Command) {
@@ -220,7 +238,17 @@ func (f *deadLettersFlags) open(cmd *cobra.Command, do func(context.Context, *de
 		return err
 	}
 	defer stop()
+	if f.filter.IDs, err = letters.Resolve(cmd.Context(), f.filter.IDs); err != nil {
+		return err
+	}
 	return do(cmd.Context(), letters, codec)
+}
+
+// retriedJSON is deadletters.Done for a program; of a dry run, what would be done.
+type retriedJSON struct {
+	Retried int `json:"retried"`
+	Kept    int `json:"kept"`
+	Same    int `json:"same"`
 }
 
 func (f *deadLettersFlags) retry(ctx context.Context, cmd *cobra.Command, letters *deadletters.Letters) error {
@@ -232,7 +260,10 @@ func (f *deadLettersFlags) retry(ctx context.Context, cmd *cobra.Command, letter
 	if plan.Letters()+plan.Kept == 0 {
 		return letters.WhyNone(ctx, f.filter)
 	}
-	plan.Text(cmd.OutOrStdout())
+	plan.Text(f.out(cmd))
+	if f.dryRun && f.json {
+		return columns.JSON(cmd.OutOrStdout(), retriedJSON{Retried: plan.Letters(), Kept: plan.Kept})
+	}
 	if f.dryRun {
 		return nil
 	}
@@ -243,6 +274,9 @@ func (f *deadLettersFlags) retry(ctx context.Context, cmd *cobra.Command, letter
 		return err
 	}
 	done, err := letters.Retry(ctx, f.filter, now)
+	if f.json {
+		return errors.Join(columns.JSON(cmd.OutOrStdout(), retriedJSON(done)), err)
+	}
 	fmt.Fprintf(cmd.OutOrStdout(), "retried %s\n", columns.Counted(done.Retried, "dead letter"))
 	if done.Same > 0 {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s more stood there twice, and went back once\n", columns.Counted(done.Same, "letter"))
@@ -258,13 +292,18 @@ func (f *deadLettersFlags) discard(ctx context.Context, cmd *cobra.Command, lett
 	if summary.Total == 0 {
 		return letters.WhyNone(ctx, f.filter)
 	}
-	if err := summary.CountsText(cmd.OutOrStdout()); err != nil {
+	if err := summary.CountsText(f.out(cmd)); err != nil {
 		return err
 	}
 	if err := confirm(cmd, fmt.Sprintf("Discard %s?", columns.Counted(summary.Total, "dead letter")), f.yes); err != nil {
 		return err
 	}
 	n, err := letters.Discard(ctx, f.filter)
+	if f.json {
+		return errors.Join(columns.JSON(cmd.OutOrStdout(), struct {
+			Discarded int `json:"discarded"`
+		}{n}), err)
+	}
 	fmt.Fprintf(cmd.OutOrStdout(), "discarded %s\n", columns.Counted(n, "dead letter"))
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
+	"github.com/sellerstream/sellerstream/pkg/operator/columns"
 	"github.com/sellerstream/sellerstream/pkg/operator/doctor"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 )
@@ -79,7 +80,7 @@ func (f *doctorFlags) run(cmd *cobra.Command) error {
 		report.Table(cmd.OutOrStdout(), f.verbose)
 	}
 	if n := report.Count(doctor.Failed); n > 0 {
-		return fmt.Errorf("%d checks failed", n)
+		return fmt.Errorf("%s failed", columns.Counted(n, "check"))
 	}
 	return nil
 }

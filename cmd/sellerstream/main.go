@@ -108,7 +108,7 @@ Start here:
 		newPauseCommand(), newResumeCommand(), newSwitchesCommand(), newDecodeCommand(), newEncodeCommand(),
 		newTailCommand(), newAlertsCommand(), newLagCommand(),
 	)...)
-	root.InitDefaultCompletionCmd() // cobra would only when it runs, after what follows
+	root.InitDefaultCompletionCmd()                                                         // cobra would only when it runs, after what follows
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp) // few arguments are files
 	completeFlags(root)
 	refuseRepeats(root)

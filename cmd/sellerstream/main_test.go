@@ -129,6 +129,9 @@ func TestAKeyWithoutEffectIsNamed(t *testing.T) {
 	if _, err := loadSettings(cmd, file); err != nil || !strings.Contains(log.String(), says) {
 		t.Errorf("at start: %v, %s", err, &log)
 	}
+	if first, _, _ := strings.Cut(log.String(), "\n"); !strings.Contains(first, "version="+version+" commit=") || !strings.Contains(first, "config="+file) {
+		t.Errorf("the log begins with %s", first)
+	}
 }
 
 // TestAStopWhileStartingIsNoFailure: Kubernetes stops pods that wait for Kafka,

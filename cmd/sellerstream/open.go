@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -40,9 +41,11 @@ func openSettings(cmd *cobra.Command, file string) (pipeline.Settings, error) {
 		return pipeline.Settings{}, err
 	}
 	cfg, err := loadConfig(file)
+	logger := config.Log{Level: "warn"}.New(cmd.ErrOrStderr())
+	slog.SetDefault(logger) // for libraries that log by themselves
 	return pipeline.Settings{
 		Config: cfg, Answers: wait, Secrets: pipeline.OpenSecrets(cfg.AWS), Clock: clock.Real{}, TransactionalPrefix: transactionalPrefix(cfg),
-		Logger: config.Log{Level: "warn"}.New(cmd.ErrOrStderr()),
+		Logger: logger,
 	}, err
 }
 
@@ -60,6 +63,9 @@ func loadSettings(cmd *cobra.Command, file string) (pipeline.Settings, error) {
 		return pipeline.Settings{}, usageError{err}
 	}
 	logger := cfg.Log.New(cmd.ErrOrStderr())
+	slog.SetDefault(logger) // for libraries that log by themselves
+	built := builtFrom()
+	logger.InfoContext(cmd.Context(), cmd.CommandPath()+" begins", "version", built.Version, "commit", built.Commit, "config", file)
 	for _, line := range cfg.WithoutEffect() {
 		logger.WarnContext(cmd.Context(), "the configuration has a key that means nothing any more", "key", line)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -28,6 +29,8 @@ type switchFlags struct {
 	writes  bool
 	reason  string
 	by      byFlag
+	json    bool
+	watch   watching
 }
 
 func newPauseCommand() *cobra.Command {
@@ -59,6 +62,7 @@ func newSwitchCommand(name string, paused bool, short, long string) *cobra.Comma
 	cmd.Flags().StringVar(&f.account, "account", "", "the account whose calls are meant, by our name of it")
 	cmd.Flags().BoolVar(&f.writes, "writes", false, "the writing calls of all accounts are meant")
 	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for whoever reads the log")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
 	_ = cmd.RegisterFlagCompletionFunc("reason", cobra.NoFileCompletions) // it is there, and free text
 	f.by.add(cmd)
 	return cmd
@@ -70,9 +74,13 @@ func newSwitchesCommand() *cobra.Command {
 		Use:   "switches",
 		Short: "Show which calls are paused, since when, by whom and why",
 		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return f.list(cmd) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.watch.do(cmd, func(w io.Writer) error { return f.list(cmd, w) })
+		},
 	}
 	addConfig(cmd.Flags(), &f.config)
+	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
+	f.watch.add(cmd)
 	return cmd
 }
 
@@ -96,11 +104,19 @@ func (f *switchFlags) turn(cmd *cobra.Command, paused bool) error {
 				return err
 			}
 		}
-		before, err := s.Turn(ctx, schemas.Switch{
-			Subject: subject, Paused: paused, Since: time.Now().UTC(), By: by, Reason: f.reason,
-		})
+		turned := schemas.Switch{Subject: subject, Paused: paused, Since: time.Now().UTC(), By: by, Reason: f.reason}
+		before, err := s.Turn(ctx, turned)
 		if err != nil {
 			return err
+		}
+		if f.json {
+			if before.Paused == paused {
+				turned = before
+			}
+			return columns.JSON(cmd.OutOrStdout(), struct {
+				Changed bool           `json:"changed"` // whether the command did it; else it was so already
+				Switch  schemas.Switch `json:"switch"`
+			}{before.Paused != paused, turned})
 		}
 		what := map[bool]string{true: "paused", false: "going on"}[paused]
 		if before.Paused == paused {
@@ -114,14 +130,19 @@ func (f *switchFlags) turn(cmd *cobra.Command, paused bool) error {
 	})
 }
 
-func (f *switchFlags) list(cmd *cobra.Command) error {
+func (f *switchFlags) list(cmd *cobra.Command, w io.Writer) error {
 	return f.open(cmd, false, func(_ context.Context, _ config.Config, s *pause.Switches) error {
 		paused := s.Paused()
+		if f.json {
+			return columns.JSON(w, struct {
+				Paused []schemas.Switch `json:"paused"`
+			}{append([]schemas.Switch{}, paused...)})
+		}
 		if len(paused) == 0 {
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), "nothing is paused")
+			_, err := fmt.Fprintln(w, "nothing is paused")
 			return err
 		}
-		table := columns.New(cmd.OutOrStdout())
+		table := columns.New(w)
 		table.Printf("PAUSED\tSINCE\tBY\tREASON\n")
 		for _, p := range paused {
 			table.Printf("%s\t%s\t%s\t%s\n", p.Subject, p.Since.Format(time.RFC3339), p.By, cmp.Or(p.Reason, "-"))

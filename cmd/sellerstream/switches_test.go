@@ -23,6 +23,11 @@ func TestPauseResumeAndSwitches(t *testing.T) {
 		says string
 	}{
 		{[]string{"switches"}, 0, "nothing is paused"},
+		{[]string{"switches", "--json"}, 0, `"paused": []`},
+		{[]string{"pause", "--writes", "--json"}, 0, `"changed": true`},
+		{[]string{"pause", "--writes", "--json"}, 0, `"changed": false`},
+		{[]string{"switches", "--json"}, 0, `"subject": "*writes*"`},
+		{[]string{"switches", "--watch=10ms"}, exitUsage, "write 1s or more"},
 		{[]string{"pause"}, exitUsage, "--account ID or --writes"},
 		{[]string{"pause", "--account", "acme-eu", "--writes"}, exitUsage, "--account ID or --writes"},
 		{[]string{"pause", "--account", "acme-ue"}, exitUsage, `no account is called "acme-ue"; there is acme-eu`},

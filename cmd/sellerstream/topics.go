@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -16,6 +17,7 @@ type topicsFlags struct {
 	config string
 	json   bool
 	yes    bool
+	watch  watching
 }
 
 func newTopicsCommand() *cobra.Command {
@@ -52,22 +54,24 @@ func (f *topicsFlags) planCommand() *cobra.Command {
 The exit status is 0 if nothing differs, 3 if something does (+, ~ or !).`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.compare(cmd, func(plan topicplan.Plan) error {
-				show := plan.Text
-				if f.json {
-					show = plan.JSON
-				}
-				if err := show(cmd.OutOrStdout()); err != nil {
-					return err
-				}
-				if !plan.Same() {
-					return differsError{errors.New("the topics differ from the table")}
-				}
-				return nil
+			differs := false
+			err := f.watch.do(cmd, func(w io.Writer) error {
+				return f.compare(cmd, func(plan topicplan.Plan) error {
+					differs = !plan.Same()
+					if f.json {
+						return plan.JSON(w)
+					}
+					return plan.Text(w)
+				})
 			})
+			if err == nil && differs {
+				err = differsError{errors.New("the topics differ from the table")}
+			}
+			return err
 		},
 	}
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
+	f.watch.add(cmd)
 	return cmd
 }
 

@@ -122,7 +122,7 @@ func (e *environment) startWith(t *testing.T, config string, flags ...string) *p
 // not drained, but was interrupted.
 func (e *environment) awaitUp(ctx context.Context, t *testing.T, p *process.Process) {
 	t.Helper()
-	for !strings.Contains(p.Log(), "unit restored") {
+	for !strings.Contains(p.Log(), "units restored") {
 		select {
 		case <-p.Exited:
 			t.Fatal("the pipeline ended before it was up")

@@ -31,6 +31,9 @@ func TestConfigurationIsGoReleasers(t *testing.T) {
 	}
 	for _, archive := range project.Archives {
 		for _, file := range archive.Files {
+			if file.Source == "man/*.1" && strings.Contains(project.Before.Hooks[0], "sellerstream man man'") {
+				continue // made before
+			}
 			if found, err := filepath.Glob(filepath.Join(root, file.Source)); err != nil || len(found) == 0 {
 				t.Errorf("no file is %s (%v)", file.Source, err)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/boundedhttp/awshttp"
@@ -20,12 +22,13 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/platform/secrets/awssecrets"
 	"github.com/sellerstream/sellerstream/pkg/spapi"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
 )
 
 // openAWS finds our own AWS credentials: a configured key or the SDK's chain,
 // and on top of it the configured role.
 func openAWS(ctx context.Context, cfg config.AWS) (aws.Config, error) {
-	options := []func(*awsconfig.LoadOptions) error{awsconfig.WithRegion(cfg.Region)}
+	options := []func(*awsconfig.LoadOptions) error{awsconfig.WithRegion(cfg.Region), awsconfig.WithLogger(logging.LoggerFunc(logSDK))}
 	if cfg.AccessKeyID != "" {
 		// Never from AWS Secrets Manager, which this key opens: hence no store.
 		secret, err := cfg.SecretAccessKey.Source(nil).Secret(ctx)
@@ -50,6 +53,16 @@ func openAWS(ctx context.Context, cfg config.AWS) (aws.Config, error) {
 		loaded.Credentials = ownRole{spapi.AssumeRole(newSTS(loaded, cfg), spapi.Role{ARN: cfg.Role, ExternalID: cfg.ExternalID})}
 	}
 	return loaded, nil
+}
+
+// logSDK logs what the SDK would write to stderr. Its warnings are about its own choices;
+// what fails comes back as an error too.
+func logSDK(class logging.Classification, format string, args ...any) {
+	level := slog.LevelInfo
+	if class == logging.Debug {
+		level = slog.LevelDebug
+	}
+	slog.Log(context.Background(), level, schemas.Printable(fmt.Sprintf(format, args...)), "from", "aws-sdk-go")
 }
 
 // ownRole is the credentials of aws.role. What STS answers is not repeated except for

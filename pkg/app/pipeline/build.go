@@ -55,7 +55,7 @@ func (p *pipeline) close() {
 // build prepares the roles: topics exist and schemas are known when it returns.
 func build(ctx context.Context, s Settings, metrics *telemetry.Metrics) (*pipeline, error) {
 	p := &pipeline{Settings: s, shadow: newShadow(s.Logger, s.Out), metrics: metrics, processors: map[Role]units{}}
-	p.memory = stream.NewMemory(mostPending(s.Config.Runtime))
+	p.memory = stream.NewMemory(mostPending(s.Config.Runtime), s.Logger)
 	p.sources = p.newSources()
 	var names []string
 	for _, name := range s.Roles {

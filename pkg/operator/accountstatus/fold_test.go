@@ -63,7 +63,7 @@ func TestTable(t *testing.T) {
 	if err := f.WriteTable(&out, f.Standings(), false); err != nil {
 		t.Fatal(err)
 	}
-	const want = `6 accounts: 1 parked, 1 held up, 2 paused or not configured, 1 working, 1 idle
+	const want = `6 accounts: 1 parked, 1 held up, 1 paused, 1 not configured, 1 working, 1 idle
 
 ACCOUNT  ORDERS  STOCK  FEEDS  SHIPMENTS  CANCELS  OLDEST  CLEARS   STATE
 parked   1       0      0      0          0        2d02h   unknown  PARKED: getOrder for 2d01h: 403 Unauthorized

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,8 +17,15 @@ import (
 // all, under a line that counts them.
 func (f *Fold) WriteTable(w io.Writer, standings []*Standing, all bool) error {
 	counts := make([]int, highest+1)
+	paused, unknown := 0, "" // whatever else is the matter with them
 	for _, s := range standings {
 		counts[s.severity()]++
+		if s.Paused != nil {
+			paused++
+		}
+	}
+	if n := len(slices.DeleteFunc(slices.Clone(standings), func(s *Standing) bool { return s.Configured })); n > 0 {
+		unknown = fmt.Sprintf("%d not configured, ", n)
 	}
 	worst := ""
 	if counts[highest] > 0 {
@@ -27,8 +35,8 @@ func (f *Fold) WriteTable(w io.Writer, standings []*Standing, all bool) error {
 	if counts[4] > 0 {
 		worst += fmt.Sprintf("%d with work that FAILED, ", counts[4])
 	}
-	fmt.Fprintf(w, "%d accounts: %s%d held up, %d paused or not configured, %d working, %d idle\n",
-		len(standings), worst, counts[3], counts[2], counts[1], counts[0])
+	fmt.Fprint(w, columns.ScreenOf(w).Paint(fmt.Sprintf("%s: %s%d held up, %d paused, %s%d working, %d idle\n",
+		columns.Counted(len(standings), "account"), worst, counts[3], paused, unknown, counts[1], counts[0])))
 	if f.writes != nil {
 		fmt.Fprintf(w, "the writing calls of all accounts are paused, %s\n", f.writes.text(f.settings.Now))
 	}
@@ -125,7 +133,7 @@ func inWords(failed []Failed) string {
 
 // Write prints all that is known of one account, and what to do about it.
 func (f *Fold) Write(w io.Writer, s *Standing) error {
-	fmt.Fprintf(w, "%s: %s\n", s.Account, f.state(s))
+	fmt.Fprint(w, columns.ScreenOf(w).Paint(fmt.Sprintf("%s: %s\n", s.Account, f.state(s))))
 	table := columns.New(w)
 	if len(s.Work) > 0 {
 		table.Printf("\nWORK\tPENDING\tAT AMAZON\tOLDEST\t\n")

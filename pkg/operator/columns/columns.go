@@ -7,16 +7,24 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
 // Writer writes rows whose cells are parted by tabs. Flush writes them in columns.
-type Writer struct{ tabs *tabwriter.Writer }
+type Writer struct {
+	w      io.Writer
+	screen Screen
+	rows   strings.Builder
+}
 
-// New makes a Writer to w.
-func New(w io.Writer) *Writer { return &Writer{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)} }
+// New makes a Writer to w, which fits rows to a terminal's width and colours states there.
+func New(w io.Writer) *Writer { return NewOn(w, ScreenOf(w)) }
+
+// NewOn makes a Writer to w, which is shown on screen.
+func NewOn(w io.Writer, screen Screen) *Writer { return &Writer{w: w, screen: screen} }
 
 // Printf writes a row, or a part of one. Tabs and line ends are the format's alone.
 func (w *Writer) Printf(format string, args ...any) {
@@ -34,11 +42,30 @@ func (w *Writer) Printf(format string, args ...any) {
 			}
 		}
 	}
-	fmt.Fprintf(w.tabs, format, args...)
+	fmt.Fprintf(&w.rows, format, args...)
 }
 
-// Flush writes the rows. Its error is the first of all writes.
-func (w *Writer) Flush() error { return w.tabs.Flush() }
+// Flush writes the rows.
+func (w *Writer) Flush() error {
+	var aligned strings.Builder
+	tabs := tabwriter.NewWriter(&aligned, 0, 0, 2, ' ', 0)
+	fmt.Fprint(tabs, mark(w.rows.String()))
+	w.rows.Reset()
+	if err := tabs.Flush(); err != nil {
+		return err
+	}
+	for line := range strings.Lines(aligned.String()) {
+		text, ended := strings.CutSuffix(line, "\n")
+		text = w.screen.fit(text)
+		if ended {
+			text += "\n"
+		}
+		if _, err := io.WriteString(w.w, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // JSON shows a value to a program.
 func JSON(w io.Writer, value any) error {

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -181,6 +182,43 @@ func (l *Letters) Find(ctx context.Context, id string) (*Letter, error) {
 		return nil, err
 	}
 	return nil, fmt.Errorf("no dead letter has the id %q: `sellerstream deadletters list --all` shows those that there are; they are kept 14 days", id)
+}
+
+// minPrefix is how much of an id names a letter: less is rather a slip.
+const minPrefix = 4
+
+// Resolve completes ids of which only the beginning is given, as far as a letter has it.
+// It fails where several have.
+func (l *Letters) Resolve(ctx context.Context, ids []string) ([]string, error) {
+	whole := slices.Clone(ids)
+	begun := map[string][]string{} // by the beginning: the letters' ids
+	for i, id := range whole {
+		whole[i] = strings.TrimSuffix(id, "…")
+		if id = whole[i]; len(id) >= minPrefix && len(id) < len(schemas.ContentID(nil)) {
+			begun[id] = nil
+		}
+	}
+	if len(begun) == 0 {
+		return whole, nil
+	}
+	err := l.Each(ctx, Filter{Settled: true}, func(letter *Letter) error {
+		for id, found := range begun {
+			if strings.HasPrefix(letter.ID, id) && len(found) < 3 && !slices.Contains(found, letter.ID) {
+				begun[id] = append(found, letter.ID)
+			}
+		}
+		return nil
+	})
+	for i, id := range whole {
+		switch found := begun[id]; {
+		case err != nil, len(found) == 0, slices.Contains(found, id):
+		case len(found) > 1:
+			return nil, fmt.Errorf("several dead letters have an id that begins with %s, such as %s: write more of it", id, strings.Join(found, " and "))
+		default:
+			whole[i] = found[0]
+		}
+	}
+	return whole, err
 }
 
 // WhyNone returns why nothing can be done about the letters of a filter that no open

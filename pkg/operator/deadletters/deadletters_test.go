@@ -410,3 +410,25 @@ func TestBatchesThatCannotBeRead(t *testing.T) {
 		t.Errorf("a is %q, b is %q", a, b)
 	}
 }
+
+func TestTheBeginningOfAnIDWillDo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	value := w.update(time.Now())
+	ids := []string{"3f0c9a00000000000000000000000001", "3f0c9b00000000000000000000000002", "3f0c9b00000000000000000000000003", "short"}
+	for _, id := range ids {
+		w.put(fromTopic(id, schemas.InventoryUpdates, "inventory", value))
+	}
+	letters := w.open()
+	for given, want := range map[string]string{
+		"3f0c9a": ids[0], "3f0c9a…": ids[0], ids[1]: ids[1], "3f0c9b00000000000000000000000003": ids[2],
+		"3f0": "3f0", "shor": ids[3], "none-such": "none-such",
+	} {
+		if got, err := letters.Resolve(t.Context(), []string{given}); err != nil || !slices.Equal(got, []string{want}) {
+			t.Errorf("%s: %q, %v; want %s", given, got, err, want)
+		}
+	}
+	if _, err := letters.Resolve(t.Context(), []string{"3f0c9a", "3f0c9b"}); err == nil || !strings.Contains(err.Error(), ids[1]) || !strings.Contains(err.Error(), ids[2]) {
+		t.Errorf("an ambiguous beginning: %v", err)
+	}
+}

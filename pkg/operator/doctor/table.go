@@ -10,16 +10,20 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/sellerstream/sellerstream/pkg/operator/columns"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
 // lineWidth is where texts are broken.
-const lineWidth = 110
+const lineWidth = 110 // at most: a terminal may be narrower
 
 // Table writes the report for a person: each part's checks, of accounts only what
 // is not ok unless all is set, and what is the same for many accounts once.
 func (r Report) Table(w io.Writer, all bool) {
-	t := &table{w: w, names: 12}
+	t := &table{w: w, screen: columns.ScreenOf(w), width: lineWidth, names: 12}
+	if most := t.screen.Width; most > 0 {
+		t.width = min(lineWidth, max(most, 60))
+	}
 	rows := r.rows(all)
 	for _, row := range rows {
 		t.names = max(t.names, utf8.RuneCountInString(row.Check))
@@ -38,8 +42,8 @@ func (r Report) Table(w io.Writer, all bool) {
 	if examined, sound := r.accounts(); examined > 0 && !slices.ContainsFunc(rows, func(r row) bool { return r.Part == partAccount }) {
 		fmt.Fprintf(w, "\naccounts: all %d are well\n", sound)
 	}
-	fmt.Fprintf(w, "\n%d ok, %d warnings, %d failed, %d skipped in %s\n",
-		r.Count(OK), r.Count(Warning), r.Count(Failed), r.Count(Skipped), r.Took.Round(10*time.Millisecond))
+	fmt.Fprintf(w, "\n%d ok, %s, %d failed, %d skipped in %s\n",
+		r.Count(OK), columns.Counted(r.Count(Warning), "warning"), r.Count(Failed), r.Count(Skipped), r.Took.Round(10*time.Millisecond))
 }
 
 // row is a result, or the same result of many accounts.
@@ -112,8 +116,10 @@ func (r Report) accounts() (examined, sound int) {
 }
 
 type table struct {
-	w     io.Writer
-	names int // width of the checks' column
+	w      io.Writer
+	screen columns.Screen
+	width  int // of its lines
+	names  int // width of the checks' column
 }
 
 func (t *table) row(r row) {
@@ -148,8 +154,8 @@ func (t *table) paragraph(beginning string, margin int, text string) {
 	free := true // nothing stands behind the beginning or the margin yet
 	for word := range strings.FieldsSeq(text) {
 		word = schemas.Printable(word)
-		if !free && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > lineWidth {
-			fmt.Fprintln(t.w, line)
+		if !free && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > t.width {
+			fmt.Fprintln(t.w, t.screen.Paint(line))
 			line, free = strings.Repeat(" ", margin), true
 		}
 		if !free {
@@ -158,7 +164,7 @@ func (t *table) paragraph(beginning string, margin int, text string) {
 		line += word
 		free = false
 	}
-	fmt.Fprintln(t.w, strings.TrimRight(line, " "))
+	fmt.Fprintln(t.w, t.screen.Paint(strings.TrimRight(line, " ")))
 }
 
 // JSON writes the report for a program. Of accounts it holds what is not ok,

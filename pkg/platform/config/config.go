@@ -53,9 +53,18 @@ func (l Log) New(w io.Writer) *slog.Logger {
 		options.Level = level
 	}
 	if l.Format == "json" {
+		options.ReplaceAttr = durationAsText
 		return slog.New(slog.NewJSONHandler(w, options))
 	}
 	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// durationAsText has a duration logged as 1.5s, which JSON would show in nanoseconds.
+func durationAsText(_ []string, attr slog.Attr) slog.Attr {
+	if attr.Value.Kind() == slog.KindDuration {
+		attr.Value = slog.StringValue(attr.Value.Duration().String())
+	}
+	return attr
 }
 
 // Registry is the Confluent-compatible schema registry.

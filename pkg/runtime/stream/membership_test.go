@@ -112,7 +112,7 @@ func TestUnitAsksTheGroupInItsTurn(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {
 		opts := w.options(newCounter)
-		m := NewMemory(Load{Records: 1 << 20, Bytes: 1 << 30})
+		m := NewMemory(Load{Records: 1 << 20, Bytes: 1 << 30}, opts.Logger)
 		opts.Memory = m
 		var before []*turn
 		for range maxRestores {
@@ -138,6 +138,9 @@ func TestUnitAsksTheGroupInItsTurn(t *testing.T) {
 		}
 		speak()
 		w.eventually("ready", r.Ready)
+		if one := fmt.Sprintf(`msg="units restored" units=%d entries=`, testPartitions); w.logs.Count("units restored") != 1 || !w.logs.Has(one) {
+			t.Errorf("want one line with %s:\n%s", one, w.logs)
+		}
 		r.shutdown()
 	})
 }

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -32,18 +33,26 @@ type Load struct{ Records, Bytes, Queued int }
 // bound on what is pending, and turns at restoring. It is safe for concurrent use.
 type Memory struct {
 	most Load
+	log  *slog.Logger
 
 	mu       sync.Mutex
 	shares   map[*share]struct{}
 	turns    []*turn // the eldest first
 	restored int     // bytes that they hold
 	ended    chan struct{}
+	since    restores
+}
+
+// restores are the units that were restored while one or more always were.
+type restores struct {
+	began          time.Time
+	units, entries int
 }
 
 // NewMemory makes the bound of a process. Processors that have the same Memory keep it
 // together. A unit looks at it between ticks, so each may exceed it by one tick.
-func NewMemory(most Load) *Memory {
-	return &Memory{most: most, shares: make(map[*share]struct{}), ended: make(chan struct{})}
+func NewMemory(most Load, log *slog.Logger) *Memory {
+	return &Memory{most: most, log: log, shares: make(map[*share]struct{}), ended: make(chan struct{})}
 }
 
 // share is a unit's part of the bound.
@@ -138,6 +147,9 @@ type turn struct {
 func (m *Memory) turn(ctx context.Context) (*turn, error) {
 	t := &turn{m: m}
 	m.mu.Lock()
+	if len(m.turns) == 0 {
+		m.since = restores{began: time.Now()}
+	}
 	m.turns = append(m.turns, t)
 	m.mu.Unlock()
 	if err := t.hold(ctx, 0); err != nil {
@@ -183,7 +195,16 @@ func sleepUntil(ctx context.Context, ended <-chan struct{}, most time.Duration) 
 	return false
 }
 
-// end gives the turn to the next.
+// restored notes that the unit is, with so many entries.
+func (t *turn) restored(entries int) {
+	t.m.mu.Lock()
+	defer t.m.mu.Unlock()
+	t.m.since.units++
+	t.m.since.entries += entries
+}
+
+// end gives the turn to the next. Where there is none it logs what all have restored:
+// dozens of units begin with a process.
 func (t *turn) end() {
 	m := t.m
 	m.mu.Lock()
@@ -192,6 +213,9 @@ func (t *turn) end() {
 	m.restored -= t.bytes
 	close(m.ended)
 	m.ended = make(chan struct{})
+	if len(m.turns) == 0 && m.since.units > 0 {
+		m.log.Info("units restored", "units", m.since.units, "entries", m.since.entries, "took", time.Since(m.since.began))
+	}
 }
 
 // meanSize is the mean size of the entries that a unit has read and written lately.

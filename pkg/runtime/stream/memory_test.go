@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,7 +12,7 @@ import (
 // always takes something; and what one lets go another hears of.
 func TestMemoryIsShared(t *testing.T) {
 	t.Parallel()
-	m := NewMemory(Load{Records: 1600, Bytes: 1 << 40})
+	m := NewMemory(Load{Records: 1600, Bytes: 1 << 40}, slog.New(slog.DiscardHandler))
 	a, b := m.share(), m.share()
 	set := func(s *share, records int, want bool) {
 		t.Helper()
@@ -38,7 +39,7 @@ func TestMemoryIsShared(t *testing.T) {
 	set(a, 1501, true)
 	set(a, 0, false)
 
-	m = NewMemory(Load{Records: 1 << 40, Bytes: 1000})
+	m = NewMemory(Load{Records: 1 << 40, Bytes: 1000}, slog.New(slog.DiscardHandler))
 	if a = m.share(); a.set(Load{Records: 1, Bytes: 1000}) || !a.set(Load{Records: 1, Bytes: 1001}) || a.set(Load{Bytes: 2000}) {
 		t.Fatal("bytes have no bound, or one that stops a unit with nothing pending")
 	}
@@ -55,7 +56,7 @@ func TestMemoryIsShared(t *testing.T) {
 func TestTurnsAtRestoring(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		m := NewMemory(Load{})
+		m := NewMemory(Load{}, slog.New(slog.DiscardHandler))
 		began := make(chan *turn, 2*maxRestores)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()

@@ -162,9 +162,6 @@ func (o Options) withDefaults() Options {
 	o.MaxTick = cmp.Or(o.MaxTick, 5_000)
 	o.MaxCalls = cmp.Or(o.MaxCalls, 128)
 	o.Remedies = o.Remedies.withDefaults()
-	if o.Memory == nil {
-		o.Memory = NewMemory(Load{Records: math.MaxInt, Bytes: math.MaxInt})
-	}
 	if o.Own == nil {
 		o.Own = ownJSON{}
 	}
@@ -176,6 +173,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
+	}
+	if o.Memory == nil {
+		o.Memory = NewMemory(Load{Records: math.MaxInt, Bytes: math.MaxInt}, o.Logger)
 	}
 	return o
 }

@@ -64,7 +64,8 @@ func (s *session) takeOver(ctx context.Context) error {
 	s.intake.start()
 	s.publish(s.settle())
 	s.opts.Observer.Restored(time.Since(began))
-	s.log.Info("unit restored", "entries", restored, "took", time.Since(began))
+	s.log.Debug("unit restored", "entries", restored, "took", time.Since(began))
+	turn.restored(restored)
 	return nil
 }
 

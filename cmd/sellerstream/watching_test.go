@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// watched runs a command that shows how often it has, with flags, for a while.
+func watched(t *testing.T, to io.Writer, lines int, flags ...string) error {
+	t.Helper()
+	var w watching
+	shown := 0
+	cmd := &cobra.Command{Use: "state", RunE: func(cmd *cobra.Command, _ []string) error {
+		return w.do(cmd, func(out io.Writer) error {
+			shown++
+			_, err := fmt.Fprintf(out, "shown %d times\n%s", shown, strings.Repeat("more\n", lines-1))
+			return err
+		})
+	}}
+	w.add(cmd)
+	cmd.SetArgs(flags)
+	cmd.SetOut(to)
+	cmd.SetErr(io.Discard)
+	ctx, cancel := context.WithTimeout(t.Context(), 65*time.Second)
+	defer cancel()
+	return cmd.ExecuteContext(ctx)
+}
+
+// Into a file each state is written below the one before.
+func TestWatchIntoAFile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for flag, times := range map[string]int{"--watch": 14, "--watch=30s": 3} {
+			var out strings.Builder
+			if err := watched(t, &out, 1, flag); err != nil {
+				t.Fatal(err)
+			}
+			if got := out.String(); !strings.HasPrefix(got, "shown 1 times\n\nshown 2 times\n") || strings.Count(got, "shown") != times || strings.Contains(got, "\x1b") {
+				t.Errorf("%s: want %d times:\n%s", flag, times, got)
+			}
+		}
+	})
+	var once strings.Builder
+	if err := watched(t, &once, 1); err != nil || once.String() != "shown 1 times\n" {
+		t.Errorf("without --watch: %v, %s", err, &once)
+	}
+	if err := watched(t, io.Discard, 1, "--watch=1ms"); err == nil || !strings.Contains(err.Error(), "1s or more") {
+		t.Errorf("too often: %v", err)
+	}
+}
