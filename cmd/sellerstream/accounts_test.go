@@ -35,7 +35,7 @@ func TestAccounts(t *testing.T) {
 		says []string
 		not  string
 	}{
-		{nil, 0, []string{"1 accounts: ", "acme-eu  1"}, "gone "},
+		{nil, 0, []string{"1 account: ", "acme-eu  1"}, "gone "},
 		{[]string{"--json"}, 0, []string{`"account": "acme-eu"`, `"pending": 1`}, ""},
 		{[]string{"acme-eu"}, 0, []string{"acme-eu: working", "order 202-1", "getOrder"}, ""},
 		{[]string{"acme-ue"}, exitUsage, []string{"there is acme-eu"}, ""},

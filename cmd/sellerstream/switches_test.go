@@ -27,6 +27,7 @@ func TestPauseResumeAndSwitches(t *testing.T) {
 		{[]string{"pause", "--writes", "--json"}, 0, `"changed": true`},
 		{[]string{"pause", "--writes", "--json"}, 0, `"changed": false`},
 		{[]string{"switches", "--json"}, 0, `"subject": "*writes*"`},
+		{[]string{"resume", "--writes", "--json"}, 0, `"paused": false`},
 		{[]string{"switches", "--watch=10ms"}, exitUsage, "write 1s or more"},
 		{[]string{"pause"}, exitUsage, "--account ID or --writes"},
 		{[]string{"pause", "--account", "acme-eu", "--writes"}, exitUsage, "--account ID or --writes"},
