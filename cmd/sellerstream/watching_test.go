@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// watched runs a command that shows how often it has, with flags, for a while.
-func watched(t *testing.T, to io.Writer, lines int, flags ...string) error {
+// watchedFor65s runs a command that shows how often it has, with flags, for 65 seconds.
+func watchedFor65s(t *testing.T, to io.Writer, lines int, flags ...string) error {
 	t.Helper()
 	var w watching
 	shown := 0
@@ -39,7 +39,7 @@ func TestWatchIntoAFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for flag, times := range map[string]int{"--watch": 14, "--watch=30s": 3} {
 			var out strings.Builder
-			if err := watched(t, &out, 1, flag); err != nil {
+			if err := watchedFor65s(t, &out, 1, flag); err != nil {
 				t.Fatal(err)
 			}
 			if got := out.String(); !strings.HasPrefix(got, "shown 1 times\n\nshown 2 times\n") || strings.Count(got, "shown") != times || strings.Contains(got, "\x1b") {
@@ -48,10 +48,10 @@ func TestWatchIntoAFile(t *testing.T) {
 		}
 	})
 	var once strings.Builder
-	if err := watched(t, &once, 1); err != nil || once.String() != "shown 1 times\n" {
+	if err := watchedFor65s(t, &once, 1); err != nil || once.String() != "shown 1 times\n" {
 		t.Errorf("without --watch: %v, %s", err, &once)
 	}
-	if err := watched(t, io.Discard, 1, "--watch=1ms"); err == nil || !strings.Contains(err.Error(), "1s or more") {
+	if err := watchedFor65s(t, io.Discard, 1, "--watch=1ms"); err == nil || !strings.Contains(err.Error(), "1s or more") {
 		t.Errorf("too often: %v", err)
 	}
 }
