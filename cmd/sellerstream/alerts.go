@@ -24,7 +24,7 @@ type alertsFlags struct {
 func newAlertsCommand() *cobra.Command {
 	var f alertsFlags
 	cmd := &cobra.Command{
-		Use:   "alerts --config FILE",
+		Use:   "alerts",
 		Short: "Show the alerts that Sellerstream has raised and that have not ended",
 		Long: `Alerts reads the topic alerts, which has those of the last 30 days. Alerts about the
 same (type, account and subject) are one line, with how many there were and the
@@ -34,9 +34,9 @@ too.
 
 What to do about each type stands in docs/RUNBOOK.md. Alerts of Prometheus are not
 there: they are in Alertmanager.`,
-		Example: `  sellerstream alerts --config sellerstream.yaml
-  sellerstream alerts --config sellerstream.yaml --account acme-eu --all
-  sellerstream alerts --config sellerstream.yaml --json | jq '.alerts[] | select(.severity == "CRITICAL")'`,
+		Example: `  sellerstream alerts
+  sellerstream alerts --account acme-eu --all
+  sellerstream alerts --json | jq '.alerts[] | select(.severity == "CRITICAL")'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}

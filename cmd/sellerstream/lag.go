@@ -23,7 +23,7 @@ type lagFlags struct {
 func newLagCommand() *cobra.Command {
 	var f lagFlags
 	cmd := &cobra.Command{
-		Use:   "lag --config FILE",
+		Use:   "lag",
 		Short: "Show how far each role has read its topics",
 		Long: `Lag compares the position of each role in each topic that it reads with the end of
 the log, and shows how old the oldest record is that is not read. The positions are
@@ -32,9 +32,9 @@ those that the role's group has, within seconds of where the role stands.
 LAG counts offsets: the markers of transactions count too, about one for each
 transaction. A role that has taken work in may still wait for Amazon with it:
 ` + "`accounts`" + ` shows that. A position that is not in the log stands below the table.`,
-		Example: `  sellerstream lag --config sellerstream.yaml
-  sellerstream lag --config sellerstream.yaml --role orders --partitions
-  sellerstream lag --config sellerstream.yaml --json | jq '.positions[] | select(.lag > 1000)'`,
+		Example: `  sellerstream lag
+  sellerstream lag --role orders --partitions
+  sellerstream lag --json | jq '.positions[] | select(.lag > 1000)'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}

@@ -28,7 +28,7 @@ const maxTail = 10_000
 func newTailCommand() *cobra.Command {
 	var f tailFlags
 	cmd := &cobra.Command{
-		Use:   "tail --config FILE TOPIC",
+		Use:   "tail TOPIC",
 		Short: "Show the newest records of a topic as JSON, one a line",
 		Long: `Tail shows records of a topic of ours, by its name without the prefix: the newest
 20, or --last N, by time, or all --since a time, each partition in its order. With
@@ -40,9 +40,9 @@ record as ` + "`decode`" + ` shows it, null for a deletion. Buyer data of orders
 What cannot be decoded has error and bytes (base64).
 
 With --account it shows records whose key or value names the account.`,
-		Example: `  sellerstream tail --config sellerstream.yaml orders --account acme-eu --last 5 | jq .value
-  sellerstream tail --config sellerstream.yaml inventory-results --since 1h
-  sellerstream tail --config sellerstream.yaml alerts --follow`,
+		Example: `  sellerstream tail orders --account acme-eu --last 5 | jq .value
+  sellerstream tail inventory-results --since 1h
+  sellerstream tail alerts --follow`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: firstArg(func(*cobra.Command) []string { return topicNames() }),
 		RunE:              func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
