@@ -103,6 +103,7 @@ func TestCommandOf(t *testing.T) {
 // them; "" for nothing.
 func commandOf(words []string) (command *cobra.Command, fault string) {
 	command = newRootCommand()
+	command.InitDefaultCompletionCmd() // as when it runs
 	for i, word := range words {
 		name, isFlag := strings.CutPrefix(word, "--")
 		name, _, _ = strings.Cut(name, "=")
