@@ -46,7 +46,7 @@ func stands(cfg config.Config, file string) *strings.Replacer {
 		"http://localhost:8081", cfg.Registry.URL, "localhost:9092", cfg.Kafka.Brokers[0],
 		"--config FILE", "--config "+file, "--config my.yaml", "--config "+file, "--config sellerstream.yaml", "--config "+file,
 		"$C", file, "$R", cfg.Registry.URL, "$B", cfg.Kafka.Brokers[0],
-		" ID ", " record ",
+		" ID ", " record ", "--account A ", "--account acme-eu ",
 	)
 }
 
