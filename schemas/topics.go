@@ -44,6 +44,11 @@ const (
 // No account can be called so.
 const AllWrites = "*writes*"
 
+// FeatureLevel is the subject of the record on switches that has the installation's
+// feature level (pkg/platform/level). It pauses nothing: versions that do not know it read
+// it as a switch that is off.
+const FeatureLevel = "*level*"
+
 const (
 	// DefaultPrefix stands before every logical name on the wire.
 	DefaultPrefix = "sellerstream."
@@ -80,7 +85,7 @@ const (
 // Topic is one row of the topic table. Every topic is keyed by the account id
 // (plain UTF-8), except state topics, whose keys belong to their processor and
 // whose partition is the unit's, buyer-keys, where they are <account>/<order id>
-// on the account's partition, switches, where AllWrites is a key too, and
+// on the account's partition, switches, where AllWrites and FeatureLevel are keys too, and
 // dead-letters.resolved, which is keyed by the dead letter's id.
 type Topic struct {
 	Name      string        // logical name, without the prefix
@@ -128,7 +133,7 @@ func Topics() []Topic {
 		},
 		{
 			Name: Switches, Records: []string{"Switch"}, MaxBytes: MaxRecordBytes,
-			Writers: roles("operator"), Readers: roles("orders", "inventory", "feeds", "shipments", "cancellations", "subscriptions", "operator"),
+			Writers: roles("operator"), Readers: roles("orders", "inventory", "feeds", "shipments", "cancellations", "events", "subscriptions", "operator"),
 		},
 		{
 			Name: BuyerKeys, Records: []string{"Claim", "BuyerKey"}, MaxBytes: MaxRecordBytes, MaxLag: time.Hour,

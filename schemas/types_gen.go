@@ -4372,6 +4372,9 @@ type Switch struct {
 	By string `avro:"by" json:"by"`
 	// Why, in the operator's words.
 	Reason string `avro:"reason,omitzero" json:"reason,omitzero"`
+	// With the subject *level*: the feature level of the installation, which
+	// decides what its processes may write. 0 in a switch.
+	Level int32 `avro:"level" json:"level"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -4381,6 +4384,7 @@ func (r *Switch) AppendAvro(dst []byte) []byte {
 	dst = binary.AppendVarint(dst, r.Since.UnixMilli())
 	dst = appendText(dst, r.By)
 	dst = appendOptionalString(dst, r.Reason)
+	dst = binary.AppendVarint(dst, int64(r.Level))
 	return dst
 }
 

@@ -105,7 +105,7 @@ Start here:
 	)
 	root.AddCommand(withAnswers(
 		newTopicsCommand(), newAccountsCommand(), newDeadLettersCommand(), newReplayCommand(), newBackfillCommand(),
-		newPauseCommand(), newResumeCommand(), newSwitchesCommand(), newDecodeCommand(), newEncodeCommand(),
+		newPauseCommand(), newResumeCommand(), newSwitchesCommand(), newUpgradeCommand(), newDecodeCommand(), newEncodeCommand(),
 		newTailCommand(), newAlertsCommand(), newLagCommand(),
 	)...)
 	root.InitDefaultCompletionCmd()                                                         // cobra would only when it runs, after what follows

@@ -142,6 +142,22 @@ func isFinal(order *schemas.Order, truth simulator.OrderTruth) bool {
 // events were sent again.
 func (e *environment) check(ctx context.Context, t *testing.T, killed time.Time) map[string]int {
 	t.Helper()
+	byEvent := e.checkOrders(ctx, t)
+	e.checkDeadLetters(ctx, t)
+	if n := e.amazon.Ledger.Throttled(); n != 0 {
+		t.Errorf("Amazon throttled %d calls", n)
+	}
+	again := e.checkEvents(t, byEvent, killed)
+	sent, _ := e.tap.seen()
+	e.checkDelivered(ctx, t, sent)
+	t.Logf("%d orders, %d events, redelivered %d", len(e.amazon.Truth().Orders), len(sent), len(again))
+	return again
+}
+
+// checkOrders compares what stands on orders with what really happened. It returns the
+// records by the ids of their events.
+func (e *environment) checkOrders(ctx context.Context, t *testing.T) map[string]*schemas.Order {
+	t.Helper()
 	truth := e.amazon.Truth()
 	last := make(map[string]*schemas.Order)
 	byEvent := make(map[string]*schemas.Order)
@@ -163,15 +179,7 @@ func (e *environment) check(ctx context.Context, t *testing.T, killed time.Time)
 	if len(last) != len(truth.Orders) {
 		t.Errorf("%d orders stand on orders, want %d", len(last), len(truth.Orders))
 	}
-	e.checkDeadLetters(ctx, t)
-	if n := e.amazon.Ledger.Throttled(); n != 0 {
-		t.Errorf("Amazon throttled %d calls", n)
-	}
-	again := e.checkEvents(t, byEvent, killed)
-	sent, _ := e.tap.seen()
-	e.checkDelivered(ctx, t, sent)
-	t.Logf("%d orders, %d events, redelivered %d", len(truth.Orders), len(sent), len(again))
-	return again
+	return byEvent
 }
 
 // committed is after what time at most an event that was answered is committed. The

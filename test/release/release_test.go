@@ -128,8 +128,18 @@ func TestReleasesAreSigned(t *testing.T) {
 	if len(project.SBOMs) != 1 || project.SBOMs[0].Artifacts != "binary" {
 		t.Errorf("bills of materials are of %+v", project.SBOMs)
 	}
+	const chart = "bin/chart/*.tgz"
+	if files := project.Release.ExtraFiles; len(files) != 1 || files[0].Glob != chart {
+		t.Errorf("attached to the release are %+v, want the chart", files)
+	}
+	if files := project.Checksum.ExtraFiles; len(files) != 1 || files[0].Glob != chart {
+		t.Errorf("the checksums are of %+v too, want the chart", files)
+	}
 	workflow := read(t, filepath.Join(root, ".github/workflows/release.yml"))
-	for _, part := range []string{"id-token: write", "uses: sigstore/cosign-installer@"} {
+	for _, part := range []string{
+		"id-token: write", "uses: sigstore/cosign-installer@", "sbom: true", "provenance: mode=max",
+		`cosign sign --yes --recursive "$IMAGE@$DIGEST"`, ".ci/chart bin/chart --push",
+	} {
 		if !strings.Contains(workflow, part) {
 			t.Errorf("the release workflow has no %q, without which it cannot sign", part)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/acls"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/kclient"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topics"
+	"github.com/sellerstream/sellerstream/pkg/platform/level"
 	"github.com/sellerstream/sellerstream/pkg/platform/pause"
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/pkg/runtime/blame"
@@ -44,6 +45,7 @@ type pipeline struct {
 	memory     *stream.Memory            // of all roles that run machines
 	wakers     []func(accounts []string) // see wake
 	closers    []func()
+	outdated   chan error // gets why this version may not run any more
 }
 
 func (p *pipeline) close() {
@@ -54,7 +56,7 @@ func (p *pipeline) close() {
 
 // build prepares the roles: topics exist and schemas are known when it returns.
 func build(ctx context.Context, s Settings, metrics *telemetry.Metrics) (*pipeline, error) {
-	p := &pipeline{Settings: s, shadow: newShadow(s.Logger, s.Out), metrics: metrics, processors: map[Role]units{}}
+	p := &pipeline{Settings: s, shadow: newShadow(s.Logger, s.Out), metrics: metrics, processors: map[Role]units{}, outdated: make(chan error, 1)}
 	p.memory = stream.NewMemory(mostPending(s.Config.Runtime), s.Logger)
 	p.sources = p.newSources()
 	var names []string
@@ -123,10 +125,16 @@ func (p *pipeline) prepare(ctx context.Context, parts ...string) (err error) {
 	if p.codec, err = openRegistry(ctx, p.Config, p.Secrets, p.Logger); err != nil {
 		return err
 	}
-	if acls.Reads(schemas.Switches, parts...) {
-		return p.openSwitches(ctx) // which waits by itself
+	if !acls.Reads(schemas.Switches, parts...) {
+		return nil
 	}
-	return nil
+	if err := p.openSwitches(ctx); err != nil { // which waits by itself
+		return err
+	}
+	if err := level.Begin(ctx, p.switches, admin, p.Config.Prefix, level.Newest); err != nil {
+		p.Logger.Warn("the feature level stays at the first: raise it with `sellerstream upgrade finish`", "error", err)
+	}
+	return level.Check(p.switches, level.Newest, p.Version)
 }
 
 // ensureTopics creates what parts need.

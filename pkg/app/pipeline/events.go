@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/sellerstream/sellerstream/bridge/eventbridge"
 	"github.com/sellerstream/sellerstream/pkg/app/telemetry"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
+	"github.com/sellerstream/sellerstream/pkg/platform/level"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -23,6 +26,7 @@ func (p *pipeline) addEvents(ctx context.Context) error {
 	}
 	opts := p.publisherOptions(client)
 	opts.DryRun, opts.Observe = p.DryRun, p.observeEvent
+	opts.Kafka = append(opts.Kafka, kgo.ClientID(level.ClientID(string(Events), p.Version, level.Newest)))
 	publisher, err := eventbridge.New(opts)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/level"
 	"github.com/sellerstream/sellerstream/pkg/platform/pause"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
@@ -62,11 +63,23 @@ func (p *pipeline) openSwitches(ctx context.Context) (err error) {
 // switched wakes what waited for a switch.
 func (p *pipeline) switched(turned schemas.Switch) {
 	switch {
+	case turned.Subject == schemas.FeatureLevel:
+		p.leveled()
 	case turned.Paused:
 	case turned.Subject == schemas.AllWrites:
 		p.wake(p.live.names())
 	default:
 		p.wake([]string{turned.Subject})
+	}
+}
+
+// leveled ends the process where the feature level was raised above what it knows.
+func (p *pipeline) leveled() {
+	if err := level.Check(p.switches, level.Newest, p.Version); err != nil {
+		select {
+		case p.outdated <- err:
+		default: // it is ending already, or an operator's command
+		}
 	}
 }
 

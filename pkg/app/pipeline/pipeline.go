@@ -184,6 +184,14 @@ func Run(ctx context.Context, s Settings) error {
 			return nil
 		})
 	}
+	group.Go(func() error {
+		select {
+		case err := <-p.outdated:
+			return err
+		case <-groupCtx.Done():
+			return nil
+		}
+	})
 	if s.Files != nil {
 		group.Go(func() error {
 			config.Watch{

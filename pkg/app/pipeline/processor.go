@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
+	"github.com/sellerstream/sellerstream/pkg/platform/level"
 	"github.com/sellerstream/sellerstream/pkg/roles"
 	"github.com/sellerstream/sellerstream/pkg/runtime/executor"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
@@ -106,7 +107,7 @@ func (p *pipeline) addProcessor(what processor) error {
 	}
 	name, runtime := what.role.Name, p.Config.Runtime
 	options := stream.Options{
-		Prefix: p.Config.Prefix, TransactionalPrefix: p.TransactionalPrefix,
+		Prefix: p.Config.Prefix, TransactionalPrefix: p.TransactionalPrefix, Member: level.ClientID(name, p.Version, level.Newest),
 		New:   func(u machine.Unit) machine.Machine { return what.machine(u) },
 		Codec: p.codec, Own: p.codec, Execute: calls, Clock: p.Clock,
 		Observer: p.metrics.Stream(name), Remedies: roles.Remedies(), Logger: p.Logger, Client: kafkaOptions(p.Config, p.Secrets),

@@ -2,7 +2,9 @@ package accountstatus
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -40,8 +42,9 @@ type Fold struct {
 	settings Settings
 	roles    []role.Role
 	accounts map[string]*entry
-	writes   *Pause   // the switch of all writing calls
-	unread   []string // entries of the state that cannot be read
+	writes   *Pause         // the switch of all writing calls
+	unread   []string       // entries of the state that cannot be read
+	later    map[string]int // how many entries of a later version there are, by topic
 }
 
 // entry is an account on the way to its Standing.
@@ -60,7 +63,7 @@ type entry struct {
 
 // NewFold begins with the configured accounts.
 func NewFold(settings Settings) *Fold {
-	f := &Fold{settings: settings, roles: roles.Processors(), accounts: make(map[string]*entry)}
+	f := &Fold{settings: settings, roles: roles.Processors(), accounts: make(map[string]*entry), later: make(map[string]int)}
 	for _, id := range settings.Accounts {
 		if e := f.of(id); e != nil {
 			e.Configured = true
@@ -128,8 +131,12 @@ func (f *Fold) Stop(unit stream.Stopped, partitions int32) {
 }
 
 // Unread notes an entry of the state that cannot be read. What the others say
-// is shown.
+// is shown. Those that a later version has written are no fault, and only counted.
 func (f *Fold) Unread(topic string, partition int32, key string, err error) {
+	if errors.Is(err, schemas.ErrUnknownKind) {
+		f.later[topic]++
+		return
+	}
 	f.unread = append(f.unread, fmt.Sprintf("topic %s, partition %d, key %q cannot be read: %v", topic, partition, key, err))
 }
 
@@ -138,8 +145,16 @@ func (f *Fold) UnreadBatch(err error) {
 	f.unread = append(f.unread, err.Error()+": what it holds is not shown")
 }
 
-// Unreadable are the entries and batches of the state that cannot be read, a line each.
-func (f *Fold) Unreadable() []string { return f.unread }
+// Unreadable are the entries and batches of the state that cannot be read, a line each,
+// and a line for each topic that has entries of a later version.
+func (f *Fold) Unreadable() []string {
+	lines := slices.Clone(f.unread)
+	for _, topic := range slices.Sorted(maps.Keys(f.later)) {
+		lines = append(lines, fmt.Sprintf("topic %s: %d of its entries are of a later version; this one leaves them as they are and does not show them",
+			topic, f.later[topic]))
+	}
+	return lines
+}
 
 func (f *Fold) takeSwitch(v *schemas.Switch) {
 	if !v.Paused {

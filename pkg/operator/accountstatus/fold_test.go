@@ -95,11 +95,14 @@ func TestAccountsOfAStoppedUnitAreNamed(t *testing.T) {
 	}
 	f.Stop(stream.Stopped{Role: "orders", Partition: partition, Cause: "the position 7\x1b[2J is not in the log", Remedy: "sellerstream replay --reset", Since: ago(time.Hour)}, partitions)
 	f.Unread("state.orders", 3, "order/x", errors.New("no such schema"))
+	for range 3 { // a later version may have written any number of them
+		f.Unread("state.feeds", 3, "feed/x", fmt.Errorf("it is of a Later: %w", schemas.ErrUnknownKind))
+	}
 	var out bytes.Buffer
 	if err := f.WriteTable(&out, f.Standings(), false); err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"1 stopped, 1 parked", fmt.Sprintf("STOPPED: orders, partition %d: the position 7", partition), `partition 3, key "order/x" cannot be read`} {
+	for _, part := range []string{"1 stopped, 1 parked", fmt.Sprintf("STOPPED: orders, partition %d: the position 7", partition), `partition 3, key "order/x" cannot be read`, "state.feeds: 3 of its entries are of a later version"} {
 		if !strings.Contains(out.String(), part) {
 			t.Errorf("the table does not say %q:\n%s", part, out.String())
 		}

@@ -40,7 +40,7 @@ func (f *Fold) WriteTable(w io.Writer, standings []*Standing, all bool) error {
 	if f.writes != nil {
 		fmt.Fprintf(w, "the writing calls of all accounts are paused, %s\n", f.writes.text(f.settings.Now))
 	}
-	for _, line := range f.unread {
+	for _, line := range f.Unreadable() {
 		fmt.Fprintln(w, schemas.Printable(line))
 	}
 	if !all {

@@ -1,6 +1,7 @@
 // Package pause owns which calls to Amazon an operator has paused: those of
 // one account, or the writing calls of all. What is switched stands in a
-// compacted topic, so that it survives restarts, and every process follows it.
+// compacted topic, so that it survives restarts, and every process follows it. The
+// feature level stands there too (pkg/platform/level).
 package pause
 
 import (
@@ -146,7 +147,14 @@ func (s *Switches) put(ctx context.Context, turned schemas.Switch) {
 	next[turned.Subject] = turned
 	s.now.Store(&next)
 	s.writes.Store(pausedWrites(next))
-	if !s.read || before[turned.Subject].Paused == turned.Paused {
+	if !s.read || same(before[turned.Subject], turned) {
+		return
+	}
+	if turned.Subject == schemas.FeatureLevel {
+		s.opts.Logger.InfoContext(ctx, "the feature level is raised", "level", turned.Level, "by", turned.By)
+		if s.opts.Changed != nil {
+			s.opts.Changed(turned)
+		}
 		return
 	}
 	what := "calls go on"
@@ -228,11 +236,17 @@ func (s *Switches) Turn(ctx context.Context, turned schemas.Switch) (before sche
 	if turned.Subject == schemas.AllWrites && !turned.Paused {
 		before, err = s.uncover(ctx, turned, before)
 	}
-	if err != nil || before.Paused == turned.Paused {
+	if err != nil || same(before, turned) {
 		return before, err
 	}
 	return before, s.write(ctx, turned)
 }
+
+// same reports whether two records of a subject say the same.
+func same(a, b schemas.Switch) bool { return a.Paused == b.Paused && a.Level == b.Level }
+
+// Of is a subject's record; zero where there is none.
+func (s *Switches) Of(subject string) schemas.Switch { return (*s.now.Load())[subject] }
 
 func (s *Switches) write(ctx context.Context, turned schemas.Switch) error {
 	value, err := s.opts.Codec.AppendEncode(nil, schemas.Switches, &turned)

@@ -11,7 +11,7 @@ import (
 // Plain writes switches where no schema registry answers, and so no id of a schema is
 // known. A pause is the switch as JSON. A version that reads Avro alone cannot read it,
 // and so counts it as paused. A resumption deletes the switch, which is what it is for
-// every version; who resumed is not kept.
+// every version; who resumed is not kept. The feature level is JSON, too.
 type Plain struct {
 	// Decoder reads what others have written.
 	Decoder interface {
@@ -21,7 +21,7 @@ type Plain struct {
 
 // AppendEncode appends a switch to dst; nothing for one that is not paused.
 func (Plain) AppendEncode(dst []byte, _ string, value any) ([]byte, error) {
-	if turned, ok := value.(*schemas.Switch); ok && !turned.Paused {
+	if turned, ok := value.(*schemas.Switch); ok && !turned.Paused && turned.Level == 0 {
 		return dst, nil
 	}
 	return schemas.AppendJSON(dst, value)

@@ -1,14 +1,19 @@
 package stream
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	features "github.com/sellerstream/sellerstream/pkg/platform/level"
+	"github.com/sellerstream/sellerstream/pkg/platform/pause"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/schemas"
 	"github.com/sellerstream/sellerstream/test/fakekafka"
@@ -28,11 +33,12 @@ func laterCodec() fakekafka.JSON {
 // note each account's last text. It emits the note that it was restored with.
 type later struct {
 	counter
-	notes map[string]string
+	notes  map[string]string
+	allows func() bool // whether the installation's feature level lets it write notes
 }
 
 func newLater(machine.Unit) machine.Machine {
-	return &later{counter{counts: make(map[string]int)}, make(map[string]string)}
+	return &later{counter{counts: make(map[string]int)}, make(map[string]string), func() bool { return true }}
 }
 
 func (m *later) Restore(key string, value any) error {
@@ -48,6 +54,9 @@ func (m *later) Record(tx *machine.Tx, rec *machine.Record) {
 	key := "note/" + rec.Account
 	tx.Put(rec.Account, &payload{Account: rec.Account, N: m.counts[rec.Account]})
 	tx.Emit(machine.Output{Topic: out, Account: rec.Account, Value: &payload{Account: rec.Account, N: m.counts[rec.Account], Text: m.notes[key]}})
+	if !m.allows() {
+		return
+	}
 	m.notes[key] = fmt.Sprint("of ", m.counts[rec.Account])
 	tx.Put(key, &note{m.notes[key]})
 }
@@ -161,6 +170,73 @@ func TestAPositionOfALaterVersionStops(t *testing.T) {
 		r := w.run(w.options(newCounter))
 		r.awaitStopped(StateUnreadable, 1)
 		r.shutdown()
+	})
+}
+
+// A new kind waits for its feature level. Before that both versions run in any order and
+// the older knows all that there is; then the older does not start any more.
+func TestANewKindWaitsForItsFeatureLevel(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		const next = features.Newest + 1
+		if err := w.cluster.CreateTopic(testPrefix+schemas.Switches, 1, nil); err != nil {
+			t.Fatal(err)
+		}
+		switches, err := pause.Open(t.Context(), pause.Options{
+			Kafka: w.clientOptions(), Prefix: testPrefix, Logger: w.logs.Logger(slog.LevelInfo),
+			Codec: fakekafka.JSON{Kinds: []any{&schemas.Switch{}}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		following, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); switches.Run(following) }()
+		defer func() { stop(); <-done; switches.Close() }()
+		opts := w.later()
+		opts.Member = features.ClientID("test", "v2", next)
+		opts.New = func(u machine.Unit) machine.Machine {
+			m := newLater(u).(*later)
+			m.allows = func() bool { return features.Of(switches) >= next }
+			return m
+		}
+		admin := kadm.NewClient(w.client)
+		raise := func() error {
+			members, err := features.Members(t.Context(), admin, testPrefix, []string{"test"})
+			if err != nil {
+				return err
+			}
+			return features.Raise(t.Context(), switches, members, next, "me")
+		}
+
+		for n, version := range []Options{opts, w.options(newCounter), opts} {
+			r := w.run(version)
+			w.produce(in1, "a", n+1)
+			w.read(out, n+1)
+			if unknown := r.Stats(t.Context(), nil).Unknown; unknown != 0 {
+				t.Errorf("run %d: %d entries are not known", n, unknown)
+			}
+			if version.Member == "" {
+				if err := raise(); err == nil {
+					t.Error("the level was raised while the older version runs")
+				}
+			}
+			if n < 2 {
+				r.shutdown()
+			}
+		}
+		if err := raise(); err != nil {
+			t.Fatal(err)
+		}
+		w.eventually("the level is known", func() bool { return features.Of(switches) == next })
+		w.produce(in1, "a", 4)
+		w.read(out, 4)
+		if rec := w.entry("note/a"); rec.Value == nil {
+			t.Error("there is no note at the new level")
+		}
+		if err := features.Check(switches, features.Newest, "v1"); err == nil {
+			t.Error("the older version may start")
+		}
 	})
 }
 

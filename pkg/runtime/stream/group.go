@@ -53,6 +53,7 @@ func joinGroup(work context.Context, p *Processor) (*group, error) {
 	defer g.mu.Unlock()
 	client, err := kclient.NewClient(p.clientOptions(
 		kgo.WithContext(ctx),
+		kgo.ClientID(p.opts.Member),
 		kgo.ConsumerGroup(p.opts.Group),
 		kgo.ConsumeTopics(first),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),

@@ -48,6 +48,9 @@ type Options struct {
 	Prefix string
 	// Group is the consumer group. Default Prefix + Processor.
 	Group string
+	// Member is the client id of this process in the group, by which an operator sees
+	// its version (pkg/platform/level). Default "sellerstream-" + Processor.
+	Member string
 	// TransactionalPrefix begins the units' transactional ids, which go on
 	// "-<processor>-<partition>". It must be the same for every process of the
 	// group and after every restart, or a stopped owner is not fenced. Default
@@ -151,6 +154,7 @@ func (o Options) withDefaults() Options {
 	o.Prefix = cmp.Or(o.Prefix, "sellerstream.")
 	o.DeadLetters = cmp.Or(o.DeadLetters, schemas.DeadLetters)
 	o.Group = cmp.Or(o.Group, o.Prefix+o.Processor)
+	o.Member = cmp.Or(o.Member, "sellerstream-"+o.Processor)
 	o.TransactionalPrefix = cmp.Or(o.TransactionalPrefix, o.Prefix+"tx")
 	o.SessionTimeout = cmp.Or(o.SessionTimeout, 10*time.Second)
 	o.HeartbeatInterval = cmp.Or(o.HeartbeatInterval, 500*time.Millisecond)

@@ -38,6 +38,9 @@ func commands() map[string]func(Layout) []ACL {
 			}
 			return needed
 		},
+		"upgrade": func(l Layout) []ACL {
+			return []ACL{l.topic(schemas.Switches, Read), l.topic(schemas.Switches, Write), {Group, l.Prefix, Prefixed, Describe}}
+		},
 		"deadletters":    Layout.deadLetters,
 		"tail":           func(l Layout) []ACL { return l.all(Read) },
 		"alerts":         func(l Layout) []ACL { return []ACL{l.topic(schemas.Alerts, Read)} },
@@ -104,5 +107,5 @@ func IsRole(part string) bool { return slices.Contains(Roles(), part) }
 // Parts are all that need permissions: the roles, the services around them, the
 // operator, and commands that need more than the operator does.
 func Parts() []string {
-	return slices.Concat(Roles(), services(), []string{operator, "topics plan", "topics apply", "doctor", "deadletters", "tail", "alerts", "lag", "replay", "replay --reset"})
+	return slices.Concat(Roles(), services(), []string{operator, "topics plan", "topics apply", "doctor", "upgrade", "deadletters", "tail", "alerts", "lag", "replay", "replay --reset"})
 }
