@@ -37,7 +37,7 @@ type TooOldError struct {
 	Version       string
 }
 
-// Error says what to run instead.
+// Error returns both levels, and what to run instead.
 func (e *TooOldError) Error() string {
 	return fmt.Sprintf("this installation is at feature level %d, and this version (%s) knows levels up to %d: run a version that knows level %d; "+
 		"a level is never lowered (UPGRADING.md)", e.Level, e.Version, e.Newest, e.Level)

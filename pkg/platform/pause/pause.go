@@ -1,7 +1,7 @@
 // Package pause owns which calls to Amazon an operator has paused: those of
 // one account, or the writing calls of all. What is switched stands in a
 // compacted topic, so that it survives restarts, and every process follows it. The
-// feature level stands there too (pkg/platform/level).
+// topic has the feature level, too (pkg/platform/level).
 package pause
 
 import (

@@ -143,7 +143,7 @@ func TestNothingIsWrittenOverAnEntryOfALaterVersion(t *testing.T) {
 		partition := partitionOf("a")
 		w.produceRaw(&kgo.Record{Topic: testPrefix + state, Partition: partition, Key: []byte("a"), Value: value})
 		r := w.run(w.options(newCounter))
-		r.othersGoOn(-1) // so far the entry is in nobody's way
+		r.othersGoOn(-1) // so far no record needs the entry
 		w.produce(in1, "a", 1)
 		stopped := r.awaitStopped(StateUnreadable, partition)
 		if !strings.Contains(stopped.Cause, "nothing may be written over it") || !strings.Contains(stopped.Cause, "key a") {
