@@ -10,8 +10,12 @@ import (
 	"github.com/sellerstream/sellerstream/test/process"
 )
 
-// mixedOver is how long the load of TestMixedVersions takes, on its clock: about a minute.
-const mixedOver = 20 * time.Minute
+const (
+	// mixedOver is how long stock is supplied in TestMixedVersions, on its clock: a minute.
+	mixedOver = 20 * time.Minute
+	// mixedPart is one stretch of its orders: as many follow as the fleet's changes need.
+	mixedPart = 2 * time.Minute
+)
 
 // TestMixedVersions runs this version beside the release before, under load: a canary that
 // is killed, a rolling upgrade, and the way back. Nothing is lost, sent twice or throttled,
@@ -32,9 +36,21 @@ func TestMixedVersions(t *testing.T) {
 	for _, p := range fleet {
 		p.awaitReady(ctx, t)
 	}
-	ordered := make(chan error, 1)
+	changed, ordered := make(chan struct{}), make(chan error, 1)
 	go func() {
-		ordered <- e.amazon.Run(ctx, simulator.Scenario{Orders: rolloutOrders, Changes: 2, Over: mixedOver, Duplicates: 0.2, Reordered: 0.2})
+		for {
+			err := e.amazon.Run(ctx, simulator.Scenario{Orders: 12, Changes: 1, Over: mixedPart, Duplicates: 0.2, Reordered: 0.2})
+			select {
+			case <-changed:
+				ordered <- err
+				return
+			default:
+			}
+			if err != nil {
+				ordered <- err
+				return
+			}
+		}
 	}()
 	planned := make(chan simulator.InventoryPlan, 1)
 	go func() {
@@ -67,6 +83,7 @@ func TestMixedVersions(t *testing.T) {
 	replace(older)
 
 	t.Logf("the fleet has changed three times within %v", time.Since(began).Round(time.Second))
+	close(changed)
 	if err := <-ordered; err != nil {
 		t.Fatal(err)
 	}
