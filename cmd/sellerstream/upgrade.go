@@ -97,6 +97,7 @@ func (s standing) write(w io.Writer) error {
 
 func newUpgradeFinishCommand() *cobra.Command {
 	var file string
+	var by byFlag
 	cmd := &cobra.Command{
 		Use:   "finish",
 		Short: "Raise the feature level to the newest that all processes know",
@@ -106,6 +107,10 @@ version's kinds are written, and processes of older versions refuse to start.
 The level is never lowered.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			who, err := by.who()
+			if err != nil {
+				return err
+			}
 			settings, err := openSettings(cmd, file)
 			if err != nil {
 				return err
@@ -116,7 +121,7 @@ The level is never lowered.`,
 			}
 			defer stop()
 			at := level.Of(switches)
-			if err := level.Raise(cmd.Context(), switches, members, level.Newest, operator()); err != nil {
+			if err := level.Raise(cmd.Context(), switches, members, level.Newest, who); err != nil {
 				return err
 			}
 			what := fmt.Sprintf("feature level %d already", at)
@@ -128,5 +133,6 @@ The level is never lowered.`,
 		},
 	}
 	addConfig(cmd.Flags(), &file)
+	by.add(cmd)
 	return cmd
 }

@@ -19,7 +19,6 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/platform/pause"
 	"github.com/sellerstream/sellerstream/schemas"
-	"github.com/sellerstream/sellerstream/test/fakekafka"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -67,7 +66,7 @@ func (w *world) connect(more ...kgo.Opt) *kgo.Client {
 func (w *world) follow() (s *pause.Switches, stop func()) {
 	w.t.Helper()
 	s, err := pause.Open(w.t.Context(), pause.Options{
-		Kafka: w.options, Prefix: "t.", Codec: fakekafka.JSON{Kinds: []any{&schemas.Switch{}}}, Logger: slog.New(slog.DiscardHandler),
+		Kafka: w.options, Prefix: "t.", Codec: pause.Plain{}, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -184,7 +184,7 @@ func TestANewKindWaitsForItsFeatureLevel(t *testing.T) {
 		}
 		switches, err := pause.Open(t.Context(), pause.Options{
 			Kafka: w.clientOptions(), Prefix: testPrefix, Logger: w.logs.Logger(slog.LevelInfo),
-			Codec: fakekafka.JSON{Kinds: []any{&schemas.Switch{}}},
+			Codec: pause.Plain{},
 		})
 		if err != nil {
 			t.Fatal(err)
