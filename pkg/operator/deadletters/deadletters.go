@@ -187,7 +187,7 @@ func (l *Letters) Find(ctx context.Context, id string) (*Letter, error) {
 // minPrefix is how much of an id names a letter: less is rather a slip.
 const minPrefix = 4
 
-// Resolve completes ids of which only the beginning is given, as far as a letter has it.
+// Resolve completes ids that are given by their beginning, as far as a letter has it.
 // It fails where several have.
 func (l *Letters) Resolve(ctx context.Context, ids []string) ([]string, error) {
 	whole := slices.Clone(ids)
