@@ -19,7 +19,7 @@ type Origin struct {
 	Replay    string `json:"id"`    // the replay that copied it
 	Topic     string `json:"topic"` // logical name of the input topic
 	Partition int32  `json:"partition"`
-	Offset    int64  `json:"offset"`
+	Offset    int64  `json:"offset"`    // below 0 where the state was imported since: see SourceOffset
 	Timestamp int64  `json:"timestamp"` // the record's there, in Unix milliseconds
 	Effects   bool   `json:"effects"`   // whether calls that write at Amazon are allowed
 }
@@ -42,7 +42,7 @@ func ParseOrigin(header []byte) (Origin, error) {
 	if err := json.Unmarshal(header, &o); err != nil {
 		return o, fmt.Errorf("header %q: %w", ReplayHeader, err)
 	}
-	if o.Replay == "" || o.Topic == "" || o.Partition < 0 || o.Offset < 0 {
+	if o.Replay == "" || o.Topic == "" || o.Partition < 0 {
 		return o, errors.New("header \"" + ReplayHeader + "\" names no record: it wants id, topic, partition and offset")
 	}
 	return o, nil

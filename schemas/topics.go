@@ -235,7 +235,7 @@ func logTopic(name, record string, retention time.Duration, writers, readers []s
 // processor, and the processor's own records.
 func stateTopic(name, processor string, own ...string) Topic {
 	return Topic{
-		Name: name, Records: append([]string{"Claim", "Position", "QuotaState", "LaneState"}, own...), MaxBytes: MaxRecordBytes,
+		Name: name, Records: append([]string{"Claim", "Position", "Imported", "QuotaState", "LaneState"}, own...), MaxBytes: MaxRecordBytes,
 		Writers: roles(processor), Readers: roles(processor, "console"),
 	}
 }

@@ -30,6 +30,7 @@ func recordTable() []Record {
 		{Name: "FeedResult", file: "feed_result.avsc", shared: []shared{{"FeedIssue", "feed_issues.avsc"}}, New: func() Value { return new(FeedResult) }},
 		{Name: "FeedState", file: "feed_state.avsc", New: func() Value { return new(FeedState) }},
 		{Name: "FeedSubmission", file: "feed_submission.avsc", New: func() Value { return new(FeedSubmission) }},
+		{Name: "Imported", file: "imported.avsc", New: func() Value { return new(Imported) }},
 		{Name: "InventoryResult", file: "inventory_result.avsc", New: func() Value { return new(InventoryResult) }},
 		{Name: "InventoryState", file: "inventory_state.avsc", shared: []shared{{"Failure", "cancellation_state.avsc"}}, New: func() Value { return new(InventoryState) }},
 		{Name: "InventoryUpdate", file: "inventory_update.avsc", New: func() Value { return new(InventoryUpdate) }},
@@ -1444,6 +1445,33 @@ func (r *FeedSubmission) AppendAvro(dst []byte) []byte {
 	dst = binary.AppendVarint(dst, r.OldestUpdateTime.UnixMilli())
 	dst = binary.AppendVarint(dst, r.SubmittedTime.UnixMilli())
 	dst = appendBool(dst, r.Adopted)
+	return dst
+}
+
+// Imported: The state of this partition was imported. In a processor's own
+// state topic under @imported.
+type Imported struct {
+	// Id of the exported file.
+	ID string `avro:"id" json:"id"`
+	// When the file was exported.
+	Time time.Time `avro:"time" json:"time"`
+	// How many lines of the file are in the topics already. On partition 0 of the
+	// first processor's state.
+	Lines int64 `avro:"lines" json:"lines"`
+	// Whether all of it is. A unit does not begin before.
+	Finished bool `avro:"finished" json:"finished"`
+	// Where the ids of events come from: that of the pipeline that began them, so
+	// that an event keeps its id.
+	Namespace string `avro:"namespace" json:"namespace"`
+}
+
+// AppendAvro appends the Avro binary encoding to dst.
+func (r *Imported) AppendAvro(dst []byte) []byte {
+	dst = appendText(dst, r.ID)
+	dst = binary.AppendVarint(dst, r.Time.UnixMilli())
+	dst = binary.AppendVarint(dst, int64(r.Lines))
+	dst = appendBool(dst, r.Finished)
+	dst = appendText(dst, r.Namespace)
 	return dst
 }
 

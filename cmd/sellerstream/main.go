@@ -101,7 +101,7 @@ Start here:
 	})
 	root.AddCommand(
 		newDemoCommand(), newRunCommand(), newSimulateCommand(), newConfigCommand(), newDoctorCommand(), newSubscriptionsCommand(),
-		newReadyCommand(), newBuyerKeyCommand(), newCarriersCommand(), newVersionCommand(), newManCommand(),
+		newReadyCommand(), newStateCommand(), newBuyerKeyCommand(), newCarriersCommand(), newVersionCommand(), newManCommand(),
 	)
 	root.AddCommand(withAnswers(
 		newTopicsCommand(), newAccountsCommand(), newDeadLettersCommand(), newReplayCommand(), newBackfillCommand(),

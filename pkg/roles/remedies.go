@@ -17,6 +17,7 @@ func Remedies() stream.Remedies {
 		LetterTooLarge: fmt.Sprintf("set its max.message.bytes to %d (`sellerstream topics apply` does)",
 			schemas.MaxDeadLetterBytes),
 		Fault:  "this is a fault of the program: run the version before, and report it",
+		Import: "repeat the same `sellerstream state import` or `sellerstream state move`: it goes on where it was; units begin by themselves then",
 		Replay: "`sellerstream replay`",
 		Reset: func(role, topic string, partition int32, offset string) string {
 			return fmt.Sprintf("sellerstream replay --config FILE --reset --role %s --topic %s --from-offset %d:%s", role, topic, partition, offset)

@@ -22,7 +22,7 @@ const maxWords = 1000
 func (m *Machine) answer(tx *machine.Tx, o *order, c *schemas.PendingCancellation, v verdict) {
 	result := &schemas.CancellationResult{
 		EventID: tx.EventID("CancellationResult", c.SourceID), CancellationID: c.CancellationID,
-		SourcePartition: c.SourcePartition, SourceOffset: c.SourceOffset, Account: o.Account, OrderID: o.OrderID,
+		SourcePartition: c.SourcePartition, SourceOffset: schemas.SourceOffset(c.SourceOffset), Account: o.Account, OrderID: o.OrderID,
 		MarketplaceID: o.MarketplaceID, Items: c.Items, Reason: c.Reason,
 		Outcome: v.outcome, FeedID: v.feedID, Code: v.code, Message: cut(v.message), Replay: c.Replay, DecidedTime: tx.Now,
 	}
@@ -30,10 +30,7 @@ func (m *Machine) answer(tx *machine.Tx, o *order, c *schemas.PendingCancellatio
 	case superseded:
 		result.SupersededBy, result.SupersededByEventTime = v.by.CancellationID, v.by.EventTime
 	case failed:
-		partition, offset := c.SourcePartition, c.SourceOffset
-		o.Failure = &schemas.Failure{
-			Time: tx.Now, Code: schemas.Brief(v.code), Message: schemas.Brief(v.message), SourcePartition: &partition, SourceOffset: &offset,
-		}
+		o.Failure = schemas.FailureOf(tx.Now, schemas.Brief(v.code), schemas.Brief(v.message), c.SourcePartition, c.SourceOffset)
 	}
 	tx.Emit(machine.Output{Topic: schemas.CancellationResults, Account: o.Account, Value: result})
 }

@@ -13,7 +13,7 @@ type failure struct {
 	time          millis
 	code, message string
 	partition     int32
-	offset        int64
+	offset        int64 // below 0 where no record of this log did it
 }
 
 // failed notes that u was given up. One that is not the newest, because Amazon has
@@ -33,15 +33,14 @@ func (f *failure) state() *schemas.Failure {
 	if f == nil {
 		return nil
 	}
-	partition, offset := f.partition, f.offset
-	return &schemas.Failure{Time: f.time.time(), Code: f.code, Message: f.message, SourcePartition: &partition, SourceOffset: &offset}
+	return schemas.FailureOf(f.time.time(), f.code, f.message, f.partition, f.offset)
 }
 
 func restoredFailure(s *schemas.Failure) *failure {
 	if s == nil {
 		return nil
 	}
-	f := &failure{time: millisOf(s.Time), code: shared(s.Code), message: shared(s.Message)}
+	f := &failure{time: millisOf(s.Time), code: shared(s.Code), message: shared(s.Message), offset: -1}
 	if s.SourcePartition != nil && s.SourceOffset != nil {
 		f.partition, f.offset = *s.SourcePartition, *s.SourceOffset
 	}

@@ -78,7 +78,7 @@ func (s *sku) ends(u *update) {
 func outcomeID(tx *machine.Tx, s *sku, u *update) string {
 	source := u.source()
 	if source == "" { // a version that knew no ids has put it into the state
-		return tx.EventID("InventoryResult", s.account(), fmt.Sprint(u.partition), fmt.Sprint(u.offset), u.replay())
+		return tx.EventID("InventoryResult", s.account(), fmt.Sprint(u.partition), fmt.Sprint(schemas.SourceOffset(u.offset)), u.replay())
 	}
 	return tx.EventID("InventoryResult", source)
 }
@@ -86,7 +86,7 @@ func outcomeID(tx *machine.Tx, s *sku, u *update) string {
 // about sets what a result says of its update.
 func about(result *schemas.InventoryResult, s *sku, u *update) {
 	result.Replay = u.replay()
-	result.UpdateID, result.SourcePartition, result.SourceOffset = u.id, u.partition, u.offset
+	result.UpdateID, result.SourcePartition, result.SourceOffset = u.id, u.partition, schemas.SourceOffset(u.offset)
 	result.Account, result.SKU = s.account(), s.id()
 	result.Quantity, result.EventTime = u.quantity, u.time.time()
 }

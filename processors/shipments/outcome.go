@@ -27,10 +27,10 @@ func (m *Machine) outcome(tx *machine.Tx, o *order, p *schemas.PackageState, s *
 	}
 	c.EventID = tx.EventID("ShipmentConfirmation", s.SourceID)
 	if s.SourceID == "" { // a version that knew no ids has put it into the state
-		c.EventID = tx.EventID("ShipmentConfirmation", o.Account, fmt.Sprint(s.SourcePartition), fmt.Sprint(s.SourceOffset), s.Replay)
+		c.EventID = tx.EventID("ShipmentConfirmation", o.Account, fmt.Sprint(s.SourcePartition), fmt.Sprint(schemas.SourceOffset(s.SourceOffset)), s.Replay)
 	}
 	c.Replay = s.Replay
-	c.ShipmentID, c.SourcePartition, c.SourceOffset = s.ShipmentID, s.SourcePartition, s.SourceOffset
+	c.ShipmentID, c.SourcePartition, c.SourceOffset = s.ShipmentID, s.SourcePartition, schemas.SourceOffset(s.SourceOffset)
 	c.Account, c.OrderID = o.Account, o.OrderID
 	c.PackageID, c.PackageReferenceID = p.PackageID, p.PackageReferenceID
 	if untracked(s) { // Amazon was given none
@@ -117,8 +117,7 @@ func (m *Machine) reject(tx *machine.Tx, o *order, p *schemas.PackageState, s *s
 
 // failureOf is what `accounts` and `doctor` show of a shipment that was rejected.
 func failureOf(s *schemas.PendingShipment, code, message string, now time.Time) *schemas.Failure {
-	partition, offset := s.SourcePartition, s.SourceOffset
-	return &schemas.Failure{Time: now, Code: schemas.Brief(code), Message: schemas.Brief(message), SourcePartition: &partition, SourceOffset: &offset}
+	return schemas.FailureOf(now, schemas.Brief(code), schemas.Brief(message), s.SourcePartition, s.SourceOffset)
 }
 
 // supersede gives a shipment the outcome that a newer one took its place.

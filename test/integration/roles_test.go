@@ -249,7 +249,7 @@ func (s *security) checkDecisions(t *testing.T, grants []acls.Grant, decisions [
 		}
 	}
 	// Others' programs do not run in this test, and some commands have tests of their own.
-	elsewhere := []string{"upstream-stock", "upstream-shipments", "upstream-cancellations", "downstream", "downstream-buyers", "deadletters", "replay", "replay --reset"}
+	elsewhere := []string{"upstream-stock", "upstream-shipments", "upstream-cancellations", "downstream", "downstream-buyers", "deadletters", "replay", "replay --reset", "state export", "state import"}
 	for _, g := range grants {
 		part := g.For[0]
 		used := slices.ContainsFunc(decisions, func(d decision) bool { return d.uses(g) })

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topicread"
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/schemas"
@@ -99,8 +100,14 @@ func TestTopicsOfTheVersionBefore(t *testing.T) {
 // values are the committed records of a topic, decoded.
 func (e *estate) values(client *kgo.Client, codec *registry.Codec, topic string) (values []any) {
 	e.t.Helper()
-	name := schemas.DefaultPrefix + topic
-	reader := topicread.Reader{Admin: kadm.NewClient(client), Client: kafkaOptions(e.settings().Config, nil)}
+	return e.valuesUnder(e.settings().Config, client, codec, topic)
+}
+
+// valuesUnder are those of the Kafka and prefix of a configuration.
+func (e *estate) valuesUnder(cfg config.Config, client *kgo.Client, codec *registry.Codec, topic string) (values []any) {
+	e.t.Helper()
+	name := cfg.Prefix + topic
+	reader := topicread.Reader{Admin: kadm.NewClient(client), Client: kafkaOptions(cfg, nil)}
 	ends, err := reader.Ends(e.ctx, name)
 	if errors.Is(err, topicread.ErrNoTopic) {
 		return nil

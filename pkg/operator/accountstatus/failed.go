@@ -100,6 +100,9 @@ func again(account, name, code string, first map[int32]int64) string {
 	default:
 		return fmt.Sprintf("sellerstream deadletters retry --config FILE --reason %s --account %s", code, account)
 	}
+	if len(first) == 0 { // its record is in the log that the state was imported from
+		return "none: have its producer send it again"
+	}
 	var from []string
 	for _, partition := range slices.Sorted(maps.Keys(first)) {
 		from = append(from, fmt.Sprintf("%d:%d", partition, first[partition]))

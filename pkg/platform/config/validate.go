@@ -82,10 +82,18 @@ func (v *validator) validate() {
 	v.admin()
 }
 
+// CheckPrefix returns what is wrong with the prefix; nil for nothing.
+func (c Config) CheckPrefix() error {
+	if topicText.MatchString(c.Prefix) && len(c.Prefix) <= 100 {
+		return nil
+	}
+	return fmt.Errorf("%q cannot begin a topic's name: use at most 100 letters, digits, \".\", \"_\" and \"-\"", c.Prefix)
+}
+
 func (v *validator) general() {
 	c := v.cfg
-	if !topicText.MatchString(c.Prefix) || len(c.Prefix) > 100 {
-		v.fault("prefix", "%q cannot begin a topic's name: use at most 100 letters, digits, \".\", \"_\" and \"-\"", c.Prefix)
+	if err := c.CheckPrefix(); err != nil {
+		v.fault("prefix", "%v", err)
 	}
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "text", "json")

@@ -47,7 +47,7 @@ type payload struct {
 // codec reads what the tests write; refuse, if not nil, may refuse a topic's values.
 func codec(refuse func(topic string) error) fakekafka.JSON {
 	return fakekafka.JSON{
-		Kinds: []any{&payload{}, &schemas.Position{}, &schemas.Claim{}, &schemas.DeadLetter{}}, Refuse: refuse,
+		Kinds: []any{&payload{}, &schemas.Position{}, &schemas.Claim{}, &schemas.DeadLetter{}, &schemas.Imported{}}, Refuse: refuse,
 	}
 }
 

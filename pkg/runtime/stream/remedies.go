@@ -16,6 +16,7 @@ type Remedies struct {
 	TooLarge       string // a record is larger than its topic takes
 	LetterTooLarge string // a dead letter is larger than its topic takes
 	Fault          string // the machine or its Options are wrong
+	Import         string // the state was imported in part only
 	// Replay names the tool that writes to Options.Replays.
 	Replay string
 	// Reset names the command that moves a unit's position in a topic, which has its
@@ -31,6 +32,7 @@ func (r Remedies) withDefaults() Remedies {
 	r.TooLarge = cmp.Or(r.TooLarge, "raise the topic's max.message.bytes, or send less at once")
 	r.LetterTooLarge = cmp.Or(r.LetterTooLarge, fmt.Sprintf("set its max.message.bytes to %d", schemas.MaxDeadLetterBytes))
 	r.Fault = cmp.Or(r.Fault, "mend the machine or its Options")
+	r.Import = cmp.Or(r.Import, "repeat the import")
 	r.Replay = cmp.Or(r.Replay, "the tool that copies records for a replay")
 	if r.Reset == nil {
 		r.Reset = func(role, topic string, partition int32, offset string) string {

@@ -42,6 +42,9 @@ type session struct {
 	entries meanSize              // of the state
 	carried carried               // entries of the state that this version does not know
 	used    any                   // a value that the machine needs no more
+	// namespace is what the ids of events are made with: this pipeline's, or that of the one
+	// whose state was imported.
+	namespace string
 
 	// What the next tick takes besides records.
 	results []machine.Result
@@ -96,8 +99,8 @@ func newSession(u *unit) (*session, error) {
 		polled:  make(chan kgo.Fetches),
 		wake:    stoppedTimer(),
 		healed:  stoppedTimer(),
-		share:   opts.Memory.share(),
-		due:     true,
+		share:   opts.Memory.share(), namespace: u.p.namespace,
+		due: true,
 	}
 	s.intake = newIntake(s)
 	s.tick = newTick(s)

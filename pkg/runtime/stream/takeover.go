@@ -197,6 +197,12 @@ func (s *session) restore(ctx context.Context, entries map[string]stateEntry) (i
 		if key == claimKey {
 			continue
 		}
+		if key == ImportedKey {
+			if err := s.takeImported(ctx, entry); err != nil {
+				return 0, err
+			}
+			continue
+		}
 		position := strings.HasPrefix(key, positionPrefix)
 		var err error
 		if position {

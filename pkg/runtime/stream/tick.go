@@ -174,7 +174,7 @@ func (s *session) drain() error {
 
 func (t *tick) begin(now time.Time) *machine.Tx {
 	t.tx = machine.Tx{
-		Now: now, Namespace: t.s.u.p.namespace, State: t.tx.State, Outputs: t.tx.Outputs[:0], DeadLetters: t.tx.DeadLetters[:0], Calls: t.tx.Calls[:0],
+		Now: now, Namespace: t.s.namespace, State: t.tx.State, Outputs: t.tx.Outputs[:0], DeadLetters: t.tx.DeadLetters[:0], Calls: t.tx.Calls[:0],
 	}
 	return &t.tx
 }

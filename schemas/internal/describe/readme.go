@@ -60,7 +60,10 @@ always go to the same partition, no matter which.
 
 It is not changed in place, neither here nor by ` + "`kafka-topics.sh --alter`" + `: whoever owns a
 partition number owns its accounts, and with another number the partitioner sends
-an account to another owner while its state stays behind. Move to a new prefix:
+an account to another owner while its state stays behind. Move to a new prefix.
+` + "`sellerstream state move --to-prefix NEW --partitions N --config OLD`" + ` takes the state,
+and what is not read yet, along: [docs/DISASTERS.md](../docs/DISASTERS.md#another-number-of-partitions).
+By hand, without the state, it takes these steps:
 
 1. Copy the configuration; give the copy a new ` + "`prefix`" + ` and the number at
    ` + "`kafka.partitions`" + `. ` + "`sellerstream topics apply --config NEW`" + ` creates its topics.

@@ -47,6 +47,8 @@ func commands() map[string]func(Layout) []ACL {
 		"lag":            func(l Layout) []ACL { return append(l.all(Read), ACL{Group, l.Prefix, Prefixed, Describe}) },
 		"replay":         Layout.replay,
 		"replay --reset": Layout.reset,
+		"state export":   Layout.stateExport,
+		"state import":   Layout.stateImport,
 	}
 }
 
@@ -88,6 +90,22 @@ func (l Layout) reset() []ACL {
 	return needed
 }
 
+// stateExport is what it takes to read all that a pipeline remembers and has not read.
+func (l Layout) stateExport() []ACL {
+	return append(l.all(Read), ACL{Group, l.Prefix, Prefixed, Describe})
+}
+
+// stateImport is what it takes to write it, and to see that nothing runs.
+func (l Layout) stateImport() []ACL {
+	needed := append(l.stateExport(), ACL{TransactionalID, l.TransactionalPrefix + "-import", Literal, Write}, ACL{Group, l.Prefix + "events", Literal, Read})
+	for _, t := range schemas.Topics() {
+		if t.Compacted() || slices.ContainsFunc(t.Readers, IsRole) {
+			needed = append(needed, l.topic(t.Name, Write))
+		}
+	}
+	return needed
+}
+
 // Roles are the roles of the table that run in the pipeline.
 func Roles() []string {
 	var roles []string
@@ -107,5 +125,5 @@ func IsRole(part string) bool { return slices.Contains(Roles(), part) }
 // Parts are all that need permissions: the roles, the services around them, the
 // operator, and commands that need more than the operator does.
 func Parts() []string {
-	return slices.Concat(Roles(), services(), []string{operator, "topics plan", "topics apply", "doctor", "upgrade", "deadletters", "tail", "alerts", "lag", "replay", "replay --reset"})
+	return slices.Concat(Roles(), services(), []string{operator, "topics plan", "topics apply", "doctor", "upgrade", "deadletters", "tail", "alerts", "lag", "replay", "replay --reset", "state export", "state import"})
 }

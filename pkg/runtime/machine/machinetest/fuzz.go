@@ -139,7 +139,7 @@ func keysOf(value any) (keys []string) {
 // stateKinds are the kinds of record that a processor keeps in its state.
 func stateKinds(f *testing.F, processor string) (kinds []*kind) {
 	f.Helper()
-	store, seen := NewStore(), map[string]bool{"Claim": true, "Position": true} // which the runtime reads
+	store, seen := NewStore(), map[string]bool{"Claim": true, "Position": true, "Imported": true} // which the runtime reads
 	for _, topic := range schemas.Topics() {
 		if !topic.Compacted() || !slices.Contains(topic.Writers, processor) {
 			continue

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
+	"github.com/sellerstream/sellerstream/pkg/operator/columns"
+	"github.com/sellerstream/sellerstream/pkg/operator/statefile"
+	"github.com/sellerstream/sellerstream/pkg/operator/statemove"
+)
+
+type stateFlags struct {
+	config string
+	yes    bool
+	statemove.ImportOptions
+	statemove.ExportOptions
+}
+
+func newStateCommand() *cobra.Command {
+	var f stateFlags
+	cmd := &cobra.Command{
+		Use:   "state",
+		Short: "Save what the pipeline remembers, or take it to another Kafka, prefix or number of partitions",
+		Long: `State holds what the pipeline remembers: the state of its processors, switches,
+and records that not every role has read. Without it, what is
+under way would be lost or done twice. docs/DISASTERS.md says when to use which command.`,
+		Example: `  sellerstream state export backup.gz --config sellerstream.yaml
+  sellerstream state import backup.gz --config other.yaml
+  sellerstream state move --to-prefix shop2. --partitions 24 --config sellerstream.yaml`,
+	}
+	cmd.PersistentFlags().StringVar(&f.config, "config", "", "configuration file (required)")
+	cmd.AddCommand(f.exportCommand(), f.importCommand(), f.moveCommand())
+	return cmd
+}
+
+func (f *stateFlags) exportCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "export FILE --config FILE",
+		Short: "Write what the pipeline remembers into a file",
+		Long: `Export writes what the pipeline remembers into FILE, or to standard output for "-".
+Positions are written as times, since offsets mean nothing elsewhere. It changes nothing
+on Kafka, and the pipeline may run: then the state of each unit is as of one moment, and
+units differ by seconds. What is done after that is done again by who imports the file.
+
+The file is gzip of JSON, a line for each thing; docs/DISASTERS.md describes it. It ends
+with a checksum, without which it is refused. It holds no secrets of the configuration.
+It does hold what states and records hold: treat it as you treat the topics. Keys of
+buyer data are left out without --buyer-keys: one that the pipeline deletes must not live
+on in a backup. A pipeline that goes on without them encrypts what comes with new ones.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			settings, err := openSettings(cmd, f.config)
+			if err != nil {
+				return err
+			}
+			return exportTo(cmd, settings, args[0], f.BuyerKeys)
+		},
+	}
+	cmd.Flags().BoolVar(&f.BuyerKeys, "buyer-keys", false, "with the keys of buyer data, wrapped: delete such a file as soon as it is imported")
+	return cmd
+}
+
+func (f *stateFlags) importCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "import FILE --config FILE",
+		Short: "Have a pipeline go on with what a file says",
+		Long: `Import writes what export has written into the pipeline of the configuration, which
+may have another Kafka, prefix or number of partitions. Its topics must be there
+("topics apply"), none of its processes may run, and it must not remember anything yet.
+
+Interrupted, the same command goes on where it was. Until it has finished, units do not
+begin. Where FILE is "-" it is read from standard input; a file is checked first, to its
+end.
+
+With --mirrored the log topics hold the records of the exported pipeline already, as a
+mirror of its cluster does. Then the records of the file are left out, and each role goes
+on by the time of its position, less --margin.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			settings, err := openSettings(cmd, f.config)
+			if err != nil {
+				return err
+			}
+			return importFrom(cmd, settings, args[0], f.ImportOptions)
+		},
+	}
+	cmd.Flags().BoolVar(&f.Force, "force", false, "remove first what the pipeline remembers")
+	cmd.Flags().BoolVar(&f.Mirrored, "mirrored", false, "the log topics hold the exported pipeline's records already")
+	cmd.Flags().DurationVar(&f.Margin, "margin", 5*time.Minute, "with --mirrored: how much is read again, for clocks that differ")
+	return cmd
+}
+
+// reporter shows on standard error how far a command is, at most once a second.
+func reporter(cmd *cobra.Command) func(format string, args ...any) {
+	var last time.Time
+	return func(format string, args ...any) {
+		if time.Since(last) >= time.Second {
+			last = time.Now()
+			cmd.PrintErrf(format+"\n", args...)
+		}
+	}
+}
+
+// exportTo writes a file that is there only once it is whole.
+func exportTo(cmd *cobra.Command, settings pipeline.Settings, name string, buyerKeys bool) error {
+	if name == "-" {
+		return export(cmd, settings, cmd.OutOrStdout(), buyerKeys)
+	}
+	if _, err := os.Stat(name); err == nil {
+		return usageError{fmt.Errorf("%s is there already: name another file, or remove it", name)}
+	}
+	part := name + ".part"
+	file, err := os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return usageError{err}
+	}
+	err = errors.Join(export(cmd, settings, file, buyerKeys), file.Sync(), file.Close())
+	if err != nil {
+		return errors.Join(err, os.Remove(part))
+	}
+	return os.Rename(part, name)
+}
+
+func export(cmd *cobra.Command, settings pipeline.Settings, w io.Writer, buyerKeys bool) error {
+	opened, stop, err := pipeline.OpenState(cmd.Context(), settings, false, reporter(cmd))
+	if err != nil {
+		return err
+	}
+	defer stop()
+	var id [8]byte
+	if _, err := rand.Read(id[:]); err != nil {
+		return err
+	}
+	done, err := opened.Export(cmd.Context(), w, statemove.ExportOptions{ID: hex.EncodeToString(id[:]), BuyerKeys: buyerKeys})
+	if err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	cmd.PrintErrf("exported: entries %d, positions %d, records that not every role has read %d\n", done.Entries, done.Positions, done.Records)
+	if done.Unknown > 0 {
+		cmd.PrintErrf("entries that this version cannot read, copied byte by byte: %d\n", done.Unknown)
+	}
+	if done.Unreadable > 0 {
+		cmd.PrintErrf("batches of records that nobody can read, left behind: %d\n", done.Unreadable)
+	}
+	return nil
+}
+
+// importFrom reads a file twice: first to see that it is whole.
+func importFrom(cmd *cobra.Command, settings pipeline.Settings, name string, opts statemove.ImportOptions) error {
+	in := cmd.InOrStdin()
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return usageError{err}
+		}
+		defer file.Close()
+		if _, _, err := statefile.Check(file); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if _, err := file.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		in = file
+	}
+	opened, stop, err := pipeline.OpenState(cmd.Context(), settings, true, reporter(cmd))
+	if err != nil {
+		return err
+	}
+	defer stop()
+	return importInto(cmd.Context(), cmd, opened, in, opts)
+}
+
+func importInto(ctx context.Context, cmd *cobra.Command, target *statemove.Pipeline, in io.Reader, opts statemove.ImportOptions) error {
+	done, err := target.Import(ctx, in, opts)
+	if err != nil {
+		return fmt.Errorf("import: %w", err)
+	}
+	if done.Resumed > 0 {
+		cmd.PrintErrf("%s were there from the import before\n", columns.Counted(int(done.Resumed), "line"))
+	}
+	cmd.PrintErrf("imported: entries %d, records %d, positions %d\n", done.Entries, done.Records, done.Positions)
+	if done.Verbatim > 0 {
+		cmd.PrintErrf("entries of a form that this version cannot write, with offsets of the Kafka that they come from: %d\n", done.Verbatim)
+	}
+	return nil
+}
