@@ -44,7 +44,7 @@ under way would be lost or done twice. docs/DISASTERS.md says when to use which 
 
 func (f *stateFlags) exportCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "export FILE [--config FILE]",
+		Use:   "export FILE",
 		Short: "Write what the pipeline remembers into a file",
 		Long: `Export writes what the pipeline remembers into FILE, or to standard output for "-".
 Positions are written as times, since offsets mean nothing elsewhere. It changes nothing
@@ -71,7 +71,7 @@ on in a backup. A pipeline that goes on without them encrypts what comes with ne
 
 func (f *stateFlags) importCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "import FILE [--config FILE]",
+		Use:   "import FILE",
 		Short: "Have a pipeline go on with what a file says",
 		Long: `Import writes what export has written into the pipeline of the configuration, which
 may have another Kafka, prefix or number of partitions. Its topics must be there

@@ -28,7 +28,7 @@ func (f *stateFlags) moveCommand() *cobra.Command {
 	var prefix, file string
 	var partitions int
 	cmd := &cobra.Command{
-		Use:   "move --to-prefix PREFIX [--partitions N] [--config FILE]",
+		Use:   "move --to-prefix PREFIX [--partitions N]",
 		Short: "Take the pipeline to another prefix of its Kafka, with another number of partitions",
 		Long: `Move takes a stopped pipeline to topics with another prefix, in six steps. It says each
 before it takes it:

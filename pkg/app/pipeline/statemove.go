@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 
 	"github.com/sellerstream/sellerstream/pkg/operator/statemove"
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
@@ -22,7 +21,7 @@ func OpenState(ctx context.Context, s Settings, write bool, progress func(format
 	} else {
 		s.Config.Registry.Register = false
 	}
-	reachable, cancel := context.WithTimeoutCause(ctx, registryAnswers, errors.New("the schema registry does not answer: see registry.url"))
+	reachable, cancel := s.Connecting(ctx)
 	defer cancel()
 	codec, err := openRegistry(reachable, s.Config, s.Secrets, s.Logger, topics...)
 	if err != nil {
