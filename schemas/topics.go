@@ -49,6 +49,11 @@ const AllWrites = "*writes*"
 // it as a switch that is off.
 const FeatureLevel = "*level*"
 
+// RetryPrefix begins the subject of a record of switches that asks for an account to be
+// tried now: *retry*/<account>. It pauses nothing, and a version that does not know it
+// passes it over.
+const RetryPrefix = "*retry*/"
+
 const (
 	// DefaultPrefix stands before every logical name on the wire.
 	DefaultPrefix = "sellerstream."
@@ -85,7 +90,7 @@ const (
 // Topic is one row of the topic table. Every topic is keyed by the account id
 // (plain UTF-8), except state topics, whose keys belong to their processor and
 // whose partition is the unit's, buyer-keys, where they are <account>/<order id>
-// on the account's partition, switches, where AllWrites and FeatureLevel are keys too, and
+// on the account's partition, switches, where AllWrites, FeatureLevel and RetryPrefix make keys too, and
 // dead-letters.resolved, which is keyed by the dead letter's id.
 type Topic struct {
 	Name      string        // logical name, without the prefix

@@ -25,7 +25,8 @@ and calls nobody at Amazon. It lists the accounts that have something to tell,
 those first that want a person:
 
   STOPPED   a unit of the account's partition stands still, and why; others go on
-  PARKED    Amazon refuses the account's credentials; one call tries now and then
+  PARKED    Amazon refuses the account's credentials; one call tries now and then,
+            and at once with sellerstream accounts retry
   FAILED    work that was given up; nothing is sent for it until somebody does
   held up   Amazon does not answer, or a breaker is open; it goes on by itself
   PAUSED    an operator's switch; see sellerstream switches
@@ -49,6 +50,7 @@ needs, if nothing more comes and Amazon answers.`,
 	cmd.Flags().BoolVar(&f.all, "all", false, "list idle accounts too")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
 	f.watch.add(cmd)
+	cmd.AddCommand(newAccountsRetryCommand())
 	return cmd
 }
 

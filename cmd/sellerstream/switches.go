@@ -88,8 +88,8 @@ func (f *switchFlags) turn(cmd *cobra.Command, paused bool) error {
 	if (f.account == "") == !f.writes {
 		return usageError{errors.New("say which calls: --account ID or --writes")}
 	}
-	if len(f.reason) > maxReason || !utf8.ValidString(f.reason) {
-		return usageError{fmt.Errorf("--reason: at most %d bytes of text", maxReason)}
+	if err := f.checkReason(); err != nil {
+		return err
 	}
 	by, err := f.by.who()
 	if err != nil {
@@ -128,6 +128,13 @@ func (f *switchFlags) turn(cmd *cobra.Command, paused bool) error {
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "calls %s: %s\n", map[bool]string{true: "that write", false: "of account " + subject}[f.writes], what)
 		return err
 	})
+}
+
+func (f *switchFlags) checkReason() error {
+	if len(f.reason) > maxReason || !utf8.ValidString(f.reason) {
+		return usageError{fmt.Errorf("--reason: at most %d bytes of text", maxReason)}
+	}
+	return nil
 }
 
 func (f *switchFlags) list(cmd *cobra.Command, w io.Writer) error {

@@ -38,10 +38,15 @@ func TestPauseResumeAndSwitches(t *testing.T) {
 		{[]string{"pause", "--account", "acme-eu"}, 0, "calls of account acme-eu: paused already, since "},
 		{[]string{"pause", "--writes"}, 0, "calls that write: paused\n"},
 		{[]string{"switches"}, 0, "stocktaking\n"},
+		{[]string{"accounts", "retry", "acme-eu"}, exitFailed, "`sellerstream resume --account acme-eu` lets them go on"},
 		{[]string{"resume", "--account", "acme-eu"}, 0, "calls of account acme-eu: going on\n"},
 		{[]string{"resume", "--account", "acme-eu"}, 0, "going on already, since "},
 		{[]string{"switches"}, 0, "*writes*"},
 		{[]string{"resume", "--writes"}, 0, "calls that write: going on\n"},
+		{[]string{"accounts", "retry", "acme-eu", "--reason", "authorized again"}, 0, "account acme-eu is tried now"},
+		{[]string{"accounts", "retry", "acme-eu"}, 0, "account acme-eu is tried now"},
+		{[]string{"accounts", "retry", "acme-ue"}, exitUsage, "there is acme-eu"},
+		{[]string{"accounts", "retry"}, exitUsage, "arg"},
 		{[]string{"switches"}, 0, "nothing is paused"},
 	} {
 		code, stdout, stderr := execute(append(step.args, "--config", file)...)

@@ -12,8 +12,9 @@ import (
 )
 
 // heldFor is how long paused work waits before it asks again. That it may go on
-// it is told at once; this is for what was asked just before.
-const heldFor = 10 * time.Second
+// it is told at once; this is for what was asked just before. It is too short for the
+// state to note it (pkg/runtime/lane): the switch says it already.
+const heldFor = 5 * time.Second
 
 // execute carries out a machine's call.
 type execute = func(context.Context, machine.Call) machine.Result
@@ -52,7 +53,8 @@ func (p *pipeline) paused(account, operation string) error {
 // openSwitches waits until it is known what is paused.
 func (p *pipeline) openSwitches(ctx context.Context) (err error) {
 	p.switches, err = pause.Open(ctx, pause.Options{
-		Kafka: kafkaOptions(p.Config, p.Secrets), Prefix: p.Config.Prefix, Codec: p.codec, Logger: p.Logger, Changed: p.switched,
+		Kafka: kafkaOptions(p.Config, p.Secrets), Prefix: p.Config.Prefix, Codec: p.codec, Logger: p.Logger,
+		Changed: p.switched, Retried: p.retry,
 	})
 	if err == nil {
 		p.closers = append(p.closers, p.switches.Close)
@@ -81,6 +83,17 @@ func (p *pipeline) leveled() {
 		default: // it is ending already, or an operator's command
 		}
 	}
+}
+
+// retry lets the calls of an account find out now whether they may go on. The account is
+// parked until one of them has succeeded.
+func (p *pipeline) retry(account string) {
+	if _, configured := p.live.directory().ByID(account); !configured {
+		return // it is another configuration's, or not rolled out here yet
+	}
+	p.breakers().Try(account)
+	p.tally.Forget([]string{account})
+	p.wake([]string{account})
 }
 
 // wake tells whoever makes calls that accounts may go on, or are changed.

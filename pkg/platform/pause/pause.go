@@ -28,7 +28,7 @@ type Codec interface {
 	Decode(ctx context.Context, topic string, data []byte) (any, error)
 }
 
-// Options are all required, except Changed.
+// Options are all required, except Changed and Retried.
 type Options struct {
 	Kafka  []kgo.Opt // seed brokers, TLS and the like
 	Prefix string    // of the topic's name, such as "sellerstream."
@@ -36,6 +36,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Changed hears of each switch that was turned while Run follows them.
 	Changed func(schemas.Switch)
+	// Retried hears of each account that an operator wants to be tried now.
+	Retried func(account string)
 }
 
 // Switches are those of the moment. It may be used from any goroutine.
@@ -142,6 +144,10 @@ func (s *Switches) apply(ctx context.Context, rec *kgo.Record) {
 
 // put makes a switch stand as it was turned.
 func (s *Switches) put(ctx context.Context, turned schemas.Switch) {
+	if account, retry := strings.CutPrefix(turned.Subject, schemas.RetryPrefix); retry {
+		s.retried(ctx, account, turned)
+		return
+	}
 	before := *s.now.Load()
 	next := maps.Clone(before)
 	next[turned.Subject] = turned
@@ -168,6 +174,16 @@ func (s *Switches) put(ctx context.Context, turned schemas.Switch) {
 		}
 		s.opts.Changed(turned)
 	}
+}
+
+// retried takes an operator's wish. One that was there at first is over: whoever starts
+// tries every account anyway.
+func (s *Switches) retried(ctx context.Context, account string, wish schemas.Switch) {
+	if !s.read || s.opts.Retried == nil {
+		return
+	}
+	s.opts.Logger.InfoContext(ctx, "an account is tried now", "account", account, "by", wish.By, "reason", wish.Reason)
+	s.opts.Retried(account)
 }
 
 func (s *Switches) log(ctx context.Context, turned schemas.Switch, what string) {
@@ -247,6 +263,11 @@ func same(a, b schemas.Switch) bool { return a.Paused == b.Paused && a.Level == 
 
 // Of is a subject's record; zero where there is none.
 func (s *Switches) Of(subject string) schemas.Switch { return (*s.now.Load())[subject] }
+
+// Retry asks the processes that run now to try an account whose calls wait.
+func (s *Switches) Retry(ctx context.Context, account, by, reason string) error {
+	return s.write(ctx, schemas.Switch{Subject: schemas.RetryPrefix + account, Since: time.Now().UTC(), By: by, Reason: reason})
+}
 
 func (s *Switches) write(ctx context.Context, turned schemas.Switch) error {
 	value, err := s.opts.Codec.AppendEncode(nil, schemas.Switches, &turned)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -158,6 +159,60 @@ func TestSwitchesAreKeptAndFollowed(t *testing.T) {
 		}
 		if w.log.Count("calls go on") != 2 || w.log.Count(`msg="calls are paused" calls="all that write"`) != 1 {
 			t.Errorf("log: %s", w.log.String())
+		}
+	})
+}
+
+// A retry is heard once by each process that runs, however often it is asked for, and
+// pauses nothing; a process that starts later does not hear it.
+func TestARetryIsHeardByWhoRuns(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		follow := func() (heard func() []string, stop func()) {
+			var mu sync.Mutex
+			var tried []string
+			opts := w.options()
+			opts.Retried = func(account string) {
+				mu.Lock()
+				defer mu.Unlock()
+				tried = append(tried, account)
+			}
+			s, err := Open(t.Context(), opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan struct{})
+			go func() { defer close(done); s.Run(ctx) }()
+			return func() []string {
+				mu.Lock()
+				defer mu.Unlock()
+				if len(s.Paused()) > 0 || held(s, "a", true) {
+					t.Errorf("a retry pauses: %+v", s.Paused())
+				}
+				return tried
+			}, func() { cancel(); <-done; s.Close() }
+		}
+		ask := func(account string) {
+			s := w.open(nil)
+			defer s.Close()
+			if err := s.Retry(t.Context(), account, "me@here", "mended"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		heard, stop := follow()
+		defer stop()
+		ask("a")
+		ask("a")
+		ask("b")
+		time.Sleep(2 * lookEvery)
+		if got := heard(); len(got) != 3 || !slices.Contains(got, "a") || !slices.Contains(got, "b") {
+			t.Errorf("heard %v", got)
+		}
+		later, stopLater := follow()
+		defer stopLater()
+		time.Sleep(2 * lookEvery)
+		if got := later(); len(got) != 0 {
+			t.Errorf("who started later heard %v", got)
 		}
 	})
 }

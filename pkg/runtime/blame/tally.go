@@ -83,6 +83,15 @@ type Tally struct {
 	causes map[causeKey]*cause  // that accounts share
 	voices map[string]*voice    // who speaks for an account
 	tokens map[string]time.Time // when Login with Amazon last gave one, by application
+	// barred are the accounts that were refused access by an operation, and not answered
+	// by any since.
+	barred map[string]bar
+}
+
+// bar is the last operation that refused an account access.
+type bar struct {
+	operation string
+	last      time.Time
 }
 
 // Ended takes the end of a call and returns whose fault it is.
@@ -170,6 +179,7 @@ func (t *Tally) Forget(accounts []string) {
 	defer t.mu.Unlock()
 	for _, account := range accounts {
 		delete(t.voices, account)
+		delete(t.barred, account)
 		for s, g := range t.groups {
 			if g.forget(account); len(g.runs) == 0 {
 				t.over(s, g, g.last)
@@ -182,7 +192,14 @@ func (t *Tally) Forget(accounts []string) {
 // item takes a failure among the account's calls of the operation.
 func (t *Tally) item(call Call, sign sign, party Party, now time.Time) Party {
 	if sign.need == 0 { // not the item's to begin with
+		if sign.party == Account && sign.scope.host != Login {
+			t.bars(call, now)
+		}
 		return party
+	}
+	// Refused access by another operation too, and answered by none, it is the account.
+	if b, is := t.barred[call.Account]; is && sign.party == Account && b.operation != call.Operation && now.Sub(b.last) < tooOld {
+		party = Account
 	}
 	if t.items == nil {
 		t.items = make(map[pair]runs)
@@ -194,9 +211,19 @@ func (t *Tally) item(call Call, sign sign, party Party, now time.Time) Party {
 	r := t.items[key].of(sign, now)
 	r.add(call, now)
 	if party == Item && len(r.items) >= sign.need && now.Sub(r.since) >= inShort {
+		if sign.party == Account {
+			t.bars(call, now)
+		}
 		return sign.party
 	}
 	return party
+}
+
+func (t *Tally) bars(call Call, now time.Time) {
+	if t.barred == nil {
+		t.barred = make(map[string]bar)
+	}
+	t.barred[call.Account] = bar{call.Operation, now}
 }
 
 // account takes a failure among those of all accounts of the application. The cause
@@ -267,6 +294,7 @@ func (t *Tally) group(s scope, now time.Time) *group {
 // is well.
 func (t *Tally) answered(call Call, now time.Time) {
 	delete(t.items, pair{call.Account, call.Operation})
+	delete(t.barred, call.Account)
 	if v := t.voices[call.Account]; v != nil && v.of(call) {
 		delete(t.voices, call.Account)
 	}

@@ -57,6 +57,37 @@ func TestItemsThatFailAlikeAreBlamedOnWhatTheyShare(t *testing.T) {
 	}
 }
 
+// TestAnAccountThatEachOperationRefusesIsToBlame, with one item of each: an order, a
+// quantity. It is not when another operation has answered it since.
+func TestAnAccountThatEachOperationRefusesIsToBlame(t *testing.T) {
+	t.Parallel()
+	ended := func(tally *Tally, operation string, err error) Party {
+		return tally.Ended(callOf("app", "a", operation, "one"), err, start).Party
+	}
+	var tally Tally
+	if got := ended(&tally, model.PatchListingsItem, refused(403)); got != Item {
+		t.Errorf("the first is blamed on %q", got)
+	}
+	if got := ended(&tally, model.SearchOrders, refused(403)); got != Account {
+		t.Errorf("a search is blamed on %q", got)
+	}
+	for _, operation := range []string{model.PatchListingsItem, model.GetOrder, model.ConfirmShipment} {
+		if got := ended(&tally, operation, refused(403)); got != Account {
+			t.Errorf("%s of an account that is refused is blamed on %q", operation, got)
+		}
+	}
+	if got := tally.Ended(callOf("app", "b", model.GetOrder, "one"), refused(403), start).Party; got != Item {
+		t.Errorf("another account's order is blamed on %q", got)
+	}
+	if got := ended(&tally, model.GetOrder, refused(400)); got != Item {
+		t.Errorf("an order that Amazon finds invalid is blamed on %q", got)
+	}
+	ended(&tally, model.GetFeed, nil)
+	if got := ended(&tally, model.GetOrder, refused(403)); got != Item {
+		t.Errorf("after an answer, an order is blamed on %q", got)
+	}
+}
+
 // TestOneItemAloneStaysToBlame, however often it is tried, and whoever else is well.
 func TestOneItemAloneStaysToBlame(t *testing.T) {
 	t.Parallel()
@@ -211,6 +242,7 @@ type tallyModel struct {
 	now    time.Time
 	failed map[pair]map[string]bool // items without an answer between
 	shares map[scope]map[string]bool
+	access map[string]map[string]bool // operations that have refused an account since it was answered
 }
 
 func TestTheTallyHoldsWhateverCallsThereAre(t *testing.T) {
@@ -221,7 +253,7 @@ func TestTheTallyHoldsWhateverCallsThereAre(t *testing.T) {
 func FuzzTally(f *testing.F) { f.Fuzz(rapid.MakeFuzz(checkTally)) }
 
 func checkTally(rt *rapid.T) {
-	m := &tallyModel{now: start, failed: map[pair]map[string]bool{}, shares: map[scope]map[string]bool{}}
+	m := &tallyModel{now: start, failed: map[pair]map[string]bool{}, shares: map[scope]map[string]bool{}, access: map[string]map[string]bool{}}
 	operations := []string{model.GetOrder, model.PatchListingsItem, model.CreateFeedDocument, model.SearchOrders}
 	statuses := []int{0, 200, 400, 401, 403, 403, 403, 403, 404, 409, 429, 503, -1, -2, -3}
 	mood := rapid.SampledFrom([][]int{statuses, {403}, {403, 403, 403, -1}, {-2}, {400, 403}, {-3, -3, -1}, {403, 503}}).Draw(rt, "mood")
@@ -269,6 +301,10 @@ func (m *tallyModel) call(rt *rapid.T, call Call, err error) {
 	if answered {
 		delete(m.failed, key)
 		delete(m.shares, in)
+		delete(m.access, call.Account)
+	}
+	if refusal != nil && !refusal.TokenMissing && (refusal.Class == model.Forbidden || refusal.Class == model.Unauthorized) {
+		add(m.access, call.Account, call.Operation)
 	}
 	if err != nil && !answered {
 		add(m.failed, key, call.Key)
@@ -277,7 +313,7 @@ func (m *tallyModel) call(rt *rapid.T, call Call, err error) {
 	switch {
 	case table == Nobody && found != (Finding{}):
 		rt.Fatalf("a success is blamed on %+v", found)
-	case table == Item && found.Party == Account && len(m.failed[key]) < needRefused:
+	case table == Item && found.Party == Account && len(m.failed[key]) < needRefused && len(m.access[call.Account]) < 2:
 		rt.Fatalf("%v: %d items failed, and the account is blamed", key, len(m.failed[key]))
 	case table == Item && found.Party == Operation && len(m.failed[key]) < needGarbled:
 		rt.Fatalf("%v: %d items failed, and the operation is blamed", key, len(m.failed[key]))

@@ -197,6 +197,20 @@ func (s *Breakers) Forget(accounts []string) {
 	}
 }
 
+// Try lets the next call of an account, and of each section that does not answer, find
+// out at once.
+func (s *Breakers) Try(account string) {
+	now := s.clock.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.accounts, account)
+	for _, c := range s.hosts {
+		if c.position == Open {
+			c.probeAt = now
+		}
+	}
+}
+
 // verdicts are what the end of a call says about the host and about the account's
 // authentication. If the authentication is bad its breaker opens for least at first,
 // and for most after many probes; 0 stands for the policy's.

@@ -269,6 +269,36 @@ func TestAnAccountWithNewCredentialsIsNotHeldBack(t *testing.T) {
 	})
 }
 
+// An operator who cannot wait has the account tried, and each section that does not
+// answer, by one call; what still fails waits again.
+func TestAnAccountIsTriedNow(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *bench) {
+		refused := &model.Error{Class: model.Unauthorized, TokenMissing: true, Code: "invalid_grant"}
+		b.call(t.Context(), "a", model.GetOrder, 0, refused)
+		for _, account := range []string{"b", "c", "d", "e", "f"} {
+			b.call(t.Context(), account, model.GetFeed, 0, failure(model.Unavailable))
+		}
+		held := func(account, operation string, err error) bool {
+			return b.call(t.Context(), account, operation, 0, err) > 0
+		}
+		if !held("a", model.GetOrder, nil) || !held("b", model.GetFeed, nil) {
+			t.Fatal("they are not held back to begin with")
+		}
+		b.Try("a")
+		if held("a", model.GetOrder, refused) || !held("a", model.GetOrder, nil) {
+			t.Error("a refused account is tried once, and waits again")
+		}
+		if held("b", model.GetFeed, failure(model.Unavailable)) || !held("b", model.GetFeed, nil) {
+			t.Error("a section that does not answer is tried once, and waits again")
+		}
+		b.Try("a")
+		if held("a", model.GetOrder, nil) || held("a", model.GetOrder, nil) || held("b", model.GetFeed, nil) || held("c", model.GetFeed, nil) {
+			t.Error("what is well again is still held back")
+		}
+	})
+}
+
 // TestADocumentMayTakeItsTime: on a thin line, uploads of many accounts are all
 // slow, while Amazon is well.
 func TestADocumentMayTakeItsTime(t *testing.T) {

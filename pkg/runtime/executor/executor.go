@@ -81,7 +81,9 @@ func (e *Executor) enter(res *machine.Result, seller *spapi.Seller) *breaker.Pas
 	found, wait, held := e.tally.Hold(about, now)
 	if held {
 		res.Blame, res.Shared = found.Party, found.Shared
-		res.Outcome = machine.Snooze{For: wait + rand.N(time.Second+wait/4), Unspent: true, Err: &heldError{call, found.Shared}}
+		res.Outcome = machine.Snooze{
+			For: wait + rand.N(time.Second+wait/4), Unspent: true, Parked: refuses(found.Party), Err: &heldError{call, found.Shared},
+		}
 		return nil
 	}
 	pass, err := e.breakers.EnterFor(seller.Host(), call.Account, call.Operation, call.Key)
@@ -89,11 +91,15 @@ func (e *Executor) enter(res *machine.Result, seller *spapi.Seller) *breaker.Pas
 	if errors.As(err, &open) {
 		found = e.tally.Unmade(about, open.Cause, now)
 		res.Blame, res.Shared = found.Party, found.Shared
-		res.Outcome = machine.Snooze{For: open.Wait, Unspent: true, Err: err}
+		res.Outcome = machine.Snooze{For: open.Wait, Unspent: true, Parked: refuses(found.Party), Err: err}
 		return nil
 	}
 	return pass
 }
+
+// refuses reports whether calls that wait because of a party wait for a person: the
+// account is parked, whichever role's call was refused first.
+func refuses(party blame.Party) bool { return party == blame.Account || party == blame.Application }
 
 // do makes the call.
 func (e *Executor) do(ctx context.Context, res *machine.Result, seller *spapi.Seller, pass *breaker.Pass) {

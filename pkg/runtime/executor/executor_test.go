@@ -229,7 +229,7 @@ func TestARefusedAccountAsksForOneToken(t *testing.T) {
 	}
 	asked := len(b.amazon.Ledger.Calls(simulator.Filter{Part: simulator.LWA}))
 	res := b.Execute(t.Context(), machine.Call{Account: "revoked", Operation: model.GetFeed})
-	if snooze, ok := res.Outcome.(machine.Snooze); !ok || !snooze.Unspent || snooze.For < time.Minute {
+	if snooze, ok := res.Outcome.(machine.Snooze); !ok || !snooze.Unspent || !snooze.Parked || snooze.For < time.Minute {
 		t.Errorf("%T %+v", res.Outcome, res.Outcome)
 	}
 	if again := len(b.amazon.Ledger.Calls(simulator.Filter{Part: simulator.LWA})); again != asked {

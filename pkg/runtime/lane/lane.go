@@ -148,8 +148,13 @@ func (s *Lanes) finish(tx *machine.Tx, l *lane, item *Item, res *machine.Result)
 			}
 			break
 		}
+		if outcome.Parked {
+			l.parked, l.probeAt = true, machine.Latest(l.probeAt, tx.Now.Add(outcome.For))
+			s.note(tx, l, res, outcome.Err, l.probeAt)
+			break
+		}
 		l.heldUntil = machine.Latest(l.heldUntil, tx.Now.Add(outcome.For))
-		if !outcome.Throttled && (outcome.For >= notedFrom || res.Shared != nil) {
+		if !l.parked && !outcome.Throttled && (outcome.For >= notedFrom || res.Shared != nil) {
 			s.note(tx, l, res, outcome.Err, l.heldUntil)
 		}
 	case machine.Park:

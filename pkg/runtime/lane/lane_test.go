@@ -336,7 +336,15 @@ func TestAParkedAccountDoesNotFillTheRoomOfOthers(t *testing.T) {
 	if s.Pending() != 600/apartShare {
 		t.Errorf("%d pending while it is tried", s.Pending())
 	}
-	if s.Changed(&machine.Tx{Now: start}, "parked"); s.Pending() != 700 {
+	if s.Changed(&machine.Tx{Now: start}, "parked"); s.Pending() != 600/apartShare {
+		t.Errorf("%d pending before a call has shown that it is well again", s.Pending())
+	}
+	for item := range s.Of("parked") {
+		if item.inFlight {
+			probe = item
+		}
+	}
+	if finish(s, "parked", probe, machine.Done{}, start); s.Pending() != 699 {
 		t.Errorf("%d pending when it is well again", s.Pending())
 	}
 }

@@ -269,16 +269,22 @@ func (s *Lanes) Finish(tx *machine.Tx, account string, item *Item, res *machine.
 	}
 }
 
-// Changed says that something about the account has changed. Its lane is no longer
-// parked or held, and takes its limits anew.
+// Changed says that something about the account has changed, or that it may have. Its
+// lane is no longer held, and takes its limits anew. One that is parked tries one call
+// now, and stays parked until a call succeeds: nobody knows yet whether it is mended.
 func (s *Lanes) Changed(tx *machine.Tx, account string) {
 	l := s.byAccount[account]
 	if l == nil {
 		return
 	}
-	l.parked, l.probes, l.heldUntil = false, 0, time.Time{}
+	l.probes, l.probeAt, l.heldUntil = 0, time.Time{}, time.Time{}
 	l.leave()
-	s.retryNote(tx, l)
+	if l.queue.Len()+len(l.flying) == 0 { // nothing would find out
+		l.parked = false
+	}
+	if !l.parked {
+		s.retryNote(tx, l)
+	}
 	for i, bucket := range l.buckets {
 		put(tx, bucket.SetLimit(s.limit(account, s.operations[i]), tx.Now))
 	}

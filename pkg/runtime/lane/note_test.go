@@ -85,7 +85,7 @@ func TestANewOwnerDeletesWhatAnEarlierOneNoted(t *testing.T) {
 	}
 }
 
-func TestAChangedAccountIsNotSaidToWait(t *testing.T) {
+func TestAChangedAccountWithoutWorkIsNotSaidToWait(t *testing.T) {
 	t.Parallel()
 	s := newLanes(quota.Limit{Rate: 1, Burst: 10})
 	item := &Item{Key: "1"}
@@ -96,6 +96,52 @@ func TestAChangedAccountIsNotSaidToWait(t *testing.T) {
 	s.Changed(&tx, "a")
 	if _, written := tx.State[NotePrefix+"a/"+s.operations[0]]; !written {
 		t.Error("the note stays")
+	}
+}
+
+// A parked account that changes, or is resumed, tries one call at once, and is parked
+// until that succeeds.
+func TestAChangedAccountStaysParkedUntilACallSucceeds(t *testing.T) {
+	t.Parallel()
+	for name, refusal := range map[string]machine.Outcome{
+		"refused":                         machine.Park{Err: errors.New("refused")},
+		"another role's call was refused": machine.Snooze{For: time.Hour, Unspent: true, Parked: true, Err: errors.New("refused")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newLanes(quota.Limit{Rate: 1, Burst: 10})
+			one, two := &Item{Key: "1"}, &Item{Key: "2"}
+			s.Add("a", one, start)
+			draw(s, start)
+			s.Add("a", two, start)
+			note := func(state map[string]any) *schemas.LaneState {
+				noted, _ := state[NotePrefix+"a/"+s.operations[0]].(*schemas.LaneState)
+				return noted
+			}
+			if noted := note(finish(s, "a", one, refusal, start)); noted == nil || !noted.Parked || noted.Reason != "refused" {
+				t.Fatalf("the state says %+v", noted)
+			}
+			s.Add("a", one, start)
+			tx := machine.Tx{Now: start.Add(time.Second)}
+			s.Changed(&tx, "a")
+			if drawn := draw(s, tx.Now); !slices.Equal(drawn, []string{"1"}) || !s.Parked("a") {
+				t.Errorf("drew %v, parked %t", drawn, s.Parked("a"))
+			}
+			// A pause does not hide why it is parked.
+			paused := machine.Snooze{For: time.Hour, Unspent: true, Err: errors.New("paused")}
+			if state := finish(s, "a", one, paused, tx.Now); note(state) != nil || !s.Parked("a") {
+				t.Errorf("a pause wrote %+v, parked %t", note(state), s.Parked("a"))
+			}
+			s.Add("a", one, start)
+			s.Changed(&machine.Tx{Now: start.Add(time.Minute)}, "a")
+			if drawn := draw(s, start.Add(time.Minute)); len(drawn) != 1 {
+				t.Errorf("drew %v when it was resumed", drawn)
+			}
+			finish(s, "a", one, machine.Done{}, start.Add(time.Minute))
+			if drawn := draw(s, start.Add(time.Minute)); !slices.Equal(drawn, []string{"2"}) || s.Parked("a") {
+				t.Errorf("drew %v, parked %t", drawn, s.Parked("a"))
+			}
+		})
 	}
 }
 

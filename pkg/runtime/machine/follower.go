@@ -5,7 +5,8 @@ package machine
 // Machine that is built anew asks its directory and its limits anyway.
 type Follower interface {
 	// Changed takes the names of changed accounts, those of the unit only. What
-	// waits because of the account (parked, held) should be tried at once. Like
-	// Record, it must not wait for anything.
+	// waits because of the account (parked, held) should be tried at once; a parked
+	// account stays parked until one call has succeeded. Like Record, it must not wait
+	// for anything.
 	Changed(tx *Tx, accounts []string)
 }

@@ -164,6 +164,7 @@ type Snooze struct {
 	Application bool
 	Own         bool // the wait is this work's own: the account's other work goes on
 	Unspent     bool // the call never left, so its token is not spent at Amazon either
+	Parked      bool // another call has found the account refused: its work waits like that of a Park
 	Err         error
 }
 

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sellerstream/sellerstream/pkg/platform/config"
+	"github.com/sellerstream/sellerstream/pkg/platform/pause"
+)
+
+func newAccountsRetryCommand() *cobra.Command {
+	var f switchFlags
+	cmd := &cobra.Command{
+		Use:   "retry --config FILE ACCOUNT",
+		Short: "Try a parked account now, once, instead of at its next probe",
+		Long: `Retry asks the running processes to try an account whose calls wait, because Amazon
+refuses it or does not answer. Each kind of call that waits is tried once, within
+seconds. What Amazon still refuses stays parked, and the next probe comes by itself.
+A changed configuration or secret needs no retry: the processes see it.`,
+		Example: "  sellerstream accounts retry --config sellerstream.yaml acme-eu",
+		Args:    cobra.ExactArgs(1),
+		RunE:    func(cmd *cobra.Command, args []string) error { return f.retry(cmd, args[0]) },
+	}
+	cmd.Flags().StringVar(&f.config, "config", "", "configuration file (required)")
+	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for whoever reads the log")
+	return cmd
+}
+
+func (f *switchFlags) retry(cmd *cobra.Command, account string) error {
+	if err := f.checkReason(); err != nil {
+		return err
+	}
+	return f.open(cmd, func(ctx context.Context, cfg config.Config, s *pause.Switches) error {
+		if err := checkAccount(cfg, account); err != nil {
+			return err
+		}
+		if held := s.Held(account, false); held != nil {
+			return held
+		}
+		if err := s.Retry(ctx, account, operator(), f.reason); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "account %s is tried now: `sellerstream accounts --config FILE %s` shows in a few seconds what Amazon said\n", account, account)
+		return err
+	})
+}
