@@ -13,18 +13,20 @@ import (
 func newAccountsRetryCommand() *cobra.Command {
 	var f switchFlags
 	cmd := &cobra.Command{
-		Use:   "retry --config FILE ACCOUNT",
+		Use:   "retry ACCOUNT",
 		Short: "Try a parked account now, once, instead of at its next probe",
 		Long: `Retry asks the running processes to try an account whose calls wait, because Amazon
 refuses it or does not answer. Each kind of call that waits is tried once, within
 seconds. What Amazon still refuses stays parked, and the next probe comes by itself.
 A changed configuration or secret needs no retry: the processes see it.`,
-		Example: "  sellerstream accounts retry --config sellerstream.yaml acme-eu",
-		Args:    cobra.ExactArgs(1),
-		RunE:    func(cmd *cobra.Command, args []string) error { return f.retry(cmd, args[0]) },
+		Example:           "  sellerstream accounts retry acme-eu",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: firstArg(configuredAccounts),
+		RunE:              func(cmd *cobra.Command, args []string) error { return f.retry(cmd, args[0]) },
 	}
-	cmd.Flags().StringVar(&f.config, "config", "", "configuration file (required)")
+	addConfig(cmd.Flags(), &f.config)
 	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for whoever reads the log")
+	_ = cmd.RegisterFlagCompletionFunc("reason", cobra.NoFileCompletions) // it is there, and free text
 	return cmd
 }
 
@@ -42,7 +44,7 @@ func (f *switchFlags) retry(cmd *cobra.Command, account string) error {
 		if err := s.Retry(ctx, account, operator(), f.reason); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(cmd.OutOrStdout(), "account %s is tried now: `sellerstream accounts --config FILE %s` shows in a few seconds what Amazon said\n", account, account)
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "account %s is tried now: `sellerstream accounts %s` shows in a few seconds what Amazon said\n", account, account)
 		return err
 	})
 }

@@ -113,7 +113,7 @@ func commandOf(words []string) (command *cobra.Command, fault string) {
 		case isFlag, word == "help":
 		case below >= 0:
 			command = command.Commands()[below]
-		case command.HasSubCommands() && (i == 0 || !strings.HasPrefix(words[i-1], "--")):
+		case command.HasSubCommands() && (command.Args == nil || command.Args(command, []string{word}) != nil) && (i == 0 || !strings.HasPrefix(words[i-1], "--")):
 			return command, `there is no command "` + word + `"`
 		}
 	}
