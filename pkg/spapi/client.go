@@ -28,6 +28,10 @@ type Config struct {
 	Endpoints map[model.Region]string
 	// LWAEndpoint replaces https://api.amazon.com.
 	LWAEndpoint string
+	// Login, if not nil, is asked before each request for an access token: one that is
+	// due while Login with Amazon does not answer need not be made. It returns done, which
+	// takes the request's end, or why there is none and how long that holds.
+	Login func(account string) (done func(error), wait time.Duration, err error)
 	// Timeout is for one request, in real time. Default 30 s.
 	Timeout time.Duration
 	// Clock is for the tokens' lifetime and the date of signatures. Default the

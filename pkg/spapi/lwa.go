@@ -40,6 +40,8 @@ type LWA struct {
 	timeout  time.Duration
 	clock    clock.Clock
 	tokens   *tokenCache
+	gate     func(account string) (done func(error), wait time.Duration, err error) // Config.Login
+	turns    chan struct{}                                                          // a place for each request under way
 
 	mu     sync.Mutex
 	onNext map[string]bool // client ids whose next secret worked last
@@ -59,6 +61,8 @@ func newLWA(cfg Config, client *http.Client) (*LWA, error) {
 		timeout:  cfg.Timeout,
 		clock:    cfg.Clock,
 		tokens:   newTokenCache(cfg),
+		gate:     cfg.Login,
+		turns:    make(chan struct{}, tokenRequests),
 		onNext:   make(map[string]bool),
 	}, nil
 }

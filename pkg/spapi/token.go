@@ -26,6 +26,9 @@ const (
 	// secondTryAfter is how long a failed token request waits before its one
 	// repetition, at least; at most twice as long.
 	secondTryAfter = 250 * time.Millisecond
+	// tokenRequests is how many requests are under way at once: after an outage, or a
+	// start, all accounts want a token.
+	tokenRequests = 16
 )
 
 // LWA's codes that another credential may help against.
@@ -92,13 +95,41 @@ func (l *LWA) clientToken(ctx context.Context, account string, app Application, 
 	if err != nil {
 		return token{}, missingSecret(account, what, model.ClientSecretUnreadable, err)
 	}
-	got, err := l.twice(ctx, account, app, secret, form)
+	got, err := l.request(ctx, account, app, secret, form)
 	if refusedAs(invalidClient, err) {
 		if renewed, ok := secrets.Renew(ctx, source, secret); ok {
-			return l.twice(ctx, account, app, renewed, form)
+			return l.request(ctx, account, app, renewed, form)
 		}
 	}
 	return got, err
+}
+
+// request makes a token request in its turn, unless Login with Amazon is known not to answer.
+func (l *LWA) request(ctx context.Context, account string, app Application, secret secrets.Secret, form url.Values) (token, error) {
+	select {
+	case l.turns <- struct{}{}:
+		defer func() { <-l.turns }()
+	case <-ctx.Done():
+		return token{}, notAsked(account, 0, context.Cause(ctx))
+	}
+	if l.gate == nil {
+		return l.twice(ctx, account, app, secret, form)
+	}
+	done, wait, held := l.gate(account)
+	if held != nil {
+		return token{}, notAsked(account, wait, held)
+	}
+	got, err := l.twice(ctx, account, app, secret, form)
+	done(err)
+	return got, err
+}
+
+// notAsked is a token request that was not made.
+func notAsked(account string, wait time.Duration, err error) error {
+	return &model.Error{
+		Class: model.Unavailable, Operation: tokenOperation, Account: account, TokenMissing: true, NotSent: true,
+		RetryAfter: wait, Message: "Login with Amazon was not asked", Err: err,
+	}
 }
 
 // twice repeats a request once if LWA fails or is slow: most such failures are

@@ -247,7 +247,7 @@ func (w *world) sellers(s setup, accounts []account.Account) executor.Sellers {
 	transport := &http.Transport{DialContext: w.net.DialContext, MaxIdleConnsPerHost: 64}
 	client, err := spapi.New(spapi.Config{
 		LWAEndpoint: "http://localhost:81", Endpoints: map[model.Region]string{model.Europe: "http://localhost:80"}, Base: transport, Once: transport,
-		DocumentHosts: []string{"http://localhost:83"},
+		DocumentHosts: []string{"http://localhost:83"}, Login: w.breakers.Login,
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -24,6 +25,9 @@ type amazon struct {
 	roles   map[spapi.Role]aws.CredentialsProvider // accounts with the same role share its credentials
 }
 
+// loginGate is spapi.Config.Login.
+type loginGate = func(account string) (done func(error), wait time.Duration, err error)
+
 type madeSeller struct {
 	*spapi.Seller
 	revision uint64 // of the account that it was made for
@@ -35,7 +39,7 @@ func (p *pipeline) openAmazon() (*amazon, error) {
 	if p.amazon != nil {
 		return p.amazon, nil
 	}
-	opened, err := newAmazon(p.Settings, p.live, p.oddField())
+	opened, err := newAmazon(p.Settings, p.live, p.oddField(), p.breakers().Login)
 	if err != nil {
 		return nil, err
 	}
@@ -53,11 +57,11 @@ func (p *pipeline) oddField() func(operation, path, kind string) {
 	return p.metrics.OddField
 }
 
-func newAmazon(s Settings, l *live, odd func(operation, path, kind string)) (*amazon, error) {
+func newAmazon(s Settings, l *live, odd func(operation, path, kind string), login loginGate) (*amazon, error) {
 	cfg := s.Config
 	client, err := spapi.New(spapi.Config{
 		UserAgent: cfg.SPAPI.UserAgent, Endpoints: cfg.SPAPI.Endpoints,
-		LWAEndpoint: cfg.SPAPI.LWAEndpoint, DocumentHosts: cfg.SPAPI.DocumentHosts, Timeout: cfg.SPAPI.Timeout, Clock: s.Clock, Odd: odd,
+		LWAEndpoint: cfg.SPAPI.LWAEndpoint, DocumentHosts: cfg.SPAPI.DocumentHosts, Timeout: cfg.SPAPI.Timeout, Clock: s.Clock, Odd: odd, Login: login,
 	})
 	if err != nil {
 		return nil, err

@@ -21,7 +21,7 @@ func openTestAmazon(t *testing.T, cfg config.Config) *amazon {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := newAmazon(s, l, nil)
+	a, err := newAmazon(s, l, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

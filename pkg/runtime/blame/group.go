@@ -6,6 +6,9 @@ const (
 	// firstProbe and longestProbe bound the wait between the calls that find out
 	// whether a shared cause is over.
 	firstProbe, longestProbe = 5 * time.Second, time.Minute
+	// longestLogin bounds it where Login with Amazon does not answer: all work waits
+	// for that, and finding out is one token request.
+	longestLogin = 30 * time.Second
 )
 
 // run is failures alike without a success between them.
@@ -75,6 +78,7 @@ func (r runs) dropOldest() {
 
 // group is the failures of what accounts share, since the last success.
 type group struct {
+	longest time.Duration // between the calls that find out
 	runs    runs
 	last    time.Time
 	cause   *cause // nil until it is shared
@@ -84,7 +88,7 @@ type group struct {
 
 // grow is the wait before the next call that finds out.
 func (g *group) grow() time.Duration {
-	g.wait = min(max(2*g.wait, firstProbe), longestProbe)
+	g.wait = min(max(2*g.wait, firstProbe), g.longest)
 	return g.wait
 }
 

@@ -280,7 +280,10 @@ func (t *Tally) group(s scope, now time.Time) *group {
 		g = nil
 	}
 	if g == nil {
-		g = &group{runs: make(runs)}
+		g = &group{runs: make(runs), longest: longestProbe}
+		if s.host == Login {
+			g.longest = longestLogin
+		}
 		if t.groups == nil {
 			t.groups = make(map[scope]*group)
 		}

@@ -61,6 +61,12 @@ func hostPolicy() policy {
 	return policy{inRow: 5, least: 20, span: 30 * time.Second, base: 5 * time.Second, max: time.Minute}
 }
 
+// loginPolicy is of the one breaker for all accounts' token requests. Its waits are short:
+// a probe is a single request, for whichever account asks next.
+func loginPolicy() policy {
+	return policy{inRow: 5, least: 20, span: 30 * time.Second, base: 5 * time.Second, max: 30 * time.Second}
+}
+
 func accountPolicy() policy {
 	return policy{inRow: 1, base: 10 * time.Second, max: time.Minute}
 }
@@ -131,6 +137,49 @@ func (s *Breakers) EnterFor(host, account, operation, item string) (*Pass, error
 	return p, nil
 }
 
+// Login is asked before a token request for an account, as spapi.Config.Login says. While
+// Login with Amazon does not answer, one request at a time finds out for all accounts.
+func (s *Breakers) Login(account string) (done func(error), wait time.Duration, err error) {
+	now := s.clock.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.hosts[loginKey()]
+	if c == nil {
+		c = newCircuit(loginPolicy(), now)
+		s.hosts[loginKey()] = c
+	}
+	wait, ok := c.enter(now, true)
+	if !ok {
+		return nil, wait, c.cause
+	}
+	era := c.era
+	return func(err error) { s.loginEnded(c, era, account, err) }, 0, nil
+}
+
+func (s *Breakers) loginEnded(c *circuit, era int, account string, err error) {
+	e := ended{era: era, account: account, verdict: good, cause: err}
+	var refusal *model.Error
+	if errors.As(err, &refusal) && blame.Of("", err) == blame.Host {
+		e.verdict, e.wait = bad, refusal.RetryAfter
+	}
+	s.mu.Lock()
+	changes := c.exit(s.clock.Now(), e)
+	now := changed(c, State{Host: blame.Login, Section: Login})
+	s.mu.Unlock()
+	if changes {
+		s.report(context.Background(), now)
+	}
+}
+
+func loginKey() key { return key{blame.Login, Login} }
+
+// loginFails reports whether Login with Amazon does not answer: then the accounts'
+// breakers open without a word each. s.mu is held.
+func (s *Breakers) loginFails() bool {
+	c := s.hosts[loginKey()]
+	return c != nil && (c.position != Closed || c.inRow > 0)
+}
+
 // held spreads those that wait, so that they do not come back at once.
 func (s *Breakers) held(c *circuit, account, operation, what string, wait time.Duration) *OpenError {
 	wait += rand.N(time.Second + wait/4)
@@ -175,7 +224,7 @@ func (s *Breakers) exitAccount(p *Pass, now time.Time, v verdicts, err error) *c
 			return nil
 		}
 		c = newCircuit(accountPolicy(), now)
-		c.quiet = len(s.accounts) >= namedAccounts
+		c.quiet = len(s.accounts) >= namedAccounts || s.loginFails()
 	}
 	if !c.exit(now, ended{era: p.eras.account, account: p.account, verdict: v.login, cause: err, wait: v.least, most: v.most}) {
 		return nil
@@ -230,6 +279,8 @@ func judge(operation string, err error, slow, ended bool) verdicts {
 	}
 	known := errors.As(err, &refusal)
 	switch party := blame.Of(operation, err); {
+	case known && refusal.TokenMissing && refusal.NotSent: // Login with Amazon was not asked
+		v = verdicts{}
 	case known && refusal.TokenMissing:
 		v = verdicts{login: bad, least: refusal.RetryAfter}
 		if party != blame.Host {

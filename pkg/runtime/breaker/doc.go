@@ -12,6 +12,9 @@
 // shown that Amazon is back. A refusal (4xx) and a throttle (429) are answers: the host
 // is well.
 //
+// Login with Amazon has one breaker, for the token requests of all accounts. So an outage
+// costs one request at a time, also of tokens that are only to be renewed.
+//
 // The breaker of an account opens as soon as it gets no access token,
 // so that its other operations do not ask Login with Amazon as well: for a
 // minute at first and lane.ProbeAfter at most where the credentials are refused, else
