@@ -31,6 +31,9 @@ those first that want a person:
   held up   Amazon does not answer, or a breaker is open; it goes on by itself
   PAUSED    an operator's switch; see sellerstream switches
 
+What many accounts wait for together, such as Login with Amazon, is one line with their
+number. Those that wait for nothing else are listed with --all only.
+
 With the name of an account it shows all of it: work by role and the oldest
 piece, tokens and rate of each operation, feeds that Amazon has, calls whose answer
 was lost, what FAILED by cause, and what to do.
@@ -47,7 +50,7 @@ needs, if nothing more comes and Amazon answers.`,
 		},
 	}
 	addConfig(cmd.Flags(), &f.config)
-	cmd.Flags().BoolVar(&f.all, "all", false, "list idle accounts too")
+	cmd.Flags().BoolVar(&f.all, "all", false, "list idle accounts too, and those that were summed up")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
 	f.watch.add(cmd)
 	cmd.AddCommand(newAccountsRetryCommand())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/operator/columns"
 	"github.com/sellerstream/sellerstream/pkg/operator/doctor"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/acls"
 )
 
 type doctorFlags struct {
@@ -56,7 +58,7 @@ The exit status is 1 if anything failed.`,
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
 	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "show what is ok of accounts, too")
 	cmd.Flags().BoolVar(&f.tryEvents, "try-events", false, "send EventBridge an event that it must refuse, to see whether PutEvents is permitted")
-	cmd.Flags().StringVar(&f.roles, "roles", "", "roles that this configuration's user at Kafka must be able to run, such as bridge,orders; missing permissions for others are warnings")
+	cmd.Flags().StringVar(&f.roles, "roles", "", "what this configuration's user at Kafka must be able to do: roles, such as bridge,orders, or operator for the runbook's commands; missing permissions for others are warnings")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 5*time.Minute, "how long everything may take; what is left then is skipped")
 	return cmd
 }
@@ -93,19 +95,38 @@ func (f *doctorFlags) examine(cmd *cobra.Command) (doctor.Report, error) {
 	if f.account != "" && cfg.CheckAccount(f.account) != nil {
 		return doctor.Report{}, usageError{fmt.Errorf("no account is called %q in %s", f.account, f.config)}
 	}
-	roles, err := pipeline.ParseRoles(f.roles)
+	commands, named := userCommands(f.roles)
+	roles, err := pipeline.ParseRoles(named)
 	if err != nil {
 		return doctor.Report{}, usageError{err}
 	}
 	options := pipeline.DoctorOptions(pipeline.Settings{
 		Config: cfg, Secrets: pipeline.OpenSecrets(cfg.AWS), Clock: cfg.Clock.New(), Roles: roles, TransactionalPrefix: transactionalPrefix(cfg),
 	})
+	if len(commands) > 0 { // roles alone would else be the default ones
+		options.RolesMeant, options.Roles = true, append(slices.DeleteFunc(options.Roles, func(string) bool { return named == "" }), commands...)
+	}
 	options.File, options.Account, options.TryEvents, options.Progress = f.config, f.account, f.tryEvents, f.progress(cmd)
 	ctx, cancel := context.WithTimeoutCause(cmd.Context(), f.timeout,
 		fmt.Errorf("the time of %s is over: raise --timeout, or name an --account", f.timeout))
 	defer cancel()
 	report := doctor.Run(ctx, options)
 	return report, cmd.Context().Err()
+}
+
+// userCommands takes out of a list of roles what is a command or a service with permissions
+// of its own, such as operator.
+func userCommands(list string) (commands []string, roles string) {
+	var rest []string
+	for name := range strings.SplitSeq(list, ",") {
+		name = strings.TrimSpace(name)
+		if slices.Contains(acls.Parts(), name) && !acls.IsRole(name) {
+			commands = append(commands, name)
+		} else {
+			rest = append(rest, name)
+		}
+	}
+	return commands, strings.Join(rest, ",")
 }
 
 // progress says on a terminal what has been examined; nil elsewhere.

@@ -71,3 +71,16 @@ func TestDoctorOfAConfigurationThatIsWrong(t *testing.T) {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 }
+
+// TestDoctorChecksCommandsBesideRoles: the permissions of an operator are asked for by name.
+func TestDoctorChecksCommandsBesideRoles(t *testing.T) {
+	t.Parallel()
+	for list, want := range map[string][2]string{
+		"": {"", ""}, "orders": {"", "orders"}, "operator": {"operator", ""}, "orders, operator,events": {"operator", "orders,events"},
+		"topics apply,ordres": {"topics apply", "ordres"},
+	} {
+		if commands, roles := userCommands(list); strings.Join(commands, ",") != want[0] || roles != want[1] {
+			t.Errorf("%q: %v, %q", list, commands, roles)
+		}
+	}
+}

@@ -43,8 +43,13 @@ func (f *Fold) WriteTable(w io.Writer, standings []*Standing, all bool) error {
 	for _, line := range f.Unreadable() {
 		fmt.Fprintln(w, schemas.Printable(line))
 	}
+	told := f.writeCauses(w, standings)
 	if !all {
 		standings = standings[:len(standings)-counts[0]] // they stand last
+	}
+	if !all && len(told) > 0 {
+		fmt.Fprintln(w, "accounts that wait for this alone are not listed: --all lists them")
+		standings = slices.DeleteFunc(slices.Clone(standings), func(s *Standing) bool { return told[s.Account] })
 	}
 	if len(standings) == 0 {
 		return nil
@@ -98,7 +103,7 @@ func (f *Fold) state(s *Standing) string {
 		if wait.Parked {
 			kind = "PARKED"
 		}
-		words = append(words, fmt.Sprintf("%s: %s for %s: %s", kind, wait.Operation, f.ago(wait.Since), brief(wait.Reason)))
+		words = append(words, fmt.Sprintf("%s: %s for %s: %s", kind, wait.Operation, f.ago(wait.Since), brief(core(wait.Reason))))
 	}
 	for _, feed := range s.Feeds {
 		if feed.Stuck {

@@ -109,6 +109,13 @@ func TestSeededFaultsOfSecrets(t *testing.T) {
 			cause:  "does not answer at http://127.0.0.1:1", fix: "spapi.lwa_endpoint", key: "applications[0].client_secret",
 		},
 		{
+			name: "Login with Amazon answers 503", part: "application", check: "client secret",
+			breaks: func(t *testing.T, w *world) {
+				simulatortest.Fault(t, w.Simulator, simulator.Rule{Part: simulator.LWA, Action: simulator.Action{Status: 503}})
+			},
+			cause: "Login with Amazon answers 503 at ", fix: "wait: it goes on by itself", key: "applications[0].client_secret",
+		},
+		{
 			name: "a seller withdrew", part: "account", check: "refresh token", of: british,
 			breaks: func(_ *testing.T, w *world) {
 				w.config.Accounts[2].RefreshToken = literal("Atzr|" + canary + "-withdrawn")

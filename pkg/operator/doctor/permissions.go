@@ -31,7 +31,7 @@ func (d *doctor) permissions(ctx context.Context, client *kgo.Client) Finding {
 		}
 	}
 	if len(mayNot) == 0 {
-		return good("this user may run %s", strings.Join(may, ", "))
+		return good("this user may be used for %s", strings.Join(may, ", "))
 	}
 	command := fmt.Sprintf("`sellerstream topics acls --roles %s --principal User:%s --format commands` prints what grants them",
 		strings.Join(mayNot, ","), cmp.Or(d.Config.Kafka.SASL.Username, "NAME"))

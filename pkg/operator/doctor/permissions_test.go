@@ -37,10 +37,12 @@ func TestPermissions(t *testing.T) {
 		status Status
 		says   string
 	}{
-		"all":                        {"admin", acls.Roles(), false, OK, "this user may run bridge, "},
+		"all":                        {"admin", acls.Roles(), false, OK, "this user may be used for bridge, "},
 		"one, and others elsewhere":  {"events", []string{"events", "orders"}, false, Warning, "orders: Write on topic s.orders"},
 		"one, and the others wanted": {"events", []string{"events", "orders"}, true, Failed, "topics acls --roles orders --principal User:events"},
-		"one that is wanted":         {"events", []string{"events"}, true, OK, "this user may run events"},
+		"one that is wanted":         {"events", []string{"events"}, true, OK, "this user may be used for events"},
+		"an operator":                {"events", []string{"operator"}, true, Failed, "topics acls --roles operator --principal User:events"},
+		"the operator":               {"admin", []string{"operator"}, true, OK, "this user may be used for operator"},
 	} {
 		client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.SASL(plain.Auth{User: test.user, Pass: "pw"}.AsMechanism()))
 		if err != nil {

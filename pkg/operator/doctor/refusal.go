@@ -16,6 +16,9 @@ func classOf(err error) model.Class {
 	return ""
 }
 
+// waitFor is what to do about an answer that is Amazon's fault.
+const waitFor = "wait: it goes on by itself; if it lasts, see Amazon's status page"
+
 // said is what Amazon answered, without the call's name and our own advice.
 func said(refusal *model.Error) string {
 	text := refusal.Code
@@ -43,6 +46,9 @@ func (d *doctor) tokenFault(err error, application string) Finding {
 	}
 	found := said(refusal)
 	switch {
+	case refusal.Class == model.Unavailable && refusal.Status != 0:
+		return fail(found, fmt.Sprintf("Login with Amazon answers %d at %s: it is reached, and is ill or busy", refusal.Status, d.Config.SPAPI.LWAEndpoint),
+			waitFor)
 	case refusal.Class == model.Unavailable:
 		return fail(found, "Login with Amazon does not answer at "+d.Config.SPAPI.LWAEndpoint,
 			"check that this machine reaches it (network, proxy) and that spapi.lwa_endpoint is right")
@@ -78,9 +84,11 @@ func (d *doctor) callFault(err error, application string, region model.Region) F
 		return d.tokenFault(err, application)
 	case refusal.Class == model.Throttled:
 		return skip("throttled: the quota of %s is being used by somebody else, such as the role subscriptions; run doctor again in a few seconds", refusal.Operation)
+	case refusal.Class == model.Unavailable && refusal.Status != 0:
+		return fail(found, fmt.Sprintf("Amazon answers %d at %s: it is reached, and is ill or busy", refusal.Status, d.Config.SPAPI.Endpoints[region]), waitFor)
 	case refusal.Class == model.Unavailable:
 		return fail(found, "Amazon does not answer at "+d.Config.SPAPI.Endpoints[region],
-			"check that this machine reaches it (network, proxy), and spapi.endpoints; else Amazon is at fault, and waiting mends it")
+			"check that this machine reaches it (network, proxy), and spapi.endpoints")
 	case refusal.Class == model.Unauthorized:
 		return fail(found, "Amazon does not accept the token that Login with Amazon has just given", "check that spapi.endpoints and spapi.lwa_endpoint belong together: production or sandbox")
 	}

@@ -92,6 +92,9 @@ func (l Layout) Of(part string) []ACL {
 			needed = append(needed, l.topic(t.Name, Write))
 		}
 	}
+	if part == operator {
+		return l.ofOperator(needed)
+	}
 	if !IsRole(part) || len(needed) == 0 {
 		return needed
 	}

@@ -94,13 +94,32 @@ func TestEachServiceHasItsOwnTopics(t *testing.T) {
 	}
 }
 
+// An operator may do what the runbook orders while the pipeline runs, and may not move a
+// processor or change a topic.
+func TestTheOperatorMayDoWhatTheRunbookOrders(t *testing.T) {
+	t.Parallel()
+	may := layout().Of("operator")
+	for _, part := range []string{"doctor", "deadletters", "replay"} {
+		for _, acl := range layout().Of(part) {
+			if !slices.Contains(may, acl) {
+				t.Errorf("%s needs %s", part, acl)
+			}
+		}
+	}
+	for _, acl := range may {
+		if acl.Operation == Create || acl.Operation == AlterConfigs || acl.Operation == Write && strings.Contains(acl.Name, "s.state.") {
+			t.Errorf("an operator may %s", acl)
+		}
+	}
+}
+
 func TestTheListOfExcludedSKUsIsRead(t *testing.T) {
 	t.Parallel()
 	l := layout()
 	l.Exclusions = "skus"
 	for _, part := range Parts() {
 		reads := slices.Contains(l.Of(part), ACL{Topic, "skus", Literal, Read})
-		if want := part == "orders" || part == "inventory" || part == "doctor"; reads != want {
+		if want := part == "orders" || part == "inventory" || part == "doctor" || part == "operator"; reads != want {
 			t.Errorf("%s reads it: %v, want %v", part, reads, want)
 		}
 	}

@@ -16,8 +16,21 @@ func services() []string {
 	return []string{"upstream-stock", "upstream-shipments", "upstream-cancellations", "downstream", "downstream-buyers"}
 }
 
-// operator is who uses the commands that read and write records.
+// operator is who uses the commands that the runbook orders while the pipeline runs. What
+// changes topics, or moves a processor, has a user of its own.
 const operator = "operator"
+
+// ofOperator adds the commands' needs to those of the table.
+func (l Layout) ofOperator(needed []ACL) []ACL {
+	for _, command := range []string{"doctor", "deadletters", "replay"} {
+		for _, acl := range commands()[command](l) {
+			if !slices.Contains(needed, acl) {
+				needed = append(needed, acl)
+			}
+		}
+	}
+	return needed
+}
 
 // commands are the operator's commands that do more than read and write what the
 // table says the operator does.

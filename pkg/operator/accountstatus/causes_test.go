@@ -1,0 +1,65 @@
+package accountstatus
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
+	"github.com/sellerstream/sellerstream/schemas"
+)
+
+// TestWhatAccountsWaitForTogetherIsOneLine, and an account that needs a person is listed
+// however many wait.
+func TestWhatAccountsWaitForTogetherIsOneLine(t *testing.T) {
+	t.Parallel()
+	const waiting = 312
+	names := []string{"refused", "other"}
+	for i := range waiting {
+		names = append(names, fmt.Sprint("waits-", i))
+	}
+	f := NewFold(Settings{Now: now, Accounts: names, MaxMessages: 25_000, PatchBelow: 50})
+	held := func(account, operation, reason string) {
+		f.Take(&schemas.LaneState{Account: account, Operation: operation, Reason: reason, Blame: "host", Since: ago(time.Hour), Until: now.Add(time.Minute)})
+	}
+	for i, name := range names[2:] {
+		reason := "getOrder of " + name + " was not made: 312 accounts get the same answer since 2026-11-24T11:00:00Z, and one call at a time finds out whether that is over: unavailable"
+		if i == waiting/2 {
+			reason = "LWA token for account " + name + ": unavailable (503)"
+		}
+		held(name, model.GetOrder, "Login with Amazon was not asked: "+reason)
+		held(name, model.SearchOrders, reason+" at Login with Amazon")
+	}
+	f.Take(&schemas.LaneState{
+		Account: "refused", Operation: model.GetFeed, Parked: true, Blame: "account", Since: ago(time.Hour), Until: now.Add(time.Minute),
+		Reason: "getFeed of refused was not made: the breaker of its authentication is open: LWA token for account refused: unauthorized (400): invalid_grant",
+	})
+	held("other", model.GetFeed, "getFeed: unavailable (500)")
+
+	show := func(all bool) string {
+		var out bytes.Buffer
+		if err := f.WriteTable(&out, f.Standings(), all); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	short := show(false)
+	for _, line := range []string{
+		"312 accounts: Login with Amazon answers 503 since 11:00 UTC (1h00m), goes on by itself\n",
+		"accounts that wait for this alone are not listed: --all lists them\n",
+		"PARKED: getFeed for 1h00m: LWA token for account refused: unauthorized (400): invalid_grant\n",
+		"held up: getFeed for 1h00m: getFeed: unavailable (500)\n",
+	} {
+		if strings.Count(short, line) != 1 {
+			t.Errorf("%q is not there once", line)
+		}
+	}
+	if lines := strings.Count(short, "\n"); lines > 8 {
+		t.Errorf("%d lines:\n%s", lines, short)
+	}
+	if all := show(true); strings.Count(all, "\nwaits-") != waiting {
+		t.Errorf("with --all, %d are listed", strings.Count(all, "\nwaits-"))
+	}
+}
