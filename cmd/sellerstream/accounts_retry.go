@@ -26,6 +26,7 @@ A changed configuration or secret needs no retry: the processes see it.`,
 	}
 	addConfig(cmd.Flags(), &f.config)
 	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for whoever reads the log")
+	f.by.add(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("reason", cobra.NoFileCompletions) // it is there, and free text
 	return cmd
 }
@@ -34,14 +35,18 @@ func (f *switchFlags) retry(cmd *cobra.Command, account string) error {
 	if err := f.checkReason(); err != nil {
 		return err
 	}
-	return f.open(cmd, func(ctx context.Context, cfg config.Config, s *pause.Switches) error {
+	by, err := f.by.who()
+	if err != nil {
+		return err
+	}
+	return f.open(cmd, true, func(ctx context.Context, cfg config.Config, s *pause.Switches) error {
 		if err := checkAccount(cfg, account); err != nil {
 			return err
 		}
 		if held := s.Held(account, false); held != nil {
 			return held
 		}
-		if err := s.Retry(ctx, account, operator(), f.reason); err != nil {
+		if err := s.Retry(ctx, account, by, f.reason); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintf(cmd.OutOrStdout(), "account %s is tried now: `sellerstream accounts %s` shows in a few seconds what Amazon said\n", account, account)

@@ -36,7 +36,7 @@ func (e *estate) switches(do func(*pause.Switches) error) {
 	e.t.Helper()
 	s := e.settings()
 	s.Logger = slog.New(slog.DiscardHandler)
-	opened, stop, err := OpenSwitches(e.ctx, s)
+	opened, stop, err := OpenSwitches(e.ctx, s, true)
 	if err != nil {
 		e.t.Fatal(err)
 	}
