@@ -101,11 +101,11 @@ Start here:
 	})
 	root.AddCommand(
 		newDemoCommand(), newRunCommand(), newSimulateCommand(), newConfigCommand(), newDoctorCommand(), newSubscriptionsCommand(),
-		newReadyCommand(), newStateCommand(), newBuyerKeyCommand(), newCarriersCommand(), newVersionCommand(), newManCommand(),
+		newReadyCommand(), newBuyerKeyCommand(), newCarriersCommand(), newVersionCommand(), newManCommand(),
 	)
 	root.AddCommand(withAnswers(
 		newTopicsCommand(), newAccountsCommand(), newDeadLettersCommand(), newReplayCommand(), newBackfillCommand(),
-		newPauseCommand(), newResumeCommand(), newSwitchesCommand(), newUpgradeCommand(), newDecodeCommand(), newEncodeCommand(),
+		newPauseCommand(), newResumeCommand(), newSwitchesCommand(), newStateCommand(), newUpgradeCommand(), newDecodeCommand(), newEncodeCommand(),
 		newTailCommand(), newAlertsCommand(), newLagCommand(),
 	)...)
 	root.InitDefaultCompletionCmd()                                                         // cobra would only when it runs, after what follows
