@@ -266,7 +266,7 @@ func (w *elsewhere) turnThere(subject string, paused bool) {
 	s := w.settings()
 	w.point(&s)
 	s.Logger = slog.New(slog.DiscardHandler)
-	opened, stop, err := OpenSwitches(w.ctx, s)
+	opened, stop, err := OpenSwitches(w.ctx, s, true)
 	if err != nil {
 		w.t.Fatal(err)
 	}
