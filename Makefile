@@ -61,7 +61,7 @@ integration: ## run the tests that use a real Kafka, schema registry and moto (s
 	@$(PARTS); SELLERSTREAM_INTEGRATION=1 go test $(RACE) -count=1 -timeout 45m -p 1 $$(test/parts/users)
 
 clients: ## run sessions of public SP-API clients against the simulator (installs them with pip and npm)
-	SELLERSTREAM_CLIENTS=1 go test -v -count=1 -timeout 20m ./test/clients
+	SELLERSTREAM_CLIENTS=1 go test -v -count=1 -timeout 45m ./test/clients
 
 bench: ## run the benchmarks, and record and draw what they measure (test/bench/README.md says how to read it)
 	@$(PARTS); missed=0; for b in $(BENCHMARKS); do \

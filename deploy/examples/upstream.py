@@ -60,6 +60,8 @@ class Registry:
         try:
             found = self.get(f"/subjects/{subject}", {"schema": text})
         except urllib.error.HTTPError as error:
+            if error.code != 404:
+                raise
             sys.exit(f"the registry does not have the schema of --schemas under {subject} ({error}): "
                      "take the folder of the version that runs")
         return found["id"], fastavro.parse_schema(json.loads(text))
@@ -173,7 +175,7 @@ def arguments(description):
     flags.add_argument("--registry", default="http://localhost:8081", help="the schema registry's URL")
     flags.add_argument("--registry-user", help="the password comes from REGISTRY_PASSWORD")
     flags.add_argument("--prefix", default="sellerstream.", help="begins the names of the topics")
-    flags.add_argument("--schemas", type=pathlib.Path, default=pathlib.Path(__file__).resolve().parents[2] / "schemas" / "avro",
+    flags.add_argument("--schemas", type=pathlib.Path, default=pathlib.Path(__file__).resolve().parent.parent.parent / "schemas" / "avro",
                        help="the folder of Sellerstream's Avro schemas")
     flags.add_argument("--wait", type=float, default=1800, help="seconds to wait for outcomes; 0 waits for none")
     return flags.parse_args()

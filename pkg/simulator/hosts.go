@@ -9,7 +9,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
 	"net/http"
 	"strings"
@@ -52,11 +51,11 @@ func partOf(host string) string {
 		return first
 	case host == "api.amazon.com", host == "api.amazon.co.uk", host == "api.amazon.co.jp":
 		return "lwa"
-	case !strings.HasSuffix(domain, ".amazonaws.com"):
+	case !strings.HasSuffix(host, ".amazonaws.com"):
 		return ""
 	case first == "sqs", first == "events":
 		return first
-	case strings.Contains(domain, "s3"):
+	case strings.Contains(host, "s3"):
 		return string(ledger.Documents)
 	}
 	return ""
@@ -68,19 +67,22 @@ type authority struct {
 	key         *ecdsa.PrivateKey
 }
 
-const certificateLife = 30 * 24 * time.Hour
+// certificateLife is long, since a simulator may run for as long, and what it signs with is
+// gone when it ends.
+const certificateLife = 5 * 365 * 24 * time.Hour
 
-// newAuthority makes one that nobody can use for any but Amazon's domains.
+// newAuthority makes one whose certificates nobody believes but for Amazon's domains.
 func newAuthority() (*authority, error) {
 	a := &authority{certificate: &x509.Certificate{
 		Subject: pkix.Name{CommonName: "Sellerstream's simulated Amazon"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		MaxPathLenZero: true, ExcludedIPRanges: everyAddress(),
 		PermittedDNSDomainsCritical: true, PermittedDNSDomains: []string{"amazon.com", "amazon.co.uk", "amazon.co.jp", "amazonaws.com"},
 	}}
 	var err error
 	if a.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		return nil, err
 	}
-	der, err := a.sign(a.certificate, &a.key.PublicKey)
+	der, err := a.sign(a.certificate)
 	if err != nil {
 		return nil, err
 	}
@@ -88,10 +90,19 @@ func newAuthority() (*authority, error) {
 	return a, err
 }
 
-func (a *authority) sign(template *x509.Certificate, of *ecdsa.PublicKey) ([]byte, error) {
-	template.SerialNumber = new(big.Int).SetBytes([]byte(rand.Text()))
+// everyAddress is what an authority for domains must exclude, since its permitted domains
+// bind no certificate of an address (RFC 5280, 4.2.1.10).
+func everyAddress() []*net.IPNet {
+	return []*net.IPNet{
+		{IP: net.IPv4zero.To4(), Mask: net.CIDRMask(0, 32)}, {IP: net.IPv6zero, Mask: net.CIDRMask(0, 128)},
+	}
+}
+
+// sign makes a certificate of the authority's own key, which is that of all hosts, too:
+// they are one process.
+func (a *authority) sign(template *x509.Certificate) ([]byte, error) {
 	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(certificateLife)
-	return x509.CreateCertificate(rand.Reader, template, a.certificate, of, a.key)
+	return x509.CreateCertificate(rand.Reader, template, a.certificate, &a.key.PublicKey, a.key)
 }
 
 // issue makes the certificate of the host that a client asks for.
@@ -99,15 +110,11 @@ func (a *authority) issue(hello *tls.ClientHelloInfo) (*tls.Certificate, error) 
 	if partOf(hello.ServerName) == "" {
 		return nil, fmt.Errorf("the simulator stands for no host %q", hello.ServerName)
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
 	der, err := a.sign(&x509.Certificate{
 		Subject: pkix.Name{CommonName: hello.ServerName}, DNSNames: []string{hello.ServerName},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}, &key.PublicKey)
-	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
+	})
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: a.key}, err
 }
 
 // pem is what clients are told to trust.

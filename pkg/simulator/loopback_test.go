@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { simulatortest.Main(m) }
 
-// The simulator has neither TLS nor a password, so nothing of it listens where
+// The simulator has no passwords, so nothing of it listens where
 // another machine could reach it.
 func TestAllListensOnLoopbackByDefault(t *testing.T) {
 	t.Parallel()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -67,13 +68,15 @@ func (c *client) run(t *testing.T, folder string, a *simulatortest.Amazon, order
 		t.Fatal(err)
 	}
 	seller := a.Accounts()[0]
-	environment := append(os.Environ(),
-		"CLIENT_ID="+simulatortest.Application().ClientID, "CLIENT_SECRET="+simulatortest.Application().ClientSecrets[0],
-		"REFRESH_TOKEN="+seller.RefreshToken, "SELLER="+seller.SellerID, "MARKETPLACE="+simulatortest.Germany, "ORDER="+order, "SKU=SKU-00001",
-		"QUEUE="+simulator.QueueARN(simulator.DefaultQueue), "SPAPI="+a.URLs.SPAPI[model.Europe], "LWA="+a.URLs.LWA,
-		`FEED={"header":{"sellerId":"`+seller.SellerID+`","version":"2.0"},"messages":[{"messageId":1,"sku":"SKU-00002","operationType":"PATCH",`+
+	// Nothing of ours: no secret, and no proxy that would lead to the real Amazon.
+	environment := []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + folder,
+		"CLIENT_ID=" + simulatortest.Application().ClientID, "CLIENT_SECRET=" + simulatortest.Application().ClientSecrets[0],
+		"REFRESH_TOKEN=" + seller.RefreshToken, "SELLER=" + seller.SellerID, "MARKETPLACE=" + simulatortest.Germany, "ORDER=" + order, "SKU=SKU-00001",
+		"QUEUE=" + simulator.QueueARN(simulator.DefaultQueue), "SPAPI=" + a.URLs.SPAPI[model.Europe], "LWA=" + a.URLs.LWA,
+		`FEED={"header":{"sellerId":"` + seller.SellerID + `","version":"2.0"},"messages":[{"messageId":1,"sku":"SKU-00002","operationType":"PATCH",` +
 			`"productType":"PRODUCT","patches":[{"op":"replace","path":"/attributes/fulfillment_availability","value":[{"fulfillment_channel_code":"DEFAULT","quantity":42}]}]}]}`,
-	)
+	}
 	if !c.plain {
 		certificate, port := secured(t, a)
 		environment = append(environment, "SIMULATOR_PORT="+port, "NODE_EXTRA_CA_CERTS="+certificate, "SSL_CERT_FILE="+certificate, "REQUESTS_CA_BUNDLE="+certificate)
@@ -84,7 +87,7 @@ func (c *client) run(t *testing.T, folder string, a *simulatortest.Amazon, order
 	if strings.HasSuffix(c.session, ".py") {
 		command = exec.CommandContext(ctx, filepath.Join(folder, "bin", "python"), filepath.Join(sessions, c.session))
 	}
-	command.Dir, command.Env = folder, environment
+	command.Dir, command.Env, command.WaitDelay = folder, environment, waitDelay
 	if output, err := command.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s\n%+v", err, output, a.Ledger.Calls(simulator.Filter{}))
 	}
@@ -130,8 +133,14 @@ func checkSession(t *testing.T, a *simulatortest.Amazon) {
 	}
 }
 
-// installed is a folder in which a client's packages are installed. One that cannot be had,
-// such as a version that was withdrawn, is named and not tried; that is no fault of the simulator.
+// noSuchVersion is what npm and pip say of a package or a version that is not there.
+var noSuchVersion = regexp.MustCompile(`E404|ETARGET|No matching distribution found`)
+
+// waitDelay is how long what a killed command started may hold its output.
+const waitDelay = 5 * time.Second
+
+// installed is a folder in which a client's packages are installed. A version that its
+// registry does not have is named and not tried; that is no fault of the simulator.
 func installed(t *testing.T, c *client) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
@@ -152,10 +161,16 @@ func installed(t *testing.T, c *client) string {
 	}
 	for _, step := range steps {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-		output, err := exec.CommandContext(ctx, step[0], step[1:]...).CombinedOutput()
+		command := exec.CommandContext(ctx, step[0], step[1:]...)
+		command.WaitDelay = waitDelay
+		output, err := command.CombinedOutput()
 		cancel()
-		if err != nil {
-			t.Skipf("NOT TRIED: %s cannot be installed: %v\n%s", strings.Join(c.packages, " "), err, bytes.TrimSpace(output))
+		switch {
+		case err == nil:
+		case noSuchVersion.Match(output):
+			t.Skipf("NOT TRIED: the registry does not have %s: %v\n%s", strings.Join(c.packages, " "), err, bytes.TrimSpace(output))
+		default:
+			t.Fatalf("%s cannot be installed: %v\n%s", strings.Join(c.packages, " "), err, bytes.TrimSpace(output))
 		}
 	}
 	if err := os.WriteFile(filepath.Join(folder, "complete"), nil, 0o600); err != nil {

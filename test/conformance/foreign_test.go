@@ -106,7 +106,7 @@ func TestSearchesOfOrdersV0Conform(t *testing.T) {
 	for _, bad := range []string{
 		"CreatedAfter=2026-09-01", "MarketplaceIds=A", "MarketplaceIds=A&CreatedAfter=yesterday", "MarketplaceIds=A&NextToken=x",
 		"MarketplaceIds=A&CreatedAfter=2026-09-01&OrderStatuses=SHIPPED", "MarketplaceIds=A&CreatedAfter=2026-09-01&BuyerEmail=a@b",
-		"MarketplaceIds=A&CreatedAfter=2026-09-01&nonsense=1",
+		"MarketplaceIds=A&CreatedAfter=2026-09-01&nonsense=1", "MarketplaceIds=A&CreatedAfter=2026-09-01&SellerOrderId=1&OrderStatuses=Shipped",
 	} {
 		f.call(f.token, "v0.getOrders", http.MethodGet, "/orders/v0/orders?"+bad, "", http.StatusBadRequest)
 	}
@@ -206,7 +206,7 @@ func TestSearchesOfListingsConform(t *testing.T) {
 			t.Errorf("%s: %+v, want %d", query, got, want)
 		}
 	}
-	for _, bad := range []string{"&identifiers=A", "&identifiersType=ASIN&identifiers=A", "&sortBy=price", "&sortOrder=UP", "&pageSize=21", "&pageToken=x", "&variationParentSku=A"} {
+	for _, bad := range []string{"&identifiers=A", "&identifiersType=ASIN&identifiers=A", "&sortBy=price", "&sortOrder=UP", "&pageSize=21", "&pageToken=x", "&pageToken=9223372036854775807", "&variationParentSku=A"} {
 		search(bad, http.StatusBadRequest)
 	}
 }

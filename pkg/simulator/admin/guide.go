@@ -40,7 +40,8 @@ Make business happen, in the background:
   curl -X POST BASE/notifications -d '{"queue": "` + sqs.DefaultQueue + `", "bodies": ["{}"]}'
   curl -X POST BASE/updates -d '{"updates": 1000, "skus": 50, "unknown": 2, "excluded": 3}'
     decides updates of inventory and lists them as JSON lines; whoever asks produces them,
-    such as by a pipe into sellerstream encode --topic inventory-updates
+    such as by a pipe into sellerstream encode --topic inventory-updates; with over, each
+    at its eventTime, as one that lies ahead of the clock is refused
     accounts, over            as above
     waves                     in how many bursts, in place of evenly
     updates, skus             how many updates in all, and of how many SKUs of each seller

@@ -22,7 +22,7 @@ const Account = "000000000000"
 type Operation func(x *exchange.Exchange, r *http.Request, body []byte) exchange.Answer
 
 // API dispatches a service's operations by the X-Amz-Target header. Signatures
-// are not checked: the endpoint is on loopback.
+// are not checked: it protects nothing.
 type API struct {
 	exchange.Service
 	Target    string // X-Amz-Target's prefix, such as "AmazonSQS."

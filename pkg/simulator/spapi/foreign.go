@@ -40,7 +40,7 @@ func unplayed() []string {
 		"/aplus/2020-11-01/", "/appIntegrations/2024-04-01/", "/applications/2023-11-30/", "/awd/2024-05-09/",
 		"/batches/products/pricing/2022-05-01/", "/batches/products/pricing/v0/",
 		"/catalog/v0/", "/catalog/2020-12-01/", "/catalog/2022-04-01/", "/catalog/2024-11-01/",
-		"/customerFeedback/2024-06-01/", "/dataKiosk/2023-11-15/", "/definitions/2020-09-01/", "/easyShip/2022-03-23/",
+		"/customerFeedback/2024-06-01/", "/dataKiosk/2023-11-15/", "/definitions/2020-09-01/", "/delivery/2022-07-01/", "/easyShip/2022-03-23/",
 		"/externalFulfillment/2024-09-11/", "/externalFulfillment/2026-07-30/", "/externalFulfillment/inventory/2024-09-11/",
 		"/fba/inbound/v0/", "/fba/inbound/v1/", "/fba/inventory/v1/", "/fba/outbound/2020-07-01/", "/fba/outbound/brazil/v0/",
 		"/finances/v0/", "/finances/2024-06-19/", "/finances/invoices/2026-06-25/", "/finances/remittances/2026-03-17/",

@@ -2,7 +2,6 @@ package spapi
 
 import (
 	"cmp"
-	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -30,7 +29,7 @@ func (a *API) searchListingsItems(r *request) exchange.Answer {
 		"sortBy", "sortOrder", "variationParentSku", "packageHierarchySku")
 	included := q.values("includedData", len(itemData()), itemData())
 	size := q.number("pageSize", 10, 1, 20, "The pageSize must be 1 to 20.")
-	from := q.number("pageToken", 0, 0, math.MaxInt, "The pageToken is invalid.")
+	from := q.number("pageToken", 0, 0, mostFound, "The pageToken is invalid.")
 	filter := readItemFilter(q)
 	if q.err != nil {
 		return invalid(q.err)

@@ -74,7 +74,10 @@ func (w *search) readV0(q *reader, now time.Time) {
 	w.readWindow(q, "Created", "LastUpdated", now, "2006-01-02T15:04:05", time.DateOnly)
 	w.ids = q.values("AmazonOrderIds", 50, nil)
 	if id := q.query.Get("SellerOrderId"); id != "" {
-		w.ids[id] = true // the simulator's sellers give their orders no other id
+		for _, other := range []string{"AmazonOrderIds", "FulfillmentChannels", "OrderStatuses", "LastUpdatedAfter", "LastUpdatedBefore"} {
+			q.check(!q.query.Has(other), "%s cannot be used with SellerOrderId.", other)
+		}
+		w.ids[id] = true // what Orders v0 shows as SellerOrderId here is the order's own id
 	}
 	w.size = q.number("MaxResultsPerPage", 100, 1, 100, "MaxResultsPerPage must be between 1 and 100")
 	w.fulfilledBy = translated(q.values("FulfillmentChannels", 2, []string{"MFN", "AFN"}), map[string]string{"MFN": "MERCHANT", "AFN": "AMAZON"})
