@@ -191,12 +191,11 @@ func (d *doctor) subscribed(s *seller, kind string, found []model.Subscription) 
 	a := s.account
 	queues := d.Config.Bridge.QueuesFor(a.Application, a.Region)
 	leads := s.app.destinations[a.Region]
-	const ensure = "run `sellerstream subscriptions ensure`, or let the role subscriptions run, which does so"
 	switch {
 	case len(queues) == 0:
 		return skip("no queue with an arn serves the account: others look after its subscriptions")
 	case len(found) == 0:
-		return fail("none", "the seller has no subscription to "+kind, ensure)
+		return d.lacking("none", "the seller has no subscription to "+kind)
 	case leads == nil:
 		return skip("where its subscription leads cannot be told without the application's destinations")
 	}

@@ -183,13 +183,22 @@ func (d *doctor) destination(app *application, region model.Region) Finding {
 		if len(others) > 0 {
 			found = "others: " + few(others)
 		}
-		return fail(found, "no destination of application "+app.Name+" in region "+string(region)+" leads to "+queues[0].ARN,
-			"run `sellerstream subscriptions ensure`, or let the role subscriptions run, which does so")
+		return d.lacking(found, "no destination of application "+app.Name+" in region "+string(region)+" leads to "+queues[0].ARN)
 	case queues[0].ListingChanges && !subscriptions.Brings(queues[0].ARN, is.all):
-		return fail(few(is.ours), "bridge.queues has listing_changes, and no destination of application "+app.Name+" in region "+string(region)+" leads to EventBridge in the queue's AWS account and region",
-			"run `sellerstream subscriptions ensure`, or let the role subscriptions run, which does so")
+		return d.lacking(few(is.ours), "bridge.queues has listing_changes, and no destination of application "+app.Name+" in region "+string(region)+" leads to EventBridge in the queue's AWS account and region")
 	case len(is.ours) > 1:
 		return warn(few(is.ours), "more than one destination leads to the queue", "`sellerstream subscriptions prune --destinations` shows which could go")
 	}
 	return good("%s leads to %s", is.ours[0], queues[0].ARN)
+}
+
+// ensure makes what is missing of destinations and subscriptions.
+const ensure = "run `sellerstream subscriptions ensure`, or let the role subscriptions run, which does so"
+
+// lacking is what is missing at Amazon, and is no fault where `run` makes it.
+func (d *doctor) lacking(found, cause string) Finding {
+	if slices.Contains(d.Roles, "subscriptions") {
+		return warn(found, cause, "nothing, before the pipeline runs: the role subscriptions of `sellerstream run` makes it; if it runs, see the log of that role")
+	}
+	return fail(found, cause, ensure)
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
-	"github.com/sellerstream/sellerstream/pkg/operator/accountstatus"
 	"github.com/sellerstream/sellerstream/pkg/operator/columns"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/kclient"
@@ -28,6 +27,7 @@ const (
 	checkTransactions = "transactions"
 	checkPermissions  = "permissions"
 	checkUnits        = "units"
+	checkPositions    = "positions"
 
 	// kafkaTimeout is for the first answer: the client tries again until then.
 	kafkaTimeout = 10 * time.Second
@@ -68,7 +68,12 @@ func (d *doctor) kafka(ctx context.Context) *exam {
 	then(checkPartitions, checkTopics, func(context.Context) Finding { return partitions(report) })
 	then(checkSettings, checkTopics, func(context.Context) Finding { return settings(report) })
 	then(checkPermissions, checkReachable, func(ctx context.Context) Finding { return d.permissions(ctx, client) })
-	then(checkUnits, checkReachable, func(ctx context.Context) Finding { return d.stopped(ctx, admin) })
+	var stopped []stream.Stopped
+	then(checkUnits, checkReachable, func(ctx context.Context) (found Finding) {
+		stopped, found = d.stopped(ctx, admin)
+		return found
+	})
+	then(checkPositions, checkReachable, func(ctx context.Context) Finding { return d.positions(ctx, admin, stopped) })
 	then(checkWork, checkReachable, d.work)
 	then(checkTransactions, checkReachable, func(ctx context.Context) Finding { return d.transactions(ctx, admin) })
 	return e
@@ -163,32 +168,6 @@ func settings(r topics.Report) Finding {
 	}
 	return warn(few(found), "topics are set up otherwise than the table of topics says",
 		"look with `sellerstream topics plan` and set them with `sellerstream topics apply`, or leave what is meant")
-}
-
-// stopped wants no unit to stand still. Their processes report it in the group's
-// offsets, so this needs none of them.
-func (d *doctor) stopped(ctx context.Context, admin *kadm.Client) Finding {
-	var causes, remedies []string
-	for _, role := range accountstatus.Roles() {
-		group := d.Config.Prefix + role
-		units, err := stream.ReadStopped(ctx, admin, group)
-		if errors.Is(err, kerr.GroupAuthorizationFailed) {
-			return warn(oneLine(err.Error()), "Kafka's ACLs do not let us see whether units are stopped", "allow Describe on groups with the prefix "+d.Config.Prefix)
-		}
-		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-			return fail(oneLine(err.Error()), "the group's coordinator does not answer", "check the brokers that hold __consumer_offsets")
-		}
-		for _, u := range units {
-			causes = append(causes, fmt.Sprintf("role %s, partition %d, since %s: %s", u.Role, u.Partition, u.Since.UTC().Format(time.RFC3339), oneLine(u.Cause)))
-			if remedy := oneLine(u.Remedy); !slices.Contains(remedies, remedy) {
-				remedies = append(remedies, remedy)
-			}
-		}
-	}
-	if len(causes) > 0 {
-		return fail(few(causes), "units stand still with the accounts of their partitions; all others go on", strings.Join(remedies, "; "))
-	}
-	return good("none is stopped")
 }
 
 // transactions asks for a transaction of ours, without beginning one. Kafka asks

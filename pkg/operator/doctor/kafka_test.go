@@ -41,7 +41,7 @@ func TestStoppedUnitsAreNamed(t *testing.T) {
 	t.Parallel()
 	admin := kadm.NewClient(fakekafka.Client(t, fakekafka.New(t, kfake.SeedTopics(12, "s.order-changes"))))
 	d := &doctor{Options: Options{Config: config.Config{Prefix: "s."}}}
-	if got := d.stopped(t.Context(), admin); got.Status != OK {
+	if _, got := d.stopped(t.Context(), admin); got.Status != OK {
 		t.Errorf("without a group: %+v", got)
 	}
 	commit := func(metadata string) {
@@ -53,14 +53,14 @@ func TestStoppedUnitsAreNamed(t *testing.T) {
 		}
 	}
 	commit(`sellerstream stopped {"role":"orders","partition":3,"reason":"position_lost","cause":"the position 7 is not in the log","remedy":"sellerstream replay --reset","since":"2026-11-24T12:00:00Z"}`)
-	got := d.stopped(t.Context(), admin)
+	_, got := d.stopped(t.Context(), admin)
 	for _, part := range []string{"role orders", "partition 3", "2026-11-24T12:00:00Z", "the position 7 is not in the log", "sellerstream replay --reset"} {
 		if got.Status != Failed || !strings.Contains(got.Found+got.Fix, part) {
 			t.Errorf("%+v does not say %q", got, part)
 		}
 	}
 	commit("sellerstream")
-	if got := d.stopped(t.Context(), admin); got.Status != OK {
+	if _, got := d.stopped(t.Context(), admin); got.Status != OK {
 		t.Errorf("when it goes on again: %+v", got)
 	}
 }

@@ -52,7 +52,7 @@ func newWorld(t *testing.T) *world {
 			{Name: "main", ClientID: "main-client", ClientSecrets: []string{canary + "-secret"}},
 			{Name: "other", ClientID: "other-client", ClientSecrets: []string{canary + "-other"}},
 		},
-		Accounts: accounts, EventBuses: []string{"orders"}, Seed: 1,
+		Accounts: accounts, Queues: []string{simulator.DefaultQueue, "new"}, EventBuses: []string{"orders"}, Seed: 1,
 	})
 	if err != nil {
 		t.Fatal(err)

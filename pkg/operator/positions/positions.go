@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -17,6 +18,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/operator/columns"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/acls"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topicread"
+	"github.com/sellerstream/sellerstream/pkg/roles"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -39,9 +41,34 @@ type Position struct {
 	Outside bool `json:"outside"`
 }
 
-// Look reads the positions of all roles that read a log, in the order of the table of
-// topics. Topics that are not there are left out.
+// Remedy is what goes on from a position outside the log: a command or, where the role
+// does so by itself, "".
+func (p Position) Remedy() string {
+	_, processes := schemas.TopicOf(schemas.StatePrefix + p.Role)
+	if !p.Outside || !processes || p.Topic == schemas.Replays { // copies can be made anew: no unit stops for them
+		return ""
+	}
+	return roles.Remedies().Reset(p.Role, p.Topic, p.Partition, strconv.FormatInt(p.First, 10))
+}
+
+// String says where a position outside its log is.
+func (p Position) String() string {
+	return fmt.Sprintf("%s, topic %s, partition %d: the position %d is not in the log, which has %d to %d", p.Role, p.Topic, p.Partition, p.Next, p.First, p.End)
+}
+
+// Compare reads the positions of all roles that read a log, in the order of the table of
+// topics, without Oldest. Topics that are not there are left out. It needs no permission
+// but to describe topics and groups.
+func Compare(ctx context.Context, reader topicread.Reader, prefix string) ([]Position, error) {
+	return look(ctx, reader, prefix, func(context.Context, log, []Position) error { return nil })
+}
+
+// Look is Compare with Oldest, for which records are read.
 func Look(ctx context.Context, reader topicread.Reader, prefix string) ([]Position, error) {
+	return look(ctx, reader, prefix, func(ctx context.Context, l log, found []Position) error { return l.ages(ctx, found) })
+}
+
+func look(ctx context.Context, reader topicread.Reader, prefix string, more func(context.Context, log, []Position) error) ([]Position, error) {
 	var all []Position
 	groups, err := offsets(ctx, reader.Admin, prefix) // before the logs' ends, which go on
 	if err != nil {
@@ -60,7 +87,7 @@ func Look(ctx context.Context, reader topicread.Reader, prefix string) ([]Positi
 		}
 		for _, role := range slices.DeleteFunc(slices.Clone(topic.Readers), func(r string) bool { return !acls.IsRole(r) }) {
 			found := log.positions(role, topic.Name, groups[role], prefix)
-			if err := log.ages(ctx, found); err != nil {
+			if err := more(ctx, log, found); err != nil {
 				return nil, err
 			}
 			all = append(all, found...)
@@ -177,11 +204,15 @@ func Text(w io.Writer, all []Position, partitions bool, now time.Time) error {
 		return err
 	}
 	for _, p := range all {
-		if p.Outside {
-			if _, err := fmt.Fprintf(w, "\n%s, topic %s, partition %d: the position %d is not in the log, which has %d to %d; `sellerstream accounts` shows the command that goes on\n",
-				p.Role, p.Topic, p.Partition, p.Next, p.First, p.End); err != nil {
-				return err
-			}
+		if !p.Outside {
+			continue
+		}
+		goesOn := "the role goes on at the log's start by itself"
+		if remedy := p.Remedy(); remedy != "" {
+			goesOn = "go on with `" + remedy + "`"
+		}
+		if _, err := fmt.Fprintf(w, "\n%s; %s\n", p, goesOn); err != nil {
+			return err
 		}
 	}
 	return nil
