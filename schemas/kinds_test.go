@@ -9,8 +9,10 @@ import (
 )
 
 // Each kind of record on a topic has the feature level from which on it may be written, or
-// "carried" for one in the state that an older version leaves aside (UPGRADING.md). So
-// nobody adds a kind without a thought for the processes of the version before.
+// "carried" for one in the state that an older version leaves aside (UPGRADING.md), or
+// "command" for one that an operator's command alone writes, with the way back in
+// UPGRADING.md. So nobody adds a kind without a thought for the processes of the version
+// before.
 func TestEachKindHasItsLevel(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("testdata/kinds.txt")
@@ -29,7 +31,7 @@ func TestEachKindHasItsLevel(t *testing.T) {
 			switch level := levels[kind]; {
 			case level == "":
 				t.Errorf("%s is a new kind: can the version before leave it aside (docs/ARCHITECTURE.md, \"Versions that run together\")? "+
-					"Write it to testdata/kinds.txt, with the feature level that it needs or as carried", kind)
+					"Write it to testdata/kinds.txt, with the feature level that it needs, as carried or as a command's", kind)
 			case level == "carried" && !topic.Compacted():
 				t.Errorf("%s cannot be carried along: on a topic that is no state an older version sets it aside", kind)
 			}

@@ -245,8 +245,10 @@ func stateTopic(name, processor string, own ...string) Topic {
 	}
 }
 
-// besideState is a further topic of a processor's state, which only that reads.
+// besideState is a further topic of a processor's state, which only that reads and no
+// import writes.
 func besideState(t Topic) Topic {
 	t.Readers = t.Writers
+	t.Records = slices.DeleteFunc(t.Records, func(record string) bool { return record == "Imported" })
 	return t
 }
