@@ -43,7 +43,7 @@ func (f *switchFlags) retry(cmd *cobra.Command, account string) error {
 		if err := checkAccount(cfg, account); err != nil {
 			return err
 		}
-		if held := s.Held(account, false); held != nil {
+		if held := s.Held(account, false); held != nil && !s.Unreadable(account) {
 			return held
 		}
 		if err := s.Retry(ctx, account, by, f.reason); err != nil {

@@ -105,21 +105,23 @@ func (f *switchFlags) turn(cmd *cobra.Command, paused bool) error {
 			}
 		}
 		turned := schemas.Switch{Subject: subject, Paused: paused, Since: time.Now().UTC(), By: by, Reason: f.reason}
+		unreadable := s.Unreadable(subject)
 		before, err := s.Turn(ctx, turned)
 		if err != nil {
 			return err
 		}
+		already := before.Paused == paused && !unreadable
 		if f.json {
-			if before.Paused == paused {
+			if already {
 				turned = before
 			}
 			return columns.JSON(cmd.OutOrStdout(), struct {
 				Changed bool           `json:"changed"` // whether the command did it; else it was so already
 				Switch  schemas.Switch `json:"switch"`
-			}{before.Paused != paused, turned})
+			}{!already, turned})
 		}
 		what := map[bool]string{true: "paused", false: "going on"}[paused]
-		if before.Paused == paused {
+		if already {
 			what += " already"
 			if before.By != "" {
 				what += fmt.Sprintf(", since %s by %s", before.Since.Format(time.RFC3339), before.By)

@@ -34,10 +34,10 @@ func ofWrites(subject string) bool {
 }
 
 // pausedWrites is a switch that pauses all writing calls; nil where none does.
-func pausedWrites(now map[string]schemas.Switch) *schemas.Switch {
+func pausedWrites(now map[string]standing) *schemas.Switch {
 	for subject, turned := range now {
 		if turned.Paused && ofWrites(subject) {
-			return &turned
+			return &turned.Switch
 		}
 	}
 	return nil
@@ -47,9 +47,9 @@ func pausedWrites(now map[string]schemas.Switch) *schemas.Switch {
 func (s *Switches) hide(ctx context.Context, batch *kclient.UnreadableError) {
 	s.opts.Logger.ErrorContext(ctx, "switches cannot be read that may be pauses: all writing calls count as paused; "+
 		"see with `sellerstream switches` what is paused, pause what else should be, then `sellerstream resume --writes`", "error", batch)
-	s.put(ctx, schemas.Switch{
+	s.put(ctx, standing{Switch: schemas.Switch{
 		Subject: hiddenPrefix + strconv.Itoa(int(batch.Partition)), Paused: true, Since: time.Now(), By: "a batch that cannot be read", Reason: batch.Error(),
-	})
+	}})
 }
 
 // uncover resumes what batches have paused, and returns how all writing calls stood.

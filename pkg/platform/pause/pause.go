@@ -46,9 +46,15 @@ type Switches struct {
 	topic  string
 	client *kgo.Client
 	reader *kclient.Reader
-	now    atomic.Pointer[map[string]schemas.Switch] // by subject; replaced, never changed
-	writes atomic.Pointer[schemas.Switch]            // by which all writing calls are paused; nil for none
-	read   bool                                      // whether all that was there at first has been read
+	now    atomic.Pointer[map[string]standing] // by subject; replaced, never changed
+	writes atomic.Pointer[schemas.Switch]      // by which all writing calls are paused; nil for none
+	read   bool                                // whether all that was there at first has been read
+}
+
+// standing is a subject's newest record.
+type standing struct {
+	schemas.Switch
+	unreadable bool // and so paused here; to whoever can read it, it may say the contrary
 }
 
 // Open reads all switches. It returns when it has those that were there when it
@@ -56,7 +62,7 @@ type Switches struct {
 // call Amazon before.
 func Open(ctx context.Context, opts Options) (*Switches, error) {
 	s := &Switches{opts: opts, topic: opts.Prefix + schemas.Switches}
-	s.now.Store(&map[string]schemas.Switch{})
+	s.now.Store(&map[string]standing{})
 	client, err := kclient.NewClient(append([]kgo.Opt{
 		// The push of client metrics delays every Close by up to a second.
 		kgo.DisableClientMetrics(),
@@ -124,17 +130,18 @@ func (s *Switches) poll(ctx context.Context) fetched {
 // never been turned; one that cannot be read holds calls back, since that can
 // be mended and a call cannot.
 func (s *Switches) apply(ctx context.Context, rec *kgo.Record) {
-	turned := schemas.Switch{Since: rec.Timestamp}
+	turned := standing{Switch: schemas.Switch{Since: rec.Timestamp}}
 	if rec.Value != nil {
 		value, err := s.decode(ctx, rec.Value)
 		switch {
 		case err == nil:
-			turned = *value
+			turned.Switch = *value
 		case ctx.Err() != nil:
 			return
 		default:
 			s.opts.Logger.ErrorContext(ctx, "a switch cannot be read and counts as paused: turn it again", "subject", string(rec.Key),
 				"topic", rec.Topic, "partition", rec.Partition, "offset", rec.Offset, "error", err)
+			turned.unreadable = true
 			turned.Paused, turned.By, turned.Reason = true, "a record that cannot be read", err.Error()
 		}
 	}
@@ -143,17 +150,18 @@ func (s *Switches) apply(ctx context.Context, rec *kgo.Record) {
 }
 
 // put makes a switch stand as it was turned.
-func (s *Switches) put(ctx context.Context, turned schemas.Switch) {
+func (s *Switches) put(ctx context.Context, stands standing) {
+	turned := stands.Switch
 	if account, retry := strings.CutPrefix(turned.Subject, schemas.RetryPrefix); retry {
 		s.retried(ctx, account, turned)
 		return
 	}
 	before := *s.now.Load()
 	next := maps.Clone(before)
-	next[turned.Subject] = turned
+	next[turned.Subject] = stands
 	s.now.Store(&next)
 	s.writes.Store(pausedWrites(next))
-	if !s.read || same(before[turned.Subject], turned) {
+	if !s.read || same(before[turned.Subject].Switch, turned) {
 		return
 	}
 	if turned.Subject == schemas.FeatureLevel {
@@ -206,7 +214,7 @@ func about(subject string) string {
 func (s *Switches) Held(account string, writes bool) error {
 	now := *s.now.Load()
 	if turned := now[account]; turned.Paused {
-		return &HeldError{turned}
+		return &HeldError{turned.Switch}
 	}
 	if turned := s.writes.Load(); writes && turned != nil {
 		return &HeldError{*turned}
@@ -237,7 +245,7 @@ func (s *Switches) Paused() []schemas.Switch {
 	var list []schemas.Switch
 	for _, turned := range *s.now.Load() {
 		if turned.Paused {
-			list = append(list, turned)
+			list = append(list, turned.Switch)
 		}
 	}
 	// "*" comes before all that can begin an account's name.
@@ -246,13 +254,13 @@ func (s *Switches) Paused() []schemas.Switch {
 }
 
 // Turn turns a switch, and returns how it stood. One that stands so already is left
-// as it is.
+// as it is, unless its record cannot be read: others may read there that calls go on.
 func (s *Switches) Turn(ctx context.Context, turned schemas.Switch) (before schemas.Switch, err error) {
-	before = (*s.now.Load())[turned.Subject]
+	before = s.Of(turned.Subject)
 	if turned.Subject == schemas.AllWrites && !turned.Paused {
 		before, err = s.uncover(ctx, turned, before)
 	}
-	if err != nil || same(before, turned) {
+	if err != nil || same(before, turned) && !s.Unreadable(turned.Subject) {
 		return before, err
 	}
 	return before, s.write(ctx, turned)
@@ -262,7 +270,10 @@ func (s *Switches) Turn(ctx context.Context, turned schemas.Switch) (before sche
 func same(a, b schemas.Switch) bool { return a.Paused == b.Paused && a.Level == b.Level }
 
 // Of is a subject's record; zero where there is none.
-func (s *Switches) Of(subject string) schemas.Switch { return (*s.now.Load())[subject] }
+func (s *Switches) Of(subject string) schemas.Switch { return (*s.now.Load())[subject].Switch }
+
+// Unreadable reports whether a subject is paused because its record cannot be read.
+func (s *Switches) Unreadable(subject string) bool { return (*s.now.Load())[subject].unreadable }
 
 // Retry asks the processes that run now to try an account whose calls wait.
 func (s *Switches) Retry(ctx context.Context, account, by, reason string) error {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
@@ -47,6 +48,39 @@ func FuzzDecodePlain(f *testing.F) {
 		turned, ok, err := DecodePlain(data)
 		if ok && err == nil && turned == nil {
 			t.Error("neither a switch nor an error")
+		}
+	})
+}
+
+// A switch of another version is not readable without the registry, and counts as paused.
+// A pause is written all the same: whoever has the registry reads there that calls go on.
+func TestAPauseIsWrittenOverWhatCannotBeRead(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		resumed := (&schemas.Switch{Subject: "a", Since: time.Now(), By: "ada"}).AppendAvro([]byte{0, 0, 0, 0, 7})
+		resumed = resumed[:len(resumed)-1] // version 0.1.0 had no level
+		client, err := kgo.NewClient(w.options().Kafka...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: "t." + schemas.Switches, Key: []byte("a"), Value: resumed}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		opts := w.options()
+		opts.Codec = Plain{Decoder: &registry.Own{}}
+		for _, unreadable := range []bool{true, false} { // then it stands as it is
+			s, err := Open(t.Context(), opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := s.Unreadable("a"); got != unreadable || !held(s, "a", false) {
+				t.Errorf("unreadable: %v, want %v; paused are %+v", got, unreadable, s.Paused())
+			}
+			before, err := s.Turn(t.Context(), schemas.Switch{Subject: "a", Paused: true, By: "bob"})
+			if err != nil || !unreadable && before.By != "bob" {
+				t.Errorf("before it was %+v: %v", before, err)
+			}
+			s.Close()
 		}
 	})
 }
