@@ -40,7 +40,10 @@ Without a name it checks the file that run would find.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: files,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			file := findConfig()
+			file, err := findConfig()
+			if err != nil {
+				return err
+			}
 			if len(args) > 0 {
 				file = args[0]
 			}

@@ -2,9 +2,12 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -29,27 +32,40 @@ func addConfig(flags *pflag.FlagSet, file *string) {
 // that flag and nobody gave it.
 func fillConfig(cmd *cobra.Command) error {
 	flag := cmd.Flag("config")
-	if flag == nil || flag.Value.String() != "" || flag.Annotations[explicitConfig] != nil {
+	switch {
+	case flag == nil || flag.Value.String() != "" || flag.Annotations[explicitConfig] != nil:
 		return nil
+	case flag.Changed: // such as by a variable of a shell that is not set
+		return usageError{errors.New("--config is empty: name a file, or leave the flag out")}
 	}
-	if found := findConfig(); found != "" {
-		return flag.Value.Set(found)
+	found, err := findConfig()
+	if err != nil || found == "" {
+		return err
 	}
-	return nil
+	if found != os.Getenv(configVariable) {
+		// Whoever stands in the folder of another pipeline should see which one is meant.
+		fmt.Fprintf(cmd.ErrOrStderr(), "sellerstream: the configuration is %s\n", found)
+	}
+	return flag.Value.Set(found)
 }
 
 // findConfig returns the file that the environment names or, else, the first of
-// configPlaces that there is; "" for none.
-func findConfig() string {
+// configPlaces that there is; "" for none. One that cannot be looked at may be the one that
+// is meant.
+func findConfig() (string, error) {
 	if named := os.Getenv(configVariable); named != "" {
-		return named
+		return named, nil
 	}
 	for _, place := range configPlaces() {
-		if info, err := os.Stat(place); err == nil && !info.IsDir() {
-			return place
+		info, err := os.Stat(place)
+		if err == nil && !info.IsDir() {
+			return place, nil
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+			return "", usageError{fmt.Errorf("is there a configuration? %w; name it by --config", err)}
 		}
 	}
-	return ""
+	return "", nil
 }
 
 // configPlaces are where a configuration is looked for that nobody names. The last is

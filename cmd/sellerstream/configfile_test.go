@@ -46,6 +46,12 @@ func TestTheConfigurationIsFound(t *testing.T) { // alone: it changes the enviro
 	checked(goodConfig(t, filepath.Join(home, "etc", "sellerstream", "sellerstream.yaml")))
 	goodConfig(t, "sellerstream.yaml")
 	checked("./sellerstream.yaml")
+	if _, _, stderr := execute("topics", "plan", "--connect-timeout", "1ms"); !strings.Contains(stderr, "the configuration is ./sellerstream.yaml\n") {
+		t.Errorf("what it takes unasked it does not name: %s", stderr)
+	}
+	if code, _, stderr := execute("topics", "plan", "--config", ""); code != exitUsage || !strings.Contains(stderr, "--config is empty") {
+		t.Errorf("an empty --config: exit %d, %s", code, stderr)
+	}
 	t.Setenv(configVariable, goodConfig(t, filepath.Join(home, "named.yaml")))
 	checked(filepath.Join(home, "named.yaml"))
 	checked("sellerstream.yaml", "sellerstream.yaml")

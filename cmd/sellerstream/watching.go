@@ -35,12 +35,16 @@ func (w *watching) do(cmd *cobra.Command, show func(io.Writer) error) error {
 		return usageError{fmt.Errorf("--watch=%v: write %v or more", w.every, minWatch)}
 	}
 	drawn := &frames{to: cmd.OutOrStdout(), every: w.every}
-	for {
+	for again := false; ; again = true {
 		if err := drawn.draw(show); err != nil {
-			if cmd.Context().Err() != nil {
+			switch {
+			case cmd.Context().Err() != nil:
 				return nil
+			case !again:
+				return err
 			}
-			return err
+			// What is watched may be an outage, which would end the watching, too.
+			fmt.Fprintf(cmd.ErrOrStderr(), "\nsellerstream: %v; trying again in %v\n", err, w.every)
 		}
 		select {
 		case <-cmd.Context().Done():

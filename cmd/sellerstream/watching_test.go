@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -54,4 +55,31 @@ func TestWatchIntoAFile(t *testing.T) {
 	if err := watchedFor65s(t, io.Discard, 1, "--watch=1ms"); err == nil || !strings.Contains(err.Error(), "1s or more") {
 		t.Errorf("too often: %v", err)
 	}
+}
+
+// What fails once it has been seen is tried again: it may be the outage that is watched.
+func TestWatchGoesOnAfterAFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var w watching
+		shown := 0
+		cmd := &cobra.Command{Use: "state", RunE: func(cmd *cobra.Command, _ []string) error {
+			return w.do(cmd, func(io.Writer) error {
+				if shown++; shown == 2 {
+					return errors.New("Kafka is away")
+				}
+				return nil
+			})
+		}}
+		w.add(cmd)
+		cmd.SetArgs([]string{"--watch"})
+		var failures strings.Builder
+		cmd.SetOut(io.Discard)
+		cmd.SetErr(&failures)
+		ctx, cancel := context.WithTimeout(t.Context(), 14*time.Second)
+		defer cancel()
+		if err := cmd.ExecuteContext(ctx); err != nil || shown != 3 || !strings.Contains(failures.String(), "Kafka is away; trying again in 5s") {
+			t.Errorf("shown %d times, %v: %s", shown, err, &failures)
+		}
+	})
 }

@@ -76,7 +76,7 @@ type Record struct {
 	Offset    int64
 	Time      time.Time // the record's timestamp in Kafka
 	// Came is that time on the pipeline's clock (Tx.Now). A record that `sellerstream
-	// deadletters retry` has put back came when the first one did.
+	// deadletters retry` or `replay` has brought again came when the first one did.
 	Came     time.Time
 	Account  string // whose it is: our name of the seller account
 	Value    any    // pointer to the generated type of package schemas

@@ -331,6 +331,7 @@ func (in *intake) one(ctx context.Context, i *input, rec *kgo.Record, apply func
 		if !slices.Contains(in.s.opts.Inputs, r.Topic) {
 			return passed
 		}
+		r.Came = in.came(r) // of the original: a copy is no newer than what came after that
 	}
 	if in.forOthers(r) {
 		return passed
@@ -376,14 +377,10 @@ func (in *intake) record(i *input, rec *kgo.Record) *machine.Record {
 	*r = machine.Record{
 		Topic: i.logical, Partition: rec.Partition, Offset: rec.Offset, Time: rec.Timestamp, Key: rec.Key, Raw: rec.Value,
 	}
-	came := rec.Timestamp
 	for _, h := range rec.Headers {
-		if first, ok := schemas.RetryTime(h.Value); ok && h.Key == schemas.RetryTimeHeader {
-			came = first
-		}
 		r.Headers = append(r.Headers, machine.Header{Key: h.Key, Value: h.Value})
 	}
-	r.Came = clock.At(in.s.opts.Clock, came)
+	r.Came = in.came(r)
 	var id [64]byte
 	r.ID = string(strconv.AppendInt(append(id[:0], i.ids...), rec.Offset, 10))
 	if rec.Offset < i.again.until {
@@ -391,6 +388,17 @@ func (in *intake) record(i *input, rec *kgo.Record) *machine.Record {
 		r.ID += "/" + i.again.replay
 	}
 	return r
+}
+
+// came is when a record came first, on the pipeline's clock.
+func (in *intake) came(r *machine.Record) time.Time {
+	at := r.Time
+	for _, h := range r.Headers {
+		if first, ok := schemas.RetryTime(h.Value); ok && h.Key == schemas.RetryTimeHeader {
+			at = first
+		}
+	}
+	return clock.At(in.s.opts.Clock, at)
 }
 
 // rejectable reports whether a record whose account is of another partition is its

@@ -67,8 +67,8 @@ func TestReplayedRecordsStandForTheirOrigin(t *testing.T) {
 		w.eventually("two records", func() bool { return len(m.taken()) == 2 })
 		r.shutdown()
 		first, second := m.taken()[0], m.taken()[1]
-		if first.Topic != in2 || first.Offset != 77 || !first.Time.Equal(at) || first.Partition != partitionOf("a") || first.Account != "a" {
-			t.Errorf("the record stands for %s/%d/%d of %s at %v", first.Topic, first.Partition, first.Offset, first.Account, first.Time)
+		if first.Topic != in2 || first.Offset != 77 || !first.Time.Equal(at) || first.Partition != partitionOf("a") || first.Account != "a" || !first.Came.Equal(at) {
+			t.Errorf("the record stands for %s/%d/%d of %s at %v, come at %v", first.Topic, first.Partition, first.Offset, first.Account, first.Time, first.Came)
 		}
 		if *first.Replay != (machine.Replay{ID: "r1", Effects: true}) || *second.Replay != (machine.Replay{ID: "r2"}) {
 			t.Errorf("replays %+v and %+v", first.Replay, second.Replay)
