@@ -105,7 +105,10 @@ def consumer_at_the_end(brokers, topic):
 
 def produce(args, registry, topic, id_field, records):
     """Sends records, each keyed by the account, and returns their ids."""
-    text = (args.schemas / SCHEMAS[topic.removeprefix(args.prefix)]).read_text(encoding="utf-8")
+    file = args.schemas / SCHEMAS[topic.removeprefix(args.prefix)]
+    if not file.is_file():
+        sys.exit(f"there is no {file}: name the folder schemas/avro of Sellerstream by --schemas")
+    text = file.read_text(encoding="utf-8")
     schema_id, schema = registry.ours(topic + "-value", text)
     producer = Producer({
         "bootstrap.servers": args.brokers,
