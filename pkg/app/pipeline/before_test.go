@@ -36,6 +36,18 @@ type since struct{ made time.Time }
 func (s since) Now() time.Time                   { return recordedAt.Add(time.Since(s.made)) }
 func (since) Real(d time.Duration) time.Duration { return d }
 
+// A new version makes a backup before it has run: nothing has registered its schemas yet.
+func TestABackupIsMadeBeforeTheUpgrade(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	unpack(t, recorded, dir)
+	e := newEstate(t, 2, dir, since{time.Now()})
+	e.configure(german, american)
+	if lines := linesOf(t, e.export(e.settings(), "1")); len(lines) == 0 {
+		t.Error("the backup is empty")
+	}
+}
+
 // TestTopicsOfTheVersionBefore: a version takes over from the one before. Each record can
 // be read, what waited is done, and what was done is not done again.
 func TestTopicsOfTheVersionBefore(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/operator/statemove"
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
-	"github.com/sellerstream/sellerstream/schemas"
 )
 
 // OpenState connects to what a pipeline remembers: to export it, or to write it, for which
@@ -15,15 +14,8 @@ func OpenState(ctx context.Context, s Settings, write bool, progress func(format
 	if err != nil {
 		return nil, nil, err
 	}
-	topics := []string{schemas.Switches} // of which to know one is enough to read all
-	if write {
-		topics = nil
-	} else {
-		s.Config.Registry.Register = false
-	}
-	reachable, cancel := s.Connecting(ctx)
-	defer cancel()
-	codec, err := openRegistry(reachable, s.Config, s.Secrets, s.Logger, topics...)
+	s.Config.Registry.Register = s.Config.Registry.Register && write
+	codec, err := s.stateCodec(ctx, write)
 	if err != nil {
 		client.Close()
 		return nil, nil, err
@@ -42,4 +34,19 @@ func OpenState(ctx context.Context, s Settings, write bool, progress func(format
 		Prefix: s.Config.Prefix, TransactionalPrefix: s.TransactionalPrefix, Kafka: kafkaOptions(s.Config, s.Secrets),
 		Client: client, Codec: codec, Texts: texts, Progress: progress,
 	}, client.Close, nil
+}
+
+// stateCodec needs this version's schemas only to write: a backup before an upgrade is made
+// by the new version, which the registry does not know yet.
+func (s Settings) stateCodec(ctx context.Context, write bool) (*registry.Codec, error) {
+	ctx, cancel := s.Connecting(ctx)
+	defer cancel()
+	if write {
+		return openRegistry(ctx, s.Config, s.Secrets, s.Logger)
+	}
+	codec, err := s.reading(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return codec, codec.Answers(ctx)
 }

@@ -133,6 +133,10 @@ func (t Topic) shown(ctx context.Context, rec *kgo.Record) (Record, error) {
 	if rec.Value == nil {
 		return shown, nil
 	}
+	if bytes.HasPrefix(rec.Value, []byte("{")) && json.Valid(rec.Value) { // a switch that was written without the registry
+		shown.Value = bytes.Clone(rec.Value)
+		return shown, nil
+	}
 	text, err := t.Decoder.DecodeJSON(ctx, rec.Value)
 	switch {
 	case errors.Is(err, registry.ErrUnavailable):

@@ -14,6 +14,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topicread"
 	"github.com/sellerstream/sellerstream/pkg/platform/pause"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -45,8 +46,8 @@ func (e *TooOldError) Error() string {
 
 // Check returns why a version that knows levels up to newest may not run; nil when it may.
 func Check(s *pause.Switches, newest int, version string) error {
-	if stands := s.Of(schemas.FeatureLevel); stands.Paused { // package pause says so of a record that it cannot read
-		return fmt.Errorf("the feature level cannot be read: %s; write it again with `sellerstream upgrade finish` of the newest version that ran", stands.Reason)
+	if s.Unreadable(schemas.FeatureLevel) {
+		return fmt.Errorf("the feature level cannot be read: %s; write it again with `sellerstream upgrade finish` of the newest version that ran", s.Of(schemas.FeatureLevel).Reason)
 	}
 	if at := Of(s); at > newest {
 		return &TooOldError{Level: at, Newest: newest, Version: version}
@@ -66,25 +67,34 @@ func Begin(ctx context.Context, s *pause.Switches, admin *kadm.Client, prefix st
 			topics = append(topics, prefix+t.Name)
 		}
 	}
-	ends, err := admin.ListEndOffsets(ctx, topics...)
-	if err == nil {
-		err = ends.Error()
-	}
+	listed, err := admin.ListEndOffsets(ctx, topics...)
 	if err != nil {
 		return fmt.Errorf("look whether there is state: %w", err)
 	}
-	empty := true
-	ends.Each(func(o kadm.ListedOffset) { empty = empty && o.Offset == 0 })
-	if !empty {
-		return nil
+	for _, topic := range topics {
+		// A role makes the topics that it needs: one that is not there yet holds nothing.
+		ends, err := topicread.ByPartition(topic)(listed, nil)
+		if err != nil && !errors.Is(err, topicread.ErrNoTopic) {
+			return fmt.Errorf("look whether there is state: %w", err)
+		}
+		for _, end := range ends {
+			if end > 0 {
+				return nil
+			}
+		}
 	}
 	return write(ctx, s, newest, "the first start")
 }
 
-// Raise raises the level to one that all members know.
+// Raise raises the level to one that all members know. It writes nothing where the level
+// stands so already, and can be read.
 func Raise(ctx context.Context, s *pause.Switches, members []Member, to int, by string) error {
-	if at := Of(s); at > to {
+	at := Of(s)
+	switch {
+	case at > to:
 		return fmt.Errorf("the feature level is %d, and is never lowered: its kinds may have been written", at)
+	case at == to && !s.Unreadable(schemas.FeatureLevel):
+		return nil
 	}
 	var behind []error
 	for _, m := range members {

@@ -13,8 +13,10 @@ import (
 
 	"github.com/twmb/avro"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/pause"
@@ -27,6 +29,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type world struct {
 	t       *testing.T
 	options []kgo.Opt
+	cluster *kfake.Cluster
 	client  *kgo.Client
 	admin   *kadm.Client
 }
@@ -45,7 +48,7 @@ func inBubble(t *testing.T, test func(t *testing.T, w *world)) {
 			t.Fatal(err)
 		}
 		defer cluster.Close()
-		w := &world{t: t, options: []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.Dialer(net.DialContext)}}
+		w := &world{t: t, cluster: cluster, options: []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.Dialer(net.DialContext)}}
 		w.client = w.connect()
 		defer w.client.Close()
 		w.admin = kadm.NewClient(w.client)
@@ -150,12 +153,99 @@ func TestOnlyAnEmptyInstallationBeginsAtTheNewestLevel(t *testing.T) {
 	}
 }
 
+// A process of some roles makes their topics alone.
+func TestTopicsThatAreNotThereYetHoldNoState(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		s, stop := w.follow()
+		defer stop()
+		if _, err := w.admin.CreateTopic(t.Context(), 1, 1, nil, "other."+schemas.StateOrders); err != nil {
+			t.Fatal(err)
+		}
+		if err := Begin(t.Context(), s, w.admin, "other.", 3); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		if at := Of(s); at != 3 {
+			t.Errorf("it is at level %d, want 3", at)
+		}
+	})
+}
+
+// What cannot be read does not lower the level, nor end who runs. Who starts refuses to.
+func TestALevelThatCannotBeReadIsNotLowered(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		running, stop := w.follow()
+		defer stop()
+		if err := Raise(t.Context(), running, nil, 3, "me"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if err := w.client.ProduceSync(t.Context(), &kgo.Record{Topic: "t." + schemas.Switches, Key: []byte(schemas.FeatureLevel), Value: []byte("{")}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if err := Check(running, 3, "v0.3.0"); err != nil || Of(running) != 3 {
+			t.Errorf("who runs is at level %d: %v", Of(running), err)
+		}
+		later, stopLater := w.follow()
+		defer stopLater()
+		if err := Check(later, 3, "v0.3.0"); err == nil || !strings.Contains(err.Error(), "upgrade finish") {
+			t.Errorf("who starts: %v", err)
+		}
+		if err := Raise(t.Context(), later, nil, 2, "me"); err == nil {
+			t.Error("lowered to 2")
+		}
+		if err := Raise(t.Context(), later, nil, 3, "me"); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		if err := Check(later, 3, "v0.3.0"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestALevelThatStandsIsNotWritten(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		s, stop := w.follow()
+		defer stop()
+		if err := Raise(t.Context(), s, nil, First, "me"); err != nil {
+			t.Fatal(err)
+		}
+		ends, err := w.admin.ListEndOffsets(t.Context(), "t."+schemas.Switches)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ends.Each(func(o kadm.ListedOffset) {
+			if o.Offset != 0 {
+				t.Errorf("partition %d has %d records", o.Partition, o.Offset)
+			}
+		})
+	})
+}
+
 func TestWhoIsNotPermittedToLookBeginsAtTheFirst(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		s, stop := w.follow()
 		defer stop()
-		if err := Begin(t.Context(), s, w.admin, "other.", 3); err == nil || Of(s) != First {
-			t.Errorf("without the topics it begins at level %d: %v", Of(s), err)
+		w.cluster.ControlKey(int16(kmsg.ListOffsets), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			w.cluster.KeepControl()
+			refused := kmsg.NewPtrListOffsetsResponse()
+			refused.Version = req.GetVersion()
+			for _, asked := range req.(*kmsg.ListOffsetsRequest).Topics {
+				topic := kmsg.NewListOffsetsResponseTopic()
+				topic.Topic = asked.Topic
+				for _, p := range asked.Partitions {
+					partition := kmsg.NewListOffsetsResponseTopicPartition()
+					partition.Partition, partition.ErrorCode = p.Partition, kerr.TopicAuthorizationFailed.Code
+					topic.Partitions = append(topic.Partitions, partition)
+				}
+				refused.Topics = append(refused.Topics, topic)
+			}
+			return refused, nil, true
+		})
+		if err := Begin(t.Context(), s, w.admin, "t.", 3); err == nil || Of(s) != First {
+			t.Errorf("not permitted, it begins at level %d: %v", Of(s), err)
 		}
 	})
 }

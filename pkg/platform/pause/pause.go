@@ -130,7 +130,7 @@ func (s *Switches) poll(ctx context.Context) fetched {
 // never been turned; one that cannot be read holds calls back, since that can
 // be mended and a call cannot.
 func (s *Switches) apply(ctx context.Context, rec *kgo.Record) {
-	turned := standing{Switch: schemas.Switch{Since: rec.Timestamp}}
+	turned := standing{Switch: schemas.Switch{Since: rec.Timestamp, By: header(rec, byHeader), Reason: header(rec, reasonHeader)}}
 	if rec.Value != nil {
 		value, err := s.decode(ctx, rec.Value)
 		switch {
@@ -141,7 +141,11 @@ func (s *Switches) apply(ctx context.Context, rec *kgo.Record) {
 		default:
 			s.opts.Logger.ErrorContext(ctx, "a switch cannot be read and counts as paused: turn it again", "subject", string(rec.Key),
 				"topic", rec.Topic, "partition", rec.Partition, "offset", rec.Offset, "error", err)
+			if s.read && string(rec.Key) == schemas.FeatureLevel {
+				return // whoever runs knows the level, and goes on
+			}
 			turned.unreadable = true
+			turned.Level = s.Of(string(rec.Key)).Level // which stood at least
 			turned.Paused, turned.By, turned.Reason = true, "a record that cannot be read", err.Error()
 		}
 	}
@@ -286,6 +290,9 @@ func (s *Switches) write(ctx context.Context, turned schemas.Switch) error {
 		return fmt.Errorf("encode a switch for topic %s: %w", s.topic, err)
 	}
 	rec := &kgo.Record{Topic: s.topic, Key: []byte(turned.Subject), Value: value}
+	if value == nil {
+		rec.Headers = []kgo.RecordHeader{{Key: byHeader, Value: []byte(turned.By)}, {Key: reasonHeader, Value: []byte(turned.Reason)}}
+	}
 	if err := s.client.ProduceSync(ctx, rec).FirstErr(); err != nil {
 		return fmt.Errorf("write a switch to topic %s: %w", s.topic, err)
 	}

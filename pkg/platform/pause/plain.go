@@ -5,13 +5,16 @@ import (
 	"context"
 	"encoding/json"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
 // Plain writes switches where no schema registry answers, and so no id of a schema is
 // known. A pause is the switch as JSON. A version that reads Avro alone cannot read it,
 // and so counts it as paused. A resumption deletes the switch, which is what it is for
-// every version; who resumed is not kept. The feature level is JSON, too.
+// every version. Who resumed, and why, stand in headers of the deletion, for the log. A
+// retry is a deletion, too.
 type Plain struct {
 	// Decoder reads what others have written.
 	Decoder interface {
@@ -30,6 +33,18 @@ func (Plain) AppendEncode(dst []byte, _ string, value any) ([]byte, error) {
 // Decode returns a switch.
 func (p Plain) Decode(ctx context.Context, topic string, data []byte) (any, error) {
 	return p.Decoder.Decode(ctx, topic, data)
+}
+
+// Headers of a deletion: who turned the switch, and why.
+const byHeader, reasonHeader = "by", "reason"
+
+func header(rec *kgo.Record, key string) string {
+	for _, h := range rec.Headers {
+		if h.Key == key {
+			return string(h.Value)
+		}
+	}
+	return ""
 }
 
 // DecodePlain reads what Plain has written. ok is false for any other value: those in

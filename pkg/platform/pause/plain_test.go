@@ -1,6 +1,7 @@
 package pause
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -81,6 +82,40 @@ func TestAPauseIsWrittenOverWhatCannotBeRead(t *testing.T) {
 				t.Errorf("before it was %+v: %v", before, err)
 			}
 			s.Close()
+		}
+	})
+}
+
+// Who resumed or asked for a retry without the registry, and why, is in everybody's log.
+func TestADeletionSaysWhoAndWhy(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		opts := w.options()
+		opts.Retried = func(string) {}
+		running, err := Open(t.Context(), opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); running.Run(ctx) }()
+		defer func() { stop(); <-done; running.Close() }()
+		w.turn("a", true)
+		opts = w.options()
+		opts.Codec = Plain{Decoder: w.codec}
+		s, err := Open(t.Context(), opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		_, err = s.Turn(t.Context(), schemas.Switch{Subject: "a", By: "ada", Reason: "counted"})
+		if err := errors.Join(err, s.Retry(t.Context(), "a", "bob", "mended")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(lookEvery)
+		for _, says := range []string{"by=ada reason=counted", "by=bob reason=mended"} {
+			if w.log.Count(says) != 1 {
+				t.Errorf("%q is not in the log: %s", says, w.log.String())
+			}
 		}
 	})
 }
