@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"math/rand/v2"
@@ -28,7 +29,10 @@ const (
 	secondTryAfter = 250 * time.Millisecond
 	// tokenRequests is how many requests are under way at once: after an outage, or a
 	// start, all accounts want a token.
-	tokenRequests = 16
+	tokenRequests = 64
+	// longestTurn is how long, in real time, a request waits for its turn. It is short,
+	// since the call that wants the token waits too, and must not look slow for that.
+	longestTurn = 5 * time.Second
 )
 
 // LWA's codes that another credential may help against.
@@ -106,11 +110,13 @@ func (l *LWA) clientToken(ctx context.Context, account string, app Application, 
 
 // request makes a token request in its turn, unless Login with Amazon is known not to answer.
 func (l *LWA) request(ctx context.Context, account string, app Application, secret secrets.Secret, form url.Values) (token, error) {
+	turn, cancel := context.WithTimeoutCause(ctx, longestTurn, errManyRequests)
+	defer cancel()
 	select {
 	case l.turns <- struct{}{}:
 		defer func() { <-l.turns }()
-	case <-ctx.Done():
-		return token{}, notAsked(account, 0, context.Cause(ctx))
+	case <-turn.Done():
+		return token{}, notAsked(account, longestTurn+rand.N(longestTurn), context.Cause(turn))
 	}
 	if l.gate == nil {
 		return l.twice(ctx, account, app, secret, form)
@@ -123,6 +129,8 @@ func (l *LWA) request(ctx context.Context, account string, app Application, secr
 	done(err)
 	return got, err
 }
+
+var errManyRequests = fmt.Errorf("%d requests of other accounts are under way", tokenRequests)
 
 // notAsked is a token request that was not made.
 func notAsked(account string, wait time.Duration, err error) error {

@@ -260,3 +260,43 @@ func FuzzClassifyLWA(f *testing.F) {
 		}
 	})
 }
+
+// TestNoTokenIsWaitedForLong: at a start all accounts want one. A call must not look slow
+// because it stood in line, nor its request be cut short; the others come back spread.
+func TestNoTokenIsWaitedForLong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const each = 4 * time.Second
+		lwa, _ := virtualLWA(t, func(*http.Request, url.Values) (int, string) {
+			time.Sleep(each)
+			return 200, goodToken
+		})
+		var mu sync.Mutex
+		given, waits := 0, map[time.Duration]bool{}
+		var callers sync.WaitGroup
+		for account := range 600 {
+			callers.Go(func() {
+				began := time.Now()
+				_, err := lwa.SellerToken(t.Context(), testSeller(fmt.Sprint("account-", account)))
+				took := time.Since(began)
+				mu.Lock()
+				defer mu.Unlock()
+				refusal := new(model.Error)
+				switch {
+				case took > longestTurn+each:
+					t.Errorf("an account waited for %v: %v", took, err)
+				case err == nil:
+					given++
+				case !errors.As(err, &refusal) || !refusal.TokenMissing || !refusal.NotSent || refusal.RetryAfter < longestTurn:
+					t.Errorf("%+v", err)
+				default:
+					waits[refusal.RetryAfter] = true
+				}
+			})
+		}
+		callers.Wait()
+		if given != 2*tokenRequests || len(waits) < 400 {
+			t.Errorf("%d tokens; the others come back at %d times", given, len(waits))
+		}
+	})
+}

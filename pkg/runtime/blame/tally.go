@@ -166,6 +166,7 @@ func (t *Tally) Unmade(call Call, why error, now time.Time) Finding {
 			g.probeAt = now // another finds out
 		}
 		if r := g.runs[sign.alike]; r != nil && r.shared && sign.says == fails && sign.scope == s {
+			g.cause.add(s, call.Account, now)
 			found.Party = g.cause.party(r.wider)
 			found.Shared = g.cause.shared(found.Party, call, now)
 		}

@@ -150,7 +150,7 @@ func (s *Breakers) Login(account string) (done func(error), wait time.Duration, 
 	}
 	wait, ok := c.enter(now, true)
 	if !ok {
-		return nil, wait, c.cause
+		return nil, spread(wait), c.cause
 	}
 	era := c.era
 	return func(err error) { s.loginEnded(c, era, account, err) }, 0, nil
@@ -180,11 +180,12 @@ func (s *Breakers) loginFails() bool {
 	return c != nil && (c.position != Closed || c.inRow > 0)
 }
 
-// held spreads those that wait, so that they do not come back at once.
 func (s *Breakers) held(c *circuit, account, operation, what string, wait time.Duration) *OpenError {
-	wait += rand.N(time.Second + wait/4)
-	return &OpenError{Operation: operation, Account: account, Wait: wait, What: what, Cause: c.cause}
+	return &OpenError{Operation: operation, Account: account, Wait: spread(wait), What: what, Cause: c.cause}
 }
+
+// spread keeps those that wait from coming back at once.
+func spread(wait time.Duration) time.Duration { return wait + rand.N(time.Second+wait/4) }
 
 // sectionOf is an operation's own name where its section is not known.
 func sectionOf(operation string) string {

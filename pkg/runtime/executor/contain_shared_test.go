@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -161,6 +162,39 @@ func TestBadSKUsOfSomeAccountsAreTheirs(t *testing.T) {
 		p.told(t)
 		if p.slowest > 2*time.Second {
 			t.Errorf("a good SKU was late by %v", p.slowest)
+		}
+	})
+}
+
+// TestATokenThatWasNotAskedForShowsNothing of Login with Amazon, and its call gives back
+// the probe that it was.
+func TestATokenThatWasNotAskedForShowsNothing(t *testing.T) {
+	t.Parallel()
+	inPlant(t, 1, 1, func(t *testing.T, p *plant) {
+		about := func(account int) blame.Call {
+			return blame.Call{Host: "host", Application: plantApplication, Account: fmt.Sprint(account), Operation: model.PatchListingsItem}
+		}
+		failure := &model.Error{Class: model.Unavailable, Operation: "LWA token", TokenMissing: true}
+		held := &model.Error{Class: model.Unavailable, Operation: "LWA token", TokenMissing: true, NotSent: true, RetryAfter: time.Second}
+		for account := range 20 {
+			if found := p.blamed(about(account), held); found.Shared != nil {
+				t.Fatalf("%+v", found.Shared)
+			}
+			time.Sleep(time.Second)
+		}
+		for account := range 5 {
+			p.blamed(about(account), failure)
+			time.Sleep(2 * time.Second)
+		}
+		if found := p.blamed(about(7), held); found.Shared == nil || found.Shared.Count != 6 {
+			t.Errorf("it waits for what is shared, and counts: %+v", found.Shared)
+		}
+		time.Sleep(time.Minute)
+		for account := range 3 {
+			if _, wait, _ := p.tally.Hold(about(account), time.Now()); wait != 0 {
+				t.Errorf("account %d waits for %v, though nobody finds out", account, wait)
+			}
+			p.blamed(about(account), held)
 		}
 	})
 }

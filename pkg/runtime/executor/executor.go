@@ -107,11 +107,11 @@ func (e *Executor) do(ctx context.Context, res *machine.Result, seller *spapi.Se
 	response, meta, err := e.call(spapi.StartBy(ctx, call.StartBy), seller, call)
 	pass.Exit(ctx, err)
 	res.RateLimit = meta.RateLimit
-	var refusal error
+	var refusal *model.Error
 	if err != nil {
 		refusal = refusalOf(call, err)
 	}
-	found := e.tally.Ended(callOf(seller, call), refusal, e.clock.Now())
+	found := e.blamed(callOf(seller, call), refusal)
 	if err == nil {
 		res.Outcome = machine.Done{Response: response}
 		return
@@ -119,6 +119,22 @@ func (e *Executor) do(ctx context.Context, res *machine.Result, seller *spapi.Se
 	res.Blame, res.Shared = found.Party, found.Shared
 	res.Outcome = e.budgeted(call, e.outcome(ctx, call, err, found), blame.Of(call.Operation, err))
 }
+
+// blamed is whose fault the end of a call is; refusal is nil for a success. A call that
+// the breaker of token requests held back has found out nothing.
+func (e *Executor) blamed(about blame.Call, refusal *model.Error) blame.Finding {
+	switch now := e.clock.Now(); {
+	case refusal == nil:
+		return e.tally.Ended(about, nil, now)
+	case tokenHeld(refusal):
+		return e.tally.Unmade(about, refusal, now)
+	default:
+		return e.tally.Ended(about, refusal, now)
+	}
+}
+
+// tokenHeld reports whether a call was not made because its token was not asked for.
+func tokenHeld(refusal *model.Error) bool { return refusal.TokenMissing && refusal.NotSent }
 
 // outcome is like Outcome, but heeds what the tally has found: a call that is refused
 // like those of others waits with them, until one call finds that the cause is over.
@@ -223,6 +239,8 @@ func refused(call machine.Call, refusal *model.Error, err error) machine.Outcome
 // unanswered is the outcome of a call that Amazon has not answered.
 func unanswered(ctx context.Context, call machine.Call, refusal *model.Error, err error) machine.Outcome {
 	switch {
+	case tokenHeld(refusal):
+		return machine.Snooze{For: refusal.RetryAfter, Unspent: true, Err: err}
 	case refusal.TokenMissing: // nothing was sent
 		return machine.Snooze{For: max(tokenPause, refusal.RetryAfter), Unspent: true, Err: err}
 	case refusal.NotSent && model.Writes(call.Operation): // with a byte of it sent, it would be in doubt
