@@ -184,6 +184,10 @@ func importInto(ctx context.Context, cmd *cobra.Command, target *statemove.Pipel
 	if err != nil {
 		return fmt.Errorf("import: %w", err)
 	}
+	if done.Before {
+		cmd.PrintErrln("this file was imported here before, to its end: nothing was written; --force removes what the pipeline remembers, and imports it again")
+		return nil
+	}
 	if done.Resumed > 0 {
 		cmd.PrintErrf("%s were there from the import before\n", columns.Counted(int(done.Resumed), "line"))
 	}

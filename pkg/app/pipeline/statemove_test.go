@@ -172,8 +172,11 @@ func TestStateGoesToAnotherKafka(t *testing.T) {
 	if _, err := e.importFile(there, file, statemove.ImportOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.importFile(there, file, statemove.ImportOptions{}); !errors.Is(err, statemove.ErrNotEmpty) {
-		t.Errorf("a second import: %v", err)
+	if again, err := e.importFile(there, file, statemove.ImportOptions{}); err != nil || !again.Before || again.Entries > 0 {
+		t.Errorf("a second import: %+v, %v", again, err)
+	}
+	if _, err := e.importFile(there, e.export(s, "3"), statemove.ImportOptions{}); !errors.Is(err, statemove.ErrNotEmpty) {
+		t.Errorf("an import of another file: %v", err)
 	}
 	checkSame(t, linesOf(t, file), linesOf(t, e.export(there, "2")))
 

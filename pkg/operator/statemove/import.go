@@ -41,6 +41,7 @@ type Imported struct {
 	Records   int
 	Positions int
 	Resumed   int64 // lines that an import before had written
+	Before    bool  // the same file was imported to its end before: nothing was written
 }
 
 // ErrNotEmpty says that a pipeline remembers something already.
@@ -69,6 +70,9 @@ func (p *Pipeline) Import(ctx context.Context, file io.Reader, opts ImportOption
 		return i.done, err
 	}
 	defer i.client.Close()
+	if i.done.Before {
+		return i.done, nil
+	}
 	return i.done, i.lines(ctx)
 }
 
@@ -124,9 +128,12 @@ func (i *importer) resume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ours := before != nil && before.ID == i.in.Header.ID && !before.Finished
+	ours := before != nil && before.ID == i.in.Header.ID
 	switch {
-	case ours && before.Lines > 0:
+	case ours && before.Finished && !i.opts.Force: // who asked did not hear of the end
+		i.done.Before = true
+		return nil
+	case ours && before.Lines > 0 && !before.Finished:
 		i.done.Resumed = before.Lines
 		return nil
 	case !i.opts.Force && (len(keys) > 0 || before != nil && !ours):
@@ -351,8 +358,8 @@ func (i *importer) finish(ctx context.Context, end statefile.End) error {
 // add writes a record with the next transaction. so is how far the import then is.
 func (i *importer) add(ctx context.Context, rec *kgo.Record, so *schemas.Imported) error {
 	if rec.Topic == i.Prefix+schemas.Switches {
-		// Their readers wait for the topic's last offset, which must be no transaction's
-		// marker. To write one twice changes nothing.
+		// Processes of version 0.1.0 would wait for a transaction's marker, which they are
+		// not given. To write a switch twice changes nothing.
 		return i.Client.ProduceSync(ctx, rec).FirstErr()
 	}
 	i.batch = append(i.batch, rec)

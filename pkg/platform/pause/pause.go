@@ -69,6 +69,10 @@ func Open(ctx context.Context, opts Options) (*Switches, error) {
 		kgo.ConsumeTopics(s.topic),
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		// Somebody may write switches in transactions. A pause acts at once, even behind one
+		// that is open, so what is not committed is read too; and a partition can end with a
+		// transaction's marker.
+		kgo.KeepControlRecords(),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerLinger(0),
 		kgo.RecordPartitioner(partitioner()),
@@ -116,7 +120,9 @@ func (s *Switches) poll(ctx context.Context) fetched {
 	}
 	got := fetched{make(map[int32]int64), len(errs)}
 	fetches.EachRecord(func(rec *kgo.Record) {
-		s.apply(ctx, rec)
+		if !rec.Attrs.IsControl() {
+			s.apply(ctx, rec)
+		}
 		got.next[rec.Partition] = rec.Offset + 1
 	})
 	for _, batch := range passed {

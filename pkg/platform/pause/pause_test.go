@@ -287,6 +287,42 @@ func TestOddRecords(t *testing.T) {
 	})
 }
 
+// TestSwitchesWrittenInTransactions: a marker at a partition's end is not waited for, and
+// pauses nothing; a pause acts before its transaction has ended.
+func TestSwitchesWrittenInTransactions(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		client, err := kgo.NewClient(append(w.options().Kafka, kgo.TransactionalID("somebody"))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		value, err := w.codec.AppendEncode(nil, schemas.Switches, &schemas.Switch{Paused: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		check := func(when string) {
+			t.Helper()
+			began := time.Now()
+			s := w.open(nil)
+			defer s.Close()
+			if took := time.Since(began); took >= lookEvery || !held(s, "a", false) || len(s.Paused()) != 1 {
+				t.Errorf("%s: to open took %v, paused: %+v", when, took, s.Paused())
+			}
+		}
+		if err := client.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: "t." + schemas.Switches, Key: []byte("a"), Value: value}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		check("open")
+		if err := client.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+			t.Fatal(err)
+		}
+		check("committed")
+	})
+}
+
 // A batch that cannot be read may be a pause: from then on no writing call is made, by
 // who runs and by who starts later, until they are resumed; what is switched behind it
 // is heard.
