@@ -20,7 +20,7 @@ const (
 	RetryForHeader = "retry-for"
 	// RetryTimeHeader holds the timestamp of the record that was set aside, in
 	// milliseconds since 1970: what has no event time of its own is no newer for
-	// being put back.
+	// being put back. Records that `sellerstream state import` wrote have it too.
 	RetryTimeHeader = "retry-time"
 )
 

@@ -75,7 +75,8 @@ func (f *stateFlags) importCommand() *cobra.Command {
 		Short: "Have a pipeline go on with what a file says",
 		Long: `Import writes what export has written into the pipeline of the configuration, which
 may have another Kafka, prefix or number of partitions. Its topics must be there
-("topics apply"), none of its processes may run, and it must not remember anything yet.
+("topics apply"), none of its processes may run, it must not remember anything yet, and
+its log topics must be empty. A pause that is there already stays.
 
 Interrupted, the same command goes on where it was. Until it has finished, units do not
 begin. Where FILE is "-" it is read from standard input; a file is checked first, to its
@@ -90,10 +91,17 @@ on by the time of its position, less --margin.`,
 			if err != nil {
 				return err
 			}
+			if f.Force {
+				question := fmt.Sprintf("Remove all that the pipeline with the prefix %s remembers?", settings.Config.Prefix)
+				if err := confirm(cmd, question, f.yes); err != nil {
+					return err
+				}
+			}
 			return importFrom(cmd, settings, args[0], f.ImportOptions)
 		},
 	}
 	cmd.Flags().BoolVar(&f.Force, "force", false, "remove first what the pipeline remembers")
+	cmd.Flags().BoolVar(&f.yes, "yes", false, "with --force: do not ask")
 	cmd.Flags().BoolVar(&f.Mirrored, "mirrored", false, "the log topics hold the exported pipeline's records already")
 	cmd.Flags().DurationVar(&f.Margin, "margin", 5*time.Minute, "with --mirrored: how much is read again, for clocks that differ")
 	return cmd

@@ -22,6 +22,8 @@ type move struct {
 	from, to pipeline.Settings
 	file     string
 	yes      bool
+
+	unreadable []string // batches of records that stay behind
 }
 
 func (f *stateFlags) moveCommand() *cobra.Command {
@@ -130,22 +132,29 @@ func (m *move) create(ctx context.Context) error {
 
 // export writes the file, unless it is there.
 func (m *move) export() error {
-	file, err := os.Open(m.file)
+	_, err := os.Stat(m.file)
+	there := err == nil
 	if errors.Is(err, os.ErrNotExist) {
-		return exportTo(m.cmd, m.from, m.file, true)
+		err = exportTo(m.cmd, m.from, m.file, true)
 	}
 	if err != nil {
 		return err
 	}
+	file, err := os.Open(m.file)
+	if err != nil {
+		return err
+	}
 	defer file.Close()
-	header, _, err := statefile.Check(file)
+	header, end, err := statefile.Check(file)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%s is there, and cannot be used: %w: remove it", m.file, err)
+		return fmt.Errorf("%s cannot be used: %w: remove it", m.file, err)
 	case header.Prefix != m.from.Config.Prefix:
 		return fmt.Errorf("%s is there, and of a pipeline with the prefix %s: name another --file", m.file, header.Prefix)
+	case there:
+		m.cmd.PrintErrf("it is there, of %s\n", header.Time)
 	}
-	m.cmd.PrintErrf("it is there, of %s\n", header.Time)
+	m.unreadable = end.Unreadable
 	return nil
 }
 
@@ -163,7 +172,12 @@ func (m *move) importAll(ctx context.Context, source *statemove.Pipeline) error 
 
 func (m *move) rest() string {
 	old, now := m.from.Config.Prefix, m.to.Config
-	return fmt.Sprintf(`  write prefix: %q, and at kafka partitions: %d, into the configuration
+	left := ""
+	if len(m.unreadable) > 0 {
+		left = "  these records were not read yet, and nobody can read them; they stay behind: have their producers send them again, to the new topics\n    " +
+			strings.Join(m.unreadable, "\n    ") + "\n"
+	}
+	return left + fmt.Sprintf(`  write prefix: %q, and at kafka partitions: %d, into the configuration
   sellerstream doctor, then sellerstream run, with it
   have producers write to, and consumers read from, the topics %s*; consumers first read the old ones to their ends
   when nobody reads the topics %s* any more, delete them; delete %s too: it holds the keys of buyer data`, now.Prefix, now.Kafka.Partitions, now.Prefix, old, m.file)

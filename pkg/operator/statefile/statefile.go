@@ -71,7 +71,8 @@ type Position struct {
 type Record struct {
 	Topic     string         `json:"topic"`
 	Partition int32          `json:"partition"`
-	Key       []byte         `json:"key"` // nil for none
+	Time      time.Time      `json:"time,omitzero"` // Kafka's timestamp
+	Key       []byte         `json:"key"`           // nil for none
 	Value     []byte         `json:"value"`
 	Headers   []RecordHeader `json:"headers,omitempty"`
 }
@@ -89,6 +90,8 @@ type End struct {
 	Namespace string `json:"namespace"`
 	// Ends are where the topics ended, by logical name and partition.
 	Ends map[string]map[int32]int64 `json:"ends"`
+	// Unreadable are the first batches of records that nobody could read, in words.
+	Unreadable []string `json:"unreadable,omitempty"`
 }
 
 // Writer writes a file.

@@ -16,6 +16,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/operator/statefile"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/kclient"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topicread"
+	"github.com/sellerstream/sellerstream/pkg/platform/pause"
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 	"github.com/sellerstream/sellerstream/pkg/runtime/role"
 	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
@@ -69,8 +70,11 @@ func (p *Pipeline) Export(ctx context.Context, w io.Writer, opts ExportOptions) 
 		}
 	}
 	maps.Copy(e.stood, e.ends)
-	return e.done, e.out.Close(statefile.End{Namespace: e.namespace, Ends: e.stood})
+	return e.done, e.out.Close(statefile.End{Namespace: e.namespace, Ends: e.stood, Unreadable: e.unreadable})
 }
+
+// maxNamed is how many batches that nobody can read are named.
+const maxNamed = 20
 
 type exporter struct {
 	*Pipeline
@@ -84,6 +88,8 @@ type exporter struct {
 	ran       map[unit]bool              // units that have had an owner
 	ends      map[string]map[int32]int64 // of the log topics
 	stood     map[string]map[int32]int64 // of those of state
+
+	unreadable []string // batches of records
 }
 
 // place is where a role reads.
@@ -139,10 +145,12 @@ func (e *exporter) entry(ctx context.Context, topic string, partition int32, key
 	if err != nil {
 		return err
 	}
-	if !known {
+	_, plain, _ := pause.DecodePlain(value)
+	plain = plain && topic == schemas.Switches // written while no registry answered
+	if !known && !plain {
 		return errors.New("the registry does not know its schema, and no other Kafka could read it: give the registry its schemas back first")
 	}
-	if _, err := e.Codec.Decode(ctx, topic, value); err != nil {
+	if _, err := e.Codec.Decode(ctx, topic, value); err != nil && !plain {
 		e.done.Unknown++
 	}
 	e.done.Entries++
@@ -242,7 +250,7 @@ func (e *exporter) positionsIn(ctx context.Context, r role.Role, topic string) e
 	for partition, end := range ends {
 		where := place{r.Name, topic, partition}
 		next, known := e.next[where]
-		if !known && !e.ran[unit{r.Name, partition}] {
+		if !known && !e.ran[unit{r.Name, partition}] && !e.starts(r) {
 			continue // whoever takes it over begins as a new unit does
 		}
 		next = max(next, starts[partition])
@@ -356,7 +364,11 @@ func (e *exporter) records(ctx context.Context) error {
 			}
 		}
 		reader := e.reader()
-		reader.Unreadable = func(*kclient.UnreadableError) { e.done.Unreadable++ }
+		reader.Unreadable = func(batch *kclient.UnreadableError) {
+			if e.done.Unreadable++; len(e.unreadable) < maxNamed {
+				e.unreadable = append(e.unreadable, batch.Error())
+			}
+		}
 		err = reader.Committed(ctx, e.Prefix+topic, from, ends, func(rec *kgo.Record) error { return e.record(ctx, topic, rec) })
 		if err != nil {
 			return err
@@ -381,7 +393,7 @@ func (e *exporter) record(ctx context.Context, topic string, rec *kgo.Record) er
 	if _, err := e.schema(ctx, rec.Value); err != nil {
 		return err
 	}
-	line := statefile.Record{Topic: topic, Partition: rec.Partition, Key: rec.Key, Value: rec.Value}
+	line := statefile.Record{Topic: topic, Partition: rec.Partition, Time: rec.Timestamp.UTC(), Key: rec.Key, Value: rec.Value}
 	for _, h := range rec.Headers {
 		line.Headers = append(line.Headers, statefile.RecordHeader{Key: h.Key, Value: h.Value})
 	}

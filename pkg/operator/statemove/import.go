@@ -7,7 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -47,6 +47,9 @@ type Imported struct {
 // ErrNotEmpty says that a pipeline remembers something already.
 var ErrNotEmpty = errors.New("it remembers something already, and what a file holds would be mixed with it")
 
+// ErrRecords says that the log topics of a pipeline hold records.
+var ErrRecords = errors.New("there are records already, and all of them would be read again")
+
 // Import writes a file into a pipeline whose topics are there. Each line is written once,
 // however often it is interrupted and repeated: lines and how many there were are one
 // transaction. No unit begins with a state whose import has not finished.
@@ -65,6 +68,7 @@ func (p *Pipeline) Import(ctx context.Context, file io.Reader, opts ImportOption
 	i := &importer{
 		Pipeline: p, opts: opts, in: in, same: in.Header.Partitions == partitions, partitioner: newPartitioner(partitions),
 		schemas: make(map[int]string), offsets: newOffsets(), times: make(map[readAt]map[int32]time.Time), topics: make(map[string]bool),
+		held: make(map[string]map[int32]int64), turned: make(map[string]schemas.Switch),
 	}
 	if err := i.open(ctx); err != nil {
 		return i.done, err
@@ -89,8 +93,10 @@ type importer struct {
 	in      *statefile.Reader
 	client  *kgo.Client // in whose transactions all is written
 	done    Imported
-	same    bool            // as many partitions as the exported one has
-	topics  map[string]bool // those that are there, by logical name
+	same    bool                       // as many partitions as the exported one has
+	topics  map[string]bool            // those that are there, by logical name
+	held    map[string]map[int32]int64 // where the topics of state ended at first
+	turned  map[string]schemas.Switch  // the switches that are there
 	schemas map[int]string
 	offsets *offsets
 	times   map[readAt]map[int32]time.Time // of the positions, by partition of the exported one
@@ -112,7 +118,10 @@ func (i *importer) open(ctx context.Context) error {
 	if i.client, err = newTransactor(i.Kafka, i.TransactionalPrefix+"-import"); err != nil {
 		return fmt.Errorf("Kafka client: %w", err)
 	}
-	if err := i.resume(ctx); err != nil {
+	if err = i.switches(ctx); err == nil {
+		err = i.resume(ctx)
+	}
+	if err != nil {
 		i.client.Close()
 		return err
 	}
@@ -124,7 +133,10 @@ func (i *importer) resume(ctx context.Context) error {
 	if _, _, err := i.client.ProducerID(ctx); err != nil { // an import that still runs writes nothing more
 		return fmt.Errorf("fence an import before: %w", err)
 	}
-	keys, before, err := i.present(ctx)
+	if err := i.layout(ctx); err != nil {
+		return err
+	}
+	before, err := i.before(ctx)
 	if err != nil {
 		return err
 	}
@@ -136,56 +148,116 @@ func (i *importer) resume(ctx context.Context) error {
 	case ours && before.Lines > 0 && !before.Finished:
 		i.done.Resumed = before.Lines
 		return nil
-	case !i.opts.Force && (len(keys) > 0 || before != nil && !ours):
-		return fmt.Errorf("the pipeline with the prefix %s: %w: import into topics that are new, or remove what it remembers with --force", i.Prefix, ErrNotEmpty)
 	}
-	return i.begin(ctx, keys)
+	empty := fmt.Errorf("the pipeline with the prefix %s: %w: import into topics that are new, or remove what it remembers with --force", i.Prefix, ErrNotEmpty)
+	if !i.opts.Force {
+		if before != nil && !ours {
+			return empty
+		}
+		if err := i.present(ctx, func(*kgo.Record) error { return empty }); err != nil {
+			return err
+		}
+	}
+	if err := i.unlogged(ctx); err != nil {
+		return err
+	}
+	return i.begin(ctx)
 }
 
-// present are the keys that the pipeline remembers, and what an import before it says.
-// Switches are not counted: calls may be paused before there is anything else.
-func (i *importer) present(ctx context.Context) (keys []*kgo.Record, before *schemas.Imported, err error) {
-	reader := i.reader()
+// layout finds what the topics of state hold. All must have as many partitions.
+func (i *importer) layout(ctx context.Context) error {
 	for _, topic := range append(remembered(), schemas.StateInventoryShares) {
 		if topic == schemas.Switches || !i.topics[topic] {
 			continue
 		}
-		ends, err := reader.Ends(ctx, i.Prefix+topic)
+		ends, err := i.reader().Ends(ctx, i.Prefix+topic)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
 		if len(ends) != int(i.partitions) {
-			return nil, nil, fmt.Errorf("topic %s has %d partitions, and %s has %d: all must have as many", i.Prefix+topic, len(ends), i.Prefix+own()[0], i.partitions)
+			return fmt.Errorf("topic %s has %d partitions, and %s has %d: all must have as many", i.Prefix+topic, len(ends), i.Prefix+own()[0], i.partitions)
 		}
-		for _, partition := range slices.Sorted(maps.Keys(ends)) {
-			entries, err := reader.Newest(ctx, i.Prefix+topic, partition, ends[partition])
+		i.held[topic] = ends
+	}
+	return nil
+}
+
+// before is what an import before this one says; nil where there was none.
+func (i *importer) before(ctx context.Context) (*schemas.Imported, error) {
+	topic := own()[0]
+	entries, err := i.reader().Newest(ctx, i.Prefix+topic, 0, i.held[topic][0])
+	value, ok := entries[stream.ImportedKey]
+	if err != nil || !ok {
+		return nil, err
+	}
+	decoded, err := i.Codec.Decode(ctx, topic, value)
+	before, _ := decoded.(*schemas.Imported)
+	return before, err
+}
+
+// present gives do a deletion of each key that the pipeline remembers, with no more in
+// memory than one partition's. Switches are left out: calls may be paused before there is
+// anything else.
+func (i *importer) present(ctx context.Context, do func(*kgo.Record) error) error {
+	for _, topic := range slices.Sorted(maps.Keys(i.held)) {
+		for partition, end := range i.held[topic] {
+			entries, err := i.reader().Newest(ctx, i.Prefix+topic, partition, end)
 			if err != nil {
-				return nil, nil, err
-			}
-			if value, ok := entries[stream.ImportedKey]; ok && partition == 0 && topic == own()[0] {
-				decoded, err := i.Codec.Decode(ctx, topic, value)
-				if err != nil {
-					return nil, nil, err
-				}
-				before, _ = decoded.(*schemas.Imported)
+				return err
 			}
 			delete(entries, stream.ImportedKey)
 			for key := range entries {
-				keys = append(keys, &kgo.Record{Topic: i.Prefix + topic, Partition: partition, Key: []byte(key)})
+				if err := do(&kgo.Record{Topic: i.Prefix + topic, Partition: partition, Key: []byte(key)}); err != nil {
+					return err
+				}
 			}
 		}
 	}
-	return keys, before, nil
+	return nil
 }
 
-// begin removes what is there, and has no unit begin until the import has finished.
-func (i *importer) begin(ctx context.Context, keys []*kgo.Record) error {
+// unlogged refuses log topics that hold records: without positions each unit would begin
+// with the first of them, and read those of the file besides.
+func (i *importer) unlogged(ctx context.Context) error {
+	for _, r := range readers() {
+		for _, topic := range inputsOf(r) {
+			if i.opts.Mirrored || !i.topics[topic] {
+				continue
+			}
+			starts, err := i.reader().Starts(ctx, i.Prefix+topic, time.Time{})
+			if err != nil {
+				return err
+			}
+			ends, err := i.reader().Ends(ctx, i.Prefix+topic)
+			if err != nil {
+				return err
+			}
+			for partition, end := range ends {
+				if starts[partition] < end {
+					return fmt.Errorf("%w: %s, partition %d: import into new topics; or, if these are the exported pipeline's own topics or a mirror of them, go on in them by time with --mirrored", ErrRecords, i.Prefix+topic, partition)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// begin removes what is there, and has no unit begin until the import has finished. A unit
+// that began before that is found then.
+func (i *importer) begin(ctx context.Context) error {
 	marks, err := i.marks(&schemas.Imported{ID: i.in.Header.ID, Time: i.in.Header.Time})
 	if err != nil {
 		return err
 	}
-	for _, rec := range append(marks, keys...) {
-		if err := i.add(ctx, rec, nil); err != nil {
+	i.batch = append(i.batch, marks...)
+	if err := i.commit(ctx, nil); err != nil {
+		return err
+	}
+	if err := i.Stopped(ctx); err != nil {
+		return fmt.Errorf("a process has started meanwhile: %w; stop all, and repeat the import with --force", err)
+	}
+	if i.opts.Force {
+		if err := i.present(ctx, func(rec *kgo.Record) error { return i.add(ctx, rec, nil) }); err != nil {
 			return err
 		}
 	}
@@ -263,6 +335,9 @@ func (i *importer) entry(ctx context.Context, entry *statefile.Entry) (*kgo.Reco
 	if !i.topics[entry.Topic] {
 		return nil, fmt.Errorf("there is no topic %s: create it with `sellerstream topics apply`", i.Prefix+entry.Topic)
 	}
+	if entry.Topic == schemas.Switches {
+		return i.turn(ctx, entry)
+	}
 	id, _ := registry.SchemaID(entry.Value)
 	text, ok := i.schemas[id]
 	if !ok {
@@ -278,22 +353,18 @@ func (i *importer) entry(ctx context.Context, entry *statefile.Entry) (*kgo.Reco
 	}
 	partition := entry.Partition
 	if !i.same {
-		partition, err = i.placed(entry)
+		partition = i.placed(entry)
 	}
-	return &kgo.Record{Topic: i.Prefix + entry.Topic, Partition: partition, Key: entry.Key, Value: registry.WithSchemaID(value, now)}, err
+	return &kgo.Record{Topic: i.Prefix + entry.Topic, Partition: partition, Key: entry.Key, Value: registry.WithSchemaID(value, now)}, nil
 }
 
 // placed is the partition of an entry where the pipelines have different numbers of them.
-func (i *importer) placed(entry *statefile.Entry) (int32, error) {
-	key := string(entry.Key)
-	switch account := accountOf(entry.Topic, key); {
-	case entry.Topic == schemas.Switches && strings.HasPrefix(key, schemas.AllWrites+"/"):
-		return 0, errors.New("writing calls are paused because a batch of switches could not be read: `sellerstream resume --writes` there, and export again")
-	case account == "": // nobody looks for it by its account
-		return entry.Partition % i.partitions, nil
-	default:
-		return i.place([]byte(account)), nil
+func (i *importer) placed(entry *statefile.Entry) int32 {
+	account := accountOf(entry.Topic, string(entry.Key))
+	if account == "" { // nobody looks for it by its account
+		return entry.Partition % i.partitions
 	}
+	return i.place([]byte(account))
 }
 
 // record is a record of the file as it is to stand here.
@@ -319,13 +390,18 @@ func (i *importer) record(ctx context.Context, record *statefile.Record) (*kgo.R
 		}
 		rec.Value = registry.WithSchemaID(record.Value, now)
 	}
+	dated := false
 	for _, h := range record.Headers {
 		value := h.Value
+		dated = dated || h.Key == schemas.RetryTimeHeader
 		if origin, err := schemas.ParseOrigin(value); err == nil && h.Key == schemas.ReplayHeader {
 			origin.Partition, origin.Offset = partition, schemas.ImportedOffset(origin.Offset)
 			value = origin.Header()
 		}
 		rec.Headers = append(rec.Headers, kgo.RecordHeader{Key: h.Key, Value: value})
+	}
+	if !dated && !record.Time.IsZero() { // a record without a time of its own is no newer than it was
+		rec.Headers = append(rec.Headers, kgo.RecordHeader{Key: schemas.RetryTimeHeader, Value: strconv.AppendInt(nil, record.Time.UnixMilli(), 10)})
 	}
 	return rec, nil
 }
@@ -360,7 +436,7 @@ func (i *importer) add(ctx context.Context, rec *kgo.Record, so *schemas.Importe
 	if rec.Topic == i.Prefix+schemas.Switches {
 		// Processes of version 0.1.0 would wait for a transaction's marker, which they are
 		// not given. To write a switch twice changes nothing.
-		return i.Client.ProduceSync(ctx, rec).FirstErr()
+		return i.Client.ProduceSync(ctx, rec).FirstErr() // placed by its key
 	}
 	i.batch = append(i.batch, rec)
 	i.bytes += len(rec.Key) + len(rec.Value)
@@ -441,15 +517,23 @@ func (i *importer) after(ctx context.Context, topic string, times map[int32]time
 	reader := topicread.Reader{Admin: i.admin()}
 	if !i.same {
 		earliest := slices.MinFunc(slices.Collect(maps.Values(times)), time.Time.Compare)
-		return reader.Starts(ctx, i.Prefix+topic, earliest.Add(-i.opts.Margin))
+		return reader.Starts(ctx, i.Prefix+topic, i.since(earliest))
 	}
 	at := make(map[int32]int64, len(times))
 	for partition, since := range times {
-		starts, err := reader.Starts(ctx, i.Prefix+topic, since.Add(-i.opts.Margin))
+		starts, err := reader.Starts(ctx, i.Prefix+topic, i.since(since))
 		if err != nil {
 			return nil, err
 		}
 		at[partition] = starts[partition]
 	}
 	return at, nil
+}
+
+// since is a position's time, less the margin. The zero time is the log's start.
+func (i *importer) since(position time.Time) time.Time {
+	if position.IsZero() {
+		return position
+	}
+	return position.Add(-i.opts.Margin)
 }
