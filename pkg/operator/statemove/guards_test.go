@@ -152,4 +152,3 @@ func TestAProcessThatStartsMeanwhileIsFound(t *testing.T) {
 	}
 	checkMarks(t, to, false)
 }
-
