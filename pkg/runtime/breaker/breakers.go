@@ -58,13 +58,14 @@ func New(clk clock.Clock, log *slog.Logger) *Breakers {
 }
 
 func hostPolicy() policy {
-	return policy{inRow: 5, least: 20, span: 30 * time.Second, base: 5 * time.Second, max: time.Minute}
+	return policy{inRow: 5, least: 20, span: 30 * time.Second, base: 5 * time.Second, max: time.Minute, well: 30 * time.Second}
 }
 
 // loginPolicy is of the one breaker for all accounts' token requests. Its waits are short:
-// a probe is a single request, for whichever account asks next.
+// a probe is a single request, for whichever account asks next. An account that was given
+// a token asks again in an hour.
 func loginPolicy() policy {
-	return policy{inRow: 5, least: 20, span: 30 * time.Second, base: 5 * time.Second, max: 30 * time.Second}
+	return policy{inRow: 5, least: 20, span: 30 * time.Second, base: 5 * time.Second, max: 30 * time.Second, well: time.Hour}
 }
 
 func accountPolicy() policy {
@@ -160,7 +161,11 @@ func (s *Breakers) loginEnded(c *circuit, era int, account string, err error) {
 	e := ended{era: era, account: account, verdict: good, cause: err}
 	var refusal *model.Error
 	if errors.As(err, &refusal) && blame.Of("", err) == blame.Host {
-		e.verdict, e.wait = bad, refusal.RetryAfter
+		// An account's own breaker heeds a longer Retry-After. All others must not wait for
+		// what one was asked, nor read its name.
+		ofAny := *refusal
+		ofAny.Account = ""
+		e.verdict, e.wait, e.cause = bad, min(refusal.RetryAfter, c.policy.max), &ofAny
 	}
 	s.mu.Lock()
 	changes := c.exit(s.clock.Now(), e)
@@ -247,18 +252,25 @@ func (s *Breakers) Forget(accounts []string) {
 	}
 }
 
-// Try lets the next call of an account, and of each section that does not answer, find
-// out at once.
+// Try lets the next call of an account find out at once, and that of each section that
+// does not answer and was not called for the first wait of its policy: many accounts that
+// are tried in a row must not be a probe each.
 func (s *Breakers) Try(account string) {
-	now := s.clock.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.accounts, account)
 	for _, c := range s.hosts {
 		if c.position == Open {
-			c.probeAt = now
+			c.probeAt = earlier(c.probeAt, c.since.Add(c.policy.base))
 		}
 	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // verdicts are what the end of a call says about the host and about the account's

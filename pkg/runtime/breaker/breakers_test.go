@@ -285,6 +285,17 @@ func TestAnAccountIsTriedNow(t *testing.T) {
 		if !held("a", model.GetOrder, nil) || !held("b", model.GetFeed, nil) {
 			t.Fatal("they are not held back to begin with")
 		}
+		time.Sleep(5 * time.Second)
+		if held("b", model.GetFeed, failure(model.Unavailable)) {
+			t.Fatal("the first probe is held back")
+		}
+		for range 100 { // for each account in an outage
+			b.Try("c")
+		}
+		if !held("b", model.GetFeed, nil) {
+			t.Error("a section that was called just now is called again")
+		}
+		time.Sleep(5 * time.Second) // of ten
 		b.Try("a")
 		if held("a", model.GetOrder, refused) || !held("a", model.GetOrder, nil) {
 			t.Error("a refused account is tried once, and waits again")
@@ -292,6 +303,7 @@ func TestAnAccountIsTriedNow(t *testing.T) {
 		if held("b", model.GetFeed, failure(model.Unavailable)) || !held("b", model.GetFeed, nil) {
 			t.Error("a section that does not answer is tried once, and waits again")
 		}
+		time.Sleep(5 * time.Second)
 		b.Try("a")
 		if held("a", model.GetOrder, nil) || held("a", model.GetOrder, nil) || held("b", model.GetFeed, nil) || held("c", model.GetFeed, nil) {
 			t.Error("what is well again is still held back")

@@ -22,6 +22,9 @@ type policy struct {
 	least     int           // half of at least this many calls of the last span; 0 for never
 	span      time.Duration // from one to two of them, to be exact
 	base, max time.Duration // of the wait, which doubles with each failed probe
+	// well is for how long an answer to another account shows that one account fails by
+	// itself.
+	well time.Duration
 }
 
 // verdict is what the end of a call says of what it called.
@@ -119,7 +122,7 @@ func (c *circuit) count(now time.Time, e ended) (opened bool) {
 	switch {
 	case e.verdict == good,
 		c.inRow < c.policy.inRow && (c.policy.least == 0 || calls < c.policy.least || 2*failures < calls),
-		c.failing.alone(now, c.policy.span):
+		c.failing.alone(now, c.policy.well):
 		return false
 	}
 	delay := c.policy.base
@@ -169,8 +172,8 @@ func (b *failing) add(now time.Time, span time.Duration, e ended) {
 }
 
 // alone reports whether one account fails while another is answered.
-func (b *failing) alone(now time.Time, span time.Duration) bool {
-	return !b.several && b.well != b.account && now.Sub(b.wellAt) < span
+func (b *failing) alone(now time.Time, well time.Duration) bool {
+	return !b.several && b.well != b.account && now.Sub(b.wellAt) < well
 }
 
 // window counts the calls of the last one to two spans.

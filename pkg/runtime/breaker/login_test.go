@@ -3,6 +3,7 @@ package breaker
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,6 +57,42 @@ func TestTokenRequestsComeBackSpread(t *testing.T) {
 		probe(nil)
 		if wait := b.token("another", nil); wait != 0 {
 			t.Errorf("held back for %v after a token was given", wait)
+		}
+	})
+}
+
+// TestOneAccountWithoutTokensOpensItForNobody: those of the others live an hour, so that
+// none was given for minutes.
+func TestOneAccountWithoutTokensOpensItForNobody(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.token("well", nil)
+		time.Sleep(10 * time.Minute)
+		for range 40 {
+			if wait := b.token("failing", loginFailure("failing")); wait != 0 {
+				t.Fatalf("held back for %v", wait)
+			}
+			time.Sleep(time.Minute)
+		}
+	})
+}
+
+// TestAllDoNotWaitForWhatOneWasAsked, nor is that account named to them.
+func TestAllDoNotWaitForWhatOneWasAsked(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *bench) {
+		for i := range 5 {
+			account := fmt.Sprint("failing-", i)
+			failure := loginFailure(account)
+			failure.RetryAfter = time.Hour
+			b.token(account, failure)
+		}
+		_, wait, err := b.Login("another")
+		if err == nil || wait < 30*time.Second || wait > 40*time.Second {
+			t.Fatalf("held back for %v, want half a minute and a little: %v", wait, err)
+		}
+		if strings.Contains(err.Error()+b.log.String(), "failing-") {
+			t.Errorf("it names an account: %v; %s", err, b.log.String())
 		}
 	})
 }
