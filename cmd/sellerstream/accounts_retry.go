@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sellerstream/sellerstream/pkg/operator/columns"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/pause"
 )
@@ -26,6 +27,7 @@ A changed configuration or secret needs no retry: the processes see it.`,
 	}
 	addConfig(cmd.Flags(), &f.config)
 	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for whoever reads the log")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
 	f.by.add(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("reason", cobra.NoFileCompletions) // it is there, and free text
 	return cmd
@@ -48,6 +50,9 @@ func (f *switchFlags) retry(cmd *cobra.Command, account string) error {
 		}
 		if err := s.Retry(ctx, account, by, f.reason); err != nil {
 			return err
+		}
+		if f.json {
+			return columns.JSON(cmd.OutOrStdout(), map[string]string{"account": account, "by": by, "reason": f.reason})
 		}
 		_, err := fmt.Fprintf(cmd.OutOrStdout(), "account %s is tried now: `sellerstream accounts %s` shows in a few seconds what Amazon said\n", account, account)
 		return err

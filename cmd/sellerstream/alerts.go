@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -19,6 +20,7 @@ type alertsFlags struct {
 	since   string
 	all     bool
 	json    bool
+	watch   watching
 }
 
 func newAlertsCommand() *cobra.Command {
@@ -38,17 +40,20 @@ there: they are in Alertmanager.`,
   sellerstream alerts --account acme-eu --all
   sellerstream alerts --json | jq '.alerts[] | select(.severity == "CRITICAL")'`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.watch.do(cmd, func(w io.Writer) error { return f.run(cmd, w) })
+		},
 	}
 	addConfig(cmd.Flags(), &f.config)
 	cmd.Flags().StringVar(&f.account, "account", "", "only alerts of this account, by our name of it")
 	cmd.Flags().StringVar(&f.since, "since", "30d", "alerts raised since then, such as 2026-11-23T18:00:00Z, or 2h or 3d ago")
 	cmd.Flags().BoolVar(&f.all, "all", false, "those too that have ended")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
+	f.watch.add(cmd)
 	return cmd
 }
 
-func (f *alertsFlags) run(cmd *cobra.Command) error {
+func (f *alertsFlags) run(cmd *cobra.Command, w io.Writer) error {
 	since, err := parseBound("since", f.since, "", time.Now())
 	if err != nil {
 		return usageError{err}
@@ -71,10 +76,10 @@ func (f *alertsFlags) run(cmd *cobra.Command) error {
 	}
 	switch {
 	case f.json:
-		return columns.JSON(cmd.OutOrStdout(), map[string]any{"alerts": alerts})
+		return columns.JSON(w, map[string]any{"alerts": append([]*tail.Alert{}, alerts...)})
 	case len(alerts) == 0:
-		_, err := fmt.Fprintln(cmd.OutOrStdout(), "no alert is open")
+		_, err := fmt.Fprintln(w, "no alert is open")
 		return err
 	}
-	return tail.AlertsText(cmd.OutOrStdout(), alerts)
+	return tail.AlertsText(w, alerts)
 }

@@ -69,6 +69,39 @@ func TestDocsNameCommandsThatExist(t *testing.T) {
 	}
 }
 
+// The page about the command line names each command that prints JSON, and each that
+// watches, and no other.
+func TestThePageOfCommandsNamesThemAll(t *testing.T) {
+	t.Parallel()
+	page := readDoc(t, "docs/COMMANDS.md")
+	quoted := func(text string) (names []string) {
+		for _, name := range regexp.MustCompile("`([a-z][^`]*)`").FindAllStringSubmatch(text, -1) {
+			names = append(names, name[1])
+		}
+		return names
+	}
+	_, table, _ := strings.Cut(page, "## Output for programs")
+	var printed []string
+	for _, row := range regexp.MustCompile(`(?m)^\| (.+?) \|`).FindAllStringSubmatch(strings.Split(table, "\n## ")[0], -1) {
+		printed = append(printed, quoted(row[1])...)
+	}
+	_, watched, _ := strings.Cut(page, "## Watching")
+	watched, _, _ = strings.Cut(watched, "take\n`--watch`")
+	for flag, named := range map[string][]string{"json": printed, "watch": quoted(watched)} {
+		var have []string
+		for _, command := range allCommands(newRootCommand()) {
+			if command.Runnable() && command.Flag(flag) != nil {
+				have = append(have, strings.TrimPrefix(command.CommandPath(), "sellerstream "))
+			}
+		}
+		slices.Sort(have)
+		slices.Sort(named)
+		if !slices.Equal(named, have) {
+			t.Errorf("docs/COMMANDS.md names with --%s\n%q\nand there are\n%q", flag, named, have)
+		}
+	}
+}
+
 func TestCommandOf(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -18,6 +19,7 @@ type lagFlags struct {
 	role       string
 	partitions bool
 	json       bool
+	watch      watching
 }
 
 func newLagCommand() *cobra.Command {
@@ -36,16 +38,19 @@ transaction. A role that has taken work in may still wait for Amazon with it:
   sellerstream lag --role orders --partitions
   sellerstream lag --json | jq '.positions[] | select(.lag > 1000)'`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.watch.do(cmd, func(w io.Writer) error { return f.run(cmd, w) })
+		},
 	}
 	addConfig(cmd.Flags(), &f.config)
 	cmd.Flags().StringVar(&f.role, "role", "", "only this role")
 	cmd.Flags().BoolVar(&f.partitions, "partitions", false, "a row for each partition")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object, with each partition")
+	f.watch.add(cmd)
 	return cmd
 }
 
-func (f *lagFlags) run(cmd *cobra.Command) error {
+func (f *lagFlags) run(cmd *cobra.Command, w io.Writer) error {
 	if _, known := roles.Of(f.role); f.role != "" && !known {
 		return usageError{fmt.Errorf("no role is called %q; the roles are %v", f.role, pipeline.Roles())}
 	}
@@ -61,7 +66,7 @@ func (f *lagFlags) run(cmd *cobra.Command) error {
 		all = slices.DeleteFunc(all, func(p positions.Position) bool { return p.Role != f.role })
 	}
 	if f.json {
-		return columns.JSON(cmd.OutOrStdout(), map[string]any{"positions": all})
+		return columns.JSON(w, map[string]any{"positions": append([]positions.Position{}, all...)})
 	}
-	return positions.Text(cmd.OutOrStdout(), all, f.partitions, time.Now())
+	return positions.Text(w, all, f.partitions, time.Now())
 }

@@ -21,6 +21,7 @@ import (
 type stateFlags struct {
 	config string
 	yes    bool
+	json   bool
 	statemove.ImportOptions
 	statemove.ExportOptions
 }
@@ -38,6 +39,7 @@ under way would be lost or done twice. docs/DISASTERS.md says when to use which 
   sellerstream state move --to-prefix shop2. --partitions 24 --config sellerstream.yaml`,
 	}
 	addConfig(cmd.PersistentFlags(), &f.config)
+	cmd.PersistentFlags().BoolVar(&f.json, "json", false, "print one JSON object, and the rest on stderr")
 	cmd.AddCommand(f.exportCommand(), f.importCommand(), f.moveCommand())
 	return cmd
 }
@@ -58,11 +60,15 @@ buyer data are left out without --buyer-keys: one that the pipeline deletes must
 on in a backup. A pipeline that goes on without them encrypts what comes with new ones.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.json && args[0] == "-" {
+				return usageError{errors.New("standard output takes the export or its --json, not both: name a file")}
+			}
 			settings, err := openSettings(cmd, f.config)
 			if err != nil {
 				return err
 			}
-			return exportTo(cmd, settings, args[0], f.BuyerKeys)
+			done, err := exportTo(cmd, settings, args[0], f.BuyerKeys)
+			return f.report(cmd, done, err)
 		},
 	}
 	cmd.Flags().BoolVar(&f.BuyerKeys, "buyer-keys", false, "with the keys of buyer data, wrapped: delete such a file as soon as it is imported")
@@ -97,7 +103,8 @@ on by the time of its position, less --margin.`,
 					return err
 				}
 			}
-			return importFrom(cmd, settings, args[0], f.ImportOptions)
+			done, err := importFrom(cmd, settings, args[0], f.ImportOptions)
+			return f.report(cmd, done, err)
 		},
 	}
 	cmd.Flags().BoolVar(&f.Force, "force", false, "remove first what the pipeline remembers")
@@ -105,6 +112,14 @@ on by the time of its position, less --margin.`,
 	cmd.Flags().BoolVar(&f.Mirrored, "mirrored", false, "the log topics hold the exported pipeline's records already")
 	cmd.Flags().DurationVar(&f.Margin, "margin", 5*time.Minute, "with --mirrored: how much is read again, for clocks that differ")
 	return cmd
+}
+
+// report prints with --json what was done, unless it failed.
+func (f *stateFlags) report(cmd *cobra.Command, done any, err error) error {
+	if err != nil || !f.json {
+		return err
+	}
+	return columns.JSON(cmd.OutOrStdout(), done)
 }
 
 // reporter shows on standard error how far a command is, at most once a second.
@@ -119,38 +134,38 @@ func reporter(cmd *cobra.Command) func(format string, args ...any) {
 }
 
 // exportTo writes a file that is there only once it is whole.
-func exportTo(cmd *cobra.Command, settings pipeline.Settings, name string, buyerKeys bool) error {
+func exportTo(cmd *cobra.Command, settings pipeline.Settings, name string, buyerKeys bool) (done statemove.Exported, err error) {
 	if name == "-" {
 		return export(cmd, settings, cmd.OutOrStdout(), buyerKeys)
 	}
 	if _, err := os.Stat(name); err == nil {
-		return usageError{fmt.Errorf("%s is there already: name another file, or remove it", name)}
+		return done, usageError{fmt.Errorf("%s is there already: name another file, or remove it", name)}
 	}
 	part := name + ".part"
 	file, err := os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
-		return usageError{err}
+		return done, usageError{err}
 	}
-	err = errors.Join(export(cmd, settings, file, buyerKeys), file.Sync(), file.Close())
-	if err != nil {
-		return errors.Join(err, os.Remove(part))
+	done, err = export(cmd, settings, file, buyerKeys)
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return done, errors.Join(err, os.Remove(part))
 	}
-	return os.Rename(part, name)
+	return done, os.Rename(part, name)
 }
 
-func export(cmd *cobra.Command, settings pipeline.Settings, w io.Writer, buyerKeys bool) error {
+func export(cmd *cobra.Command, settings pipeline.Settings, w io.Writer, buyerKeys bool) (done statemove.Exported, err error) {
 	opened, stop, err := pipeline.OpenState(cmd.Context(), settings, false, reporter(cmd))
 	if err != nil {
-		return err
+		return done, err
 	}
 	defer stop()
 	var id [8]byte
 	if _, err := rand.Read(id[:]); err != nil {
-		return err
+		return done, err
 	}
-	done, err := opened.Export(cmd.Context(), w, statemove.ExportOptions{ID: hex.EncodeToString(id[:]), BuyerKeys: buyerKeys})
+	done, err = opened.Export(cmd.Context(), w, statemove.ExportOptions{ID: hex.EncodeToString(id[:]), BuyerKeys: buyerKeys})
 	if err != nil {
-		return fmt.Errorf("export: %w", err)
+		return done, fmt.Errorf("export: %w", err)
 	}
 	cmd.PrintErrf("exported: entries %d, positions %d, records that not every role has read %d\n", done.Entries, done.Positions, done.Records)
 	if done.Unknown > 0 {
@@ -159,42 +174,42 @@ func export(cmd *cobra.Command, settings pipeline.Settings, w io.Writer, buyerKe
 	if done.Unreadable > 0 {
 		cmd.PrintErrf("batches of records that nobody can read, left behind: %d\n", done.Unreadable)
 	}
-	return nil
+	return done, nil
 }
 
 // importFrom reads a file twice: first to see that it is whole.
-func importFrom(cmd *cobra.Command, settings pipeline.Settings, name string, opts statemove.ImportOptions) error {
+func importFrom(cmd *cobra.Command, settings pipeline.Settings, name string, opts statemove.ImportOptions) (done statemove.Imported, err error) {
 	in := cmd.InOrStdin()
 	if name != "-" {
 		file, err := os.Open(name)
 		if err != nil {
-			return usageError{err}
+			return done, usageError{err}
 		}
 		defer file.Close()
 		if _, _, err := statefile.Check(file); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return done, fmt.Errorf("%s: %w", name, err)
 		}
 		if _, err := file.Seek(0, io.SeekStart); err != nil {
-			return err
+			return done, err
 		}
 		in = file
 	}
 	opened, stop, err := pipeline.OpenState(cmd.Context(), settings, true, reporter(cmd))
 	if err != nil {
-		return err
+		return done, err
 	}
 	defer stop()
 	return importInto(cmd.Context(), cmd, opened, in, opts)
 }
 
-func importInto(ctx context.Context, cmd *cobra.Command, target *statemove.Pipeline, in io.Reader, opts statemove.ImportOptions) error {
+func importInto(ctx context.Context, cmd *cobra.Command, target *statemove.Pipeline, in io.Reader, opts statemove.ImportOptions) (statemove.Imported, error) {
 	done, err := target.Import(ctx, in, opts)
 	if err != nil {
-		return fmt.Errorf("import: %w", err)
+		return done, fmt.Errorf("import: %w", err)
 	}
 	if done.Before {
 		cmd.PrintErrln("this file was imported here before, to its end: nothing was written; --force removes what the pipeline remembers, and imports it again")
-		return nil
+		return done, nil
 	}
 	if done.Resumed > 0 {
 		cmd.PrintErrf("%s were there from the import before\n", columns.Counted(int(done.Resumed), "line"))
@@ -203,5 +218,5 @@ func importInto(ctx context.Context, cmd *cobra.Command, target *statemove.Pipel
 	if done.Verbatim > 0 {
 		cmd.PrintErrf("entries of a form that this version cannot write, with offsets of the Kafka that they come from: %d\n", done.Verbatim)
 	}
-	return nil
+	return done, nil
 }

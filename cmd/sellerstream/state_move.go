@@ -22,6 +22,7 @@ type move struct {
 	from, to pipeline.Settings
 	file     string
 	yes      bool
+	imported statemove.Imported
 
 	unreadable []string // batches of records that stay behind
 }
@@ -68,7 +69,7 @@ nothing has run on the new ones.`,
 				file = "sellerstream-move-" + strings.Trim(prefix, ".") + ".gz"
 			}
 			m := &move{cmd: cmd, from: settings, to: to, file: file, yes: f.yes}
-			return m.do(cmd.Context())
+			return f.report(cmd, movedJSON{to.Config.Prefix, to.Config.Kafka.Partitions, file, &m.imported}, m.do(cmd.Context()))
 		},
 	}
 	cmd.Flags().StringVar(&prefix, "to-prefix", "", "the new prefix of topics and groups (required)")
@@ -76,6 +77,14 @@ nothing has run on the new ones.`,
 	cmd.Flags().StringVar(&file, "file", "", "where the export is kept (default: sellerstream-move-PREFIX.gz)")
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask whether everything is stopped")
 	return cmd
+}
+
+// movedJSON is what state move shows to a program.
+type movedJSON struct {
+	Prefix     string              `json:"prefix"` // the new one
+	Partitions int                 `json:"partitions"`
+	File       string              `json:"file"`
+	Imported   *statemove.Imported `json:"imported"`
 }
 
 func (m *move) step(n int, format string, args ...any) {
@@ -135,7 +144,7 @@ func (m *move) export() error {
 	_, err := os.Stat(m.file)
 	there := err == nil
 	if errors.Is(err, os.ErrNotExist) {
-		err = exportTo(m.cmd, m.from, m.file, true)
+		_, err = exportTo(m.cmd, m.from, m.file, true)
 	}
 	if err != nil {
 		return err
@@ -159,8 +168,8 @@ func (m *move) export() error {
 }
 
 // importAll imports the file, if by its end nothing has come to the old topics.
-func (m *move) importAll(ctx context.Context, source *statemove.Pipeline) error {
-	return importFrom(m.cmd, m.to, m.file, statemove.ImportOptions{Finish: func(ctx context.Context, end statefile.End) error {
+func (m *move) importAll(ctx context.Context, source *statemove.Pipeline) (err error) {
+	m.imported, err = importFrom(m.cmd, m.to, m.file, statemove.ImportOptions{Finish: func(ctx context.Context, end statefile.End) error {
 		m.step(5, "see that nothing has come to the old topics meanwhile")
 		err := errors.Join(source.Stopped(ctx), source.Unmoved(ctx, end))
 		if err == nil {
@@ -168,6 +177,7 @@ func (m *move) importAll(ctx context.Context, source *statemove.Pipeline) error 
 		}
 		return fmt.Errorf("%w: stop who writes there; then delete the topics %s*, which nothing has run on, and %s, and begin again", err, m.to.Config.Prefix, m.file)
 	}})
+	return err
 }
 
 func (m *move) rest() string {

@@ -25,6 +25,8 @@ func TestStateMovesFromTheCommandLine(t *testing.T) {
 		}
 	}
 	run(0, "exported: entries 1", "state", "export", file)
+	run(exitUsage, "not both: name a file", "state", "export", "-", "--json")
+	run(0, `"entries": 1,`, "state", "export", filepath.Join(dir, "again.gz"), "--json")
 	run(exitUsage, "is there already", "state", "export", file)
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the file is %v, %v", info, err)
@@ -41,7 +43,7 @@ func TestStateMovesFromTheCommandLine(t *testing.T) {
 	run(exitUsage, "--to-prefix is missing", "state", "move")
 	moved := filepath.Join(dir, "move.gz")
 	run(exitUsage, "Are the bridge and all that produces", "state", "move", "--to-prefix", "moved.", "--partitions", "5", "--file", moved)
-	run(0, "step 6 of 6", "state", "move", "--to-prefix", "moved.", "--partitions", "5", "--file", moved, "--yes")
+	run(0, `"partitions": 5,`, "state", "move", "--to-prefix", "moved.", "--partitions", "5", "--file", moved, "--yes", "--json")
 	text, err := os.ReadFile(w.file)
 	if err != nil {
 		t.Fatal(err)

@@ -45,9 +45,13 @@ func TestPauseResumeAndSwitches(t *testing.T) {
 		{[]string{"resume", "--writes"}, 0, "calls that write: going on\n"},
 		{[]string{"accounts", "retry", "acme-eu", "--reason", "authorized again"}, 0, "account acme-eu is tried now"},
 		{[]string{"accounts", "retry", "acme-eu"}, 0, "account acme-eu is tried now"},
+		{[]string{"accounts", "retry", "acme-eu", "--json", "--reason", "again"}, 0, `"reason": "again"`},
 		{[]string{"accounts", "retry", "acme-ue"}, exitUsage, "there is acme-eu"},
 		{[]string{"accounts", "retry"}, exitUsage, "arg"},
 		{[]string{"switches"}, 0, "nothing is paused"},
+		{[]string{"upgrade", "status", "--json"}, 0, `"members": []`},
+		{[]string{"upgrade", "status", "--watch=10ms"}, exitUsage, "write 1s or more"},
+		{[]string{"upgrade", "finish", "--json"}, 0, `"from": 1,`},
 	} {
 		code, stdout, stderr := execute(append(step.args, "--config", file)...)
 		if code != step.code || !strings.Contains(stdout+stderr, step.says) {

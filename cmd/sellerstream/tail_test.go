@@ -143,6 +143,9 @@ func TestAlertsCommand(t *testing.T) {
 	if code, stdout, _ := execute("alerts", "--config", file); code != 0 || stdout != "no alert is open\n" {
 		t.Errorf("exit %d, %s", code, stdout)
 	}
+	if code, stdout, _ := execute("alerts", "--json", "--config", file); code != 0 || !strings.Contains(stdout, `"alerts": []`) {
+		t.Errorf("exit %d, %s", code, stdout)
+	}
 	alert := func(id, kind, subject, severity, resolves string) *schemas.Alert {
 		return &schemas.Alert{
 			EventID: id, EventType: kind, Account: "acme-eu", Role: "shipments", Severity: severity, Subject: subject, Message: "look at " + id,

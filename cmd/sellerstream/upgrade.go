@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 
@@ -45,30 +44,36 @@ type standing struct {
 func newUpgradeStatusCommand() *cobra.Command {
 	var file string
 	asJSON := false
+	var watch watching
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show the feature level, and the version of each running process",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			settings, err := openSettings(cmd, file)
-			if err != nil {
-				return err
-			}
-			switches, members, stop, err := pipeline.OpenLevel(cmd.Context(), settings, false)
-			if err != nil {
-				return err
-			}
-			defer stop()
-			now := standing{Level: level.Of(switches), Newest: level.Newest, Members: members}
-			if asJSON {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(now)
-			}
-			return now.write(cmd.OutOrStdout())
+			return watch.do(cmd, func(w io.Writer) error { return showLevel(cmd, file, w, asJSON) })
 		},
 	}
 	addConfig(cmd.Flags(), &file)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	watch.add(cmd)
 	return cmd
+}
+
+func showLevel(cmd *cobra.Command, file string, w io.Writer, asJSON bool) error {
+	settings, err := openSettings(cmd, file)
+	if err != nil {
+		return err
+	}
+	switches, members, stop, err := pipeline.OpenLevel(cmd.Context(), settings, false)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	now := standing{Level: level.Of(switches), Newest: level.Newest, Members: append([]level.Member{}, members...)}
+	if asJSON {
+		return columns.JSON(w, now)
+	}
+	return now.write(w)
 }
 
 // write shows the level, what to do about it, and who runs.
@@ -98,6 +103,7 @@ func (s standing) write(w io.Writer) error {
 func newUpgradeFinishCommand() *cobra.Command {
 	var file string
 	var by byFlag
+	asJSON := false
 	cmd := &cobra.Command{
 		Use:   "finish",
 		Short: "Raise the feature level to the newest that all processes know",
@@ -124,6 +130,9 @@ The level is never lowered.`,
 			if err := level.Raise(cmd.Context(), switches, members, level.Newest, who); err != nil {
 				return err
 			}
+			if asJSON {
+				return columns.JSON(cmd.OutOrStdout(), map[string]int{"from": at, "level": level.Newest})
+			}
 			what := fmt.Sprintf("feature level %d already", at)
 			if at < level.Newest {
 				what = fmt.Sprintf("feature level %d, raised from %d", level.Newest, at)
@@ -134,5 +143,6 @@ The level is never lowered.`,
 	}
 	addConfig(cmd.Flags(), &file)
 	by.add(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd
 }

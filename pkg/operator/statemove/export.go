@@ -25,11 +25,11 @@ import (
 
 // Exported is what an export wrote.
 type Exported struct {
-	Entries    int // of state and switches
-	Unknown    int // of these, those that this version cannot read: they are copied as they are
-	Positions  int
-	Records    int // that not every role has read
-	Unreadable int // batches of such records that nobody can read: they are left behind
+	Entries    int `json:"entries"` // of state and switches
+	Unknown    int `json:"unknown"` // of these, those that this version cannot read: they are copied as they are
+	Positions  int `json:"positions"`
+	Records    int `json:"records"`    // that not every role has read
+	Unreadable int `json:"unreadable"` // batches of such records that nobody can read: they are left behind
 }
 
 // ExportOptions say what is exported.

@@ -36,12 +36,12 @@ type ImportOptions struct {
 
 // Imported is what an import wrote.
 type Imported struct {
-	Entries   int
-	Verbatim  int // of these, those whose offsets could not be set below those of this Kafka
-	Records   int
-	Positions int
-	Resumed   int64 // lines that an import before had written
-	Before    bool  // the same file was imported to its end before: nothing was written
+	Entries   int   `json:"entries"`
+	Verbatim  int   `json:"verbatim"` // of these, those whose offsets could not be set below those of this Kafka
+	Records   int   `json:"records"`
+	Positions int   `json:"positions"`
+	Resumed   int64 `json:"resumed"` // lines that an import before had written
+	Before    bool  `json:"before"`  // the same file was imported to its end before: nothing was written
 }
 
 // ErrNotEmpty says that a pipeline remembers something already.
