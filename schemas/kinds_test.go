@@ -11,8 +11,7 @@ import (
 // Each kind of record on a topic has the feature level from which on it may be written, or
 // "carried" for one in the state that an older version leaves aside (UPGRADING.md), or
 // "command" for one that an operator's command alone writes, with the way back in
-// UPGRADING.md. So nobody adds a kind without a thought for the processes of the version
-// before.
+// UPGRADING.md. So who adds a kind thinks of the processes of the version before.
 func TestEachKindHasItsLevel(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("testdata/kinds.txt")

@@ -101,7 +101,7 @@ func configWith(t *testing.T, kafka, registry, more string) string {
 // operatorCommand is a way to use an operator's command.
 type operatorCommand struct {
 	args     []string
-	registry bool   // whether it cannot do without the schema registry
+	registry bool   // whether it needs the schema registry
 	flags    bool   // whether it has --registry instead of --config
 	stdin    []byte // for what reads it
 }
@@ -156,7 +156,7 @@ func TestCommandsGiveUpWithoutKafka(t *testing.T) {
 	})
 	pair := certificates.New(t, "nobody knows us").Issue(t, "broker", "127.0.0.1")
 	signed := fakekafka.New(t, kfake.TLS(&tls.Config{Certificates: []tls.Certificate{pair.Load(t)}}))
-	var running sync.WaitGroup // all at once: they do nothing but wait
+	var running sync.WaitGroup // all at once: they only wait
 	const ca = "  tls: {enabled: true}\n"
 	for name, fault := range map[string]struct{ broker, more, says, wait string }{
 		"refused":    {nobody(t), "", "kafka.brokers", "1s"},
@@ -181,7 +181,7 @@ func TestCommandsGiveUpWithoutKafka(t *testing.T) {
 	running.Wait()
 }
 
-// Whatever is wrong with the schema registry, each command does without it, or ends by
+// Whatever is wrong with the schema registry, each command needs none, or ends by
 // itself and names it.
 func TestCommandsDoWithoutTheRegistry(t *testing.T) {
 	t.Parallel()

@@ -77,7 +77,7 @@ func (w *watched) note(what string) {
 	}
 }
 
-// watching begins, and returns what ends it and says what was written.
+// watching begins, and returns a function that ends it and lists what was written.
 func (w *watched) watching() func() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
 )
 
-// parked waits until the state says whether an account is parked, as `accounts` shows it.
+// parked waits until an account is parked, or is not, as `accounts` shows it.
 func (e *estate) parked(account string, want bool) {
 	e.t.Helper()
 	s := e.settings()

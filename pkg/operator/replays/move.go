@@ -37,8 +37,8 @@ func (r *Replay) reset() (*stream.Reset, bool) {
 	}, ok
 }
 
-// processorsOf are the processors that have a topic as their input. Compacted topics are
-// nobody's input.
+// processorsOf are the processors that have a topic as their input. No processor has
+// a compacted topic as its input.
 func processorsOf(topic string) (processors []string) {
 	t, known := schemas.TopicOf(topic)
 	if !known || t.Compacted() {

@@ -32,7 +32,7 @@ type Exported struct {
 	Unreadable int `json:"unreadable"` // batches of such records that nobody can read: they are left behind
 }
 
-// ExportOptions say what is exported.
+// ExportOptions are what an export is told.
 type ExportOptions struct {
 	ID string // of the file
 	// BuyerKeys is for a file that is deleted soon. A key that the pipeline deletes, so that

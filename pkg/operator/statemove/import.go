@@ -20,7 +20,7 @@ import (
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-// ImportOptions say how a file is imported.
+// ImportOptions are what an import is told.
 type ImportOptions struct {
 	// Force removes what the pipeline remembers first. Without it a pipeline that remembers
 	// something is refused.
@@ -91,7 +91,7 @@ type importer struct {
 	partitioner
 	opts    ImportOptions
 	in      *statefile.Reader
-	client  *kgo.Client // in whose transactions all is written
+	client  *kgo.Client // writes all, in transactions
 	done    Imported
 	same    bool                       // as many partitions as the exported one has
 	topics  map[string]bool            // those that are there, by logical name
@@ -473,7 +473,7 @@ func (i *importer) commit(ctx context.Context, so *schemas.Imported) error {
 	return nil
 }
 
-// positions has each role go on by time.
+// positions sets where each role goes on, by time.
 func (i *importer) positions(ctx context.Context) error {
 	group := make(map[string]kadm.Offsets)
 	for _, r := range readers() {

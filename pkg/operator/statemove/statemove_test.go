@@ -117,8 +117,8 @@ func accounts() (names []string) {
 	return names
 }
 
-// fill has each unit of the role inventory remember SKUs and two records of three, the last
-// of which came an hour after the others.
+// fill has each unit of the role inventory remember SKUs and two records of three. The last
+// came an hour after the others.
 func fill(t *testing.T, p *Pipeline, partitions int32) {
 	t.Helper()
 	by := newPartitioner(partitions)

@@ -50,7 +50,7 @@ func (o *Own) Learn(topic, key string, data []byte) {
 	}
 }
 
-// Most values of quotaRecord could be FeedPaces too, but for their keys.
+// Most values of quotaRecord could be FeedPaces too, except for their keys.
 const quotaKeys, quotaRecord = "quota/", "QuotaState"
 
 // Decode is Codec.Decode. Its errors say that a value is not of this version.

@@ -313,7 +313,7 @@ func TestLoginDownForAThousandAccounts(t *testing.T) {
 }
 
 // TestLoginDownWhileTokensAreRenewed: they are renewed five minutes before they end, with
-// each call that comes. Of an outage of these minutes nobody learns, and Login with Amazon
+// each call that comes. Nobody learns of an outage of these minutes, and Login with Amazon
 // sees probes alone.
 func TestLoginDownWhileTokensAreRenewed(t *testing.T) {
 	t.Parallel()
