@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,10 +42,11 @@ func (e *missingACLs) Error() string {
 // checkACLs returns what Kafka does not permit before it is needed.
 func checkACLs(ctx context.Context, client *kgo.Client, cfg config.Config, transactionalPrefix string, parts []string) error {
 	user := cmp.Or(cfg.Kafka.SASL.Username, "us")
-	grants := permissions.Layout(cfg, transactionalPrefix).Grants(parts, func(string) string { return "User:" + cmp.Or(cfg.Kafka.SASL.Username, "NAME") })
-	needed := make([]acls.ACL, len(grants))
-	for i, g := range grants {
-		needed[i] = g.ACL
+	layout := permissions.Layout(cfg, transactionalPrefix)
+	grants := layout.Grants(parts, func(string) string { return "User:" + cmp.Or(cfg.Kafka.SASL.Username, "NAME") })
+	var needed []acls.ACL
+	for _, part := range parts {
+		needed = append(needed, layout.Of(part)...)
 	}
 	limited, cancel := context.WithTimeout(ctx, aclsAnswer)
 	defer cancel()
@@ -57,10 +59,8 @@ func checkACLs(ctx context.Context, client *kgo.Client, cfg config.Config, trans
 	}
 	e := &missingACLs{user: user, bootstrap: cfg.Kafka.Brokers[0]}
 	for _, g := range grants {
-		for _, m := range missing {
-			if g.ACL == m {
-				e.grants = append(e.grants, g)
-			}
+		if slices.Contains(missing, g.ACL) {
+			e.grants = append(e.grants, g)
 		}
 	}
 	return e

@@ -3,13 +3,16 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sellerstream/sellerstream/bridge/eventbridge"
 	"github.com/sellerstream/sellerstream/pkg/app/telemetry"
+	"github.com/sellerstream/sellerstream/pkg/operator/deadletters"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/kclient"
 	"github.com/sellerstream/sellerstream/pkg/platform/level"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -33,11 +36,38 @@ func (p *pipeline) addEvents(ctx context.Context) error {
 	}
 	p.sources.Lags = map[string]func(context.Context) map[string]int64{string(Events): publisher.Lag}
 	p.sources.Events = func(ctx context.Context) telemetry.Events { return eventNumbers(ctx, publisher) }
+	tally, err := p.newTally()
+	if err != nil {
+		return err
+	}
+	run := func(ctx context.Context) error {
+		counting, stop := context.WithCancel(ctx)
+		var beside sync.WaitGroup
+		beside.Go(func() { tally.Run(counting) })
+		defer beside.Wait()
+		defer stop()
+		return publisher.Run(ctx)
+	}
 	p.roles = append(p.roles, runner{
-		name: Events, run: publisher.Run, waitsFor: publisher.WaitsFor,
+		name: Events, run: run, waitsFor: publisher.WaitsFor,
 		degraded: func() string { return refused(publisher.Refusal()) },
 	})
 	return nil
+}
+
+// newTally counts the open dead letters beside the publisher: every pipeline has this role.
+func (p *pipeline) newTally() (*deadletters.Tally, error) {
+	kafka := kafkaOptions(p.Config, p.Secrets)
+	client, err := kclient.NewClient(kafka...)
+	if err != nil {
+		return nil, fmt.Errorf("Kafka client: %w", err)
+	}
+	p.closers = append(p.closers, client.Close)
+	tally := deadletters.NewTally(client, deadletters.TallyOptions{
+		Kafka: kafka, Prefix: p.Config.Prefix, Codec: p.codec, Logger: p.Logger.With("role", Events), Most: deadletters.MaxTallied,
+	})
+	p.sources.DeadLetters = tally.Open
+	return tally, nil
 }
 
 // refusedFrom is how long EventBridge takes nothing before that degrades the role: single

@@ -99,6 +99,9 @@ func everything(stats ...*machine.Stats) *Metrics {
 		Events: func(context.Context) Events {
 			return Events{Pending: 14, Oldest: 3 * time.Minute, Refused: 4 * time.Minute}
 		},
+		DeadLetters: func() (map[string]int, bool) {
+			return map[string]int{"undecodable": 15, "new in a later version": 1}, true
+		},
 		SchemaWait:    func() time.Duration { return 61 * time.Second },
 		ExclusionsAge: func() (time.Duration, bool) { return time.Minute, true },
 		Own: map[string][]role.Metric{"orders": {
@@ -141,6 +144,8 @@ func TestMetricsSayWhatIs(t *testing.T) {
 		`sellerstream_queue_messages{queue="notifications",state="not_visible"}`:             "12",
 		`sellerstream_queue_messages{queue="notifications",state="delayed"}`:                 "13",
 		`sellerstream_queue_oldest_seconds{queue="notifications"}`:                           "120",
+		`sellerstream_dead_letters_open{reason="undecodable"}`:                               "15",
+		`sellerstream_dead_letters_open{reason="other"}`:                                     "1",
 		`sellerstream_events_pending`:                                                        "14",
 		`sellerstream_events_oldest_seconds`:                                                 "180",
 		`sellerstream_events_refused_seconds`:                                                "240",
@@ -218,9 +223,10 @@ func TestWhatKafkaDoesNotSayIsLeftOut(t *testing.T) {
 		Lags:          map[string]func(context.Context) map[string]int64{"events": func(context.Context) map[string]int64 { return nil }},
 		ExclusionsAge: func() (time.Duration, bool) { return 0, false },
 		Events:        func(context.Context) Events { return Events{Pending: -1} },
+		DeadLetters:   func() (map[string]int, bool) { return nil, false },
 	})
 	text, families := scrape(t, m)
-	if families["sellerstream_consumer_lag_records"] != nil || families["sellerstream_units_expected"] != nil || families["sellerstream_events_pending"] != nil || families["sellerstream_exclusions_age_seconds"] != nil {
+	if families["sellerstream_dead_letters_open"] != nil || families["sellerstream_consumer_lag_records"] != nil || families["sellerstream_units_expected"] != nil || families["sellerstream_events_pending"] != nil || families["sellerstream_exclusions_age_seconds"] != nil {
 		t.Error(text)
 	}
 }

@@ -35,6 +35,8 @@ type Sources struct {
 	Queues func() map[string]Queue
 	// Events is what waits for EventBridge; it may ask Kafka until ctx ends.
 	Events func(ctx context.Context) Events
+	// DeadLetters are the open ones by reason; not ok where Kafka does not tell.
+	DeadLetters func() (byReason map[string]int, ok bool)
 	// ExclusionsAge is how old the list of excluded SKUs is; false while there is none.
 	ExclusionsAge func() (time.Duration, bool)
 	// SchemaWait is the longest wait for a schema that the registry does not give
@@ -86,6 +88,7 @@ type watcher struct {
 	breakers                                                                *prometheus.Desc
 	messages, inFlight, oddFields, queued, queuedOldest                     *prometheus.Desc
 	eventsPending, eventsOldest, eventsRefused                              *prometheus.Desc
+	deadLetters                                                             *prometheus.Desc
 	own                                                                     map[string]*prometheus.Desc // by the name of the metric
 	exclusionsAge                                                           *prometheus.Desc
 	schemaWait                                                              *prometheus.Desc
@@ -117,6 +120,7 @@ func (m *Metrics) Watch(s Sources) {
 	w.eventsPending = m.desc("events_pending", "gauge", "Records that wait for EventBridge, of all partitions, read or not, whoever has them, be it nobody: from what the group has committed to the topics' ends. Each process with the role events reports all; left out while Kafka does not answer.")
 	w.eventsOldest = m.desc("events_oldest_seconds", "gauge", "How long the oldest record that this process has read waits for EventBridge, since it was written, in real time; 0 for none.")
 	w.eventsRefused = m.desc("events_refused_seconds", "gauge", "How long EventBridge has taken no event of this process, although it was sent some; 0 while it takes them. /readyz names the cause.")
+	w.deadLetters = m.desc("dead_letters_open", "gauge", "Dead letters that are neither retried nor discarded and that Kafka still has, by their reason; the least, where they are more than 100,000. Each process with the role events reports all; left out while Kafka does not tell.", "reason")
 	for _, name := range slices.Sorted(maps.Keys(s.Own)) {
 		for _, metric := range s.Own[name] {
 			w.own[metric.Name] = m.desc(metric.Name, "gauge", metric.Help)
@@ -161,6 +165,7 @@ func (w *watcher) Collect(ch chan<- prometheus.Metric) {
 	}
 	w.collectQueues(out)
 	w.collectEvents(ctx, out)
+	w.collectDeadLetters(out)
 	if s.ExclusionsAge != nil {
 		if age, known := s.ExclusionsAge(); known {
 			out.gauge(w.exclusionsAge, age.Seconds())
@@ -193,6 +198,27 @@ func (w *watcher) collectEvents(ctx context.Context, out output) {
 	}
 	out.gauge(w.eventsOldest, e.Oldest.Seconds())
 	out.gauge(w.eventsRefused, e.Refused.Seconds())
+}
+
+// collectDeadLetters gives out every reason, so that none open is told from nothing known.
+func (w *watcher) collectDeadLetters(out output) {
+	if w.sources.DeadLetters == nil {
+		return
+	}
+	open, ok := w.sources.DeadLetters()
+	if !ok {
+		return
+	}
+	counts := map[string]int{other: 0}
+	for _, reason := range w.labels.reasons {
+		counts[reason] = 0
+	}
+	for reason, n := range open {
+		counts[of(w.labels.reasons, reason)] += n
+	}
+	for reason, n := range counts {
+		out.gauge(w.deadLetters, float64(n), reason)
+	}
 }
 
 // collectLags asks all at once: each may wait for Kafka.

@@ -77,18 +77,29 @@ func (l *Letters) readMarks(ctx context.Context) (marks, error) {
 		read[[16]byte{}] = mark{unique.Make(Unreadable), unique.Make(""), unique.Make(""), time.Now().UnixMilli()}
 	}
 	err = reader.Committed(ctx, topic, starts, ends, func(rec *kgo.Record) error {
-		value, err := l.opts.Codec.Decode(ctx, schemas.DeadLettersResolved, rec.Value)
-		if errors.Is(err, registry.ErrUnavailable) {
+		resolution, unreadable, err := resolutionOf(ctx, l.opts.Codec, rec)
+		if err != nil {
 			return err
 		}
-		resolution, ok := value.(*schemas.DeadLetterResolution)
-		if err != nil || !ok {
+		if resolution.Action == Unreadable {
 			l.opts.Logger.WarnContext(ctx, "what was done about a dead letter cannot be read: it counts as retried",
-				"id", string(rec.Key), "topic", rec.Topic, "partition", rec.Partition, "offset", rec.Offset, "error", err)
-			resolution = &schemas.DeadLetterResolution{ID: string(rec.Key), Action: Unreadable, Time: rec.Timestamp}
+				"id", string(rec.Key), "topic", rec.Topic, "partition", rec.Partition, "offset", rec.Offset, "error", unreadable)
 		}
 		read.put(resolution)
 		return nil
 	})
 	return read, err
+}
+
+// resolutionOf is what a record of dead-letters.resolved says; where it cannot be read,
+// unreadable is why. The error is that of a registry that does not answer.
+func resolutionOf(ctx context.Context, codec Codec, rec *kgo.Record) (resolution *schemas.DeadLetterResolution, unreadable, err error) {
+	value, err := codec.Decode(ctx, schemas.DeadLettersResolved, rec.Value)
+	if errors.Is(err, registry.ErrUnavailable) {
+		return nil, nil, err
+	}
+	if resolution, ok := value.(*schemas.DeadLetterResolution); ok && err == nil {
+		return resolution, nil, nil
+	}
+	return &schemas.DeadLetterResolution{ID: string(rec.Key), Action: Unreadable, Time: rec.Timestamp}, err, nil
 }

@@ -113,6 +113,15 @@ func (l Layout) Of(part string) []ACL {
 	return needed
 }
 
+// Optional is what a part runs without, at the price of a metric: it is granted with what the
+// part needs, and nothing stops where it is missing.
+func (l Layout) Optional(part string) []ACL {
+	if part != "events" {
+		return nil
+	}
+	return []ACL{l.topic(schemas.DeadLetters, Read), l.topic(schemas.DeadLettersResolved, Read)} // sellerstream_dead_letters_open
+}
+
 func (l Layout) topic(name string, o Operation) ACL { return ACL{Topic, l.Prefix + name, Literal, o} }
 
 // all are operations on every topic of ours.

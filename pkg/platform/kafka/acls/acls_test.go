@@ -58,6 +58,16 @@ func TestARoleMayDoWhatTheTableSays(t *testing.T) {
 	}
 }
 
+// What is optional is granted and not needed.
+func TestTheMetricOfDeadLettersIsOptional(t *testing.T) {
+	t.Parallel()
+	read := ACL{Topic, "s.dead-letters", Literal, Read}
+	granted := layout().Grants([]string{"events"}, func(string) string { return "User:events" })
+	if !slices.ContainsFunc(granted, func(g Grant) bool { return g.ACL == read }) || slices.Contains(layout().Of("events"), read) {
+		t.Errorf("%s: granted %v", read, granted)
+	}
+}
+
 // A producer can write for every account, so it is kept to its topic: who counts
 // stock must not be able to confirm shipments, nor the other way round, and who
 // reads orders does not read the keys of buyer data.

@@ -13,13 +13,13 @@ type Grant struct {
 	For       []string `json:"for" yaml:"for"`
 }
 
-// Grants are what principals need for parts: once for each principal, whatever
+// Grants are what principals need for parts, with what is optional: once for each principal, whatever
 // parts it runs.
 func (l Layout) Grants(parts []string, principal func(part string) string) []Grant {
 	grants := []Grant{}
 	for _, part := range parts {
 		who := principal(part)
-		for _, acl := range l.Of(part) {
+		for _, acl := range slices.Concat(l.Of(part), l.Optional(part)) {
 			same := func(g Grant) bool { return g.Principal == who && g.ACL == acl }
 			if i := slices.IndexFunc(grants, same); i >= 0 {
 				grants[i].For = append(grants[i].For, part)
