@@ -28,11 +28,7 @@ func (p *Publisher) Backlog(ctx context.Context) Backlog {
 	backlog := Backlog{Pending: -1}
 	p.mu.Lock()
 	client := p.client
-	for _, c := range p.ring {
-		if oldest := c.oldest(); !oldest.IsZero() && (backlog.Oldest.IsZero() || oldest.Before(backlog.Oldest)) {
-			backlog.Oldest = oldest
-		}
-	}
+	backlog.Oldest = p.oldest()
 	p.mu.Unlock()
 	if client == nil {
 		return backlog
@@ -59,11 +55,25 @@ type Refusal struct {
 	Cause string    // what it answered last, and what to do about it
 }
 
-// Refusal returns whether EventBridge takes nothing.
+// Refusal returns whether EventBridge takes nothing. Who has nothing left to send, as its
+// partitions went to others, cannot tell.
 func (p *Publisher) Refusal() Refusal {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.oldest().IsZero() {
+		p.refusal = Refusal{}
+	}
 	return p.refusal
+}
+
+// oldest is the time of the oldest record that is not settled; zero for none. p.mu is held.
+func (p *Publisher) oldest() (oldest time.Time) {
+	for _, c := range p.ring {
+		if at := c.oldest(); !at.IsZero() && (oldest.IsZero() || at.Before(oldest)) {
+			oldest = at
+		}
+	}
+	return oldest
 }
 
 // refuses notes that EventBridge has taken nothing of a request; p.mu is held.

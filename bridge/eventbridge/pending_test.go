@@ -101,3 +101,19 @@ func TestARefusalLastsUntilAnEventIsTaken(t *testing.T) {
 		})
 	}
 }
+
+// TestARefusalEndsWithWhatWaits: who has nothing left to send does not say for ever that
+// EventBridge takes nothing.
+func TestARefusalEndsWithWhatWaits(t *testing.T) {
+	w := newWorld(t)
+	opts := w.options()
+	client, code := &bus{API: opts.Client}, "AccessDeniedException"
+	client.answer.Store(&code)
+	opts.Client = client
+	p, _ := w.run(opts)
+	w.produce(0, 3)
+	w.await("a refusal", func() bool { return !p.Refusal().Since.IsZero() })
+	malformed := "EntryMalformedDetail"
+	client.answer.Store(&malformed) // they become dead letters
+	w.await("no refusal", func() bool { return p.Refusal() == eventbridge.Refusal{} })
+}

@@ -156,12 +156,14 @@ func TestAlertsCommand(t *testing.T) {
 		alert("a", "ShipmentMissing", "202-1", "WARNING", ""), alert("a", "ShipmentMissing", "202-1", "WARNING", ""), // of two processes
 		alert("b", "ShipmentMissing", "202-1", "CRITICAL", ""),
 		alert("c", "ShipmentHeld", "202-2", "WARNING", ""), alert("d", "ShipmentHeld", "202-2", resolvedSeverity, "c"),
-		alert("e", "FeedStuck", "f1", "WARNING", ""), alert("f", "FeedStuck", "f1", resolvedSeverity, "another"))
+		alert("e", "FeedStuck", "f1", "WARNING", ""), alert("f", "FeedStuck", "f1", resolvedSeverity, "another"),
+		alert("g", "AccountParked", "getOrder", "CRITICAL", ""), alert("h", "AccountRecovered", "getOrder", resolvedSeverity, "g"),
+		alert("j", "SharedFailure", "dns", resolvedSeverity, "i"), alert("i", "SharedFailure", "dns", "CRITICAL", "")) // another account's end is read first
 	for _, step := range []struct {
 		args      []string
 		has, lack []string
 	}{
-		{nil, []string{"open", "CRITICAL  ShipmentMissing  acme-eu  202-1", "  2  ", "look at b", "FeedStuck"}, []string{"ShipmentHeld"}},
+		{nil, []string{"open", "CRITICAL  ShipmentMissing  acme-eu  202-1", "  2  ", "look at b", "FeedStuck"}, []string{"ShipmentHeld", "AccountParked", "AccountRecovered", "SharedFailure"}},
 		{[]string{"--all"}, []string{"ShipmentHeld", "ended 20"}, nil},
 		{[]string{"--account", "zeta"}, []string{"no alert is open"}, nil},
 		{[]string{"--json"}, []string{`"type": "ShipmentMissing"`, `"times": 2`, `"ended": null`}, []string{"ShipmentHeld"}},

@@ -79,6 +79,14 @@ func DefaultRoles(cfg config.Config, dryRun bool) []Role {
 	})
 }
 
+// expectedRoles are those that some process must run. The bridge is not among them where there
+// is no queue and nothing names it, although `run` starts it by default, to say so.
+func expectedRoles(cfg config.Config, dryRun bool) []Role {
+	return slices.DeleteFunc(DefaultRoles(cfg, dryRun), func(r Role) bool {
+		return r == Bridge && len(cfg.Bridge.Queues) == 0 && len(cfg.Runtime.Roles) == 0
+	})
+}
+
 // ParseRoles reads a list such as "bridge,orders"; an empty one means the
 // default, for which it returns none.
 func ParseRoles(text string) ([]Role, error) {
@@ -148,7 +156,7 @@ func Run(ctx context.Context, s Settings) error {
 			"bridge", slices.Contains(s.Roles, Bridge), "group_prefix", s.Config.Prefix)
 	}
 	health, metrics := newHealth(), telemetry.New(s.Version, codes())
-	for _, role := range DefaultRoles(s.Config, s.DryRun) {
+	for _, role := range expectedRoles(s.Config, s.DryRun) {
 		metrics.RoleExpected(string(role))
 	}
 	defer serveAdmin(s, health, metrics)()

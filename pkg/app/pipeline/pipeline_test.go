@@ -13,6 +13,23 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
+// TestABridgeWithoutAQueueIsNotMissed, unless it is named.
+func TestABridgeWithoutAQueueIsNotMissed(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	if slices.Contains(expectedRoles(cfg, false), Bridge) {
+		t.Error("without a queue")
+	}
+	cfg.Runtime.Roles = []string{string(Bridge)}
+	if !slices.Contains(expectedRoles(cfg, false), Bridge) {
+		t.Error("named under runtime.roles")
+	}
+	cfg.Runtime.Roles, cfg.Bridge.Queues = nil, []config.Queue{{}}
+	if !slices.Contains(expectedRoles(cfg, false), Bridge) {
+		t.Error("with a queue")
+	}
+}
+
 func TestParseRoles(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -15,7 +15,8 @@ import (
 )
 
 // What a start waits for that heals by itself: brokers that do not all know new topics yet
-// (UNKNOWN_TOPIC_OR_PARTITION), or that elect leaders and coordinators. Kafka says the first of
+// (UNKNOWN_TOPIC_OR_PARTITION), that elect leaders and coordinators, or too few of which have
+// registered yet (INVALID_REPLICATION_FACTOR). Kafka says the first of
 // a topic too that we may not see, so that the wait ends.
 const (
 	settleFor   = time.Minute
@@ -45,7 +46,7 @@ func settled(ctx context.Context, log *slog.Logger, what string, do func() error
 // heals reports whether Kafka says that another try may help.
 func heals(err error) bool {
 	var answer *kerr.Error
-	return errors.As(err, &answer) && answer.Retriable
+	return errors.As(err, &answer) && (answer.Retriable || errors.Is(answer, kerr.InvalidReplicationFactor))
 }
 
 // warnOldKafka warns of brokers before Kafka 4.0 in the words of doctor. It is no error: they

@@ -62,6 +62,7 @@ func TestOnlyWhatHealsIsWaitedFor(t *testing.T) {
 		2: fmt.Errorf("topic: %w", kerr.LeaderNotAvailable),
 		3: fmt.Errorf("topic: %w", kerr.CoordinatorNotAvailable),
 		4: fmt.Errorf("topic: %w", kerr.UnknownTopicOrPartition),
+		5: fmt.Errorf("topic: %w", kerr.InvalidReplicationFactor),
 	} {
 		tries := 0
 		got := settled(t.Context(), slog.New(slog.DiscardHandler), "it", func() error {

@@ -144,8 +144,7 @@ func (w *watcher) Collect(ch chan<- prometheus.Metric) {
 	out := output{ch}
 	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 	defer cancel()
-	w.collectProcessors(ctx, out)
-	w.collectLags(ctx, out)
+	w.askKafka(ctx, out)
 	s := w.sources
 	if s.Breakers != nil {
 		counts := s.Breakers()
@@ -164,7 +163,6 @@ func (w *watcher) Collect(ch chan<- prometheus.Metric) {
 		out.gauge(w.inFlight, float64(b.InFlight))
 	}
 	w.collectQueues(out)
-	w.collectEvents(ctx, out)
 	w.collectDeadLetters(out)
 	if s.ExclusionsAge != nil {
 		if age, known := s.ExclusionsAge(); known {
@@ -221,16 +219,18 @@ func (w *watcher) collectDeadLetters(out output) {
 	}
 }
 
-// collectLags asks all at once: each may wait for Kafka.
-func (w *watcher) collectLags(ctx context.Context, out output) {
+// askKafka asks all at once: each may wait for Kafka.
+func (w *watcher) askKafka(ctx context.Context, out output) {
 	var asking sync.WaitGroup
+	asking.Go(func() { w.collectProcessors(ctx, out) })
+	asking.Go(func() { w.collectEvents(ctx, out) })
 	for role, lag := range w.sources.Lags {
 		asking.Go(func() { out.lag(w.lag, role, lag(ctx)) })
 	}
 	asking.Wait()
 }
 
-// collectProcessors asks all at once, as collectLags does.
+// collectProcessors asks all at once too.
 func (w *watcher) collectProcessors(ctx context.Context, out output) {
 	var asking sync.WaitGroup
 	var mu sync.Mutex

@@ -26,7 +26,7 @@ type Alert struct {
 	// nil where none has. Some types of alerts have no end.
 	Ended *time.Time `json:"ended"`
 
-	ids map[string]bool
+	newest string // its eventId
 }
 
 // resolved is the severity of an alert that ends another.
@@ -38,16 +38,24 @@ func (t Topic) Alerts(ctx context.Context, account string, since time.Time) ([]*
 	type about struct{ kind, account, subject string }
 	found := make(map[about]*Alert)
 	ids := make(map[string]bool)
+	ends := make(map[string]time.Time) // by the alert's id: an end may be read before its alert, and be of another account or type
 	_, err := t.Since(ctx, account, since, func(r Record) error {
 		var said schemas.Alert
-		if r.Error != "" || json.Unmarshal(r.Value, &said) != nil || ids[said.EventID] {
+		if r.Error != "" || json.Unmarshal(r.Value, &said) != nil {
+			return nil
+		}
+		if said.Severity == resolved {
+			ends[said.Resolves] = said.Time
+			return nil
+		}
+		if ids[said.EventID] {
 			return nil // several processes raise one alert
 		}
 		ids[said.EventID] = true
 		at := about{said.EventType, said.Account, said.Subject}
 		one := found[at]
 		if one == nil {
-			one = &Alert{Type: said.EventType, Account: said.Account, Subject: said.Subject, ids: make(map[string]bool)}
+			one = &Alert{Type: said.EventType, Account: said.Account, Subject: said.Subject}
 			found[at] = one
 		}
 		one.take(&said)
@@ -55,9 +63,10 @@ func (t Topic) Alerts(ctx context.Context, account string, since time.Time) ([]*
 	})
 	alerts := make([]*Alert, 0, len(found))
 	for _, one := range found {
-		if one.Times > 0 { // else only its end is known
-			alerts = append(alerts, one)
+		if ended, ok := ends[one.newest]; ok {
+			one.Ended = &ended
 		}
+		alerts = append(alerts, one)
 	}
 	slices.SortFunc(alerts, func(a, b *Alert) int {
 		return cmp.Or(cmp.Compare(b2i(a.Ended != nil), b2i(b.Ended != nil)), b.Last.Compare(a.Last), cmp.Compare(a.Account, b.Account), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Subject, b.Subject))
@@ -67,15 +76,8 @@ func (t Topic) Alerts(ctx context.Context, account string, since time.Time) ([]*
 
 // take takes an alert; those about one thing come in their order.
 func (a *Alert) take(said *schemas.Alert) {
-	if said.Severity == resolved {
-		if a.ids[said.Resolves] {
-			ended := said.Time
-			a.Ended = &ended
-		}
-		return
-	}
-	a.ids = map[string]bool{said.EventID: true} // an end of an earlier one comes before the newest
-	a.Severity, a.Since, a.Last, a.Message, a.Ended = said.Severity, said.Since, said.Time, said.Message, nil
+	a.newest = said.EventID
+	a.Severity, a.Since, a.Last, a.Message = said.Severity, said.Since, said.Time, said.Message
 	a.Times++
 }
 
