@@ -142,7 +142,7 @@ func Topics() []Topic {
 		},
 		{
 			Name: BuyerKeys, Records: []string{"Claim", "BuyerKey"}, MaxBytes: MaxRecordBytes, MaxLag: time.Hour,
-			Writers: roles("orders"), Readers: roles("orders", "downstream-buyers", "operator"),
+			Writers: roles("orders"), Readers: roles("orders", "downstream-buyers"),
 		},
 		stateTopic(StateOrders, "orders", "OrderState", "SearchState", "BackfillState", "NotificationPace"),
 		stateTopic(StateInventory, "inventory", "InventoryState", "FeedLaneState", "SaleState", "CatalogueState"),

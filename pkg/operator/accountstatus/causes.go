@@ -17,47 +17,77 @@ import (
 // summedFrom is how many accounts must wait for one cause to be summed up.
 const summedFrom = 3
 
-// cause is what several accounts wait for that Amazon, or the way to it, will mend by
-// itself.
+// cause is what several accounts wait for: an answer of Amazon, which comes by itself, or
+// that somebody mends an application.
 type cause struct {
-	who      string // does not answer, such as "Login with Amazon"
-	accounts []string
-	since    time.Time
-	status   string // of HTTP; "" where there was no answer
+	who         string // does not answer, such as "Login with Amazon", or is refused
+	application bool   // who is an application
+	accounts    []string
+	since       time.Time
+	status      string // of HTTP; "" where there was no answer
 }
 
-// answered finds the status in the words of a failed call.
-var answered = regexp.MustCompile(`\(([1-5][0-9]{2})\)`)
+// answered finds the status in the words of a failed call, and coded a code behind it.
+var (
+	answered = regexp.MustCompile(`\(([1-5][0-9]{2})\)`)
+	coded    = regexp.MustCompile(`\(([1-5][0-9]{2})\): ([A-Za-z_]{1,60})`)
+)
 
-// hostOf is who a wait is for, and what it answers; "" for a wait that somebody may have to end.
-func hostOf(w *role.Wait) (who, status string) {
-	if w.Parked || w.Blame != string(blame.Host) {
-		return "", ""
+// causeOf is what a wait has in common with those of other accounts; its who is "" for a
+// wait of the account's own.
+func (f *Fold) causeOf(account string, w *role.Wait) cause {
+	switch {
+	case w.Blame == string(blame.Application):
+		c := cause{who: "its application", application: true}
+		if f.settings.Application != nil {
+			c.who = "application " + f.settings.Application(account)
+		}
+		if found := coded.FindStringSubmatch(w.Reason); found != nil {
+			c.status = found[1] + " " + found[2]
+		}
+		return c
+	case w.Parked || w.Blame != string(blame.Host):
+		return cause{}
 	}
-	who = "Amazon, asked for " + w.Operation + ","
+	c := cause{who: "Amazon, asked for " + w.Operation + ","}
 	if strings.Contains(w.Reason, blame.Login) || strings.Contains(w.Reason, "LWA token") {
-		who = blame.Login
+		c.who = blame.Login
 	}
 	if found := answered.FindStringSubmatch(w.Reason); found != nil {
-		status = found[1]
+		c.status = found[1]
 	}
-	return who, status
+	return c
+}
+
+// words say what holds the accounts up, and who ends it.
+func (c *cause) words(ago string) string {
+	since := c.since.UTC().Format("15:04 UTC") + " (" + ago + ")"
+	switch {
+	case c.application && c.status != "":
+		return fmt.Sprintf("Amazon refuses %s with %s since %s: `sellerstream doctor` says what to mend", c.who, c.status, since)
+	case c.application:
+		return fmt.Sprintf("Amazon refuses %s since %s: `sellerstream doctor` says what to mend", c.who, since)
+	case c.status != "":
+		return fmt.Sprintf("%s answers %s since %s, goes on by itself", c.who, c.status, since)
+	}
+	return fmt.Sprintf("%s does not answer since %s, goes on by itself", c.who, since)
 }
 
 // causesOf are the causes that accounts share, that of most accounts first.
-func causesOf(standings []*Standing) []*cause {
-	byHost := map[string]*cause{}
+func (f *Fold) causesOf(standings []*Standing) []*cause {
+	byWho := map[string]*cause{}
 	for _, s := range standings {
 		for i := range s.Waits {
 			w := &s.Waits[i]
-			who, status := hostOf(w)
-			if who == "" {
+			of := f.causeOf(s.Account, w)
+			if of.who == "" {
 				continue
 			}
-			c := byHost[who]
+			c := byWho[of.who]
 			if c == nil {
-				c = &cause{who: who, since: w.Since}
-				byHost[who] = c
+				c = &of
+				c.since = w.Since
+				byWho[of.who] = c
 			}
 			if !slices.Contains(c.accounts, s.Account) {
 				c.accounts = append(c.accounts, s.Account)
@@ -65,10 +95,10 @@ func causesOf(standings []*Standing) []*cause {
 			if w.Since.Before(c.since) {
 				c.since = w.Since
 			}
-			c.status = cmp.Or(c.status, status)
+			c.status = cmp.Or(c.status, of.status)
 		}
 	}
-	shared := slices.DeleteFunc(slices.Collect(maps.Values(byHost)), func(c *cause) bool { return len(c.accounts) < summedFrom })
+	shared := slices.DeleteFunc(slices.Collect(maps.Values(byWho)), func(c *cause) bool { return len(c.accounts) < summedFrom })
 	slices.SortFunc(shared, func(a, b *cause) int {
 		return cmp.Or(cmp.Compare(len(b.accounts), len(a.accounts)), strings.Compare(a.who, b.who))
 	})
@@ -76,17 +106,12 @@ func causesOf(standings []*Standing) []*cause {
 }
 
 // writeCauses sums up what accounts wait for together, and returns the accounts that have
-// nothing else to tell: nobody has to look at them.
+// nothing else to tell: nobody has to look at each of them.
 func (f *Fold) writeCauses(w io.Writer, standings []*Standing) (told map[string]bool) {
 	summed := map[string]bool{}
-	for _, c := range causesOf(standings) {
+	for _, c := range f.causesOf(standings) {
 		summed[c.who] = true
-		answers := "does not answer"
-		if c.status != "" {
-			answers = "answers " + c.status
-		}
-		fmt.Fprintf(w, "%d accounts: %s %s since %s (%s), goes on by itself\n",
-			len(c.accounts), c.who, answers, c.since.UTC().Format("15:04 UTC"), f.ago(c.since))
+		fmt.Fprintf(w, "%d accounts: %s\n", len(c.accounts), c.words(f.ago(c.since)))
 	}
 	told = map[string]bool{}
 	for _, s := range standings {
@@ -105,8 +130,7 @@ func (f *Fold) onlyWaits(s *Standing, summed map[string]bool) bool {
 		return false
 	}
 	return !slices.ContainsFunc(s.Waits, func(w role.Wait) bool {
-		who, _ := hostOf(&w)
-		return !summed[who]
+		return !summed[f.causeOf(s.Account, &w).who]
 	})
 }
 

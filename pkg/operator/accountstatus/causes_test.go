@@ -63,3 +63,34 @@ func TestWhatAccountsWaitForTogetherIsOneLine(t *testing.T) {
 		t.Errorf("with --all, %d are listed", strings.Count(all, "\nwaits-"))
 	}
 }
+
+// TestARefusedApplicationIsOneLine, whoever is asked, and apart for each application.
+func TestARefusedApplicationIsOneLine(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for i := range 40 {
+		names = append(names, fmt.Sprintf("main-%d", i))
+	}
+	names = append(names, "small-1", "small-2")
+	f := NewFold(Settings{
+		Now: now, Accounts: names, MaxMessages: 25_000, PatchBelow: 50,
+		Application: func(account string) string { name, _, _ := strings.Cut(account, "-"); return name },
+	})
+	for i, name := range names {
+		reason := "LWA token for account " + name + ": unauthorized (401): invalid_client"
+		if i%2 == 1 {
+			reason = "getOrder of " + name + " was not made: the breaker of its authentication is open: " + reason
+		}
+		for _, operation := range []string{model.GetOrder, model.GetFeed} {
+			f.Take(&schemas.LaneState{Account: name, Operation: operation, Reason: reason, Parked: true, Blame: "application", Since: ago(time.Hour), Until: now.Add(time.Minute)})
+		}
+	}
+	var out bytes.Buffer
+	if err := f.WriteTable(&out, f.Standings(), false); err != nil {
+		t.Fatal(err)
+	}
+	const line = "40 accounts: Amazon refuses application main with 401 invalid_client since 11:00 UTC (1h00m): `sellerstream doctor` says what to mend\n"
+	if text := out.String(); strings.Count(text, line) != 1 || strings.Contains(text, "main-") || strings.Count(text, "\nsmall-") != 2 {
+		t.Errorf("%q is not there once, or other accounts are:\n%s", line, text)
+	}
+}

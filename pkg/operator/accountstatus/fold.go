@@ -23,7 +23,9 @@ type Settings struct {
 	Accounts []string  // the configured ones
 	Only     string    // the one account that is asked for; "" for all
 	Limits   quota.Limits
-	OrdersV0 bool // whether orders are read with Orders v0
+	// Application names an account's application; nil where that is not known.
+	Application func(account string) string
+	OrdersV0    bool // whether orders are read with Orders v0
 	// Asked reports whether a part of an account's orders is asked for; nil where that is
 	// not known.
 	Asked func(account, part string) bool

@@ -133,6 +133,18 @@ func (l Layout) all(operations ...Operation) []ACL {
 	return needed
 }
 
+// records are Read on every topic of ours but the keys of buyer data: who looks for a
+// fault sees that data encrypted.
+func (l Layout) records() []ACL {
+	var needed []ACL
+	for _, t := range schemas.Topics() {
+		if t.Name != schemas.BuyerKeys {
+			needed = append(needed, l.topic(t.Name, Read))
+		}
+	}
+	return needed
+}
+
 // Topics are the logical names of the topics that parts work with.
 func (l Layout) Topics(parts ...string) []string {
 	var names []string

@@ -109,7 +109,7 @@ func TestEachServiceHasItsOwnTopics(t *testing.T) {
 func TestTheOperatorMayDoWhatTheRunbookOrders(t *testing.T) {
 	t.Parallel()
 	may := layout().Of("operator")
-	for _, part := range []string{"doctor", "deadletters", "replay"} {
+	for _, part := range []string{"doctor", "deadletters", "replay", "tail", "alerts", "lag", "upgrade"} {
 		for _, acl := range layout().Of(part) {
 			if !slices.Contains(may, acl) {
 				t.Errorf("%s needs %s", part, acl)
@@ -119,6 +119,9 @@ func TestTheOperatorMayDoWhatTheRunbookOrders(t *testing.T) {
 	for _, acl := range may {
 		if acl.Operation == Create || acl.Operation == AlterConfigs || acl.Operation == Write && strings.Contains(acl.Name, "s.state.") {
 			t.Errorf("an operator may %s", acl)
+		}
+		if covers := acl.Name == "s."+schemas.BuyerKeys || acl.Pattern == Prefixed && strings.HasPrefix("s."+schemas.BuyerKeys, acl.Name); covers && acl.Resource == Topic && acl.Operation == Read {
+			t.Errorf("an operator may read the keys of buyer data: %s", acl)
 		}
 	}
 }

@@ -55,9 +55,9 @@ func commands() map[string]func(Layout) []ACL {
 			return []ACL{l.topic(schemas.Switches, Read), l.topic(schemas.Switches, Write), {Group, l.Prefix, Prefixed, Describe}}
 		},
 		"deadletters":    Layout.deadLetters,
-		"tail":           func(l Layout) []ACL { return l.all(Read) },
+		"tail":           Layout.records,
 		"alerts":         func(l Layout) []ACL { return []ACL{l.topic(schemas.Alerts, Read)} },
-		"lag":            func(l Layout) []ACL { return append(l.all(Read), ACL{Group, l.Prefix, Prefixed, Describe}) },
+		"lag":            func(l Layout) []ACL { return append(l.records(), ACL{Group, l.Prefix, Prefixed, Describe}) },
 		"replay":         Layout.replay,
 		"replay --reset": Layout.reset,
 		"state export":   Layout.stateExport,
@@ -83,7 +83,7 @@ func (l Layout) deadLetters() []ACL {
 
 // replay is what it takes to publish and to copy records of any topic.
 func (l Layout) replay() []ACL {
-	return append(l.all(Read),
+	return append(l.records(),
 		l.topic(schemas.Replays, Write), l.topic(schemas.DeadLettersResolved, Write), // to close the letters of what is replayed
 		ACL{Group, l.Prefix, Prefixed, Describe},
 		ACL{Group, l.Prefix + "replay.", Prefixed, Read},
@@ -92,7 +92,7 @@ func (l Layout) replay() []ACL {
 
 // reset is what it takes to move a processor.
 func (l Layout) reset() []ACL {
-	needed := l.all(Read)
+	needed := l.records()
 	for _, role := range Roles() {
 		if processes(role) {
 			needed = append(needed, l.topic(schemas.StatePrefix+role, Write),
