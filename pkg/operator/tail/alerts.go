@@ -41,7 +41,7 @@ func (t Topic) Alerts(ctx context.Context, account string, since time.Time) ([]*
 	ends := make(map[string]time.Time) // by the alert's id: an end may be read before its alert, and be of another account or type
 	_, err := t.Since(ctx, account, since, func(r Record) error {
 		var said schemas.Alert
-		if r.Error != "" || json.Unmarshal(r.Value, &said) != nil {
+		if readable := r.Error == "" && json.Unmarshal(r.Value, &said) == nil; !readable {
 			return nil
 		}
 		if said.Severity == resolved {
