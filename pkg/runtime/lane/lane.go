@@ -137,7 +137,7 @@ func (s *Lanes) finish(tx *machine.Tx, l *lane, item *Item, res *machine.Result)
 	switch outcome := res.Outcome.(type) {
 	case machine.Done, machine.Reject:
 		l.parked, l.probes = false, 0
-		s.clearNote(tx, l)
+		s.clearNote(tx, l, "Amazon answers again")
 	case machine.Snooze:
 		if refused { // all lanes of the group wait
 			break

@@ -281,6 +281,7 @@ func (s *Lanes) Changed(tx *machine.Tx, account string) {
 	l.leave()
 	if l.queue.Len()+len(l.flying) == 0 { // nothing would find out
 		l.parked = false
+		s.clearNote(tx, l, "nothing of it waits any more")
 	}
 	if !l.parked {
 		s.retryNote(tx, l)

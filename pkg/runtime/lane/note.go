@@ -228,8 +228,8 @@ func attributes(shared *blame.Shared) map[string]string {
 	}
 }
 
-// clearNote deletes what note wrote, and resolves its alerts: a call has succeeded.
-func (s *Lanes) clearNote(tx *machine.Tx, l *lane) {
+// clearNote deletes what note wrote, and resolves its alerts, for the reason why.
+func (s *Lanes) clearNote(tx *machine.Tx, l *lane, why string) {
 	if l.noted.IsZero() {
 		return
 	}
@@ -239,8 +239,8 @@ func (s *Lanes) clearNote(tx *machine.Tx, l *lane) {
 		}
 		tx.Resolve(&schemas.Alert{
 			EventType: alert.EventType, Account: l.account, Role: s.role, Subject: alert.Subject, Resolves: alert.EventID,
-			Message: fmt.Sprintf("Amazon answers %s of account %s again, which had waited since %s",
-				s.operations[0], l.account, l.noted.UTC().Format(time.RFC3339)),
+			Message: fmt.Sprintf("%s of account %s, which had waited since %s: %s",
+				s.operations[0], l.account, l.noted.UTC().Format(time.RFC3339), why),
 		})
 	}
 	l.noted, l.told = time.Time{}, told{}
@@ -251,7 +251,7 @@ func (s *Lanes) clearNote(tx *machine.Tx, l *lane) {
 // Open alerts stay open until a call has succeeded, and none is raised anew meanwhile.
 func (s *Lanes) retryNote(tx *machine.Tx, l *lane) {
 	if len(l.told.open) == 0 {
-		s.clearNote(tx, l)
+		s.clearNote(tx, l, "")
 		return
 	}
 	s.putNote(tx, l, &schemas.LaneState{

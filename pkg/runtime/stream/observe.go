@@ -34,7 +34,7 @@ func (unobserved) Failed(bool)                          {}
 
 // Stats is how the units of a processor are doing in this process.
 type Stats struct {
-	Expected int       // units that all processes together have, one for each partition; 0 before it is known
+	Expected int       // units that all processes together have, one for each partition; 1 before that is known: a role has some
 	Assigned int       // units that the group has given to this process
 	Restored int       // of these, those that work
 	Stopped  []Stopped // of these, those that stand still, and partitions without a unit
@@ -61,7 +61,7 @@ const answerTimeout = 250 * time.Millisecond
 func (p *Processor) Stats(ctx context.Context, followed []string) Stats {
 	g := p.group.Load()
 	if g == nil {
-		return Stats{}
+		return Stats{Expected: 1}
 	}
 	g.mu.Lock()
 	units := make([]*unit, 0, len(g.units))
@@ -69,7 +69,7 @@ func (p *Processor) Stats(ctx context.Context, followed []string) Stats {
 		units = append(units, u)
 	}
 	g.mu.Unlock()
-	stats := Stats{Expected: int(p.topology.partitions), Assigned: len(units), Stopped: p.Stopped()}
+	stats := Stats{Expected: max(1, int(p.topology.partitions)), Assigned: len(units), Stopped: p.Stopped()}
 	var asking sync.WaitGroup
 	deadline := make(chan struct{})
 	defer time.AfterFunc(answerTimeout, func() { close(deadline) }).Stop()
