@@ -78,7 +78,7 @@ func TestDeadLetters(t *testing.T) {
 		code int
 		says []string // patterns
 	}{
-		{[]string{"list"}, 0, []string{`^6 open dead letters`, `unknown_account +orders +1 `, `the newest 6`, `record +orders +unknown_account +acme-eu +sellerstream.order-changes\[1\]@2 +open`}},
+		{[]string{"list"}, 0, []string{`^6 open dead letters`, `unknown_account +orders +1 `, `the newest, 6 letters:`, `record +orders +unknown_account +acme-eu +sellerstream.order-changes\[1\]@2 +open`}},
 		{[]string{"list", "--reason", "not_json", "--since", "1h", "--limit", "0"}, 0, []string{`^1 open dead letter\n`}},
 		{[]string{"list", "--since", "yesterday"}, exitUsage, []string{`--since: "yesterday" is neither a time`}},
 		{[]string{"list", "--limit", "-1"}, exitUsage, []string{`--limit must be`}},

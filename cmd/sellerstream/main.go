@@ -22,7 +22,12 @@ func main() {
 
 // runCommandLine is main without the process: it owns signals and maps errors to exit codes.
 func runCommandLine(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	return runCommandLineIn(context.Background(), args, stdin, stdout, stderr)
+}
+
+// runCommandLineIn is runCommandLine for who does not wait for ever.
+func runCommandLineIn(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	go func() {
 		// The first signal asks for an orderly stop, the second does not ask.

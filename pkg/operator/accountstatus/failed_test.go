@@ -106,7 +106,7 @@ func TestUrgentOrdersAreTold(t *testing.T) {
 	if err := f.Write(&out, s); err != nil {
 		t.Fatal(err)
 	}
-	if want := "\n3 of the 6 pending orders are urgent, since a merchant ships them or may have to: they go first, and the oldest waits for 1m00s\n"; !strings.Contains(out.String(), want) {
+	if want := "\nUrgent orders, which a merchant ships or may have to: 3 of 6; they go first, and the oldest has waited for 1m00s\n"; !strings.Contains(out.String(), want) {
 		t.Errorf("no %q in\n%s", want, out.String())
 	}
 }

@@ -152,7 +152,7 @@ orders  1        0          2d02h   order 202-9
 QUOTA     TOKENS  BURST  RATE/S  WAITING  CLEARS
 getOrder  29.0    30     0.5     1        unknown
 
-getOrder is parked since 2d01h: Amazon refuses the account. It is tried again in 10m00s, and at once when the account's configuration or secret changes.
+getOrder has been parked for 2d01h: Amazon refuses the account. It is tried again in 10m00s, and at once when the account's configuration or secret changes.
   reason: 403 Unauthorized
   next: sellerstream doctor --config FILE --account parked
 `,

@@ -189,7 +189,7 @@ func (f *Fold) Write(w io.Writer, s *Standing) error {
 func (f *Fold) writeNotes(w io.Writer, s *Standing) {
 	for _, work := range s.Work {
 		if work.Urgent > 0 {
-			fmt.Fprintf(w, "\n%d of the %d pending %s are urgent, since a merchant ships them or may have to: they go first, and the oldest waits for %s\n", work.Urgent, work.Pending, work.Role, f.ago(work.OldestUrgent))
+			fmt.Fprintf(w, "\nUrgent %s, which a merchant ships or may have to: %d of %d; they go first, and the oldest has waited for %s\n", work.Role, work.Urgent, work.Pending, f.ago(work.OldestUrgent))
 		}
 	}
 	if s.Backfill != nil {
@@ -228,12 +228,12 @@ func (f *Fold) writeSteps(w io.Writer, s *Standing) error {
 		reason := schemas.Printable(wait.Reason)
 		switch {
 		case wait.Parked:
-			say("%s is parked since %s: Amazon refuses the account. It is tried again %s, and at once when the account's configuration or secret changes.\n  reason: %s\n%s  next: sellerstream doctor --config FILE --account %s\n",
+			say("%s has been parked for %s: Amazon refuses the account. It is tried again %s, and at once when the account's configuration or secret changes.\n  reason: %s\n%s  next: sellerstream doctor --config FILE --account %s\n",
 				wait.Operation, f.ago(wait.Since), f.in(wait.Until), reason, told(&wait), s.Account)
 		case wait.Until.IsZero():
-			say("%s is held up since %s.\n  reason: %s\n%s", wait.Operation, f.ago(wait.Since), reason, told(&wait))
+			say("%s has been held up for %s.\n  reason: %s\n%s", wait.Operation, f.ago(wait.Since), reason, told(&wait))
 		default:
-			say("%s is held up since %s; it is tried again %s, by itself.\n  reason: %s\n%s", wait.Operation, f.ago(wait.Since), f.in(wait.Until), reason, told(&wait))
+			say("%s has been held up for %s; it is tried again %s, by itself.\n  reason: %s\n%s", wait.Operation, f.ago(wait.Since), f.in(wait.Until), reason, told(&wait))
 		}
 	}
 	for _, failed := range s.Failed {

@@ -37,7 +37,7 @@ func (s Summary) Text(w io.Writer, all bool) error {
 	if err := s.CountsText(w); err != nil || len(s.Newest) == 0 {
 		return err
 	}
-	fmt.Fprintf(w, "\nthe newest %d:\n", len(s.Newest))
+	fmt.Fprintf(w, "\nthe newest, %s:\n", columns.Counted(len(s.Newest), "letter"))
 	table := columns.New(w)
 	table.Printf("TIME\tID\tROLE\tREASON\tACCOUNT\tFROM\tSTATE\n")
 	for _, l := range s.Newest {

@@ -40,7 +40,11 @@ func (r Report) Table(w io.Writer, all bool) {
 		t.row(row)
 	}
 	if examined, sound := r.accounts(); examined > 0 && !slices.ContainsFunc(rows, func(r row) bool { return r.Part == partAccount }) {
-		fmt.Fprintf(w, "\naccounts: all %d are well\n", sound)
+		all := fmt.Sprintf("all %d are", sound)
+		if sound == 1 {
+			all = "the one that was looked at is"
+		}
+		fmt.Fprintf(w, "\naccounts: %s well\n", all)
 	}
 	fmt.Fprintf(w, "\n%d ok, %s, %d failed, %d skipped in %s\n",
 		r.Count(OK), columns.Counted(r.Count(Warning), "warning"), r.Count(Failed), r.Count(Skipped), r.Took.Round(10*time.Millisecond))
