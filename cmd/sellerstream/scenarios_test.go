@@ -69,7 +69,7 @@ const transcriptsHead = `# What the commands of each scenario say
 
 One section for each row of the table in [OPERATING.md](OPERATING.md#what-to-do-when). A test plays
 the scenarios and writes this page. In place of what differs each time stand TIME, AGE, ORDER, ID,
-N, PORT and ` + "`…`" + `. Of ` + "`doctor`" + ` the rows that are ok are left out, and lines are cut after 220
+N, PORT and ` + "`…`" + `. Of ` + "`doctor`" + ` the rows that are ok are left out, lines are not broken, and cut after 220
 characters. ` + "`--config`" + ` is left out.
 `
 
@@ -190,6 +190,7 @@ var maskings = []struct {
 	{regexp.MustCompile(`"(partition|offset)":\d+`), `"$1":N`},
 	{regexp.MustCompile(`(?m)^Urgent orders, .*\n\n`), ""}, // chance says who ships an order
 	{regexp.MustCompile(`(?m)^\d+ ok, (.*) \d+ skipped`), "N ok, $1 N skipped"},
+	{regexp.MustCompile(`\n {12,}`), " "}, // doctor breaks lines by its longest row
 	{regexp.MustCompile(`(\S) {2,}`), "$1  "},
 	{regexp.MustCompile(`(?m) +$`), ""},
 }
