@@ -30,8 +30,9 @@ func TestDoctorCommand(t *testing.T) {
 		}
 		return out
 	}
-	// Nothing is subscribed yet.
-	command(exitFailed, "the seller has no subscription to ORDER_CHANGE")
+	// Nothing is subscribed yet, which run mends if it has the role subscriptions.
+	command(0, "the seller has no subscription to ORDER_CHANGE")
+	command(exitFailed, "the seller has no subscription to ORDER_CHANGE", "--roles", "orders")
 	if code, _, errs := execute("subscriptions", "ensure", "--config", file); code != 0 {
 		t.Fatal(errs)
 	}

@@ -77,6 +77,7 @@ func letters() []scenario {
 			name: "Add an account",
 			prepare: func(s *site) map[string]string {
 				s.edit("bridge:\n", s.added+"bridge:\n")
+				s.awaitLog(`"account added" account=` + s.account(4)) // else what is sent back for it is set aside again
 				s.shows(", 0 failed", "doctor", "--account", s.account(4))
 				return map[string]string{"FILE": s.file, "A": s.account(4)}
 			},

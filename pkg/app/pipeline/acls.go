@@ -39,14 +39,18 @@ func (e *missingACLs) Error() string {
 	return b.String()
 }
 
-// checkACLs returns what Kafka does not permit before it is needed.
-func checkACLs(ctx context.Context, client *kgo.Client, cfg config.Config, transactionalPrefix string, parts []string) error {
+// checkACLs returns what Kafka does not permit before it is needed: of what parts need,
+// those that about, unless it is nil, is true of.
+func checkACLs(ctx context.Context, client *kgo.Client, cfg config.Config, transactionalPrefix string, parts []string, about func(acls.ACL) bool) error {
 	user := cmp.Or(cfg.Kafka.SASL.Username, "us")
 	layout := permissions.Layout(cfg, transactionalPrefix)
 	grants := layout.Grants(parts, func(string) string { return "User:" + cmp.Or(cfg.Kafka.SASL.Username, "NAME") })
 	var needed []acls.ACL
 	for _, part := range parts {
 		needed = append(needed, layout.Of(part)...)
+	}
+	if about != nil {
+		needed = slices.DeleteFunc(needed, func(a acls.ACL) bool { return !about(a) })
 	}
 	limited, cancel := context.WithTimeout(ctx, aclsAnswer)
 	defer cancel()

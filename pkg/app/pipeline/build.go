@@ -114,7 +114,7 @@ func (p *pipeline) prepare(ctx context.Context, parts ...string) (err error) {
 	if err := awaitKafka(ctx, client, p.Config.Kafka, p.Logger); err != nil {
 		return err
 	}
-	if err := checkACLs(ctx, client, p.Config, p.TransactionalPrefix, parts); err != nil {
+	if err := checkACLs(ctx, client, p.Config, p.TransactionalPrefix, parts, nil); err != nil {
 		return err
 	}
 	admin := kadm.NewClient(client)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/acls"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/kclient"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topics"
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
@@ -80,7 +81,9 @@ func openTopic(ctx context.Context, s Settings, topic string, opts ...kgo.Opt) (
 }
 
 func checkTopic(ctx context.Context, s Settings, client *kgo.Client, topic string) error {
-	if err := checkACLs(ctx, client, s.Config, s.TransactionalPrefix, []string{"operator"}); err != nil {
+	// Of all that an operator may do, a command needs what is about its topic.
+	about := func(a acls.ACL) bool { return a.Resource == acls.Topic && a.Name == s.Config.Prefix+topic }
+	if err := checkACLs(ctx, client, s.Config, s.TransactionalPrefix, []string{"operator"}, about); err != nil {
 		return err
 	}
 	return thereIs(ctx, client, s.Config, topic)
