@@ -114,7 +114,7 @@ func (e *estate) settings() Settings {
 	return Settings{
 		Config: cfg, Files: reader, Hangup: e.hangup, Clock: e.clock,
 		Logger:              slog.New(slog.NewTextHandler(e.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		TransactionalPrefix: e.cluster.TransactionalPrefix(),
+		TransactionalPrefix: e.cluster.TransactionalPrefix(), Answers: time.Minute, // a busy machine is no fault
 	}
 }
 

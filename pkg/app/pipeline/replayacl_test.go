@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -53,7 +54,7 @@ func TestReplayClosesLettersWhereItMay(t *testing.T) {
 		cfg.Kafka.Brokers, cfg.Registry.URL = cluster.ListenAddrs(), subjects.URL()
 		cfg.Kafka.SASL = config.SASL{Mechanism: config.Plain, Username: user, Password: config.Secret{Value: secrets.New("pw")}}
 		opts, stop, err := OpenReplay(t.Context(), Settings{
-			Config: cfg, Secrets: OpenSecrets(cfg.AWS), Clock: clock.Real{}, Logger: slog.New(slog.DiscardHandler), TransactionalPrefix: schemas.DefaultPrefix + "tx",
+			Config: cfg, Secrets: OpenSecrets(cfg.AWS), Clock: clock.Real{}, Logger: slog.New(slog.DiscardHandler), TransactionalPrefix: schemas.DefaultPrefix + "tx", Answers: time.Minute,
 		}, "ada@test", true)
 		if err != nil {
 			t.Fatal(err)
