@@ -71,7 +71,7 @@ type authority struct {
 // gone when it ends.
 const certificateLife = 5 * 365 * 24 * time.Hour
 
-// newAuthority makes one whose certificates nobody believes but for Amazon's domains.
+// newAuthority makes one whose certificates are believed for Amazon's domains alone.
 func newAuthority() (*authority, error) {
 	a := &authority{certificate: &x509.Certificate{
 		Subject: pkix.Name{CommonName: "Sellerstream's simulated Amazon"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,

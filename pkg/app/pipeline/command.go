@@ -81,7 +81,7 @@ func openTopic(ctx context.Context, s Settings, topic string, opts ...kgo.Opt) (
 }
 
 func checkTopic(ctx context.Context, s Settings, client *kgo.Client, topic string) error {
-	// Of all that an operator may do, a command needs what is about its topic.
+	// A command needs what is about its topic, of all that an operator may do.
 	about := func(a acls.ACL) bool { return a.Resource == acls.Topic && a.Name == s.Config.Prefix+topic }
 	if err := checkACLs(ctx, client, s.Config, s.TransactionalPrefix, []string{"operator"}, about); err != nil {
 		return err

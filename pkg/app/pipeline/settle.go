@@ -15,8 +15,8 @@ import (
 )
 
 // What a start waits for that heals by itself: brokers that do not all know new topics yet
-// (UNKNOWN_TOPIC_OR_PARTITION), that elect leaders and coordinators, or too few of which have
-// registered yet (INVALID_REPLICATION_FACTOR). Kafka says the first of
+// (UNKNOWN_TOPIC_OR_PARTITION), that elect leaders and coordinators, or
+// that have not all registered yet (INVALID_REPLICATION_FACTOR). Kafka says the first of
 // a topic too that we may not see, so that the wait ends.
 const (
 	settleFor   = time.Minute

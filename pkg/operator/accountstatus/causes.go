@@ -59,7 +59,7 @@ func (f *Fold) causeOf(account string, w *role.Wait) cause {
 	return c
 }
 
-// words say what holds the accounts up, and who ends it.
+// words describes what holds the accounts up, and who ends it.
 func (c *cause) words(ago string) string {
 	since := c.since.UTC().Format("15:04 UTC") + " (" + ago + ")"
 	switch {

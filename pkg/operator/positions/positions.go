@@ -51,7 +51,7 @@ func (p Position) Remedy() string {
 	return roles.Remedies().Reset(p.Role, p.Topic, p.Partition, strconv.FormatInt(p.First, 10))
 }
 
-// String says where a position outside its log is.
+// String describes a position outside its log.
 func (p Position) String() string {
 	return fmt.Sprintf("%s, topic %s, partition %d: the position %d is not in the log, which has %d to %d", p.Role, p.Topic, p.Partition, p.Next, p.First, p.End)
 }

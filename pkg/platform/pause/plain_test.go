@@ -53,7 +53,7 @@ func FuzzDecodePlain(f *testing.F) {
 	})
 }
 
-// A switch of another version is not readable without the registry, and counts as paused.
+// A switch of another version cannot be read when there is no registry, and counts as paused.
 // A pause is written all the same: whoever has the registry reads there that calls go on.
 func TestAPauseIsWrittenOverWhatCannotBeRead(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {

@@ -78,7 +78,7 @@ func TestOneAccountWithoutTokensOpensItForNobody(t *testing.T) {
 	})
 }
 
-// TestAllDoNotWaitForWhatOneWasAsked, nor is that account named to them.
+// TestAllDoNotWaitForWhatOneWasAsked, and none of them is told its name.
 func TestAllDoNotWaitForWhatOneWasAsked(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *bench) {

@@ -166,7 +166,7 @@ func TestBadSKUsOfSomeAccountsAreTheirs(t *testing.T) {
 	})
 }
 
-// TestATokenThatWasNotAskedForShowsNothing of Login with Amazon, and its call gives back
+// TestATokenThatWasNotAskedForShowsNothing of Login with Amazon, and its call frees
 // the probe that it was.
 func TestATokenThatWasNotAskedForShowsNothing(t *testing.T) {
 	t.Parallel()
