@@ -31,7 +31,7 @@ import (
 const enough = 2 * time.Minute
 
 // executeIn runs the command line until it ends, or has not given up in time.
-func executeIn(t *testing.T, stdin []byte, args ...string) (err error, said string) {
+func executeIn(t *testing.T, stdin []byte, args ...string) (said string, err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), enough)
 	defer cancel()
@@ -48,7 +48,7 @@ func executeIn(t *testing.T, stdin []byte, args ...string) (err error, said stri
 	if err != nil {
 		out.WriteString(err.Error())
 	}
-	return err, out.String()
+	return out.String(), err
 }
 
 // blackHole takes connections and never answers.
@@ -134,7 +134,7 @@ func operatorCommands() []operatorCommand {
 	}
 }
 
-func (c operatorCommand) run(t *testing.T, wait, file, registry string) (error, string) {
+func (c operatorCommand) run(t *testing.T, wait, file, registry string) (string, error) {
 	t.Helper()
 	where := []string{"--config", file}
 	if c.flags {
@@ -172,7 +172,7 @@ func TestCommandsGiveUpWithoutKafka(t *testing.T) {
 				continue
 			}
 			running.Go(func() {
-				if err, said := command.run(t, fault.wait, file, ""); err == nil || !strings.Contains(said, fault.says) {
+				if said, err := command.run(t, fault.wait, file, ""); err == nil || !strings.Contains(said, fault.says) {
 					t.Errorf("%s, %v: %v: no %q in\n%s", name, command.args, err, fault.says, said)
 				}
 			})
@@ -209,7 +209,7 @@ func TestCommandsDoWithoutTheRegistry(t *testing.T) {
 			var running sync.WaitGroup
 			for _, command := range operatorCommands() {
 				running.Go(func() {
-					err, said := command.run(t, "6s", file, url) // Kafka answers well within it
+					said, err := command.run(t, "6s", file, url) // Kafka answers well within it
 					if command.registry != (err != nil) || command.registry && !strings.Contains(said, "schema registry") {
 						t.Errorf("%v: %v\n%s", command.args, err, said)
 					}
@@ -253,7 +253,7 @@ func TestSwitchesWithoutTheRegistry(t *testing.T) {
 		{without, []string{"resume", "--writes"}, "going on\n"},
 		{with, []string{"switches"}, "nothing is paused"},
 	} {
-		if err, said := executeIn(t, nil, append(step.args, "--config", step.file)...); err != nil || !strings.Contains(said, step.says) {
+		if said, err := executeIn(t, nil, append(step.args, "--config", step.file)...); err != nil || !strings.Contains(said, step.says) {
 			t.Errorf("%v: %v, no %q in\n%s", step.args, err, step.says, said)
 		}
 	}

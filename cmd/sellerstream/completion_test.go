@@ -37,7 +37,7 @@ func TestCompletion(t *testing.T) {
 		"encode --topic shipments --record ":                       "Shipment " + noFile,
 		"run --roles bridge,or":                                    "bridge,orders " + noFileNoSpace,
 		"run --roles orders,or":                                    noFileNoSpace,
-		"topics acls --roles replay":                               "replay replay --reset " + noFileNoSpace,
+		"topics acls --roles replay":                               "replay" + " replay --reset " + noFileNoSpace,
 		"deadletters list --role br":                               "bridge " + noFile,
 		"deadletters retry --reason unknown_a":                     "unknown_account " + noFile,
 		"pause --reason ":                                          noFile,

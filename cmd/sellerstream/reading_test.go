@@ -123,7 +123,7 @@ func TestReadingCommandsWriteNothing(t *testing.T) {
 	for _, file := range []string{w.file, mistyped} {
 		for _, args := range readingCommands() {
 			wrote := w.watching()
-			_, said := executeIn(t, nil, append(args, "--config", file)...)
+			said, _ := executeIn(t, nil, append(args, "--config", file)...)
 			if writes := wrote(); len(writes) > 0 {
 				t.Errorf("%v wrote %q", args, writes)
 			}
@@ -137,7 +137,7 @@ func TestReadingCommandsWriteNothing(t *testing.T) {
 	for _, args := range [][]string{{"pause", "--account", "acme-eu"}, {"topics", "apply", "--yes"}} {
 		wrote := w.watching()
 		file := map[bool]string{true: w.file, false: mistyped}[args[0] == "pause"]
-		if _, said := executeIn(t, nil, append(args, "--config", file)...); len(wrote()) == 0 {
+		if said, _ := executeIn(t, nil, append(args, "--config", file)...); len(wrote()) == 0 {
 			t.Errorf("%v seems to write nothing:\n%s", args, said)
 		}
 	}

@@ -46,7 +46,7 @@ func ready(ctx context.Context, out io.Writer, admin string) error {
 	if err != nil {
 		return fmt.Errorf("no pipeline answers at %s: %w\nadmin.listen of its configuration, or --admin of its run, says where it would", admin, errors.Unwrap(err))
 	}
-	defer answer.Body.Close() //nolint:errcheck // only read
+	defer answer.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxReadyAnswer))
 	if err != nil {
 		return fmt.Errorf("read what %s answers: %w", admin, err)

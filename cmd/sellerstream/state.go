@@ -142,7 +142,7 @@ func exportTo(cmd *cobra.Command, settings pipeline.Settings, name string, buyer
 		return done, usageError{fmt.Errorf("%s is there already: name another file, or remove it", name)}
 	}
 	part := name + ".part"
-	file, err := os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // the file that the operator names
 	if err != nil {
 		return done, usageError{err}
 	}
@@ -181,11 +181,11 @@ func export(cmd *cobra.Command, settings pipeline.Settings, w io.Writer, buyerKe
 func importFrom(cmd *cobra.Command, settings pipeline.Settings, name string, opts statemove.ImportOptions) (done statemove.Imported, err error) {
 	in := cmd.InOrStdin()
 	if name != "-" {
-		file, err := os.Open(name)
+		file, err := os.Open(name) //nolint:gosec // the file that the operator names
 		if err != nil {
 			return done, usageError{err}
 		}
-		defer file.Close()
+		defer file.Close() //nolint:errcheck // only read
 		if _, _, err := statefile.Check(file); err != nil {
 			return done, fmt.Errorf("%s: %w", name, err)
 		}

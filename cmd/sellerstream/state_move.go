@@ -114,7 +114,7 @@ func (m *move) do(ctx context.Context) error {
 		return err
 	}
 	m.step(4, "import it under the prefix %s", m.to.Config.Prefix)
-	if err := m.importAll(ctx, source); err != nil {
+	if err := m.importAll(source); err != nil {
 		return err
 	}
 	m.step(6, "what is left to do:\n%s", m.rest())
@@ -153,7 +153,7 @@ func (m *move) export() error {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer file.Close() //nolint:errcheck // only read
 	header, end, err := statefile.Check(file)
 	switch {
 	case err != nil:
@@ -168,7 +168,7 @@ func (m *move) export() error {
 }
 
 // importAll imports the file, if by its end nothing has come to the old topics.
-func (m *move) importAll(ctx context.Context, source *statemove.Pipeline) (err error) {
+func (m *move) importAll(source *statemove.Pipeline) (err error) {
 	m.imported, err = importFrom(m.cmd, m.to, m.file, statemove.ImportOptions{Finish: func(ctx context.Context, end statefile.End) error {
 		m.step(5, "see that nothing has come to the old topics meanwhile")
 		err := errors.Join(source.Stopped(ctx), source.Unmoved(ctx, end))

@@ -37,10 +37,10 @@ func (w *watching) do(cmd *cobra.Command, show func(io.Writer) error) error {
 	drawn := &frames{to: cmd.OutOrStdout(), every: w.every}
 	for again := false; ; again = true {
 		if err := drawn.draw(show); err != nil {
-			switch {
-			case cmd.Context().Err() != nil:
-				return nil
-			case !again:
+			if cmd.Context().Err() != nil {
+				return nil //nolint:nilerr // told to stop
+			}
+			if !again {
 				return err
 			}
 			// What is watched may be an outage, which would end the watching, too.

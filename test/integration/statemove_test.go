@@ -139,7 +139,7 @@ func (e *environment) outcomesOf(ctx context.Context, t *testing.T, others ...*e
 	t.Helper()
 	outcomes := make(map[string]string)
 	for id, value := range e.eventsOf(ctx, t, others...) {
-		of := ""
+		var of string
 		switch v := value.(type) {
 		case *schemas.InventoryResult:
 			of = fmt.Sprint(v.Account, " ", v.UpdateID, " ", v.EventTime)

@@ -182,35 +182,37 @@ func Run(ctx context.Context, s Settings) error {
 			return nil
 		})
 	}
-	group.Go(func() error {
-		giveMemoryBack(groupCtx)
-		return nil
-	})
-	if p.switches != nil {
-		group.Go(func() error {
-			p.switches.Run(groupCtx)
-			return nil
-		})
-	}
-	group.Go(func() error {
-		select {
-		case err := <-p.outdated:
-			return err
-		case <-groupCtx.Done():
-			return nil
-		}
-	})
-	if s.Files != nil {
-		group.Go(func() error {
-			config.Watch{
-				Reader: s.Files, Store: s.Secrets, Hangup: s.Hangup, Logger: s.Logger, Apply: p.live.apply, Again: p.live.again,
-			}.Run(groupCtx)
-			return nil
-		})
-	}
+	runBeside(groupCtx, group, s, p)
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
 	s.Logger.Info("pipeline has drained")
 	return nil
+}
+
+// runBeside runs what all roles share.
+func runBeside(ctx context.Context, group *errgroup.Group, s Settings, p *pipeline) {
+	background := func(run func(context.Context)) {
+		group.Go(func() error {
+			run(ctx)
+			return nil
+		})
+	}
+	background(giveMemoryBack)
+	if p.switches != nil {
+		background(p.switches.Run)
+	}
+	group.Go(func() error {
+		select {
+		case err := <-p.outdated:
+			return err
+		case <-ctx.Done():
+			return nil
+		}
+	})
+	if s.Files != nil {
+		background(config.Watch{
+			Reader: s.Files, Store: s.Secrets, Hangup: s.Hangup, Logger: s.Logger, Apply: p.live.apply, Again: p.live.again,
+		}.Run)
+	}
 }

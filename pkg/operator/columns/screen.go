@@ -38,14 +38,19 @@ const (
 
 // states are the words that have a colour. Those in lower case have one only where they
 // stand alone in a row's last cell: they are words of texts, too.
-var (
-	shouted = regexp.MustCompile(`\b(STOPPED|PARKED|FAILED|PAUSED)\b`)
-	spoken  = map[string]string{
-		"failed": red, "missing": red, "firing": red,
-		"warning": yellow, "narrowed": yellow, "duplicate": yellow, "foreign": yellow, "RETRYING": yellow,
-		"ok": green, "good": green, "created": green,
+var shouted = regexp.MustCompile(`\b(STOPPED|PARKED|FAILED|PAUSED)\b`)
+
+func spoken(state string) (colour string) {
+	switch state {
+	case "failed", "missing", "firing":
+		return red
+	case "warning", "narrowed", "duplicate", "foreign", "RETRYING":
+		return yellow
+	case "ok", "good", "created":
+		return green
 	}
-)
+	return ""
+}
 
 // Paint gives the states in a text their colours, where the screen shows any.
 func (s Screen) Paint(text string) string {
@@ -82,8 +87,8 @@ const minLast = 24
 // what stands before it where there is no room.
 func (s Screen) fit(row string) string {
 	before, last, _ := strings.Cut(row, lastCell)
-	if s.Colour && spoken[last] != "" {
-		return before + spoken[last] + last + plain
+	if colour := spoken(last); s.Colour && colour != "" {
+		return before + colour + last + plain
 	}
 	width := utf8.RuneCountInString(before)
 	if s.Width == 0 || width+utf8.RuneCountInString(last) <= s.Width {

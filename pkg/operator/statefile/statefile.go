@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	// Format and Version begin a file. A reader refuses a later version.
-	Format  = "sellerstream-state"
+	// Format begins a file.
+	Format = "sellerstream-state"
+	// Version is that of the format. A reader refuses a later one.
 	Version = 1
 	// maxLine bounds a line: the largest value of a topic as base64, with what is around it.
 	maxLine = 8 << 20

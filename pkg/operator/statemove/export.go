@@ -259,7 +259,7 @@ func (e *exporter) positionsIn(ctx context.Context, r role.Role, topic string) e
 			at[partition] = next
 		}
 	}
-	times, err := e.times(ctx, topic, at, ends)
+	times, err := e.times(ctx, topic, at)
 	if err != nil {
 		return err
 	}
@@ -303,7 +303,7 @@ const timePatience = 30 * time.Second
 
 // times finds when the first records from the offsets on were appended. A batch that
 // cannot be read has the zero time, from which all is read.
-func (e *exporter) times(ctx context.Context, topic string, at, ends map[int32]int64) (map[int32]time.Time, error) {
+func (e *exporter) times(ctx context.Context, topic string, at map[int32]int64) (map[int32]time.Time, error) {
 	found := make(map[int32]time.Time, len(at))
 	if len(at) == 0 {
 		return found, nil

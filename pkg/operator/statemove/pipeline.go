@@ -107,7 +107,7 @@ func newPartitioner(partitions int32) partitioner {
 }
 
 func (p partitioner) place(key []byte) int32 {
-	return int32(p.of.Partition(&kgo.Record{Key: key}, int(p.partitions))) //nolint:gosec // below partitions
+	return int32(p.of.Partition(&kgo.Record{Key: key}, int(p.partitions)))
 }
 
 // count is how many partitions a pipeline's topics have.
@@ -116,5 +116,5 @@ func (p *Pipeline) count(ctx context.Context) (int32, error) {
 	if err != nil {
 		return 0, fmt.Errorf("under the prefix %q on this Kafka there is no pipeline: %w", p.Prefix, err)
 	}
-	return int32(len(ends)), nil //nolint:gosec // partitions
+	return int32(len(ends)), nil
 }

@@ -49,8 +49,8 @@ func (c Scaled) Now() time.Time {
 	return c.at(time.Now())
 }
 
-func (c Scaled) at(real time.Time) time.Time {
-	return c.epoch.Add(time.Duration(float64(real.Sub(c.epoch)) * c.speed))
+func (c Scaled) at(t time.Time) time.Time {
+	return c.epoch.Add(time.Duration(float64(t.Sub(c.epoch)) * c.speed))
 }
 
 // Real is d divided by the speed.
@@ -59,11 +59,11 @@ func (c Scaled) Real(d time.Duration) time.Duration {
 }
 
 // At is what c shows at a time of the real clock: the same whenever it is asked.
-func At(c Clock, real time.Time) time.Time {
+func At(c Clock, t time.Time) time.Time {
 	if scaled, ok := c.(Scaled); ok {
-		return scaled.at(real)
+		return scaled.at(t)
 	}
-	return real
+	return t
 }
 
 // Passes is how much of c's time passes in d of the real one.

@@ -71,7 +71,7 @@ func TestOwnRefusesOtherVersions(t *testing.T) {
 }
 
 func FuzzOwn(f *testing.F) {
-	f.Add([]byte(wire(1, olderClaimBytes)))
+	f.Add(wire(1, olderClaimBytes))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var own registry.Own
 		for _, topic := range []string{schemas.Switches, schemas.StateFeeds} {

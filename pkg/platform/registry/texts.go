@@ -41,7 +41,7 @@ const NoSchemaID = maxID
 
 // WithSchemaID is a value that names its schema by another id.
 func WithSchemaID(value []byte, id int) []byte {
-	return append(binary.BigEndian.AppendUint32([]byte{0}, uint32(id)), value[headerBytes:]...) //nolint:gosec // the registry's ids are Java's int
+	return append(binary.BigEndian.AppendUint32([]byte{0}, uint32(id)), value[headerBytes:]...)
 }
 
 // Text is the schema of an id, if it is one that can be used; known is false for an id
@@ -58,7 +58,7 @@ func (t *Texts) Text(ctx context.Context, id int) (text string, known bool, err 
 		return "", false, fmt.Errorf("%w: schema id %d: %w", ErrUnavailable, id, err)
 	}
 	if _, err := parse(answer); err != nil { // no role can read what has it
-		return "", false, nil //nolint:nilerr // the value is carried as it is
+		return "", false, nil
 	}
 	return answer.Schema, true, nil
 }

@@ -268,11 +268,11 @@ func (item *listed) shown(at time.Time) Item {
 }
 
 // quantityAt is the quantity that a listing showed at a time.
-func (i *listed) quantityAt(t time.Time) int {
-	for n := len(i.applied) - 1; n >= 0; n-- {
-		if !i.applied[n].Time.After(t) {
-			return i.applied[n].Quantity
+func (item *listed) quantityAt(t time.Time) int {
+	for n := len(item.applied) - 1; n >= 0; n-- {
+		if !item.applied[n].Time.After(t) {
+			return item.applied[n].Quantity
 		}
 	}
-	return i.seeded
+	return item.seeded
 }
