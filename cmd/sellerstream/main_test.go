@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,9 +16,13 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 )
 
-// execute runs the command line as main does.
+// execute runs the command line as main does. A busy machine may take its time to answer.
 func execute(args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
+	if len(args) > 0 && slices.Contains([]string{"replay", "deadletters", "state", "accounts", "pause", "resume", "switches", "backfill"}, args[0]) &&
+		!slices.Contains(args, "--help") {
+		args = append(slices.Clone(args), "--"+answersFlag+"=1m")
+	}
 	code = runCommandLine(args, strings.NewReader(""), &out, &errs)
 	return code, out.String(), errs.String()
 }

@@ -27,7 +27,7 @@ type scenario struct {
 const transcripts = "../../docs/TRANSCRIPTS.md"
 
 // TestScenarios plays each row of the table in docs/OPERATING.md, with its commands:
-// at most two, each within ten seconds. What they say is docs/TRANSCRIPTS.md;
+// at most two, each within inTime. What they say is docs/TRANSCRIPTS.md;
 // UPDATE_GOLDEN=1 writes it.
 func TestScenarios(t *testing.T) {
 	t.Parallel()

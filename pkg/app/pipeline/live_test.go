@@ -45,7 +45,7 @@ type estate struct {
 // who waits for the next probe of an account waits too long.
 func newEstate(t *testing.T, accounts int, dir string, c clock.Clock) *estate {
 	t.Helper()
-	ctx, cancel := context.WithTimeoutCause(t.Context(), 2*time.Minute, errors.New("it took too long"))
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 6*time.Minute, errors.New("it took too long"))
 	t.Cleanup(cancel)
 	e := &estate{t: t, ctx: ctx, file: filepath.Join(t.TempDir(), "sellerstream.yaml"), log: &journal{}, hangup: make(chan os.Signal, 1)}
 	e.stock = "linger: 3s, patch_below: 0, defaults: {fba: allow}" // the SKUs of most tests are not listed
