@@ -54,6 +54,7 @@ func ruled() map[string]any {
 		"silent":     alert("silent", "NotificationsSilent", "CRITICAL", "ORDER_CHANGE"),
 		"no feeds":   alert("no feeds", "NotificationsSilent", "WARNING", "FEED_PROCESSING_FINISHED"),
 		"parked":     alert("parked", "AccountParked", "CRITICAL", ""),
+		"recovered":  alert("recovered", "AccountRecovered", "RESOLVED", ""),
 	}
 }
 
@@ -65,7 +66,7 @@ func TestRulesCatchWhatTheySay(t *testing.T) {
 		"FeedSubmitted": {"submitted"}, "FeedCompleted": {"bad feed", "good feed", "no report"}, "FeedStuck": {"stuck"},
 		"InventoryRejected": {"refused"}, "InventoryFailed": {"given up"}, "ShipmentConfirmed": {"asked", "confirmed"}, "ShipmentRejected": {"by Amazon", "too soon", "wrong item"},
 		"StockAudited": {"audited"}, "CancellationAccepted": {"called off"}, "CancellationRejected": {"kept"}, "CancellationFailed": {"unclear"},
-		"ShipmentAtRisk": {"at risk", "too late"}, "NotificationsSilent": {"no feeds", "silent"}, "AccountParked": {"parked"},
+		"ShipmentAtRisk": {"at risk", "too late"}, "NotificationsSilent": {"no feeds", "silent"}, "AccountParked": {"parked"}, "AccountRecovered": {"recovered"},
 
 		"everything of one account":                     {"bad feed", "confirmed", "ours"},
 		"states and cancellations of orders":            {"cancelled", "elsewhere", "mixed", "ours", "shipped"},
@@ -73,11 +74,11 @@ func TestRulesCatchWhatTheySay(t *testing.T) {
 		"orders that are at least in part ours":         {"mixed", "ours", "shipped"},
 		"feeds with refused messages":                   {"bad feed"},
 		"shipments whose items or quantities are wrong": {"wrong item"},
-		"every alert": {"at risk", "covered", "missing", "no feeds", "parked", "silent", "too late"},
+		"every alert": {"at risk", "covered", "missing", "no feeds", "parked", "recovered", "silent", "too late"},
 		"merchant's orders that must be shipped soon and have no shipment": {"missing"},
 		"packages that were shipped although somebody asked to cancel":     {"asked"},
 		"packages of cancelled orders":                                     {"too soon"},
-		"alerts that do not hold any more":                                 {"covered"},
+		"alerts that do not hold any more":                                 {"covered", "recovered"},
 		"CRITICAL alerts alone":                                            {"parked", "silent", "too late"},
 		"shipments past their latest ship date":                            {"too late"},
 		"order notifications that have fallen silent":                      {"silent"},

@@ -56,14 +56,14 @@ func TestOneUnitStopsAlone(t *testing.T) {
 	named := fmt.Sprintf("partition %d", partition)
 	e.eventuallyRuns(ctx, t, "STOPPED: orders, "+named, "accounts") // Kafka knows with the unit's next commit
 	doctor := e.command(t, "doctor")
-	if err := doctor.Wait(ctx); err == nil || !strings.Contains(doctor.Log(), named) || !strings.Contains(doctor.Log(), "--reset --topic "+schemas.OrderChanges) {
+	if err := doctor.Wait(ctx); err == nil || !strings.Contains(doctor.Log(), named) || !strings.Contains(doctor.Log(), "--reset --role orders --topic "+schemas.OrderChanges) {
 		t.Errorf("doctor does not name the unit and the command: %v\n%s", err, doctor.Log())
 	}
 	if n := len(e.ordersOf(ctx, t, odd)); n != 1 {
 		t.Errorf("the stopped unit wrote %d orders, want none more", n-1)
 	}
 
-	command := regexp.MustCompile("`sellerstream replay --config FILE (--reset --topic [^ ]+ --from-offset [^ `]+)`").FindStringSubmatch(unit.Remedy)
+	command := regexp.MustCompile("`sellerstream replay --config FILE (--reset --role orders --topic [^ ]+ --from-offset [^ `]+)`").FindStringSubmatch(unit.Remedy)
 	if command == nil {
 		t.Fatalf("the remedy holds no command: %s", unit.Remedy)
 	}

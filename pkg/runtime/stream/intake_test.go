@@ -331,7 +331,7 @@ func TestPositionOutsideTheLogStops(t *testing.T) {
 						t.Errorf("cause %q does not name %q", stopped.Cause, part)
 					}
 				}
-				if want := fmt.Sprintf("Reset.Move: topic %s, partition %d, offset ", in1, p); !strings.Contains(stopped.Remedy, want) {
+				if want := fmt.Sprintf("Reset.Move: role test, topic %s, partition %d, offset ", in1, p); !strings.Contains(stopped.Remedy, want) {
 					t.Errorf("remedy %q does not say %q", stopped.Remedy, want)
 				}
 				if got := w.readFor(out, 2, 5*time.Second); len(got) != 1 {
