@@ -65,7 +65,7 @@ func (f *deadLettersFlags) listCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.limit < 0 || f.limit > maxListed {
-				return usageError{fmt.Errorf("--limit must be 0 to %d: the rest is in the topic, see kcat in the README", maxListed)}
+				return usageError{fmt.Errorf("--limit must be 0 to %d: `sellerstream tail dead-letters` shows the rest", maxListed)}
 			}
 			f.filter.Settled, f.filter.Unsure = f.all, true
 			return f.watch.do(cmd, func(w io.Writer) error {

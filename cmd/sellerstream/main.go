@@ -8,15 +8,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sellerstream/sellerstream/pkg/platform/config"
 )
 
 func main() {
+	// Libraries that log by themselves do so as `run` and the commands do: as slog, no
+	// chatter below a warning.
+	slog.SetLogLoggerLevel(slog.LevelWarn)
+	slog.SetDefault(config.Log{Level: "warn"}.New(os.Stderr))
 	os.Exit(runCommandLine(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

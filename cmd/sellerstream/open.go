@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -42,7 +41,6 @@ func openSettings(cmd *cobra.Command, file string) (pipeline.Settings, error) {
 	}
 	cfg, err := loadConfig(file)
 	logger := config.Log{Level: "warn"}.New(cmd.ErrOrStderr())
-	slog.SetDefault(logger) // for libraries that log by themselves
 	return pipeline.Settings{
 		Config: cfg, Answers: wait, Secrets: pipeline.OpenSecrets(cfg.AWS), Clock: clock.Real{}, TransactionalPrefix: transactionalPrefix(cfg),
 		Logger: logger,
@@ -63,7 +61,6 @@ func loadSettings(cmd *cobra.Command, file string) (pipeline.Settings, error) {
 		return pipeline.Settings{}, usageError{err}
 	}
 	logger := cfg.Log.New(cmd.ErrOrStderr())
-	slog.SetDefault(logger) // for libraries that log by themselves
 	built := builtFrom()
 	logger.InfoContext(cmd.Context(), cmd.CommandPath()+" begins", "version", built.Version, "commit", built.Commit, "config", file)
 	for _, line := range cfg.WithoutEffect() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
@@ -70,6 +71,7 @@ func newRunCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			slog.SetDefault(settings.Logger) // for libraries that log by themselves
 			settings.Roles, settings.DryRun = selected, dryRun
 			if dryRun {
 				settings.Out = cmd.OutOrStdout()

@@ -152,12 +152,18 @@ func TestAlertsCommand(t *testing.T) {
 			Since: time.Now(), Time: time.Now(), Resolves: resolves,
 		}
 	}
+	endOf := func(id, account, resolves string) *schemas.Alert {
+		end := alert(id, "SettingBlocks", "s", resolvedSeverity, resolves)
+		end.Account = account
+		return end
+	}
 	produced(t, file, schemas.Alerts, "acme-eu",
 		alert("a", "ShipmentMissing", "202-1", "WARNING", ""), alert("a", "ShipmentMissing", "202-1", "WARNING", ""), // of two processes
 		alert("b", "ShipmentMissing", "202-1", "CRITICAL", ""),
 		alert("c", "ShipmentHeld", "202-2", "WARNING", ""), alert("d", "ShipmentHeld", "202-2", resolvedSeverity, "c"),
 		alert("e", "FeedStuck", "f1", "WARNING", ""), alert("f", "FeedStuck", "f1", resolvedSeverity, "another"),
 		alert("g", "AccountParked", "getOrder", "CRITICAL", ""), alert("h", "AccountRecovered", "getOrder", resolvedSeverity, "g"),
+		alert("k", "SettingBlocks", "s", "WARNING", ""), endOf("l", "zeta", "k"),
 		alert("j", "SharedFailure", "dns", resolvedSeverity, "i"), alert("i", "SharedFailure", "dns", "CRITICAL", "")) // another account's end is read first
 	for _, step := range []struct {
 		args      []string
@@ -165,6 +171,7 @@ func TestAlertsCommand(t *testing.T) {
 	}{
 		{nil, []string{"open", "CRITICAL  ShipmentMissing  acme-eu  202-1", "  2  ", "look at b", "FeedStuck"}, []string{"ShipmentHeld", "AccountParked", "AccountRecovered", "SharedFailure"}},
 		{[]string{"--all"}, []string{"ShipmentHeld", "ended 20"}, nil},
+		{[]string{"--account", "acme-eu"}, []string{"FeedStuck"}, []string{"SettingBlocks"}}, // another account's alert ended it
 		{[]string{"--account", "zeta"}, []string{"no alert is open"}, nil},
 		{[]string{"--json"}, []string{`"type": "ShipmentMissing"`, `"times": 2`, `"ended": null`}, []string{"ShipmentHeld"}},
 	} {

@@ -52,6 +52,7 @@ func (p *pipeline) paused(account, operation string) error {
 
 // openSwitches waits until it is known what is paused.
 func (p *pipeline) openSwitches(ctx context.Context) (err error) {
+	p.breakers() // made before a switch, which another goroutine reads, may ask for them
 	p.switches, err = pause.Open(ctx, pause.Options{
 		Kafka: kafkaOptions(p.Config, p.Secrets), Prefix: p.Config.Prefix, Codec: p.codec, Logger: p.Logger,
 		Changed: p.switched, Retried: p.retry,

@@ -36,10 +36,11 @@ const (
 	red, yellow, green, plain = "\x1b[31m", "\x1b[33m", "\x1b[32m", "\x1b[0m"
 )
 
-// states are the words that have a colour. Those in lower case have one only where they
-// stand alone in a row's last cell: they are words of texts, too.
+// shouted are the states that have a colour wherever they stand in a text.
 var shouted = regexp.MustCompile(`\b(STOPPED|PARKED|FAILED|PAUSED)\b`)
 
+// spoken is the colour of a state in lower case. Such words are of texts too, so they have
+// it only where they are all of a row's last cell.
 func spoken(state string) (colour string) {
 	switch state {
 	case "failed", "missing", "firing":

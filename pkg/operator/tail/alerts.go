@@ -39,13 +39,16 @@ func (t Topic) Alerts(ctx context.Context, account string, since time.Time) ([]*
 	found := make(map[about]*Alert)
 	ids := make(map[string]bool)
 	ends := make(map[string]time.Time) // by the alert's id: an end may be read before its alert, and be of another account or type
-	_, err := t.Since(ctx, account, since, func(r Record) error {
+	_, err := t.Since(ctx, "", since, func(r Record) error {
 		var said schemas.Alert
 		if readable := r.Error == "" && json.Unmarshal(r.Value, &said) == nil; !readable {
 			return nil
 		}
 		if said.Severity == resolved {
 			ends[said.Resolves] = said.Time
+			return nil
+		}
+		if account != "" && !r.of(account) {
 			return nil
 		}
 		if ids[said.EventID] {

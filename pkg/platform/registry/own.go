@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -127,7 +126,7 @@ func names(of []candidate) string {
 	}
 	var all []string
 	for _, c := range of {
-		all = append(all, reflect.TypeOf(c.record.New()).Elem().Name())
+		all = append(all, c.record.Name)
 	}
 	return "it may be " + strings.Join(all, " or ")
 }
