@@ -133,7 +133,11 @@ func replayAgain(cmd *cobra.Command, f *replayFlags) error {
 			return err
 		}
 	}
-	opened, stop, err := pipeline.OpenReplay(cmd.Context(), settings, by, !f.dryRun)
+	var written []string
+	if !f.dryRun {
+		written = request.Written(f.reset)
+	}
+	opened, stop, err := pipeline.OpenReplay(cmd.Context(), settings, by, written...)
 	if err != nil {
 		return err
 	}

@@ -189,10 +189,25 @@ func dialed(dial func(context.Context) (net.Conn, error)) http.RoundTripper {
 	return NewOnceTransport(base)
 }
 
+// nobody is an address where nobody listens, and which nobody else can take: a connection
+// begins there.
+func nobody(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}}).DialContext(t.Context(), "tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn.LocalAddr().String()
+}
+
 func TestWhatWasNotSentIsSaidSo(t *testing.T) {
 	t.Parallel()
-	closed := newCleaver(t, accept)
-	closed.wait()
 	foreign := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a request came") }))
 	t.Cleanup(foreign.Close)
 	foreign.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
@@ -202,7 +217,7 @@ func TestWhatWasNotSentIsSaidSo(t *testing.T) {
 		api  string
 		once http.RoundTripper
 	}{
-		"nobody listens":       {closed.url, nil},
+		"nobody listens":       {"http://" + nobody(t), nil},
 		"no such host":         {"http://amazon.invalid", dialed(func(context.Context) (net.Conn, error) { return nil, &net.DNSError{Err: "no such host"} })},
 		"foreign certificate":  {foreign.URL, nil},
 		"no TLS":               {strings.Replace(plain.url, "http:", "https:", 1), nil},

@@ -8,9 +8,9 @@ import (
 )
 
 // OpenReplay connects a replay to Kafka and the schema registry. by is who replays.
-// Without change the replay only looks, and nothing is written anywhere. stop must be
-// called when the options are no longer used.
-func OpenReplay(ctx context.Context, s Settings, by string, change bool) (opts replays.Options, stop func(), err error) {
+// written are the topics that it encodes records for; without any it only looks, and
+// nothing is written anywhere. stop must be called when the options are no longer used.
+func OpenReplay(ctx context.Context, s Settings, by string, written ...string) (opts replays.Options, stop func(), err error) {
 	p := &pipeline{Settings: s}
 	if p.live, err = newLive(s.Config, s.Logger); err != nil {
 		return opts, nil, err
@@ -21,8 +21,8 @@ func OpenReplay(ctx context.Context, s Settings, by string, change bool) (opts r
 	if err != nil {
 		return opts, nil, err
 	}
-	if change {
-		p.codec, err = s.registered(ctx)
+	if len(written) > 0 {
+		p.codec, err = s.registered(ctx, written...)
 	} else {
 		p.codec, err = s.reading(ctx)
 	}

@@ -12,7 +12,7 @@ import (
 // replayAll makes a running pipeline process all of an input topic again.
 func (e *estate) replayAll(topic string) {
 	e.t.Helper()
-	opts, stop, err := OpenReplay(e.ctx, e.settings(), "ada@test", true)
+	opts, stop, err := OpenReplay(e.ctx, e.settings(), "ada@test", schemas.DeadLettersResolved)
 	if err != nil {
 		e.t.Fatal(err)
 	}

@@ -55,7 +55,7 @@ func TestReplayClosesLettersWhereItMay(t *testing.T) {
 		cfg.Kafka.SASL = config.SASL{Mechanism: config.Plain, Username: user, Password: config.Secret{Value: secrets.New("pw")}}
 		opts, stop, err := OpenReplay(t.Context(), Settings{
 			Config: cfg, Secrets: OpenSecrets(cfg.AWS), Clock: clock.Real{}, Logger: slog.New(slog.DiscardHandler), TransactionalPrefix: schemas.DefaultPrefix + "tx", Answers: time.Minute,
-		}, "ada@test", true)
+		}, "ada@test", schemas.DeadLettersResolved)
 		if err != nil {
 			t.Fatal(err)
 		}

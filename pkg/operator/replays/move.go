@@ -13,7 +13,7 @@ import (
 
 // Processor is the processor of the request's Role or, without one, the only one that has
 // the topic as its input; there may be none.
-func (r *Replay) Processor() (name string, ok bool) {
+func (r Request) Processor() (name string, ok bool) {
 	of := processorsOf(r.Topic)
 	switch {
 	case r.Role != "":
@@ -26,6 +26,15 @@ func (r *Replay) Processor() (name string, ok bool) {
 
 // Processors are those that have the topic as their input.
 func (r *Replay) Processors() []string { return processorsOf(r.Topic) }
+
+// Written are the topics that the replay, or with reset the move, encodes records for.
+// Copies of records keep their bytes.
+func (r Request) Written(reset bool) []string {
+	if processor, ok := r.Processor(); ok && reset {
+		return []string{schemas.StatePrefix + processor}
+	}
+	return []string{schemas.DeadLettersResolved}
+}
 
 // reset moves that processor.
 func (r *Replay) reset() (*stream.Reset, bool) {
