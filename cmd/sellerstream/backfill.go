@@ -10,6 +10,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
 	"github.com/sellerstream/sellerstream/pkg/operator/accountstatus"
+	"github.com/sellerstream/sellerstream/pkg/operator/columns"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/replay"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
@@ -27,6 +28,7 @@ type backfillFlags struct {
 	wait        bool
 	restart     bool
 	stop        bool
+	json        bool
 	by          byFlag
 }
 
@@ -62,6 +64,7 @@ already and shows how far it is; --restart begins anew, --stop ends it. Without
 	cmd.Flags().BoolVar(&f.restart, "restart", false, "begin anew, also if a backfill runs")
 	f.by.add(cmd)
 	cmd.Flags().BoolVar(&f.stop, "stop", false, "end a backfill that runs")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object at the end, and the rest on stderr")
 	return cmd
 }
 
@@ -129,57 +132,79 @@ func (f *backfillFlags) run(cmd *cobra.Command) error {
 	}
 	runs := state != nil && state.Finished.IsZero()
 	var before time.Time // of the backfill that this one is to replace
+	wish := ""
 	switch {
 	case asked == nil && state == nil:
-		_, err := fmt.Fprintf(cmd.OutOrStdout(), "account %s has had no backfill: give --since\n", f.account)
-		return err
+		fmt.Fprintf(forPeople(cmd, f.json), "account %s has had no backfill: give --since\n", f.account)
+		return f.done(cmd, "", nil)
 	case f.stop && !runs:
-		_, err := fmt.Fprintf(cmd.OutOrStdout(), "no backfill of account %s runs\n", f.account)
-		return err
+		fmt.Fprintf(forPeople(cmd, f.json), "no backfill of account %s runs\n", f.account)
+		return f.done(cmd, "", state)
 	case asked == nil || runs && !f.restart && !f.stop: // it is followed
 	default:
 		if err := pipeline.RequestBackfill(ctx, settings, asked); err != nil {
 			return err
 		}
 		what := "asked for"
+		wish = "begin"
 		if f.stop {
-			what = "to be ended"
+			what, wish = "to be ended", "stop"
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "backfill of account %s %s; the running pipeline does it within seconds\n", f.account, what)
+		fmt.Fprintf(forPeople(cmd, f.json), "backfill of account %s %s; the running pipeline does it within seconds\n", f.account, what)
 		if state != nil {
 			before = state.Begun
 		}
 		state = nil
 	}
-	return f.follow(cmd, settings, state, before)
+	state, err = f.follow(cmd, settings, state, before)
+	if err != nil {
+		return err
+	}
+	return f.done(cmd, wish, state)
 }
 
-// follow shows how the backfill stands, until it has ended if that is waited for.
-func (f *backfillFlags) follow(cmd *cobra.Command, settings pipeline.Settings, state *accountstatus.Backfill, before time.Time) error {
+// done prints with --json what was asked of the pipeline, and how the backfill stands.
+func (f *backfillFlags) done(cmd *cobra.Command, wish string, state *accountstatus.Backfill) error {
+	if !f.json {
+		return nil
+	}
+	return columns.JSON(cmd.OutOrStdout(), struct {
+		Account  string                  `json:"account"`
+		Asked    string                  `json:"asked"`    // begin or stop; "" where nothing was
+		Backfill *accountstatus.Backfill `json:"backfill"` // nil where there is none, or the pipeline has not begun it
+	}{f.account, wish, state})
+}
+
+// follow shows how the backfill stands, until it has ended if that is waited for, and
+// returns it; nil for one that the pipeline has not begun.
+func (f *backfillFlags) follow(cmd *cobra.Command, settings pipeline.Settings, state *accountstatus.Backfill, before time.Time) (*accountstatus.Backfill, error) {
 	said := ""
 	for {
-		if state != nil && (f.stop || !state.Begun.Equal(before)) {
+		if state != nil && !f.stop && state.Begun.Equal(before) {
+			state = nil
+		}
+		if state != nil {
 			if text := state.Text(settings.Clock.Now()); text != said {
-				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", f.account, text); err != nil {
-					return err
+				if _, err := fmt.Fprintf(forPeople(cmd, f.json), "%s: %s\n", f.account, text); err != nil {
+					return nil, err
 				}
 				said = text
 			}
 			if !state.Finished.IsZero() {
-				return nil
+				return state, nil
 			}
 		}
 		if !f.wait {
-			return nil
+			return state, nil
 		}
 		select {
 		case <-cmd.Context().Done():
-			return cmd.Context().Err()
+			return nil, cmd.Context().Err()
 		case <-time.After(backfillPoll):
 		}
 		var err error
 		if state, err = f.state(cmd.Context(), settings); err != nil {
-			return err
+			return nil, err
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +49,8 @@ func TestBackfill(t *testing.T) {
 		{nil, []string{"--account", "acme-eu", "--since", "30d", "--fulfilled-by", "MERCHANT"}, 0, "asked for; the running pipeline", true},
 		{&runs, []string{"--account", "acme-eu", "--since", "30d"}, 0, "25 % of the time: 500 orders read, 400 new, ", false},
 		{&runs, []string{"--account", "acme-eu"}, 0, "about 3h", false},
+		{&runs, []string{"--account", "acme-eu", "--json"}, 0, `"read": 500`, false},
+		{&runs, []string{"--account", "acme-eu", "--since", "30d", "--restart", "--json"}, 0, `"asked": "begin"`, true},
 		{&runs, []string{"--account", "acme-eu", "--since", "30d", "--restart"}, 0, "asked for", true},
 		{&runs, []string{"--account", "acme-eu", "--stop"}, 0, "to be ended", true},
 		{&done, []string{"--account", "acme-eu", "--wait"}, 0, "done in 1h0m0s: 500 orders read", false},
@@ -57,6 +61,9 @@ func TestBackfill(t *testing.T) {
 		code, stdout, stderr := execute(append(append([]string{"backfill"}, step.args...), "--config", file)...)
 		if code != step.code || !strings.Contains(stdout+stderr, step.says) {
 			t.Errorf("%v: exit %d, want %d and %q in\n%s%s", step.args, code, step.code, step.says, stdout, stderr)
+		}
+		if slices.Contains(step.args, "--json") && !json.Valid([]byte(stdout)) {
+			t.Errorf("%v: no JSON: %s", step.args, stdout)
 		}
 		if step.asks {
 			requests++

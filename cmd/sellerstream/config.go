@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -31,7 +33,7 @@ func newConfigCommand() *cobra.Command {
 }
 
 func newConfigCheckCommand() *cobra.Command {
-	withoutSecrets := false
+	withoutSecrets, asJSON := false, false
 	cmd := &cobra.Command{
 		Use:   "check [FILE]",
 		Short: "Report every fault of a configuration file, with its line",
@@ -51,13 +53,16 @@ Without a name it checks the file that run would find.`,
 				return errNoConfig()
 			}
 			cfg, err := loadConfig(file)
+			if err == nil && !withoutSecrets {
+				if err = cfg.CheckSecrets(cmd.Context(), file, pipeline.OpenSecrets(cfg.AWS)); err != nil {
+					err = usageError{err}
+				}
+			}
+			if asJSON {
+				return errors.Join(checkedJSON(cmd, file, cfg, err), err)
+			}
 			if err != nil {
 				return err
-			}
-			if !withoutSecrets {
-				if err := cfg.CheckSecrets(cmd.Context(), file, pipeline.OpenSecrets(cfg.AWS)); err != nil {
-					return usageError{err}
-				}
 			}
 			for _, line := range cfg.WithoutEffect() {
 				cmd.PrintErrln(line)
@@ -68,5 +73,28 @@ Without a name it checks the file that run would find.`,
 		},
 	}
 	cmd.Flags().BoolVar(&withoutSecrets, "without-secrets", false, "do not read the secrets, which this machine may not have")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object; what is wrong is on stderr, too")
 	return cmd
+}
+
+// checkedJSON prints what a check found. Where the file could not be read at all, it
+// prints nothing.
+func checkedJSON(cmd *cobra.Command, file string, cfg config.Config, err error) error {
+	found := []config.Fault{}
+	var faults *config.Faults
+	switch {
+	case errors.As(err, &faults):
+		for _, fault := range faults.Found {
+			fault.File = cmp.Or(fault.File, faults.File)
+			found = append(found, fault)
+		}
+	case err != nil:
+		return nil //nolint:nilerr // the caller has it
+	}
+	return columns.JSON(cmd.OutOrStdout(), struct {
+		File          string         `json:"file"`
+		Good          bool           `json:"good"`
+		Faults        []config.Fault `json:"faults"`
+		WithoutEffect []string       `json:"withoutEffect"`
+	}{file, err == nil, found, append([]string{}, cfg.WithoutEffect()...)})
 }

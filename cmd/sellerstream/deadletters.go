@@ -188,14 +188,6 @@ long as all others, and ` + "`list --all`" + ` shows them.`,
 	return cmd
 }
 
-// out is where a command that does something tells people of it.
-func (f *deadLettersFlags) out(cmd *cobra.Command) io.Writer {
-	if f.json {
-		return cmd.ErrOrStderr()
-	}
-	return cmd.OutOrStdout()
-}
-
 func (f *deadLettersFlags) addFilter(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.filter.Reason, "reason", "", "letters of this reason, such as unknown_account")
 	cmd.Flags().StringVar(&f.filter.Account, "account", "", "letters of this account, by our name of it")
@@ -260,7 +252,7 @@ func (f *deadLettersFlags) retry(ctx context.Context, cmd *cobra.Command, letter
 	if plan.Letters()+plan.Kept == 0 {
 		return letters.WhyNone(ctx, f.filter)
 	}
-	plan.Text(f.out(cmd))
+	plan.Text(forPeople(cmd, f.json))
 	if f.dryRun && f.json {
 		return columns.JSON(cmd.OutOrStdout(), retriedJSON{Retried: plan.Letters(), Kept: plan.Kept})
 	}
@@ -292,7 +284,7 @@ func (f *deadLettersFlags) discard(ctx context.Context, cmd *cobra.Command, lett
 	if summary.Total == 0 {
 		return letters.WhyNone(ctx, f.filter)
 	}
-	if err := summary.CountsText(f.out(cmd)); err != nil {
+	if err := summary.CountsText(forPeople(cmd, f.json)); err != nil {
 		return err
 	}
 	if err := confirm(cmd, fmt.Sprintf("Discard %s?", columns.Counted(summary.Total, "dead letter")), f.yes); err != nil {

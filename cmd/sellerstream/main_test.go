@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"net"
 	"os"
 	"path/filepath"
@@ -112,6 +113,48 @@ func TestSecretsThatCannotBeReadAreNamed(t *testing.T) {
 	}
 	if code, _, stderr := execute("config", "check", "--without-secrets", file); code != 0 {
 		t.Errorf("--without-secrets: exit %d: %s", code, stderr)
+	}
+}
+
+func TestConfigCheckAsJSON(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "sellerstream.yaml")
+	good := strings.NewReplacer("{env: LWA_CLIENT_SECRET}", "{value: x}", "{env: ACME_EU_REFRESH_TOKEN}", "{value: x}").Replace(config.Example)
+	for _, test := range []struct {
+		text   string
+		code   int
+		faults []string // paths
+	}{
+		{good, 0, nil},
+		{good + "inventory: {defaults: {scope: seller}}\n", 0, nil},
+		{good + "evnets: {bus: x}\nlog: {level: loud}\n", exitUsage, []string{"evnets", "log.level"}},
+		{strings.Replace(good, "{value: x}", "{env: SELLERSTREAM_TEST_UNSET_A}", 1), exitUsage, []string{"applications[0].client_secret"}},
+	} {
+		if err := os.WriteFile(file, []byte(test.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		code, stdout, stderr := execute("config", "check", "--json", file)
+		var found struct {
+			Good          bool
+			Faults        []config.Fault
+			WithoutEffect []string
+		}
+		if err := json.Unmarshal([]byte(stdout), &found); err != nil || code != test.code || found.Good != (code == 0) || (stderr == "") != (code == 0) {
+			t.Errorf("exit %d, %v\n%s%s", code, err, stdout, stderr)
+		}
+		var paths []string
+		for _, fault := range found.Faults {
+			paths = append(paths, fault.Path)
+			if fault.File != file || fault.Line == 0 || fault.Message == "" {
+				t.Errorf("%+v", fault)
+			}
+		}
+		if slices.Sort(paths); !slices.Equal(paths, test.faults) || (len(found.WithoutEffect) > 0) != strings.Contains(test.text, "scope: seller") {
+			t.Errorf("%+v, want %q", found, test.faults)
+		}
+	}
+	if code, stdout, _ := execute("config", "check", "--json", file+".none"); code != exitFailed || stdout != "" {
+		t.Errorf("without a file: exit %d, %s", code, stdout)
 	}
 }
 

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
+	"github.com/sellerstream/sellerstream/pkg/operator/columns"
 	"github.com/sellerstream/sellerstream/pkg/operator/replays"
 )
 
@@ -103,6 +105,7 @@ func newReplayCommand() *cobra.Command {
 	flags.BoolVar(&f.restart, "restart", false, "begin anew, also if the same replay was interrupted or is through")
 	flags.BoolVar(&f.effects, "effects", false, "allow calls that write at Amazon")
 	flags.BoolVar(&f.yes, "yes", false, "do not ask")
+	flags.BoolVar(&f.json, "json", false, "print one JSON object at the end, and the rest on stderr")
 	flags.BoolVar(&f.wait, "wait", false, "wait until the pipeline has taken the records in; default on a terminal")
 	f.by.add(cmd)
 	flags.StringVar(&f.role, "role", "", "with --reset, the role to move, where several read the topic")
@@ -143,5 +146,9 @@ func replayAgain(cmd *cobra.Command, f *replayFlags) error {
 	}
 	defer stop()
 	job.Replay = replays.New(opened, request)
-	return job.do(cmd.Context())
+	err = job.do(cmd.Context())
+	if f.json && job.result != nil {
+		err = errors.Join(columns.JSON(cmd.OutOrStdout(), job.result), err)
+	}
+	return err
 }

@@ -32,6 +32,7 @@ type replayFlags struct {
 	wait     bool
 	reset    bool
 	role     string
+	json     bool
 	by       byFlag
 }
 
@@ -41,6 +42,19 @@ type replayJob struct {
 	*replays.Replay
 	cmd *cobra.Command
 	way replays.Way
+
+	result any // for --json; nil where nothing was done or counted
+}
+
+// replayed is what a replay did, for a program.
+type replayed struct {
+	Replay     string `json:"replay"`  // its id
+	Through    bool   `json:"through"` // whether nothing of what was meant is left
+	Published  int    `json:"published"`
+	Refused    int    `json:"refused"` // records that could not be published
+	Copied     int    `json:"copied"`
+	Unreadable int    `json:"unreadable"` // records that this version cannot read, and has not copied
+	Closed     int    `json:"closed"`     // dead letters
 }
 
 // request checks the command line.

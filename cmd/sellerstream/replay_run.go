@@ -55,11 +55,13 @@ func (j *replayJob) find(ctx context.Context) (run *replay.Run, fresh bool, err 
 		return last, false, nil
 	case last != nil && !j.restart && !j.relative(): // 2h ago was another time then
 		j.printf("Replay %s is through. --restart does it again.", last.ID())
+		j.result = replayed{Replay: last.ID(), Through: true}
 		return nil, false, nil
 	}
 	run, err = j.Next(ctx, last)
 	if err == nil && run.Done() {
 		j.printf("There are no records in what is meant.")
+		j.result = replayed{Replay: run.ID(), Through: true}
 		return nil, false, nil
 	}
 	return run, true, err
@@ -89,6 +91,7 @@ func (j *replayJob) publish(ctx context.Context, run *replay.Run, letters *deadl
 		return err
 	}
 	j.printf("Replay %s: %s published now.", run.ID(), columns.Counted(done.Events, "event"))
+	j.result = replayed{Replay: run.ID(), Through: run.Done(), Published: done.Events, Refused: done.Refused, Closed: letters.Closed()}
 	switch {
 	case err != nil && run.Done(): // all is published; the letters stay open
 		return err
@@ -107,6 +110,7 @@ func (j *replayJob) process(ctx context.Context, run *replay.Run, letters *deadl
 	done, err := j.Process(ctx, run, letters)
 	stop()
 	j.printf("Replay %s: %s copied to %s now.", run.ID(), columns.Counted(done.Copied, "record"), done.To)
+	j.result = replayed{Replay: run.ID(), Through: run.Done(), Copied: done.Copied, Unreadable: done.Unreadable, Closed: letters.Closed()}
 	if err != nil {
 		return j.interrupted(ctx, err)
 	}
@@ -158,8 +162,12 @@ func (j *replayJob) move(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := move.Text(j.cmd.OutOrStdout()); err != nil || j.dryRun {
+	if err := move.Text(forPeople(j.cmd, j.json)); err != nil {
 		return err
+	}
+	if j.dryRun {
+		j.result = move.Form(false)
+		return nil
 	}
 	if err := confirm(j.cmd, move.Question(), j.yes); err != nil {
 		return err
@@ -167,6 +175,7 @@ func (j *replayJob) move(ctx context.Context) error {
 	if err := move.Do(ctx); err != nil {
 		return err
 	}
+	j.result = move.Form(true)
 	j.printf("Moved. Start the processes of %s again; one that runs goes on by itself within minutes.", move.Processor)
 	return nil
 }
@@ -181,7 +190,8 @@ func (j *replayJob) count(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return j.Text(j.cmd.OutOrStdout(), counts)
+	j.result = j.Form(counts)
+	return j.Text(forPeople(j.cmd, j.json), counts)
 }
 
 // ask makes somebody agree to what a run does.

@@ -155,6 +155,9 @@ func (w *replayWorld) replay(code int, args string, says ...string) {
 			w.t.Errorf("%s: does not say %q:\n%s%s", args, text, stdout, stderr)
 		}
 	}
+	if code == 0 && strings.Contains(args, "--json") && !json.Valid([]byte(stdout)) {
+		w.t.Errorf("%s: no JSON: %s", args, stdout)
+	}
 	if got != code {
 		w.t.Errorf("%s: exit %d, want %d:\n%s%s", args, got, code, stdout, stderr)
 	}
@@ -199,7 +202,9 @@ func TestReplayPublishesAgain(t *testing.T) {
 	w.replay(0, "--topic orders --type OrderCancelled --dry-run", "3 records of 3 accounts")
 	w.replay(0, "--topic orders --order order-3,order-4 --dry-run", "2 records of 2 accounts")
 	w.replay(exitUsage, "--topic orders", "Publish 12 records of 3 accounts again (no calls to Amazon", "--yes says so")
-	w.replay(0, "--topic orders --yes", "12 events published now")
+	w.replay(0, "--topic orders --dry-run --json", `"records": 12`, `"OrderCancelled": 1`, `"seconds": 0.24`)
+	w.replay(0, "--topic orders --yes --json", "12 events published now", `"published": 12`)
+	w.replay(0, "--topic orders --json", `"through": true`)
 	w.replay(0, "--topic orders", "is through. --restart does it again")
 	w.replay(0, "--topic orders --restart --type OrderCancelled --yes", "3 events published now")
 	events, _ := w.amazon.Events(0)
@@ -271,7 +276,7 @@ func TestReplayCopiesWhatIsToBeProcessed(t *testing.T) {
 	w.write(schemas.OrderChanges, "acme-us", &schemas.OrderChange{NotificationID: "us", Account: "acme-us", OrderID: "order-us", EventTime: at, ReceivedTime: at})
 	w.replay(0, "--topic order-changes --account acme-eu --yes", "10 records copied to sellerstream.replays now")
 	w.replay(0, "--topic order-changes --account acme-eu", "is through")
-	w.replay(0, "--topic order-changes --order order-4 --yes", "2 records copied")
+	w.replay(0, "--topic order-changes --order order-4 --yes --json", "2 records copied", `"copied": 2`)
 	w.replay(exitUsage, "--topic inventory-updates --effects", "Process 1 record of 1 account again, with at most 2 writing calls to Amazon?", "--yes says so")
 	w.replay(0, "--topic inventory-updates --effects --yes", "1 record copied")
 	origins := w.copies(13)
@@ -360,12 +365,13 @@ func TestReplayMovesAProcessor(t *testing.T) {
 	w.replay(exitFailed, at(5)+" --yes", "offset 5 is not in partition")
 	w.replay(exitUsage, at(3), "--yes says so", "the start", "0 records again", "leaves 3 records out, never")
 	w.replay(0, at(3)+" --yes", "Moved.")
-	w.replay(0, at(1)+" --yes", "2 again")
+	w.replay(0, at(1)+" --yes --json", "2 again", `"again": 2`, `"moved": true`)
 	w.replay(exitUsage, at(0), "processes 1 record again", "as ever?")
 	w.replay(exitUsage, at(4), "leaves 3 records out")
 	w.replay(exitUsage, "--reset --topic orders --from 1h", "is read by inventory, shipments, cancellations: say with --role which")
 	w.replay(exitUsage, "--reset --topic orders --role events --from 1h", "say with --role which")
 	w.replay(0, "--reset --topic orders --role inventory --from 1h --dry-run", "")
+	w.replay(0, at(4)+" --dry-run --json", `"leftOut": 3`, `"moved": false`)
 	w.replay(0, at(4)+" --dry-run", "3 left out, never to be processed")
 	w.replay(exitUsage, "--reset --topic alerts --from 1h", "kafka-consumer-groups --reset-offsets sets")
 	offsets, err := w.admin.FetchOffsets(t.Context(), "sellerstream.orders")
@@ -385,7 +391,7 @@ func TestReplayFailsForWhatItCannotPublish(t *testing.T) {
 	if err := w.client.ProduceSync(t.Context(), junk).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	w.replay(exitFailed, "--topic orders --yes", "1 record could not be published", "offset=0")
+	w.replay(exitFailed, "--topic orders --yes --json", "1 record could not be published", "offset=0", `"refused": 1`)
 }
 
 // A replay that writes at Amazon asks again when it goes on.

@@ -43,6 +43,15 @@ func confirm(cmd *cobra.Command, question string, yes bool) error {
 	return nil
 }
 
+// forPeople is where a command tells people what it does: with --json stdout holds the
+// result alone.
+func forPeople(cmd *cobra.Command, asJSON bool) io.Writer {
+	if asJSON {
+		return cmd.ErrOrStderr()
+	}
+	return cmd.OutOrStdout()
+}
+
 // watch shows how far something has come until the function that it returns is
 // called: each second on a terminal, else each ten.
 func watch(ctx context.Context, w io.Writer, done, things string, progress func() (done, all int64)) (stop func()) {

@@ -11,6 +11,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/app/pipeline"
 	"github.com/sellerstream/sellerstream/pkg/operator/columns"
 	"github.com/sellerstream/sellerstream/pkg/operator/topicplan"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topics"
 )
 
 type topicsFlags struct {
@@ -95,6 +96,7 @@ it says how to change them; the exit status is then 3.`,
 		},
 	}
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object, and the rest on stderr")
 	return cmd
 }
 
@@ -122,23 +124,41 @@ func (f *topicsFlags) compare(cmd *cobra.Command, do func(topicplan.Plan) error)
 }
 
 func (f *topicsFlags) apply(cmd *cobra.Command, plan topicplan.Plan) error {
-	if err := plan.Text(cmd.OutOrStdout()); err != nil {
+	out := forPeople(cmd, f.json)
+	if err := plan.Text(out); err != nil {
 		return err
 	}
+	var done topics.Report
 	creations, changes, refusals := len(plan.Creations()), len(plan.Changes()), len(plan.Refusals())
 	if creations+changes > 0 {
 		question := fmt.Sprintf("Create %s and change %s?", columns.Counted(creations, "topic"), columns.Counted(changes, "setting"))
 		if err := confirm(cmd, question, f.yes); err != nil {
 			return err
 		}
-		done, err := plan.Apply(cmd.Context())
-		fmt.Fprintf(cmd.OutOrStdout(), "\ncreated %s, changed %s\n", columns.Counted(len(done.Created), "topic"), columns.Counted(len(done.Altered), "setting"))
+		var err error
+		done, err = plan.Apply(cmd.Context())
+		fmt.Fprintf(out, "\ncreated %s, changed %s\n", columns.Counted(len(done.Created), "topic"), columns.Counted(len(done.Altered), "setting"))
 		if err != nil {
-			return err
+			return errors.Join(f.applied(cmd, plan, done), err)
 		}
+	}
+	if err := f.applied(cmd, plan, done); err != nil {
+		return err
 	}
 	if refusals > 0 {
 		return differsError{fmt.Errorf("%s of partitions or replicas left as they are; see above for how to change them", columns.Counted(refusals, "difference"))}
 	}
 	return nil
+}
+
+// applied prints with --json what apply did, and what it leaves as it is.
+func (f *topicsFlags) applied(cmd *cobra.Command, plan topicplan.Plan, done topics.Report) error {
+	if !f.json {
+		return nil
+	}
+	return columns.JSON(cmd.OutOrStdout(), struct {
+		Created []string            `json:"created"`
+		Changed []topics.Difference `json:"changed"`
+		Refused []topics.Difference `json:"refused"`
+	}{append([]string{}, done.Created...), append([]topics.Difference{}, done.Altered...), append([]topics.Difference{}, plan.Refusals()...)})
 }

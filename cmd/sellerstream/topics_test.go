@@ -103,6 +103,11 @@ func TestTopicsPlanAsJSON(t *testing.T) {
 	if len(plan.Refused) != 1 || plan.Refused[0].Setting != "partitions" || plan.Refused[0].Have != "3" {
 		t.Errorf("refused: %+v", plan.Refused)
 	}
+	code, stdout, stderr = execute("topics", "apply", "--yes", "--json", "--config", file)
+	var done struct{ Created, Changed, Refused []any }
+	if err := json.Unmarshal([]byte(stdout), &done); err != nil || code != exitDiffers || len(done.Created) != len(plan.Create) || len(done.Changed) != 2 || len(done.Refused) != 1 {
+		t.Errorf("apply: exit %d, %v, %+v\n%s%s", code, err, done, stdout, stderr)
+	}
 }
 
 // TestTopicsPlanShowsWhatTheRegistryTakes: a subject that others write, where any

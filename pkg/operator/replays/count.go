@@ -81,9 +81,9 @@ const feedOrders = 5000
 
 // Cost is what a replay takes.
 type Cost struct {
-	Calls   int     // to Amazon, at most; of feeds as if they were full
-	Writes  int     // calls that write, at most: as if no two SKUs or orders shared a feed, at two calls a feed
-	Seconds float64 // by the quota of the account that takes longest, or by the rate of events
+	Calls   int     `json:"calls"`   // to Amazon, at most; of feeds as if they were full
+	Writes  int     `json:"writes"`  // calls that write, at most: as if no two SKUs or orders shared a feed, at two calls a feed
+	Seconds float64 `json:"seconds"` // by the quota of the account that takes longest, or by the rate of events
 }
 
 // Cost returns what it takes to do once more what was counted.

@@ -73,11 +73,11 @@ type Move struct {
 
 // Step is the move of one partition.
 type Step struct {
-	Partition int32
-	At        int64 // where the unit stands; below 0 if it has no position yet and would begin at the topic's start
-	To        int64
-	Again     int64 // offsets that it reads again
-	LeftOut   int64 // offsets that it never reads
+	Partition int32 `json:"partition"`
+	At        int64 `json:"at"` // where the unit stands; below 0 if it has no position yet and would begin at the topic's start
+	To        int64 `json:"to"`
+	Again     int64 `json:"again"`   // offsets that it reads again
+	LeftOut   int64 `json:"leftOut"` // offsets that it never reads
 }
 
 // Sum is how many offsets are read again, and how many never.

@@ -33,6 +33,24 @@ func (r *Replay) Text(w io.Writer, c *Counts) error {
 	return err
 }
 
+// Form is what was counted, and what it would take, for a program.
+type Form struct {
+	Topic      string                    `json:"topic"`
+	Records    int                       `json:"records"`
+	Accounts   map[string]map[string]int `json:"accounts"` // records by account and by detail-type or changeType
+	Unreadable int                       `json:"unreadable"`
+	Cost
+}
+
+// Form returns what Text shows.
+func (r *Replay) Form(c *Counts) Form {
+	form := Form{Topic: r.Topic, Records: c.Records(), Accounts: map[string]map[string]int{}, Unreadable: c.Unreadable, Cost: r.Cost(c)}
+	for account, counted := range c.Accounts {
+		form.Accounts[account] = counted.Types
+	}
+	return form
+}
+
 // Question is what must be agreed to before a replay.
 func (r *Replay) Question(c *Counts) string {
 	what := fmt.Sprintf("%s of %s again", columns.Counted(c.Records(), "record"), columns.Counted(len(c.Accounts), "account"))
@@ -82,6 +100,19 @@ func (m *Move) Text(w io.Writer) error {
 		table.Printf("%d\t%s\t%d\t%s\n", s.Partition, at, s.To, how)
 	}
 	return table.Flush()
+}
+
+// MoveForm is a Move for a program.
+type MoveForm struct {
+	Processor string `json:"processor"`
+	Topic     string `json:"topic"` // on the wire
+	Moved     bool   `json:"moved"`
+	Steps     []Step `json:"steps"`
+}
+
+// Form returns what Text shows. moved reports whether it was done.
+func (m *Move) Form(moved bool) MoveForm {
+	return MoveForm{m.Processor, m.Topic, moved, append([]Step{}, m.Steps...)}
 }
 
 // Question is what must be agreed to before a move.

@@ -9,10 +9,10 @@ import (
 
 // Fault is one thing that is wrong, where it stands, and what to write instead.
 type Fault struct {
-	File    string // "" for the file that Faults names
-	Line    int    // 1 is the first line; 0 when the key is missing altogether
-	Path    string // such as "accounts[2].region"
-	Message string
+	File    string `json:"file"` // "" for the file that Faults names
+	Line    int    `json:"line"` // 1 is the first line; 0 when the key is missing altogether
+	Path    string `json:"path"` // such as "accounts[2].region"
+	Message string `json:"message"`
 }
 
 // Faults is everything that is wrong with a file. It is the error of Load.
