@@ -77,7 +77,7 @@ func (f *deadLettersFlags) listCommand() *cobra.Command {
 					if f.json {
 						return summary.JSON(w)
 					}
-					return summary.Text(w, f.all)
+					return summary.Text(w, f.filter)
 				})
 			})
 		},

@@ -82,7 +82,7 @@ func TestDeadLetters(t *testing.T) {
 		{[]string{"list", "--reason", "not_json", "--since", "1h", "--limit", "0"}, 0, []string{`^1 open dead letter\n`}},
 		{[]string{"list", "--since", "yesterday"}, exitUsage, []string{`--since: "yesterday" is neither a time`}},
 		{[]string{"list", "--limit", "-1"}, exitUsage, []string{`--limit must be`}},
-		{[]string{"list", "--account", "zeta"}, 0, []string{`no open dead letter matches`}},
+		{[]string{"list", "--account", "zeta"}, 0, []string{`^no open dead letter matches`}},
 		{[]string{"show", "record"}, 0, []string{`message +configure it\\x1b\[2J`, `bytes of Avro\)\n  \{\n    "notificationId"`, `deadletters retry record. sends it to sellerstream.order-changes`}},
 		{[]string{"show", "message"}, 0, []string{`bytes of text\)\n  \{"a": \[1\\x1b`}},
 		{[]string{"show", "work"}, 0, []string{`deadletters retry work. sends it to sellerstream.order-changes once more`}},
@@ -103,6 +103,8 @@ func TestDeadLetters(t *testing.T) {
 		{[]string{"list"}, 0, []string{`^3 open dead letters`}},
 		{[]string{"list", "--all"}, 0, []string{`^6 dead letters`, `message .* DISCARDED`, `work .* RETRIED`, `record .* RETRIED`}},
 		{[]string{"discard", "--role", "orders", "--yes"}, exitFailed, []string{`no open dead letter matches`}},
+		{[]string{"discard", "--since", "30d", "--yes"}, 0, []string{`discarded 3 dead letters`}},
+		{[]string{"list"}, 0, []string{`^there is no open dead letter\n`}},
 	} {
 		code, stdout, stderr := execute(append(append([]string{"deadletters"}, step.args...), "--config", file)...)
 		if code != step.code {

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,7 +28,8 @@ func newLagCommand() *cobra.Command {
 		Short: "Show how far each role has read its topics",
 		Long: `Lag compares the position of each role in each topic that it reads with the end of
 the log, and shows how old the oldest record is that is not read. The positions are
-those that the role's group has, within seconds of where the role stands.
+those that the role's group has, within seconds of where the role stands. The roles are
+those of runtime.roles or, where that is empty, those that the configuration has work for.
 
 LAG counts offsets: the markers of transactions count too, about one for each
 transaction. A role that has taken work in may still wait for Amazon with it:
@@ -58,12 +58,12 @@ func (f *lagFlags) run(cmd *cobra.Command, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if f.role != "" {
+		settings.Roles = []pipeline.Role{pipeline.Role(f.role)}
+	}
 	all, err := pipeline.ReadPositions(cmd.Context(), settings)
 	if err != nil {
 		return err
-	}
-	if f.role != "" {
-		all = slices.DeleteFunc(all, func(p positions.Position) bool { return p.Role != f.role })
 	}
 	if f.json {
 		return columns.JSON(w, map[string]any{"positions": append([]positions.Position{}, all...)})

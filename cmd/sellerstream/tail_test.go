@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -157,19 +158,28 @@ func TestAlertsCommand(t *testing.T) {
 		end.Account = account
 		return end
 	}
+	sharedBy := func(id, cause, account string) *schemas.Alert {
+		shared := alert(id, "SharedFailure", cause, "CRITICAL", "")
+		shared.Account = account
+		return shared
+	}
 	produced(t, file, schemas.Alerts, "acme-eu",
-		alert("a", "ShipmentMissing", "202-1", "WARNING", ""), alert("a", "ShipmentMissing", "202-1", "WARNING", ""), // of two processes
+		alert("a", "ShipmentMissing", "202-1", "WARNING", ""), alert("a", "ShipmentMissing", "202-1", "WARNING", ""), // again
 		alert("b", "ShipmentMissing", "202-1", "CRITICAL", ""),
 		alert("c", "ShipmentHeld", "202-2", "WARNING", ""), alert("d", "ShipmentHeld", "202-2", resolvedSeverity, "c"),
 		alert("e", "FeedStuck", "f1", "WARNING", ""), alert("f", "FeedStuck", "f1", resolvedSeverity, "another"),
 		alert("g", "AccountParked", "getOrder", "CRITICAL", ""), alert("h", "AccountRecovered", "getOrder", resolvedSeverity, "g"),
 		alert("k", "SettingBlocks", "s", "WARNING", ""), endOf("l", "zeta", "k"),
-		alert("j", "SharedFailure", "dns", resolvedSeverity, "i"), alert("i", "SharedFailure", "dns", "CRITICAL", "")) // another account's end is read first
+		alert("j", "SharedFailure", "dns", resolvedSeverity, "i"), alert("i", "SharedFailure", "dns", "CRITICAL", ""), // another account's end is read first
+		// Of three processes; two have ended the first, all the second.
+		sharedBy("m", "host", "acme-eu"), sharedBy("m", "host", "beta"), sharedBy("m", "host", "eta"), endOf("n", "acme-eu", "m"), endOf("o", "beta", "m"),
+		sharedBy("p", "gone", "acme-eu"), sharedBy("p", "gone", "beta"), sharedBy("p", "gone", "eta"),
+		endOf("q", "acme-eu", "p"), endOf("r", "beta", "p"), endOf("s", "eta", "p"))
 	for _, step := range []struct {
 		args      []string
 		has, lack []string
 	}{
-		{nil, []string{"open", "CRITICAL  ShipmentMissing  acme-eu  202-1", "  2  ", "look at b", "FeedStuck"}, []string{"ShipmentHeld", "AccountParked", "AccountRecovered", "SharedFailure"}},
+		{nil, []string{"open", "CRITICAL  ShipmentMissing  acme-eu  202-1", "  2  ", "look at b", "FeedStuck", "SharedFailure    acme-eu  host"}, []string{"ShipmentHeld", "AccountParked", "AccountRecovered", "dns", "gone"}},
 		{[]string{"--all"}, []string{"ShipmentHeld", "ended 20"}, nil},
 		{[]string{"--account", "acme-eu"}, []string{"FeedStuck"}, []string{"SettingBlocks"}}, // another account's alert ended it
 		{[]string{"--account", "zeta"}, []string{"no alert is open"}, nil},
@@ -224,6 +234,7 @@ func TestLag(t *testing.T) {
 		{1, nil, []string{"orders  order-changes  3  "}},
 		{1, []string{"--role", "orders", "--partitions"}, []string{fmt.Sprintf("orders  order-changes  %d  ", partition), "  1  "}},
 		{1, []string{"--json"}, []string{`"lag": 3`, `"oldest": "20`}},
+		{1, []string{"--role", "cancellations"}, []string{"cancellations  cancellations  0  "}}, // off, but named
 		{4, []string{"--role", "orders"}, []string{"orders  order-changes  0  "}},
 		{7, nil, []string{fmt.Sprintf("orders, topic order-changes, partition %d: the position 7 is not in the log, which has 0 to 4; go on with `sellerstream replay --config FILE --reset --role orders --topic order-changes --from-offset %[1]d:0`", partition)}},
 	} {
@@ -234,6 +245,9 @@ func TestLag(t *testing.T) {
 			if want := strings.Join(strings.Fields(says), "  "); code != 0 || !strings.Contains(squeezed, want) {
 				t.Errorf("at %d, %v: exit %d, no %q in\n%s%s", step.at, step.args, code, says, stdout, stderr)
 			}
+		}
+		if off := strings.Contains(squeezed, "cancellations  cancellations"); off && !slices.Contains(step.args, "cancellations") {
+			t.Errorf("%v: a role is there that is off\n%s", step.args, stdout)
 		}
 	}
 }

@@ -44,12 +44,14 @@ func ReadAccounts(ctx context.Context, s Settings, only string, progress func(do
 			return s.Config.Inventory.FulfillmentWait > 0 && !listings(account).AllowFBA
 		},
 	}
-	applications := make(map[string]string)
+	places := make(map[string]config.Account)
 	for _, a := range s.Config.Accounts {
 		settings.Accounts = append(settings.Accounts, a.ID)
-		applications[a.ID] = a.Application
+		places[a.ID] = a
 	}
-	settings.Application = func(account string) string { return applications[account] }
+	settings.Place = func(account string) (application, region string) {
+		return places[account].Application, string(places[account].Region)
+	}
 	r := &stateReader{
 		reader: topicread.Reader{Admin: kadm.NewClient(client), Client: kafkaOptions(s.Config, s.Secrets)},
 		prefix: s.Config.Prefix, only: only, fold: accountstatus.NewFold(settings), partitions: make(map[string]int32),

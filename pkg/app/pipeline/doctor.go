@@ -21,18 +21,15 @@ import (
 // DoctorOptions are for an examination of what settings lead to, by the same ways as a
 // run uses. None is tried.
 func DoctorOptions(s Settings) doctor.Options {
+	enabled := DefaultRoles(s.Config, false)
 	roles := s.Roles
 	if len(roles) == 0 {
-		roles = DefaultRoles(s.Config, false)
+		roles = enabled
 	}
-	options := doctor.Options{
+	return doctor.Options{
 		Config: s.Config, Secrets: s.Secrets, Parts: doctorParts(s), Clock: s.Clock,
-		RolesMeant: len(s.Roles) > 0, TransactionalPrefix: s.TransactionalPrefix,
+		Roles: names(roles), RolesMeant: len(s.Roles) > 0, Enabled: names(enabled), TransactionalPrefix: s.TransactionalPrefix,
 	}
-	for _, role := range roles {
-		options.Roles = append(options.Roles, string(role))
-	}
-	return options
 }
 
 func doctorParts(s Settings) doctor.Parts {

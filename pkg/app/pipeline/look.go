@@ -34,15 +34,19 @@ func OpenTopic(ctx context.Context, s Settings, name string) (topic tail.Topic, 
 	return tail.Topic{Name: s.Config.Prefix + name, Reader: reader, Decoder: codec}, client.Close, nil
 }
 
-// ReadPositions returns how far the roles have read their topics.
+// ReadPositions returns how far s.Roles have read their topics.
 func ReadPositions(ctx context.Context, s Settings) ([]positions.Position, error) {
 	client, err := OpenKafka(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	defer client.Close()
+	enabled := s.Roles
+	if len(enabled) == 0 {
+		enabled = DefaultRoles(s.Config, false)
+	}
 	reader := topicread.Reader{Admin: kadm.NewClient(client), Client: kafkaOptions(s.Config, s.Secrets)}
-	all, err := positions.Look(ctx, reader, s.Config.Prefix)
+	all, err := positions.Look(ctx, reader, s.Config.Prefix, names(enabled))
 	if err == nil && len(all) == 0 { // the words of a topic that is not there
 		asking, cancel := s.Connecting(ctx)
 		defer cancel()

@@ -79,6 +79,13 @@ func DefaultRoles(cfg config.Config, dryRun bool) []Role {
 	})
 }
 
+func names(roles []Role) (all []string) {
+	for _, r := range roles {
+		all = append(all, string(r))
+	}
+	return all
+}
+
 // expectedRoles are those that some process must run. The bridge is not among them where there
 // is no queue and nothing names it, although `run` starts it by default, to say so.
 func expectedRoles(cfg config.Config, dryRun bool) []Role {

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/sellerstream/sellerstream/bridge/subscriptions"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
+	"github.com/sellerstream/sellerstream/pkg/platform/level"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 )
 
@@ -48,7 +51,8 @@ func (p *pipeline) newKeeper() (*subscriptions.Keeper, error) {
 	return subscriptions.New(subscriptions.Options{
 		Targets: func() []subscriptions.Target { return p.targets(amazon) }, Limits: p.live.limit, Hold: p.hold,
 		Clock: p.Clock, Logger: p.Logger.With("role", Subscriptions),
-		Kafka: groupOptions(p.Config, p.Secrets), Prefix: p.Config.Prefix,
+		Kafka:  append(groupOptions(p.Config, p.Secrets), kgo.ClientID(level.ClientID(string(Subscriptions), p.Version, level.Newest))),
+		Prefix: p.Config.Prefix,
 	})
 }
 

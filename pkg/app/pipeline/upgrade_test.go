@@ -28,7 +28,7 @@ func TestAVersionThatDoesNotKnowTheLevelDoesNotRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stop()
-	for _, role := range []string{"orders", "inventory", "feeds", "shipments", "events"} {
+	for _, role := range []string{"orders", "inventory", "feeds", "shipments", "events", "subscriptions"} {
 		shown := func(m level.Member) bool { return m.Role == role && m.Version == "v9.9.9" && m.Level == level.Newest }
 		for !slices.ContainsFunc(members, shown) {
 			if err := e.ctx.Err(); err != nil {

@@ -39,8 +39,10 @@ func (f *Fold) causeOf(account string, w *role.Wait) cause {
 	switch {
 	case w.Blame == string(blame.Application):
 		c := cause{who: "its application", application: true}
-		if f.settings.Application != nil {
-			c.who = "application " + f.settings.Application(account)
+		if application, region := f.place(account); application != "" {
+			if c.who = "application " + application; !ofLogin(w) {
+				c.who += " in " + region
+			}
 		}
 		if found := coded.FindStringSubmatch(w.Reason); found != nil {
 			c.status = found[1] + " " + found[2]
@@ -49,14 +51,31 @@ func (f *Fold) causeOf(account string, w *role.Wait) cause {
 	case w.Parked || w.Blame != string(blame.Host):
 		return cause{}
 	}
-	c := cause{who: "Amazon, asked for " + w.Operation + ","}
-	if strings.Contains(w.Reason, blame.Login) || strings.Contains(w.Reason, "LWA token") {
+	c := cause{who: "Amazon"}
+	if _, region := f.place(account); region != "" { // each has its own host
+		c.who += " in " + region
+	}
+	if c.who += ", asked for " + w.Operation + ","; ofLogin(w) {
 		c.who = blame.Login
 	}
 	if found := answered.FindStringSubmatch(w.Reason); found != nil {
 		c.status = found[1]
 	}
 	return c
+}
+
+// ofLogin reports whether Login with Amazon, which all regions share, is what does not answer or
+// refuses.
+func ofLogin(w *role.Wait) bool {
+	return strings.Contains(w.Reason, blame.Login) || strings.Contains(w.Reason, "LWA token")
+}
+
+// place is an account's application and region; "" where they are not known.
+func (f *Fold) place(account string) (application, region string) {
+	if f.settings.Place == nil {
+		return "", ""
+	}
+	return f.settings.Place(account)
 }
 
 // words describes what holds the accounts up, and who ends it.

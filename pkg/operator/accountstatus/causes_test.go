@@ -25,12 +25,12 @@ func TestWhatAccountsWaitForTogetherIsOneLine(t *testing.T) {
 		f.Take(&schemas.LaneState{Account: account, Operation: operation, Reason: reason, Blame: "host", Since: ago(time.Hour), Until: now.Add(time.Minute)})
 	}
 	for i, name := range names[2:] {
-		reason := "getOrder of " + name + " was not made: 312 accounts get the same answer since 2026-11-24T11:00:00Z, and one call at a time finds out whether that is over: unavailable"
+		reason := "getOrder of " + name + " was not made: 312 accounts get the same answer since 2026-11-24T11:00:00Z, and one call at a time finds out whether that is over: unavailable at Login with Amazon"
 		if i == waiting/2 {
 			reason = "LWA token for account " + name + ": unavailable (503)"
 		}
-		held(name, model.GetOrder, "Login with Amazon was not asked: "+reason)
-		held(name, model.SearchOrders, reason+" at Login with Amazon")
+		held(name, model.GetOrder, reason)
+		held(name, model.SearchOrders, reason)
 	}
 	f.Take(&schemas.LaneState{
 		Account: "refused", Operation: model.GetFeed, Parked: true, Blame: "account", Since: ago(time.Hour), Until: now.Add(time.Minute),
@@ -64,6 +64,52 @@ func TestWhatAccountsWaitForTogetherIsOneLine(t *testing.T) {
 	}
 }
 
+// TestAWaitLastsUntilACallHasSucceeded: between two probes nothing is over.
+func TestAWaitLastsUntilACallHasSucceeded(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		until time.Duration // ago
+		work  any
+		held  bool
+	}{
+		"a probe is under way":      {time.Minute, nil, true},
+		"one order has long waits":  {time.Hour, &schemas.OrderState{Account: "a", OrderID: "1", Pending: true, PendingSince: ago(2 * time.Hour)}, true},
+		"nothing is left to try":    {time.Hour, nil, false},
+		"another role has the work": {time.Hour, &schemas.InventoryState{Account: "a", SKU: "1", Wanted: &schemas.PendingUpdate{ReceivedTime: ago(time.Hour)}}, false},
+	} {
+		f := NewFold(Settings{Now: now, Accounts: []string{"a"}, MaxMessages: 25_000, PatchBelow: 50})
+		f.Take(&schemas.LaneState{Account: "a", Operation: model.GetOrder, Reason: "unavailable (503)", Blame: "host", Since: ago(2 * time.Hour), Until: ago(test.until)})
+		f.Take(test.work)
+		if held := len(f.Standings()[0].Waits) == 1; held != test.held {
+			t.Errorf("%s: held up %t", name, held)
+		}
+	}
+}
+
+// TestAnOutageOfARegionNamesIt: the other region answers.
+func TestAnOutageOfARegionNamesIt(t *testing.T) {
+	t.Parallel()
+	names := []string{"eu-1", "eu-2", "eu-3", "na-1", "na-2", "na-3"}
+	f := NewFold(Settings{
+		Now: now, Accounts: names, MaxMessages: 25_000, PatchBelow: 50,
+		Place: func(account string) (application, region string) { region, _, _ = strings.Cut(account, "-"); return "main", region },
+	})
+	for _, name := range names[:3] {
+		f.Take(&schemas.LaneState{
+			Account: name, Operation: model.GetOrder, Reason: "getOrder for account " + name + ": unavailable (503)", Blame: "host",
+			Since: ago(time.Hour), Until: now.Add(time.Minute),
+		})
+	}
+	var out bytes.Buffer
+	if err := f.WriteTable(&out, f.Standings(), false); err != nil {
+		t.Fatal(err)
+	}
+	const line = "3 accounts: Amazon in eu, asked for getOrder, answers 503 since 11:00 UTC (1h00m), goes on by itself\n"
+	if !strings.Contains(out.String(), line) {
+		t.Errorf("%q is not there:\n%s", line, out.String())
+	}
+}
+
 // TestARefusedApplicationIsOneLine, whoever is asked, and apart for each application.
 func TestARefusedApplicationIsOneLine(t *testing.T) {
 	t.Parallel()
@@ -74,7 +120,10 @@ func TestARefusedApplicationIsOneLine(t *testing.T) {
 	names = append(names, "small-1", "small-2")
 	f := NewFold(Settings{
 		Now: now, Accounts: names, MaxMessages: 25_000, PatchBelow: 50,
-		Application: func(account string) string { name, _, _ := strings.Cut(account, "-"); return name },
+		Place: func(account string) (application, region string) {
+			name, _, _ := strings.Cut(account, "-")
+			return name, "eu"
+		},
 	})
 	for i, name := range names {
 		reason := "LWA token for account " + name + ": unauthorized (401): invalid_client"

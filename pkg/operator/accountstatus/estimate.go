@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sellerstream/sellerstream/pkg/roles"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/runtime/role"
@@ -16,9 +17,10 @@ import (
 // finish turns what was gathered into the standing.
 func (e *entry) finish(settings Settings) *Standing {
 	e.planStock(settings)
-	for _, name := range Roles() {
-		if w := e.work[name]; w != nil {
+	for _, r := range roles.Processors() {
+		if w := e.work[r.Name]; w != nil {
 			e.Work = append(e.Work, *w)
+			e.Waits = append(e.Waits, slices.DeleteFunc(slices.Clone(e.overdue), func(w role.Wait) bool { return !slices.Contains(r.Operations, w.Operation) })...)
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(e.feeds)) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/roles"
+	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
 	"github.com/sellerstream/sellerstream/pkg/runtime/role"
@@ -23,9 +24,9 @@ type Settings struct {
 	Accounts []string  // the configured ones
 	Only     string    // the one account that is asked for; "" for all
 	Limits   quota.Limits
-	// Application names an account's application; nil where that is not known.
-	Application func(account string) string
-	OrdersV0    bool // whether orders are read with Orders v0
+	// Place names an account's application and region; nil where they are not known.
+	Place    func(account string) (application, region string)
+	OrdersV0 bool // whether orders are read with Orders v0
 	// Asked reports whether a part of an account's orders is asked for; nil where that is
 	// not known.
 	Asked func(account, part string) bool
@@ -61,6 +62,7 @@ type entry struct {
 	feeds     map[string]role.Feed // by id
 	calls     map[string]int       // wanted, by operation
 	failed    map[string]*failures // by role
+	overdue   []role.Wait          // that were to be over for longer than lane.ProbeAfter
 }
 
 // NewFold begins with the configured accounts.
@@ -102,13 +104,24 @@ func (f *Fold) Take(value any) {
 			e.buckets[v.Operation] = v
 		}
 	case *schemas.LaneState:
-		if e := f.of(v.Account); e != nil && (v.Parked || v.Until.After(f.settings.Now)) {
-			e.Waits = append(e.Waits, waitOf(v))
-		}
+		f.takeWait(v)
 	default:
 		for _, r := range f.roles {
 			r.Read(value, func(account string) role.Standing { return f.standing(account, r.Name) })
 		}
+	}
+}
+
+// takeWait takes why a lane waits. A success ends that, not the time until which it waits, since
+// the call that is tried then may fail too. One that is long overdue counts while its role has
+// work: else nothing is left that would try.
+func (f *Fold) takeWait(v *schemas.LaneState) {
+	switch e := f.of(v.Account); {
+	case e == nil:
+	case v.Parked || f.settings.Now.Sub(v.Until) <= lane.ProbeAfter:
+		e.Waits = append(e.Waits, waitOf(v))
+	default:
+		e.overdue = append(e.overdue, waitOf(v))
 	}
 }
 

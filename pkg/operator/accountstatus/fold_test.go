@@ -48,7 +48,7 @@ func world(only string) *Fold {
 	f.Take(&schemas.LaneState{Account: "parked", Operation: model.GetOrder, Parked: true, Reason: "403 Unauthorized", Since: ago(49 * time.Hour), Until: now.Add(10 * time.Minute)})
 	f.Take(&schemas.OrderState{Account: "held", OrderID: "202-8", Pending: true, PendingSince: ago(2 * time.Minute)})
 	f.Take(&schemas.LaneState{Account: "held", Operation: model.GetOrder, Reason: "breaker open", Since: ago(90 * time.Second), Until: now.Add(30 * time.Second)})
-	f.Take(&schemas.LaneState{Account: "idle", Operation: model.GetOrder, Reason: "over", Since: ago(time.Hour), Until: ago(time.Minute)})
+	f.Take(&schemas.LaneState{Account: "idle", Operation: model.GetOrder, Reason: "over", Since: ago(2 * time.Hour), Until: ago(time.Hour)})
 	f.Take(&schemas.Switch{Subject: "paused", Paused: true, Since: ago(time.Hour), By: "ann@host", Reason: "stocktaking"})
 	f.Take(&schemas.Switch{Subject: "idle", Paused: false})
 	f.Take(&schemas.OrderState{Account: "removed", OrderID: "202-7", Pending: true, PendingSince: ago(time.Minute)})
@@ -154,7 +154,7 @@ getOrder  29.0    30     0.5     1        unknown
 
 getOrder has been parked for 2d01h: Amazon refuses the account. It is tried again in 10m00s, and at once when the account's configuration or secret changes.
   reason: 403 Unauthorized
-  next: sellerstream doctor --config FILE --account parked
+  next: sellerstream doctor --config FILE --account parked, mend what it says, then: sellerstream accounts retry --config FILE parked
 `,
 		"paused": `paused: PAUSED since 1h00m by ann@host (stocktaking)
 

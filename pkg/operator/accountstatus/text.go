@@ -228,8 +228,8 @@ func (f *Fold) writeSteps(w io.Writer, s *Standing) error {
 		reason := schemas.Printable(wait.Reason)
 		switch {
 		case wait.Parked:
-			say("%s has been parked for %s: Amazon refuses the account. It is tried again %s, and at once when the account's configuration or secret changes.\n  reason: %s\n%s  next: sellerstream doctor --config FILE --account %s\n",
-				wait.Operation, f.ago(wait.Since), f.in(wait.Until), reason, told(&wait), s.Account)
+			say("%s has been parked for %s: Amazon refuses the account. It is tried again %s, and at once when the account's configuration or secret changes.\n  reason: %s\n%s  next: sellerstream doctor --config FILE --account %s, mend what it says, then: sellerstream accounts retry --config FILE %s\n",
+				wait.Operation, f.ago(wait.Since), f.in(wait.Until), reason, told(&wait), s.Account, s.Account)
 		case wait.Until.IsZero():
 			say("%s has been held up for %s.\n  reason: %s\n%s", wait.Operation, f.ago(wait.Since), reason, told(&wait))
 		default:

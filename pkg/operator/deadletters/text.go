@@ -24,13 +24,16 @@ import (
 const maxDump = 4 << 10
 
 // Text shows the letters to a person: all of them, or the open ones.
-func (s Summary) Text(w io.Writer, all bool) error {
-	kind := "open dead letter"
-	if all {
+func (s Summary) Text(w io.Writer, f Filter) error {
+	kind, none := "open dead letter", "there is no %s\n"
+	if f.Settled {
 		kind = "dead letter"
 	}
+	if f.Selects() {
+		none = "no %s matches\n"
+	}
 	if s.Total == 0 {
-		_, err := fmt.Fprintf(w, "no %s matches\n", kind)
+		_, err := fmt.Fprintf(w, none, kind)
 		return err
 	}
 	fmt.Fprintln(w, columns.Counted(s.Total, kind))

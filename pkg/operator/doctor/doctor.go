@@ -14,6 +14,7 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/platform/clock"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/exclusion"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/acls"
 	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
 	"github.com/sellerstream/sellerstream/pkg/runtime/buyerdata"
 	"github.com/sellerstream/sellerstream/pkg/spapi"
@@ -53,6 +54,9 @@ type Options struct {
 	// are all to run as the configuration's user; else some may have others.
 	Roles      []string
 	RolesMeant bool
+	// Enabled are the roles that some process is to run. What none of them needs is not
+	// looked for. Default all.
+	Enabled []string
 	// TransactionalPrefix begins the pipeline's transactional ids.
 	TransactionalPrefix string
 	// Parallel bounds how many accounts are examined at once; 64 by default.
@@ -86,6 +90,9 @@ func Run(ctx context.Context, opts Options) Report {
 	}
 	if d.Parallel <= 0 {
 		d.Parallel = 64
+	}
+	if len(d.Enabled) == 0 {
+		d.Enabled = acls.Roles()
 	}
 	done := make(chan struct{})
 	go func() {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/operator/doctor"
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/acls"
 	"github.com/sellerstream/sellerstream/pkg/platform/secrets"
 	"github.com/sellerstream/sellerstream/pkg/simulator"
 	"github.com/sellerstream/sellerstream/pkg/simulator/simulatortest"
@@ -236,16 +238,23 @@ func TestSeededFaultsOfKafkaAndTheRegistry(t *testing.T) {
 			breaks: func(*testing.T, *world) {},
 			cause:  "no pipeline has run here with the prefix sellerstream.", fix: "creates them", key: "prefix",
 		},
-		{ // of the two that are missing, one is created by the command that needs it
+		{ // of those that are missing, one is created by the command that needs it, two are of a role that is off
 			name: "a topic was deleted", part: "kafka", check: "topics", status: doctor.Warning,
 			breaks: func(t *testing.T, w *world) {
 				w.settle(t)
+				w.options = func(o *doctor.Options) {
+					o.Enabled = slices.DeleteFunc(acls.Roles(), func(role string) bool { return role == "cancellations" })
+				}
 				w.kafka(t, func(admin *kadm.Client) error {
-					_, err := admin.DeleteTopics(t.Context(), w.config.Prefix+"orders", w.config.Prefix+"dead-letters.resolved")
+					var names []string
+					for _, topic := range []string{"orders", "dead-letters.resolved", "cancellations", "state.cancellations", "cancellation-results"} {
+						names = append(names, w.config.Prefix+topic)
+					}
+					_, err := admin.DeleteTopics(t.Context(), names...)
 					return err
 				})
 			},
-			found: "missing: sellerstream.orders", cause: "they were deleted", fix: "creates them",
+			found: "missing: sellerstream.orders, sellerstream.cancellation-results", cause: "they were deleted", fix: "creates them",
 		},
 		{
 			name: "partition counts differ", part: "kafka", check: "partitions",

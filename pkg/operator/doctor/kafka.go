@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/sellerstream/sellerstream/pkg/operator/columns"
+	"github.com/sellerstream/sellerstream/pkg/operator/permissions"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/kclient"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topics"
@@ -112,10 +113,10 @@ func (d *doctor) topics(ctx context.Context, admin *kadm.Client) (topics.Report,
 		return report, warn(fmt.Sprintf("none of the %d topics", all), "no pipeline has run here with the prefix "+d.Config.Prefix,
 			"nothing, if this is a new one: `sellerstream topics apply` or `run` creates them; else correct the prefix").at("prefix")
 	}
-	// What the operator alone uses is created by the first command that does.
+	// What only others use is created by the first that does.
+	needed := permissions.Layout(d.Config, d.TransactionalPrefix).Topics(d.Enabled...)
 	missing := slices.DeleteFunc(slices.Clone(report.Missing), func(name string) bool {
-		t, _ := schemas.TopicOf(strings.TrimPrefix(name, d.Config.Prefix))
-		return !slices.ContainsFunc(slices.Concat(t.Writers, t.Readers), func(who string) bool { return who != "operator" })
+		return !slices.Contains(needed, strings.TrimPrefix(name, d.Config.Prefix))
 	})
 	if len(missing) > 0 {
 		return report, warn("missing: "+few(missing), "they were deleted, or are new in this version",

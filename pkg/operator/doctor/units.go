@@ -22,6 +22,9 @@ import (
 func (d *doctor) stopped(ctx context.Context, admin *kadm.Client) (all []stream.Stopped, found Finding) {
 	var causes, remedies []string
 	for _, role := range accountstatus.Roles() {
+		if !slices.Contains(d.Enabled, role) {
+			continue
+		}
 		group := d.Config.Prefix + role
 		units, err := stream.ReadStopped(ctx, admin, group)
 		if errors.Is(err, kerr.GroupAuthorizationFailed) {
@@ -44,10 +47,10 @@ func (d *doctor) stopped(ctx context.Context, admin *kadm.Client) (all []stream.
 	return nil, good("none is stopped")
 }
 
-// positions wants each role's place in a topic to be in the log, whether the role runs or
-// not. Units that stand still because of that are the check of units'.
+// positions wants each enabled role's place in a topic to be in the log, whether the role
+// runs or not. Units that stand still because of that are the check of units'.
 func (d *doctor) positions(ctx context.Context, admin *kadm.Client, stopped []stream.Stopped) Finding {
-	all, err := positions.Compare(ctx, topicread.Reader{Admin: admin, Client: d.Parts.Kafka}, d.Config.Prefix)
+	all, err := positions.Compare(ctx, topicread.Reader{Admin: admin, Client: d.Parts.Kafka}, d.Config.Prefix, d.Enabled)
 	switch {
 	case errors.Is(err, kerr.GroupAuthorizationFailed), errors.Is(err, kerr.TopicAuthorizationFailed):
 		return warn(oneLine(err.Error()), "Kafka's ACLs do not let us see where the roles stand", "allow Describe on topics and groups with the prefix "+d.Config.Prefix)

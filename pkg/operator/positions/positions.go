@@ -16,7 +16,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sellerstream/sellerstream/pkg/operator/columns"
-	"github.com/sellerstream/sellerstream/pkg/platform/kafka/acls"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topicread"
 	"github.com/sellerstream/sellerstream/pkg/roles"
 	"github.com/sellerstream/sellerstream/schemas"
@@ -56,26 +55,27 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s, topic %s, partition %d: the position %d is not in the log, which has %d to %d", p.Role, p.Topic, p.Partition, p.Next, p.First, p.End)
 }
 
-// Compare reads the positions of all roles that read a log, in the order of the table of
-// topics, without Oldest. Topics that are not there are left out. It needs no permission
-// but to describe topics and groups.
-func Compare(ctx context.Context, reader topicread.Reader, prefix string) ([]Position, error) {
-	return look(ctx, reader, prefix, func(context.Context, log, []Position) error { return nil })
+// Compare reads the positions of those of the roles that read a log, in the order of the
+// table of topics, without Oldest. Topics that are not there are left out. It needs no
+// permission but to describe topics and groups.
+func Compare(ctx context.Context, reader topicread.Reader, prefix string, roles []string) ([]Position, error) {
+	return look(ctx, reader, prefix, roles, func(context.Context, log, []Position) error { return nil })
 }
 
 // Look is Compare with Oldest, for which records are read.
-func Look(ctx context.Context, reader topicread.Reader, prefix string) ([]Position, error) {
-	return look(ctx, reader, prefix, func(ctx context.Context, l log, found []Position) error { return l.ages(ctx, found) })
+func Look(ctx context.Context, reader topicread.Reader, prefix string, roles []string) ([]Position, error) {
+	return look(ctx, reader, prefix, roles, func(ctx context.Context, l log, found []Position) error { return l.ages(ctx, found) })
 }
 
-func look(ctx context.Context, reader topicread.Reader, prefix string, more func(context.Context, log, []Position) error) ([]Position, error) {
+func look(ctx context.Context, reader topicread.Reader, prefix string, roles []string, more func(context.Context, log, []Position) error) ([]Position, error) {
 	var all []Position
-	groups, err := offsets(ctx, reader.Admin, prefix) // before the logs' ends, which go on
+	groups, err := offsets(ctx, reader.Admin, prefix, roles) // before the logs' ends, which go on
 	if err != nil {
 		return nil, err
 	}
 	for _, topic := range schemas.Topics() {
-		if topic.Compacted() || !slices.ContainsFunc(topic.Readers, acls.IsRole) {
+		readers := slices.DeleteFunc(slices.Clone(topic.Readers), func(r string) bool { return !slices.Contains(roles, r) })
+		if topic.Compacted() || len(readers) == 0 {
 			continue
 		}
 		log, err := extent(ctx, reader, prefix+topic.Name)
@@ -85,7 +85,7 @@ func look(ctx context.Context, reader topicread.Reader, prefix string, more func
 		case err != nil:
 			return nil, err
 		}
-		for _, role := range slices.DeleteFunc(slices.Clone(topic.Readers), func(r string) bool { return !acls.IsRole(r) }) {
+		for _, role := range readers {
 			found := log.positions(role, topic.Name, groups[role], prefix)
 			if err := more(ctx, log, found); err != nil {
 				return nil, err
@@ -97,9 +97,9 @@ func look(ctx context.Context, reader topicread.Reader, prefix string, more func
 }
 
 // offsets are those of each role's group.
-func offsets(ctx context.Context, admin *kadm.Client, prefix string) (groups map[string]kadm.OffsetResponses, err error) {
+func offsets(ctx context.Context, admin *kadm.Client, prefix string, roles []string) (groups map[string]kadm.OffsetResponses, err error) {
 	groups = make(map[string]kadm.OffsetResponses)
-	for _, role := range acls.Roles() {
+	for _, role := range roles {
 		if groups[role], err = admin.FetchOffsets(ctx, prefix+role); err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 			return nil, fmt.Errorf("offsets of group %s: %w", prefix+role, err)
 		}

@@ -38,21 +38,24 @@ func (t Topic) Alerts(ctx context.Context, account string, since time.Time) ([]*
 	type about struct{ kind, account, subject string }
 	found := make(map[about]*Alert)
 	ids := make(map[string]bool)
-	ends := make(map[string]time.Time) // by the alert's id: an end may be read before its alert, and be of another account or type
+	// By id: how often each alert was raised, and when it was ended. Several processes raise one
+	// alert under one id, each ends it for itself, and an end may be read before its alert.
+	raised := make(map[string]int)
+	ends := make(map[string][]time.Time)
 	_, err := t.Since(ctx, "", since, func(r Record) error {
 		var said schemas.Alert
 		if readable := r.Error == "" && json.Unmarshal(r.Value, &said) == nil; !readable {
 			return nil
 		}
 		if said.Severity == resolved {
-			ends[said.Resolves] = said.Time
+			ends[said.Resolves] = append(ends[said.Resolves], said.Time)
 			return nil
 		}
-		if account != "" && !r.of(account) {
+		if raised[said.EventID]++; account != "" && !r.of(account) {
 			return nil
 		}
 		if ids[said.EventID] {
-			return nil // several processes raise one alert
+			return nil
 		}
 		ids[said.EventID] = true
 		at := about{said.EventType, said.Account, said.Subject}
@@ -66,8 +69,9 @@ func (t Topic) Alerts(ctx context.Context, account string, since time.Time) ([]*
 	})
 	alerts := make([]*Alert, 0, len(found))
 	for _, one := range found {
-		if ended, ok := ends[one.newest]; ok {
-			one.Ended = &ended
+		if ended := ends[one.newest]; len(ended) >= raised[one.newest] {
+			last := slices.MaxFunc(ended, time.Time.Compare)
+			one.Ended = &last
 		}
 		alerts = append(alerts, one)
 	}

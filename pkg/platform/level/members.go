@@ -35,8 +35,8 @@ func ClientID(role, version string, newest int) string {
 	return fmt.Sprintf("%s%s/%d/%s", clientPrefix, role, newest, version[:min(len(version), maxVersion)])
 }
 
-// Members are the members of the roles' groups, by role, version and host. Bridges
-// and subscriptions have no group: they read nothing that a level could change.
+// Members are the members of the roles' groups, by role, version and host. Bridges have no
+// group: they read nothing that a level could change.
 func Members(ctx context.Context, admin *kadm.Client, prefix string, roles []string) ([]Member, error) {
 	var groups []string
 	for _, role := range roles {

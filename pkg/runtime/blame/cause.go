@@ -35,6 +35,7 @@ type cause struct {
 	since    time.Time
 	last     time.Time // when it was last seen
 	ended    time.Time // when no run was left
+	status   string    // of the last answer, where the key does not have it
 	open     map[scope]struct{}
 	accounts map[string]struct{}
 	voice    voice
@@ -70,7 +71,7 @@ func (c *cause) shared(party Party, call Call, now time.Time) *Shared {
 		c.voice.heard(pair{call.Account, call.Operation}, now)
 	}
 	s := &Shared{
-		Party: party, Cause: c.key.alike, Host: c.key.host, Since: c.since, Count: len(c.accounts),
+		Party: party, Cause: c.key.alike, Status: c.status, Host: c.key.host, Since: c.since, Count: len(c.accounts),
 		Operations: sorted(c.open, func(s scope) string { return s.operation }),
 		Accounts:   sorted(c.accounts, func(account string) string { return account }),
 		Speaks:     c.voice.of(call),

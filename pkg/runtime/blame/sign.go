@@ -31,6 +31,7 @@ type sign struct {
 	says   says
 	scope  scope  // what its account shares
 	alike  string // what like failures have in common
+	status string // " (503)" of an answer, where alike does not have it
 	need   int    // how many items must fail alike; 0 when it is not the item's fault to begin with
 	party  Party  // that items' failures are blamed on
 	wider  Party  // that accounts' failures are blamed on
@@ -54,7 +55,11 @@ func signOf(call Call, err error, party Party) sign {
 	case known && refusal.TokenMissing:
 		return loginSign(call, refusal, party)
 	case party == Host:
-		return sign{says: fails, scope: scopeOf(call), alike: unavailable, party: Host, wider: Host, unheld: true}
+		s := sign{says: fails, scope: scopeOf(call), alike: unavailable, party: Host, wider: Host, unheld: true}
+		if known {
+			s.status = statusText(refusal.Status)
+		}
+		return s
 	}
 	s := sign{says: fails, scope: scopeOf(call), alike: alike(refusal)}
 	switch refusal.Class {
@@ -87,6 +92,7 @@ func loginSign(call Call, refusal *model.Error, party Party) sign {
 	case Application:
 		s.atOnce = true
 	default:
+		s.status = statusText(refusal.Status)
 		return s
 	}
 	s.alike = alike(refusal) + space(refusal.Code) // the code is of a short list and names what is refused

@@ -51,6 +51,7 @@ type Call struct {
 type Shared struct {
 	Party       Party
 	Cause       string // what they are answered, such as "forbidden (403)"
+	Status      string // of the last answer, such as " (503)", where Cause does not have it; "" for none
 	Host        string // "" for ourselves
 	Application string // "" when it is not the application's
 	Since       time.Time
@@ -241,6 +242,7 @@ func (t *Tally) account(call Call, sign sign, now time.Time) (*cause, Party) {
 		t.share(g, r, sign, since, now)
 	}
 	g.cause.add(sign.scope, call.Account, now)
+	g.cause.status = sign.status
 	return g.cause, g.cause.party(r.wider)
 }
 

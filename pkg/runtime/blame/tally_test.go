@@ -57,6 +57,28 @@ func TestItemsThatFailAlikeAreBlamedOnWhatTheyShare(t *testing.T) {
 	}
 }
 
+// TestWhatStillFailsSpeaksOnWhereTheSpeakerRecovers: the speaker's alert ends then.
+func TestWhatStillFailsSpeaksOnWhereTheSpeakerRecovers(t *testing.T) {
+	t.Parallel()
+	var tally Tally
+	fail := func(i int, operation string) *Shared {
+		return tally.Ended(callOf("app", string("abc"[i%3]), operation, fmt.Sprint(i)), refused(503), start.Add(time.Duration(i)*time.Second)).Shared
+	}
+	for i := range 20 {
+		first, second := fail(i, model.GetOrder), fail(i, model.GetFeed)
+		if second != nil && second.Speaks || i == 17 && !first.Speaks {
+			t.Fatalf("at %d: %+v, %+v", i, first, second)
+		}
+	}
+	if of := fail(20, model.GetFeed); of.Status != " (503)" || len(of.Operations) != 2 {
+		t.Errorf("%+v", of)
+	}
+	tally.Ended(callOf("app", "c", model.GetOrder, "good"), nil, start.Add(time.Minute))
+	if of := fail(61, model.GetFeed); of == nil || !of.Speaks {
+		t.Errorf("nobody speaks for what still fails: %+v", of)
+	}
+}
+
 // TestAnAccountThatEachOperationRefusesIsToBlame, with one item of each: an order, a
 // quantity. It is not when another operation has answered it since.
 func TestAnAccountThatEachOperationRefusesIsToBlame(t *testing.T) {

@@ -172,8 +172,8 @@ type heldError struct {
 }
 
 func (e *heldError) Error() string {
-	return fmt.Sprintf("%s of %s was not made: %d accounts get the same answer since %s, and one call at a time finds out whether that is over: %s",
-		e.call.Operation, e.call.Account, e.by.Count, e.by.Since.UTC().Format(time.RFC3339), e.by.Cause)
+	return fmt.Sprintf("%s of %s was not made: %d accounts get the same answer since %s, and one call at a time finds out whether that is over: %s%s at %s",
+		e.call.Operation, e.call.Account, e.by.Count, e.by.Since.UTC().Format(time.RFC3339), e.by.Cause, e.by.Status, e.by.Host)
 }
 
 func (e *Executor) call(ctx context.Context, seller *spapi.Seller, call machine.Call) (any, spapi.Meta, error) {

@@ -36,10 +36,11 @@ func (tx *Tx) ResolveRaised(alert *schemas.Alert, at time.Time) {
 }
 
 // Resolve writes that the alert whose id is alert.Resolves does not hold any more. Its id
-// follows from that one, so an alert is resolved once.
+// follows from that one, the role and the account: each of those that have raised an alert
+// with AlertShared resolves it once.
 func (tx *Tx) Resolve(alert *schemas.Alert) {
 	alert.Severity, alert.Since = "RESOLVED", tx.Now
-	tx.alert(alert, tx.EventID("AlertResolved", alert.Resolves))
+	tx.alert(alert, tx.EventID("AlertResolved", alert.Resolves, alert.Role, alert.Account))
 }
 
 // AlertShared is Alert for what every process finds out for itself. Alerts of one type
