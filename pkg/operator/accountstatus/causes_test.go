@@ -92,7 +92,10 @@ func TestAnOutageOfARegionNamesIt(t *testing.T) {
 	names := []string{"eu-1", "eu-2", "eu-3", "na-1", "na-2", "na-3"}
 	f := NewFold(Settings{
 		Now: now, Accounts: names, MaxMessages: 25_000, PatchBelow: 50,
-		Place: func(account string) (application, region string) { region, _, _ = strings.Cut(account, "-"); return "main", region },
+		Place: func(account string) (application, region string) {
+			region, _, _ = strings.Cut(account, "-")
+			return "main", region
+		},
 	})
 	for _, name := range names[:3] {
 		f.Take(&schemas.LaneState{
