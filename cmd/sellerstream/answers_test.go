@@ -162,9 +162,9 @@ func TestCommandsGiveUpWithoutKafka(t *testing.T) {
 		"refused":    {nobody(t), "", "kafka.brokers", "1s"},
 		"black hole": {blackHole(t), "", "kafka.brokers", "1s"},
 		"no name":    {unknownHost + ":9092", "", "kafka.brokers", "1s"},
-		"TLS":        {signed.ListenAddrs()[0], ca, "kafka.tls.ca_file", "10s"},
+		"TLS":        {signed.ListenAddrs()[0], ca, "kafka.tls.ca_file", "1m"},
 		"TLS, black": {blackHole(t), ca, "kafka.", "1s"},
-		"password":   {login.ListenAddrs()[0], "  sasl: {mechanism: SCRAM-SHA-512, username: admin, password: {value: wrong}}\n", "kafka.sasl", "10s"},
+		"password":   {login.ListenAddrs()[0], "  sasl: {mechanism: SCRAM-SHA-512, username: admin, password: {value: wrong}}\n", "kafka.sasl", "1m"},
 	} {
 		file := configWith(t, fault.broker, registry.RegistryURL(), fault.more)
 		for _, command := range operatorCommands() {

@@ -184,6 +184,7 @@ var maskings = []struct {
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{32}\b|\b[0-9a-f]{12,}…`), "ID"},
 	{regexp.MustCompile(`\b\d{3}-\d{7}-\d{7}\b`), "ORDER"},
 	{regexp.MustCompile(`\b(\d+d)?(\d+h)?(\d+m)?\d+(\.\d+)?m?s\b|\b\d+[dhm]\d+[hm]\b`), "AGE"},
+	{regexp.MustCompile(`tried again now`), "tried again in AGE"}, // its time has come
 	// The quotas of `accounts`.
 	{regexp.MustCompile(`(?m)^((?:get|search|patch|create|confirm)[A-Z]\w+)  .*$`), "$1  …"},
 	{regexp.MustCompile(`(?m)^of orders  .*$`), "of orders  …"},
