@@ -61,8 +61,8 @@ func TestTheCommandThatAccountsPrintsSendsItAgain(t *testing.T) {
 		commands[f.Role] = f.Again
 	}
 	for role, says := range map[string]string{"inventory": "3 records copied", "shipments": "2 records copied", "orders": "retried 1 dead letter"} {
-		args := strings.Fields(strings.NewReplacer("sellerstream ", "", "FILE", w.file).Replace(commands[role]))
-		if code, stdout, stderr := execute(append(args, "--yes")...); code != 0 || !strings.Contains(stdout+stderr, says) {
+		args := strings.Fields(strings.TrimPrefix(commands[role], "sellerstream "))
+		if code, stdout, stderr := execute(append(args, "--yes", "--config", w.file)...); code != 0 || !strings.Contains(stdout+stderr, says) {
 			t.Errorf("%s: %s: exit %d, want %q:\n%s%s", role, commands[role], code, says, stdout, stderr)
 		}
 	}

@@ -173,7 +173,7 @@ func (s *site) run(args ...string) (said string, code int) {
 	switch {
 	case args[0] == "ready":
 		args = append(args, "--admin", s.admin)
-	case args[0] != "config" && !slices.Contains(args, "--config"):
+	case args[0] != "config" && args[0] != "encode" && !slices.Contains(args, "--config"):
 		args = append(args, "--config", s.file)
 	}
 	ctx, cancel := context.WithTimeoutCause(s.ctx, inTime(), errors.New("its time is over"))

@@ -236,7 +236,7 @@ func TestLag(t *testing.T) {
 		{1, []string{"--json"}, []string{`"lag": 3`, `"oldest": "20`}},
 		{1, []string{"--role", "cancellations"}, []string{"cancellations  cancellations  0  "}}, // off, but named
 		{4, []string{"--role", "orders"}, []string{"orders  order-changes  0  "}},
-		{7, nil, []string{fmt.Sprintf("orders, topic order-changes, partition %d: the position 7 is not in the log, which has 0 to 4; go on with `sellerstream replay --config FILE --reset --role orders --topic order-changes --from-offset %[1]d:0`", partition)}},
+		{7, nil, []string{fmt.Sprintf("orders, topic order-changes, partition %d: the position 7 is not in the log, which has 0 to 4; go on with `sellerstream replay --reset --role orders --topic order-changes --from-offset %[1]d:0`", partition)}},
 	} {
 		commit(step.at)
 		code, stdout, stderr := execute(append([]string{"lag", "--config", file}, step.args...)...)

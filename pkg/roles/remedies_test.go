@@ -14,7 +14,7 @@ func TestEachRemedyNamesACommand(t *testing.T) {
 			t.Errorf("%s names no command: %q", field.Name, value)
 		}
 	}
-	const reset = "sellerstream replay --config FILE --reset --role inventory --topic orders --from-offset 3:7"
+	const reset = "sellerstream replay --reset --role inventory --topic orders --from-offset 3:7"
 	if got := remedies.Reset("inventory", "orders", 3, "7"); got != reset {
 		t.Errorf("the command is %q, want %q", got, reset)
 	}

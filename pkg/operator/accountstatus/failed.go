@@ -96,9 +96,9 @@ func again(account, name, code string, first map[int32]int64) string {
 	switch {
 	case len(topics) > 0:
 	case code == otherCodes:
-		return fmt.Sprintf("sellerstream deadletters retry --config FILE --role %s --account %s", name, account)
+		return fmt.Sprintf("sellerstream deadletters retry --role %s --account %s", name, account)
 	default:
-		return fmt.Sprintf("sellerstream deadletters retry --config FILE --reason %s --account %s", code, account)
+		return fmt.Sprintf("sellerstream deadletters retry --reason %s --account %s", code, account)
 	}
 	if len(first) == 0 { // its record is in the log that the state was imported from
 		return "none: have its producer send it again"
@@ -107,7 +107,7 @@ func again(account, name, code string, first map[int32]int64) string {
 	for _, partition := range slices.Sorted(maps.Keys(first)) {
 		from = append(from, fmt.Sprintf("%d:%d", partition, first[partition]))
 	}
-	return fmt.Sprintf("sellerstream replay --config FILE --topic %s --account %s --from-offset %s --effects", topics[0], account, strings.Join(from, ","))
+	return fmt.Sprintf("sellerstream replay --topic %s --account %s --from-offset %s --effects", topics[0], account, strings.Join(from, ","))
 }
 
 // Words are what was given up, such as "500 SKUs (InvalidInput)".

@@ -65,13 +65,13 @@ func TestWhatFailedAndWhatIsInDoubtIsNamed(t *testing.T) {
 	if err := f.Write(&out, s); err != nil {
 		t.Fatal(err)
 	}
-	stock := "sellerstream replay --config FILE --topic inventory-updates --account a --from-offset 3:1400 --effects\n"
+	stock := "sellerstream replay --topic inventory-updates --account a --from-offset 3:1400 --effects\n"
 	for _, want := range []string{
 		"IN DOUBT           MARKETPLACE  SKUS   SINCE  OVER\ncreateFeed         A1           41000  2m00s  in 8m00s\npatchListingsItem  -            3      2m00s  in 4m00s\n",
 		"FAILED     COUNT  CAUSE          FIRST      LAST\ninventory  500    InvalidInput   8h20m ago  1m00s ago\ninventory  1      no_answer      1h00m ago  1h00m ago\n",
 		"500 SKUs (InvalidInput) of role inventory FAILED, and nothing is sent for them until somebody does.\n  last reason: words of InvalidInput\n  next: mend the cause, then: " + stock,
-		"  next: mend the cause, then: sellerstream replay --config FILE --topic shipments --account a --from-offset 3:77 --effects\n",
-		"  next: mend the cause, then: sellerstream deadletters retry --config FILE --reason order_refused --account a\n",
+		"  next: mend the cause, then: sellerstream replay --topic shipments --account a --from-offset 3:77 --effects\n",
+		"  next: mend the cause, then: sellerstream deadletters retry --reason order_refused --account a\n",
 		"  reason: 403\n  blame: application\n  alert: SharedFailure\n",
 		"  reason: 503\n  blame: host\n  alert: after minutes one alert reports it for all accounts\n",
 		"  alert: StockWaits\n",
@@ -127,7 +127,7 @@ func TestAPartThatNeverComesIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 		told += strings.Count(out.String(), "Amazon leaves it out")
-		if want := "TAX is asked for, and Amazon leaves it out: none of the last 500 answers about paid orders has it.\n  next: sellerstream doctor --config FILE --account a\n"; s.Account == "a" && !strings.Contains(out.String(), want) {
+		if want := "TAX is asked for, and Amazon leaves it out: none of the last 500 answers about paid orders has it.\n  next: sellerstream doctor --account a\n"; s.Account == "a" && !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}
 	}

@@ -154,12 +154,12 @@ getOrder  29.0    30     0.5     1        unknown
 
 getOrder has been parked for 2d01h: Amazon refuses the account. It is tried again in 10m00s, and at once when the account's configuration or secret changes.
   reason: 403 Unauthorized
-  next: sellerstream doctor --config FILE --account parked, mend what it says, then: sellerstream accounts retry --config FILE parked
+  next: sellerstream doctor --account parked, mend what it says, then: sellerstream accounts retry parked
 `,
 		"paused": `paused: PAUSED since 1h00m by ann@host (stocktaking)
 
 Its calls are paused, since 1h00m by ann@host (stocktaking).
-  next: sellerstream resume --config FILE --account paused
+  next: sellerstream resume --account paused
 `,
 		"idle": "idle: idle\n\nNOTIFICATIONS  LAST  SEARCHED UP TO  FOUND BY SEARCH\nof orders      -     -               0\n",
 	} {

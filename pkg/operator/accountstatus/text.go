@@ -196,7 +196,7 @@ func (f *Fold) writeNotes(w io.Writer, s *Standing) {
 		fmt.Fprintf(w, "\n%s\n", s.Backfill.Text(f.settings.Now))
 	}
 	for _, a := range s.Absent {
-		fmt.Fprintf(w, "\n%s is asked for, and Amazon leaves it out: %s.\n  next: sellerstream doctor --config FILE --account %s\n", a.Part, a.Words(), s.Account)
+		fmt.Fprintf(w, "\n%s is asked for, and Amazon leaves it out: %s.\n  next: sellerstream doctor --account %s\n", a.Part, a.Words(), s.Account)
 	}
 }
 
@@ -219,16 +219,16 @@ func (f *Fold) writeSteps(w io.Writer, s *Standing) error {
 		say("It is not configured: its work waits until it is again, under accounts or in accounts_dir.\n")
 	}
 	if s.Paused != nil {
-		say("Its calls are paused, %s.\n  next: sellerstream resume --config FILE --account %s\n", s.Paused.text(f.settings.Now), s.Account)
+		say("Its calls are paused, %s.\n  next: sellerstream resume --account %s\n", s.Paused.text(f.settings.Now), s.Account)
 	}
 	if f.writes != nil {
-		say("The writing calls of all accounts are paused, %s.\n  next: sellerstream resume --config FILE --writes\n", f.writes.text(f.settings.Now))
+		say("The writing calls of all accounts are paused, %s.\n  next: sellerstream resume --writes\n", f.writes.text(f.settings.Now))
 	}
 	for _, wait := range s.Waits {
 		reason := schemas.Printable(wait.Reason)
 		switch {
 		case wait.Parked:
-			say("%s has been parked for %s: Amazon refuses the account. It is tried again %s, and at once when the account's configuration or secret changes.\n  reason: %s\n%s  next: sellerstream doctor --config FILE --account %s, mend what it says, then: sellerstream accounts retry --config FILE %s\n",
+			say("%s has been parked for %s: Amazon refuses the account. It is tried again %s, and at once when the account's configuration or secret changes.\n  reason: %s\n%s  next: sellerstream doctor --account %s, mend what it says, then: sellerstream accounts retry %s\n",
 				wait.Operation, f.ago(wait.Since), f.in(wait.Until), reason, told(&wait), s.Account, s.Account)
 		case wait.Until.IsZero():
 			say("%s has been held up for %s.\n  reason: %s\n%s", wait.Operation, f.ago(wait.Since), reason, told(&wait))

@@ -152,7 +152,7 @@ func partitions(r topics.Report) Finding {
 		}
 	}
 	return fail(strings.Join(found, "; ")+", the others have "+want, "topics have unequal partition counts, so an account's records are not on the same partition everywhere",
-		"`sellerstream topics plan --config FILE` shows them; delete those topics while the pipeline is stopped, if they are empty, and let `sellerstream run` create them anew; "+
+		"`sellerstream topics plan` shows them; delete those topics while the pipeline is stopped, if they are empty, and let `sellerstream run` create them anew; "+
 			"else move to a new prefix, as \"Another number of partitions\" in schemas/README.md says; never add partitions to a topic in use")
 }
 

@@ -28,7 +28,7 @@ func TestPositionsOutsideTheLog(t *testing.T) {
 		"at the beginning":   {"orders", "order-changes", removed, nil, OK, []string{"in the log"}},
 		"at the end":         {"orders", "order-changes", 5, nil, OK, nil},
 		"no topic":           {"feeds", "feed-results", 7, nil, OK, nil},
-		"before the log":     {"orders", "order-changes", 2, nil, Failed, []string{"orders, topic order-changes, partition 1: the position 2 is not in the log, which has 3 to 5", "`sellerstream replay --config FILE --reset --role orders --topic order-changes --from-offset 1:3`", "these units stop when they run"}},
+		"before the log":     {"orders", "order-changes", 2, nil, Failed, []string{"orders, topic order-changes, partition 1: the position 2 is not in the log, which has 3 to 5", "`sellerstream replay --reset --role orders --topic order-changes --from-offset 1:3`", "these units stop when they run"}},
 		"behind the log":     {"inventory", "orders", 6, nil, Failed, []string{"--reset --role inventory --topic orders --from-offset 1:3"}},
 		"a unit stands":      {"orders", "order-changes", 2, []stream.Stopped{{Role: "orders", Partition: 1, Reason: stream.PositionLost}}, OK, nil},
 		"another unit does":  {"orders", "order-changes", 2, []stream.Stopped{{Role: "orders", Partition: 0, Reason: stream.PositionLost}}, Failed, nil},

@@ -55,8 +55,8 @@ func TestWorkThatFailedIsARedRow(t *testing.T) {
 		}
 	}
 	for account, says := range map[string][]string{
-		german:  {"2 SKUs (InvalidInput)", "words of InvalidInput", "`sellerstream replay --config FILE --topic inventory-updates --account " + german + " --from-offset 3:1500 --effects`"},
-		british: {"1 order (order_refused)", "words of order_refused", "`sellerstream deadletters retry --config FILE --reason order_refused --account " + british + "`"},
+		german:  {"2 SKUs (InvalidInput)", "words of InvalidInput", "`sellerstream replay --topic inventory-updates --account " + german + " --from-offset 3:1500 --effects`"},
+		british: {"1 order (order_refused)", "words of order_refused", "`sellerstream deadletters retry --reason order_refused --account " + british + "`"},
 	} {
 		for _, part := range says {
 			if got := rows[account]; got.Status != doctor.Failed || !strings.Contains(got.Found+got.Cause+got.Fix, part) {
