@@ -75,6 +75,8 @@ type replayWorld struct {
 	client *kgo.Client
 	codec  *registry.Codec
 	amazon *simulator.Simulator
+
+	brokers []string
 }
 
 func newReplayWorld(t *testing.T) *replayWorld {
@@ -121,7 +123,8 @@ func (w *replayWorld) fillFrom() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.client, err = kgo.NewClient(kgo.SeedBrokers(cfg.Kafka.Brokers...))
+	w.brokers = cfg.Kafka.Brokers
+	w.client, err = kgo.NewClient(kgo.SeedBrokers(w.brokers...))
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func (f *stateFlags) moveCommand() *cobra.Command {
 before it takes it:
 
   1  create the topics of the new prefix, with --partitions
-  2  see that no process runs on the old ones
+  2  see that no process runs on the old ones, and fence those that hang
   3  export what the pipeline remembers, and what is not read yet, into a file
   4  import it under the new prefix, each account at its new partition
   5  see that nothing has come to the old topics meanwhile
@@ -101,8 +101,11 @@ func (m *move) do(ctx context.Context) error {
 		return err
 	}
 	defer stop()
-	m.step(2, "see that no process runs on the topics %s*", m.from.Config.Prefix)
+	m.step(2, "see that no process runs on the topics %s*, and fence those that hang", m.from.Config.Prefix)
 	if err := source.Stopped(ctx); err != nil {
+		return err
+	}
+	if err := source.Fence(ctx); err != nil {
 		return err
 	}
 	const question = "Are the bridge and all that produces to inventory-updates, shipments and cancellations stopped?"

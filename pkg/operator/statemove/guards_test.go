@@ -152,3 +152,53 @@ func TestAProcessThatStartsMeanwhileIsFound(t *testing.T) {
 	}
 	checkMarks(t, to, false)
 }
+
+// TestAProcessThatWakesUpWritesNothing: its group has given it up, and it may have begun a
+// transaction. What it commits until it is fenced is found.
+func TestAProcessThatWakesUpWritesNothing(t *testing.T) {
+	t.Parallel()
+	cluster := fakekafka.Embedded(t, t.TempDir())
+	from, to := newPipeline(t, cluster, "a.", 2), newPipeline(t, cluster, "b.", 3)
+	fill(t, from, 2)
+	file, _ := from.export(t, "1")
+	wakes := func(processor, topic string, partition int32) (woken *kgo.Client) {
+		woken, err := newTransactor(to.Kafka, fmt.Sprintf("b.tx-%s-%d", processor, partition))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(woken.Close)
+		if err := woken.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		value, err := to.Codec.AppendEncode(nil, topic, &schemas.Claim{Owner: "woken"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec := &kgo.Record{Topic: "b." + topic, Partition: partition, Key: []byte("late"), Value: value}
+		if err := woken.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		return woken
+	}
+	early, late := wakes("orders", schemas.StateOrders, 2), wakes("inventory", schemas.StateInventory, 2)
+	to.Progress = func(string, ...any) { // when the marks are written
+		to.Progress = t.Logf
+		if err := early.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := to.Import(t.Context(), bytes.NewReader(file), ImportOptions{}); !errors.Is(err, ErrNotEmpty) {
+		t.Errorf("a process has written meanwhile: %v", err)
+	}
+	if _, err := to.Import(t.Context(), bytes.NewReader(file), ImportOptions{Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := late.EndTransaction(t.Context(), kgo.TryCommit); err == nil {
+		t.Error("a process that woke up has committed")
+	}
+	for _, topic := range []string{schemas.StateOrders, schemas.StateInventory} {
+		if value, ok := to.newest(t, topic, 2)["late"]; ok {
+			t.Errorf("%s has what it wrote: %q", topic, value)
+		}
+	}
+}

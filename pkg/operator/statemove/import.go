@@ -149,12 +149,11 @@ func (i *importer) resume(ctx context.Context) error {
 		i.done.Resumed = before.Lines
 		return nil
 	}
-	empty := fmt.Errorf("the pipeline with the prefix %s: %w: import into topics that are new, or remove what it remembers with --force", i.Prefix, ErrNotEmpty)
 	if !i.opts.Force {
 		if before != nil && !ours {
-			return empty
+			return i.mixed()
 		}
-		if err := i.present(ctx, func(*kgo.Record) error { return empty }); err != nil {
+		if err := i.present(ctx, func(*kgo.Record) error { return i.mixed() }); err != nil {
 			return err
 		}
 	}
@@ -162,6 +161,10 @@ func (i *importer) resume(ctx context.Context) error {
 		return err
 	}
 	return i.begin(ctx)
+}
+
+func (i *importer) mixed() error {
+	return fmt.Errorf("the pipeline with the prefix %s: %w: import into topics that are new, or remove what it remembers with --force", i.Prefix, ErrNotEmpty)
 }
 
 // layout finds what the topics of state hold. All must have as many partitions.
@@ -243,7 +246,7 @@ func (i *importer) unlogged(ctx context.Context) error {
 }
 
 // begin removes what is there, and has no unit begin until the import has finished. A unit
-// that began before that is found then.
+// that began before that is fenced then: it writes nothing after what is looked at here.
 func (i *importer) begin(ctx context.Context) error {
 	marks, err := i.marks(&schemas.Imported{ID: i.in.Header.ID, Time: i.in.Header.Time})
 	if err != nil {
@@ -253,13 +256,21 @@ func (i *importer) begin(ctx context.Context) error {
 	if err := i.commit(ctx, nil); err != nil {
 		return err
 	}
+	if err := i.Fence(ctx); err != nil {
+		return err
+	}
 	if err := i.Stopped(ctx); err != nil {
 		return fmt.Errorf("a process has started meanwhile: %w; stop all, and repeat the import with --force", err)
 	}
+	if err := i.layout(ctx); err != nil {
+		return err
+	}
+	do := func(*kgo.Record) error { return i.mixed() }
 	if i.opts.Force {
-		if err := i.present(ctx, func(rec *kgo.Record) error { return i.add(ctx, rec, nil) }); err != nil {
-			return err
-		}
+		do = func(rec *kgo.Record) error { return i.add(ctx, rec, nil) }
+	}
+	if err := i.present(ctx, do); err != nil {
+		return err
 	}
 	return i.commit(ctx, nil)
 }

@@ -48,6 +48,21 @@ func (p *Pipeline) Stopped(ctx context.Context) error {
 	return nil
 }
 
+// Fence has Kafka refuse what processes that were taken for stopped would still write into
+// the state.
+func (p *Pipeline) Fence(ctx context.Context) error {
+	partitions, err := p.count(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range roles.Processors() {
+		if err := stream.Fence(ctx, p.Client, p.TransactionalPrefix, r.Name, partitions); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // readers are the roles that read records of topics: the processors, and events.
 func readers() []role.Role {
 	return slices.DeleteFunc(roles.All(), func(r role.Role) bool { return len(inputsOf(r)) == 0 })

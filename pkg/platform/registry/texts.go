@@ -21,7 +21,7 @@ type Texts struct {
 	ids      map[textKey]int
 }
 
-type textKey struct{ subject, text string }
+type textKey struct{ topic, text string }
 
 // NewTexts connects to the registry of a configuration.
 func NewTexts(cfg Config) (*Texts, error) {
@@ -66,6 +66,10 @@ func (t *Texts) Text(ctx context.Context, id int) (text string, known bool, err 
 // ID is the id of a schema under the subject that it has on a topic. It is registered
 // there where it is not yet, if the configuration allows that.
 func (t *Texts) ID(ctx context.Context, topic, text string) (int, error) {
+	key := textKey{topic, text}
+	if id, ok := t.ids[key]; ok { // parsing takes milliseconds, and there is an entry for each SKU
+		return id, nil
+	}
 	w, err := parse(sr.Schema{Schema: text})
 	if err != nil {
 		return 0, fmt.Errorf("a schema of the file cannot be used: %w", err)
@@ -73,10 +77,6 @@ func (t *Texts) ID(ctx context.Context, topic, text string) (int, error) {
 	subject := t.prefix + topic + "-value"
 	if table, ok := schemas.TopicOf(topic); ok && len(table.Records) > 1 {
 		subject = t.prefix + topic + "-" + w.name
-	}
-	key := textKey{subject, text}
-	if id, ok := t.ids[key]; ok {
-		return id, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()

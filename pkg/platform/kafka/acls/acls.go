@@ -102,7 +102,7 @@ func (l Layout) Of(part string) []ACL {
 		needed = append(needed, ACL{Group, l.Prefix + part, Literal, Read})
 	}
 	if processes(part) {
-		needed = append(needed, ACL{TransactionalID, l.TransactionalPrefix + "-" + part + "-", Prefixed, Write})
+		needed = append(needed, l.units(part))
 	}
 	if turns := l.Needs[part].Turns; turns != "" {
 		needed = append(needed, l.topic(turns, Describe))

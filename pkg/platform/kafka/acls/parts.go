@@ -97,10 +97,15 @@ func (l Layout) reset() []ACL {
 		if processes(role) {
 			needed = append(needed, l.topic(schemas.StatePrefix+role, Write),
 				ACL{Group, l.Prefix + role, Literal, Read},
-				ACL{TransactionalID, l.TransactionalPrefix + "-" + role + "-", Prefixed, Write})
+				l.units(role))
 		}
 	}
 	return needed
+}
+
+// units is what it takes to write as the units of a role do.
+func (l Layout) units(role string) ACL {
+	return ACL{TransactionalID, l.TransactionalPrefix + "-" + role + "-", Prefixed, Write}
 }
 
 // stateExport is what it takes to read all that a pipeline remembers and has not read.
@@ -111,6 +116,11 @@ func (l Layout) stateExport() []ACL {
 // stateImport is what it takes to write it, and to see that nothing runs.
 func (l Layout) stateImport() []ACL {
 	needed := append(l.stateExport(), ACL{TransactionalID, l.TransactionalPrefix + "-import", Literal, Write}, ACL{Group, l.Prefix + "events", Literal, Read})
+	for _, role := range Roles() {
+		if processes(role) {
+			needed = append(needed, l.units(role)) // to fence their owners
+		}
+	}
 	for _, t := range schemas.Topics() {
 		if t.Compacted() || slices.ContainsFunc(t.Readers, IsRole) {
 			needed = append(needed, l.topic(t.Name, Write))
