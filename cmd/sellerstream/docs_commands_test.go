@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -204,14 +205,21 @@ func commandsIn(code string) (commands [][]string) {
 		commands = append(commands, wordsOf(line))
 	}
 	if words := wordsOf(code); len(words) > 1 && !strings.Contains(code, "\n") {
-		for _, command := range newRootCommand().Commands() {
-			if command.Name() == words[0] && (strings.HasPrefix(words[1], "--") || command.HasSubCommands()) {
-				commands = append(commands, words)
-			}
+		if group, known := topCommands()[words[0]]; known && (group || strings.HasPrefix(words[1], "--")) {
+			commands = append(commands, words)
 		}
 	}
 	return commands
 }
+
+// topCommands has the names of the first commands, and whether each is a group.
+var topCommands = sync.OnceValue(func() map[string]bool {
+	groups := map[string]bool{}
+	for _, command := range newRootCommand().Commands() {
+		groups[command.Name()] = command.HasSubCommands()
+	}
+	return groups
+})
 
 // wordsOf are the words of a command: letters, digits and what flags have. N is a number.
 func wordsOf(command string) (words []string) {
