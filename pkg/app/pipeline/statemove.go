@@ -37,16 +37,17 @@ func OpenState(ctx context.Context, s Settings, write bool, progress func(format
 }
 
 // stateCodec needs this version's schemas only to write: a backup before an upgrade is made
-// by the new version, which the registry does not know yet.
+// by the new version, which the registry does not know yet. A registry that has answered may
+// take its time for all of them.
 func (s Settings) stateCodec(ctx context.Context, write bool) (*registry.Codec, error) {
-	ctx, cancel := s.Connecting(ctx)
-	defer cancel()
-	if write {
-		return openRegistry(ctx, s.Config, s.Secrets, s.Logger)
-	}
 	codec, err := s.reading(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return codec, codec.Answers(ctx)
+	asking, cancel := s.Connecting(ctx)
+	defer cancel()
+	if err := codec.Answers(asking); err != nil || !write {
+		return codec, err
+	}
+	return openRegistry(ctx, s.Config, s.Secrets, s.Logger)
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"regexp"
 	"slices"
@@ -16,10 +18,12 @@ import (
 
 	"github.com/twmb/avro"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/sr/srfake"
 
 	"github.com/sellerstream/sellerstream/pkg/operator/statefile"
 	"github.com/sellerstream/sellerstream/pkg/operator/statemove"
 	"github.com/sellerstream/sellerstream/pkg/platform/clock"
+	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/embedded"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topics"
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
@@ -303,5 +307,26 @@ func (e *estate) awaitTaken(topic string) {
 			e.t.Fatalf("%d of %d records of %s are taken in", read, all, topic)
 		}
 		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// A registry that is slow, and answers, is no reason to give up: of all schemas, each takes
+// less than the wait for a first answer.
+func TestASlowRegistryGetsAllSchemas(t *testing.T) {
+	t.Parallel()
+	subjects, slow := srfake.NewRegistry(), 100*time.Millisecond
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(slow)
+		subjects.Handler().ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	s := Settings{Config: config.Default(), Answers: 8 * slow, Clock: clock.Real{}, Logger: slog.New(slog.DiscardHandler)}
+	s.Config.Registry.URL = server.URL
+	codec, err := s.stateCodec(t.Context(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := codec.AppendEncode(nil, schemas.StateOrders, &schemas.Position{Topic: schemas.OrderChanges}); err != nil {
+		t.Error(err)
 	}
 }
