@@ -1029,6 +1029,13 @@ type FeedLaneState struct {
 	// The items that the feed carries, and those that a feed has failed with.
 	// Empty in state.inventory, where each SKU's own entry says so.
 	Items []FeedLaneItem `avro:"items" json:"items"`
+	// When the alert was raised that `told` is about; null for none, and for one
+	// of a version before.
+	ToldTime time.Time `avro:"toldTime,omitzero" json:"toldTime,omitzero"`
+	// The SKU that skuToldTime is of, while its alert holds.
+	SKUTold string `avro:"skuTold,omitzero" json:"skuTold,omitzero"`
+	// When the alert FeedsUnclear was raised that holds; null for none.
+	UnclearTime time.Time `avro:"unclearTime,omitzero" json:"unclearTime,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -1079,6 +1086,9 @@ func (r *FeedLaneState) AppendAvro(dst []byte) []byte {
 		}
 	}
 	dst = append(dst, 0)
+	dst = appendOptionalTime(dst, r.ToldTime)
+	dst = appendOptionalString(dst, r.SKUTold)
+	dst = appendOptionalTime(dst, r.UnclearTime)
 	return dst
 }
 
@@ -3780,6 +3790,8 @@ type SearchState struct {
 	// Parts that the account's last orders came without, whose role at Amazon may
 	// be missing. They are counted up to some minutes ago.
 	AbsentParts []AbsentPart `avro:"absentParts" json:"absentParts"`
+	// When the alert SearchesFailing was raised that holds; null for none.
+	AlertedTime time.Time `avro:"alertedTime,omitzero" json:"alertedTime,omitzero"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -3802,6 +3814,7 @@ func (r *SearchState) AppendAvro(dst []byte) []byte {
 		}
 	}
 	dst = append(dst, 0)
+	dst = appendOptionalTime(dst, r.AlertedTime)
 	return dst
 }
 
@@ -4139,6 +4152,8 @@ type ShipmentState struct {
 	// The packages that the order last showed and that no shipment had named;
 	// none that was cancelled.
 	Others []OtherPackage `avro:"others" json:"others"`
+	// eventIds of the ShipmentAtRisk about the order that hold.
+	RiskAlerts []string `avro:"riskAlerts" json:"riskAlerts"`
 }
 
 // AppendAvro appends the Avro binary encoding to dst.
@@ -4207,6 +4222,13 @@ func (r *ShipmentState) AppendAvro(dst []byte) []byte {
 		dst = binary.AppendVarint(dst, int64(len(r.Others)))
 		for i := range r.Others {
 			dst = r.Others[i].AppendAvro(dst)
+		}
+	}
+	dst = append(dst, 0)
+	if len(r.RiskAlerts) > 0 {
+		dst = binary.AppendVarint(dst, int64(len(r.RiskAlerts)))
+		for i := range r.RiskAlerts {
+			dst = appendText(dst, r.RiskAlerts[i])
 		}
 	}
 	dst = append(dst, 0)

@@ -30,9 +30,10 @@ func newAlertsCommand() *cobra.Command {
 		Short: "Show the alerts that Sellerstream has raised and that have not ended",
 		Long: `Alerts reads the topic alerts, which has those of the last 30 days. Alerts about the
 same (type, account and subject) are one line, with how many there were and the
-newest message. One is open until an alert of severity RESOLVED ends it. Some types have
-no such end: judge those by LAST, when the newest was raised. --all shows what has ended
-too.
+newest message. One is open until an alert of severity RESOLVED ends it. Types that tell
+of something that has happened, not of something that lasts, have no such end, and the
+state "happened": judge those by LAST, when the newest was raised. --all shows what has
+ended too.
 
 What to do about each type stands in docs/RUNBOOK.md. Alerts of Prometheus are not
 there: they are in Alertmanager.`,

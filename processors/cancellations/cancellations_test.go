@@ -416,6 +416,10 @@ func TestPatience(t *testing.T) {
 	if len(r.alerts) != 1 || r.alerts[0].EventType != alertWaits {
 		t.Errorf("%+v", r.alerts)
 	}
+	r.Restart()
+	if r.Pass(2 * time.Hour); r.Holding(alertWaits) != 0 {
+		t.Error("the alert holds, and nothing waits")
+	}
 }
 
 // TestARestart goes on with what waits and with what is under way.

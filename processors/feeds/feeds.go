@@ -232,7 +232,12 @@ func (m *Machine) expired(tx *machine.Tx, f *feed) {
 		m.overdue(tx, f)
 	case report:
 		m.tellReport(tx, f)
-	case foreign, finished:
+	case foreign:
+		m.forget(tx, f)
+	case finished:
+		if f.ProcessingStatus == statusUnknown {
+			f.endUnknown(tx, fmt.Sprintf("nothing has come of it for %.0f days, and it is forgotten", keepFinished.Hours()/24))
+		}
 		m.forget(tx, f)
 	}
 }

@@ -230,6 +230,20 @@ func TestAFeedThatAmazonNeverShows(t *testing.T) {
 	if len(r.alerts) != 1 || r.alerts[0].EventType != alertUnknown || !strings.Contains(r.alerts[0].Message, "not_found (404)") {
 		t.Fatalf("%+v", r.alerts)
 	}
+	r.Restart()
+	if r.Take(f.notification()); r.Holding(alertUnknown) != 0 {
+		t.Error("the alert holds, although Amazon has notified the end")
+	}
+	other, submission := a.submit("2", r.Now, time.Minute)
+	other.lost = true
+	r.Follow(2*time.Hour, r.Take(submission), answers(r, a))
+	r.Follow(6*24*time.Hour, r.Tick(nil), answers(r, a))
+	r.Restart()
+	held := r.Holding(alertUnknown)
+	r.Follow(2*24*time.Hour, r.Tick(nil), answers(r, a))
+	if held != 1 || r.Holding(alertUnknown) != 0 {
+		t.Errorf("%d alerts hold after six days, %d when the feed is forgotten", held, r.Holding(alertUnknown))
+	}
 }
 
 // A report that is there a little later than the end is waited for.

@@ -55,6 +55,10 @@ func (m *Machine) notified(tx *machine.Tx, note *schemas.FeedNotification) {
 		m.save(tx, f)
 	case (f.Phase == report || f.Phase == finished) && !f.Notified:
 		f.Notified = true
+		if f.ProcessingStatus == statusUnknown { // it was given up
+			f.endUnknown(tx, "Amazon says after all that it has ended, with status "+note.ProcessingStatus)
+			f.ProcessingStatus = note.ProcessingStatus
+		}
 		if tx.Now.Sub(f.DetectedTime) <= inTime {
 			m.cameLate(tx, f)
 		}

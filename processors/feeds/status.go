@@ -148,6 +148,14 @@ func (m *Machine) giveUp(tx *machine.Tx, f *feed, err error) {
 	m.complete(tx, f, outcome{report: reportNone, reportError: reason(err)})
 }
 
+// endUnknown resolves the alert about a feed that was given up, for the reason why.
+func (f *feed) endUnknown(tx *machine.Tx, why string) {
+	tx.ResolveRaised(&schemas.Alert{
+		Role: Processor, EventType: alertUnknown, Account: f.Account, Subject: f.FeedID, Attributes: f.attributes(),
+		Message: fmt.Sprintf("Feed %s (%s) of account %s: %s.", f.FeedID, f.FeedType, f.Account, why),
+	}, f.DetectedTime)
+}
+
 // overdue follows a running feed's timer: Amazon is asked at once, and a feed
 // that it still does not answer for is stuck.
 func (m *Machine) overdue(tx *machine.Tx, f *feed) {

@@ -122,6 +122,9 @@ func hashOf(text string) uint64 {
 // read again, since most of what it says is not in the state, unless the next one is near.
 func (m *Machine) startCatalogues(tx *machine.Tx) {
 	if m.cfg.AuditEvery <= 0 {
+		for _, c := range m.catalogues.of {
+			c.endUnread(tx, "it is not asked for any more")
+		}
 		return
 	}
 	for _, s := range m.skus {
@@ -189,6 +192,7 @@ func (m *Machine) step(tx *machine.Tx, c *catalogue) {
 	all, again := &m.catalogues, c.AskedTime.Add(m.cfg.AuditEvery)
 	switch {
 	case len(m.cfg.marketplaces(c.Account)) == 0: // it is not configured
+		c.endUnread(tx, "the account is not configured any more")
 		m.stepAt(c, tx.Now.Add(catalogueSpread))
 	case c.ReportID == "" || !tx.Now.Before(again) && !c.ReadTime.IsZero():
 		c.document, c.loaded = "", false
@@ -292,7 +296,7 @@ func (m *Machine) reportFails(tx *machine.Tx, c *catalogue, err error, over bool
 	if c.FailingSince.IsZero() {
 		c.FailingSince = tx.Now
 	}
-	if tx.Now.Sub(c.FailingSince) >= tellCatalogue && tx.Now.Sub(c.AlertedTime) >= tellPause {
+	if tx.Now.Sub(c.FailingSince) >= tellCatalogue && c.AlertedTime.IsZero() {
 		c.AlertedTime = tx.Now
 		alert(tx, c.Account, schemas.Alert{
 			EventType: alertCatalogue, Severity: warning, Since: c.FailingSince,
@@ -327,9 +331,22 @@ func (m *Machine) readThrough(tx *machine.Tx, c *catalogue) {
 	}
 }
 
+// endUnread resolves the alert about reports that cannot be read, for the reason why.
+func (c *catalogue) endUnread(tx *machine.Tx, why string) {
+	if c.AlertedTime.IsZero() {
+		return
+	}
+	tx.ResolveRaised(&schemas.Alert{
+		EventType: alertCatalogue, Account: c.Account, Role: Processor, Message: "The report of all listings: " + why + ".",
+	}, c.AlertedTime)
+	c.AlertedTime = time.Time{}
+	tx.Put(c.Key, &c.CatalogueState)
+}
+
 // catalogueDone notes that a report has done its part.
 func (m *Machine) catalogueDone(tx *machine.Tx, c *catalogue) {
-	c.ReadTime, c.Failures, c.FailingSince, c.AlertedTime = tx.Now, 0, time.Time{}, time.Time{}
+	c.endUnread(tx, "it could be read")
+	c.ReadTime, c.Failures, c.FailingSince = tx.Now, 0, time.Time{}
 	tx.Put(c.Key, &c.CatalogueState)
 	m.step(tx, c)
 }

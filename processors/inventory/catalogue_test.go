@@ -248,6 +248,12 @@ func TestWithoutTheRoleForReports(t *testing.T) {
 	if told != 1 || len(stats.Parked) > 0 || !r.Machine.catalogues.creates.Parked(testAccount) {
 		t.Errorf("told %d times: %v; parked: %v", told, r.alerts, stats.Parked)
 	}
+	r.Restart()
+	held := r.Holding(alertCatalogue)
+	r.report("1", r.until(model.CreateReport, catalogueLimit), rowOf("A", "DEFAULT", 1))
+	if r.Pass(2 * time.Hour); held != 1 || r.Holding(alertCatalogue) != 0 {
+		t.Errorf("%d alerts hold before a report is read, %d afterwards", held, r.Holding(alertCatalogue))
+	}
 }
 
 // TestACatalogueIsNotReadAgainBeforeTheNext is asked for, where that is soon.

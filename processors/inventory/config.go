@@ -177,7 +177,7 @@ func (c Config) withDefaults() Config {
 // feeds is what feedlane needs of it.
 func (c *Config) feeds() feedlane.Config {
 	return feedlane.Config{
-		Role: Processor, FeedType: model.JSONListingsFeed, Item: "SKU", Items: "quantities", Twice: "it may bring back an older quantity",
+		Role: Processor, FeedType: model.JSONListingsFeed, Item: "SKU", Items: "quantities", Twice: "it may bring back an older quantity", Waits: alertWaits,
 		Limits: c.Limits, Linger: c.Linger, MaxMessages: c.MaxMessages, Enough: c.Enough, MaxUploads: c.MaxUploads, FeedInterval: c.FeedInterval,
 		Lease: c.Lease, CallTime: c.CallTime, ApplyDelay: c.ApplyDelay, ShowDelay: c.ShowDelay, CommitTime: c.CommitTime, Patience: c.Patience,
 	}

@@ -78,6 +78,9 @@ func TestADoubtEndsWithoutAList(t *testing.T) {
 				r.Follow(0, r.Take(updateOf("S0", hour, r.Now)), a.answer)
 				a.follow(time.Hour)
 			}
+			if n := r.Holding(feedlane.AlertUnclear); n != 0 {
+				t.Errorf("%s, restarts %v: %d alerts hold after the audit", name, restarts, n)
+			}
 			if since := r.lane(germany).AuditSince; !since.IsZero() || kept > 0 || page > looks*maxPages || len(r.results) != 330 {
 				t.Errorf("%s, restarts %v: %d feeds kept, %d pages in %d looks, %d outcomes, an audit since %v", name, restarts, kept, page, looks, len(r.results), since)
 			}
@@ -103,6 +106,9 @@ func TestAParkedLaneEndsWithoutAList(t *testing.T) {
 		equal(t, name, r.outcomes(), []string{"A 1 APPLIED"})
 		if r.alertsOf(feedlane.AlertUnclear) != 2 {
 			t.Errorf("%s: %d alerts", name, r.alertsOf(feedlane.AlertUnclear))
+		}
+		if n := r.Holding(feedlane.AlertUnclear); n != 1 {
+			t.Errorf("%s: %d alerts hold, want the second until the list is read", name, n)
 		}
 	}
 }

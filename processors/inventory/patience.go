@@ -55,10 +55,10 @@ type ending func(tx *machine.Tx, s *sku, u *update, why verdict, how sending)
 // tellOf raises an alert about a SKU that fails while its lane works, one a day and lane.
 func (m *Machine) tellOf(tx *machine.Tx, s *sku, why verdict) {
 	failing, f := s.work.had().failing, m.feeds.Lane(s.account(), m.target(s))
-	if tx.Now.Before(failing.add(feedlane.AlertAfter).time()) || f.Fails() || tx.Now.Before(f.ToldOf.Add(alertPause)) {
+	if tx.Now.Before(failing.add(feedlane.AlertAfter).time()) || f.Fails() || f.SKUTold != "" || tx.Now.Before(f.ToldOf.Add(alertPause)) {
 		return
 	}
-	f.ToldOf = tx.Now
+	f.ToldOf, f.SKUTold = tx.Now, s.id()
 	f.Save(tx)
 	alert(tx, s.account(), schemas.Alert{
 		EventType: alertWaits, Severity: warning, Subject: s.id(), Since: failing.time(),
@@ -66,6 +66,21 @@ func (m *Machine) tellOf(tx *machine.Tx, s *sku, why verdict) {
 			"FAILED or REJECTED. Others of the account may fare alike, and are not reported for %v", s.id(), why.message, why.code, m.cfg.Patience, alertPause),
 		Attributes: map[string]string{"marketplaceId": f.Marketplace, "code": why.code},
 	})
+}
+
+// endTold resolves the alert about a SKU that has nothing left to do.
+func (m *Machine) endTold(tx *machine.Tx, s *sku) {
+	for _, f := range m.feeds.Of(s.account()) {
+		if f.SKUTold != s.id() {
+			continue
+		}
+		tx.ResolveRaised(&schemas.Alert{
+			EventType: alertWaits, Account: s.account(), Role: Processor, Subject: s.id(), Attributes: map[string]string{"marketplaceId": f.Marketplace},
+			Message: fmt.Sprintf("The quantity of SKU %q does not wait any more: inventory-results has what became of it.", s.id()),
+		}, f.ToldOf)
+		f.SKUTold = ""
+		f.Save(tx)
+	}
 }
 
 // tell raises one alert when the lane has been in trouble for minutes and SKUs wait

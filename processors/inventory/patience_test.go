@@ -76,11 +76,16 @@ func (a *amazonOf) follow(d time.Duration) {
 
 func (r *runtime) alertsOf(kind string) (n int) {
 	for _, a := range r.alerts {
-		if a.EventType == kind {
+		if a.EventType == kind && a.Resolves == "" {
 			n++
 		}
 	}
 	return n
+}
+
+// onlyOf reports whether all alerts, and their ends, are of a type.
+func (r *runtime) onlyOf(kind string) bool {
+	return !slices.ContainsFunc(r.alerts, func(a *schemas.Alert) bool { return a.EventType != kind })
 }
 
 // What may heal is tried for hours: here every way in which a feed can fail lasts
@@ -127,7 +132,7 @@ func TestWhatHealsWithinHoursIsNotGivenUp(t *testing.T) {
 				a.follow(20 * time.Minute)
 				r.Restart() // a rebalance begins nothing anew
 			}
-			if n := len(r.outcomes()); n > 0 || r.alertsOf(alertWaits) != 1 || len(r.alerts) != 1 {
+			if n := len(r.outcomes()); n > 0 || r.Holding(alertWaits) != 1 || len(r.alerts) != 1 {
 				t.Fatalf("%d outcomes, alerts %+v", n, r.alerts)
 			}
 			if n := a.calls[model.CreateFeed] + a.calls[model.CreateFeedDocument]; n > 150 {
@@ -235,6 +240,32 @@ func TestASKUThatSpoilsFeedsIsFound(t *testing.T) {
 		a.follow(4 * time.Hour)
 		code := map[bool]string{true: "BadDocument", false: "feed_FATAL"}[at != ""]
 		equal(t, name, r.outcomes(), []string{"S77 1 FAILED " + code})
+		if a.follow(2 * time.Hour); r.Holding(alertWaits) != 0 {
+			t.Errorf("%s: %d alerts hold, and nothing waits", name, r.Holding(alertWaits))
+		}
+	}
+}
+
+// An alert about one SKU ends when its update has an outcome, whoever owns the unit then.
+func TestAnAlertAboutASKUEndsWithItsUpdate(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, Config{})
+	a := newAmazonOf(r)
+	a.answers[model.PatchListingsItem] = func(machine.Call) machine.Outcome { return machine.Done{Response: "what cannot be read"} }
+	r.Follow(0, r.Take(updateOf("S", 1, r.Now)), a.answer)
+	a.follow(20 * time.Minute)
+	if len(r.alerts) != 1 || r.alerts[0].EventType != alertWaits || r.alerts[0].Subject != "S" {
+		t.Fatalf("%+v", r.alerts)
+	}
+	r.Restart()
+	if a.follow(20 * time.Minute); r.Holding(alertWaits) != 1 {
+		t.Errorf("%d alerts hold while it fails", r.Holding(alertWaits))
+	}
+	delete(a.answers, model.PatchListingsItem)
+	a.follow(2 * time.Hour)
+	equal(t, "outcomes", r.outcomes(), []string{"S 1 APPLIED"})
+	if r.Holding(alertWaits) != 0 {
+		t.Error("the alert holds, and nothing waits")
 	}
 }
 

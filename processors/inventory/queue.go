@@ -91,6 +91,7 @@ func (m *Machine) rest(s *sku) {
 // finish puts a SKU that has nothing left to do among the idle.
 func (m *Machine) finish(tx *machine.Tx, s *sku) {
 	s.work = nil
+	m.endTold(tx, s)
 	if s.fulfiller == unlisted { // the next update asks anew, and not when this question would
 		s.fulfiller = unlearned
 		m.dismiss(tx, s)

@@ -52,10 +52,13 @@ func (m *Machine) page(tx *machine.Tx, s *search, response any) {
 			s.Found++
 		}
 	}
+	cursor := s.CursorTime
 	if err := s.turn(answer.Page.Next(), tx.Now); err != nil { // it would not be followed another time either
 		s.leave()
 		s.Attempts = max(s.Attempts, fewFails)
 		m.failed(tx, s, err)
+	} else if s.CursorTime.After(cursor) {
+		s.endFailing(tx, "one has come to its end")
 	}
 }
 

@@ -86,7 +86,6 @@ const (
 type search struct {
 	lane.Item
 	schemas.SearchState
-	told bool // that it fails; a new owner tells it again
 	// The pages of this search, and the most that one has had since the cursor moved:
 	// only a search that comes further than those before shows that they do not fail.
 	// Not in the state: a new owner begins to count anew.
@@ -146,13 +145,14 @@ func (m *Machine) followSearches(tx *machine.Tx, directory *account.Directory, m
 		r.lanes.Remove(b.Account, &b.Item)
 		m.queueBackfill(b, tx.Now)
 	}
+	for _, s := range r.searches {
+		if _, configured := directory.ByID(s.Account); !configured || r.Every == 0 {
+			r.lanes.Remove(s.Account, &s.Item)
+			s.endFailing(tx, "the account is not searched any more")
+		}
+	}
 	if r.Every == 0 {
 		return
-	}
-	for _, s := range r.searches {
-		if _, configured := directory.ByID(s.Account); !configured {
-			r.lanes.Remove(s.Account, &s.Item)
-		}
 	}
 	for _, a := range directory.All() {
 		if !mine(a.ID) {
@@ -332,7 +332,7 @@ func (s *search) turn(token string, now time.Time) error {
 		if s.orders = 0; s.from != 0 && s.from <= s.back {
 			s.back = 0
 		}
-		s.CursorTime, s.told, s.furthest, s.Attempts = s.EndTime, false, 0, 0
+		s.CursorTime, s.furthest, s.Attempts = s.EndTime, 0, 0
 		if s.leave(); pages < searchPages/searchShare {
 			s.span *= searchShare
 		}
@@ -356,10 +356,10 @@ func (s *search) fail(now time.Time) {
 func (m *Machine) failed(tx *machine.Tx, s *search, err error) {
 	s.fail(tx.Now)
 	late := tx.Now.Sub(s.CursorTime) > max(failingFor, failingRun*m.reconciler.Every)
-	if s.told || !late || s.Attempts < fewFails {
+	if !s.AlertedTime.IsZero() || !late || s.Attempts < fewFails {
 		return
 	}
-	s.told = true
+	s.AlertedTime = tx.Now
 	tx.Alert(&schemas.Alert{
 		EventType: alertFailing, Account: s.Account, Role: Processor, Severity: "WARNING", Subject: model.SearchOrders,
 		Message: fmt.Sprintf("Searches of account %s fail, at last with: %v. What has changed since %s and was not notified is missed until one succeeds; "+
@@ -367,6 +367,19 @@ func (m *Machine) failed(tx *machine.Tx, s *search, err error) {
 			s.Account, err, s.CursorTime.UTC().Format(time.RFC3339), searchLimit, commands.Doctor(s.Account)),
 		Since: s.CursorTime,
 	})
+}
+
+// endFailing resolves the alert about a search, for the reason why.
+func (s *search) endFailing(tx *machine.Tx, why string) {
+	if s.AlertedTime.IsZero() {
+		return
+	}
+	tx.ResolveRaised(&schemas.Alert{
+		EventType: alertFailing, Account: s.Account, Role: Processor, Subject: model.SearchOrders,
+		Message: fmt.Sprintf("Searches of account %s do not fail any more: %s.", s.Account, why),
+	}, s.AlertedTime)
+	s.AlertedTime = time.Time{}
+	tx.Put(s.Key, &s.SearchState)
 }
 
 // searched takes the outcome of a call.

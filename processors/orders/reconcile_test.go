@@ -276,7 +276,11 @@ func TestSearchesThatFailAreToldOfOnce(t *testing.T) {
 				if len(r.alerts) != test.alerts*round {
 					t.Fatalf("%d alerts after %d failures, want %d", len(r.alerts), round, test.alerts*round)
 				}
-				r.follow(a, 30*time.Minute)
+				held := r.Holding(alertFailing)
+				r.Restart()
+				if r.follow(a, 30*time.Minute); held != test.alerts || r.Holding(alertFailing) != 0 {
+					t.Errorf("%d alerts hold while searches fail, %d afterwards", held, r.Holding(alertFailing))
+				}
 			}
 			if test.alerts == 0 {
 				return

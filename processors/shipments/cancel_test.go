@@ -171,7 +171,7 @@ func TestAHeldShipmentGoesWithAnotherConfiguration(t *testing.T) {
 	r := newRuntime(t, Config{BuyerCancel: policy})
 	r.Take(asking(1, testStart), shipped("s", orderID(1), "p", 2, testStart))
 	again := newRuntime(t, Config{BuyerCancel: "warn"})
-	again.Store = r.Store
+	again.Store, again.Open = r.Store, r.Open
 	again.Now = r.Now
 	again.Restart()
 	again.Follow(time.Minute, again.Pass(0), func(machine.Call) machine.Outcome { return done() })

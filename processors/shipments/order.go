@@ -143,6 +143,7 @@ func (m *Machine) decide(tx *machine.Tx, o *order) {
 	m.screen(tx, o)
 	m.tellHeld(tx, o)
 	m.endMissing(tx, o)
+	m.endRisk(tx, o)
 }
 
 // giveBack queues a shipment again that certainly is not at Amazon, unless

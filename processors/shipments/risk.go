@@ -13,7 +13,8 @@ import (
 
 // alertAtRisk is the type of the alert about an order that waits too long. It is
 // raised once before each latest ship date of an order, and once more, as
-// CRITICAL, when the date has passed; and only for a package
+// CRITICAL, when the date has passed, and resolved when nothing waits or the date is another;
+// and only for a package
 // that was shipped and waits to be confirmed for the first time: for an order
 // without a shipment there is alertMissing, and a correction is in no
 // hurry.
@@ -86,7 +87,6 @@ func (m *Machine) alert(tx *machine.Tx, o *order) {
 	if !tx.Now.Before(o.LatestShipDate) {
 		o.LateDate = o.LatestShipDate
 	}
-	m.save(tx, o)
 	date := o.LatestShipDate.UTC().Format(time.RFC3339)
 	message := fmt.Sprintf(
 		"Order %s must be confirmed as shipped by %s, and its shipment still waits to be sent to Amazon (%d orders of the account wait, tried %d times). "+
@@ -99,9 +99,34 @@ func (m *Machine) alert(tx *machine.Tx, o *order) {
 	if o.HeldAlert != "" {
 		message = fmt.Sprintf("Order %s must be confirmed as shipped by %s, and its shipment is held: somebody asked to cancel it. %s says what to do.", o.OrderID, date, alertHeld)
 	}
-	tx.Alert(&schemas.Alert{
+	alert := &schemas.Alert{
 		EventType: alertAtRisk, Account: o.Account, Role: Processor, Severity: severityAt(o.LatestShipDate, tx.Now), Subject: o.OrderID,
 		Message: message, Since: tx.Now,
 		Attributes: map[string]string{"latestShipDate": date, "marketplaceId": o.MarketplaceID},
-	})
+	}
+	tx.Alert(alert)
+	o.RiskAlerts = append(o.RiskAlerts, alert.EventID)
+	m.save(tx, o)
+}
+
+// endRisk resolves the alerts about an order that is not at risk any more.
+func (m *Machine) endRisk(tx *machine.Tx, o *order) {
+	why := "no shipment of it waits to be confirmed"
+	switch {
+	case len(o.RiskAlerts) == 0:
+		return
+	case o.done():
+		why = "it is " + o.Status
+	case o.unconfirmed() && o.AlertedDate.Equal(o.LatestShipDate):
+		return
+	case o.unconfirmed():
+		why = "its latest ship date is another one now"
+	}
+	for _, id := range o.RiskAlerts {
+		tx.Resolve(&schemas.Alert{
+			EventType: alertAtRisk, Account: o.Account, Role: Processor, Subject: o.OrderID, Resolves: id,
+			Message: fmt.Sprintf("Order %s is not at risk any more: %s.", o.OrderID, why),
+		})
+	}
+	o.RiskAlerts = nil
 }

@@ -51,8 +51,15 @@ func TestAtRiskOnce(t *testing.T) {
 	moved := known(orderID(1), 3, r.Now)
 	moved.ShipBy.Latest = r.Now.Add(time.Hour)
 	r.Take(moved)
-	if len(r.alerts) != 3 {
-		t.Errorf("%d alerts, want another for the new date", len(r.alerts))
+	if len(r.alerts) != 5 || r.Holding(alertAtRisk) != 1 {
+		t.Errorf("%d alerts, want the ends of both and another for the new date", len(r.alerts))
+	}
+	r.Restart()
+	for _, call := range r.Pass(time.Hour) {
+		r.End(call, done())
+	}
+	if r.Holding(alertAtRisk) != 0 {
+		t.Errorf("%d alerts hold after it was confirmed", r.Holding(alertAtRisk))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/operator/columns"
+	"github.com/sellerstream/sellerstream/pkg/roles"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -23,7 +24,7 @@ type Alert struct {
 	Times    int       `json:"times"`    // how many alerts there were
 	Message  string    `json:"message"`  // of the newest
 	// Ended is when an alert of severity RESOLVED said that it does not hold any more;
-	// nil where none has. Some types of alerts have no end.
+	// nil where none has. Types that tell of what has happened have no end; see roles.AlertEnd.
 	Ended *time.Time `json:"ended"`
 
 	newest string // its eventId
@@ -101,6 +102,9 @@ func AlertsText(w io.Writer, alerts []*Alert) error {
 	table.Printf("STATE\tSEVERITY\tALERT\tACCOUNT\tSUBJECT\tSINCE\tLAST\tTIMES\tMESSAGE\n")
 	for _, a := range alerts {
 		state := "open"
+		if until, known := roles.AlertEnd(a.Type); known && until == "" {
+			state = "happened"
+		}
 		if a.Ended != nil {
 			state = "ended " + a.Ended.UTC().Format(time.RFC3339)
 		}

@@ -74,6 +74,8 @@ type Lane[T, Q any] struct {
 	trouble   trouble       // what is wrong with its feeds
 	most      int           // items of the next feed while they are refused; 0 for no such bound
 	ToldOf    time.Time     // when an alert named an item of it
+	SKUTold   string        // the item, while that alert holds
+	unclearAt time.Time     // when the alert AlertUnclear was raised that holds; zero for none
 	found     []model.Feed  // by the look-up so far
 	nextToken string
 	paging    model.Paging
@@ -171,7 +173,8 @@ func (f *Lane[T, Q]) Save(tx *machine.Tx) {
 		FeedID: f.ID, Adopted: f.Adopted, SubmittedTime: f.submitted, Cancel: slices.Clone(f.cancel),
 		AuditSince: f.audit, Ghost: f.ghost, Stuck: f.Stuck, Known: slices.Clone(f.known),
 		ChangedTime: tx.Now, DoubtUntil: f.Doubt, FailingSince: f.trouble.since, Failing: f.trouble.reason,
-		Failures: f.trouble.count, Told: f.trouble.told, MostSkus: int32(f.most), SKUToldTime: f.ToldOf,
+		Failures: f.trouble.count, Told: f.trouble.told, ToldTime: f.trouble.toldAt, MostSkus: int32(f.most),
+		SKUToldTime: f.ToldOf, SKUTold: f.SKUTold, UnclearTime: f.unclearAt,
 	}
 	if f.fill != nil {
 		f.fill(f, state)
@@ -210,8 +213,10 @@ func (c *Core[T, Q]) Restore(key string, state *schemas.FeedLaneState, age time.
 	if f.Intent.messages > 0 {
 		f.Members = make([]*T, f.Intent.messages)
 	}
-	f.trouble = trouble{whole(state.FailingSince), strings.Clone(state.Failing), state.Failures, state.Told}
-	f.most, f.ToldOf = int(state.MostSkus), state.SKUToldTime
+	f.trouble = trouble{
+		since: whole(state.FailingSince), reason: strings.Clone(state.Failing), count: state.Failures, told: state.Told, toldAt: state.ToldTime,
+	}
+	f.most, f.ToldOf, f.SKUTold, f.unclearAt = int(state.MostSkus), state.SKUToldTime, strings.Clone(state.SKUTold), state.UnclearTime
 	c.restoreDoubt(f, state, age)
 	return nil
 }

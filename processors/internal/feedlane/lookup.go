@@ -111,6 +111,7 @@ func (c *Core[T, Q]) unlisted(tx *machine.Tx, f *Lane[T, Q], err error) {
 	if f.Phase == PhaseRunning {
 		if tx.Now.Sub(f.audit) > auditFor {
 			f.audit = time.Time{}
+			c.endUnclear(tx, f, "a second feed of that time has ended by now")
 			f.leaveList()
 			f.Save(tx)
 		}
@@ -123,13 +124,30 @@ func (c *Core[T, Q]) unlisted(tx *machine.Tx, f *Lane[T, Q], err error) {
 	if tx.Now.Before(f.Doubt) || tx.Now.Sub(f.Intent.time) < enough {
 		return
 	}
-	c.alert(tx, f.Account, schemas.Alert{
-		EventType: AlertUnclear, Severity: critical, Subject: f.Marketplace, Since: f.Intent.time,
+	c.raiseUnclear(tx, f, schemas.Alert{
 		Message: fmt.Sprintf("it is not known whether Amazon has our feed: the answer to createFeed was lost, and the list of feeds cannot be read to its end: %v. "+
 			"Its %s are sent again. Look for a second feed of that time in Seller Central: until the list can be read, %s", err, c.cfg.Items, c.cfg.Twice),
 		Attributes: map[string]string{"marketplaceId": f.Marketplace},
 	})
 	c.submitAgain(tx, f)
+}
+
+// raiseUnclear raises the alert that it is not known which feed is ours, in place of one that
+// holds.
+func (c *Core[T, Q]) raiseUnclear(tx *machine.Tx, f *Lane[T, Q], a schemas.Alert) {
+	c.endUnclear(tx, f, "another alert says how it is now")
+	a.EventType, a.Severity, a.Subject, a.Since = AlertUnclear, critical, f.Marketplace, f.Intent.time
+	c.alert(tx, f.Account, a)
+	f.unclearAt = tx.Now
+}
+
+// endUnclear resolves it, for the reason why. The caller saves the lane.
+func (c *Core[T, Q]) endUnclear(tx *machine.Tx, f *Lane[T, Q], why string) {
+	if f.unclearAt.IsZero() {
+		return
+	}
+	c.resolve(tx, f, f.unclearAt, AlertUnclear, fmt.Sprintf("It was not known whether Amazon had our feed of marketplace %s, or which it was: %s.", f.Marketplace, why))
+	f.unclearAt = time.Time{}
 }
 
 // submitAgain gives up an intent that getFeeds does not show. It is audited once the next
@@ -176,14 +194,13 @@ func (c *Core[T, Q]) decide(tx *machine.Tx, f *Lane[T, Q], found []model.Feed) {
 		c.runs(tx, f, found[0].FeedID, whole(found[0].CreatedTime), true)
 	default:
 		f.Phase, f.Until, f.trouble.told = PhaseParked, tx.Now.Add(parkedLook), true
-		f.Save(tx)
-		c.alert(tx, f.Account, schemas.Alert{
-			EventType: AlertUnclear, Severity: critical, Subject: f.Marketplace, Since: f.Intent.time,
+		c.raiseUnclear(tx, f, schemas.Alert{
 			Message: fmt.Sprintf("it is not known which of the feeds %s is ours: the answer to our createFeed was lost, and something else "+
 				"submits feeds for the seller. The marketplace's feeds wait until these have ended, then all %s are sent again; "+
 				"stop the other program, or give it an account of its own", feedIDs(found), c.cfg.Items),
 			Attributes: map[string]string{"marketplaceId": f.Marketplace, "feedIds": feedIDs(found)},
 		})
+		f.Save(tx)
 	}
 }
 
@@ -213,6 +230,7 @@ func (c *Core[T, Q]) parked(tx *machine.Tx, f *Lane[T, Q], found []model.Feed) {
 	for i := range found {
 		f.know(found[i].FeedID, whole(found[i].CreatedTime))
 	}
+	c.endUnclear(tx, f, "the feeds that it could be have ended")
 	c.giveBack(tx, f)
 }
 
@@ -221,6 +239,7 @@ func (c *Core[T, Q]) parked(tx *machine.Tx, f *Lane[T, Q], found []model.Feed) {
 // the running feed, so those are sent again when it has ended.
 func (c *Core[T, Q]) audited(tx *machine.Tx, f *Lane[T, Q], found []model.Feed) {
 	f.audit = time.Time{}
+	c.endUnclear(tx, f, "the list of feeds could be read: another alert names a second feed if there is one")
 	for i := range found {
 		ghost := &found[i]
 		f.ghost = true

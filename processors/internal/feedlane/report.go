@@ -108,7 +108,8 @@ func (c *Core[T, Q]) close(tx *machine.Tx, f *Lane[T, Q], result *schemas.FeedRe
 	}
 	switch {
 	case end.Applied:
-		f.works()
+		c.works(tx, f)
+		f.most = 0
 	case !end.Foreign && !end.Disturbed:
 		f.failed(tx.Now, len(members), end.Why)
 	}

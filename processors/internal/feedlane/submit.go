@@ -72,7 +72,7 @@ func (c *Core[T, Q]) runs(tx *machine.Tx, f *Lane[T, Q], id string, submitted ti
 		c.hooks.Freeze(tx, f)
 	}
 	if f.trouble.count == 0 { // it was in doubt, no more
-		f.trouble = trouble{}
+		c.works(tx, f)
 	}
 	c.running[runningKey{f.Account, f.ID}] = f
 	f.Save(tx)

@@ -1,10 +1,12 @@
 package feedlane
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/schemas"
 )
 
 const (
@@ -12,8 +14,10 @@ const (
 	// a feed.
 	refusedBase  = 5 * time.Second
 	refusedLimit = 5 * time.Minute
-	// AlertAfter is how long something fails before a person is told.
+	// AlertAfter is how long something fails before a person is told, and calmFor for how long
+	// nothing must have waited before that is taken back, though no feed has worked.
 	AlertAfter = 5 * time.Minute
+	calmFor    = time.Hour
 )
 
 // trouble is what is wrong with a lane's feeds: they are refused, unanswered, or
@@ -23,6 +27,8 @@ type trouble struct {
 	reason string
 	count  int32 // failures in a row
 	told   bool
+	toldAt time.Time // when the alert was raised that holds; zero for none
+	calm   time.Time // since when nothing waits because of it, at each look; the state keeps it not
 }
 
 func (t *trouble) begin(now time.Time, why Verdict) {
@@ -63,8 +69,27 @@ func (f *Lane[T, Q]) failed(now time.Time, n int, why Verdict) {
 	}
 }
 
-// works ends the lane's trouble: Amazon has carried out a feed of it.
-func (f *Lane[T, Q]) works() { f.trouble, f.most = trouble{}, 0 }
+// works ends the lane's trouble: Amazon has carried out a feed of it, or has one.
+func (c *Core[T, Q]) works(tx *machine.Tx, f *Lane[T, Q]) {
+	c.endTold(tx, f, "a feed has worked")
+	f.trouble = trouble{}
+}
+
+// endTold resolves the alert about items that wait, for the reason why.
+func (c *Core[T, Q]) endTold(tx *machine.Tx, f *Lane[T, Q], why string) {
+	if !f.trouble.toldAt.IsZero() {
+		c.resolve(tx, f, f.trouble.toldAt, c.cfg.Waits, fmt.Sprintf("No %s wait any more because feeds %s of marketplace %s fail: %s.", c.cfg.Items, f.cfg.FeedType, f.Marketplace, why))
+	}
+	f.trouble.told, f.trouble.toldAt, f.trouble.calm = false, time.Time{}, time.Time{}
+}
+
+// resolve ends an alert about the lane's marketplace that was raised at a time.
+func (c *Core[T, Q]) resolve(tx *machine.Tx, f *Lane[T, Q], at time.Time, kind, message string) {
+	tx.ResolveRaised(&schemas.Alert{
+		EventType: kind, Account: f.Account, Role: c.cfg.Role, Subject: f.Marketplace, Message: message,
+		Attributes: map[string]string{"marketplaceId": f.Marketplace},
+	}, at)
+}
 
 // Trouble is what is wrong with a lane's feeds, for an alert.
 type Trouble struct {
@@ -75,9 +100,13 @@ type Trouble struct {
 
 // Tell returns what is wrong with a lane's feeds when a person must be told: it has lasted
 // for minutes, and waiting counts items that wait for more than a feed that Amazon has
-// taken. It does so once.
+// taken. It does so once. The caller raises the alert Config.Waits about the marketplace, which ends
+// by itself: when a feed works, or nothing has waited for calmFor.
 func (c *Core[T, Q]) Tell(tx *machine.Tx, f *Lane[T, Q], waiting func() int) (t Trouble, n int) {
 	switch due := f.trouble.since.Add(AlertAfter); {
+	case f.Fails() && !f.trouble.toldAt.IsZero():
+		c.lookWhetherCalm(tx, f, waiting())
+		return Trouble{}, 0
 	case !f.Fails() || f.trouble.told || f.Phase == PhaseRunning:
 		return Trouble{}, 0
 	case tx.Now.Before(due):
@@ -85,8 +114,25 @@ func (c *Core[T, Q]) Tell(tx *machine.Tx, f *Lane[T, Q], waiting func() int) (t 
 		return Trouble{}, 0
 	}
 	if n = waiting(); n > 0 {
-		f.trouble.told = true
+		f.trouble.told, f.trouble.toldAt = true, tx.Now
 		f.Save(tx)
+		c.WakeAt(f, tx.Now.Add(AlertAfter))
 	}
 	return Trouble{f.trouble.since, f.trouble.reason, int(f.trouble.count)}, n
+}
+
+// lookWhetherCalm ends an alert about items that wait where none has waited for long, such as
+// where all have an outcome or went another way.
+func (c *Core[T, Q]) lookWhetherCalm(tx *machine.Tx, f *Lane[T, Q], waiting int) {
+	switch {
+	case waiting > 0 || f.Phase != PhaseIdle:
+		f.trouble.calm = time.Time{}
+	case f.trouble.calm.IsZero():
+		f.trouble.calm = tx.Now
+	case tx.Now.Sub(f.trouble.calm) >= calmFor:
+		c.endTold(tx, f, "none has waited for "+calmFor.String())
+		f.Save(tx)
+		return
+	}
+	c.WakeAt(f, tx.Now.Add(AlertAfter))
 }

@@ -81,18 +81,19 @@ func reasons() string {
 	return b.String()
 }
 
-// alerts has which roles raise an alert. Each has a section of its name.
+// alerts has which roles raise an alert, and until when it holds. Each has a section of its name.
 func alerts() string {
 	var b strings.Builder
-	b.WriteString("| alert | raised by |\n|---|---|\n")
+	b.WriteString("| alert | raised by | holds until |\n|---|---|---|\n")
 	for _, alert := range roles.Collect(func(r role.Role) []string { return r.Alerts }) {
+		until, _ := roles.AlertEnd(alert)
 		var by []string
 		for _, r := range roles.All() {
 			if slices.Contains(r.Alerts, alert) {
 				by = append(by, r.Name)
 			}
 		}
-		row(&b, fmt.Sprintf("[%s](#%s)", alert, strings.ToLower(alert)), strings.Join(by, ", "))
+		row(&b, fmt.Sprintf("[%s](#%s)", alert, strings.ToLower(alert)), strings.Join(by, ", "), until)
 	}
 	return b.String()
 }

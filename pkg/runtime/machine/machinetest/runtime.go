@@ -57,8 +57,9 @@ type Runtime[M machine.Machine] struct {
 	Wake    time.Time // when the machine wants its next tick; zero for never
 	Store   *Store    // committed
 	Letters []machine.DeadLetter
-	Running map[string]machine.Call // started and not ended, by key
-	Started []machine.Call          // since the start, all of them
+	Running map[string]machine.Call   // started and not ended, by key
+	Started []machine.Call            // since the start, all of them
+	Open    map[string]*schemas.Alert // that hold, by their ids
 
 	config Config[M]
 	topics []schemas.Topic
@@ -70,7 +71,7 @@ type Runtime[M machine.Machine] struct {
 func New[M machine.Machine](t testing.TB, config Config[M]) *Runtime[M] {
 	return &Runtime[M]{
 		T: t, Machine: config.Build(), Now: config.Now, Store: NewStore(),
-		Running: map[string]machine.Call{}, config: config, topics: schemas.Topics(),
+		Running: map[string]machine.Call{}, Open: map[string]*schemas.Alert{}, config: config, topics: schemas.Topics(),
 	}
 }
 
@@ -196,10 +197,38 @@ func (r *Runtime[M]) Commit(tx *machine.Tx) {
 			r.T.Fatalf("%s wrote a %T to %q", r.config.Processor, out.Value, out.Topic)
 		}
 		r.fits(out.Topic, out.Value)
+		if alert, ok := out.Value.(*schemas.Alert); ok {
+			r.alert(alert)
+		}
 	}
 	r.Letters = append(r.Letters, tx.DeadLetters...)
 	r.Wake = tx.Wake
 	r.config.Committed(tx)
+}
+
+// alert notes an alert, or the end of one: that must hold, and be about the same.
+func (r *Runtime[M]) alert(a *schemas.Alert) {
+	r.T.Helper()
+	if a.Resolves == "" {
+		r.Open[a.EventID] = a
+		return
+	}
+	raised := r.Open[a.Resolves]
+	if raised == nil || raised.Account != a.Account || raised.Role != a.Role || raised.Subject != a.Subject ||
+		raised.EventType != a.EventType && raised.EventType+a.EventType != "AccountParkedAccountRecovered" {
+		r.T.Fatalf("%+v ends %+v", a, raised)
+	}
+	delete(r.Open, a.Resolves)
+}
+
+// Holding is how many alerts of a type hold.
+func (r *Runtime[M]) Holding(kind string) (n int) {
+	for _, a := range r.Open {
+		if a.EventType == kind {
+			n++
+		}
+	}
+	return n
 }
 
 // Value is what an entry or an output of a tick writes.
