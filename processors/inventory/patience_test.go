@@ -148,6 +148,9 @@ func TestWhatHealsWithinHoursIsNotGivenUp(t *testing.T) {
 					t.Fatalf("%+v", o)
 				}
 			}
+			if r.Holding(alertWaits) != 0 {
+				t.Error("the alert holds, although feeds work")
+			}
 			if len(r.results) != 500 || r.Machine.Pending() != 0 || r.lane(germany).FailingSince != (time.Time{}) {
 				t.Errorf("%d of 500 outcomes, %d pending, lane %+v", len(r.results), r.Machine.Pending(), r.lane(germany))
 			}

@@ -287,6 +287,31 @@ func TestALetterThatIsNotShownIsReported(t *testing.T) {
 	}
 }
 
+// The alert that letters wait ends with the first feed that works, and when none waits any more.
+func TestTheAlertAboutLettersEnds(t *testing.T) {
+	t.Parallel()
+	for name, then := range map[string]func(r *runtime){
+		"a feed works": func(r *runtime) {
+			messages, id := sendLetters(r, r.Pass(3*time.Hour))
+			r.Take((&letterFeed{Feed: model.Feed{FeedID: id, MarketplaceIDs: []string{france}, ProcessingStatus: model.FeedDone}, messages: messages}).result()...)
+		},
+		"none waits": func(r *runtime) {
+			r.Take(shipped("s2", orderID(1), "p1", 1, testStart.Add(time.Second))) // which has a number
+			r.Pass(90 * time.Minute)
+		},
+	} {
+		r := newRuntime(t, Config{Untracked: untrackedFeed})
+		r.Follow(time.Hour, r.Take(known(orderID(1), 2, testStart), letter("s1", orderID(1), "p1", 1, testStart)), func(machine.Call) machine.Outcome {
+			return machine.Reject{Err: &model.Error{Class: model.Invalid, Status: 400, Code: "InvalidInput"}}
+		})
+		r.Restart()
+		held := r.Holding(alertUntracked)
+		if then(r); held != 1 || r.Holding(alertUntracked) != 0 {
+			t.Errorf("%s: %d alerts held before, %d hold", name, held, r.Holding(alertUntracked))
+		}
+	}
+}
+
 // What XML cannot hold, or has too many codes, is a dead letter: it would spoil the feed.
 func TestWhatAFeedCannotSayIsSetAside(t *testing.T) {
 	t.Parallel()
