@@ -58,8 +58,9 @@ Without a name it checks the file that run would find.`,
 					err = usageError{err}
 				}
 			}
-			if asJSON {
-				return errors.Join(checkedJSON(cmd, file, cfg, err), err)
+			var faults *config.Faults
+			if asJSON && (err == nil || errors.As(err, &faults)) {
+				return errors.Join(checkedJSON(cmd, file, cfg, faults), err)
 			}
 			if err != nil {
 				return err
@@ -77,24 +78,19 @@ Without a name it checks the file that run would find.`,
 	return cmd
 }
 
-// checkedJSON prints what a check found. Where the file could not be read at all, it
-// prints nothing.
-func checkedJSON(cmd *cobra.Command, file string, cfg config.Config, err error) error {
+// checkedJSON prints what a check of a file has found; faults is nil for a good one.
+func checkedJSON(cmd *cobra.Command, file string, cfg config.Config, faults *config.Faults) error {
 	found := []config.Fault{}
-	var faults *config.Faults
-	switch {
-	case errors.As(err, &faults):
+	if faults != nil {
 		for _, fault := range faults.Found {
 			fault.File = cmp.Or(fault.File, faults.File)
 			found = append(found, fault)
 		}
-	case err != nil:
-		return nil //nolint:nilerr // the caller has it
 	}
 	return columns.JSON(cmd.OutOrStdout(), struct {
 		File          string         `json:"file"`
 		Good          bool           `json:"good"`
 		Faults        []config.Fault `json:"faults"`
 		WithoutEffect []string       `json:"withoutEffect"`
-	}{file, err == nil, found, append([]string{}, cfg.WithoutEffect()...)})
+	}{file, faults == nil, found, append([]string{}, cfg.WithoutEffect()...)})
 }
