@@ -29,8 +29,9 @@ func TestTheSDKSpeaksThroughTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	changed := strings.NewReplacer("{env: LWA_CLIENT_SECRET}", "{value: x}", "{env: ACME_EU_REFRESH_TOKEN}", "{value: x}",
-		"  region: eu-west-1\n", "  region: eu-west-1\n  access_key_id: a\n  secret_access_key: {value: x}\n  sqs_endpoint: "+aws.URL+"\n  sts_endpoint: "+aws.URL+"\n",
-	).Replace(string(text))
+		"  region: eu-west-1\n", "  region: eu-west-1\n  access_key_id: a\n  secret_access_key: {value: x}\n  sqs_endpoint: URL\n  sts_endpoint: URL\n  eventbridge_endpoint: URL\n",
+	).Replace(string(text)) + "spapi: {lwa_endpoint: URL, endpoints: {na: URL, eu: URL, fe: URL}}\n"
+	changed = regexp.MustCompile(` URL\b`).ReplaceAllString(changed, " "+aws.URL)
 	if err := os.WriteFile(file, []byte(changed), 0o600); err != nil {
 		t.Fatal(err)
 	}
