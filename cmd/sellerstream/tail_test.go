@@ -167,6 +167,7 @@ func TestAlertsCommand(t *testing.T) {
 		alert("a", "ShipmentMissing", "202-1", "WARNING", ""), alert("a", "ShipmentMissing", "202-1", "WARNING", ""), // again
 		alert("b", "ShipmentMissing", "202-1", "CRITICAL", ""),
 		alert("c", "ShipmentHeld", "202-2", "WARNING", ""), alert("d", "ShipmentHeld", "202-2", resolvedSeverity, "c"),
+		alert("t", "ForeignFeed", "f2", "WARNING", ""),
 		alert("e", "FeedStuck", "f1", "WARNING", ""), alert("f", "FeedStuck", "f1", resolvedSeverity, "another"),
 		alert("g", "AccountParked", "getOrder", "CRITICAL", ""), alert("h", "AccountRecovered", "getOrder", resolvedSeverity, "g"),
 		alert("k", "SettingBlocks", "s", "WARNING", ""), endOf("l", "zeta", "k"),
@@ -179,7 +180,7 @@ func TestAlertsCommand(t *testing.T) {
 		args      []string
 		has, lack []string
 	}{
-		{nil, []string{"open", "CRITICAL  ShipmentMissing  acme-eu  202-1", "  2  ", "look at b", "FeedStuck", "SharedFailure    acme-eu  host"}, []string{"ShipmentHeld", "AccountParked", "AccountRecovered", "dns", "gone"}},
+		{nil, []string{"happened  WARNING   ForeignFeed", "open", "CRITICAL  ShipmentMissing  acme-eu  202-1", "  2  ", "look at b", "FeedStuck", "SharedFailure    acme-eu  host"}, []string{"ShipmentHeld", "AccountParked", "AccountRecovered", "dns", "gone"}},
 		{[]string{"--all"}, []string{"ShipmentHeld", "ended 20"}, nil},
 		{[]string{"--account", "acme-eu"}, []string{"FeedStuck"}, []string{"SettingBlocks"}}, // another account's alert ended it
 		{[]string{"--account", "zeta"}, []string{"no alert is open"}, nil},
