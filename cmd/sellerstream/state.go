@@ -107,7 +107,7 @@ on by the time of its position, less --margin.`,
 			return f.report(cmd, done, err)
 		},
 	}
-	cmd.Flags().BoolVar(&f.Force, "force", false, "remove first what the pipeline remembers")
+	cmd.Flags().BoolVar(&f.Force, "force", false, "remove first what the pipeline remembers; keys of buyer data stay")
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "with --force: do not ask")
 	cmd.Flags().BoolVar(&f.Mirrored, "mirrored", false, "the log topics hold the exported pipeline's records already")
 	cmd.Flags().DurationVar(&f.Margin, "margin", 5*time.Minute, "with --mirrored: how much is read again, for clocks that differ")

@@ -98,9 +98,13 @@ func (w *replayWorld) killAt(cmd *exec.Cmd, text string, copied int64) {
 	}
 	var said strings.Builder
 	lines := bufio.NewScanner(io.TeeReader(out, &said))
-	for lines.Scan() && !strings.HasPrefix(lines.Text(), text) {
+	for lines.Scan() {
+		if strings.HasPrefix(lines.Text(), text) {
+			break
+		}
 	}
 	for late := time.Now().Add(time.Minute); w.copied("killed.") < copied && time.Now().Before(late); {
+		time.Sleep(time.Millisecond)
 	}
 	_ = cmd.Process.Kill() // fails only when it is gone already
 	_, _ = io.Copy(&said, out)

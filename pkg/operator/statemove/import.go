@@ -22,8 +22,8 @@ import (
 
 // ImportOptions are what an import is told.
 type ImportOptions struct {
-	// Force removes what the pipeline remembers first. Without it a pipeline that remembers
-	// something is refused.
+	// Force removes what the pipeline remembers first, except keys of buyer data. Without it a
+	// pipeline that remembers something is refused.
 	Force bool
 	// Mirrored is for a Kafka whose log topics hold the records of the exported one: then
 	// those of the file are not written, and each role goes on by the time of its position.
@@ -200,9 +200,13 @@ func (i *importer) before(ctx context.Context) (*schemas.Imported, error) {
 
 // present gives do a deletion of each key that the pipeline remembers, with no more in
 // memory than one partition's. Switches are left out: calls may be paused before there is
-// anything else.
+// anything else. Keys of buyer data are not deleted: most files have none, what they encrypt
+// could be read no more, and they are deleted when their time comes.
 func (i *importer) present(ctx context.Context, do func(*kgo.Record) error) error {
 	for _, topic := range slices.Sorted(maps.Keys(i.held)) {
+		if i.opts.Force && topic == schemas.BuyerKeys {
+			continue
+		}
 		for partition, end := range i.held[topic] {
 			entries, err := i.reader().Newest(ctx, i.Prefix+topic, partition, end)
 			if err != nil {

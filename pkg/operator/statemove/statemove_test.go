@@ -55,7 +55,7 @@ func newPipeline(t *testing.T, cluster *embedded.Cluster, prefix string, partiti
 // written are the topics on which these tests write: to register the schemas of all would
 // take most of their time.
 func written() []string {
-	return append(own(), schemas.Switches, schemas.InventoryUpdates, schemas.Shipments)
+	return append(own(), schemas.Switches, schemas.InventoryUpdates, schemas.Shipments, schemas.BuyerKeys)
 }
 
 // write writes a value as a record.
@@ -180,14 +180,15 @@ func TestAccountsGoToTheirNewPartitions(t *testing.T) {
 	from, to := newPipeline(t, cluster, "a.", 3), newPipeline(t, cluster, "b.", 7)
 	fill(t, from, 3)
 	value := bytes.Repeat([]byte{'x'}, 40_000) // many transactions
-	for n := range 400 {
-		rec := &kgo.Record{Topic: "a." + schemas.InventoryUpdates, Key: fmt.Append(nil, "junk-", n), Value: value}
-		if err := from.Client.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
+	var junk []*kgo.Record
+	for n := range 250 {
+		junk = append(junk, &kgo.Record{Topic: "a." + schemas.InventoryUpdates, Key: fmt.Append(nil, "junk-", n), Value: value})
+	}
+	if err := from.Client.ProduceSync(t.Context(), junk...).FirstErr(); err != nil {
+		t.Fatal(err)
 	}
 	file, done := from.export(t, "1")
-	if done.Entries != len(accounts()) || done.Records != len(accounts())+400 {
+	if done.Entries != len(accounts()) || done.Records != len(accounts())+len(junk) {
 		t.Errorf("%+v was exported", done)
 	}
 	interrupted := 0
@@ -234,7 +235,7 @@ func TestAccountsGoToTheirNewPartitions(t *testing.T) {
 			t.Errorf("%d records of %s, want what was not read once", times, key)
 		}
 	}
-	if entries != len(accounts()) || len(records) != len(accounts())+400 {
+	if entries != len(accounts()) || len(records) != len(accounts())+len(junk) {
 		t.Errorf("%d entries and records of %d keys were imported", entries, len(records))
 	}
 }
@@ -311,13 +312,15 @@ func TestPositionsGoByTime(t *testing.T) {
 	}
 }
 
-// TestWhatIsThereIsNotMixedWithAFile, unless that is asked for: then it goes.
+// TestWhatIsThereIsNotMixedWithAFile, unless that is asked for: then it goes, and only keys of
+// buyer data stay, which the file lacks.
 func TestWhatIsThereIsNotMixedWithAFile(t *testing.T) {
 	t.Parallel()
 	cluster := fakekafka.Embedded(t, t.TempDir())
 	from, to := newPipeline(t, cluster, "a.", 3), newPipeline(t, cluster, "b.", 3)
 	fill(t, from, 3)
 	to.write(t, schemas.StateOrders, 1, "order/x/1", golden(t, "OrderState"), began)
+	to.write(t, schemas.BuyerKeys, 1, "x/1", golden(t, "BuyerKey"), began)
 	file, _ := from.export(t, "1")
 	if _, err := to.Import(t.Context(), bytes.NewReader(file), ImportOptions{}); !errors.Is(err, ErrNotEmpty) {
 		t.Errorf("it is mixed: %v", err)
@@ -328,6 +331,9 @@ func TestWhatIsThereIsNotMixedWithAFile(t *testing.T) {
 	left := slices.Collect(maps.Keys(to.newest(t, schemas.StateOrders, 1)))
 	if !slices.Equal(left, []string{stream.ImportedKey}) {
 		t.Errorf("%v are left", left)
+	}
+	if to.newest(t, schemas.BuyerKeys, 1)["x/1"] == nil {
+		t.Error("the key of a buyer's data is gone")
 	}
 }
 
