@@ -146,7 +146,7 @@ func (c operatorCommand) run(t *testing.T, wait, file, registry string) (string,
 // Whatever is wrong with Kafka, each command ends by itself and names what is missing.
 func TestCommandsGiveUpWithoutKafka(t *testing.T) {
 	t.Parallel()
-	registry := fakekafka.Embedded(t, t.TempDir())
+	registry := fakekafka.Embedded(t, "")
 	login := fakekafka.New(t, kfake.EnableSASL(), kfake.Superuser(config.ScramSHA512, "admin", "pw"))
 	login.ControlKey(int16(kmsg.SASLAuthenticate), func(asked kmsg.Request) (kmsg.Response, error, bool) { // as Kafka does; kfake hangs up
 		login.KeepControl()

@@ -49,7 +49,7 @@ func newSite(t *testing.T) *site {
 	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Minute, errors.New("it took too long"))
 	t.Cleanup(cancel)
-	s := &site{t: t, ctx: ctx, cluster: fakekafka.Embedded(t, t.TempDir()), dir: t.TempDir()}
+	s := &site{t: t, ctx: ctx, cluster: fakekafka.Embedded(t, ""), dir: t.TempDir()}
 	epoch := time.Now().UTC()
 	var err error
 	s.sim, err = simulated.New(5, clock.NewScaled(epoch, siteSpeed), slog.New(slog.DiscardHandler))

@@ -21,7 +21,7 @@ import (
 // Its secrets cannot be read here, and need not be.
 func embeddedConfig(t *testing.T) (file string, admin *kadm.Client) {
 	t.Helper()
-	cluster := fakekafka.Embedded(t, t.TempDir())
+	cluster := fakekafka.Embedded(t, "")
 	file = filepath.Join(t.TempDir(), "sellerstream.yaml")
 	text := strings.NewReplacer("127.0.0.1:9092", cluster.Brokers()[0], "http://127.0.0.1:8081", cluster.RegistryURL()).Replace(config.Example)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

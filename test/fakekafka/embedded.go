@@ -11,8 +11,8 @@ import (
 	"github.com/sellerstream/sellerstream/pkg/platform/registry"
 )
 
-// Embedded starts the cluster that the demo has, with its data in a folder. It ends with
-// the test.
+// Embedded starts the cluster that the demo has, with its data in a folder or, for "", in
+// memory. It ends with the test.
 func Embedded(t testing.TB, dir string) *embedded.Cluster {
 	t.Helper()
 	cluster, err := embedded.Start(embedded.Config{Dir: dir, Logger: slog.New(slog.DiscardHandler)})

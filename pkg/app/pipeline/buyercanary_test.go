@@ -49,7 +49,7 @@ func TestBuyerDataStaysInside(t *testing.T) {
 func testBuyerData(t *testing.T, api string) {
 	log := &journal{}
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	cluster := fakekafka.Embedded(t, t.TempDir())
+	cluster := fakekafka.Embedded(t, "")
 	scaled := clock.NewScaled(time.Now(), 60)
 	sim, urls := startMarkedAmazon(t, scaled)
 	cfg := buyerConfig(t, sim, urls, cluster, api)

@@ -46,7 +46,7 @@ func TestSecretsStayInside(t *testing.T) {
 	t.Parallel()
 	log := &journal{}
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	cluster := fakekafka.Embedded(t, t.TempDir())
+	cluster := fakekafka.Embedded(t, "")
 	scaled := clock.NewScaled(time.Now(), 60) // so that retries come soon
 	sim, urls := startCanaryAmazon(t, scaled)
 	// LWA stays down until the log has reported it, whoever asks for the token.

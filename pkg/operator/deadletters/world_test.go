@@ -37,17 +37,18 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	cluster := fakekafka.Embedded(t, t.TempDir())
+	cluster := fakekafka.Embedded(t, "")
 	w := &world{t: t, kafka: []kgo.Opt{kgo.SeedBrokers(cluster.Brokers()...), kgo.MetadataMinAge(10 * time.Millisecond)}}
 	var err error
 	if w.client, err = kgo.NewClient(w.kafka...); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.client.Close)
-	if _, err := topics.Ensure(t.Context(), kadm.NewClient(w.client), topics.Options{Prefix: prefix}); err != nil {
+	needed := []string{schemas.DeadLetters, schemas.DeadLettersResolved, schemas.OrderChanges, schemas.Orders, schemas.InventoryUpdates, schemas.Shipments}
+	if _, err := topics.Ensure(t.Context(), kadm.NewClient(w.client), topics.Options{Prefix: prefix, Topics: needed}); err != nil {
 		t.Fatal(err)
 	}
-	w.codec = fakekafka.Codec(t, cluster.RegistryURL(), prefix)
+	w.codec = fakekafka.Codec(t, cluster.RegistryURL(), prefix, needed...)
 	return w
 }
 

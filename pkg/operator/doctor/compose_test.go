@@ -35,7 +35,7 @@ func TestComposeIsHealthy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cluster := fakekafka.Embedded(t, t.TempDir())
+	cluster := fakekafka.Embedded(t, "")
 	here := strings.NewReplacer(
 		"kafka:19092", cluster.Brokers()[0], "http://registry:8080/apis/ccompat/v7", cluster.RegistryURL(),
 		"http://aws:5000", serve(t, composeAWS),

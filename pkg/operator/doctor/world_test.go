@@ -62,7 +62,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { sim.Close() })
-	cluster := fakekafka.Embedded(t, t.TempDir())
+	cluster := fakekafka.Embedded(t, "")
 	w := &world{Simulator: sim, urls: urls, cluster: cluster}
 	w.config = w.configuration()
 	for _, a := range accounts {

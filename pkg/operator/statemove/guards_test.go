@@ -22,7 +22,7 @@ import (
 // oldest of them.
 func TestRecordsThatAreThereAreNotReadAgain(t *testing.T) {
 	t.Parallel()
-	cluster := fakekafka.Embedded(t, t.TempDir())
+	cluster := fakekafka.Embedded(t, "")
 	from, to := newPipeline(t, cluster, "a.", 2), newPipeline(t, cluster, "b.", 2)
 	fill(t, from, 2)
 	to.write(t, schemas.Shipments, 1, "a", golden(t, "Shipment"), began)
@@ -41,7 +41,7 @@ func TestRecordsThatAreThereAreNotReadAgain(t *testing.T) {
 // registry answered goes along.
 func TestAPauseThatIsThereStays(t *testing.T) {
 	t.Parallel()
-	cluster := fakekafka.Embedded(t, t.TempDir())
+	cluster := fakekafka.Embedded(t, "")
 	from, to := newPipeline(t, cluster, "a.", 2), newPipeline(t, cluster, "b.", 2)
 	off := &schemas.Switch{Since: began, By: "test"}
 	paused := &schemas.Switch{Since: began, By: "test", Paused: true}
@@ -87,7 +87,7 @@ func TestAPauseThatIsThereStays(t *testing.T) {
 // TestRecordsKeepTheirTime, which counts where they have none of their own.
 func TestRecordsKeepTheirTime(t *testing.T) {
 	t.Parallel()
-	cluster := fakekafka.Embedded(t, t.TempDir())
+	cluster := fakekafka.Embedded(t, "")
 	from, to := newPipeline(t, cluster, "a.", 2), newPipeline(t, cluster, "b.", 3)
 	fill(t, from, 2)
 	file, _ := from.export(t, "1")
@@ -109,7 +109,7 @@ func TestRecordsKeepTheirTime(t *testing.T) {
 // TestAUnitThatNeverRanHasAllToRead: its position is the log's start.
 func TestAUnitThatNeverRanHasAllToRead(t *testing.T) {
 	t.Parallel()
-	cluster := fakekafka.Embedded(t, t.TempDir())
+	cluster := fakekafka.Embedded(t, "")
 	from, to := newPipeline(t, cluster, "a.", 2), newPipeline(t, cluster, "b.", 3)
 	update := &schemas.InventoryUpdate{UpdateID: "u", Account: "a", SKU: "s", EventTime: began}
 	from.write(t, schemas.InventoryUpdates, 0, "a", update, began)
@@ -131,7 +131,7 @@ func TestAUnitThatNeverRanHasAllToRead(t *testing.T) {
 // TestAProcessThatStartsMeanwhileIsFound before anything is removed.
 func TestAProcessThatStartsMeanwhileIsFound(t *testing.T) {
 	t.Parallel()
-	cluster := fakekafka.Embedded(t, t.TempDir())
+	cluster := fakekafka.Embedded(t, "")
 	from, to := newPipeline(t, cluster, "a.", 2), newPipeline(t, cluster, "b.", 7)
 	fill(t, from, 2)
 	file, _ := from.export(t, "1")
@@ -157,7 +157,7 @@ func TestAProcessThatStartsMeanwhileIsFound(t *testing.T) {
 // transaction. What it commits until it is fenced is found.
 func TestAProcessThatWakesUpWritesNothing(t *testing.T) {
 	t.Parallel()
-	cluster := fakekafka.Embedded(t, t.TempDir())
+	cluster := fakekafka.Embedded(t, "")
 	from, to := newPipeline(t, cluster, "a.", 2), newPipeline(t, cluster, "b.", 3)
 	fill(t, from, 2)
 	file, _ := from.export(t, "1")

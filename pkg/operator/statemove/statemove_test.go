@@ -176,7 +176,7 @@ func fill(t *testing.T, p *Pipeline, partitions int32) {
 // is interrupted; and no unit begins before its end.
 func TestAccountsGoToTheirNewPartitions(t *testing.T) {
 	t.Parallel()
-	cluster := fakekafka.Embedded(t, t.TempDir())
+	cluster := fakekafka.Embedded(t, "")
 	from, to := newPipeline(t, cluster, "a.", 3), newPipeline(t, cluster, "b.", 7)
 	fill(t, from, 3)
 	value := bytes.Repeat([]byte{'x'}, 40_000) // many transactions
@@ -268,7 +268,7 @@ func checkMarks(t *testing.T, p *Pipeline, finished bool) {
 func TestPositionsGoByTime(t *testing.T) {
 	t.Parallel()
 	for _, partitions := range []int32{3, 5} {
-		cluster := fakekafka.Embedded(t, t.TempDir())
+		cluster := fakekafka.Embedded(t, "")
 		from, to := newPipeline(t, cluster, "a.", 3), newPipeline(t, cluster, "b.", partitions)
 		fill(t, from, 3)
 		by := newPartitioner(partitions)
@@ -316,7 +316,7 @@ func TestPositionsGoByTime(t *testing.T) {
 // buyer data stay, which the file lacks.
 func TestWhatIsThereIsNotMixedWithAFile(t *testing.T) {
 	t.Parallel()
-	cluster := fakekafka.Embedded(t, t.TempDir())
+	cluster := fakekafka.Embedded(t, "")
 	from, to := newPipeline(t, cluster, "a.", 3), newPipeline(t, cluster, "b.", 3)
 	fill(t, from, 3)
 	to.write(t, schemas.StateOrders, 1, "order/x/1", golden(t, "OrderState"), began)
@@ -340,7 +340,7 @@ func TestWhatIsThereIsNotMixedWithAFile(t *testing.T) {
 // TestWhatComesLateIsFound.
 func TestWhatComesLateIsFound(t *testing.T) {
 	t.Parallel()
-	cluster := fakekafka.Embedded(t, t.TempDir())
+	cluster := fakekafka.Embedded(t, "")
 	p := newPipeline(t, cluster, "a.", 2)
 	fill(t, p, 2)
 	file, _ := p.export(t, "1")

@@ -36,7 +36,8 @@ const (
 
 // Config describes where the embedded parts keep their data and listen.
 type Config struct {
-	// Dir holds the data. It is made if need be, and locked while in use.
+	// Dir holds the data. It is made if need be, and locked while in use. "" keeps the
+	// data in memory, until Close.
 	Dir string
 	// KafkaPort and RegistryPort are the ports to listen on at 127.0.0.1. The
 	// next free one is used if one is taken; 0 takes any.
@@ -59,25 +60,32 @@ type Cluster struct {
 
 // Start brings both parts up. Topics are not created: see package topics.
 func Start(cfg Config) (*Cluster, error) {
-	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
-		return nil, fmt.Errorf("embedded Kafka: %w", err)
-	}
-	lock, err := lockDir(cfg.Dir)
-	if err != nil {
-		return nil, err
-	}
 	c := &Cluster{
-		lock: lock,
 		done: make(chan struct{}),
 		// kfake forgets that it aborted a transaction which a kill -9 left open,
 		// so a transactional id used again could hide what it commits later.
 		txPrefix: "embedded-" + rand.Text(),
+	}
+	if err := c.open(cfg.Dir); err != nil {
+		return nil, err
 	}
 	if err := c.start(cfg); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	c.idle.Go(c.maintainRegularly)
 	return c, nil
+}
+
+// open makes the directory and locks it.
+func (c *Cluster) open(dir string) (err error) {
+	if dir == "" {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("embedded Kafka: %w", err)
+	}
+	c.lock, err = lockDir(dir)
+	return err
 }
 
 func (c *Cluster) start(cfg Config) error {
@@ -89,20 +97,22 @@ func (c *Cluster) start(cfg Config) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	c.kafka, err = kfake.NewCluster(
-		kfake.NumBrokers(1),
-		kfake.DataDir(filepath.Join(cfg.Dir, "kafka")),
-		kfake.ClusterID(id),
+	opts := []kfake.Opt{
+		kfake.NumBrokers(1), kfake.ClusterID(id), kfake.WithLogger(kafkaLogger{cfg.Logger}),
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return listener, nil }),
-		kfake.WithLogger(kafkaLogger{cfg.Logger}),
-	)
-	if err != nil {
+	}
+	journal := ""
+	if cfg.Dir != "" {
+		opts = append(opts, kfake.DataDir(filepath.Join(cfg.Dir, "kafka")))
+		journal = filepath.Join(cfg.Dir, "registry.jsonl")
+	}
+	if c.kafka, err = kfake.NewCluster(opts...); err != nil {
 		return errors.Join(fmt.Errorf("embedded Kafka in %s: %w", cfg.Dir, err), listener.Close())
 	}
 	if listener, err = listen("the schema registry", cfg.RegistryPort, cfg.Logger); err != nil {
 		return err
 	}
-	c.registry, err = serveRegistry(listener, filepath.Join(cfg.Dir, "registry.jsonl"), cfg.Logger)
+	c.registry, err = serveRegistry(listener, journal, cfg.Logger)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -112,6 +122,9 @@ func (c *Cluster) start(cfg Config) error {
 // clusterID is the cluster's, made once for a directory: ids of events are unlike
 // those of other clusters by it.
 func clusterID(dir string) (string, error) {
+	if dir == "" {
+		return rand.Text(), nil
+	}
 	file := filepath.Join(dir, "cluster-id")
 	id, err := os.ReadFile(file) //nolint:gosec // in the directory that the caller names
 	if errors.Is(err, os.ErrNotExist) {
@@ -185,7 +198,9 @@ func (c *Cluster) Close() error {
 		if c.kafka != nil {
 			c.kafka.Close()
 		}
-		err = errors.Join(err, c.lock.unlock())
+		if c.lock != nil {
+			err = errors.Join(err, c.lock.unlock())
+		}
 	})
 	return err
 }

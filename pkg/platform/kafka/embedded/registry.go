@@ -39,7 +39,7 @@ type registryServer struct {
 	served sync.WaitGroup
 
 	mu      sync.Mutex // ids are given in the journal's order
-	journal *os.File
+	journal *os.File   // nil where nothing is kept
 	known   map[registration]bool
 
 	subjects, texts map[string]bool // of what is known
@@ -66,8 +66,10 @@ func serveRegistry(listener net.Listener, journal string, log *slog.Logger) (*re
 		known: make(map[registration]bool), subjects: make(map[string]bool), texts: make(map[string]bool),
 		next: 1,
 	}
-	if err := s.open(journal); err != nil {
-		return nil, fmt.Errorf("embedded schema registry, %s: %w", journal, err)
+	if journal != "" {
+		if err := s.open(journal); err != nil {
+			return nil, fmt.Errorf("embedded schema registry, %s: %w", journal, err)
+		}
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", s.fake.Handler())
@@ -205,6 +207,17 @@ func (s *registryServer) remember(subject string, request, answer []byte) error 
 	if s.known[e.registration] {
 		return nil
 	}
+	if err := s.write(e); err != nil {
+		return err
+	}
+	s.know(e)
+	return nil
+}
+
+func (s *registryServer) write(e entry) error {
+	if s.journal == nil {
+		return nil
+	}
 	line, err := json.Marshal(e)
 	if err != nil {
 		return err
@@ -212,7 +225,6 @@ func (s *registryServer) remember(subject string, request, answer []byte) error 
 	if _, err := s.journal.Write(append(line, '\n')); err != nil {
 		return fmt.Errorf("write %s: %w", s.journal.Name(), err)
 	}
-	s.know(e)
 	return nil
 }
 
@@ -224,7 +236,10 @@ func (s *registryServer) close() error {
 		err = s.server.Close() // a client that does not let go
 	}
 	s.served.Wait()
-	return errors.Join(err, s.journal.Close())
+	if s.journal != nil {
+		err = errors.Join(err, s.journal.Close())
+	}
+	return err
 }
 
 // bufferedResponse holds an answer back until it may be given.
