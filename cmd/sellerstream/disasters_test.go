@@ -131,7 +131,7 @@ func newShop(t *testing.T) *shop {
 	server := httptest.NewServer(s.registry)
 	t.Cleanup(server.Close)
 	s.settings = process.Config{
-		Prefix: "shop.", Brokers: fakekafka.Embedded(t, t.TempDir()).Brokers(), Partitions: shopPartitions, Registry: server.URL,
+		Prefix: "shop.", Brokers: fakekafka.Embedded(t, "").Brokers(), Partitions: shopPartitions, Registry: server.URL,
 		SQS: urls.SQS, Queue: urls.QueueURL(simulator.DefaultQueue), EventBridge: urls.EventBridge, Bus: "orders",
 		Amazon: urls, Accounts: s.sim.Accounts(), Application: simulatortest.Application(), Speed: shopSpeed, Epoch: epoch,
 		More: "inventory: {apply_delay: 10s, show_delay: 10s, seen_within: 0s, defaults: {fba: allow}}\n",

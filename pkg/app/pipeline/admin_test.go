@@ -95,7 +95,7 @@ func awaitReadiness(t *testing.T, url, what string, so func(telemetry.Readiness)
 // up. Meanwhile /metrics must agree with what Amazon and EventBridge have seen.
 func TestReadyzFollowsThePipeline(t *testing.T) {
 	t.Parallel()
-	e := newEstate(t, 2, t.TempDir(), clock.Real{})
+	e := newEstate(t, 2, "", clock.Real{})
 	account, bad := e.sim.Accounts()[0].ID, e.sim.Accounts()[1].ID
 	e.configure(account, "bad "+bad)
 	var url string

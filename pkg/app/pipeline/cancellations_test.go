@@ -20,7 +20,7 @@ import (
 func TestCancellations(t *testing.T) {
 	t.Parallel()
 	const speed = 60
-	e := newEstate(t, 1, t.TempDir(), clock.NewScaled(time.Now(), speed))
+	e := newEstate(t, 1, "", clock.NewScaled(time.Now(), speed))
 	e.text = strings.Replace(e.text, "accounts:\n", "cancellations: {enabled: true, linger: 5s}\naccounts:\n", 1)
 	e.configure(german)
 	if _, err := e.sim.Faults.Add(simulator.Rule{

@@ -17,7 +17,7 @@ func TestTheCatalogueIsRead(t *testing.T) {
 	t.Parallel()
 	const speed = 360
 	const merchants, amazons = "SKU-00001", "SKU-00025"
-	e := newEstate(t, 1, t.TempDir(), clock.NewScaled(time.Now(), speed))
+	e := newEstate(t, 1, "", clock.NewScaled(time.Now(), speed))
 	e.stock = "audit: {every: 1h}"
 	e.configure(german)
 	e.run(nil)

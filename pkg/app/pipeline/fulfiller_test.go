@@ -18,7 +18,7 @@ func TestChannelsOfSKUs(t *testing.T) {
 	t.Parallel()
 	const speed = 60
 	const merchants, amazons, unknown = "SKU-00001", "SKU-00025", "GONE"
-	e := newEstate(t, 1, t.TempDir(), clock.NewScaled(time.Now(), speed))
+	e := newEstate(t, 1, "", clock.NewScaled(time.Now(), speed))
 	e.stock = "fulfillment_wait: 5m"
 	e.configure(german)
 	e.run(nil)

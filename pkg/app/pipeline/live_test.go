@@ -285,7 +285,7 @@ const (
 // Accounts are added, mended and removed while the pipeline runs.
 func TestAccountsChangeLive(t *testing.T) {
 	t.Parallel()
-	e := newEstate(t, 3, t.TempDir(), clock.Real{})
+	e := newEstate(t, 3, "", clock.Real{})
 	e.configure(german, "bad "+american)
 	e.run(nil)
 	e.order(german)
@@ -330,7 +330,7 @@ func TestAccountsChangeLive(t *testing.T) {
 // What is paused waits, also over a restart, and goes on when it may.
 func TestPauseAndResume(t *testing.T) {
 	t.Parallel()
-	e := newEstate(t, 2, t.TempDir(), clock.Real{})
+	e := newEstate(t, 2, "", clock.Real{})
 	e.configure(german, american)
 	e.run(nil)
 	if _, err := e.sim.Ledger.Await(e.ctx, simulator.Filter{Operation: "createSubscription", Status: 200}, 4); err != nil {
@@ -368,7 +368,7 @@ func TestPauseAndResume(t *testing.T) {
 // A dry run writes nothing, shows what it would write, and leaves it to the next run.
 func TestDryRun(t *testing.T) {
 	t.Parallel()
-	e := newEstate(t, 1, t.TempDir(), clock.Real{})
+	e := newEstate(t, 1, "", clock.Real{})
 	e.configure(german)
 	out := &journal{}
 	e.run(func(s *Settings) {

@@ -17,7 +17,7 @@ import (
 func TestNotificationsPassTheBreakers(t *testing.T) {
 	t.Parallel()
 	const british = "seller-3-uk"
-	e := newEstate(t, 3, t.TempDir(), clock.Real{})
+	e := newEstate(t, 3, "", clock.Real{})
 	e.configure(german, "bad "+british)
 	settings := e.settings()
 	good := settings.Config.Applications

@@ -56,7 +56,7 @@ func TestARefusedAccountStaysParked(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := newEstate(t, 1, t.TempDir(), clock.Real{})
+			e := newEstate(t, 1, "", clock.Real{})
 			e.configure(german)
 			withdrawn := simulatortest.Fault(t, e.sim, refusal)
 			e.run(nil)

@@ -15,7 +15,7 @@ import (
 // tells operators of our process has them all the same.
 func TestTheProcessNamesOurCommands(t *testing.T) {
 	t.Parallel()
-	e := newEstate(t, 1, t.TempDir(), clock.Real{})
+	e := newEstate(t, 1, "", clock.Real{})
 	account := e.sim.Accounts()[0].ID
 	e.configure(account)
 	e.run(nil)

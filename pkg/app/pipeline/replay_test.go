@@ -34,7 +34,7 @@ func (e *estate) replayAll(topic string) {
 // new order is fetched before them, and Amazon has nothing to refuse.
 func TestReplayWaitsBehindNewWork(t *testing.T) {
 	t.Parallel()
-	e := newEstate(t, 1, t.TempDir(), clock.Real{})
+	e := newEstate(t, 1, "", clock.Real{})
 	account := e.sim.Accounts()[0].ID
 	e.configure(account)
 	e.run(nil)

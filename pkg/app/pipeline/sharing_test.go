@@ -78,7 +78,7 @@ func TestThePartsOfAllUnitsAreTheLimit(t *testing.T) {
 // limit of 4 patches a second: one account alone is lent the other's half.
 func TestUnitsLendWhatTheyDoNotUse(t *testing.T) {
 	t.Parallel()
-	e := newEstate(t, 12, t.TempDir(), clock.Real{})
+	e := newEstate(t, 12, "", clock.Real{})
 	one, other := twoUnits(t, e)
 	e.configure(one, other)
 	e.run(func(s *Settings) {

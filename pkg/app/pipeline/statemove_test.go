@@ -41,7 +41,7 @@ type elsewhere struct {
 
 func newElsewhere(e *estate, prefix string, partitions int) *elsewhere {
 	e.t.Helper()
-	cluster, err := embedded.Start(embedded.Config{Dir: e.t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	cluster, err := embedded.Start(embedded.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		e.t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func (e *estate) awaitOutcomes(s Settings, n int) map[string][]string {
 // same id.
 func TestStateGoesToAnotherKafka(t *testing.T) {
 	t.Parallel()
-	e := newEstate(t, 2, t.TempDir(), clock.Real{})
+	e := newEstate(t, 2, "", clock.Real{})
 	e.stock = "linger: 1s, patch_below: 9, defaults: {fba: allow}"
 	e.configure(german, american)
 	e.run(nil)

@@ -15,7 +15,7 @@ import (
 // it knows, whoever does that, and does not start any more.
 func TestAVersionThatDoesNotKnowTheLevelDoesNotRun(t *testing.T) {
 	t.Parallel()
-	e := newEstate(t, 1, t.TempDir(), clock.Real{})
+	e := newEstate(t, 1, "", clock.Real{})
 	e.configure(german)
 	s := e.settings()
 	s.Version = "v9.9.9"
