@@ -163,6 +163,10 @@ func TestAlertsCommand(t *testing.T) {
 		shared.Account = account
 		return shared
 	}
+	before := func(ago time.Duration, a *schemas.Alert) *schemas.Alert {
+		a.Time = a.Time.Add(-ago)
+		return a
+	}
 	produced(t, file, schemas.Alerts, "acme-eu",
 		alert("a", "ShipmentMissing", "202-1", "WARNING", ""), alert("a", "ShipmentMissing", "202-1", "WARNING", ""), // again
 		alert("b", "ShipmentMissing", "202-1", "CRITICAL", ""),
@@ -175,12 +179,14 @@ func TestAlertsCommand(t *testing.T) {
 		// Of three processes; two have ended the first, all the second.
 		sharedBy("m", "host", "acme-eu"), sharedBy("m", "host", "beta"), sharedBy("m", "host", "eta"), endOf("n", "acme-eu", "m"), endOf("o", "beta", "m"),
 		sharedBy("p", "gone", "acme-eu"), sharedBy("p", "gone", "beta"), sharedBy("p", "gone", "eta"),
+		// Of two, of which one was stopped.
+		before(2*time.Hour, sharedBy("t", "stopped", "acme-eu")), before(2*time.Hour, sharedBy("t", "stopped", "beta")), before(time.Hour, endOf("u", "acme-eu", "t")),
 		endOf("q", "acme-eu", "p"), endOf("r", "beta", "p"), endOf("s", "eta", "p"))
 	for _, step := range []struct {
 		args      []string
 		has, lack []string
 	}{
-		{nil, []string{"happened  WARNING   ForeignFeed", "open", "CRITICAL  ShipmentMissing  acme-eu  202-1", "  2  ", "look at b", "FeedStuck", "SharedFailure    acme-eu  host"}, []string{"ShipmentHeld", "AccountParked", "AccountRecovered", "dns", "gone"}},
+		{nil, []string{"happened  WARNING   ForeignFeed", "open", "CRITICAL  ShipmentMissing  acme-eu  202-1", "  2  ", "look at b", "FeedStuck", "SharedFailure    acme-eu  host"}, []string{"ShipmentHeld", "AccountParked", "AccountRecovered", "dns", "gone", "stopped"}},
 		{[]string{"--all"}, []string{"ShipmentHeld", "ended 20"}, nil},
 		{[]string{"--account", "acme-eu"}, []string{"FeedStuck"}, []string{"SettingBlocks"}}, // another account's alert ended it
 		{[]string{"--account", "zeta"}, []string{"no alert is open"}, nil},

@@ -38,41 +38,39 @@ const resolved = "RESOLVED"
 func (t Topic) Alerts(ctx context.Context, account string, since time.Time) ([]*Alert, error) {
 	type about struct{ kind, account, subject string }
 	found := make(map[about]*Alert)
-	ids := make(map[string]bool)
-	// By id: how often each alert was raised, and when it was ended. Several processes raise one
-	// alert under one id, each ends it for itself, and an end may be read before its alert.
-	raised := make(map[string]int)
-	ends := make(map[string][]time.Time)
+	said := make(map[string]*course) // by id; an end may be read before its alert
+	of := func(id string) *course {
+		if said[id] == nil {
+			said[id] = &course{}
+		}
+		return said[id]
+	}
 	_, err := t.Since(ctx, "", since, func(r Record) error {
-		var said schemas.Alert
-		if readable := r.Error == "" && json.Unmarshal(r.Value, &said) == nil; !readable {
+		var alert schemas.Alert
+		if readable := r.Error == "" && json.Unmarshal(r.Value, &alert) == nil; !readable {
 			return nil
 		}
-		if said.Severity == resolved {
-			ends[said.Resolves] = append(ends[said.Resolves], said.Time)
+		if alert.Severity == resolved {
+			of(alert.Resolves).end(alert.Time)
 			return nil
 		}
-		if raised[said.EventID]++; account != "" && !r.of(account) {
+		again := !of(alert.EventID).raise(alert.Time)
+		if again || account != "" && !r.of(account) {
 			return nil
 		}
-		if ids[said.EventID] {
-			return nil
-		}
-		ids[said.EventID] = true
-		at := about{said.EventType, said.Account, said.Subject}
+		at := about{alert.EventType, alert.Account, alert.Subject}
 		one := found[at]
 		if one == nil {
-			one = &Alert{Type: said.EventType, Account: said.Account, Subject: said.Subject}
+			one = &Alert{Type: alert.EventType, Account: alert.Account, Subject: alert.Subject}
 			found[at] = one
 		}
-		one.take(&said)
+		one.take(&alert)
 		return nil
 	})
 	alerts := make([]*Alert, 0, len(found))
 	for _, one := range found {
-		if ended := ends[one.newest]; len(ended) >= raised[one.newest] {
-			last := slices.MaxFunc(ended, time.Time.Compare)
-			one.Ended = &last
+		if of := said[one.newest]; of.over(time.Now()) {
+			one.Ended = &of.lastEnd
 		}
 		alerts = append(alerts, one)
 	}
@@ -80,6 +78,37 @@ func (t Topic) Alerts(ctx context.Context, account string, since time.Time) ([]*
 		return cmp.Or(cmp.Compare(b2i(a.Ended != nil), b2i(b.Ended != nil)), b.Last.Compare(a.Last), cmp.Compare(a.Account, b.Account), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Subject, b.Subject))
 	})
 	return alerts, err
+}
+
+// course is what was said of one id. Several processes raise one alert under one id, and
+// each ends it for itself.
+type course struct {
+	raised, ended      int
+	lastRaise, lastEnd time.Time
+}
+
+// raise reports whether it is the first of its id.
+func (c *course) raise(at time.Time) bool {
+	c.raised++
+	if at.After(c.lastRaise) {
+		c.lastRaise = at
+	}
+	return c.raised == 1
+}
+
+func (c *course) end(at time.Time) {
+	c.ended++
+	if at.After(c.lastEnd) {
+		c.lastEnd = at
+	}
+}
+
+// lastsAlone is after what time from an end on the alert is over though not all have
+// ended it: those were stopped meanwhile.
+const lastsAlone = 15 * time.Minute
+
+func (c *course) over(now time.Time) bool {
+	return c.ended >= c.raised || c.ended > 0 && c.lastEnd.After(c.lastRaise) && now.Sub(c.lastEnd) > lastsAlone
 }
 
 // take takes an alert; those about one thing come in their order.
