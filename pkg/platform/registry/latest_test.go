@@ -18,7 +18,7 @@ import (
 // take. One with more fields than ours, such as a later version's, does no harm.
 func TestSmallerVersionsAreTold(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := newWholeFixture(t)
 	cfg := config(t, f.url, false)
 	client, err := sr.NewClient(append(cfg.Client, sr.HTTPClient(http.DefaultClient))...) // which waits for a busy machine
 	if err != nil {

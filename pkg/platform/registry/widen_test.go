@@ -13,7 +13,7 @@ import (
 // value is lost, and refused in words where one would be.
 func TestQuantitiesOfOtherTypes(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := newWholeFixture(t)
 	number := func(n int64) string { return string(binary.AppendVarint(nil, n)) }
 	for name, c := range map[string]struct {
 		kind, value string
