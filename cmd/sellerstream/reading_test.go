@@ -108,8 +108,8 @@ func readingCommands() [][]string {
 }
 
 // maxAsked is how many requests a command may have for the registry: those about the
-// schemas that it reads or writes, of the 71 that there are. Of the topics that others
-// write, topics asks for the compatibility, too.
+// schemas that it reads or writes, of the 71 that there are. The command topics asks for
+// the compatibility of those that others write, too.
 const maxAsked = 9
 
 // What only looks writes nothing, neither to Kafka nor to the registry, whether or not

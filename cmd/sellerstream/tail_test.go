@@ -176,10 +176,10 @@ func TestAlertsCommand(t *testing.T) {
 		alert("g", "AccountParked", "getOrder", "CRITICAL", ""), alert("h", "AccountRecovered", "getOrder", resolvedSeverity, "g"),
 		alert("k", "SettingBlocks", "s", "WARNING", ""), endOf("l", "zeta", "k"),
 		alert("j", "SharedFailure", "dns", resolvedSeverity, "i"), alert("i", "SharedFailure", "dns", "CRITICAL", ""), // another account's end is read first
-		// Of three processes; two have ended the first, all the second.
+		// Three processes raise it; two have ended the first, all the second.
 		sharedBy("m", "host", "acme-eu"), sharedBy("m", "host", "beta"), sharedBy("m", "host", "eta"), endOf("n", "acme-eu", "m"), endOf("o", "beta", "m"),
 		sharedBy("p", "gone", "acme-eu"), sharedBy("p", "gone", "beta"), sharedBy("p", "gone", "eta"),
-		// Of two, of which one was stopped.
+		// Two processes raise it, and one was stopped.
 		before(2*time.Hour, sharedBy("t", "stopped", "acme-eu")), before(2*time.Hour, sharedBy("t", "stopped", "beta")), before(time.Hour, endOf("u", "acme-eu", "t")),
 		endOf("q", "acme-eu", "p"), endOf("r", "beta", "p"), endOf("s", "eta", "p"))
 	for _, step := range []struct {

@@ -1,7 +1,7 @@
 package roles
 
 // AlertEnd is until when an alert of a type holds: then a record of severity RESOLVED ends it. It is
-// "" for a type that tells of what has happened: such an alert has no end. known is false for a
+// "" for a type that reports what has happened: such an alert has no end. known is false for a
 // type that no role raises.
 func AlertEnd(kind string) (until string, known bool) {
 	until, known = alertEnds()[kind]

@@ -11,7 +11,7 @@ import (
 )
 
 // TestEachAlertHasAnEndOrNone: of each type it is known whether and how it ends, and the runbook
-// tells of those that do.
+// names those that do.
 func TestEachAlertHasAnEndOrNone(t *testing.T) {
 	t.Parallel()
 	runbook, err := os.ReadFile("../../docs/RUNBOOK.md")

@@ -14,8 +14,8 @@ import (
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
-// TestAnOutageForManyAccountsIsOneThing: one line in the log, one breaker and one alert tell
-// of it, `accounts` has one line of it until it is over, only probes reach Amazon, and all
+// TestAnOutageForManyAccountsIsOneThing: one line in the log, one breaker and one alert
+// name it, `accounts` has one line of it until it is over, only probes reach Amazon, and all
 // accounts drain afterwards.
 func TestAnOutageForManyAccountsIsOneThing(t *testing.T) {
 	t.Parallel()

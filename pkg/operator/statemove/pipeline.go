@@ -48,7 +48,7 @@ func (p *Pipeline) Stopped(ctx context.Context) error {
 	return nil
 }
 
-// Fence has Kafka refuse what processes that were taken for stopped would still write into
+// Fence makes Kafka refuse what processes that were taken for stopped would still write into
 // the state.
 func (p *Pipeline) Fence(ctx context.Context) error {
 	partitions, err := p.count(ctx)

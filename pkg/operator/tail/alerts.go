@@ -24,7 +24,7 @@ type Alert struct {
 	Times    int       `json:"times"`    // how many alerts there were
 	Message  string    `json:"message"`  // of the newest
 	// Ended is when an alert of severity RESOLVED said that it does not hold any more;
-	// nil where none has. Types that tell of what has happened have no end; see roles.AlertEnd.
+	// nil where none has. Types that report what has happened have no end; see roles.AlertEnd.
 	Ended *time.Time `json:"ended"`
 
 	newest string // its eventId

@@ -18,7 +18,7 @@ const (
 	fenceAgain = 20 * time.Millisecond
 )
 
-// Fence has Kafka refuse what the owners so far of a processor's units would still write
+// Fence makes Kafka refuse what the owners so far of a processor's units would still write
 // (1). A process that hung, and that its group has given up, may wake up later. prefix
 // begins the transactional ids. The error is Kafka's, or that of ctx.
 func Fence(ctx context.Context, client *kgo.Client, prefix, processor string, partitions int32) error {
