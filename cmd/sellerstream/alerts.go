@@ -30,8 +30,8 @@ func newAlertsCommand() *cobra.Command {
 		Short: "Show the alerts that Sellerstream has raised and that have not ended",
 		Long: `Alerts reads the topic alerts, which has those of the last 30 days. Alerts about the
 same (type, account and subject) are one line, with how many there were and the
-newest message. One is open until an alert of severity RESOLVED ends it. Types that tell
-of something that has happened, not of something that lasts, have no such end, and the
+newest message. One is open until an alert of severity RESOLVED ends it. Types that report
+something that has happened, not something that lasts, have no such end, and the
 state "happened": judge those by LAST, when the newest was raised. --all shows what has
 ended too.
 
