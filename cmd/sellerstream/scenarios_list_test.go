@@ -10,7 +10,7 @@ import (
 
 // scenarios are those of the table, in its order: some go on where the one before ended.
 func scenarios() []scenario {
-	return slices.Concat(outages(), letters(), switching())
+	return slices.Concat(outages(), troubles(), letters(), switching(), whereabouts(), reading(), again(), versions(), moves())
 }
 
 func outages() []scenario {
@@ -41,16 +41,21 @@ func outages() []scenario {
 			says: [][]string{{`"ready":true`}, {"accounts: all 4 are well", " 0 failed"}},
 		},
 		{
-			name: "Amazon has revoked an account's token",
+			name: "Which alerts are open?",
 			prepare: func(s *site) map[string]string {
 				a := s.account(0)
 				calls := s.fault(simulator.Rule{Part: simulator.SPAPI, Account: a, Action: simulator.Action{Status: 403}})
 				token := s.fault(simulator.Rule{Part: simulator.LWA, Account: a, Action: simulator.Action{Status: 400, Body: `{"error":"invalid_grant","error_description":"revoked"}`}})
 				mend = func() { calls(); token() }
 				s.order(a)
-				s.shows("refresh token is wrong, withdrawn", "accounts", a)
+				s.shows("AccountParked", "alerts")
 				return map[string]string{"A": a}
 			},
+			says: [][]string{{"AccountParked"}, {"AccountParked"}},
+		},
+		{
+			name:    "Amazon has revoked an account's token",
+			prepare: func(s *site) map[string]string { return map[string]string{"A": s.account(0)} },
 			says:    [][]string{{"PARKED: getOrder", "the refresh token is wrong, withdrawn or of another application"}, {"is tried now"}},
 			between: func(*site) { mend() }, // authorized again
 			after:   func(s *site) { s.shows(s.account(0)+": idle", "accounts", s.account(0)) },
@@ -115,11 +120,6 @@ func switching() []scenario {
 			prepare: func(s *site) map[string]string { return map[string]string{"A": s.account(0)} },
 			says:    [][]string{{"calls that write: going on"}, {"calls of account seller-1-de: going on"}},
 			after:   func(s *site) { s.shows("nothing is paused", "switches") },
-		},
-		{
-			name:    "Is everything on the new version?",
-			prepare: func(s *site) map[string]string { s.shows("subscriptions", "upgrade", "status"); return nil },
-			says:    [][]string{{"there is nothing to raise", "v0.1.0"}},
 		},
 	}
 }

@@ -71,14 +71,19 @@ func newSite(t *testing.T) *site {
 	text = strings.Replace(text, "registry:\n", "  partitions: 3\nregistry:\n", 1)
 	last, rest := strings.Index(text, "  - id: "+s.sim.Accounts()[4].ID), strings.Index(text, "bridge:")
 	s.added = text[last:rest]
-	// Without searches, whose time is chance.
-	s.write(s.file, text[:last]+text[rest:]+"orders: {reconcile: {every: 0s}}\n")
+	// Without searches, whose time is chance, and with quantities by feeds alone.
+	s.write(s.file, text[:last]+text[rest:]+"orders: {reconcile: {every: 0s}}\ninventory: {patch_below: 0}\n")
 	client, err := kgo.NewClient(kgo.SeedBrokers(s.cluster.Brokers()...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
 	s.kafka = kadm.NewClient(client)
+	for range 3 { // of the account that comes later; nobody is notified
+		if _, err := s.sim.World.PlaceOrder(s.account(4)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return s
 }
 
@@ -92,15 +97,21 @@ func (s *site) write(name, text string) {
 // edit changes the configuration.
 func (s *site) edit(pairs ...string) {
 	s.t.Helper()
+	s.write(s.file, strings.NewReplacer(pairs...).Replace(s.text()))
+}
+
+// text is the configuration.
+func (s *site) text() string {
+	s.t.Helper()
 	text, err := os.ReadFile(s.file)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.write(s.file, strings.NewReplacer(pairs...).Replace(string(text)))
+	return string(text)
 }
 
-// start runs a process of a version until it is stopped.
-func (s *site) start(version string) (stop func()) {
+// start runs a process of a version, with all roles or these, until it is stopped.
+func (s *site) start(version string, roles ...pipeline.Role) (stop func()) {
 	s.t.Helper()
 	cmd := &cobra.Command{}
 	cmd.SetErr(&s.log)
@@ -113,7 +124,7 @@ func (s *site) start(version string) (stop func()) {
 		s.t.Fatal(err)
 	}
 	s.admin = settings.Admin.Addr().String()
-	settings.Version = version
+	settings.Version, settings.Roles = version, roles
 	ctx, cancel := context.WithCancel(s.ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- pipeline.Run(ctx, settings) }()
@@ -154,8 +165,10 @@ func (s *site) shows(part string, args ...string) {
 		}
 	}()
 	s.await(strings.Join(args, " ")+" shows "+part, func() bool {
-		said, _ = s.run(args...)
-		return strings.Contains(said, part)
+		if now, _ := s.run(args...); s.ctx.Err() == nil {
+			said = now
+		}
+		return strings.Contains(strings.Join(strings.Fields(said), " "), part)
 	})
 }
 
@@ -204,6 +217,22 @@ func (s *site) order(account string) (id string) {
 	}
 	s.sim.Notify(change)
 	return change.Order.OrderID
+}
+
+// unshipped is an order that the seller is to ship.
+func (s *site) unshipped(account string) simulator.Order {
+	s.t.Helper()
+	change, err := s.sim.World.Place(account, simulator.Placement{SellerShips: true})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for change.Order.Status() != simulator.Unshipped {
+		if change, err = s.sim.World.Change(change.Order.OrderID); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	s.sim.Notify(change)
+	return change.Order
 }
 
 func (s *site) account(n int) string { return s.sim.Accounts()[n].ID }

@@ -181,18 +181,28 @@ var maskings = []struct {
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
 	{regexp.MustCompile(`\d\d:\d\d UTC`), "TIME UTC"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "127.0.0.1:PORT"},
-	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{32}\b|\b[0-9a-f]{12,}…`), "ID"},
+	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{32}\b|\b[0-9a-f]{12,}…|\b[0-9a-f]{8}-[0-9a-f-]*…`), "ID"},
 	{regexp.MustCompile(`\b\d{3}-\d{7}-\d{7}\b`), "ORDER"},
 	{regexp.MustCompile(`\b(\d+d)?(\d+h)?(\d+m)?\d+(\.\d+)?m?s\b|\b\d+[dhm]\d+[hm]\b`), "AGE"},
 	{regexp.MustCompile(`tried again now`), "tried again in AGE"}, // its time has come
-	// The quotas of `accounts`.
+	// The quotas of `accounts`: of one that Amazon throttles, what is left of the plan.
+	{regexp.MustCompile(`(?m)^(\w+) +\S+ +(\d+) +\S+ (\(plan \S+\)) +`), "$1\x00  …  $2  N $3  "},
 	{regexp.MustCompile(`(?m)^((?:get|search|patch|create|confirm)[A-Z]\w+)  .*$`), "$1  …"},
+	{regexp.MustCompile("\x00"), ""},
 	{regexp.MustCompile(`(?m)^of orders  .*$`), "of orders  …"},
-	{regexp.MustCompile(`"(partition|offset)":\d+`), `"$1":N`},
-	{regexp.MustCompile(`(?m)^Urgent orders, .*\n\n`), ""}, // chance says who ships an order
+	{regexp.MustCompile(`"(partition|offset|sourcePartition|sourceOffset|messages\w*|bytes)":\d+`), `"$1":N`},
+	{regexp.MustCompile(`"feedId":"\d+"`), `"feedId":"FEED"`},
+	{regexp.MustCompile(`"amzn1\.tortuga[^"]*"|"sha256":"[^"]*"|"shown":\[[^]]*\]`), "…"},
+	{regexp.MustCompile(`(?m)^Urgent orders, .*\n\n?`), ""}, // chance says who ships an order
 	{regexp.MustCompile(`(?m)^\d+ ok, (.*) \d+ skipped`), "N ok, $1 N skipped"},
 	{regexp.MustCompile(`\n {12,}`), " "}, // doctor breaks lines by its longest row
 	{regexp.MustCompile(`(\S) {2,}`), "$1  "},
+	// Of `lag`, where nothing waits.
+	{regexp.MustCompile(`(?m)^([a-z]+  [a-z.-]+  (?:\d+  )?)(?:\d+|-)  (?:\d+  )*-$`), "$1…"},
+	// What `state` tells once a second, and counts; what `topics apply` sets.
+	{regexp.MustCompile(`(?m)^\d+ (?:of \d+ topics of state|lines of the file), .*\n`), ""},
+	{regexp.MustCompile(`\b(entries|positions|records|records that not every role has read) \d+\b`), "$1 N"},
+	{regexp.MustCompile(`(?m)  cleanup\.policy=.*$`), "  …"},
 	{regexp.MustCompile(`(?m) +$`), ""},
 }
 
@@ -206,8 +216,12 @@ func (s *site) normal(said string) string {
 	lines := bufio.NewScanner(strings.NewReader(said))
 	for lines.Scan() {
 		line := []rune(lines.Text())
-		if len(line) > 220 {
-			line = append(slices.Clone(line[:220]), '…')
+		most := 220
+		if strings.HasPrefix(lines.Text(), "{") { // a record, whose outcome comes late
+			most = 420
+		}
+		if len(line) > most {
+			line = append(slices.Clone(line[:most]), '…')
 		}
 		out.WriteString(string(line) + "\n")
 	}

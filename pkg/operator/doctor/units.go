@@ -37,7 +37,7 @@ func (d *doctor) stopped(ctx context.Context, admin *kadm.Client) (all []stream.
 		for _, u := range units {
 			causes = append(causes, fmt.Sprintf("role %s, partition %d, since %s: %s", u.Role, u.Partition, u.Since.UTC().Format(time.RFC3339), oneLine(u.Cause)))
 			if remedy := oneLine(u.Remedy); !slices.Contains(remedies, remedy) {
-				remedies = append(remedies, "`"+remedy+"`")
+				remedies = append(remedies, remedy)
 			}
 		}
 	}
