@@ -187,7 +187,7 @@ func codeOf(text string) (codes []string) {
 		codes = append(codes, regexp.MustCompile(`\s*\\\n\s*`).ReplaceAllString(found[1], " "))
 	}
 	for _, found := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(block.ReplaceAllString(text, ""), -1) {
-		codes = append(codes, strings.Join(strings.Fields(found[1]), " "))
+		codes = append(codes, strings.ReplaceAll(strings.Join(strings.Fields(found[1]), " "), `\|`, "|")) // of a table
 	}
 	return codes
 }

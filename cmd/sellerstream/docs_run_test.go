@@ -46,6 +46,8 @@ func notRun() map[string]string {
 		"decode --config":       "it wants keys of buyer data; its own tests have them",
 		"--config OLD":          "it is of another installation",
 		"--config NEW":          "it is of another installation",
+		"export BACKUP":         "it writes a file; TestScenarios runs it",
+		"state move":            "all that runs is stopped for it; TestScenarios runs it",
 	}
 }
 
