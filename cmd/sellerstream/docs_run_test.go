@@ -47,7 +47,7 @@ func notRun() map[string]string {
 		"--config OLD":          "it is of another installation",
 		"--config NEW":          "it is of another installation",
 		"export BACKUP":         "it writes a file; TestScenarios runs it",
-		"state move":            "all that runs is stopped for it; TestScenarios runs it",
+		"--file MOVED":          "all that runs is stopped for it; TestScenarios runs it",
 	}
 }
 

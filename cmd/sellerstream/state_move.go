@@ -191,7 +191,7 @@ func (m *move) rest() string {
 			strings.Join(m.unreadable, "\n    ") + "\n"
 	}
 	return left + fmt.Sprintf(`  write prefix: %q, and at kafka partitions: %d, into the configuration
-  ` + "`sellerstream doctor`, then `sellerstream run`" + `, with it
+  `+"`sellerstream doctor`, then `sellerstream run`"+`, with it
   have producers write to, and consumers read from, the topics %s*; consumers first read the old ones to their ends
   when nobody reads the topics %s* any more, delete them; delete %s too: it holds the keys of buyer data`, now.Prefix, now.Kafka.Partitions, now.Prefix, old, m.file)
 }
