@@ -157,11 +157,12 @@ func (d *docsSite) typeIn(doc, code string) {
 	for _, words := range commandsIn(code) {
 		command, _ := commandOf(words)
 		bare := len(words) < strings.Count(command.CommandPath(), " ")+1 // which may only name it
-		args := make([]string, len(words))
-		for i, word := range words {
-			if args[i] = cmp.Or(mine[word], word); word == "ID" {
-				args[i] = d.letters()
+		var args []string
+		for _, word := range words {
+			if word == "ID" {
+				word = d.letters()
 			}
+			args = append(args, cmp.Or(mine[word], word))
 		}
 		if command.Flags().Lookup("yes") != nil && !slices.Contains(args, "--yes") {
 			args = append(args, "--yes")
