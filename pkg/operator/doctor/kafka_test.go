@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/acls"
 	"github.com/sellerstream/sellerstream/test/fakekafka"
 )
 
@@ -40,7 +41,7 @@ func TestKafkaVersion(t *testing.T) {
 func TestStoppedUnitsAreNamed(t *testing.T) {
 	t.Parallel()
 	admin := kadm.NewClient(fakekafka.Client(t, fakekafka.New(t, kfake.SeedTopics(12, "s.order-changes"))))
-	d := &doctor{Options: Options{Config: config.Config{Prefix: "s."}}}
+	d := &doctor{Options: Options{Config: config.Config{Prefix: "s."}, Enabled: acls.Roles()}}
 	if _, got := d.stopped(t.Context(), admin); got.Status != OK {
 		t.Errorf("without a group: %+v", got)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/config"
+	"github.com/sellerstream/sellerstream/pkg/platform/kafka/acls"
 	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
 	"github.com/sellerstream/sellerstream/test/fakekafka"
 )
@@ -57,7 +58,7 @@ func TestPositionsOutsideTheLog(t *testing.T) {
 			if err := admin.CommitAllOffsets(t.Context(), "s."+test.group, offsets); err != nil && test.topic != "feed-results" {
 				t.Fatal(err)
 			}
-			d := &doctor{Options: Options{Config: config.Config{Prefix: "s."}, Parts: Parts{Kafka: []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}}}}
+			d := &doctor{Options: Options{Config: config.Config{Prefix: "s."}, Enabled: acls.Roles(), Parts: Parts{Kafka: []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}}}}
 			got := d.positions(t.Context(), admin, test.stopped)
 			if got.Status != test.status {
 				t.Errorf("got %+v, want %s", got, test.status)
