@@ -17,6 +17,7 @@ func read(entry any, of func(account string) role.Standing) {
 		return
 	}
 	standing.Work(state.SubmittedTime, "feed "+state.FeedID, true)
+	standing.Tried(state.Attempts)
 	if state.Phase == report {
 		standing.Call(model.GetFeedDocument)
 	}

@@ -43,6 +43,7 @@ func readSKU(state *schemas.InventoryState, standing role.Standing) {
 		name += " in channel " + channel
 	}
 	standing.Work(since, name, state.Sent != nil || state.Patch != nil)
+	standing.Tried(state.Attempts)
 	switch f := restoredFulfiller(state); {
 	case state.Wanted == nil:
 	case (f == unlearned || f == amazons) && !state.Wanted.AllowFulfilledByAmazon:

@@ -39,6 +39,7 @@ func readOrder(state *schemas.OrderState, standing role.Standing) {
 		if urgencyOf(state) <= urgentMerchant {
 			standing.Urgent(state.PendingSince)
 		}
+		standing.Tried(state.Attempts)
 		standing.Call(model.GetOrder)
 	default:
 		standing.GaveUp(state.Failure)

@@ -32,7 +32,7 @@ func world(only string) *Fold {
 	for i := range 60 {
 		f.Take(&schemas.InventoryState{Account: "busy", SKU: fmt.Sprintf("SKU-%d", i), Wanted: &schemas.PendingUpdate{ReceivedTime: ago(time.Minute)}})
 	}
-	f.Take(&schemas.InventoryState{Account: "busy", SKU: "SENT", Sent: &schemas.PendingUpdate{ReceivedTime: ago(3 * time.Hour)}})
+	f.Take(&schemas.InventoryState{Account: "busy", SKU: "SENT", Attempts: 3, Sent: &schemas.PendingUpdate{ReceivedTime: ago(3 * time.Hour)}})
 	f.Take(&schemas.InventoryState{Account: "busy", SKU: "SETTLED"})
 	f.Take(&schemas.FeedLaneState{Account: "busy", FeedType: "JSON_LISTINGS_FEED", MarketplaceID: "A1", Phase: "RUNNING", FeedID: "77", Messages: 900, SubmittedTime: ago(time.Hour)})
 	f.Take(&schemas.FeedState{Account: "busy", FeedID: "77", FeedType: "JSON_LISTINGS_FEED", MarketplaceID: "A1", Phase: "RUNNING", ProcessingStatus: "IN_PROGRESS", SubmittedTime: ago(time.Hour), StuckTime: ago(time.Minute)})
@@ -46,7 +46,8 @@ func world(only string) *Fold {
 	f.Take(&schemas.NotificationPace{Account: "idle", StartedTime: ago(time.Hour), LastTime: ago(time.Hour)})
 	f.Take(&schemas.OrderState{Account: "parked", OrderID: "202-9", Pending: true, PendingSince: ago(50 * time.Hour)})
 	f.Take(&schemas.LaneState{Account: "parked", Operation: model.GetOrder, Parked: true, Reason: "403 Unauthorized", Since: ago(49 * time.Hour), Until: now.Add(10 * time.Minute)})
-	f.Take(&schemas.OrderState{Account: "held", OrderID: "202-8", Pending: true, PendingSince: ago(2 * time.Minute)})
+	f.Take(&schemas.OrderState{Account: "held", OrderID: "202-8", Pending: true, Attempts: 9, // its lane waits
+		PendingSince: ago(2 * time.Minute)})
 	f.Take(&schemas.LaneState{Account: "held", Operation: model.GetOrder, Reason: "breaker open", Since: ago(90 * time.Second), Until: now.Add(30 * time.Second)})
 	f.Take(&schemas.LaneState{Account: "idle", Operation: model.GetOrder, Reason: "over", Since: ago(2 * time.Hour), Until: ago(time.Hour)})
 	f.Take(&schemas.Switch{Subject: "paused", Paused: true, Since: ago(time.Hour), By: "ann@host", Reason: "stocktaking"})
@@ -70,7 +71,7 @@ parked   1       0      0      0          0        2d02h   unknown  PARKED: getO
 held     1       0      0      0          0        2m00s   in 30s   held up: getOrder for 1m30s: breaker open
 removed  1       0      0      0          0        1m00s   unknown  not configured
 paused   0       0      0      0          0        -       -        PAUSED since 1h00m by ann@host (stocktaking)
-busy     40      61     1      1          0        3h00m   unknown  feed 77 is stuck; no order notifications since 2h00m
+busy     40      61     1      1          0        3h00m   unknown  feed 77 is stuck; no order notifications since 2h00m; slowed down by Amazon: getOrder at 0.25/s, not 0.5; 1 of inventory tried up to 3 times in vain
 `
 	if got := out.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -125,7 +126,7 @@ func TestAccountsOfAStoppedUnitAreNamed(t *testing.T) {
 func TestOneAccount(t *testing.T) {
 	t.Parallel()
 	for account, want := range map[string]string{
-		"busy": `busy: feed 77 is stuck; no order notifications since 2h00m
+		"busy": `busy: feed 77 is stuck; no order notifications since 2h00m; slowed down by Amazon: getOrder at 0.25/s, not 0.5; 1 of inventory tried up to 3 times in vain
 
 WORK       PENDING  AT AMAZON  OLDEST  
 orders     40       0          39s     order 202-39

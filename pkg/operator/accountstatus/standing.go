@@ -50,6 +50,9 @@ type Work struct {
 	Oldest    time.Time `json:"oldest,omitzero"`   // since when the oldest of them waits
 	OldestKey string    `json:"oldestOf,omitzero"` // which that is
 
+	Failing   int `json:"failing,omitzero"`   // of the pending ones, those whose last try has failed
+	MostTries int `json:"mostTries,omitzero"` // how often the one of these has failed that has most often
+
 	Urgent       int       `json:"urgent,omitzero"`       // of the pending ones, orders that a merchant ships or may have to: they are fetched first
 	OldestUrgent time.Time `json:"oldestUrgent,omitzero"` // since when the oldest of these waits
 }

@@ -41,6 +41,14 @@ func (t *taker) Urgent(since time.Time) {
 	w.OldestUrgent = machine.Earliest(w.OldestUrgent, since)
 }
 
+func (t *taker) Tried(times int32) {
+	if times > 0 {
+		w := t.work[t.role]
+		w.Failing++
+		w.MostTries = max(w.MostTries, int(times))
+	}
+}
+
 func (t *taker) Call(operation string) {
 	if operation == model.GetOrder && t.settings.OrdersV0 {
 		operation = model.GetOrderV0

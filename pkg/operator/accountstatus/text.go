@@ -116,11 +116,30 @@ func (f *Fold) state(s *Standing) string {
 	if len(words) == 0 && s.Pending() == 0 {
 		return "idle"
 	}
-	if len(words) == 0 {
+	if words = append(words, slowness(s)...); len(words) == 0 {
 		return "working"
 	}
 	return strings.Join(words, "; ")
 }
+
+// slowness is why pending work may take longer than it should, though nothing holds it up.
+func slowness(s *Standing) (words []string) {
+	for _, o := range s.Operations {
+		if o.Waiting > 0 && o.Rate < slow*o.Plan {
+			words = append(words, fmt.Sprintf("slowed down by Amazon: %s at %.3g/s, not %.3g", o.Operation, o.Rate, o.Plan))
+		}
+	}
+	for _, w := range s.Work {
+		if w.Failing > 0 && len(s.Waits) == 0 {
+			words = append(words, fmt.Sprintf("%d of %s tried up to %s in vain", w.Failing, w.Role, columns.Counted(w.MostTries, "time")))
+		}
+	}
+	return words
+}
+
+// slow is the part of an operation's planned rate below which an account is said to be
+// slowed down: a 429 halves the rate.
+const slow = 0.75
 
 // causesShown is how many causes of what FAILED a line names.
 const causesShown = 3

@@ -16,6 +16,8 @@ type Standing interface {
 	Work(since time.Time, name string, underWay bool)
 	// Urgent notes that a piece of work that Work took goes before the account's other work.
 	Urgent(since time.Time)
+	// Tried notes how many tries of a piece of work that Work took have failed.
+	Tried(times int32)
 	// Call takes a call that the work needs.
 	Call(operation string)
 	// Quantity takes a quantity that waits for a feed or a call of its own.
