@@ -44,13 +44,24 @@ func (o *Own) Learn(topic, key string, data []byte) {
 	defer o.mu.Unlock()
 	at := readerKey{id, topic}
 	left := o.narrow(at, body, false)
-	if len(left) > 1 && strings.HasPrefix(key, quotaKeys) {
-		o.known[at] = slices.DeleteFunc(left, func(c candidate) bool { return c.record.Name != quotaRecord })
+	if name := recordOf(key); len(left) > 1 && name != "" {
+		o.known[at] = slices.DeleteFunc(left, func(c candidate) bool { return c.record.Name != name })
 	}
 }
 
-// Most values of quotaRecord could be FeedPaces too, except for their keys.
-const quotaKeys, quotaRecord = "quota/", "QuotaState"
+// recordOf names the record of a state's key, for the small ones: most of their values could
+// be of another record too.
+func recordOf(key string) string {
+	switch {
+	case strings.HasPrefix(key, "quota/"):
+		return "QuotaState"
+	case strings.HasPrefix(key, "@position/"):
+		return "Position"
+	case key == "@imported":
+		return "Imported"
+	}
+	return ""
+}
 
 // Decode is Codec.Decode. Its errors say that a value is not of this version.
 func (o *Own) Decode(_ context.Context, topic string, data []byte) (any, error) {

@@ -65,6 +65,11 @@ func TestOwnRefusesOtherVersions(t *testing.T) {
 	if _, err := own.Decode(t.Context(), schemas.StateFeeds, value); err != nil {
 		t.Error(err)
 	}
+	position := wire(4, string((&schemas.Position{Topic: "orders", Offset: 3}).AppendAvro(nil))) // an Imported could be the same bytes
+	own.Learn(schemas.StateOrders, "@position/orders", position)
+	if _, err := own.Decode(t.Context(), schemas.StateOrders, position); err != nil {
+		t.Error(err)
+	}
 	if got, err := own.Decode(t.Context(), schemas.StateFeeds, wire(3, olderClaimBytes)); err == nil {
 		t.Errorf("another record passes under the id: %+v", got)
 	}
