@@ -185,6 +185,7 @@ var maskings = []struct {
 	{regexp.MustCompile(`\b\d{3}-\d{7}-\d{7}\b`), "ORDER"},
 	{regexp.MustCompile(`\b(\d+d)?(\d+h)?(\d+m)?\d+(\.\d+)?m?s\b|\b\d+[dhm]\d+[hm]\b`), "AGE"},
 	{regexp.MustCompile(`tried again now`), "tried again in AGE"}, // its time has come
+	{regexp.MustCompile(`slowed down by Amazon: (\w+) at \S+/s`), "slowed down by Amazon: $1 at N/s"},
 	// The quotas of `accounts`: of one that Amazon throttles, what is left of the plan.
 	{regexp.MustCompile(`(?m)^(\w+) +\S+ +(\d+) +\S+ (\(plan \S+\)) +`), "$1\x00  …  $2  N $3  "},
 	{regexp.MustCompile(`(?m)^((?:get|search|patch|create|confirm)[A-Z]\w+)  .*$`), "$1  …"},

@@ -35,10 +35,10 @@ func troubles() []scenario {
 				for range 20 {
 					s.order(a)
 				}
-				s.shows("(plan 0.5) 20 in", "accounts", a)
+				s.shows("0.03125 (plan 0.5) 20 in", "accounts", a)
 				return map[string]string{"A": a}
 			},
-			says:  [][]string{{"seller-1-de 20 0 0 0 0", "in "}, {"(plan 0.5) 20 in"}},
+			says:  [][]string{{"seller-1-de 20 0 0 0 0", "slowed down by Amazon: getOrder at"}, {"(plan 0.5) 20 in"}},
 			after: func(s *site) { mend(); s.shows(": idle", "accounts", s.account(0)) },
 		},
 		{
