@@ -129,4 +129,7 @@ func (m *Machine) endRisk(tx *machine.Tx, o *order) {
 		})
 	}
 	o.RiskAlerts = nil
+	if !o.done() { // the same date can be missed anew
+		o.AlertedDate, o.LateDate = time.Time{}, time.Time{}
+	}
 }

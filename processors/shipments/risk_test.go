@@ -7,6 +7,7 @@ import (
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
 	"github.com/sellerstream/sellerstream/pkg/runtime/quota"
+	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
 
@@ -54,7 +55,25 @@ func TestAtRiskOnce(t *testing.T) {
 	if len(r.alerts) != 5 || r.Holding(alertAtRisk) != 1 {
 		t.Errorf("%d alerts, want the ends of both and another for the new date", len(r.alerts))
 	}
+	for _, call := range r.Pass(2 * time.Hour) {
+		r.End(call, machine.Park{})
+	}
+	if r.Holding(alertAtRisk) != 2 {
+		t.Errorf("%d alerts hold behind the new date, want both", r.Holding(alertAtRisk))
+	}
 	r.Restart()
+	for _, call := range r.Pass(time.Hour) {
+		r.End(call, refusal(409, model.Conflict, "Conflict", "another state"))
+	}
+	if r.Holding(alertAtRisk) != 0 {
+		t.Errorf("%d alerts hold after Amazon has rejected the shipment", r.Holding(alertAtRisk))
+	}
+	r.Restart()
+	told := len(r.alerts)
+	r.End(r.Take(shipped("s2", orderID(1), "p1", 1, r.Now))[0], machine.Park{})
+	if len(r.alerts) != told+1 || r.Holding(alertAtRisk) != 1 {
+		t.Errorf("%d alerts for a shipment that waits in the place of the rejected one", len(r.alerts)-told)
+	}
 	for _, call := range r.Pass(time.Hour) {
 		r.End(call, done())
 	}

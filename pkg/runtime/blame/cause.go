@@ -11,6 +11,7 @@ type causeKey struct{ host, alike string }
 type voice struct {
 	alike string
 	pair  pair
+	scope scope // by which it concerns the pair
 	since time.Time
 	last  time.Time
 }
@@ -39,6 +40,7 @@ type cause struct {
 	open     map[scope]struct{}
 	accounts map[string]struct{}
 	voice    voice
+	told     int // how many alerts of it have ended, as far as is known here
 }
 
 // add notes that the cause was seen.
@@ -66,20 +68,38 @@ func (c *cause) party(of Party) Party {
 }
 
 // shared is the cause as a call that it concerns sees it.
-func (c *cause) shared(party Party, call Call, now time.Time) *Shared {
+func (c *cause) shared(s scope, party Party, call Call, now time.Time) *Shared {
 	if !call.Mute {
-		c.voice.heard(pair{call.Account, call.Operation}, now)
+		if c.voice.heard(pair{call.Account, call.Operation}, now); c.voice.of(call) {
+			c.voice.scope = s
+		}
 	}
-	s := &Shared{
+	found := &Shared{
 		Party: party, Cause: c.key.alike, Status: c.status, Host: c.key.host, Since: c.since, Count: len(c.accounts),
 		Operations: sorted(c.open, func(s scope) string { return s.operation }),
 		Accounts:   sorted(c.accounts, func(account string) string { return account }),
-		Speaks:     c.voice.of(call),
+		Speaks:     c.voice.of(call), Told: c.told,
 	}
 	if party == Application {
-		s.Application = call.Application
+		found.Application = call.Application
 	}
-	return s
+	return found
+}
+
+// end ends a scope's part in the cause. What else fails gets a speaker where the scope's was
+// it: that one's alert ends, and the next needs an id of its own.
+func (c *cause) end(s scope, now time.Time) {
+	delete(c.open, s)
+	over, spoke := len(c.open) == 0, c.voice.scope == s
+	if (over || spoke) && now.Sub(c.since) >= tellsFrom {
+		c.told++
+	}
+	switch {
+	case over:
+		c.ended = now
+	case spoke:
+		c.voice = voice{}
+	}
 }
 
 // sorted are a few of a set, in order.

@@ -128,11 +128,6 @@ func (g *group) end(s scope, now time.Time) {
 	if g.cause == nil {
 		return
 	}
-	switch delete(g.cause.open, s); {
-	case len(g.cause.open) == 0:
-		g.cause.ended = now
-	case g.cause.voice.pair.operation == s.operation: // it ends its alert, and what else fails needs one
-		g.cause.voice = voice{}
-	}
+	g.cause.end(s, now)
 	g.cause, g.wait = nil, 0
 }

@@ -28,6 +28,8 @@ const (
 	aloneAfter = 2 * time.Minute
 	// calmAfter is how long what was shared must be over before a new one is reported.
 	calmAfter = 10 * time.Minute
+	// tellsFrom is how old a cause is when it may have been reported.
+	tellsFrom = 5 * time.Minute
 	// maxCauses, maxKinds and maxNamed bound what is remembered and reported: causes,
 	// different failures of one scope, and names.
 	maxCauses, maxKinds, maxNamed = 200, 8, 20
@@ -62,6 +64,8 @@ type Shared struct {
 	// one operation of one account have it, among all that fail alike. They have it
 	// until the cause is over, so remember what was told.
 	Speaks bool
+	// Told is how many alerts of the cause may have ended: a further one is another.
+	Told int
 }
 
 // Finding is who a call's end is blamed on, and what it shares with others; nil for
@@ -109,16 +113,16 @@ func (t *Tally) Ended(call Call, err error, now time.Time) Finding {
 		return Finding{Party: party}
 	}
 	if sign.party == Ourselves {
-		c := t.cause(causeKey{"", sign.alike}, now)
-		c.add(scope{operation: call.Operation}, call.Account, now)
-		return Finding{Party: Ourselves, Shared: c.shared(Ourselves, call, now)}
+		c, s := t.cause(causeKey{"", sign.alike}, now), scope{operation: call.Operation}
+		c.add(s, call.Account, now)
+		return Finding{Party: Ourselves, Shared: c.shared(s, Ourselves, call, now)}
 	}
 	raised := t.item(call, sign, party, now)
 	if raised == Item && !sign.passes {
 		return Finding{Party: raised}
 	}
 	if c, wider := t.account(call, sign, now); c != nil {
-		return Finding{wider, c.shared(wider, call, now), raised == Item && sign.party == Operation}
+		return Finding{wider, c.shared(sign.scope, wider, call, now), raised == Item && sign.party == Operation}
 	}
 	if raised == Item || raised == Host {
 		return Finding{Party: raised}
@@ -143,7 +147,7 @@ func (t *Tally) Hold(call Call, now time.Time) (found Finding, wait time.Duratio
 		}
 		if wait := g.probeAt.Sub(now); wait > 0 {
 			party := g.cause.party(r.wider)
-			return Finding{Party: party, Shared: g.cause.shared(party, call, now)}, wait, true
+			return Finding{Party: party, Shared: g.cause.shared(s, party, call, now)}, wait, true
 		}
 		g.probeAt = now.Add(g.grow())
 	}
@@ -169,7 +173,7 @@ func (t *Tally) Unmade(call Call, why error, now time.Time) Finding {
 		if r := g.runs[sign.alike]; r != nil && r.shared && sign.says == fails && sign.scope == s {
 			g.cause.add(s, call.Account, now)
 			found.Party = g.cause.party(r.wider)
-			found.Shared = g.cause.shared(found.Party, call, now)
+			found.Shared = g.cause.shared(s, found.Party, call, now)
 		}
 	}
 	return found
@@ -242,7 +246,9 @@ func (t *Tally) account(call Call, sign sign, now time.Time) (*cause, Party) {
 		t.share(g, r, sign, since, now)
 	}
 	g.cause.add(sign.scope, call.Account, now)
-	g.cause.status = sign.status
+	if sign.alike == g.cause.key.alike { // a group has one cause, whatever else it is answered
+		g.cause.status = sign.status
+	}
 	return g.cause, g.cause.party(r.wider)
 }
 

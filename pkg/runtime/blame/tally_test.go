@@ -74,8 +74,75 @@ func TestWhatStillFailsSpeaksOnWhereTheSpeakerRecovers(t *testing.T) {
 		t.Errorf("%+v", of)
 	}
 	tally.Ended(callOf("app", "c", model.GetOrder, "good"), nil, start.Add(time.Minute))
-	if of := fail(61, model.GetFeed); of == nil || !of.Speaks {
+	if of := fail(61, model.GetFeed); of == nil || !of.Speaks || of.Told != 0 {
 		t.Errorf("nobody speaks for what still fails: %+v", of)
+	}
+	// By then it was reported, and that alert ends: the next is another.
+	for i := range 20 {
+		fail(400+i, model.GetOrder)
+	}
+	tally.Ended(callOf("app", string("abc"[61%3]), model.GetFeed, "good"), nil, start.Add(500*time.Second))
+	if of := fail(501, model.GetOrder); of == nil || !of.Speaks || of.Told != 1 {
+		t.Errorf("the alert that speaks on: %+v", of)
+	}
+}
+
+// TestTheSpeakerIsOfItsApplication: what ends for one application leaves the speaker of
+// another in its place, and where it ends for the speaker's, the other speaks.
+func TestTheSpeakerIsOfItsApplication(t *testing.T) {
+	t.Parallel()
+	for name, err := range map[string]error{
+		"a host": refused(503), "login": &model.Error{Class: model.Unavailable, Status: 503, TokenMissing: true},
+	} {
+		var tally Tally
+		now := start
+		fail := func(applications ...string) (speaker string) {
+			for i := range 40 * 3 {
+				now = now.Add(time.Second)
+				for _, app := range applications {
+					found := tally.Ended(callOf(app, app+fmt.Sprint(i%3), model.GetOrder, fmt.Sprint(i)), err, now)
+					if i >= 60 && found.Shared != nil && found.Shared.Speaks {
+						speaker = app
+					}
+				}
+			}
+			return speaker
+		}
+		good := func(app string) {
+			call := callOf(app, app+"0", model.GetOrder, "good")
+			call.TokenIssued = now
+			tally.Ended(call, nil, now)
+		}
+		speaker := fail("a", "b")
+		other := map[string]string{"a": "b", "b": "a"}[speaker]
+		good(other)
+		if got := fail(speaker, other); got != speaker {
+			t.Errorf("%s: %q speaks, want still %q", name, got, speaker)
+		}
+		good(speaker)
+		if got := fail(other); got != other {
+			t.Errorf("%s: %q speaks, want %q, which still fails", name, got, other)
+		}
+	}
+}
+
+// TestTheLastStatusIsOfTheCause: a group that shares a cause may be answered otherwise too.
+func TestTheLastStatusIsOfTheCause(t *testing.T) {
+	t.Parallel()
+	var tally Tally
+	var shared *Shared
+	for i := range 80 {
+		status := 503
+		if i > 20 && i%2 == 1 {
+			status = 403
+		}
+		found := tally.Ended(callOf("app", fmt.Sprint("a", i%5), model.GetOrder, fmt.Sprint(i)), refused(status), start.Add(time.Duration(i)*time.Second))
+		if found.Party.Shared() {
+			shared = found.Shared
+		}
+	}
+	if shared == nil || shared.Cause != unavailable || shared.Status != " (503)" {
+		t.Errorf("%+v", shared)
 	}
 }
 

@@ -122,7 +122,11 @@ func (s *Lanes) note(tx *machine.Tx, l *lane, res *machine.Result, err error, un
 	}
 	if alert := s.alert(tx, l, res, state); alert != nil {
 		if shared := res.Shared; shared != nil && blame.Party(state.Blame).Shared() {
-			tx.AlertShared(alert, sharedSpan, shared.Cause, shared.Host, shared.Application)
+			about := []string{shared.Cause, shared.Host, shared.Application}
+			if shared.Told > 0 { // else the id is the one that 0.1.0 gives it
+				about = append(about, strconv.Itoa(shared.Told))
+			}
+			tx.AlertShared(alert, sharedSpan, about...)
 		} else {
 			tx.Alert(alert)
 		}

@@ -146,6 +146,8 @@ func TestTheProcessesOfOneCauseTellOnce(t *testing.T) {
 	}
 	other := sharedBy(blame.Host, true)
 	other.Shared.Host = "another"
+	again := sharedBy(blame.Host, true)
+	again.Shared.Told = 1
 	blocked := sharedBy(blame.Ourselves, true)
 	seen := map[string]string{}
 	for name, test := range map[string]struct {
@@ -156,6 +158,7 @@ func TestTheProcessesOfOneCauseTellOnce(t *testing.T) {
 		"one cause":           {0, sharedBy(blame.Host, true), 1},
 		"the next":            {sharedSpan, sharedBy(blame.Host, true), 1},
 		"one of another host": {0, other, 1},
+		"what speaks on":      {0, again, 1},
 		"a setting":           {0, blocked, 1},
 		"each one's own":      {0, sharedBy(blame.Account, true), 4},
 	} {
