@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -48,10 +50,8 @@ func TestDisastersAsWritten(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs the program")
 	}
-	for _, tool := range []string{"curl", "jq"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skip("the page's lines need curl and jq: ", err)
-		}
+	if !hasTool(t, "curl") || !hasTool(t, "jq") {
+		t.Skip("the page's lines need curl and jq")
 	}
 	t.Parallel()
 	recipes := map[string]struct {
@@ -217,20 +217,27 @@ func (s *shop) givenUp() {
 // play runs the lines of a section's block for the shell.
 func (s *shop) play(section string, block int) {
 	s.Helper()
-	_, text, _ := strings.Cut(readDoc(s.T, "docs/DISASTERS.md"), "\n## "+section+"\n")
-	text, _, _ = strings.Cut(text, "\n## ")
-	blocks := regexp.MustCompile("(?ms)^```sh\n(.*?)^```").FindAllStringSubmatch(text, -1)
-	if len(blocks) <= block {
-		s.Fatalf("section %q has %d blocks", section, len(blocks))
-	}
-	lines := strings.NewReplacer("/backup/", s.dir+"/backup/", "topics apply", "topics apply --yes", "--force", "--force --yes", "--reset", "--reset --yes").Replace(blocks[block][1])
-	cmd := exec.CommandContext(s.Context(), "bash", "-e", "-o", "pipefail", "-c", lines)
-	cmd.Dir, cmd.Env = s.dir, s.environment()
-	out, err := cmd.CombinedOutput()
+	lines, out, err := s.try(section, block)
 	if err != nil {
 		s.Fatalf("%s\n%v\n%s", lines, err, out)
 	}
 	s.Logf("%s%.1500s", lines, out)
+}
+
+// try runs them as the shell of a reader does, which goes on where a line fails.
+func (s *shop) try(section string, block int) (lines string, out []byte, err error) {
+	s.Helper()
+	_, text, _ := strings.Cut(readDoc(s.T, "docs/DISASTERS.md"), "\n## "+section+"\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	blocks := regexp.MustCompile("(?ms)^```(?:ba)?sh\n(.*?)^```").FindAllStringSubmatch(text, -1)
+	if len(blocks) <= block {
+		s.Fatalf("section %q has %d blocks", section, len(blocks))
+	}
+	lines = strings.NewReplacer("/backup/", s.dir+"/backup/", "topics apply", "topics apply --yes", "--force", "--force --yes", "--reset", "--reset --yes").Replace(blocks[block][1])
+	cmd := exec.CommandContext(s.Context(), "bash", "-c", lines)
+	cmd.Dir, cmd.Env = s.dir, s.environment()
+	out, err = cmd.CombinedOutput()
+	return lines, out, err
 }
 
 // openOrders has each account get orders that its seller is to ship, and waits for them.
@@ -489,12 +496,37 @@ func (s *shop) withoutBackup() {
 	}
 }
 
-// registryLost begins an empty registry in the place of the other one.
+// registryLost begins an empty registry in the place of the other one: first with a list
+// that it refuses, since an id stands for two schemas, then with the one that the export
+// has, then with the backup's.
 func (s *shop) registryLost() {
 	s.Helper()
-	s.registry.fake.Store(srfake.NewRegistry())
-	s.play("The registry is lost", 0)
-	s.play("The registry is lost", 1)
+	const section = "The registry is lost"
+	file := filepath.Join(s.dir, "backup", "schemas-1.jsonl")
+	list, err := os.ReadFile(file)
+	s.must(err)
+	empty := func() {
+		s.registry.fake.Store(srfake.NewRegistry())
+		s.registry.ids.Clear()
+	}
+	empty()
+	s.must(os.WriteFile(file, append([]byte(`{"id":1,"version":1,"subject":"other","schema":"\"string\""}`+"\n"), list...), 0o600))
+	if lines, out, err := s.try(section, 0); err == nil || !s.registry.importing.Load() {
+		s.Fatalf("%s\ntakes new schemas, although one of the old ones is missing: %v\n%s", lines, err, out)
+	}
+	empty()
+	s.play(section, 1)
+	s.play(section, 0)
+	part, err := os.ReadFile(file)
+	s.must(err)
+	given := 0
+	s.registry.ids.Range(func(any, any) bool { given++; return true })
+	if want := strings.Count(string(part), "\n"); want == 0 || given != want {
+		s.Fatalf("%d of %d schemas of the export are there", given, want)
+	}
+	empty()
+	s.must(os.WriteFile(file, list, 0o600))
+	s.play(section, 0)
 }
 
 // importable is a registry that takes ids while it is in mode IMPORT, and only then, as
@@ -509,6 +541,10 @@ func (i *importable) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if r.URL.Path == "/schemas" {
+		i.page(w, r)
 		return
 	}
 	if r.Method == http.MethodPut && r.URL.Path == "/mode" {
@@ -537,4 +573,20 @@ func (i *importable) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fmt.Fprintf(w, `{"id":%d}`, id)
+}
+
+// page answers with a few of all schemas, as Confluent's registry does with 1,000.
+func (i *importable) page(w http.ResponseWriter, r *http.Request) {
+	all := httptest.NewRecorder()
+	i.fake.Load().Handler().ServeHTTP(all, r)
+	var list []json.RawMessage
+	offset, err := strconv.Atoi(r.FormValue("offset"))
+	if err = errors.Join(err, json.Unmarshal(all.Body.Bytes(), &list)); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	list = list[min(offset, len(list)):]
+	if err := json.NewEncoder(w).Encode(list[:min(5, len(list))]); err != nil {
+		panic(err) // of the connection
+	}
 }

@@ -173,6 +173,7 @@ func moves() []scenario {
 		for word, name := range map[string]string{"BACKUP": "backup.gz", "MOVED": "moved.gz", "NEW": "new.yaml"} {
 			named[word] = filepath.Join(s.dir, name)
 		}
+		named["N"] = "6"
 		return named
 	}
 	return []scenario{
@@ -188,7 +189,17 @@ func moves() []scenario {
 			between: func(s *site) { s.moved("new.yaml", "shop2.", 6) },
 		},
 		{
-			name:    "Kafka or a state topic is lost",
+			name: "A state topic is lost",
+			prepare: func(s *site) map[string]string {
+				if _, err := s.kafka.DeleteTopic(s.ctx, schemas.DefaultPrefix+schemas.StateInventory); err != nil {
+					s.t.Fatal(err)
+				}
+				return words(s)
+			},
+			says: [][]string{{"state.inventory create", "created"}, {"records 0", "positions"}},
+		},
+		{
+			name:    "Kafka is lost",
 			prepare: func(s *site) map[string]string { s.moved("new.yaml", "shop3.", 3); return words(s) },
 			says:    [][]string{{"shop3"}, {"imported"}},
 		},

@@ -160,6 +160,9 @@ func (s *site) typed(command string, words map[string]string) (said string, code
 	if args[0] == "kubectl" {
 		return "", 0 // what it would do is done by the scenario
 	}
+	if args[1] == "state" && args[2] != "export" {
+		args = append(args, "--yes") // nobody sits there
+	}
 	said, code = s.run(args[1:]...)
 	if filter == "" {
 		return said, code
