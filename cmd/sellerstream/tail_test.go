@@ -179,14 +179,15 @@ func TestAlertsCommand(t *testing.T) {
 		// Three processes raise it; two have ended the first, all the second.
 		sharedBy("m", "host", "acme-eu"), sharedBy("m", "host", "beta"), sharedBy("m", "host", "eta"), endOf("n", "acme-eu", "m"), endOf("o", "beta", "m"),
 		sharedBy("p", "gone", "acme-eu"), sharedBy("p", "gone", "beta"), sharedBy("p", "gone", "eta"),
-		// Two processes raise it, and one was stopped.
-		before(2*time.Hour, sharedBy("t", "stopped", "acme-eu")), before(2*time.Hour, sharedBy("t", "stopped", "beta")), before(time.Hour, endOf("u", "acme-eu", "t")),
+		// Two processes raise it, and one was stopped; or it may fail on.
+		before(26*time.Hour, sharedBy("t", "stopped", "acme-eu")), before(26*time.Hour, sharedBy("t", "stopped", "beta")), before(25*time.Hour, endOf("u", "acme-eu", "t")),
+		before(24*time.Hour, sharedBy("v", "half", "acme-eu")), before(24*time.Hour, sharedBy("v", "half", "beta")), before(23*time.Hour, endOf("w", "acme-eu", "v")),
 		endOf("q", "acme-eu", "p"), endOf("r", "beta", "p"), endOf("s", "eta", "p"))
 	for _, step := range []struct {
 		args      []string
 		has, lack []string
 	}{
-		{nil, []string{"happened  WARNING   ForeignFeed", "open", "CRITICAL  ShipmentMissing  acme-eu  202-1", "  2  ", "look at b", "FeedStuck", "SharedFailure    acme-eu  host"}, []string{"ShipmentHeld", "AccountParked", "AccountRecovered", "dns", "gone", "stopped"}},
+		{nil, []string{"happened  WARNING   ForeignFeed", "open", "CRITICAL  ShipmentMissing  acme-eu  202-1", "  2  ", "look at b", "FeedStuck", "SharedFailure    acme-eu  host", "SharedFailure    acme-eu  half"}, []string{"ShipmentHeld", "AccountParked", "AccountRecovered", "dns", "gone", "stopped"}},
 		{[]string{"--all"}, []string{"ShipmentHeld", "ended 20"}, nil},
 		{[]string{"--account", "acme-eu"}, []string{"FeedStuck"}, []string{"SettingBlocks"}}, // another account's alert ended it
 		{[]string{"--account", "zeta"}, []string{"no alert is open"}, nil},
@@ -243,6 +244,7 @@ func TestLag(t *testing.T) {
 		{1, []string{"--role", "orders", "--partitions"}, []string{fmt.Sprintf("orders  order-changes  %d  ", partition), "  1  "}},
 		{1, []string{"--json"}, []string{`"lag": 3`, `"oldest": "20`}},
 		{1, []string{"--role", "cancellations"}, []string{off + "0  "}}, // off, but named
+		{1, []string{"--role", "bridge"}, []string{"ROLE"}},            // reads no topic
 		{4, []string{"--role", "orders"}, []string{"orders  order-changes  0  "}},
 		{7, nil, []string{fmt.Sprintf("orders, topic order-changes, partition %d: the position 7 is not in the log, which has 0 to 4; go on with `sellerstream replay --reset --role orders --topic order-changes --from-offset %[1]d:0`", partition)}},
 	} {

@@ -22,7 +22,7 @@ func alertEnds() map[string]string {
 		"ForeignFeed":         "",
 		"FulfilledByAmazon":   "",
 		"FulfillmentUnknown":  "",
-		"NotificationsSilent": "a notification comes",
+		"NotificationsSilent": "a notification comes, or the account is not watched any more",
 		"OrdersRefused":       "",
 		"QuantityDrift":       "Amazon shows the right number, or the SKU is not followed any more",
 		"QuantityNotApplied":  "",

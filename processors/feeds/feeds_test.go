@@ -231,15 +231,29 @@ func TestAFeedThatAmazonNeverShows(t *testing.T) {
 		t.Fatalf("%+v", r.alerts)
 	}
 	r.Restart()
-	if r.Take(f.notification()); r.Holding(alertUnknown) != 0 {
+	forged := f.notification()
+	forged.ProcessingStatus = strings.Repeat("\x1b", 10_000)
+	if r.Take(forged); r.Holding(alertUnknown) != 0 {
 		t.Error("the alert holds, although Amazon has notified the end")
+	}
+	if message := r.alerts[len(r.alerts)-1].Message; len(message) > 1000 || message != schemas.Printable(message) {
+		t.Errorf("the end says %q", message)
+	}
+	r.Take(f.notification()) // once more
+	hinted, submission := a.submit("h", r.Now, time.Minute)
+	hinted.lost = true
+	calls := append(r.Take(submission), r.Take(hinted.notification())...)
+	r.Follow(2*time.Hour, calls, answers(r, a))
+	held := r.Holding(alertUnknown)
+	if r.Take(hinted.notification()); held != 1 || r.Holding(alertUnknown) != 0 {
+		t.Errorf("%d alerts hold before the second notification, %d after it", held, r.Holding(alertUnknown))
 	}
 	other, submission := a.submit("2", r.Now, time.Minute)
 	other.lost = true
 	r.Follow(2*time.Hour, r.Take(submission), answers(r, a))
 	r.Follow(6*24*time.Hour, r.Tick(nil), answers(r, a))
 	r.Restart()
-	held := r.Holding(alertUnknown)
+	held = r.Holding(alertUnknown)
 	r.Follow(2*24*time.Hour, r.Tick(nil), answers(r, a))
 	if held != 1 || r.Holding(alertUnknown) != 0 {
 		t.Errorf("%d alerts hold after six days, %d when the feed is forgotten", held, r.Holding(alertUnknown))

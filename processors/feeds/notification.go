@@ -53,17 +53,28 @@ func (m *Machine) notified(tx *machine.Tx, note *schemas.FeedNotification) {
 	case f.Phase == running && !f.Hinted:
 		f.hint(tx.Now)
 		m.save(tx, f)
-	case (f.Phase == report || f.Phase == finished) && !f.Notified:
-		f.Notified = true
-		if f.ProcessingStatus == statusUnknown { // it was given up
-			f.endUnknown(tx, "Amazon says after all that it has ended, with status "+note.ProcessingStatus)
-			f.ProcessingStatus = note.ProcessingStatus
-		}
-		if tx.Now.Sub(f.DetectedTime) <= inTime {
-			m.cameLate(tx, f)
-		}
-		m.save(tx, f)
+	case f.Phase == report || f.Phase == finished:
+		m.notifiedLate(tx, f, note)
 	}
+}
+
+// notifiedLate takes a notification of a feed that has ended, or was given up.
+func (m *Machine) notifiedLate(tx *machine.Tx, f *feed, note *schemas.FeedNotification) {
+	status := shortened(schemas.Printable(note.ProcessingStatus), maxName)
+	gaveUp := f.ProcessingStatus == statusUnknown && status != statusUnknown
+	if f.Notified && !gaveUp {
+		return
+	}
+	if gaveUp {
+		f.endUnknown(tx, "Amazon says after all that it has ended, with status "+status+
+			". What its report said is not known: look in Seller Central, and send again what was not applied")
+		f.ProcessingStatus = status
+	}
+	if !f.Notified && tx.Now.Sub(f.DetectedTime) <= inTime {
+		m.cameLate(tx, f)
+	}
+	f.Notified = true
+	m.save(tx, f)
 }
 
 // hold keeps a notification whose submission may still come.

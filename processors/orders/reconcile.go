@@ -355,6 +355,9 @@ func (s *search) fail(now time.Time) {
 // does not succeed: nobody would see that orders are missed.
 func (m *Machine) failed(tx *machine.Tx, s *search, err error) {
 	s.fail(tx.Now)
+	if _, configured := m.cfg.Accounts().ByID(s.Account); !configured { // it was removed while this was under way
+		return
+	}
 	late := tx.Now.Sub(s.CursorTime) > max(failingFor, failingRun*m.reconciler.Every)
 	if !s.AlertedTime.IsZero() || !late || s.Attempts < fewFails {
 		return

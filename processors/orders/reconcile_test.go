@@ -294,6 +294,46 @@ func TestSearchesThatFailAreToldOfOnce(t *testing.T) {
 	}
 }
 
+// TestAFailingSearchEndsWithItsAccount, also where one is under way then, or where searches
+// are switched off.
+func TestAFailingSearchEndsWithItsAccount(t *testing.T) {
+	t.Parallel()
+	empty, err := account.NewDirectory(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, removed := range []bool{true, false} {
+		all := machinetest.Sellers(t)()
+		directory, every := all, 3*time.Minute
+		r := newRuntime(t, reconciling, func(cfg *Config) {
+			cfg.Accounts, cfg.Reconcile.Every = func() *account.Directory { return directory }, every
+		})
+		fail := func(machine.Call) machine.Outcome { return machine.Reject{Err: errors.New("400")} }
+		r.Follow(2*time.Hour, r.Tick(nil), fail)
+		if r.Holding(alertFailing) != 1 {
+			t.Fatalf("%d alerts hold while searches fail", r.Holding(alertFailing))
+		}
+		calls := r.Pass(time.Hour) // one more is under way
+		if removed {
+			directory = empty
+			r.Tick(nil)
+		} else {
+			every = 0
+			r.Restart()
+			calls = r.Tick(nil)
+		}
+		if (len(calls) == 1) != removed || r.Holding(alertFailing) != 0 {
+			t.Fatalf("removed %t: %d alerts hold, %d calls", removed, r.Holding(alertFailing), len(calls))
+		}
+		for _, call := range calls {
+			r.End(call, fail(call))
+		}
+		if r.Holding(alertFailing) != 0 {
+			t.Errorf("removed %t: the search that was under way raised it again", removed)
+		}
+	}
+}
+
 // TestWhatSearchesFindPausesNoIntake, until a notification asks for it too. A
 // replay is read as fast as the intake lets it, so that it counts.
 func TestWhatSearchesFindPausesNoIntake(t *testing.T) {

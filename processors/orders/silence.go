@@ -80,17 +80,18 @@ func (w *watch) restore(state *schemas.NotificationPace) {
 // follow watches the accounts of a directory, and no others. One that was away
 // is silent from now on only.
 func (w *watch) follow(directory *account.Directory, mine func(string) bool, tx *machine.Tx) {
+	for _, p := range w.paces {
+		if _, configured := directory.ByID(p.Account); !configured || w.enough == 0 {
+			w.queue.Remove(&p.Item)
+			p.away = true
+			w.end(tx, p, "the account is not watched any more")
+		}
+	}
 	if w.enough == 0 {
 		return
 	}
 	if w.began.IsZero() {
 		w.began = tx.Now
-	}
-	for _, p := range w.paces {
-		if _, configured := directory.ByID(p.Account); !configured {
-			w.queue.Remove(&p.Item)
-			p.away = true
-		}
 	}
 	for _, a := range directory.All() {
 		if !mine(a.ID) {
@@ -111,12 +112,9 @@ func (w *watch) follow(directory *account.Directory, mine func(string) bool, tx 
 }
 
 // back watches an account again that was away: what did not come meanwhile is
-// no silence. One that was reported goes on until the next notification.
+// no silence.
 func (w *watch) back(tx *machine.Tx, p *pace) {
 	p.away = false
-	if silent(&p.NotificationPace) {
-		return
-	}
 	p.LastTime, p.Minutes = machine.Latest(p.LastTime, tx.Now), 0
 	w.save(tx, p)
 }
@@ -150,10 +148,7 @@ func (w *watch) heard(tx *machine.Tx, account string, received time.Time) {
 	before := p.LastTime
 	ended := hear(&p.NotificationPace, received)
 	if ended {
-		tx.ResolveRaised(&schemas.Alert{
-			EventType: alertSilent, Account: account, Role: Processor, Subject: orderChange,
-			Message: fmt.Sprintf("ORDER_CHANGE notifications of account %s come again; none had come since %s.", account, before.UTC().Format(time.RFC3339)),
-		}, p.AlertedTime)
+		w.resolve(tx, p, fmt.Sprintf("ORDER_CHANGE notifications of account %s come again; none had come since %s.", account, before.UTC().Format(time.RFC3339)))
 	}
 	if !p.Queued() {
 		w.queue.Add(&p.Item, tx.Now)
@@ -161,6 +156,22 @@ func (w *watch) heard(tx *machine.Tx, account string, received time.Time) {
 	if ended || tx.Now.Sub(p.saved) >= paceEvery {
 		w.save(tx, p)
 	}
+}
+
+// end ends a silence that was reported without a notification, for the reason why.
+func (w *watch) end(tx *machine.Tx, p *pace, why string) {
+	if !silent(&p.NotificationPace) {
+		return
+	}
+	p.EndedTime = tx.Now
+	w.resolve(tx, p, fmt.Sprintf("ORDER_CHANGE notifications of account %s are not missed any more: %s.", p.Account, why))
+	w.save(tx, p)
+}
+
+func (w *watch) resolve(tx *machine.Tx, p *pace, message string) {
+	tx.ResolveRaised(&schemas.Alert{
+		EventType: alertSilent, Account: p.Account, Role: Processor, Subject: orderChange, Message: message,
+	}, p.AlertedTime)
 }
 
 // missed takes note of an order, placed at a time, that a search has found and

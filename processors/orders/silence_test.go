@@ -326,6 +326,40 @@ func TestOnlyAnAccountThatWasAwayBeginsAnew(t *testing.T) {
 	}
 }
 
+// TestASilenceEndsWhereNobodyWatches: its account is removed, or such alerts are switched off.
+func TestASilenceEndsWhereNobodyWatches(t *testing.T) {
+	t.Parallel()
+	empty, err := account.NewDirectory(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, off := range map[string]bool{"removed": false, "switched off": true} {
+		w := newWatched(t)
+		w.steady(monday, 28)
+		now := monday.AddDate(0, 0, 31)
+		if w.until(now); len(w.alerts) != 1 {
+			t.Fatalf("%s: %d alerts in a silence", name, len(w.alerts))
+		}
+		directory := empty
+		if off {
+			directory, w.enough = machinetest.Sellers(t)(), 0
+		}
+		tx := &machine.Tx{Now: now}
+		for range 2 { // the end is written once
+			w.follow(directory, func(account string) bool { return account == testAccount }, tx)
+		}
+		if len(tx.Outputs) != 1 {
+			t.Fatalf("%s: wrote %+v", name, tx.Outputs)
+		}
+		if end, is := tx.Outputs[0].Value.(*schemas.Alert); !is || end.Severity != "RESOLVED" || end.Resolves != w.alerts[0].EventID {
+			t.Errorf("%s: wrote %+v", name, tx.Outputs[0].Value)
+		}
+		if _, saved := tx.State[pacePrefix+testAccount]; !saved {
+			t.Errorf("%s: the end is not saved", name)
+		}
+	}
+}
+
 // TestSearchesAloneFindOrders: an account that was never notified is reported
 // after its fourth new order, and not where notifications only come late.
 func TestSearchesAloneFindOrders(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -26,6 +27,9 @@ func DoctorOptions(s Settings) doctor.Options {
 	if len(roles) == 0 {
 		roles = enabled
 	}
+	enabled = slices.DeleteFunc(Roles(), func(r Role) bool { // those asked for too
+		return !slices.Contains(enabled, r) && !slices.Contains(roles, r)
+	})
 	return doctor.Options{
 		Config: s.Config, Secrets: s.Secrets, Parts: doctorParts(s), Clock: s.Clock,
 		Roles: names(roles), RolesMeant: len(s.Roles) > 0, Enabled: names(enabled), TransactionalPrefix: s.TransactionalPrefix,

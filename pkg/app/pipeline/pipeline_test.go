@@ -70,6 +70,15 @@ func TestCancellationsRunWhereTheyAreEnabled(t *testing.T) {
 		if got := DefaultRoles(cfg, false); slices.Contains(got, Cancellations) != enabled {
 			t.Errorf("enabled %t: %v", enabled, got)
 		}
+		for _, asked := range []bool{false, true} {
+			s := Settings{Config: cfg}
+			if asked {
+				s.Roles = []Role{Cancellations}
+			}
+			if got := DoctorOptions(s).Enabled; slices.Contains(got, string(Cancellations)) != (enabled || asked) || !slices.Contains(got, string(Orders)) {
+				t.Errorf("enabled %t, asked for %t: doctor looks at what %v need", enabled, asked, got)
+			}
+		}
 	}
 }
 

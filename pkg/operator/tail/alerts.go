@@ -104,8 +104,9 @@ func (c *course) end(at time.Time) {
 }
 
 // lastsAlone is after what time from an end on the alert is over though not all have
-// ended it: those were stopped meanwhile.
-const lastsAlone = 15 * time.Minute
+// ended it. Those have nothing left to call, were switched off, or were rolled back. But one of
+// them may still fail, and raises nothing more: so the time is long.
+const lastsAlone = 24 * time.Hour
 
 func (c *course) over(now time.Time) bool {
 	return c.ended >= c.raised || c.ended > 0 && c.lastEnd.After(c.lastRaise) && now.Sub(c.lastEnd) > lastsAlone
