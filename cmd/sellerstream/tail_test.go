@@ -244,7 +244,7 @@ func TestLag(t *testing.T) {
 		{1, []string{"--role", "orders", "--partitions"}, []string{fmt.Sprintf("orders  order-changes  %d  ", partition), "  1  "}},
 		{1, []string{"--json"}, []string{`"lag": 3`, `"oldest": "20`}},
 		{1, []string{"--role", "cancellations"}, []string{off + "0  "}}, // off, but named
-		{1, []string{"--role", "bridge"}, []string{"ROLE"}},            // reads no topic
+		{1, []string{"--role", "bridge"}, []string{"ROLE"}},             // reads no topic
 		{4, []string{"--role", "orders"}, []string{"orders  order-changes  0  "}},
 		{7, nil, []string{fmt.Sprintf("orders, topic order-changes, partition %d: the position 7 is not in the log, which has 0 to 4; go on with `sellerstream replay --reset --role orders --topic order-changes --from-offset %[1]d:0`", partition)}},
 	} {
