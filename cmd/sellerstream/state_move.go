@@ -112,6 +112,9 @@ func (m *move) do(ctx context.Context) error {
 	if err := confirm(m.cmd, question, m.yes); err != nil {
 		return err
 	}
+	if err := source.Settled(ctx); err != nil {
+		return err
+	}
 	m.step(3, "export what the pipeline remembers into %s", m.file)
 	if err := m.export(); err != nil {
 		return err

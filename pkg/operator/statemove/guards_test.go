@@ -12,6 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/sellerstream/sellerstream/pkg/operator/statefile"
 	"github.com/sellerstream/sellerstream/pkg/platform/pause"
 	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
 	"github.com/sellerstream/sellerstream/schemas"
@@ -153,6 +154,28 @@ func TestAProcessThatStartsMeanwhileIsFound(t *testing.T) {
 	checkMarks(t, to, false)
 }
 
+// begins has a process begin a transaction with a record.
+func begins(t *testing.T, p *Pipeline, id, topic string, partition int32) *kgo.Client {
+	t.Helper()
+	client, err := newTransactor(p.Kafka, p.TransactionalPrefix+id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	if err := client.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	value, err := p.Codec.AppendEncode(nil, own()[0], &schemas.Claim{Owner: "woken"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := &kgo.Record{Topic: p.Prefix + topic, Partition: partition, Key: []byte("late"), Value: value}
+	if err := client.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
 // TestAProcessThatWakesUpWritesNothing: its group has given it up, and it may have begun a
 // transaction. What it commits until it is fenced is found.
 func TestAProcessThatWakesUpWritesNothing(t *testing.T) {
@@ -161,44 +184,84 @@ func TestAProcessThatWakesUpWritesNothing(t *testing.T) {
 	from, to := newPipeline(t, cluster, "a.", 2), newPipeline(t, cluster, "b.", 3)
 	fill(t, from, 2)
 	file, _ := from.export(t, "1")
-	wakes := func(processor, topic string, partition int32) (woken *kgo.Client) {
-		woken, err := newTransactor(to.Kafka, fmt.Sprintf("b.tx-%s-%d", processor, partition))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(woken.Close)
-		if err := woken.BeginTransaction(); err != nil {
-			t.Fatal(err)
-		}
-		value, err := to.Codec.AppendEncode(nil, topic, &schemas.Claim{Owner: "woken"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		rec := &kgo.Record{Topic: "b." + topic, Partition: partition, Key: []byte("late"), Value: value}
-		if err := woken.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
-		return woken
-	}
-	early, late := wakes("orders", schemas.StateOrders, 2), wakes("inventory", schemas.StateInventory, 2)
+	late := []*kgo.Client{begins(t, to, "-inventory-1", schemas.StateInventory, 1)}
 	to.Progress = func(string, ...any) { // when the marks are written
 		to.Progress = t.Logf
-		if err := early.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+		if err := begins(t, to, "-orders-2", schemas.StateOrders, 2).EndTransaction(t.Context(), kgo.TryCommit); err != nil {
 			t.Error(err)
 		}
+		late = append(late, begins(t, to, "-inventory-2", schemas.StateInventory, 2))
 	}
-	if _, err := to.Import(t.Context(), bytes.NewReader(file), ImportOptions{}); !errors.Is(err, ErrNotEmpty) {
+	if _, err := to.Import(t.Context(), bytes.NewReader(file), ImportOptions{}); !errors.Is(err, ErrNotEmpty) || !strings.Contains(err.Error(), "repeat the import with --force") {
 		t.Errorf("a process has written meanwhile: %v", err)
 	}
 	if _, err := to.Import(t.Context(), bytes.NewReader(file), ImportOptions{Force: true}); err != nil {
 		t.Fatal(err)
 	}
-	if err := late.EndTransaction(t.Context(), kgo.TryCommit); err == nil {
-		t.Error("a process that woke up has committed")
+	for n, woken := range late {
+		if err := woken.EndTransaction(t.Context(), kgo.TryCommit); err == nil {
+			t.Errorf("process %d woke up and has committed", n)
+		}
 	}
 	for _, topic := range []string{schemas.StateOrders, schemas.StateInventory} {
 		if value, ok := to.newest(t, topic, 2)["late"]; ok {
 			t.Errorf("%s has what it wrote: %q", topic, value)
 		}
+	}
+}
+
+// TestRecordsThatComeMeanwhileAreFound in the log topics too, behind the marks.
+func TestRecordsThatComeMeanwhileAreFound(t *testing.T) {
+	t.Parallel()
+	cluster := fakekafka.Embedded(t, "")
+	from, to := newPipeline(t, cluster, "a.", 2), newPipeline(t, cluster, "b.", 7)
+	fill(t, from, 2)
+	file, _ := from.export(t, "1")
+	to.Progress = func(string, ...any) { // when the marks are written
+		to.Progress = t.Logf
+		to.write(t, schemas.Shipments, 1, "a", golden(t, "Shipment"), began)
+	}
+	if _, err := to.Import(t.Context(), bytes.NewReader(file), ImportOptions{}); !errors.Is(err, ErrRecords) || !strings.Contains(err.Error(), "create them anew") {
+		t.Errorf("a record came: %v", err)
+	}
+	checkMarks(t, to, false)
+}
+
+// TestATransactionThatIsOpenIsRefused: what is committed behind it cannot be read, and would
+// come when it ends. That of a `deadletters retry` which hangs is ended.
+func TestATransactionThatIsOpenIsRefused(t *testing.T) {
+	t.Parallel()
+	cluster := fakekafka.Embedded(t, "")
+	p := newPipeline(t, cluster, "a.", 2)
+	fill(t, p, 2)
+	if err := p.Settled(t.Context()); err != nil {
+		t.Errorf("nothing is open: %v", err)
+	}
+	open := begins(t, p, "-deadletters", schemas.Shipments, 1)
+	p.write(t, schemas.Shipments, 1, "a", golden(t, "Shipment"), began)
+	file, done := p.export(t, "1") // as of a pipeline that runs
+	if done.Entries == 0 {
+		t.Errorf("%+v was exported", done)
+	}
+	_, end, err := statefile.Check(bytes.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{p.Settled(t.Context()), p.Unmoved(t.Context(), end)} {
+		if err == nil || !strings.Contains(err.Error(), "a.shipments, partition 1 (offsets 0 to 2)") {
+			t.Errorf("a transaction is open: %v", err)
+		}
+	}
+	if err := p.Fence(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := open.EndTransaction(t.Context(), kgo.TryCommit); err == nil {
+		t.Error("a retry woke up and has committed")
+	}
+	if err := p.Settled(t.Context()); err != nil {
+		t.Errorf("it has ended: %v", err)
+	}
+	if err := p.Unmoved(t.Context(), end); err == nil {
+		t.Error("what stood behind it is not found")
 	}
 }

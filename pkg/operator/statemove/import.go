@@ -252,6 +252,9 @@ func (i *importer) unlogged(ctx context.Context) error {
 // begin removes what is there, and has no unit begin until the import has finished. A unit
 // that began before that is fenced then: it writes nothing after what is looked at here.
 func (i *importer) begin(ctx context.Context) error {
+	if err := i.Fence(ctx); err != nil { // refused behind the marks, it would leave them
+		return err
+	}
 	marks, err := i.marks(&schemas.Imported{ID: i.in.Header.ID, Time: i.in.Header.Time})
 	if err != nil {
 		return err
@@ -260,13 +263,25 @@ func (i *importer) begin(ctx context.Context) error {
 	if err := i.commit(ctx, nil); err != nil {
 		return err
 	}
+	if err := i.clear(ctx); err != nil {
+		return fmt.Errorf("%w; this has come since the import began, and no unit begins here until one has finished: stop all that runs, and repeat the import with --force, which removes what was written; or delete the topics %s*, and create them anew", err, i.Prefix)
+	}
+	return nil
+}
+
+// clear looks again, behind the marks, at what was looked at before them, and removes what
+// is there.
+func (i *importer) clear(ctx context.Context) error {
 	if err := i.Fence(ctx); err != nil {
 		return err
 	}
 	if err := i.Stopped(ctx); err != nil {
-		return fmt.Errorf("a process has started meanwhile: %w; stop all, and repeat the import with --force", err)
+		return err
 	}
 	if err := i.layout(ctx); err != nil {
+		return err
+	}
+	if err := i.unlogged(ctx); err != nil {
 		return err
 	}
 	do := func(*kgo.Record) error { return i.mixed() }

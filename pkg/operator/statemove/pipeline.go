@@ -5,11 +5,14 @@ package statemove
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topicread"
@@ -48,19 +51,56 @@ func (p *Pipeline) Stopped(ctx context.Context) error {
 	return nil
 }
 
-// Fence makes Kafka refuse what processes that were taken for stopped would still write into
-// the state.
+// Fence makes Kafka refuse what processes that were taken for stopped would still write: units
+// into the state, and `deadletters retry` into the log topics.
 func (p *Pipeline) Fence(ctx context.Context) error {
 	partitions, err := p.count(ctx)
 	if err != nil {
 		return err
 	}
+	err = stream.FenceID(ctx, p.Client, p.TransactionalPrefix+"-deadletters")
 	for _, r := range roles.Processors() {
-		if err := stream.Fence(ctx, p.Client, p.TransactionalPrefix, r.Name, partitions); err != nil {
-			return err
+		if err == nil {
+			err = stream.Fence(ctx, p.Client, p.TransactionalPrefix, r.Name, partitions)
 		}
 	}
-	return nil
+	if errors.Is(err, kerr.TransactionalIDAuthorizationFailed) {
+		return fmt.Errorf("%w: allow Write on that transactional id: `sellerstream topics acls --roles \"state import\"` prints what grants it", err)
+	}
+	return err
+}
+
+// Settled is nil when no transaction is open in what an export reads. Behind an open one
+// records can be committed, and nobody can read them before it ends.
+func (p *Pipeline) Settled(ctx context.Context) error {
+	topics := remembered()
+	for _, r := range readers() {
+		topics = append(topics, inputsOf(r)...)
+	}
+	slices.Sort(topics)
+	var open []string
+	for _, topic := range slices.Compact(topics) {
+		stable, err := p.reader().Ends(ctx, p.Prefix+topic)
+		if errors.Is(err, topicread.ErrNoTopic) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		ends, err := topicread.ByPartition(p.Prefix + topic)(p.admin().ListEndOffsets(ctx, p.Prefix+topic))
+		if err != nil {
+			return err
+		}
+		for _, partition := range slices.Sorted(maps.Keys(ends)) {
+			if stable[partition] < ends[partition] {
+				open = append(open, fmt.Sprintf("%s, partition %d (offsets %d to %d)", p.Prefix+topic, partition, stable[partition], ends[partition]))
+			}
+		}
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	return fmt.Errorf("transactions are open, and records behind their beginning cannot be read: %s: wait until their producers end them or Kafka does, by its transaction.max.timeout.ms at the latest, or end them with `kafka-transactions.sh abort`", strings.Join(open, "; "))
 }
 
 // readers are the roles that read records of topics: the processors, and events.

@@ -23,10 +23,17 @@ const (
 // begins the transactional ids. The error is Kafka's, or that of ctx.
 func Fence(ctx context.Context, client *kgo.Client, prefix, processor string, partitions int32) error {
 	for partition := range partitions {
-		id := transactionalID(prefix, processor, partition)
-		if err := fence(ctx, client, id); err != nil {
-			return fmt.Errorf("fence the owners so far of %s: %w", id, err)
+		if err := FenceID(ctx, client, transactionalID(prefix, processor, partition)); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// FenceID is Fence for one transactional id: what is open under it is aborted.
+func FenceID(ctx context.Context, client *kgo.Client, id string) error {
+	if err := fence(ctx, client, id); err != nil {
+		return fmt.Errorf("fence the owners so far of %s: %w", id, err)
 	}
 	return nil
 }

@@ -115,7 +115,9 @@ func (l Layout) stateExport() []ACL {
 
 // stateImport is what it takes to write it, and to see that nothing runs.
 func (l Layout) stateImport() []ACL {
-	needed := append(l.stateExport(), ACL{TransactionalID, l.TransactionalPrefix + "-import", Literal, Write}, ACL{Group, l.Prefix + "events", Literal, Read})
+	needed := append(l.stateExport(), ACL{TransactionalID, l.TransactionalPrefix + "-import", Literal, Write},
+		ACL{TransactionalID, l.TransactionalPrefix + "-deadletters", Literal, Write}, // to fence a `deadletters retry`
+		ACL{Group, l.Prefix + "events", Literal, Read})
 	for _, role := range Roles() {
 		if processes(role) {
 			needed = append(needed, l.units(role)) // to fence their owners
