@@ -11,14 +11,20 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sr/srfake"
 
+	"github.com/sellerstream/sellerstream/pkg/platform/config"
 	"github.com/sellerstream/sellerstream/pkg/platform/kafka/topicread"
 	"github.com/sellerstream/sellerstream/pkg/runtime/stream"
 	"github.com/sellerstream/sellerstream/schemas"
+	"github.com/sellerstream/sellerstream/test/fakekafka"
 	"github.com/sellerstream/sellerstream/test/long"
 )
 
@@ -29,7 +35,7 @@ func TestAMoveThatIsKilledGoesOn(t *testing.T) {
 		t.Skip("runs a process for each kill")
 	}
 	t.Parallel()
-	w := newReplayWorld(t)
+	w, kills := newKillWorld(t)
 	w.rememberMuch(long.Pick(t, 5_000, 50_000))
 	dir := t.TempDir()
 	move := func(prefix string) *exec.Cmd {
@@ -40,15 +46,15 @@ func TestAMoveThatIsKilledGoesOn(t *testing.T) {
 	}
 	resumed := false
 	for _, kill := range []struct {
-		at     string
-		copied int64 // entries and records, markers included
+		at     string // a line of its standard error
+		commit int64  // or before this transaction of the import is committed; 0 for never
 	}{
-		{"step 1 ", 0}, {"step 2 ", 0}, {"step 3 ", 0}, {"exported", 0}, {"step 4 ", 0}, {"step 4 ", 11}, {"step 4 ", 1000}, {"step 4 ", 3000}, {"step 4 ", 7000},
+		{"step 1 ", 1}, {"step 2 ", 1}, {"step 3 ", 1}, {"exported", 1}, {"step 4 ", 1}, {"never", 1}, {"never", 3}, {"never", 3}, {"never", 3},
 		{"step 5 ", 0}, {"step 6 ", 0},
 	} {
-		w.killAt(move("killed."), kill.at, kill.copied)
+		w.killAt(move("killed."), kill.at, func(process *os.Process) { kills.before("killed.tx-import", kill.commit, process) })
 		mark := w.mark("killed.")
-		t.Logf("killed at %q with %d copied: the import says %+v", kill.at, kill.copied, mark)
+		t.Logf("killed at %q or transaction %d: the import says %+v", kill.at, kill.commit, mark)
 		if mark != nil && mark.Lines > 0 && !mark.Finished {
 			resumed = true
 		}
@@ -56,6 +62,7 @@ func TestAMoveThatIsKilledGoesOn(t *testing.T) {
 	if !resumed {
 		t.Error("it was never killed in the middle of the copy: the test shows nothing")
 	}
+	kills.before("", 0, nil)
 	if out, err := move("killed.").CombinedOutput(); err != nil || !strings.Contains(string(out), "step 6 of 6") {
 		t.Fatalf("the last one: %v\n%s", err, out)
 	}
@@ -85,9 +92,65 @@ func asProgramIn(t *testing.T, dir string, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// killer ends a process before Kafka commits a transaction of it.
+type killer struct {
+	mu      sync.Mutex
+	id      string
+	left    int64 // 0 for never
+	process *os.Process
+}
+
+// before names the transaction by its number from now on.
+func (k *killer) before(id string, commit int64, process *os.Process) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.id, k.left, k.process = id, commit, process
+}
+
+// ends is asked before a transaction ends.
+func (k *killer) ends(id string) (killed bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if id != k.id || k.left == 0 {
+		return false
+	}
+	if k.left > 1 {
+		k.left--
+		return false
+	}
+	_ = k.process.Kill() // fails only when it is gone already
+	return true
+}
+
+// newKillWorld is a replayWorld without Amazon, on a Kafka that kills.
+func newKillWorld(t *testing.T) (*replayWorld, *killer) {
+	t.Helper()
+	cluster, kills := fakekafka.New(t), &killer{}
+	cluster.ControlKey(int16(kmsg.EndTxn), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if end, ok := req.(*kmsg.EndTxnRequest); ok && kills.ends(end.TransactionalID) {
+			return nil, errors.New("the process is killed"), true
+		}
+		return nil, nil, false
+	})
+	subjects := srfake.New()
+	t.Cleanup(subjects.Close)
+	w := &replayWorld{t: t, file: filepath.Join(t.TempDir(), "sellerstream.yaml")}
+	text := strings.NewReplacer("127.0.0.1:9092", cluster.ListenAddrs()[0], "http://127.0.0.1:8081", subjects.URL()).Replace(config.Example)
+	if err := os.WriteFile(w.file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := execute("topics", "apply", "--yes", "--config", w.file); code != 0 {
+		t.Fatal(stderr)
+	}
+	w.fillFrom()
+	w.admin = kadm.NewClient(w.client)
+	return w, kills
+}
+
 // killAt runs a command and kills it at a line of its standard error that begins with the
-// text, once so many entries are copied.
-func (w *replayWorld) killAt(cmd *exec.Cmd, text string, copied int64) {
+// text. It may be killed before, by what started has arranged.
+func (w *replayWorld) killAt(cmd *exec.Cmd, text string, started func(*os.Process)) {
 	w.t.Helper()
 	out, err := cmd.StderrPipe()
 	if err != nil {
@@ -96,6 +159,7 @@ func (w *replayWorld) killAt(cmd *exec.Cmd, text string, copied int64) {
 	if err := cmd.Start(); err != nil {
 		w.t.Fatal(err)
 	}
+	started(cmd.Process)
 	var said strings.Builder
 	lines := bufio.NewScanner(io.TeeReader(out, &said))
 	for lines.Scan() {
@@ -103,29 +167,11 @@ func (w *replayWorld) killAt(cmd *exec.Cmd, text string, copied int64) {
 			break
 		}
 	}
-	for late := time.Now().Add(time.Minute); w.copied("killed.") < copied && time.Now().Before(late); {
-		time.Sleep(time.Millisecond)
-	}
 	_ = cmd.Process.Kill() // fails only when it is gone already
 	_, _ = io.Copy(&said, out)
 	if err, state := cmd.Wait(), cmd.ProcessState; state.Exited() && !state.Success() {
 		w.t.Fatalf("it failed by itself: %v\n%s", err, said.String())
 	}
-}
-
-// copied is how much stands in the inventory's state and its updates under a prefix.
-func (w *replayWorld) copied(prefix string) (sum int64) {
-	w.t.Helper()
-	for _, topic := range []string{schemas.StateInventory, schemas.InventoryUpdates} {
-		ends, err := w.reader().Ends(w.t.Context(), prefix+topic)
-		if err != nil && !errors.Is(err, topicread.ErrNoTopic) {
-			w.t.Fatal(err)
-		}
-		for _, end := range ends {
-			sum += end
-		}
-	}
-	return sum
 }
 
 // rememberMuch has the role inventory remember so many SKUs, and 4,000 records not read.
