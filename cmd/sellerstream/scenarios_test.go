@@ -207,7 +207,7 @@ var maskings = []struct {
 	{regexp.MustCompile(`(?m)^\d+ (?:of \d+ topics of state|lines of the file), .*\n`), ""},
 	{regexp.MustCompile(`\b(entries|positions|records|records that not every role has read) \d+\b`), "$1 N"},
 	{regexp.MustCompile(`(?m)  cleanup\.policy=.*$`), "  …"},
-	{regexp.MustCompile(`(?m)^time=.* level=.*\n`), ""}, // the log: a busy machine is told of retries
+	{regexp.MustCompile(`(?m)^time=.* level=.*\n`), ""}, // the log: a busy machine retries
 	{regexp.MustCompile(`(?m) +$`), ""},
 }
 
