@@ -57,6 +57,7 @@ func TestEachRoleAsItsOwnUser(t *testing.T) {
 	if f := s.doctor(ctx, t, s.configFor(t, s.user("doctor"), nil))["work"]; f.Status != "ok" { // now there is a state to read
 		t.Errorf("doctor: work: %+v", f)
 	}
+	s.lookAround(ctx, t)
 	for role, p := range processes {
 		if err := p.Stop(time.Minute); err != nil {
 			t.Errorf("stop %s: %v", role, err)
@@ -92,6 +93,46 @@ func (s *security) operate(ctx context.Context, t *testing.T) {
 			t.Errorf("doctor: %s: %+v", check, f)
 		}
 	}
+}
+
+// lookAround does what the runbook orders while the pipeline runs, with the ACLs of
+// operator, and what is left of that with those of the commands alone.
+func (s *security) lookAround(ctx context.Context, t *testing.T) {
+	t.Helper()
+	account := s.amazon.Accounts()[0].ID
+	as := func(part, arguments, says string) {
+		t.Helper()
+		out, err := s.says(ctx, append(strings.Fields(arguments), "--config", s.configFor(t, s.user(part), nil))...)
+		if err != nil && says == "" || !strings.Contains(out, says) {
+			t.Errorf("%s: %s: %v, want %q in\n%s", part, arguments, err, says, out)
+		}
+	}
+	for _, step := range []struct{ arguments, says string }{
+		{"deadletters list", "open dead letters"},
+		{"deadletters retry --yes --role orders", "retried 1 dead letter"},
+		{"deadletters discard --yes --role inventory", "discarded "},
+		{"replay --dry-run --topic orders --from 1h", account},
+		{"replay --yes --by it --topic orders --from 1h --account " + account, "published now"},
+		{"replay --yes --by it --wait --topic order-changes --from 1h --account " + account, "has taken all in"},
+		{"tail orders", ""},
+		{"tail " + schemas.StateInventory, ""},
+		{"alerts", "AccountParked"},
+		{"lag", schemas.OrderChanges},
+		{"pause --by it --account " + account, ""},
+		{"switches", account},
+		{"resume --by it --account " + account, ""},
+		{"accounts", "parked"},
+		{"accounts retry --by it " + s.amazon.Accounts()[2].ID, ""},
+		{"doctor --roles operator", "this user may be used for operator"}, // other parts of the test's world fail
+		{"upgrade status", "feature level"},
+		{"upgrade finish --by it", ""},
+	} {
+		as("operator", step.arguments, step.says)
+	}
+	as("tail", "tail "+schemas.Orders, "")
+	as("alerts", "alerts", "AccountParked")
+	as("lag", "lag", schemas.OrderChanges)
+	as("upgrade", "upgrade status", "feature level")
 }
 
 // work makes every role write something: orders with their events, feeds (one
