@@ -92,6 +92,9 @@ type Machine struct {
 	holds   lane.Queue // SKUs that wait for a time
 	watches lane.Queue // what Amazon has accepted and not shown, by when it is looked for
 
+	held   map[string]int // SKUs of each account that have waited for long: see heldLong
+	heldAt time.Time      // when they were counted
+
 	patches  *lane.Lanes     // patchListingsItem: SKUs
 	searches *lane.Lanes     // searchListingsItems: SKUs whose fulfiller, or quantity, is asked for
 	items    *lane.Lanes     // getListingsItem: likewise

@@ -83,18 +83,37 @@ func (m *Machine) endTold(tx *machine.Tx, s *sku) {
 	}
 }
 
+// overdue is how many SKUs wait because of a lane, where one has waited for AlertAfter: what has only
+// just come may go by a patch within seconds.
+func (m *Machine) overdue(tx *machine.Tx, f *feedLane) int {
+	n, oldest := m.heldLong(tx)[f.Account], machine.Earliest(f.Own.oldest(), f.Own.feedOnly.Due(), f.Oldest())
+	for s := range m.account(f.Account).patches {
+		oldest = machine.Earliest(oldest, s.work.since.time())
+	}
+	if !oldest.IsZero() && tx.Now.Sub(oldest) >= feedlane.AlertAfter {
+		n += f.Own.waiting() + f.Own.feedOnly.Len() + f.Carried() + m.patches.PendingOf(f.Account)
+	}
+	return n
+}
+
+// heldLong is how many SKUs of each account wait for a time, and have waited for AlertAfter. They can
+// be very many: they are counted for all lanes at once, and once per AlertAfter.
+func (m *Machine) heldLong(tx *machine.Tx) map[string]int {
+	if m.held == nil || tx.Now.Sub(m.heldAt) >= feedlane.AlertAfter {
+		m.heldAt, m.held = tx.Now, make(map[string]int)
+		for item := range m.holds.All() {
+			if s := m.skus[item.Key]; s != nil && s.work != nil && tx.Now.Sub(s.work.since.time()) >= feedlane.AlertAfter {
+				m.held[s.account()]++
+			}
+		}
+	}
+	return m.held
+}
+
 // tell raises one alert when the lane has been in trouble for minutes and SKUs wait
 // for more than a feed that Amazon has taken.
 func (m *Machine) tell(tx *machine.Tx, f *feedLane) {
-	trouble, waiting := m.feeds.Tell(tx, f, func() int { // none: all went by patches
-		n := m.pendingOf(f.Account)
-		for item := range m.holds.All() {
-			if s := m.skus[item.Key]; s != nil && s.account() == f.Account {
-				n++
-			}
-		}
-		return n
-	})
+	trouble, waiting := m.feeds.Tell(tx, f, func() int { return m.overdue(tx, f) })
 	if waiting == 0 {
 		return
 	}

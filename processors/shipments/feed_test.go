@@ -309,6 +309,11 @@ func TestTheAlertAboutLettersEnds(t *testing.T) {
 		if then(r); held != 1 || r.Holding(alertUntracked) != 0 {
 			t.Errorf("%s: %d alerts held before, %d hold", name, held, r.Holding(alertUntracked))
 		}
+		r.Pass(24 * time.Hour)
+		r.Take(known(orderID(2), 2, r.Now), letter("s3", orderID(2), "p1", 1, r.Now))
+		if r.Pass(10 * time.Minute); r.Holding(alertUntracked) != 0 {
+			t.Errorf("%s: a letter of the next day is told of before it was tried", name)
+		}
 	}
 }
 

@@ -203,12 +203,7 @@ func (c *Core[T, Q]) Changed(tx *machine.Tx, account string) {
 // Observe notes since when items are under way.
 func (c *Core[T, Q]) Observe(stats *machine.Stats) {
 	for _, f := range c.lanes {
-		if f.cut != nil {
-			stats.Since(f.cut.Oldest)
-		}
-		if f.Phase != PhaseIdle {
-			stats.Since(f.Intent.oldest)
-		}
+		stats.Since(f.Oldest())
 	}
 }
 

@@ -127,6 +127,14 @@ func (f *Lane[T, Q]) Carried() int {
 	return n
 }
 
+// Oldest is since when the one of them waits that has waited longest; zero for none.
+func (f *Lane[T, Q]) Oldest() time.Time {
+	if f.cut != nil {
+		return f.cut.Oldest
+	}
+	return f.Intent.oldest
+}
+
 // Found is how many feeds the look-up under way has found so far.
 func (f *Lane[T, Q]) Found() int { return len(f.found) }
 

@@ -15,7 +15,8 @@ const (
 	refusedBase  = 5 * time.Second
 	refusedLimit = 5 * time.Minute
 	// AlertAfter is how long something fails before a person is told, and calmFor for how long
-	// nothing must have waited before that is taken back, though no feed has worked.
+	// nothing must have waited before that trouble is forgotten, though no feed has worked. It is
+	// looked at once per AlertAfter.
 	AlertAfter = 5 * time.Minute
 	calmFor    = time.Hour
 )
@@ -28,7 +29,8 @@ type trouble struct {
 	count  int32 // failures in a row
 	told   bool
 	toldAt time.Time // when the alert was raised that holds; zero for none
-	calm   time.Time // since when nothing waits because of it, at each look; the state keeps it not
+	looked time.Time // when it was last looked whether items wait; the state keeps neither this
+	calm   time.Time // nor since when none did at each look
 }
 
 func (t *trouble) begin(now time.Time, why Verdict) {
@@ -71,16 +73,15 @@ func (f *Lane[T, Q]) failed(now time.Time, n int, why Verdict) {
 
 // works ends the lane's trouble: Amazon has carried out a feed of it, or has one.
 func (c *Core[T, Q]) works(tx *machine.Tx, f *Lane[T, Q]) {
-	c.endTold(tx, f, "a feed has worked")
-	f.trouble = trouble{}
+	c.endTrouble(tx, f, "Amazon takes feeds again")
 }
 
-// endTold resolves the alert about items that wait, for the reason why.
-func (c *Core[T, Q]) endTold(tx *machine.Tx, f *Lane[T, Q], why string) {
+// endTrouble forgets what was wrong, and resolves the alert about items that wait, for the reason why.
+func (c *Core[T, Q]) endTrouble(tx *machine.Tx, f *Lane[T, Q], why string) {
 	if !f.trouble.toldAt.IsZero() {
-		c.resolve(tx, f, f.trouble.toldAt, c.cfg.Waits, fmt.Sprintf("No %s wait any more because feeds %s of marketplace %s fail: %s.", c.cfg.Items, f.cfg.FeedType, f.Marketplace, why))
+		c.resolve(tx, f, f.trouble.toldAt, c.cfg.Waits, fmt.Sprintf("Feeds %s of marketplace %s make no %s wait any more: %s.", f.cfg.FeedType, f.Marketplace, c.cfg.Items, why))
 	}
-	f.trouble.told, f.trouble.toldAt, f.trouble.calm = false, time.Time{}, time.Time{}
+	f.trouble = trouble{}
 }
 
 // resolve ends an alert about the lane's marketplace that was raised at a time.
@@ -101,38 +102,43 @@ type Trouble struct {
 // Tell returns what is wrong with a lane's feeds when a person must be told: it has lasted
 // for minutes, and waiting counts items that wait for more than a feed that Amazon has
 // taken. It does so once. The caller raises the alert Config.Waits about the marketplace, which ends
-// by itself: when a feed works, or nothing has waited for calmFor.
+// by itself: when a feed works, or nothing has waited for calmFor. Then the trouble is forgotten, told
+// or not: what comes later has not been tried.
 func (c *Core[T, Q]) Tell(tx *machine.Tx, f *Lane[T, Q], waiting func() int) (t Trouble, n int) {
-	switch due := f.trouble.since.Add(AlertAfter); {
-	case f.Fails() && !f.trouble.toldAt.IsZero():
-		c.lookWhetherCalm(tx, f, waiting())
+	next := machine.Latest(f.trouble.since, f.trouble.looked).Add(AlertAfter)
+	switch {
+	case !f.Fails():
 		return Trouble{}, 0
-	case !f.Fails() || f.trouble.told || f.Phase == PhaseRunning:
+	case f.Phase == PhaseRunning || f.trouble.told && f.Phase != PhaseIdle:
+		f.trouble.calm = time.Time{}
 		return Trouble{}, 0
-	case tx.Now.Before(due):
-		c.WakeAt(f, due)
+	case tx.Now.Before(next):
+		c.WakeAt(f, next)
 		return Trouble{}, 0
 	}
-	if n = waiting(); n > 0 {
-		f.trouble.told, f.trouble.toldAt = true, tx.Now
-		f.Save(tx)
-		c.WakeAt(f, tx.Now.Add(AlertAfter))
+	f.trouble.looked = tx.Now
+	c.WakeAt(f, tx.Now.Add(AlertAfter))
+	switch n = waiting(); {
+	case n == 0 && f.Phase == PhaseIdle:
+		c.calm(tx, f)
+		return Trouble{}, 0
+	case n == 0 || f.trouble.told:
+		f.trouble.calm = time.Time{}
+		return Trouble{}, 0
 	}
+	f.trouble.calm, f.trouble.told, f.trouble.toldAt = time.Time{}, true, tx.Now
+	f.Save(tx)
 	return Trouble{f.trouble.since, f.trouble.reason, int(f.trouble.count)}, n
 }
 
-// lookWhetherCalm ends an alert about items that wait where none has waited for long, such as
-// where all have an outcome or went another way.
-func (c *Core[T, Q]) lookWhetherCalm(tx *machine.Tx, f *Lane[T, Q], waiting int) {
+// calm ends trouble for which nothing has waited for long, such as where all items have an outcome
+// or went another way.
+func (c *Core[T, Q]) calm(tx *machine.Tx, f *Lane[T, Q]) {
 	switch {
-	case waiting > 0 || f.Phase != PhaseIdle:
-		f.trouble.calm = time.Time{}
 	case f.trouble.calm.IsZero():
 		f.trouble.calm = tx.Now
 	case tx.Now.Sub(f.trouble.calm) >= calmFor:
-		c.endTold(tx, f, "none has waited for "+calmFor.String())
+		c.endTrouble(tx, f, "none has waited for an hour")
 		f.Save(tx)
-		return
 	}
-	c.WakeAt(f, tx.Now.Add(AlertAfter))
 }
