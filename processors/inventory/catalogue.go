@@ -131,6 +131,9 @@ func (m *Machine) startCatalogues(tx *machine.Tx) {
 		m.followCatalogue(tx, s.account())
 	}
 	for _, c := range m.catalogues.of {
+		if c.Queued() { // it is new
+			continue
+		}
 		due := tx.Now
 		if !c.ReadTime.IsZero() {
 			due = due.Add(m.spread(c))
@@ -139,9 +142,7 @@ func (m *Machine) startCatalogues(tx *machine.Tx) {
 		if c.ReportID == "" && c.Failures > 0 {
 			due = tx.Now.Add(lane.Backoff(c.Key, int(c.Failures), catalogueBase, catalogueLimit))
 		}
-		if c.ReportID != "" || c.Failures > 0 {
-			m.stepAt(c, due)
-		}
+		m.stepAt(c, due)
 	}
 }
 
@@ -331,22 +332,24 @@ func (m *Machine) readThrough(tx *machine.Tx, c *catalogue) {
 	}
 }
 
-// endUnread resolves the alert about reports that cannot be read, for the reason why.
+// endUnread forgets that reports fail, and resolves the alert about it, for the reason why.
 func (c *catalogue) endUnread(tx *machine.Tx, why string) {
-	if c.AlertedTime.IsZero() {
+	if c.Failures == 0 && c.AlertedTime.IsZero() {
 		return
 	}
-	tx.ResolveRaised(&schemas.Alert{
-		EventType: alertCatalogue, Account: c.Account, Role: Processor, Message: "The report of all listings: " + why + ".",
-	}, c.AlertedTime)
-	c.AlertedTime = time.Time{}
+	if !c.AlertedTime.IsZero() {
+		tx.ResolveRaised(&schemas.Alert{
+			EventType: alertCatalogue, Account: c.Account, Role: Processor, Message: "The report of all listings: " + why + ".",
+		}, c.AlertedTime)
+	}
+	c.AlertedTime, c.Failures, c.FailingSince = time.Time{}, 0, time.Time{}
 	tx.Put(c.Key, &c.CatalogueState)
 }
 
 // catalogueDone notes that a report has done its part.
 func (m *Machine) catalogueDone(tx *machine.Tx, c *catalogue) {
 	c.endUnread(tx, "it could be read")
-	c.ReadTime, c.Failures, c.FailingSince = tx.Now, 0, time.Time{}
+	c.ReadTime = tx.Now
 	tx.Put(c.Key, &c.CatalogueState)
 	m.step(tx, c)
 }

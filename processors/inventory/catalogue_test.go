@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/machine"
+	"github.com/sellerstream/sellerstream/pkg/runtime/machine/machinetest"
 	"github.com/sellerstream/sellerstream/pkg/spapi/model"
 	"github.com/sellerstream/sellerstream/schemas"
 )
@@ -231,12 +232,7 @@ func TestWithoutTheRoleForReports(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t, auditing())
 	r.learned("A", "DEFAULT")
-	r.Follow(27*time.Hour, nil, func(call machine.Call) machine.Outcome {
-		if call.Operation == model.CreateReport {
-			return machine.Park{Err: &model.Error{Class: model.Forbidden, Status: 403}}
-		}
-		return machine.Snooze{For: time.Hour}
-	})
+	r.Follow(27*time.Hour, nil, forbidsReports)
 	told := 0
 	for _, a := range r.alerts {
 		if a.EventType == alertCatalogue {
@@ -253,6 +249,42 @@ func TestWithoutTheRoleForReports(t *testing.T) {
 	r.report("1", r.until(model.CreateReport, catalogueLimit), rowOf("A", "DEFAULT", 1))
 	if r.Pass(2 * time.Hour); held != 1 || r.Holding(alertCatalogue) != 0 {
 		t.Errorf("%d alerts hold before a report is read, %d afterwards", held, r.Holding(alertCatalogue))
+	}
+}
+
+// forbidsReports is Amazon's answer to an application without the role for reports.
+func forbidsReports(call machine.Call) machine.Outcome {
+	if call.Operation == model.CreateReport {
+		return machine.Park{Err: &model.Error{Class: model.Forbidden, Status: 403}}
+	}
+	return machine.Snooze{For: time.Hour}
+}
+
+// TestTheAlertAboutReportsEnds where none is wanted any more. When reports are wanted again they are
+// asked for, and what failed before is no reason to tell at the first failure.
+func TestTheAlertAboutReportsEnds(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(cfg *Config){
+		"no audits":           func(cfg *Config) { cfg.AuditEvery = 0 },
+		"the account is gone": func(cfg *Config) { cfg.Accounts = machinetest.Directory(t) },
+	} {
+		cfg := auditing()
+		cfg.Accounts = machinetest.Sellers(t)
+		r := newRuntimeOf(t, &cfg)
+		r.learned("A", "DEFAULT")
+		r.Follow(27*time.Hour, nil, forbidsReports)
+		held, wanted := r.Holding(alertCatalogue), cfg
+		change(&cfg)
+		r.Restart()
+		if r.Pass(catalogueLimit + time.Hour); held != 1 || r.Holding(alertCatalogue) != 0 {
+			t.Errorf("%s: %d alerts held before, %d hold", name, held, r.Holding(alertCatalogue))
+		}
+		cfg = wanted
+		r.Restart()
+		r.Follow(20*time.Hour, nil, forbidsReports)
+		if c := r.catalogue(); r.alertsOf(alertCatalogue) != 1 || c.Failures == 0 {
+			t.Errorf("%s: told %d times, then %+v", name, r.alertsOf(alertCatalogue), c)
+		}
 	}
 }
 

@@ -110,5 +110,10 @@ func TestAParkedLaneEndsWithoutAList(t *testing.T) {
 		if n := r.Holding(feedlane.AlertUnclear); n != 1 {
 			t.Errorf("%s: %d alerts hold, want the second until the list is read", name, n)
 		}
+		r.Restart()
+		a.follow(24 * time.Hour) // in which no feed is sent
+		if n := r.Holding(feedlane.AlertUnclear); n != 0 || !r.lane(germany).AuditSince.IsZero() {
+			t.Errorf("%s: %d alerts hold after the day, the lane is %+v", name, n, r.lane(germany))
+		}
 	}
 }

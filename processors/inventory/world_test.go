@@ -44,14 +44,17 @@ type runtime struct {
 	documents   map[string]map[string]bool // entries of the newest document of each feed lane, and whether it may hold Amazon's
 }
 
-func newRuntime(t testing.TB, cfg Config) *runtime {
+func newRuntime(t testing.TB, cfg Config) *runtime { return newRuntimeOf(t, &cfg) }
+
+// newRuntimeOf is newRuntime with a configuration that may change until the next Restart.
+func newRuntimeOf(t testing.TB, cfg *Config) *runtime {
 	if cfg.Accounts == nil {
 		cfg.Accounts = machinetest.Sellers(t)
 	}
 	r := &runtime{assumed: map[string]bool{}, documents: map[string]map[string]bool{}}
 	r.Runtime = machinetest.New(t, machinetest.Config[*Machine]{
 		Processor: Processor, Operations: Operations(), Now: testStart, Committed: r.committed, Check: r.check,
-		Build: func() *Machine { return New(cfg) },
+		Build: func() *Machine { return New(*cfg) },
 	})
 	return r
 }

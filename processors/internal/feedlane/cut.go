@@ -21,6 +21,14 @@ func (c *Core[T, Q]) next(tx *machine.Tx, f *Lane[T, Q]) {
 		return
 	}
 	switch f.Phase {
+	case PhaseIdle: // there may be no further feed with which the audit would come
+		switch over := f.audit.Add(auditFor); {
+		case f.unclearAt.IsZero():
+		case over.After(tx.Now):
+			c.WakeAt(f, over)
+		default:
+			c.leaveAudit(tx, f)
+		}
 	case PhaseIntent, PhaseParked:
 		if f.Until.After(tx.Now) {
 			c.WakeAt(f, f.Until)

@@ -110,10 +110,7 @@ func (f *Lane[T, Q]) leaveList() { f.nextToken, f.found, f.paging = "", nil, mod
 func (c *Core[T, Q]) unlisted(tx *machine.Tx, f *Lane[T, Q], err error) {
 	if f.Phase == PhaseRunning {
 		if tx.Now.Sub(f.audit) > auditFor {
-			f.audit = time.Time{}
-			c.endUnclear(tx, f, "a second feed of that time has ended by now")
-			f.leaveList()
-			f.Save(tx)
+			c.leaveAudit(tx, f)
 		}
 		return
 	}
@@ -130,6 +127,14 @@ func (c *Core[T, Q]) unlisted(tx *machine.Tx, f *Lane[T, Q], err error) {
 		Attributes: map[string]string{"marketplaceId": f.Marketplace},
 	})
 	c.submitAgain(tx, f)
+}
+
+// leaveAudit gives up an audit that has come to nothing for auditFor.
+func (c *Core[T, Q]) leaveAudit(tx *machine.Tx, f *Lane[T, Q]) {
+	f.audit = time.Time{}
+	c.endUnclear(tx, f, "a second feed of that time has ended by now")
+	f.leaveList()
+	f.Save(tx)
 }
 
 // raiseUnclear raises the alert that it is not known which feed is ours, in place of one that
