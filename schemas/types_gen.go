@@ -1032,7 +1032,7 @@ type FeedLaneState struct {
 	// When the alert was raised that `told` is about; null for none, and for one
 	// of a version before.
 	ToldTime time.Time `avro:"toldTime,omitzero" json:"toldTime,omitzero"`
-	// The SKU that skuToldTime is of, while its alert holds.
+	// The state key of the SKU that skuToldTime is of, while its alert holds.
 	SKUTold string `avro:"skuTold,omitzero" json:"skuTold,omitzero"`
 	// When the alert FeedsUnclear was raised that holds; null for none.
 	UnclearTime time.Time `avro:"unclearTime,omitzero" json:"unclearTime,omitzero"`

@@ -34,7 +34,7 @@ func alertEnds() map[string]string {
 		"ShipmentMissing":     "the order is shipped, cancelled or covered, or its latest ship date is another",
 		"ShipmentNotShown":    "",
 		"ShipmentRefused":     "",
-		"StockWaits":          "a feed works, or for an hour nothing has waited longer than 5 minutes; of one SKU, its update has an outcome",
+		"StockWaits":          "a feed works, or for an hour nothing has waited longer than 5 minutes; of one SKU, Amazon takes its quantity, or its update has an outcome",
 		"UntrackedWait":       "a feed works, or no shipment has waited for an hour",
 	}
 }

@@ -210,6 +210,7 @@ func (m *Machine) start(tx *machine.Tx) {
 	}
 	m.restored = nil
 	m.feeds.Start(tx)
+	m.endTolds(tx)
 	m.startCatalogues(tx)
 }
 

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/sellerstream/sellerstream/pkg/runtime/lane"
@@ -55,10 +56,11 @@ type ending func(tx *machine.Tx, s *sku, u *update, why verdict, how sending)
 // tellOf raises an alert about a SKU that fails while its lane works, one a day and lane.
 func (m *Machine) tellOf(tx *machine.Tx, s *sku, why verdict) {
 	failing, f := s.work.had().failing, m.feeds.Lane(s.account(), m.target(s))
-	if tx.Now.Before(failing.add(feedlane.AlertAfter).time()) || f.Fails() || f.SKUTold != "" || tx.Now.Before(f.ToldOf.Add(alertPause)) {
+	if tx.Now.Before(failing.add(feedlane.AlertAfter).time()) || f.Fails() || tx.Now.Before(f.ToldOf.Add(alertPause)) {
 		return
 	}
-	f.ToldOf, f.SKUTold = tx.Now, s.id()
+	m.endToldOf(tx, f, "another alert says how it is now")
+	f.ToldOf, f.SKUTold = tx.Now, s.Key
 	f.Save(tx)
 	alert(tx, s.account(), schemas.Alert{
 		EventType: alertWaits, Severity: warning, Subject: s.id(), Since: failing.time(),
@@ -68,19 +70,40 @@ func (m *Machine) tellOf(tx *machine.Tx, s *sku, why verdict) {
 	})
 }
 
-// endTold resolves the alert about a SKU that has nothing left to do.
+// endTold resolves the alert about a SKU whose quantity Amazon has taken, or that has nothing left to do.
 func (m *Machine) endTold(tx *machine.Tx, s *sku) {
 	for _, f := range m.feeds.Of(s.account()) {
-		if f.SKUTold != s.id() {
-			continue
+		if f.SKUTold == s.Key {
+			m.endToldOf(tx, f, "inventory-results has what became of it")
 		}
-		tx.ResolveRaised(&schemas.Alert{
-			EventType: alertWaits, Account: s.account(), Role: Processor, Subject: s.id(), Attributes: map[string]string{"marketplaceId": f.Marketplace},
-			Message: fmt.Sprintf("The quantity of SKU %q does not wait any more: inventory-results has what became of it.", s.id()),
-		}, f.ToldOf)
-		f.SKUTold = ""
-		f.Save(tx)
 	}
+}
+
+// endTolds resolves those about SKUs that have nothing left to do at the start. A version that knew
+// no ends may have brought that about.
+func (m *Machine) endTolds(tx *machine.Tx) {
+	for _, f := range m.feeds.All() {
+		if s := m.skus[f.SKUTold]; s == nil || s.work == nil {
+			m.endToldOf(tx, f, "it has nothing left to do")
+		}
+	}
+}
+
+// endToldOf resolves the alert about a lane's SKU, if one holds, for the reason why.
+func (m *Machine) endToldOf(tx *machine.Tx, f *feedLane, why string) {
+	if f.SKUTold == "" {
+		return
+	}
+	id := f.SKUTold
+	if rest, isKey := strings.CutPrefix(id, skuPrefix+f.Account+"/"); isKey {
+		_, id, _ = strings.Cut(rest, "/")
+	}
+	tx.ResolveRaised(&schemas.Alert{
+		EventType: alertWaits, Account: f.Account, Role: Processor, Subject: id, Attributes: map[string]string{"marketplaceId": f.Marketplace},
+		Message: fmt.Sprintf("The quantity of SKU %q waited: %s.", id, why),
+	}, f.ToldOf)
+	f.SKUTold = ""
+	f.Save(tx)
 }
 
 // overdue is how many SKUs wait because of a lane, where one has waited for AlertAfter: what has only

@@ -309,6 +309,57 @@ func TestAnAlertAboutASKUEndsWithItsUpdate(t *testing.T) {
 	}
 }
 
+// It ends as well when Amazon has taken a quantity though something newer waits, when a version
+// without ends has finished the SKU, and when another SKU's takes its place: it keeps no other from being told of. The end of
+// another channel's quantity is none of it.
+func TestHowAnAlertAboutASKUEnds(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		then func(r *runtime, a *amazonOf)
+		hold int
+	}{
+		"taken": {func(r *runtime, _ *amazonOf) {
+			call := r.until(model.PatchListingsItem, time.Hour)
+			r.Take(updateOf("S", 2, r.Now))
+			r.End(call, accepted())
+		}, 0},
+		"finished by a version without ends": {func(r *runtime, a *amazonOf) {
+			if err := r.Store.Put(skuKey(testAccount, "", "S"), nil); err != nil {
+				r.T.Fatal(err)
+			}
+			r.Restart()
+			a.follow(time.Minute)
+		}, 0},
+		"another channel's quantity is at Amazon": {func(r *runtime, a *amazonOf) {
+			failing := a.answers[model.PatchListingsItem]
+			delete(a.answers, model.PatchListingsItem)
+			u := updateOf("S", 3, r.Now)
+			u.FulfillmentChannelCode = "AMAZON_STORE_1"
+			r.Follow(0, r.Take(u), a.answer)
+			a.answers[model.PatchListingsItem] = failing
+			a.follow(time.Second)
+		}, 1},
+		"another SKU fails the next day": {func(r *runtime, a *amazonOf) {
+			a.follow(alertPause - time.Hour)
+			r.Follow(0, r.Take(updateOf("S", 2, r.Now), updateOf("T", 2, r.Now)), a.answer)
+			a.follow(2 * time.Hour)
+			if n := r.alertsOf(alertWaits); n != 2 {
+				r.T.Errorf("told %d times", n)
+			}
+		}, 1},
+	} {
+		r := newRuntime(t, Config{Patience: 48 * time.Hour})
+		a := newAmazonOf(r)
+		a.answers[model.PatchListingsItem] = func(machine.Call) machine.Outcome { return machine.Done{Response: "what cannot be read"} }
+		r.Follow(0, r.Take(updateOf("S", 1, r.Now)), a.answer)
+		a.follow(20 * time.Minute)
+		held := r.Holding(alertWaits)
+		if test.then(r, a); held != 1 || r.Holding(alertWaits) != test.hold {
+			t.Errorf("%s: %d alerts held before, %d hold, want %d: %v", name, held, r.Holding(alertWaits), test.hold, r.outcomes())
+		}
+	}
+}
+
 // What Amazon answers about one SKU costs the others nothing: their outcomes come
 // at the same times as without it, and no account is parked.
 func TestOneSKUsAnswersSlowNoOther(t *testing.T) {

@@ -15,6 +15,7 @@ func (m *Machine) accepted(tx *machine.Tx, s *sku, u *update, how sending) {
 		return
 	}
 	m.tellTaken(tx, s, u)
+	m.endTold(tx, s)
 	before := s.applied
 	s.applied, s.appliedAt, s.returned = u.send, millisOf(how.at), 0
 	if u.same(s.newest) {

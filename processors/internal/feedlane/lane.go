@@ -74,7 +74,7 @@ type Lane[T, Q any] struct {
 	trouble   trouble       // what is wrong with its feeds
 	most      int           // items of the next feed while they are refused; 0 for no such bound
 	ToldOf    time.Time     // when an alert named an item of it
-	SKUTold   string        // the item, while that alert holds
+	SKUTold   string        // the item's state key, while that alert holds
 	unclearAt time.Time     // when the alert AlertUnclear was raised that holds; zero for none
 	found     []model.Feed  // by the look-up so far
 	nextToken string
