@@ -224,7 +224,7 @@ func (e *environment) exportedEvents(ctx context.Context, t *testing.T, name str
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close()
 	in, err := statefile.NewReader(file)
 	if err != nil {
 		t.Fatal(err)
