@@ -191,7 +191,7 @@ func TestWhileFeedsAreRefusedPatchesGo(t *testing.T) {
 }
 
 // An alert ends where patches bring all quantities to Amazon within seconds, though no feed is sent
-// that could work: what has only just come does not wait. Nor is it raised anew for that. Whatever
+// that could work: what has only just come does not wait, and does not raise it anew. Whatever
 // comes, held SKUs are counted once per AlertAfter.
 func TestAnAlertEndsWherePatchesDoAll(t *testing.T) {
 	t.Parallel()

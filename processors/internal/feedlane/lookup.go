@@ -129,7 +129,7 @@ func (c *Core[T, Q]) unlisted(tx *machine.Tx, f *Lane[T, Q], err error) {
 	c.submitAgain(tx, f)
 }
 
-// leaveAudit gives up an audit that has come to nothing for auditFor.
+// leaveAudit gives up an audit that has shown nothing for auditFor.
 func (c *Core[T, Q]) leaveAudit(tx *machine.Tx, f *Lane[T, Q]) {
 	f.audit = time.Time{}
 	c.endUnclear(tx, f, "a second feed of that time has ended by now")
