@@ -43,7 +43,7 @@ test: ## run the tests, with the race detector on where there is a C compiler
 	@$(MAKE) --no-print-directory interop
 
 test-long: ## run in full the tests that `make test` does in part (test/long, RAPID_CHECKS); results of the others stay cached
-	$(WITHOUT_PARTS) TEST_LONG=1 $(GO_TEST) -timeout 40m ./...
+	$(WITHOUT_PARTS) TEST_LONG=1 RAPID_CHECKS=50 $(GO_TEST) -timeout 40m ./...
 
 test-quick: ## only the tests of single packages, without the race detector, in a few minutes
 	$(WITHOUT_PARTS) go test -short -timeout 9m $$(go list ./... | grep -v /sellerstream/test/)
